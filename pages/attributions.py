@@ -1,0 +1,160 @@
+"""Attributions: what do both networks look at, and what do their channels see?"""
+
+import plotly.graph_objects as go
+import streamlit as st
+from torch import Tensor
+
+from pruneviz.compare import disagreements
+from pruneviz.explain import (
+    METHODS,
+    convolutions_and_linears,
+    on_original_channels,
+    similarity,
+    surviving,
+)
+from pruneviz.figures import detectors, images
+from pruneviz.figures.format import percent, unbroken
+from pruneviz.ui import frame, judge, selection, state, text, theme, widgets
+
+METHOD_KEY = "attributions-chosen-method"
+
+
+def choose_input(answers: judge.Answers) -> int:
+    """Draw the choice of an input; the first that both answer differently opens the page."""
+    differing = disagreements(answers.original, answers.pruned, answers.data.y)["index"].tolist()
+    count, key = len(answers.data.x), "attributions-input"
+    index = selection.chosen_input(count, differing[0] if differing else 0)
+    st.number_input(
+        f"Input (0 to {count - 1:,})",
+        0,
+        count - 1,
+        key=widgets.follow(key, index),
+        on_change=lambda: selection.choose_input(st.session_state[key]),
+    )
+    place = differing.index(index) + 1 if index in differing else 0
+    st.button(
+        "Next disagreement",
+        icon=":material/skip_next:",
+        disabled=not differing,
+        help="The next input that both networks answer differently, most surprising first.",
+        on_click=selection.choose_input,
+        args=(differing[place % len(differing)] if differing else index,),
+    )
+    return index
+
+
+def choose_class(classes: tuple[str, ...], default: int) -> int:
+    """Draw the choice of the class whose logit is explained; the original's answer is the first."""
+    return st.selectbox(
+        "Class to explain",
+        range(len(classes)),
+        index=default,
+        format_func=lambda i: classes[i],
+        help="Both networks are asked what speaks for this class. Default: the original's answer.",
+    )
+
+
+def answer_line(name: str, colour: str, logits: Tensor, classes: tuple[str, ...]) -> str:
+    """Return one network's answer with its probability."""
+    probability, answer = logits.softmax(0).max(0)
+    said = f"**{text.escape(classes[int(answer)])}** ({unbroken(percent(float(probability)))})"
+    return f":{colour}[{name}] says {said}"
+
+
+def agreement(answers: judge.Answers, index: int) -> str:
+    """Return in bold that both networks answer an input differently; "" when they do not."""
+    same = answers.original[index].argmax() == answers.pruned[index].argmax()
+    return "" if same else ": **they disagree**"
+
+
+def explain(view: frame.View, answers: judge.Answers, index: int, target: int, method: str) -> None:
+    """Draw both attributions of one input on one scale, how alike they are, and their error."""
+    settings = METHODS.get(method).settings({})
+    original = judge.explanation(view.plan, "original", index, target, method, settings)
+    pruned = judge.explanation(view.plan, "pruned", index, target, method, settings)
+    alike = similarity(original.places, pruned.places)
+    data, title = answers.data, alike.finding
+    if data.kind == "image":
+        raw = data.raw(data.x[index : index + 1])[0]
+        chart = images.attribution_pair(raw, original.places, pruned.places, title)
+        pictures(chart, "attributions-figure", 3)
+    else:
+        chart = images.attribution_bars(data.features, original.places, pruned.places, title)
+        widgets.figure(theme.fit(chart), key="attributions-figure")
+    st.caption(f"How alike: {alike.numbers}." if alike.numbers else "")
+    for name, found in (("Original", original), ("Pruned", pruned)):
+        show = st.caption if found.valid else st.warning
+        show(f"{name}: {text.escape(found.note)}")
+
+
+def opening_layer(view: frame.View, names: tuple[str, ...]) -> str:
+    """Return the layer shown first: of those with maps to look at, if any, what loses most."""
+    weights = {name: view.subject.model.get_parameter(f"{name}.weight") for name in names}
+    with_maps = tuple(name for name in names if weights[name].dim() > 2)
+    return selection.layer(with_maps or names, "", view.layers)
+
+
+def pictures(chart: go.Figure, key: str, across: int) -> None:
+    """Draw `across` pictures beside each other, as high as the page's width makes them wide."""
+    margins = chart.layout.margin.t + chart.layout.margin.b
+    height = f"min({chart.layout.height}px, calc(100cqw / {across} + {margins}px))"
+    st.html(
+        f"<style>.st-key-{key}-room {{container-type: inline-size}}"
+        f".st-key-{key}-frame {{flex: none; height: {height}}}"
+        f".st-key-{key}-frame > * {{min-height: 0}}</style>"
+    )
+    with st.container(key=f"{key}-room"), st.container(key=f"{key}-frame"):
+        widgets.figure(chart, key=key, height="stretch")
+
+
+def look_at_channels(view: frame.View, index: int, target: int, classes: tuple[str, ...]) -> None:
+    """Draw what the channels of one layer show in both networks, under the original's numbers."""
+    names, key = convolutions_and_linears(view.subject.model), "attributions-layer"
+    layer = state.layer() if state.layer() in names else opening_layer(view, names)
+    st.selectbox(
+        "Layer",
+        names,
+        key=widgets.follow(key, layer),
+        on_change=lambda: state.choose_layer(st.session_state[key]),
+    )
+    pruned = view.pruned
+    before = judge.channels(view.plan, "original", index, layer, target)
+    keep = surviving(layer, len(before.maps), pruned.cuts, pruned.masks)
+    after = on_original_channels(judge.channels(view.plan, "pruned", index, layer, target), keep)
+    shares = (before.importance, after.importance)
+    if before.maps.dim() == 3:
+        chart = detectors.grid(layer, before.maps, after.maps, keep, shares)
+        pictures(chart, "attributions-channels", 2)
+    chart = detectors.bars(layer, keep, shares, classes[target])
+    widgets.figure(theme.fit(chart), key="attributions-importance")
+
+
+with frame.page("Attributions", "What do both networks look at, before and after?") as view:
+    answers = judge.answers(view.plan)
+    if answers is None:
+        widgets.empty("An attribution explains the answer to one input. Choose data on Home.")
+        st.stop()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        index = choose_input(answers)
+        classes = answers.data.classes
+        target = choose_class(classes, int(answers.original[index].argmax()))
+    with st.container(width=520):
+        widgets.choose(
+            METHODS,
+            "Method",
+            "attributions-method",
+            st.session_state.get(METHOD_KEY, "integrated_gradients"),
+            lambda name: st.session_state.update({METHOD_KEY: name}),
+        )
+    st.markdown(
+        f"The truth is **{text.escape(classes[int(answers.data.y[index])])}**. "
+        f"{answer_line('The original', 'blue', answers.original[index], classes)}, "
+        f"{answer_line('the pruned network', 'orange', answers.pruned[index], classes)}"
+        f"{agreement(answers, index)}."
+    )
+    try:
+        explain(view, answers, index, target, st.session_state["attributions-method"])
+    except ValueError as error:
+        st.warning(text.escape(str(error)))
+    st.subheader("What the channels see", anchor=False)
+    look_at_channels(view, index, target, classes)

@@ -1,0 +1,161 @@
+"""Compare: what changed in the answers, the speed and the size?"""
+
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pruneviz.compare import disagreements, divergence, outcomes
+from pruneviz.figures import compare, images
+from pruneviz.figures.format import count, milliseconds, percent, plural, points, size, unbroken
+from pruneviz.measure.quality import accuracy_pair, by_class
+from pruneviz.ui import frame, judge, keeping, selection, text, theme, widgets
+
+MOST_CARDS = 12
+FIGURE_WIDTH = 540  # two beside each other on a wide screen, else one below the other
+
+
+def answers_in_words(answers: judge.Answers) -> str:
+    """Return both accuracies, their change and how often both agree, as three sentences."""
+    found = accuracy_pair(answers.original, answers.pruned, answers.data.y)
+    counts = outcomes(answers.original, answers.pruned, answers.data.y)
+    apart = divergence(answers.original, answers.pruned)
+    low, high = found.change_interval
+    low_text = points(low).removesuffix(" points")
+    return (
+        f"On {found.samples:,} held-out inputs the :orange[pruned network] is right in "
+        f"**{percent(found.pruned)}**, the :blue[original] in **{percent(found.original)}**: "
+        f"{points(found.change)} (95 % interval {low_text} to {points(high)}). "
+        f"It loses {plural(counts.only_original, 'right answer')} and gains {counts.only_pruned}. "
+        f"Both give the same answer to {percent(apart.agreement)}; their probabilities lie "
+        f"{apart.kl_nats:.3f} nats apart (mean Kullback-Leibler divergence)."
+    )
+
+
+def show_disagreements(answers: judge.Answers) -> None:
+    """Draw the inputs that both networks answer differently, most surprising first."""
+    table = disagreements(answers.original, answers.pruned, answers.data.y)
+    st.subheader(
+        f"They disagree on {plural(len(table), 'input') if len(table) else 'no input'}",
+        anchor=False,
+    )
+    if table.empty:
+        widgets.empty("Both networks give the same answer to every input. Remove more on Tune.")
+        return
+    classes = answers.data.classes
+    for column in ("true", "original", "pruned"):
+        table[column] = [classes[i] if i >= 0 else "no number" for i in table[column]]
+    st.caption(
+        "Most surprising first: where the two networks' probabilities lie furthest apart."
+        + (f" The first {MOST_CARDS} are shown." if len(table) > MOST_CARDS else "")
+    )
+    if answers.data.kind == "image":
+        with st.container(horizontal=True, gap="medium"):
+            for row in table.head(MOST_CARDS).itertuples():
+                card(answers, row)
+    else:
+        show_rows(answers, table)
+    st.download_button(
+        "All of them as CSV",
+        table.to_csv(index=False),
+        "disagreements.csv",
+        "text/csv",
+        icon=":material/download:",
+    )
+
+
+def card(answers: judge.Answers, row: Any) -> None:
+    """Draw one input as a picture with the truth and both answers."""
+    index = int(row.index)
+    raw = answers.data.raw(answers.data.x[index : index + 1])[0]
+    with st.container(width=150, gap="xsmall"):
+        st.image(images.picture(raw, least=144), width=144)
+        st.markdown(
+            f"truth **{text.escape(row.true)}** :small[:gray[(input {index})]]  \n"
+            f":blue[original {text.escape(row.original)}] {mark(row, 'original')} "
+            f":small[{percent(row.original_probability, 0)}]  \n"
+            f":orange[pruned {text.escape(row.pruned)}] {mark(row, 'pruned')} "
+            f":small[{percent(row.pruned_probability, 0)}]"
+        )
+        if st.button("Explain", key=f"compare-explain-{index}", icon=":material/visibility:"):
+            selection.choose_input(index)
+            st.switch_page("pages/attributions.py")
+
+
+def mark(row: Any, which: str) -> str:
+    """Return whether this answer is right, as a sign with a word for those who do not see it."""
+    return "✓" if row.right == which else "✗"
+
+
+def show_rows(answers: judge.Answers, table: pd.DataFrame) -> None:
+    """Draw inputs of a table with their features in the units they were recorded in."""
+    rows = table["index"].tolist()
+    raw = pd.DataFrame(
+        answers.data.raw(answers.data.x[rows]).numpy(), columns=answers.data.features
+    )
+    shown = pd.concat([table.drop(columns=["right", "surprise"]), raw], axis=1)
+    labels = {
+        "index": "input",
+        "true": "truth",
+        "original": "original says",
+        "pruned": "pruned says",
+    }
+    column = st.column_config
+    shares = {
+        f"{name}_probability": column.NumberColumn("with probability", format="percent")
+        for name in ("original", "pruned")
+    }
+    st.dataframe(shown, hide_index=True, column_config={**labels, **shares})
+    widgets.page_link("attributions", "Explain one of them by its number")
+
+
+def show_cost(view: frame.View) -> None:
+    """Draw speed, measured in turns on this machine, and sizes, counted exactly."""
+    timings = judge.timings(view.plan)
+    pair, report = timings.summary(), view.live.report
+    row = st.container(horizontal=True, gap="medium")
+    with row.container(width=FIGURE_WIDTH):
+        chart = compare.latency(timings.original_ms, timings.pruned_ms, pair)
+        widgets.figure(theme.fit(chart), key="compare-latency")
+        slow = compare.beyond(timings.original_ms, timings.pruned_ms)
+        cut = (
+            f" {slow} slower {'pass is' if slow == 1 else 'passes are'} not shown." if slow else ""
+        )
+        both = {"original": pair.original, "pruned": pair.pruned}
+        median = ", ".join(f"{n} {unbroken(milliseconds(t.median))}" for n, t in both.items())
+        tail = ", ".join(f"{n} {unbroken(milliseconds(t.p99))}" for n, t in both.items())
+        st.caption(
+            f"{pair.pruned.runs} passes of each, in turns, on this machine: {pair.engine}, "
+            f"{plural(pair.threads, 'thread')}, one input at a time. "
+            f"Median: {median}. 99th percentile: {tail}.{cut}"
+        )
+    with row.container(width=FIGURE_WIDTH):
+        amounts = {
+            "parameters": report.parameters,
+            "MACs": report.macs,
+            "weights file": report.bytes,
+        }
+        write = {"weights file": size}
+        texts = {
+            name: f"{write.get(name, count)(a.pruned)} of {write.get(name, count)(a.original)}"
+            for name, a in amounts.items()
+        }
+        chart = compare.sizes({name: (a, texts[name]) for name, a in amounts.items()})
+        widgets.figure(theme.fit(chart), key="compare-sizes")
+        st.caption(
+            "Counted exactly: MACs of one input, and the bytes of the exported weights file."
+        )
+
+
+with frame.page("Compare", "What changed in the answers, the speed and the size?") as view:
+    answers = judge.answers(view.plan)
+    if answers is None:
+        widgets.empty("Accuracy needs labelled inputs. Choose data on Home.")
+    else:
+        st.markdown(answers_in_words(answers))
+        keeping.button(view.plan, "Keep this run")
+        table = by_class(answers.original, answers.pruned, answers.data.y, answers.data.classes)
+        widgets.figure(theme.fit(compare.by_class(table)), key="compare-classes")
+    show_cost(view)
+    if answers is not None:
+        show_disagreements(answers)

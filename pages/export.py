@@ -1,0 +1,91 @@
+"""Export: take the plan, the pruned network and the report home."""
+
+import streamlit as st
+
+from pruneviz.figures.format import size
+from pruneviz.run import asks_for_rounds
+from pruneviz.ui import cache, frame, judge, keeping, text, widgets
+
+AT_ONCE_MS = 5.0  # a forward pass of the original; faster than this, the files are made unasked
+WHAT = {
+    "plan.yaml": "what to prune and how; repeats this result",
+    "weights.safetensors": "the pruned network's weights",
+    "recipe.json": "the pruned network's graph, as data",
+    "masks.safetensors": "which weights of the original stay",
+    "report.json": "every number, with its interval and machine",
+}
+REBUILD = """from pathlib import Path
+
+import torch
+from pruneviz.export import rebuild
+
+network = rebuild(Path("recipe.json"), Path("weights.safetensors"))
+x = torch.zeros(1, {shape})  # normalised: (raw - mean) / std, see network.about
+probabilities = network(x).softmax(1)"""
+
+
+def download_all(files: judge.Files) -> None:
+    """Draw the download of everything, then of each file, with its size and what it is for."""
+    st.download_button(
+        f"Everything as one zip ({size(len(files.archive))})",
+        files.archive,
+        "pruneviz-run.zip",
+        "application/zip",
+        type="primary",
+        icon=":material/folder_zip:",
+        on_click="ignore",
+    )
+    for name in sorted(files.parts, key=list(WHAT).index):
+        content = files.parts[name]
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.download_button(
+                name,
+                content,
+                name,
+                icon=":material/download:",
+                key=f"export-{name}",
+                width=220,
+                on_click="ignore",
+            )
+            what = text.escape(WHAT.get(name, ""))
+            st.markdown(f"{what} :small[:gray[{size(len(content))}]]", width="stretch")
+
+
+def prepare(view: frame.View) -> None:
+    """Offer the files: made here for a quick network, else by a job, which leaves time to go on."""
+    plan = view.plan
+    if asks_for_rounds(plan) and not cache.is_recovered(plan):
+        plan = cache.without_recovery(plan)
+        widgets.page_link("recover", "Recover: carry the recovery out first")
+        st.caption("Until then, these are the files of the network before its recovery.")
+    latency = cache.live(plan).report.latency_ms
+    quick = latency is not None and latency.original.median < AT_ONCE_MS
+    if not quick and not cache.is_carried_out(plan):
+        keeping.button(plan, "Measure and write the files", primary=True)
+        st.caption(
+            "A job times both networks, writes the files and keeps them in Runs. "
+            "It goes on while you do something else."
+        )
+        return
+    files = judge.files(plan)
+    download_all(files)
+    keeping.button(plan)
+    st.caption(f"The report's times are of {files.passes} passes of each network, in turns.")
+    for note in files.notes:
+        st.caption(text.escape(note))
+
+
+with frame.page("Export", "Take the pruned network home.") as view:
+    plan = view.pruned.plan
+    if not view.live.report.sparsity.removed:
+        widgets.empty("Nothing is removed yet: this exports the original. Tune decides what goes.")
+    prepare(view)
+    st.subheader("Repeat it", anchor=False)
+    st.markdown("The same plan on the command line gives the same network and the same numbers:")
+    st.code("pruneviz run plan.yaml --out my-run", language="bash")
+    st.subheader("Use it", anchor=False)
+    st.markdown("Weights and recipe are enough; the code that defined the model is not needed:")
+    shape = ", ".join(str(s) for s in view.subject.example.shape[1:])
+    st.code(REBUILD.format(shape=shape), language="python", wrap_lines=True)
+    st.subheader("The plan", anchor=False)
+    st.code(plan.to_yaml(), language=None, wrap_lines=True)

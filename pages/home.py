@@ -1,0 +1,135 @@
+"""Home: which model, which data?"""
+
+import streamlit as st
+
+from pruneviz.figures import pictures
+from pruneviz.plan import Plan
+from pruneviz.subjects import ModelCard, list_models, list_torchvision
+from pruneviz.ui import cache, edits, frame, settings, state, text, uploads, widgets
+
+
+def sample_card(card: ModelCard, plan: Plan) -> None:
+    """Draw a sample model: real inputs, what it decides, its numbers, and the way in."""
+    with st.container(border=True, key=f"card-{card.name}"):
+        draw = pictures.montage if card.kind == "image" else pictures.profiles
+        st.image(draw(card.thumbnail), width="stretch", alt=text.picture_sentence(card))
+        st.markdown(f"**{card.title}**  \n{card.sentence}")
+        st.markdown(f":small[:gray[{text.card_line(card)}]]")
+        in_use = plan.model == card.reference and plan.weights is None
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.button(
+                "In use" if in_use else "Use this model",
+                key=f"use-{card.name}",
+                icon=":material/check:" if in_use else None,
+                disabled=in_use,
+                on_click=state.put,
+                args=(edits.with_model(plan, card.reference),),
+            )
+            with st.popover("Model card", type="tertiary"):
+                st.markdown(card.card.read_text(encoding="utf-8"))
+
+
+def torchvision_model(plan: Plan) -> None:
+    """Offer torchvision's classifiers, and say where their weights come from."""
+    name = st.selectbox("torchvision model", list_torchvision(), index=None, key="home-torchvision")
+    st.caption(
+        "Pretrained weights are used where this machine has them or can download them; "
+        "otherwise the weights are random, and every page says so."
+    )
+    if st.button("Use this model", key="home-use-torchvision", disabled=name is None):
+        try_plan(edits.with_model(plan, f"torchvision:{name}"), "Loading the model …")
+
+
+def named_models(plan: Plan) -> None:
+    """Offer what the operator named when starting the server."""
+    if settings.models():
+        st.caption("Named when this server was started:")
+    for reference in settings.models():
+        if st.button(text.escape(reference), key=f"home-use-{reference}"):
+            try_plan(edits.with_model(plan, reference), "Loading the model …")
+
+
+def own_weights(plan: Plan) -> None:
+    """Take a safetensors file for a chosen architecture, checked before the plan changes."""
+    samples = [card.reference for card in list_models()]
+    choices = [*samples, *(f"torchvision:{name}" for name in list_torchvision())]
+    architecture = st.selectbox(
+        "Architecture", choices, format_func=text.reference_title, key="home-architecture"
+    )
+    file = st.file_uploader("Weights (safetensors)", type=["safetensors"], key="home-weights")
+    if st.button("Use these weights", key="home-use-weights", disabled=file is None) and file:
+        with st.spinner("Checking the weights …"), widgets.problems_here():
+            adopt(uploads.plan_with_weights(plan, architecture, file.getvalue(), file.name))
+
+
+def own_data(plan: Plan) -> None:
+    """Take a data file that fits the model, checked before the plan changes."""
+    file = st.file_uploader(
+        "Data with labels (npz, csv, or a zip of image folders)",
+        type=list(uploads.DATA_ENDINGS),
+        key="home-data",
+        help="npz: arrays x and y. csv: one row an input, one column its class. "
+        "zip: one folder of images for each class.",
+    )
+    target, is_table = None, file is not None and file.name.lower().endswith(".csv")
+    with widgets.problems_here():
+        if file is not None and is_table:
+            columns = uploads.csv_columns(file.getvalue())
+            target = st.selectbox("Column with the class", columns, index=len(columns) - 1)
+    incomplete = file is None or (is_table and target is None)
+    if st.button("Use this data", key="home-use-data", disabled=incomplete) and file:
+        with st.spinner("Checking the data …"), widgets.problems_here():
+            adopt(uploads.plan_with_data(plan, file.getvalue(), file.name, target))
+
+
+def named_data(plan: Plan) -> None:
+    """Offer the data that the operator named, and the way back to the sample's own."""
+    if settings.data():
+        st.caption("Named when this server was started:")
+    for reference in settings.data():
+        if st.button(text.escape(reference), key=f"home-data-{reference}"):
+            try_plan(edits.with_data(plan, reference), "Reading the data …")
+    if plan.data is not None:
+        st.button(
+            "Back to the model's own data, or none",
+            key="home-own-data",
+            on_click=state.put,
+            args=(edits.with_data(plan, None),),
+        )
+
+
+def try_plan(plan: Plan, waiting: str) -> None:
+    """Load the model and data of a plan and adopt it; what is wrong is said right here."""
+    with st.spinner(waiting), widgets.problems_here():
+        cache.subject(plan)
+        adopt(plan)
+
+
+def adopt(plan: Plan) -> None:
+    """Make a plan that works the session's plan."""
+    state.put(plan)
+    st.rerun()
+
+
+with frame.page("Home", "Choose a network; then see what pruning does to it.") as view:
+    with st.grid(3, min_column_width=230):
+        for card in list_models():
+            sample_card(card, view.plan)
+    st.header("Or bring your own", anchor=False)
+    with st.grid(3, min_column_width=230, gap="medium") as grid:
+        with grid.cell():
+            st.subheader("A torchvision model", anchor=False)
+            torchvision_model(view.plan)
+            named_models(view.plan)
+        with grid.cell():
+            st.subheader("Your weights", anchor=False)
+            own_weights(view.plan)
+        with grid.cell():
+            st.subheader("Your data", anchor=False)
+            st.caption(text.escape(text.data_line(view.subject)))
+            own_data(view.plan)
+            named_data(view.plan)
+    st.header("What to do next", anchor=False)
+    with st.container(horizontal=True):
+        widgets.page_link("tune", "Tune: remove something and watch the accuracy")
+        widgets.page_link("sensitivity", "Sensitivity: see what each layer can lose")

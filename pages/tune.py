@@ -1,0 +1,152 @@
+"""Tune: how much goes, and where?"""
+
+from functools import partial
+
+import streamlit as st
+
+from pruneviz.allocate import SCOPES
+from pruneviz.criteria import CRITERIA
+from pruneviz.figures import layers as figures
+from pruneviz.granularity import GRANULARITIES, Units
+from pruneviz.plan import Plan
+from pruneviz.report import LayerReport
+from pruneviz.ui import edits, frame, state, text, widgets
+from pruneviz.ui.frame import View
+
+
+def methods(plan: Plan) -> None:
+    """Draw what is removed, how it is ranked and how the amount is shared out."""
+    grid = st.grid(3, min_column_width=270, gap="medium", key="tune-methods")
+    with grid.cell(), st.container(gap="xsmall"):
+        widgets.segments(
+            GRANULARITIES, "What to remove", "tune-granularity", plan.granularity,
+            edits.set_granularity,
+        )  # fmt: skip
+    with grid.cell(), st.container(gap="xsmall"):
+        widgets.choose(
+            CRITERIA, "How to rank the units", "tune-criterion", plan.criterion,
+            edits.set_criterion,
+        )  # fmt: skip
+        widgets.parameters(CRITERIA, plan.criterion, plan.criterion_parameters, edits.set_parameter)
+    with grid.cell(), st.container(gap="xsmall"):
+        widgets.segments(SCOPES, "How to share it out", "tune-scope", plan.scope, edits.set_scope)
+
+
+def overall(plan: Plan) -> None:
+    """Draw the overall slider and what it does under the scope."""
+    with st.container(gap=None):
+        widgets.percent_slider(
+            "Overall: units to remove",
+            "tune-overall",
+            edits.percent(plan.sparsity),
+            edits.set_overall,
+        )
+        st.caption(text.scope_sentence(plan))
+
+
+def layers_header(plan: Plan) -> None:
+    """Draw the heading of the sliders and the way back for all of them."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.subheader("Each layer", anchor=False, width="stretch")
+        st.button(
+            "Let all layers follow",
+            key="tune-all-follow",
+            disabled=not plan.layers,
+            help="Forget every layer's own value",
+            on_click=edits.follow_overall,
+        )
+
+
+def layer_row(view: View, units: Units, rows: dict[str, LayerReport]) -> None:
+    """Draw a layer's slider, its lock, and the way back to the overall slider."""
+    plan = view.plan
+    name, locked = units.name, plan.locks.get(units.name) == "all"
+    with st.container(horizontal=True, wrap=False, vertical_alignment="bottom", gap="small"):
+        widgets.percent_slider(
+            text.layer_label(plan, units, rows.get(name) if view.possible else None),
+            f"tune-layer-{name}",
+            edits.shown_percent(plan, name, rows),
+            lambda percent: edits.set_layer(name, percent),
+            disabled=locked,
+            help_text=text.coupled_sentence(units),
+        )
+        st.toggle(
+            f"Lock {name}",
+            key=widgets.follow(f"tune-lock-{name}", locked),
+            on_change=widgets.changes(f"tune-lock-{name}", partial(edits.lock_layer, name)),
+            width=90,
+        )
+        st.button(
+            f"Let {text.escape(name)} follow",
+            icon=":material/restart_alt:",
+            type="tertiary",
+            key=f"tune-follow-{name}",
+            help=f"Let {text.escape(name)} follow the overall slider again",
+            disabled=name not in plan.layers,
+            on_click=edits.follow_overall,
+            args=(name,),
+        )
+
+
+def details(view: View) -> None:
+    """Draw the chosen layer: what goes with it, and single units that must stay."""
+    layers = {units.name: units for units in view.prepared.units}
+    chosen = state.layer() if state.layer() in layers else next(iter(layers))
+    with st.container(border=True):
+        st.selectbox(
+            "Layer",
+            list(layers),
+            key=widgets.follow("tune-chosen", chosen),
+            on_change=widgets.changes("tune-chosen", state.choose_layer),
+        )
+        units = layers[chosen]
+        st.caption(text.escape(text.coupled_sentence(units) or text.alone_sentence(units)))
+        key = f"tune-units-{chosen}"
+        lock = view.plan.locks.get(chosen)
+        st.text_input(
+            f"Units that must stay (0 to {units.count - 1})",
+            placeholder="such as 0,3,8-11",
+            key=widgets.follow(key, edits.units_text(lock)),
+            disabled=lock == "all",
+            on_change=widgets.changes(
+                key, lambda text: edits.lock_units(chosen, text, units.count)
+            ),
+        )
+
+
+def picture(view: View, rows: list[LayerReport]) -> None:
+    """Draw what stays and goes in each layer; a click on a bar chooses the layer."""
+    widgets.figure(
+        figures.kept_and_removed(rows, state.layer(), possible=view.possible),
+        "tune-figure",
+        on_select=lambda: widgets.choose_clicked("tune-figure"),
+        selection_mode="points",
+    )
+
+
+def skipped(view: View) -> None:
+    """List what cannot be pruned, with the reasons."""
+    if not view.prepared.skipped:
+        st.caption("Every layer with weights can be pruned.")
+        return
+    with st.expander(text.skipped_title(view.prepared.skipped)):
+        st.dataframe(text.skipped_table(view.prepared.skipped), hide_index=True)
+
+
+with frame.page("Tune", "How much goes, and where?") as view:
+    overall(view.plan)
+    methods(view.plan)
+    grid = st.grid(2, min_column_width=420, gap="medium")
+    units = view.prepared.units
+    rows = view.layers
+    with grid.cell():
+        layers_header(view.plan)
+        by_name = {row.name: row for row in rows}
+        for layer in units:
+            layer_row(view, layer, by_name)
+    with grid.cell():
+        picture(view, rows)
+        details(view)
+        for note in view.notes:
+            st.caption(text.escape(text.sentence(note)))
+        skipped(view)

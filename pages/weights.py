@@ -1,0 +1,38 @@
+"""Weights: what do the weights look like, and which of them go?"""
+
+import streamlit as st
+
+from pruneviz.explain import convolutions_and_linears
+from pruneviz.figures import weights
+from pruneviz.ui import cache, frame, selection, state, widgets
+
+with frame.page("Weights", "What do the weights look like, and which of them go?") as view:
+    model = view.subject.model
+    names = convolutions_and_linears(model)
+    if not names:
+        widgets.empty("This network has no convolution and no linear layer to look at.")
+        st.stop()
+    key = "weights-layer"
+    layer = selection.layer(names, state.layer(), view.layers)
+    st.selectbox(
+        "Layer",
+        names,
+        key=widgets.follow(key, layer),
+        on_change=lambda: state.choose_layer(st.session_state[key]),
+        help="The layer chosen here is chosen on every page.",
+    )
+    weight = cache.weight(view.plan, layer)
+    mask = view.pruned.masks.get(f"{layer}.weight")
+    widgets.figure(weights.heatmap(layer, weight, mask), key="weights-heatmap")
+    if mask is None or bool(mask.all()):
+        widgets.empty("Nothing of this layer is removed. Tune decides how much goes, and where.")
+    elif view.pruned.is_cut:
+        st.caption(
+            "A pale row is a channel that this layer loses; a pale column is a channel that "
+            "a layer before it loses, so its weights here have nothing left to multiply."
+        )
+    else:
+        st.caption("A pale cell is a weight that is set to 0.")
+    if cache.is_recovered(view.plan):
+        st.caption("What stays is shown as the recovery left it, what goes as it was before.")
+    widgets.figure(weights.distribution(layer, weight, mask), key="weights-distribution")

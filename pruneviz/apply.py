@@ -1,0 +1,91 @@
+"""Which units stay in; the pruned network out: cut smaller, or masked where units are no slices."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from pruneviz.granularity.units import Units
+from pruneviz.masks import Masks, combine, masked
+from pruneviz.surgery import Cut, cut, cuts_from
+
+DENSE_NOTE = (
+    "the removed weights are zeros in tensors of the old size: the file gets smaller, the "
+    "arithmetic stays dense; MACs count what a sparse kernel could skip"
+)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A pruned network with what was kept of each layer (bool, by units name) and the cuts made."""
+
+    original: nn.Module
+    units: tuple[Units, ...]
+    keep: Mapping[str, Tensor]
+    model: nn.Module
+    cuts: tuple[Cut, ...]
+
+    @cached_property
+    def masks(self) -> Masks:
+        """Return the masks by parameter name, on the original's shapes."""
+        return combine(layer.masks(self.keep[layer.name]) for layer in self.units)
+
+    @property
+    def is_cut(self) -> bool:
+        """Return whether tensors got smaller (else the removed weights are zeros)."""
+        return bool(self.cuts)
+
+    def max_relative_error(self, example: Tensor) -> float:
+        """Return the largest difference between the masked and the cut model's outputs.
+
+        Each output tensor's is relative to the masked model's largest value in it, on `example`,
+        (B, …). Infinite where they differ in shape. Raises ValueError where an output is not
+        finite, or where there is none.
+        """
+        if not self.is_cut:
+            return 0.0
+        with torch.inference_mode():
+            preview = _tensors(masked(self.original, self.masks)(example))
+            real = _tensors(self.model(example))
+        if [t.shape for t in preview] != [t.shape for t in real]:
+            return float("inf")
+        pairs = [(a.double(), b.double()) for a, b in zip(preview, real, strict=True) if a.numel()]
+        if not pairs:
+            raise ValueError("the model answers its example with nothing that can be compared")
+        if not all(bool(torch.isfinite(a).all()) for a, _ in pairs):
+            raise ValueError("the model's outputs are not finite: look for NaN in weights or input")
+        return max(_relative(a, b) for a, b in pairs)
+
+
+def _tensors(output: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
+
+
+def _relative(expected: Tensor, actual: Tensor) -> float:
+    difference = float((expected - actual).abs().max())
+    if math.isnan(difference):  # a NaN compares as neither larger nor smaller, and would be lost
+        return math.inf
+    return difference / (float(expected.abs().max()) or 1.0)
+
+
+def apply(model: nn.Module, units: tuple[Units, ...], keep: Mapping[str, Tensor]) -> Applied:
+    """Remove the units that do not stay; `keep` maps a units name to bool (count,)."""
+    touched = [layer for layer in units if not bool(keep[layer.name].all())]
+    cuts = cuts_from(layer.axis_keep(keep[layer.name]) for layer in touched)
+    if cuts:
+        pruned = cut(model, cuts)
+    else:
+        pruned = masked(model, combine(layer.masks(keep[layer.name]) for layer in touched))
+    return Applied(model, units, keep, pruned, cuts)
+
+
+def applied_notes(applied: Applied, granularity: str) -> tuple[str, ...]:
+    """Return what the user must know of a network that was pruned so."""
+    return () if applied.is_cut or granularity != "weight" else (DENSE_NOTE,)

@@ -1,0 +1,115 @@
+"""Follow a job on the command line: a progress bar, and Ctrl-C that leaves it resumable."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+from pruneviz import jobs
+from pruneviz.history.folder import (
+    UNDER_WAY,
+    RunFolder,
+    Status,
+    run_digest,
+    runs_directory,
+)
+from pruneviz.jobs.control import Options
+from pruneviz.plan import Plan
+from pruneviz.subjects import default_home, load_subject
+
+INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended
+
+
+def carry_out(
+    kind: str,
+    plan: Plan,
+    *,
+    parent: str | None = None,
+    options: Options | None = None,
+    resume: bool = True,
+) -> RunFolder:
+    """Begin a job or go on with it, follow it to its end and return its folder.
+
+    Without `resume`, one that was begun before is refused with the remedy. ValueError with the
+    job's own sentence where it fails or is cancelled elsewhere; SystemExit on Ctrl-C, which stops
+    the job and leaves it resumable.
+    """
+    from pruneviz.run import bind
+
+    bound = bind(plan, load_subject(plan))
+    if not resume:
+        _refuse_begun(kind, bound)
+    folder = jobs.submit(default_home(), kind, bound, parent=parent, options=options)
+    follow_to_its_end(folder)
+    return folder
+
+
+def follow_to_its_end(folder: RunFolder) -> None:
+    """Show a job's progress until it is finished.
+
+    ValueError with the job's own sentence where it fails or is cancelled elsewhere; SystemExit on
+    Ctrl-C, which stops the job and leaves it resumable.
+    """
+    try:
+        status = _watch(folder)
+    except KeyboardInterrupt:
+        status = _stop(folder)
+        Console(stderr=True, soft_wrap=True).print(
+            f"stopped at {status.fraction:.0%}; {_remedy(folder)}", markup=False, highlight=False
+        )
+        raise SystemExit(INTERRUPTED) from None
+    state = folder.state()
+    if state == "failed":
+        raise ValueError(status.error)
+    if state != "finished":
+        raise ValueError(
+            f"the job {folder.digest[:12]} was {state} at {status.fraction:.0%}; {_remedy(folder)}"
+        )
+
+
+def _refuse_begun(kind: str, plan: Plan) -> None:
+    folder = RunFolder(runs_directory(default_home()) / run_digest(kind, plan))
+    status = folder.status()
+    if status is not None and folder.state() in ("cancelled", "interrupted", "failed"):
+        short = folder.digest[:12]
+        raise ValueError(
+            f"this very run was begun before and stopped at {status.fraction:.0%}: go on with "
+            f"--resume, or begin anew after `pruneviz runs delete {short}`"
+        )
+
+
+def _remedy(folder: RunFolder) -> str:
+    return f"go on from there with: pruneviz runs resume {folder.digest[:12]}"
+
+
+def _watch(folder: RunFolder) -> Status:
+    """Show a job's progress until it has ended."""
+    status = Status()
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(),
+               TextColumn("{task.fields[left]}"))  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task("starting", total=1.0, left="")
+        for status in jobs.follow(folder):
+            progress.update(
+                task, completed=status.fraction, description=status.sentence or status.state,
+                left=_left(status),
+            )  # fmt: skip
+    return status
+
+
+def _stop(folder: RunFolder) -> Status:
+    """Ask a job to stop and wait until it has."""
+    jobs.cancel(folder)
+    status = Status()
+    for status in jobs.follow(folder):
+        if status.state not in UNDER_WAY:
+            break
+    return status
+
+
+def _left(status: Status) -> str:
+    """Return the time left in words, "" where it is not known."""
+    if status.seconds_left is None:
+        return ""
+    minutes, seconds = divmod(round(status.seconds_left), 60)
+    return f"{minutes} min {seconds:02d} s left" if minutes else f"{seconds} s left"

@@ -1,0 +1,91 @@
+"""The options that make a plan, and the plan made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from pruneviz.plan import Plan, parse_lock
+
+PlanFile = Annotated[
+    Path | None, typer.Argument(metavar="[PLAN.yaml]", help="A plan; options below win over it.")
+]
+Model = Annotated[str | None, typer.Option(help="sample:NAME, torchvision:NAME, python:FILE.py:F")]
+Weights = Annotated[str | None, typer.Option(help="The model's weights, a safetensors file.")]
+Data = Annotated[
+    str | None, typer.Option(help="sample:NAME, npz:FILE, folder:DIR or csv:FILE?target=COLUMN")
+]
+InputShape = Annotated[str | None, typer.Option(help="Shape of one input, such as 3,224,224.")]
+Criterion = Annotated[str | None, typer.Option(help="Such as taylor; a wrong name lists all.")]
+Granularity = Annotated[str | None, typer.Option(help="Such as channel; a wrong name lists all.")]
+Scope = Annotated[str | None, typer.Option(help="layer, uniform or global")]
+Sparsity = Annotated[str | None, typer.Option(help="Fraction to remove, 0 to 1.")]
+Layer = Annotated[
+    list[str] | None, typer.Option("--layer", metavar="NAME=0.3", help="One layer's own sparsity.")
+]
+Lock = Annotated[
+    list[str] | None, typer.Option("--lock", metavar="NAME[:0,3-5]", help="What must stay.")
+]
+Seed = Annotated[int | None, typer.Option(help="Seed of whatever is drawn at random.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+def made_plan(path: Path | None, **given: Any) -> Plan:
+    """Return the plan of a file, or the default one, with what was given on the command line.
+
+    `given` holds fields of the plan as their options were typed, None where they were not. A
+    layer's sparsity or lock wins over the file's own; the file's other layers keep theirs.
+    """
+    fields: dict[str, Any] = {}
+    if path is not None:
+        try:
+            fields = Plan.from_text(path.read_text(encoding="utf-8")).model_dump()
+        except OSError as error:
+            raise ValueError(
+                f"the plan '{path}' cannot be read: {error.strerror or error}"
+            ) from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f"the plan '{path}' is no UTF-8 text") from error
+    readers: dict[str, Callable[[Any], Any]] = {
+        "input_shape": _shape,
+        "layers": _layers,
+        "locks": _locks,
+    }
+    chosen = {
+        name: readers[name](value) if name in readers else value
+        for name, value in given.items()
+        if value is not None
+    }
+    for name in {"layers", "locks"} & chosen.keys():
+        chosen[name] = {**fields.get(name, {}), **chosen[name]}
+    return Plan.from_fields({**fields, **chosen})
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"an input shape reads 3,224,224, got '{text}'") from error
+
+
+def _layers(texts: list[str]) -> dict[str, str]:
+    layers: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.rpartition("=")
+        if not equals:
+            raise ValueError(f"a layer's sparsity reads NAME=0.3, got '{text}'")
+        if layers.setdefault(name, value) != value:
+            raise ValueError(f"layer '{name}' is given twice: {layers[name]} and {value}")
+    return layers
+
+
+def _locks(texts: list[str]) -> dict[str, Any]:
+    locks: dict[str, Any] = {}
+    for text in texts:
+        name, lock = parse_lock(text)
+        before = locks.get(name, ())
+        locks[name] = "all" if "all" in (lock, before) else (*before, *lock)
+    return locks

@@ -1,0 +1,152 @@
+"""Prune, replay what was pruned, and check whether a model can be."""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pruneviz.cli.console import app, aside, note, output, print_json
+from pruneviz.cli.options import (
+    AsJson,
+    Criterion,
+    Data,
+    Granularity,
+    InputShape,
+    Layer,
+    Lock,
+    Model,
+    PlanFile,
+    Scope,
+    Seed,
+    Sparsity,
+    Weights,
+    made_plan,
+)
+from pruneviz.cli.tables import print_check, print_report
+
+
+@app.command()
+@aside
+def run(
+    plan: PlanFile = None,
+    model: Model = None,
+    weights: Weights = None,
+    data: Data = None,
+    input_shape: InputShape = None,
+    criterion: Criterion = None,
+    granularity: Granularity = None,
+    scope: Scope = None,
+    sparsity: Sparsity = None,
+    layer: Layer = None,
+    lock: Lock = None,
+    seed: Seed = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for plan, report, masks and weights.")
+    ] = None,
+    keep: Annotated[bool, typer.Option(help="Keep it among the runs, too.")] = False,
+    force: Annotated[bool, typer.Option(help="Overwrite another run in that folder.")] = False,
+    latency_runs: Annotated[int, typer.Option(min=3, help="Timed passes of each model.")] = 100,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of a timed pass.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Prune as planned, measure both models, and write the result."""
+    import torch
+
+    from pruneviz import run as engine
+    from pruneviz.history.adopt import adopt
+    from pruneviz.jobs.control import default_threads
+    from pruneviz.store import write_run
+    from pruneviz.subjects import default_home
+
+    made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
+                 criterion=criterion, granularity=granularity, scope=scope, sparsity=sparsity,
+                 layers=layer, locks=lock, seed=seed)  # fmt: skip
+    if engine.asks_for_rounds(made):
+        torch.set_num_threads(default_threads())  # as many as a job has, for the same last digits
+    prepared, pruned, report = engine.run(made, latency_runs, threads)
+    notes = list(report.notes)
+    if out is not None:
+        notes += write_run(out, prepared, pruned, report, force)
+    if keep:
+        with tempfile.TemporaryDirectory() as folder:
+            write_run(Path(folder), prepared, pruned, report)
+            adopt(default_home(), Path(folder))
+    if as_json:
+        print_json(report.model_dump(mode="json"))
+    else:
+        print_report(report)
+    for sentence in notes:
+        note(sentence)
+
+
+@app.command()
+@aside
+def replay(directory: Path, as_json: AsJson = False) -> None:
+    """Run a stored plan again; exit 0 when every deterministic number is identical."""
+    import torch
+
+    from pruneviz import run as engine
+    from pruneviz.report import differences
+    from pruneviz.store import read_plan, read_report
+    from pruneviz.subjects import own_paths
+
+    stored, plan = read_report(directory), read_plan(directory)
+    before = stored.deterministic()
+    for path in own_paths(plan):
+        if not path.is_absolute() and not path.exists():
+            raise ValueError(
+                f"there is no '{path}' in the current folder, and the plan names it by that path: "
+                "replay it from the folder it was run in"
+            )
+    if stored.recovery is not None:
+        torch.set_num_threads(stored.recovery.threads)  # training adds up in an order they decide
+        if stored.recovery.device != "cpu":
+            note(f"it was trained on {stored.recovery.device}; the CPU may differ in last digits")
+    _, _, report = engine.run(plan, latency_runs=3)
+    found = differences(before, report.deterministic())
+    if as_json:
+        print_json({"digest": report.digest, "identical": not found, "differences": found})
+    elif found:
+        output().print("stored != replayed", *found, sep="\n", markup=False, highlight=False)
+    else:
+        output().print("identical: every deterministic number agrees with the stored report")
+    raise SystemExit(1 if found else 0)
+
+
+@app.command()
+@aside
+def check(
+    model: str,
+    weights: Weights = None,
+    input_shape: InputShape = None,
+    sparsity: Sparsity = "0.5",
+    as_json: AsJson = False,
+) -> None:
+    """Trace a model, cut it, run it; exit 0 when the masked and the cut outputs agree."""
+    from pruneviz import run as engine
+    from pruneviz.proof import TOLERANCE
+    from pruneviz.subjects import load_subject
+
+    made = made_plan(None, model=model, weights=weights, input_shape=input_shape,
+                 sparsity=sparsity)  # fmt: skip
+    subject = load_subject(made, pretrained=False)
+    start = time.perf_counter()
+    result = engine.check(subject.model, subject.example, made.sparsity)
+    result = {**result, "seconds": time.perf_counter() - start}
+    error = float(str(result["max_relative_error"]))
+    if as_json:  # JSON knows no infinity
+        print_json({**result, "max_relative_error": error if math.isfinite(error) else None})
+    else:
+        print_check(model, result)
+    for sentence in subject.notes:
+        note(sentence)
+    if not error <= TOLERANCE:
+        raise ValueError(
+            f"the masked and the cut outputs differ by {error:.1e} of the largest output, more "
+            f"than {TOLERANCE:.0e}: lock the layers that compute with their own widths"
+        )

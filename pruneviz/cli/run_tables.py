@@ -1,0 +1,139 @@
+"""Runs as tables for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+from rich.text import Text
+
+from pruneviz.cli.console import output
+from pruneviz.figures import format as written
+
+if TYPE_CHECKING:
+    from pruneviz.history.lineage import Lineage
+    from pruneviz.history.row import Row
+    from pruneviz.report import EpochRow
+
+DEEPEST = 20  # levels of a lineage that are indented
+
+
+def print_runs(rows: Sequence[Row], total: int, usage: str) -> None:
+    """Print one line a run, how many there are, and what they take on the disk."""
+    names = ("run", "what", "state", "removed", "accuracy", "MACs", "created")
+    table = Table(*names, box=None, pad_edge=False)
+    for column in table.columns:
+        column.no_wrap = column.header != "what"
+        column.overflow = "fold"
+    for row in rows:
+        cells = (row.digest[:12], _what(row), row.state, _removed(row), _accuracy(row),
+                 _macs_change(row), row.created[:16].replace("T", " "))  # fmt: skip
+        table.add_row(*(Text(cell) for cell in cells))
+    console = output()
+    if rows:
+        console.print(table)
+    console.print(f"{len(rows)} of {total:,} runs shown; {usage}", markup=False, highlight=False)
+
+
+def print_run(row: Row, best: EpochRow | None, last: EpochRow | None, lineage: Lineage) -> None:
+    """Print what a run is, what it measured, and what it began from."""
+    console, table = output(), Table(show_header=False, box=None)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, text in _facts(row, best, last):
+        if text:
+            table.add_row(name, Text(text))
+    console.print(table)
+    if lineage.children:
+        for depth, part in lineage.lines():
+            mark = " ← this run" if part.digest == row.digest else ""
+            about = (
+                f"{part.row.name} {part.row.state}".strip() if part.row else "not in this history"
+            )
+            console.print(
+                f"{'  ' * min(depth, DEEPEST)}{part.digest[:12]} {about}{mark}",
+                markup=False, highlight=False, soft_wrap=True,
+            )  # fmt: skip
+
+
+def _facts(row: Row, best: EpochRow | None, last: EpochRow | None) -> list[tuple[str, str]]:
+    """Return what is known of a run, by name; what is not is empty."""
+    plan = f"{row.criterion}, {row.granularity}, {row.scope}, {row.schedule}, seed {row.seed}"
+    return [
+        ("run", row.digest),
+        ("name", row.name),
+        ("tags", ", ".join(row.tags)),
+        ("note", row.note),
+        ("state", row.state),
+        ("damage", row.damage),
+        ("error", row.error),
+        ("kind", row.kind),
+        ("model", " ".join([row.model, f"({row.title})" if row.title else ""]).strip()),
+        ("data", row.data),
+        ("plan", plan if row.kind else ""),
+        ("recovery", row.recovery),
+        ("removed", _removed(row)),
+        ("accuracy", _accuracy_change(row)),
+        ("best epoch", _epoch(best)),
+        ("last epoch", _epoch(last)),
+        ("MACs", _change(row.macs_original, row.macs)),
+        ("parameters", _change(row.parameters_original, row.parameters)),
+        ("bytes", _change(row.bytes_original, row.bytes)),
+        ("latency, median", _latency(row)),
+        ("created", row.created),
+        ("finished", row.finished or ""),
+        ("on the disk", written.size(row.bytes_used)),
+    ]
+
+
+def _removed(row: Row) -> str:
+    amount = row.achieved if row.achieved is not None else row.sparsity
+    return "" if amount is None else written.percent(amount)
+
+
+def _accuracy(row: Row) -> str:
+    if row.accuracy is None:
+        return ""
+    if row.accuracy_low is None or row.accuracy_high is None:
+        return written.percent(row.accuracy)
+    return f"{written.percent(row.accuracy)} {written.spread(row.accuracy_low, row.accuracy_high)}"
+
+
+def _accuracy_change(row: Row) -> str:
+    if row.accuracy is None or row.accuracy_original is None:
+        return ""
+    return f"{written.percent(row.accuracy_original)} → {_accuracy(row)} ({row.samples:,} inputs)"
+
+
+def _macs_change(row: Row) -> str:
+    if row.macs is None or row.macs_original is None:
+        return ""
+    return written.change(row.macs_original, row.macs)
+
+
+def _what(row: Row) -> str:
+    """Return a run's name or else its model, its recovery, and its kind where it is no run."""
+    kind = "" if row.kind in ("run", "") else f"({row.kind})"
+    parts = [row.name or row.model, row.recovery, kind, *(f"#{tag}" for tag in row.tags)]
+    return " ".join(part for part in parts if part)
+
+
+def _change(original: int | None, pruned: int | None) -> str:
+    if original is None or pruned is None:
+        return ""
+    return f"{original:,} → {pruned:,} ({written.change(original, pruned)})"
+
+
+def _latency(row: Row) -> str:
+    if row.latency_ms is None or row.latency_original_ms is None or row.speedup is None:
+        return ""
+    before, after = map(written.milliseconds, (row.latency_original_ms, row.latency_ms))
+    return f"{before} → {after} ({written.times(row.speedup)} as fast)"
+
+
+def _epoch(row: EpochRow | None) -> str:
+    if row is None:
+        return ""
+    loss = "" if row.loss is None else f", loss {row.loss:.4g}"
+    return f"{row.epoch}: accuracy {written.percent(row.accuracy)}{loss}, {row.step}"

@@ -1,0 +1,58 @@
+"""What can be opened, and the app."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from pruneviz.cli.console import app, aside, output, print_json
+from pruneviz.cli.options import AsJson
+
+
+@app.command()
+@aside
+def models(as_json: AsJson = False) -> None:
+    """List the sample models, and the torchvision models that can be opened."""
+    from pruneviz.subjects import list_models, list_torchvision
+
+    cards, others = list_models(), list_torchvision()
+    samples = [
+        {"reference": card.reference, "title": card.title, "decides": card.sentence,
+         "accuracy": card.accuracy, "parameters": card.parameters}
+        for card in cards
+    ]  # fmt: skip
+    if as_json:
+        print_json({"samples": samples, "torchvision": [f"torchvision:{n}" for n in others]})
+        return
+    table = Table("model", "what it decides", "accuracy", "parameters")
+    for row in samples:
+        accuracy, parameters = f"{row['accuracy']:.1%}", f"{row['parameters']:,}"
+        table.add_row(str(row["reference"]), str(row["decides"]), accuracy, parameters)
+    output().print(table)
+    output().print(f"and {len(others)} of torchvision: torchvision:resnet18, …")
+
+
+@app.command(name="app")
+@aside
+def serve(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where to serve.")] = 8501,
+    model: Annotated[
+        list[str] | None, typer.Option(help="A model users may open; may be repeated.")
+    ] = None,
+    data: Annotated[
+        list[str] | None, typer.Option(help="Data users may open; may be repeated.")
+    ] = None,
+    headless: Annotated[bool, typer.Option(help="Open no browser.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Open the app in the browser, served to this machine alone."""
+    from pruneviz.ui.launch import launch
+
+    url = f"http://localhost:{port}"
+    if as_json:
+        print_json({"url": url})
+    else:
+        output().print(f"PruneViz: {url} (Ctrl-C ends it)", highlight=False)
+    launch(port, model or (), data or (), headless=headless)

@@ -1,0 +1,71 @@
+"""Reports as tables for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+from pruneviz.cli.console import output
+from pruneviz.report import Report
+
+
+def print_report(report: Report) -> None:
+    """Print the report's numbers, pruned beside original."""
+    console, sparsity = output(), report.sparsity
+    table = Table("", "original", "pruned", "change")
+    for row in (*_accuracy_rows(report), *_amount_rows(report), *_latency_rows(report)):
+        table.add_row(*row)
+    console.print(f"{report.model} ({report.weights_label}), plan {report.digest[:12]}")
+    console.print(
+        f"{sparsity.removed:,} of {sparsity.units:,} units ({sparsity.unit}) removed: "
+        f"asked {sparsity.requested:.4g}, reached {sparsity.achieved:.4g}"
+    )
+    console.print(table)
+
+
+Row = tuple[str, str, str, str]
+
+
+def _accuracy_rows(report: Report) -> list[Row]:
+    if report.accuracy is None:
+        return []
+    a = report.accuracy
+    low, high = a.change_interval
+    change = f"{100 * a.change:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f})"
+    rows = [(f"accuracy ({a.samples} inputs)", f"{a.original:.2%}", f"{a.pruned:.2%}", change)]
+    if report.recovery is not None:
+        before = report.recovery.before.accuracy
+        gained = f"{100 * (a.pruned - before):+.2f} points by recovery"
+        rows.append(("accuracy before recovery", "", f"{before:.2%}", gained))
+    return rows
+
+
+def _amount_rows(report: Report) -> list[Row]:
+    amounts = {"parameters": report.parameters, "MACs": report.macs, "bytes": report.bytes}
+    return [
+        (name, f"{a.original:,}", f"{a.pruned:,}", f"{a.pruned / max(a.original, 1) - 1:+.1%}")
+        for name, a in amounts.items()
+    ]
+
+
+def _latency_rows(report: Report) -> list[Row]:
+    pair = report.latency_ms
+    low, high = pair.speedup_interval
+    speed = f"{pair.speedup:.2f} × as fast ({low:.2f} to {high:.2f})"
+    medians = f"{pair.original.median:.3f} ms", f"{pair.pruned.median:.3f} ms"
+    tails = f"{pair.original.p95:.3f} ms", f"{pair.pruned.p95:.3f} ms"
+    return [("latency, median", *medians, speed), ("latency, 95th percentile", *tails, "")]
+
+
+def print_check(model: str, result: dict[str, Any]) -> None:
+    """Print what a check of a model found."""
+    console, parameters = output(), result["parameters"]
+    console.print(
+        f"{model}: {result['groups']} groups, {result['units']} units; "
+        f"{parameters['original']:,} → {parameters['pruned']:,} parameters; "
+        f"masked and cut differ by {result['max_relative_error']:.1e}; {result['seconds']:.1f} s",
+        highlight=False,
+    )
+    for item in result["skipped"]:
+        console.print(f"  not cut: {item['name']}: {item['reason']}", markup=False, highlight=False)

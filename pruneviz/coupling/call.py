@@ -1,0 +1,50 @@
+"""One operator call of the trace, as the rules see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.utils._pytree import tree_map
+
+from pruneviz.coupling.ids import Ids, small
+
+Tags = tuple[Tensor, ...]
+
+
+@dataclass(frozen=True)
+class Call:
+    """An operator with its arguments and output; `look` gives the id tensors of a value.
+
+    A rule is a function from a Call to the output's ids: a tuple of id tensors of the output's
+    shape, each varying along its own dimensions (a list of such tuples for several outputs).
+    """
+
+    ids: Ids
+    op: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    look: Callable[[Any], Tags]
+    out: Any
+
+    @property
+    def name(self) -> str:
+        """Return the operator's name without its overload."""
+        return str(self.op.overloadpacket.__name__)
+
+
+Rule = Callable[[Call], Any]
+
+
+def pin(call: Call) -> Any:
+    """Pin every id that reaches an operator without a rule."""
+
+    def hold(value: Any) -> Any:
+        for tag in call.look(value) if isinstance(value, Tensor) else ():
+            call.ids.fix(small(tag), f"their channels cannot be followed through `{call.name}`")
+        return value
+
+    tree_map(hold, (call.args, call.kwargs))
+    return [()] * len(call.out) if isinstance(call.out, list | tuple) else ()

@@ -1,0 +1,161 @@
+"""Operators with weights: they start new units, consume what comes in, or normalise it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from pruneviz.coupling.call import Call, Tags
+from pruneviz.coupling.ids import Ids, small, varying
+
+BATCH_NORMS = """
+    native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training
+    _batch_norm_with_update _batch_norm_no_update cudnn_batch_norm miopen_batch_norm batch_norm
+""".split()
+
+
+def convolve(call: Call) -> Any:
+    """Start new ids at a convolution's outputs and unite its inputs with the ids that come in."""
+    source, weight, bias = call.args[:3]
+    transposed, groups = bool(call.args[6]), int(call.args[8])
+    weight_tags = call.look(weight)
+    outputs = _axis_ids(weight_tags, weight, 1 if transposed else 0)
+    inputs = _axis_ids(weight_tags, weight, 0 if transposed else 1)
+    incoming = _incoming(
+        call.ids, call.look(source), 1, "a convolution meets them in an unusual layout"
+    )
+    if groups > 1:
+        outputs = _grouped(call, incoming, inputs, outputs)
+    elif incoming is not None:
+        _meet(call.ids, incoming, inputs)
+    if outputs is None:
+        return ()
+    _meet_bias(call, bias, outputs)
+    call.ids.produced_by(outputs)
+    shape = [1] * call.out.ndim
+    shape[1] = outputs.numel()
+    return (outputs.view(shape).expand(call.out.shape),)
+
+
+def _grouped(
+    call: Call, incoming: Tensor | None, inputs: Tensor | None, outputs: Tensor | None
+) -> Tensor | None:
+    """Couple a grouped convolution: whole groups if each has one input, else equally from each."""
+    source, transposed, groups = call.args[0], bool(call.args[6]), int(call.args[8])
+    if outputs is None or transposed:
+        for tag in (incoming, inputs, outputs):
+            if tag is not None:
+                call.ids.fix(tag, "a grouped transposed convolution holds them")
+        return None
+    if source.shape[1] == groups:
+        _depthwise(call, incoming, outputs)
+        return outputs
+    for each in (incoming, outputs):
+        if each is not None:
+            by_group = each.view(groups, -1)
+            for group in by_group[1:]:
+                call.ids.unite(by_group[0], group)
+    if incoming is not None:
+        _meet(call.ids, incoming.view(groups, -1)[0], inputs)
+    return outputs
+
+
+def _depthwise(call: Call, incoming: Tensor | None, outputs: Tensor) -> None:
+    """Unite each input with its own outputs."""
+    if incoming is None:
+        call.ids.fix(outputs, "a depthwise convolution ties them to the model's input")
+    else:
+        call.ids.unite(incoming.repeat_interleave(call.out.shape[1] // len(incoming)), outputs)
+
+
+def multiply(call: Call) -> Any:
+    """Contract two matrices: unite the ids along the inner dimension, pass on those outside."""
+    bias, left, right = call.args[:3] if call.name.startswith("addmm") else (None, *call.args[:2])
+    reason = "a matrix product meets them in an unusual layout"
+    inner_left = _incoming(call.ids, _varying_along(call.look(left), 1), 1, reason)
+    inner_right = _incoming(call.ids, _varying_along(call.look(right), 0), 0, reason)
+    if inner_left is not None:
+        _meet(call.ids, inner_left, inner_right)
+    tags = [
+        tag.narrow(1, 0, 1).expand(call.out.shape) for tag in _varying_along(call.look(left), 0)
+    ]
+    for tag in _varying_along(call.look(right), 1):
+        outputs = tag[0]
+        _meet_bias(call, bias, outputs)
+        call.ids.produced_by(outputs)
+        tags.append(outputs.view(1, -1).expand(call.out.shape))
+    return tuple(tags)
+
+
+def _meet_bias(call: Call, bias: Tensor | None, outputs: Tensor) -> None:
+    """Unite outputs with what is added to them; a bias that is no parameter has a fixed size."""
+    if bias is None:
+        return
+    own = _axis_ids(call.look(bias), bias, bias.ndim - 1)
+    if own is None and bias.shape[-1] > 1:
+        call.ids.fix(outputs, "they are combined with values of a fixed size")
+    _meet(call.ids, own, outputs)
+
+
+def _varying_along(tags: Tags, dim: int) -> Tags:
+    return tuple(tag for tag in tags if dim in varying(tag))
+
+
+def _axis_ids(tags: Tags, tensor: Tensor | None, axis: int) -> Tensor | None:
+    """Return a parameter's ids along one axis, or None where that axis has no ids of its own."""
+    if tensor is None:
+        return None
+    for tag in tags:
+        if varying(tag) == (axis,):
+            return tag.movedim(axis, -1).reshape(-1, tag.shape[axis])[0]
+    return None
+
+
+def _incoming(ids: Ids, tags: Tags, dim: int, reason: str) -> Tensor | None:
+    """Return the ids along `dim` of an activation, pinning those that vary along others too."""
+    if len(tags) == 1 and varying(tags[0]) == (dim,):
+        return tags[0].movedim(dim, -1).reshape(-1, tags[0].shape[dim])[0]
+    for tag in tags:
+        ids.fix(small(tag), reason)
+    return None
+
+
+def _meet(ids: Ids, incoming: Tensor | None, own: Tensor | None) -> None:
+    """Unite incoming ids with a parameter's; what comes in without an id is never removed."""
+    if incoming is None:
+        return
+    if own is None or incoming.numel() != own.numel():
+        ids.fix(incoming, "the tensor that consumes them is no parameter")
+        return
+    known = incoming >= 0
+    ids.unite(incoming[known], own[known])
+    ids.fix(own[~known], "the inputs that they take have a fixed size")
+
+
+def batch_norm(call: Call) -> Any:
+    """Unite each channel with its scale, shift, mean and variance."""
+    source = call.look(call.args[0])
+    for tensor in call.args[1:5]:
+        if isinstance(tensor, Tensor) and tensor.numel():
+            own = _axis_ids(call.look(tensor), tensor, 0)
+            for tag in source:
+                if varying(tag) == (1,) and own is not None:
+                    call.ids.unite(_incoming(call.ids, (tag,), 1, ""), own)  # type: ignore[arg-type]
+                else:
+                    call.ids.fix(small(tag), "a normalisation meets them in an unusual layout")
+    return [source, *[() for _ in call.out[1:]]] if isinstance(call.out, list | tuple) else source
+
+
+def layer_norm(call: Call) -> Any:
+    """Pin what a layer or group normalisation averages over: removing one changes the others."""
+    name = call.name.removeprefix("native_")
+    for tensor in call.args:
+        if isinstance(tensor, Tensor):
+            for tag in call.look(tensor):
+                if varying(tag):
+                    call.ids.fix(
+                        small(tag), f"`{name}` averages over them, so removing one changes all"
+                    )
+    source = call.look(call.args[0])
+    return [source, *[() for _ in call.out[1:]]] if isinstance(call.out, list | tuple) else source

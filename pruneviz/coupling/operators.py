@@ -1,0 +1,206 @@
+"""Operators that move, combine or mix what is there: what each does to ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pruneviz.coupling.call import Call, Tags, pin
+from pruneviz.coupling.ids import UNKNOWN, collapse, small, varying
+
+MOVES = """
+    view _unsafe_view reshape permute transpose t unsqueeze squeeze expand clone contiguous
+    detach alias flip roll repeat _reshape_alias _to_copy lift_fresh pixel_shuffle
+    pixel_unshuffle
+""".split()
+RESHAPES = ("view", "_unsafe_view", "reshape", "_reshape_alias")
+PARTS = """
+    slice select split split_with_sizes unbind narrow chunk index_select unfold
+""".split()
+SHAPE_ONLY = ["zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"]
+SPATIAL = """
+    max_pool2d_with_indices max_pool3d_with_indices max_pool1d max_pool2d max_pool3d avg_pool1d
+    avg_pool2d avg_pool3d _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_avg_pool1d
+    adaptive_avg_pool2d adaptive_max_pool2d adaptive_max_pool3d mkldnn_adaptive_avg_pool2d
+    upsample_nearest1d upsample_nearest2d upsample_nearest3d upsample_bilinear2d
+    upsample_bicubic2d upsample_linear1d upsample_trilinear3d _upsample_bilinear2d_aa
+    reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d
+    replication_pad3d
+""".split()
+REDUCTIONS = """
+    mean sum amax amin max min var std norm linalg_vector_norm logsumexp prod any all
+""".split()
+ALONG = ["_softmax", "_log_softmax", "softmax", "log_softmax", "cumsum", "cumprod"]
+
+
+def move(call: Call) -> Any:
+    """Run a data-movement operator on the ids themselves; a split of varying ids pins them."""
+    tags = []
+    for tag in call.look(call.args[0]):
+        # ids have strides of their own, so they are reshaped where the tensor is merely viewed
+        same = call.name in RESHAPES
+        moved = collapse(tag.reshape(call.args[1]) if same else call.op(tag, *call.args[1:]))
+        if len(varying(moved)) > len(varying(tag)):
+            call.ids.fix(small(tag), f"`{call.name}` splits them into a fixed layout")
+        elif call.name == "roll" and not torch.equal(moved, tag):
+            call.ids.fix(small(tag), "`roll` shifts them by a fixed number")
+        tags.append(moved)
+    return tuple(tags)
+
+
+def part(call: Call) -> Any:
+    """Run an operator that takes a part of a tensor; a part of varying ids has a fixed size."""
+    parts = []
+    for tag in call.look(call.args[0]):
+        results = call.op(tag, *call.args[1:])
+        pieces = results if isinstance(results, list | tuple) else [results]
+        chosen = call.name == "index_select" and call.args[1] % tag.ndim in varying(tag)
+        if chosen or any(_lost(tag, piece) for piece in pieces):
+            call.ids.fix(small(tag), f"`{call.name}` takes a part of a fixed size")
+        parts.append([collapse(piece) for piece in pieces])
+    if isinstance(call.out, list | tuple):
+        return [tuple(pieces[i] for pieces in parts) for i in range(len(call.out))]
+    return tuple(pieces[0] for pieces in parts)
+
+
+def _lost(whole: Tensor, piece: Tensor) -> bool:
+    """Whether a piece lacks some of the ids of the whole."""
+    return bool(torch.unique(small(whole)).numel() != torch.unique(collapse(piece)).numel())
+
+
+def shape_only(call: Call) -> Any:
+    """Pass the ids on: the output has the input's shape, whatever that becomes."""
+    return call.look(call.args[0])
+
+
+def concatenate(call: Call) -> Any:
+    """Concatenate the ids as the tensors are concatenated; what has no ids stays UNKNOWN."""
+    tensors = [t for t in call.args[0] if t.numel()]
+    dim = (call.args[1] if len(call.args) > 1 else call.kwargs.get("dim", 0)) % call.out.ndim
+    joined = [call.look(t) or (_blank(t.shape),) for t in tensors]
+    if len({len(tags) for tags in joined}) > 1:
+        return pin(call)
+    tags = tuple(collapse(torch.cat(column, dim)) for column in zip(*joined, strict=True))
+    for column in zip(*joined, strict=True):
+        across = [tag for tag in column if any(d != dim for d in varying(tag))]
+        for tag in across[1:]:
+            call.ids.unite(*_aligned(across[0].narrow(dim, 0, 1), tag.narrow(dim, 0, 1)))
+        for tag in across if len(across) < len(column) else ():
+            call.ids.fix(small(tag), "they are combined with values of a fixed size")
+    return tuple(tag for tag in tags if bool((small(tag) >= 0).any()))
+
+
+def pad(call: Call) -> Any:
+    """Pad the ids with UNKNOWN: padded channels have a fixed place and number."""
+    widths, tags = call.args[1], []
+    for tag in call.look(call.args[0]):
+        last = tag.ndim - 1
+        padded = {last - i // 2 for i in range(len(widths)) if widths[i]}
+        if any(width < 0 for width in widths) and padded & set(varying(tag)):
+            call.ids.fix(small(tag), f"`{call.name}` takes a part of a fixed size")
+        moved = call.op(tag, widths, UNKNOWN) if padded & set(varying(tag)) else None
+        tags.append(tag[_first(tag)].expand(call.out.shape) if moved is None else collapse(moved))
+    return tuple(tags)
+
+
+def _first(tag: Tensor) -> tuple[slice, ...]:
+    """Index that keeps varying dimensions whole and the first entry of the others."""
+    return tuple(slice(None) if d in varying(tag) else slice(0, 1) for d in range(tag.ndim))
+
+
+def spatial(call: Call) -> Any:
+    """Pool, resize or pad trailing dimensions along which ids must not vary."""
+    shape = (call.out[0] if isinstance(call.out, list | tuple) else call.out).shape
+    tags = []
+    for tag in call.look(call.args[0]):
+        if any(d >= tag.ndim - _trailing(call.name) for d in varying(tag)):
+            call.ids.fix(small(tag), f"`{call.name}` mixes them")
+        else:
+            tags.append(small(tag).expand(shape))
+    return [tuple(tags) for _ in call.out] if isinstance(call.out, list | tuple) else tuple(tags)
+
+
+def _trailing(name: str) -> int:
+    """Return how many dimensions an operator such as `avg_pool2d` works on."""
+    return next(int(a) for a, b in pairwise(name) if a.isdigit() and b == "d")
+
+
+def reduce(call: Call) -> Any:
+    """Drop the reduced dimensions; ids that vary along one of them are mixed and must stay."""
+    source = call.args[0]
+    single = call.out[0] if isinstance(call.out, list | tuple) else call.out
+    dims = next(
+        (a for a in call.args[1:] if isinstance(a, int | list) and not isinstance(a, bool)), None
+    )
+    if call.name.startswith(("norm", "linalg")):
+        dims = next((a for a in call.args[2:] if isinstance(a, int | list)), None)
+    dims = list(range(source.ndim)) if dims is None else dims
+    reduced = {d % source.ndim for d in ([dims] if isinstance(dims, int) else dims)}
+    kept = single.ndim == source.ndim
+    tags = []
+    for tag in call.look(source):
+        if reduced & set(varying(tag)):
+            call.ids.fix(small(tag), f"`{call.name}` mixes them with one another")
+            continue
+        index: list[Any] = [(slice(0, 1) if kept else 0) if d in reduced else slice(None)
+                            for d in range(tag.ndim)]  # fmt: skip
+        tags.append(collapse(tag[tuple(index)]))
+    return [tuple(tags) for _ in call.out] if isinstance(call.out, list | tuple) else tuple(tags)
+
+
+def along(call: Call) -> Any:
+    """Normalise or accumulate along one dimension; ids that vary along it must stay."""
+    dim = call.args[1] % call.args[0].ndim
+    for tag in call.look(call.args[0]):
+        if dim in varying(tag):
+            call.ids.fix(small(tag), f"`{call.name.strip('_')}` runs over them")
+    return call.look(call.args[0])
+
+
+def pointwise(call: Call) -> Any:
+    """Unite the operands' ids position by position; an operand of fixed size pins the others."""
+    operands = [a for a in (*call.args, *call.kwargs.values()) if isinstance(a, Tensor)]
+    operands += [
+        t for a in call.args if isinstance(a, list | tuple) for t in a if isinstance(t, Tensor)
+    ]
+    single = call.out[0] if isinstance(call.out, list | tuple) else call.out
+    tags: list[Tensor] = []
+    for operand in operands:
+        for tag in call.look(operand):
+            wide = collapse(_widened(tag, single.ndim).expand(single.shape))
+            partner = next((t for t in tags if varying(t) == varying(wide)), None)
+            if partner is None:
+                tags.append(wide)
+            else:
+                call.ids.unite(small(partner), small(wide))
+    for tag in tags:
+        for operand in operands:
+            if not _follows(operand, call.look(operand), tag):
+                call.ids.fix(small(tag), "they are combined with values of a fixed size")
+    return [tuple(tags) for _ in call.out] if isinstance(call.out, list | tuple) else tuple(tags)
+
+
+def _widened(tag: Tensor, ndim: int) -> Tensor:
+    return tag.reshape((1,) * (ndim - tag.ndim) + tuple(tag.shape)) if tag.ndim < ndim else tag
+
+
+def _follows(operand: Tensor, tags: Tags, tag: Tensor) -> bool:
+    """Whether an operand shrinks with `tag`: it has such ids itself, or is broadcast along them."""
+    dims = varying(tag)
+    missing = tag.ndim - operand.ndim
+    if all(d < missing or operand.shape[d - missing] == 1 for d in dims):
+        return True
+    return any(tuple(d + missing for d in varying(t)) == dims for t in tags)
+
+
+def _aligned(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    one, other = torch.broadcast_tensors(small(first), small(second))
+    return one, other
+
+
+def _blank(shape: Sequence[int]) -> Tensor:
+    return torch.full((1,) * len(shape), UNKNOWN).expand(tuple(shape))

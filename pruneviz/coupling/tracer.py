@@ -1,0 +1,97 @@
+"""The trace: one real forward pass in which every tensor carries the ids of what it is made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from pruneviz.coupling.call import Call, Rule, Tags, pin
+from pruneviz.coupling.groups import Coupling, groups_of
+from pruneviz.coupling.ids import Ids, small, varying
+from pruneviz.coupling.rules import rule_for
+from pruneviz.measure.one_trace import ONE_TRACE
+
+
+class _Trace(TorchDispatchMode):
+    """Runs every operator as it is and applies its rule to the ids of its arguments."""
+
+    def __init__(self, ids: Ids) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.ids = ids
+        # Tensors are kept beside their ids so that no identity is reused during the pass.
+        self._carried: dict[int, tuple[Tensor, Tags]] = {}
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Return False: or torch imports its compiler, for seconds, just to switch it off."""
+        return False
+
+    def tags(self, value: Any) -> Tags:
+        """Return the id tensors of a value, () where it has none."""
+        if not isinstance(value, Tensor):
+            return ()
+        carried = self._carried.get(id(value))
+        if carried is not None:
+            return carried[1]
+        own = self.ids.of_parameter(value)
+        if own is None:
+            return ()
+        self._carry(value, own)
+        return own
+
+    def _carry(self, tensor: Any, tags: Tags) -> None:
+        if isinstance(tensor, Tensor) and tags:
+            self._carried[id(tensor)] = (tensor, tuple(t for t in tags if varying(t)))
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        if not any(self.tags(leaf) for leaf in tree_leaves((args, kwargs))):
+            return out
+        rule = rule_for(func)
+        writes_part = func._schema.is_mutable and isinstance(args[0], Tensor) and args[0]._is_view()
+        if writes_part and not self.tags(args[0]):
+            rule = pin
+        with torch.utils._python_dispatch._disable_current_modes():
+            result = _followed(rule, Call(self.ids, func, args, kwargs, self.tags, out))
+        if isinstance(out, list | tuple):
+            for tensor, tags in zip(out, result, strict=True):
+                self._carry(tensor, tags)
+        else:
+            self._carry(out, result)
+        return out
+
+
+def _followed(rule: Rule, call: Call) -> Any:
+    try:
+        return rule(call)
+    except (RuntimeError, IndexError, TypeError, ValueError):
+        # A rule that does not fit an unusual call must not guess: what it met is never cut.
+        return pin(call)
+
+
+def trace(model: nn.Module, example: Any) -> Coupling:
+    """Find which channels and neurons must go together, index by index, in one forward pass.
+
+    `example` is a batch the model accepts. The model is left as it was. What cannot be followed is
+    never cut: it is listed in `Coupling.skipped` with its reason.
+    """
+    ids = Ids(model)
+    mode = _Trace(ids)
+    with ONE_TRACE, torch.no_grad(), mode:
+        output = model(example)
+    for leaf in tree_leaves(output):
+        if not isinstance(leaf, Tensor | int | float | str | None):
+            raise ValueError(
+                f"the model returns a {type(leaf).__name__}, in which no tensor can be found: "
+                "let it return tensors, in lists, tuples or dictionaries"
+            )
+        for tag in mode.tags(leaf):
+            ids.fix(small(tag), "they are the model's outputs", foremost=True)
+    return groups_of(model, ids)

@@ -1,0 +1,8 @@
+"""How much a unit matters: one file for each family, one formula for each method."""
+
+from pruneviz.criteria.criterion import CRITERIA, Criterion, Evidence, score
+from pruneviz.registry import import_all
+
+import_all(__name__, list(__path__))
+
+__all__ = ["CRITERIA", "Criterion", "Evidence", "score"]

@@ -1,0 +1,28 @@
+"""Why a network answers as it does: attributions over the input, and what its channels show."""
+
+from pruneviz.explain.attribute import Attribution, attribute
+from pruneviz.explain.detectors import (
+    Detectors,
+    convolutions_and_linears,
+    detectors,
+    on_original_channels,
+    surviving,
+)
+from pruneviz.explain.method import METHODS
+from pruneviz.explain.similarity import Similarity, similarity
+from pruneviz.registry import import_all
+
+import_all(__name__, list(__path__))
+
+__all__ = [
+    "METHODS",
+    "Attribution",
+    "Detectors",
+    "Similarity",
+    "attribute",
+    "convolutions_and_linears",
+    "detectors",
+    "on_original_channels",
+    "similarity",
+    "surviving",
+]

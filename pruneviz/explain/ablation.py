@@ -1,0 +1,50 @@
+"""Attributions by taking parts of the input away."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from pruneviz.explain.method import METHODS, Answer, Question
+from pruneviz.registry import Parameter
+
+
+@METHODS.register(
+    name="feature_ablation",
+    title="Feature Ablation",
+    family="ablation",
+    sentence="How much the answer falls when one patch, or one feature, becomes average.",
+    formula="f(x) − f(x with the patch set to 0)",
+    source="https://arxiv.org/abs/1311.2901",
+    parameters=(
+        Parameter(
+            name="patches",
+            default=8,
+            minimum=2,
+            maximum=32,
+            help="Patches along each side of an image; features of a table go one by one.",
+        ),
+    ),
+)
+def feature_ablation(question: Question) -> Answer:
+    """Return each part's fall, spread over the input values of the part."""
+    from captum.attr import FeatureAblation
+
+    mask = patches(question.x, int(question.settings["patches"]))
+    with torch.no_grad():
+        values = FeatureAblation(question.model).attribute(
+            question.x, target=question.target, feature_mask=mask, perturbations_per_eval=16
+        )
+    channels = question.x.shape[1] if question.x.dim() == 4 else 1
+    return Answer(values=values / channels)  # summed over channels it is the patch's fall again
+
+
+def patches(x: Tensor, along: int) -> Tensor:
+    """Return the part to which each input value belongs, (1, …): a grid of patches, or its own."""
+    if x.dim() != 4:
+        return torch.arange(x[0].numel()).reshape(x.shape)
+    height, width = x.shape[-2:]
+    rows = torch.arange(height) * min(along, height) // height
+    columns = torch.arange(width) * min(along, width) // width
+    grid = rows[:, None] * (int(columns.max()) + 1) + columns  # (H, W)
+    return grid.expand(x.shape).clone()

@@ -1,0 +1,73 @@
+"""Attributions from the gradient of a class's logit by the input."""
+
+from __future__ import annotations
+
+from pruneviz.explain.method import METHODS, Answer, Question
+from pruneviz.registry import Parameter
+
+
+@METHODS.register(
+    name="saliency",
+    title="Saliency",
+    family="gradient",
+    sentence="How strongly the answer reacts when one input value changes a little, up or down.",
+    formula="|∂f/∂x|",
+    source="https://arxiv.org/abs/1312.6034",
+    needs_gradients=True,
+)
+def saliency(question: Question) -> Answer:
+    """Return the absolute gradient."""
+    from captum.attr import Saliency
+
+    values = Saliency(question.model).attribute(question.x, target=question.target, abs=True)
+    return Answer(values=values)
+
+
+@METHODS.register(
+    name="input_x_gradient",
+    title="Input × Gradient",
+    family="gradient",
+    sentence="What each input value adds to the answer, if the network were linear around it.",
+    formula="x · ∂f/∂x",
+    source="https://arxiv.org/abs/1605.01713",
+    needs_gradients=True,
+)
+def input_x_gradient(question: Question) -> Answer:
+    """Return the gradient times the input."""
+    from captum.attr import InputXGradient
+
+    return Answer(
+        values=InputXGradient(question.model).attribute(question.x, target=question.target)
+    )
+
+
+@METHODS.register(
+    name="integrated_gradients",
+    title="Integrated Gradients",
+    family="gradient",
+    sentence="Shares the answer's rise from the average input to this one among the input values.",
+    formula="(x − x₀) · ∫₀¹ ∂f(x₀ + α(x − x₀))/∂x dα",
+    source="https://arxiv.org/abs/1703.01365",
+    parameters=(
+        Parameter(
+            name="steps",
+            default=50,
+            minimum=10,
+            maximum=300,
+            help="Points on the way from the average input to this one; more is more exact.",
+        ),
+    ),
+    needs_gradients=True,
+)
+def integrated_gradients(question: Question) -> Answer:
+    """Return the path integral, and by how much its sum misses f(x) − f(0)."""
+    from captum.attr import IntegratedGradients
+
+    values, delta = IntegratedGradients(question.model).attribute(
+        question.x,
+        target=question.target,
+        n_steps=int(question.settings["steps"]),
+        internal_batch_size=16,
+        return_convergence_delta=True,
+    )
+    return Answer(values=values, delta=float(delta))

@@ -1,0 +1,36 @@
+"""What an attribution method is given, and the registry that holds them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from pruneviz.registry import Registry, Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """Why does `model` give the class `target` its logit on `x`, (1, …)?
+
+    The model and the input belong to the method: it may hook and change them. The baseline of every
+    method is 0, the average input, because inputs are normalised.
+    """
+
+    model: nn.Module
+    x: Tensor
+    target: int
+    settings: dict[str, Value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """Attributions shaped as the input, and by how much they miss the sum that they should have."""
+
+    values: Tensor
+    delta: float | None = None
+
+
+Method = Callable[[Question], Answer]
+METHODS: Registry[Method] = Registry("attribution method")

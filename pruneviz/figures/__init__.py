@@ -1,0 +1,1 @@
+"""Figures: data in, Plotly figure out; pure functions, one palette, one way to write numbers."""

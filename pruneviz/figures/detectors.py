@@ -1,0 +1,139 @@
+"""What the channels of a layer show, original and pruned side by side under the same numbers."""
+
+from __future__ import annotations
+
+from math import ceil, sqrt
+
+import numpy as np
+import plotly.graph_objects as go
+from plotly.subplots import make_subplots
+from torch import Tensor
+
+from pruneviz.figures.pool import LIMIT, Matrix, strongest
+from pruneviz.figures.style import DIVERGING, ORIGINAL, PRUNED, REMOVED, STRIPES, lay_out, mosaic
+
+MOST = 64  # channels in one figure
+GRID_HEIGHT = 560  # on a wide screen
+
+
+def choose(importance: Tensor, most: int = MOST) -> list[int]:
+    """Return the channels to show, ascending: those that matter most for the original's answer."""
+    order = importance.abs().argsort(descending=True, stable=True)[:most]
+    return sorted(order.tolist())
+
+
+def grid(
+    layer: str,
+    original: Tensor,
+    pruned: Tensor,
+    keep: Tensor,
+    importance: tuple[Tensor, Tensor],
+    most: int = MOST,
+) -> go.Figure:
+    """Return the maps (channels, h, w) of both networks as two mosaics; removed channels are pale.
+
+    `keep` is bool (channels,), `importance` (channels,) of the original and of the pruned network.
+    """
+    shown = choose(importance[0], most)
+    across = ceil(sqrt(len(shown)))
+    tile = max(4, LIMIT // across - 1)
+    figure = make_subplots(1, 2, subplot_titles=("original", "pruned"), horizontal_spacing=0.04)
+    maps = {1: original[shown], 2: pruned[shown]}
+    limit = max(float(original[shown].abs().max()), float(pruned[shown].abs().max()), 1e-12)
+    for column, values in maps.items():
+        tiles = [strongest(m.double().numpy(), tile) for m in values]
+        gone = [column == 2 and not bool(keep[c]) for c in shown]
+        labels = _labels(shown, importance[column - 1], gone)
+        _mosaic(figure, column, tiles, gone, labels, across)
+    lay_out(figure, title=_title(layer, keep, len(shown)), x="", y="", height=GRID_HEIGHT)
+    scale = {
+        "colorscale": DIVERGING,
+        "cmin": -limit,
+        "cmax": limit,
+        "colorbar": {"title": {"text": "activation"}},
+    }
+    return mosaic(figure, scale)
+
+
+def bars(
+    layer: str,
+    keep: Tensor,
+    importance: tuple[Tensor, Tensor],
+    target: str,
+    most: int = 40,
+) -> go.Figure:
+    """Return how much each channel does for class `target`, both networks, by original number."""
+    shown = choose(importance[0], most)
+    stay, gone = ([c for c in shown if bool(keep[c]) is here] for here in (True, False))
+    figure = go.Figure()
+    for name, values, channels, marker in (
+        ("original, stays", importance[0], stay, {"color": ORIGINAL}),
+        ("original, removed", importance[0], gone, {"color": REMOVED}),
+        ("pruned", importance[1], stay, {"color": PRUNED, "pattern": STRIPES}),
+    ):
+        figure.add_bar(
+            x=[str(c) for c in channels],
+            y=values[channels].tolist(),
+            name=name,
+            offsetgroup=name.split(",")[0],
+            marker=marker,
+            hovertemplate=f"{name}, channel %{{x}}: %{{y:.3f}}<extra></extra>",
+        )
+    figure.update_layout(barmode="group", bargap=0.2)
+    lay_out(
+        figure,
+        title=_most(layer, keep, importance[0], target),
+        x="channel (original number)",
+        y="activation × gradient (logit units)",
+    )
+    order = [str(c) for c in shown]
+    return figure.update_xaxes(type="category", categoryorder="array", categoryarray=order)
+
+
+def _title(layer: str, keep: Tensor, shown: int) -> str:
+    stay, total = int(keep.sum()), len(keep)
+    what = f"all {total} channels stay" if stay == total else f"{stay} of {total} channels stay"
+    return f"{layer}: {what}" + (f"; the {shown} that matter most" if shown < total else "")
+
+
+def _most(layer: str, keep: Tensor, importance: Tensor, target: str) -> str:
+    channel = int(importance.abs().argmax())
+    side = "for" if float(importance[channel]) > 0 else "against"
+    fate = "stays" if bool(keep[channel]) else "is removed"
+    return f"{layer}: channel {channel} matters most, speaks {side} “{target}” and {fate}"
+
+
+def _labels(shown: list[int], importance: Tensor, gone: list[bool]) -> list[str]:
+    return [
+        f"channel {c}: removed" if lost else f"channel {c}: does {float(importance[c]):+.3f}"
+        for c, lost in zip(shown, gone, strict=True)
+    ]
+
+
+def _mosaic(
+    figure: go.Figure,
+    column: int,
+    tiles: list[Matrix],
+    gone: list[bool],
+    labels: list[str],
+    across: int,
+) -> None:
+    """Draw tiles row by row with one empty line between; removed ones as flat pale squares."""
+    height, width = tiles[0].shape
+    rows = ceil(len(tiles) / across)
+    canvas = np.full((rows * (height + 1) - 1, across * (width + 1) - 1), np.nan)
+    pale, text = canvas.copy(), np.full(canvas.shape, "", dtype=object)
+    for i, (tile, lost, label) in enumerate(zip(tiles, gone, labels, strict=True)):
+        top, left = (i // across) * (height + 1), (i % across) * (width + 1)
+        place = np.s_[top : top + height, left : left + width]
+        (pale if lost else canvas)[place] = 1.0 if lost else tile
+        text[place] = label
+    hover = "%{text}<br>activation %{z:.3f}<extra></extra>"
+    for values, extra in (
+        (canvas, {"coloraxis": "coloraxis", "hovertemplate": hover}),
+        (pale, {"colorscale": [[0, REMOVED], [1, REMOVED]], "showscale": False,
+                "hovertemplate": "%{text}<extra></extra>"}),
+    ):  # fmt: skip
+        if not np.isnan(values).all():
+            heat = go.Heatmap(z=np.float32(values), text=text, hoverongaps=False, **extra)
+            figure.add_trace(heat, 1, column)

@@ -1,0 +1,118 @@
+"""How PruneViz writes numbers: 98.2 %, 1.2 M, 4.7 ms, −38 %; never 0.98214285."""
+
+from __future__ import annotations
+
+import math
+
+MINUS = "−"
+ABOUT = "≈"
+
+
+def signed(text: str) -> str:
+    """Return a number's text with a true minus sign, and `+` in front of what is above zero."""
+    if text.startswith("-"):
+        return MINUS + text[1:]
+    return text if not any(digit in text for digit in "123456789") else f"+{text}"
+
+
+def percent(fraction: float, decimals: int = 1) -> str:
+    """Return a fraction in [0, 1] as `98.2 %`."""
+    return f"{100 * fraction:.{decimals}f} %".replace("-", MINUS)
+
+
+def share(fraction: float) -> str:
+    """Return a fraction as a whole percentage; 0 % and 100 % only when it is exactly so."""
+    if 0 < fraction < 0.005:
+        return "< 1 %"
+    if 0.995 <= fraction < 1:
+        return "> 99 %"
+    return percent(fraction, 0)
+
+
+def points(difference: float, decimals: int = 1) -> str:
+    """Return a difference of two fractions as percentage points with its sign: `−2.1 points`."""
+    return f"{signed(f'{_round(100 * difference, decimals):.{decimals}f}')} points"
+
+
+def spread(low: float, high: float, decimals: int = 1) -> str:
+    """Return an interval of fractions as half its width in percentage points: `± 1.1`."""
+    return f"± {100 * (high - low) / 2:.{decimals}f}"
+
+
+def plus_minus(half_width: float, decimals: int) -> str:
+    """Return half an interval's width as `± 0.02`, or `± < 0.01` where it rounds to nothing."""
+    smallest = 10**-decimals
+    if 0 < half_width < smallest / 2:
+        return f"± < {smallest:.{decimals}f}"
+    return f"± {half_width:.{decimals}f}"
+
+
+def change(original: float, pruned: float) -> str:
+    """Return how much smaller or larger `pruned` is: `−38 %`, `±0 %` when nothing changed."""
+    if original == pruned:
+        return "±0 %"
+    if original == 0:
+        return "new"
+    fraction = (pruned - original) / original
+    text = share(abs(fraction))
+    sign = MINUS if fraction < 0 else "+"
+    return f"{text[:2]}{sign}{text[2:]}" if text[0] in "<>" else f"{sign}{text}"
+
+
+def count(number: float) -> str:
+    """Return a count as `950`, `12.4 k`, `1.2 M` or `4.1 G`."""
+    return _scaled(number, ((1e9, " G"), (1e6, " M"), (1e3, " k")), "")
+
+
+def size(number_of_bytes: float) -> str:
+    """Return a size in decimal units: `950 B`, `12.4 kB`, `1.2 MB`."""
+    return _scaled(number_of_bytes, ((1e9, " GB"), (1e6, " MB"), (1e3, " kB")), " B")
+
+
+def milliseconds(value: float) -> str:
+    """Return a time given in ms with three significant digits: `0.412 ms`, `4.71 ms`, `47.1 ms`."""
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:.{time_decimals(value)}f} ms"
+
+
+def time_decimals(milliseconds: float) -> int:
+    """Return how many decimals show a time in ms with three significant digits."""
+    return 3 if milliseconds < 1 else 2 if milliseconds < 10 else 1 if milliseconds < 100 else 0
+
+
+def seconds(value: float) -> str:
+    """Return a waiting time as a person would say it: `8 s`, `2 min 5 s`, `1 h 10 min`."""
+    whole = max(0, math.ceil(value))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def times(ratio: float) -> str:
+    """Return a ratio as `1.8×`."""
+    return f"{ratio:.2f}×" if ratio < 10 else f"{ratio:.0f}×"
+
+
+def unbroken(text: str) -> str:
+    """Return a text that stays on one line: its spaces do not break."""
+    return text.replace(" ", "\u00a0")
+
+
+def plural(number: int, noun: str) -> str:
+    """Return `1 lock`, `3 locks`, `1,024 channels`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _round(value: float, decimals: int) -> float:
+    return round(value, decimals) + 0.0
+
+
+def _scaled(number: float, scales: tuple[tuple[float, str], ...], unit: str) -> str:
+    for scale, name in scales:
+        if abs(number) >= scale * 0.99995:
+            scaled = number / scale
+            return f"{scaled:.0f}{name}" if abs(scaled) >= 99.95 else f"{scaled:.1f}{name}"
+    return f"{number:.0f}{unit}"

@@ -1,0 +1,92 @@
+"""The look of every figure: one palette, one layout, one text alternative."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+
+import plotly.graph_objects as go
+
+# Okabe and Ito's colours keep apart for colour-blind eyes; the two lead colours never change role.
+ORIGINAL = "#0072B2"
+ORIGINAL_ON_DARK = "#56B4E9"  # their sky blue: the darker one is weak on a dark page
+PRUNED = "#D55E00"
+REMOVED = "#c4c9d0"
+FAINT = "rgba(128, 134, 142, 0.45)"
+GRID = "rgba(128, 134, 142, 0.22)"
+# ColorBrewer's PRGn, below and above 0: apart for colour-blind eyes, and neither model's colour.
+DIVERGING = [[0, "#762a83"], [0.25, "#c2a5cf"], [0.5, "#f7f7f7"], [0.75, "#a6dba0"], [1, "#1b7837"]]
+# Stripes tell the pruned network's bars from the original's where colour does not.
+STRIPES = {"shape": "/", "fillmode": "overlay", "fgcolor": "rgba(255, 255, 255, 0.75)", "size": 6}
+TITLE_CHARACTERS = 62  # a line of the title that fits a column of 500 pixels
+SUBTITLE, SCALE = 20, 76  # pixels above pictures for their names, and below for the colour scale
+TRANSPARENT = "rgba(0, 0, 0, 0)"
+# Neither the original's blues nor the pruned network's vermillion.
+SERIES = ("#009E73", "#CC79A7", "#E69F00", "#8C6D00", "#6B7280", "#8A63B8")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
+SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "hexagon")
+
+
+def lay_out(figure: go.Figure, *, title: str, x: str, y: str, height: int = 360) -> go.Figure:
+    """Give a figure its title (what to see), its axis titles with units, and the common look.
+
+    No template is set: it would override the theme, light or dark, that the reader chose.
+    """
+    lines = textwrap.wrap(title, TITLE_CHARACTERS) or [""]
+    figure.update_layout(
+        title={"text": "<br>".join(lines), "x": 0, "xanchor": "left", "font": {"size": 16}},
+        height=height,
+        margin={"l": 8, "r": 8, "t": 34 + 30 * len(lines), "b": 8},
+        paper_bgcolor=TRANSPARENT,
+        plot_bgcolor=TRANSPARENT,
+        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "title": {"text": ""}},
+        uirevision="kept",
+        hoverlabel={"namelength": -1},
+        modebar={"bgcolor": TRANSPARENT, "color": "#8a929c", "activecolor": ORIGINAL},
+    )
+    figure.update_xaxes(title_text=x, gridcolor=GRID, automargin=True, zeroline=False)
+    figure.update_yaxes(title_text=y, gridcolor=GRID, automargin=True, zeroline=False)
+    return figure
+
+
+def mosaic(figure: go.Figure, scale: Mapping[str, object]) -> go.Figure:
+    """Lay out pictures beside each other: square pixels, no ticks, one colour scale below them.
+
+    `scale` is the layout's `coloraxis`, its colour bar's title and ticks included.
+    """
+    margin = {"t": figure.layout.margin.t + SUBTITLE, "b": SCALE}
+    figure.update_layout(coloraxis=scale, margin=margin)
+    figure.update_coloraxes(
+        colorbar={
+            "orientation": "h",
+            "thickness": 10,
+            "len": 0.6,
+            "y": 0,
+            "yanchor": "top",
+            "title": {"side": "top"},
+        }
+    )
+    figure.update_xaxes(showticklabels=False, ticks="", showgrid=False, constrain="domain")
+    figure.update_yaxes(
+        showticklabels=False, ticks="", showgrid=False, autorange="reversed", constrain="domain"
+    )
+    for axis in figure.select_yaxes():
+        axis.update(scaleanchor=axis.anchor, constraintoward="top")
+    return figure
+
+
+def on_dark(figure: go.Figure) -> go.Figure:
+    """Give the original its lighter blue, for a dark page; the figure itself is changed."""
+    for part in (*figure.data, *figure.layout.shapes):
+        for place in ("marker", "line", "error_x"):
+            if place in part and part[place].color == ORIGINAL:
+                part[place].color = ORIGINAL_ON_DARK
+    return figure
+
+
+def describe(figure: go.Figure) -> str:
+    """Return a figure in words: what to see, and what the axes show."""
+    title = (figure.layout.title.text or "Figure").replace("<br>", " ")
+    axes = [figure.layout.xaxis.title.text, figure.layout.yaxis.title.text]
+    shown = " by ".join(axis for axis in reversed(axes) if axis)
+    return f"{title}. The figure shows {shown[:1].lower()}{shown[1:]}." if shown else f"{title}."

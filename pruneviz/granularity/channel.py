@@ -1,0 +1,105 @@
+"""Channels and neurons: a unit is an output of a layer, with all that must go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pruneviz.coupling import Group, Member, trace
+from pruneviz.granularity.units import GRANULARITIES, AxisKeep, Units, Values
+from pruneviz.masks import Masks, combine
+from pruneviz.report import Skipped
+
+
+@dataclass(frozen=True)
+class ChannelUnits:
+    """A group of coupled channels; unit u takes every index of every axis that belongs to it."""
+
+    group: Group
+    shapes: dict[str, tuple[int, ...]]
+    buffers: frozenset[str]
+
+    @property
+    def name(self) -> str:
+        """Return the name of the first layer of the group."""
+        return self.group.name
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Return every layer whose outputs the units are."""
+        return self.group.layers
+
+    @property
+    def count(self) -> int:
+        """Return the number of channels or neurons."""
+        return self.group.count
+
+    def sum(self, values: Values) -> Tensor:
+        """Return the sum over the weights that produce each unit (its filters), shape (count,)."""
+        return self._sum(values, (m for m in self.group.members if m.produces))
+
+    def sum_coupled(self, values: Values) -> Tensor:
+        """Return the sum over all weights cut with each unit: filters, norms, next inputs."""
+        members = self.group.members
+        return self._sum(values, (m for m in members if m.parameter not in self.buffers))
+
+    def _sum(self, values: Values, members: Iterable[Member]) -> Tensor:
+        total = torch.zeros(self.count)
+        for member in members:
+            across = values(member.parameter).movedim(member.axis, 0)
+            rows = across.reshape(len(across), -1).sum(1)
+            total = total.to(rows.dtype).index_add(0, member.unit, rows[member.index])
+        return total
+
+    def sizes(self) -> Tensor:
+        """Return the number of weights that produce each unit, shape (count,)."""
+        total = torch.zeros(self.count, dtype=torch.long)
+        for member in self.group.members:
+            if member.produces:
+                shape = self.shapes[member.parameter]
+                row = torch.Size(shape).numel() // shape[member.axis]
+                total.index_add_(0, member.unit, torch.full_like(member.unit, row))
+        return total
+
+    def axis_keep(self, keep: Tensor) -> AxisKeep:
+        """Return for every axis that the units touch which of its indices stay."""
+        result: AxisKeep = {}
+        for member in self.group.members:
+            stays = torch.ones(self.shapes[member.parameter][member.axis], dtype=torch.bool)
+            stays[member.index] = keep[member.unit]
+            result[member.parameter, member.axis] = stays
+        return result
+
+    def masks(self, keep: Tensor) -> Masks:
+        """Return the masks of all parameters that the units touch (buffers have none)."""
+        parts = []
+        for (name, axis), stays in self.axis_keep(keep).items():
+            if name not in self.buffers:
+                view = [1] * len(self.shapes[name])
+                view[axis] = stays.numel()
+                parts.append({name: stays.view(view).expand(self.shapes[name])})
+        return combine(parts)
+
+
+@GRANULARITIES.register(
+    name="channel",
+    title="Channels and neurons",
+    family="structured",
+    sentence="Cuts whole channels and neurons out, so the network gets smaller and faster.",
+    formula="unit = one output of a layer, with every index that must go with it",
+    source="Li et al. 2016, arXiv 1608.08710",
+)
+def channels(model: nn.Module, example: Tensor) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
+    """Trace the model and return its groups of channels, and the layers that cannot be cut."""
+    coupling = trace(model, example)
+    tensors = [*model.named_parameters(), *model.named_buffers()]
+    shapes = {name: tuple(tensor.shape) for name, tensor in tensors}
+    buffers = frozenset(name for name, _ in model.named_buffers())
+    found = tuple(ChannelUnits(group, shapes, buffers) for group in coupling.groups)
+    return found, coupling.skipped
+
+
+__all__ = ["ChannelUnits", "channels"]

@@ -1,0 +1,59 @@
+"""How a granularity sees a network: as layers of units, each with a number in its layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+
+from pruneviz.masks import Masks
+from pruneviz.registry import Registry
+from pruneviz.report import Skipped
+
+Values = Callable[[str], Tensor]  # a parameter's name → one number for each of its weights
+AxisKeep = dict[tuple[str, int], Tensor]  # (parameter, axis) → bool for each index: stays or goes
+
+
+class Units(Protocol):
+    """A layer (or the layers that must go together) as `count` units that stay or go whole."""
+
+    @property
+    def name(self) -> str:
+        """Return the layer's name: the key of its sparsity and its lock in a Plan."""
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Return every layer whose units these are, in forward order."""
+
+    @property
+    def count(self) -> int:
+        """Return the number of units."""
+
+    def sum(self, values: Values) -> Tensor:
+        """Return the sum of the values over each unit's weights, shape (count,)."""
+
+    def sum_coupled(self, values: Values) -> Tensor:
+        """Return the sum over all weights that go with each unit, shape (count,)."""
+
+    def sizes(self) -> Tensor:
+        """Return the number of weights that are summed for each unit, shape (count,)."""
+
+    def masks(self, keep: Tensor) -> Masks:
+        """Return the masks by parameter name for the units that stay, `keep` bool (count,)."""
+
+    def axis_keep(self, keep: Tensor) -> AxisKeep:
+        """Return which indices of whole axes stay; {} where the units are no slices."""
+
+
+Granularity = Callable[[nn.Module, Tensor], tuple[tuple[Units, ...], tuple[Skipped, ...]]]
+GRANULARITIES: Registry[Granularity] = Registry("granularity")
+
+
+def mean(units: Units, values: Values) -> Tensor:
+    """Return the mean of the values over each unit's weights, shape (count,)."""
+    return units.sum(values) / units.sizes().to(torch.get_default_dtype())
+
+
+__all__ = ["GRANULARITIES", "AxisKeep", "Granularity", "Units", "Values", "mean"]

@@ -1,0 +1,1 @@
+"""Where results live: one folder a run, and an index over them."""

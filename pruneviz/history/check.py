@@ -1,0 +1,257 @@
+"""What a zip file of runs must be before any of it is unpacked."""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import zipfile
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from pruneviz.history.folder import (
+    CURVE_FILE,
+    ENVIRONMENT_FILE,
+    LABEL_FILE,
+    LOG_FILE,
+    POINTS_FILE,
+    SPEC_FILE,
+    STATUS_FILE,
+    UNDER_WAY,
+    Spec,
+    Status,
+    run_digest,
+)
+from pruneviz.history.label import Label, plain
+from pruneviz.history.row import REPORT_FILE
+from pruneviz.plan import Plan, plan_faults, shown
+from pruneviz.report import EpochRow, Report
+
+PLAN_FILE, RECIPE_FILE = "plan.yaml", "recipe.json"
+TENSORS = ("weights.safetensors", "masks.safetensors")
+MAX_TENSOR_BYTES = 2_000_000_000
+MAX_TEXT_BYTES = 50_000_000
+MAX_TOTAL_BYTES = 20_000_000_000
+MAX_MEMBERS = 60_000  # of 5,000 runs
+MAX_RATIO = 200  # of what is unpacked to what is packed, beyond RATIO_BYTES: of each and of all
+RATIO_BYTES = 10_000_000
+KIND = re.compile("[a-z_0-9]{1,40}")
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+MEMBER = re.compile(r"([0-9a-f]{64})/([a-z]+\.[a-z]+)?")
+
+R = TypeVar("R", bound=BaseModel)
+Members = dict[str, zipfile.ZipInfo]
+
+
+def check_members(archive: zipfile.ZipFile, name: str) -> dict[str, Members]:
+    """Return the files of each run by name; ValueError unless all are small, known and in place."""
+    infos = archive.infolist()
+    if len(infos) > MAX_MEMBERS:
+        raise ValueError(f"'{name}' holds {len(infos):,} files; pack {MAX_MEMBERS:,} at most")
+    runs: dict[str, Members] = {}
+    for info in infos:
+        digest, file = _place(info)
+        members = runs.setdefault(digest, {})
+        if not file:
+            continue
+        if file in members:
+            raise ValueError(f"'{name}' holds '{_shown(info)}' twice; export the runs again")
+        _check_kind(info)
+        _check_size(info, file)
+        members[file] = info
+    if sum(info.file_size for info in infos) > MAX_TOTAL_BYTES:
+        raise ValueError(
+            f"'{name}' unpacks to more than {MAX_TOTAL_BYTES // 1_000_000_000} GB; "
+            "export fewer runs at once"
+        )
+    if _is_bomb(infos):
+        raise ValueError(
+            f"'{name}' unpacks to more than {MAX_RATIO} times its size, as a bomb of many files "
+            "does; make the file with 'pruneviz runs export'"
+        )
+    if not runs:
+        raise ValueError(f"'{name}' holds no runs; make it with 'pruneviz runs export'")
+    return runs
+
+
+def _place(info: zipfile.ZipInfo) -> tuple[str, str]:
+    """Return the run and the file that a member is; ValueError where it is anything else."""
+    # `orig_filename` is the name before Python mended it: cut at NUL, with slashes turned.
+    found = MEMBER.fullmatch(info.orig_filename)
+    if not found or info.filename != info.orig_filename or found[2] not in (None, *KNOWN):
+        raise ValueError(
+            f"'{_shown(info)}' is no file of a run; export the runs again: "
+            "each is a folder named by its digest, with nothing else in it"
+        )
+    return found[1], found[2] or ""
+
+
+def _check_kind(info: zipfile.ZipInfo) -> None:
+    kind = stat.S_IFMT(info.external_attr >> 16)
+    if kind not in (0, stat.S_IFREG):
+        raise ValueError(f"'{_shown(info)}' is a link or a device; export the runs again")
+    if info.flag_bits & 1:
+        raise ValueError(f"'{_shown(info)}' is encrypted; pack it without a password")
+    if info.compress_type not in METHODS:
+        raise ValueError(f"'{_shown(info)}' is packed in an unusual way; pack it as a plain zip")
+
+
+def _check_size(info: zipfile.ZipInfo, file: str) -> None:
+    most = MAX_TENSOR_BYTES if file in TENSORS else MAX_TEXT_BYTES
+    if info.file_size > most:
+        raise ValueError(
+            f"'{_shown(info)}' unpacks to {info.file_size:,} bytes, and {most:,} are allowed"
+        )
+    if _is_bomb([info]):
+        raise ValueError(
+            f"'{_shown(info)}' unpacks to more than {MAX_RATIO} times its size, as a bomb does; "
+            "make the file with 'pruneviz runs export'"
+        )
+
+
+def _is_bomb(infos: Sequence[zipfile.ZipInfo]) -> bool:
+    packed = sum(info.compress_size for info in infos)
+    return sum(info.file_size for info in infos) > max(RATIO_BYTES, MAX_RATIO * packed)
+
+
+def _shown(info: zipfile.ZipInfo) -> str:
+    return plain(info.orig_filename, 100)
+
+
+def check_run(archive: zipfile.ZipFile, digest: str, members: Members) -> None:
+    """Raise ValueError unless the files of a run are valid and belong together."""
+
+    def text(file: str) -> str:
+        return _text(archive, digest, members[file])
+
+    where = f"the run {digest[:12]}"
+    needed = [file for file in (SPEC_FILE, STATUS_FILE) if file not in members]
+    if needed:
+        raise ValueError(f"{where} has no {' and no '.join(needed)}; export it again")
+    spec = _record(text(SPEC_FILE), Spec, f"'{SPEC_FILE}' of {where}")
+    if run_digest(spec.kind, spec.plan) != digest:
+        raise ValueError(f"{where} is not what its '{SPEC_FILE}' asks for; export it again")
+    _check_names(spec, where)
+    status = _record(text(STATUS_FILE), Status, f"'{STATUS_FILE}' of {where}")
+    if status.state in UNDER_WAY:
+        raise ValueError(f"{where} has not ended; export it when it has")
+    if spec.kind == "run" and status.state == "finished":
+        missing = [file for file in (PLAN_FILE, REPORT_FILE, *TENSORS) if file not in members]
+        if missing:
+            raise ValueError(f"{where} has no {', no '.join(missing)}; export it again")
+    for file, info in members.items():
+        if file in TENSORS:
+            _check_tensors(archive, info)
+        else:
+            KNOWN[file](text(file), f"'{file}' of {where}")
+    _check_alike(spec, digest, {file: text(file) for file in (PLAN_FILE, REPORT_FILE)
+                                if file in members}, where)  # fmt: skip
+
+
+def _check_names(spec: Spec, where: str) -> None:
+    """Raise ValueError where a run is of a kind that cannot be, or its plan asks for the unknown.
+
+    Which kinds there are the jobs know, which build on the history; a name is plain at least.
+    """
+    from pruneviz.recovery import RECOVERIES, SCHEDULES  # brings torch
+
+    if not KIND.fullmatch(spec.kind):
+        raise ValueError(f"{where} is of no kind of run: {shown(spec.kind)}; export it again")
+    plan = spec.plan
+    unknown = [("schedule", plan.schedule)] if plan.schedule not in SCHEDULES.names() else []
+    known = RECOVERIES.names()
+    unknown += [("recovery", step.method) for step in plan.recovery if step.method not in known]
+    if unknown:
+        what = ", ".join(f"{kind} {shown(name)}" for kind, name in unknown[:3])
+        raise ValueError(
+            f"{where} asks for what is unknown here ({what}); leave it out, or update PruneViz"
+        )
+
+
+def _check_alike(spec: Spec, digest: str, texts: Mapping[str, str], where: str) -> None:
+    """Raise ValueError unless plan and report are those of the run."""
+    if PLAN_FILE in texts and Plan.from_text(texts[PLAN_FILE]) != spec.plan:
+        raise ValueError(f"'{PLAN_FILE}' of {where} is another run's plan; export it again")
+    if REPORT_FILE in texts:
+        report = Report.model_validate_json(texts[REPORT_FILE])
+        if report.digest != digest or report.plan != spec.plan:
+            raise ValueError(f"'{REPORT_FILE}' of {where} is another run's report; export it again")
+
+
+def _text(archive: zipfile.ZipFile, digest: str, info: zipfile.ZipInfo) -> str:
+    """Return a small file's text, reading no more than it announces."""
+    with archive.open(info) as source:
+        content = source.read(info.file_size + 1)
+    if len(content) > info.file_size:
+        raise ValueError(f"'{_shown(info)}' unpacks to more than it announces")
+    try:
+        return content.decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"'{_shown(info)}' is no UTF-8 text; export the run again") from error
+
+
+def _record(text: str, record: type[R], where: str) -> R:
+    try:
+        return record.model_validate_json(text)
+    except ValidationError as error:
+        raise ValueError(f"{where} is damaged: {plan_faults(error)}") from error
+
+
+def _check_tensors(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
+    """Raise ValueError unless a member is safetensors by its header, all that is read of it."""
+    from pruneviz.subjects.weights import MAX_HEADER_BYTES, check_header
+
+    with archive.open(info) as source:
+        start = source.read(8)
+        length = min(int.from_bytes(start, "little"), MAX_HEADER_BYTES, info.file_size)
+        check_header(_shown(info).rpartition("/")[2], start + source.read(length), info.file_size)
+
+
+def _check_record(record: type[BaseModel], text: str, where: str) -> None:
+    _record(text, record, where)
+
+
+def _check_json(text: str, where: str) -> None:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{where} is not JSON; export the run again") from error
+
+
+def _check_curve(text: str, where: str) -> None:
+    _check_json(text, where)
+    rows = json.loads(text)
+    if not isinstance(rows, list):
+        raise ValueError(f"{where} is no list of epochs; export the run again")
+    for row in rows:
+        _record(json.dumps(row), EpochRow, where)
+
+
+def _check_plan(text: str, where: str) -> None:
+    try:
+        Plan.from_text(text)
+    except ValueError as error:
+        raise ValueError(f"{where} is no plan: {error}") from error
+
+
+def _check_text(text: str, where: str) -> None:
+    if "\0" in text:
+        raise ValueError(f"{where} is not text; export the run again")
+
+
+KNOWN: dict[str, Callable[[str, str], None]] = {
+    SPEC_FILE: partial(_check_record, Spec),
+    STATUS_FILE: partial(_check_record, Status),
+    LABEL_FILE: partial(_check_record, Label),
+    REPORT_FILE: partial(_check_record, Report),
+    PLAN_FILE: _check_plan,
+    CURVE_FILE: _check_curve,
+    ENVIRONMENT_FILE: _check_json,
+    RECIPE_FILE: _check_json,
+    LOG_FILE: _check_text,
+    POINTS_FILE: _check_text,
+    **dict.fromkeys(TENSORS, _check_text),  # by their headers alone, in `_check_tensors`
+}

@@ -1,0 +1,69 @@
+"""What a job may use beside its plan: its folder, its checkpoints, its log."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pruneviz.history.folder import CHECKPOINTS, LOG_FILE, RunFolder
+from pruneviz.jobs import checkpoints
+
+CHECKPOINT_SECONDS = 20.0
+
+
+@dataclass
+class Context:
+    """The folder of one job, with what it saves there on its way."""
+
+    folder: RunFolder
+    _saved: float = field(default_factory=time.monotonic)
+    _offered: Callable[[], None] | None = None
+
+    def restore(self, accept: Callable[[dict[str, Any]], None]) -> bool:
+        """Hand the newest whole checkpoint to `accept`; where it raises ValueError, the one before.
+
+        Returns whether one was accepted; without any, the job begins anew.
+        """
+        for file in checkpoints.newest_first(self.folder.file(CHECKPOINTS)):
+            try:
+                accept(checkpoints.read(file))
+            except ValueError as error:
+                self.log(f"the checkpoint {file.name} is not used: {error}")
+                continue
+            self.log(f"going on from the checkpoint {file.name}")
+            return True
+        return False
+
+    def offer(
+        self, done: int, state: Callable[[], dict[str, Any]], *, milestone: bool = False
+    ) -> None:
+        """Offer the job's state after `done` steps as a checkpoint, at each yield.
+
+        It is kept when a while has passed since the last one, when it is a `milestone` (those
+        outlive the ones between them), and when the job is asked to stop here.
+        """
+        self._offered = lambda: self.save(done, state(), milestone=milestone)
+        if milestone or time.monotonic() - self._saved >= CHECKPOINT_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Keep the state that was offered last, unless it is kept already."""
+        offered, self._offered = self._offered, None
+        if offered is not None:
+            offered()
+
+    def save(self, done: int, state: dict[str, Any], *, milestone: bool = False) -> None:
+        """Keep a checkpoint."""
+        checkpoints.write(self.folder.file(CHECKPOINTS), done, state, milestone=milestone)
+        self._saved = time.monotonic()
+
+    def log(self, sentence: str) -> None:
+        """Add a line to the job's log, unless the disk is full."""
+        with (
+            contextlib.suppress(OSError),
+            self.folder.file(LOG_FILE).open("a", encoding="utf-8") as out,
+        ):
+            out.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S')} {sentence}\n")

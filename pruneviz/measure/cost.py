@@ -1,0 +1,71 @@
+"""What a network costs, counted exactly: parameters and multiply-accumulates, by parameter."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+from pruneviz.measure.one_trace import ONE_TRACE
+
+OTHER = ""  # products of two activations belong to no parameter
+
+
+class _Macs(TorchDispatchMode):
+    """Adds up the multiply-accumulates of each operator under the parameter that it multiplies."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.names = {id(p): name for name, p in model.named_parameters()}
+        self.by_parameter: Counter[str] = Counter()
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Return False: or torch imports its compiler, for seconds, just to switch it off."""
+        return False
+
+    def _owner(self, args: tuple[Any, ...]) -> str:
+        tensors = [a for a in args if isinstance(a, Tensor) and a.ndim > 1]
+        found = [t if id(t) in self.names else t._base for t in tensors]
+        return next((self.names[id(t)] for t in found if id(t) in self.names), OTHER)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        out = func(*args, **(kwargs or {}))
+        packet = func.overloadpacket
+        if packet in flop_registry:
+            flops = flop_registry[packet](*args, **(kwargs or {}), out_val=out)
+            self.by_parameter[self._owner(args)] += flops // 2
+        return out
+
+
+def macs_by_parameter(model: nn.Module, example: Tensor) -> dict[str, int]:
+    """Return the multiply-accumulates for one input of `example`, (B, …), by parameter name.
+
+    What multiplies two activations is under "". Counted by torch's own formulas for convolutions,
+    matrix products and attention; additions, normalisations and activations count as nothing.
+    """
+    # not inference_mode: there a view does not know the parameter that it is a view of
+    with ONE_TRACE, torch.no_grad(), _Macs(model) as counter:
+        model(example)
+    return {name: macs // len(example) for name, macs in counter.by_parameter.items()}
+
+
+def masked_macs(macs: dict[str, int], masks: dict[str, Tensor]) -> dict[str, int]:
+    """Return the multiply-accumulates left if those with a zero weight were skipped."""
+    return {
+        name: round(count * int(masks[name].count_nonzero()) / masks[name].numel())
+        if name in masks
+        else count
+        for name, count in macs.items()
+    }
+
+
+def parameters_by_name(model: nn.Module) -> dict[str, int]:
+    """Return the number of weights in each parameter; shared ones count once."""
+    return {name: p.numel() for name, p in model.named_parameters()}

@@ -1,0 +1,89 @@
+"""How long one forward pass takes: two models timed in turns, so that both see the same machine."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pruneviz.measure.threads import computing_threads
+from pruneviz.report import Interval, Latency, LatencyPair
+
+WARM_UP_RUNS = 3
+RESAMPLES = 500
+
+
+@dataclass(frozen=True)
+class Timings:
+    """Milliseconds of each pass, in the order they were taken: one of each model in turn."""
+
+    original_ms: np.ndarray
+    pruned_ms: np.ndarray
+    batch_size: int
+    threads: int
+
+    def summary(self, seed: int = 0) -> LatencyPair:
+        """Return medians, tails and the speed-up (ratio of medians), with 95 % intervals."""
+        rng = np.random.default_rng(seed)
+        draws = rng.integers(0, len(self.original_ms), (RESAMPLES, len(self.original_ms)))
+        original = np.median(self.original_ms[draws], axis=1)
+        pruned = np.median(self.pruned_ms[draws], axis=1)
+        return LatencyPair(
+            original=_latency(self.original_ms, original),
+            pruned=_latency(self.pruned_ms, pruned),
+            speedup=float(np.median(self.original_ms) / np.median(self.pruned_ms)),
+            speedup_interval=_interval(original / pruned),
+            batch_size=self.batch_size,
+            threads=self.threads,
+            engine="PyTorch, eager, CPU",
+        )
+
+
+def time_pair(
+    original: nn.Module,
+    pruned: nn.Module,
+    example: Tensor,
+    runs: int = 100,
+    limit_s: float | None = None,
+    threads: int = 1,
+) -> Timings:
+    """Time `runs` passes of each model in turns on `example` (B, …); fewer after `limit_s` s.
+
+    At least three passes of each are timed. With one thread the numbers stay comparable on a busy
+    machine: several threads wait for one another, and a wait can cost more than the pass itself.
+    """
+    taken: list[tuple[float, float]] = []
+    end = time.perf_counter() + (float("inf") if limit_s is None else limit_s)
+    with torch.inference_mode(), computing_threads(threads):
+        for _ in range(WARM_UP_RUNS):
+            original(example)
+            pruned(example)
+        while len(taken) < runs and (len(taken) < 3 or time.perf_counter() < end):
+            taken.append((_milliseconds(original, example), _milliseconds(pruned, example)))
+    both = np.asarray(taken).T
+    return Timings(both[0], both[1], len(example), threads)
+
+
+def _milliseconds(model: nn.Module, example: Tensor) -> float:
+    start = time.perf_counter_ns()
+    model(example)
+    return (time.perf_counter_ns() - start) / 1e6
+
+
+def _interval(values: np.ndarray) -> Interval:
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _latency(milliseconds: np.ndarray, medians: np.ndarray) -> Latency:
+    median, p95, p99 = np.quantile(milliseconds, [0.5, 0.95, 0.99])
+    return Latency(
+        median=float(median),
+        p95=float(p95),
+        p99=float(p99),
+        median_interval=_interval(medians),
+        runs=len(milliseconds),
+    )

@@ -1,0 +1,118 @@
+"""Recipes: named ways to recover, each a schedule and recovery steps put into a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import pruneviz.recovery.distill
+import pruneviz.recovery.finetune
+import pruneviz.recovery.recalibrate  # noqa: F401  # recipes are made of them
+from pruneviz.plan import Plan
+from pruneviz.recovery.method import RECOVERIES
+from pruneviz.recovery.schedules import SCHEDULES
+from pruneviz.registry import Entry, Parameter, Registry, Value
+
+RecipePlan = Callable[[Plan, Mapping[str, Value]], Plan]
+RECIPES: Registry[RecipePlan] = Registry("recipe")
+
+# How long a recovery may take, in seconds, in words that a user chooses by.
+PRESETS: Mapping[str, float] = {"a minute": 60.0, "ten minutes": 600.0, "overnight": 8 * 3600.0}
+
+
+def _with(
+    plan: Plan, given: Mapping[str, Value], *, schedule: str, methods: tuple[str, ...]
+) -> Plan:
+    """Return the plan with this schedule and these recoveries; a given setting goes to its owner.
+
+    ValueError on a setting that neither the schedule nor any of the recoveries has.
+    """
+    owners = _owners(schedule, methods)
+    names = [{p.name for p in owner.parameters} for owner in owners]
+    unknown = sorted(set(given) - set().union(*names))
+    if unknown:
+        raise ValueError(
+            f"this recipe has no setting {', '.join(map(repr, unknown))}; "
+            f"it takes: {', '.join(sorted(set().union(*names)))}"
+        )
+    own: list[dict[str, Any]] = [
+        {name: value for name, value in given.items() if name in known} for known in names
+    ]
+    steps = [{"method": m, "parameters": s} for m, s in zip(methods, own[1:], strict=True)]
+    changed = plan.changed(schedule=schedule, schedule_parameters=own[0], recovery=steps)
+    for owner, settings in zip(
+        owners,
+        [changed.schedule_parameters, *(step.parameters for step in changed.recovery)],
+        strict=True,
+    ):
+        owner.settings(settings)  # a value out of its range is refused here, before any work
+    return changed
+
+
+def _owners(schedule: str, methods: tuple[str, ...]) -> list[Entry[Any]]:
+    return [SCHEDULES.get(schedule), *(RECOVERIES.get(method) for method in methods)]
+
+
+def _recipe(
+    name: str, title: str, sentence: str, formula: str, schedule: str, methods: tuple[str, ...]
+) -> None:
+    """Register a recipe; its parameters are those of its schedule and its recoveries."""
+    owners = _owners(schedule, methods)
+    parameters: dict[str, Parameter] = {p.name: p for owner in owners for p in owner.parameters}
+    RECIPES.register(
+        name=name,
+        title=title,
+        family="recipe",
+        sentence=sentence,
+        formula=formula,
+        source="; ".join(dict.fromkeys(owner.source for owner in owners[schedule == "one_shot" :])),
+        parameters=tuple(parameters.values()),
+    )(partial(_with, schedule=schedule, methods=methods))
+
+
+def _register_all() -> None:
+    """Register the recipes, from the quickest to the most thorough."""
+    _recipe(
+        "recalibrate",
+        "Recalibrate",
+        "Takes BatchNorm statistics anew, in seconds and without training: always worth a try.",
+        "prune → statistics",
+        "one_shot",
+        ("recalibrate",),
+    )
+    _recipe(
+        "finetune",
+        "Fine-tune",
+        "Trains what is left for a few epochs: the usual way.",
+        "prune → train",
+        "one_shot",
+        ("finetune",),
+    )
+    _recipe(
+        "distill",
+        "Distil from the original",
+        "Trains what is left to answer as the original does: usually better, a little slower.",
+        "prune → train on the original's answers",
+        "one_shot",
+        ("distill",),
+    )
+    _recipe(
+        "iterative",
+        "Prune and fine-tune in rounds",
+        "Prunes a part, trains, and goes on: for high sparsities, and epochs enough for each.",
+        "(prune a part → train) × rounds",
+        "cubic",
+        ("finetune",),
+    )
+    _recipe(
+        "iterative_distill",
+        "Prune and distil in rounds",
+        "Prunes a part, learns from the original, and goes on: the most thorough.",
+        "(prune a part → train on the original's answers) × rounds",
+        "cubic",
+        ("distill",),
+    )
+
+
+_register_all()

@@ -1,0 +1,132 @@
+"""One registry type: what an entry says of itself feeds widgets, help texts and tests."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+Value = bool | int | float | str
+F = TypeVar("F")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parameter:
+    """A number, switch or choice that a method takes, with the range in which it makes sense."""
+
+    name: str
+    default: Value
+    help: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+    unit: str = ""
+
+    def check(self, value: Value) -> Value:
+        """Return `value` in the default's type; ValueError names the parameter and its range."""
+        if isinstance(self.default, str):
+            if value not in self.choices:
+                raise ValueError(
+                    f"parameter '{self.name}' must be one of {', '.join(self.choices)}, "
+                    f"got {value!r}"
+                )
+            return value
+        return self._check_number(value)
+
+    def _check_number(self, value: Value) -> Value:
+        kind = type(self.default)
+        wrong = isinstance(value, str) or isinstance(value, bool) != (kind is bool)
+        if wrong or (kind is int and value != int(value)):
+            raise ValueError(f"parameter '{self.name}' must be {kind.__name__}, got {value!r}")
+        low = -float("inf") if self.minimum is None else self.minimum
+        high = float("inf") if self.maximum is None else self.maximum
+        if not low <= float(value) <= high:
+            raise ValueError(f"parameter '{self.name}' must be in [{low}, {high}], got {value!r}")
+        return kind(value)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry(Generic[F]):
+    """A method under its standard name: one sentence, one formula, one source, its parameters."""
+
+    name: str
+    title: str
+    family: str
+    sentence: str
+    formula: str
+    source: str
+    implementation: F
+    parameters: tuple[Parameter, ...] = ()
+    needs_gradients: bool = False
+
+    def settings(self, given: Mapping[str, Value]) -> dict[str, Value]:
+        """Return every parameter's value, defaults filled in; ValueError on an unknown name."""
+        known = {p.name: p for p in self.parameters}
+        unknown = sorted(set(given) - set(known))
+        if unknown:
+            raise ValueError(
+                f"'{self.name}' has no parameter {', '.join(map(repr, unknown))}; "
+                f"it takes: {', '.join(known) or 'none'}"
+            )
+        return {name: p.check(given.get(name, p.default)) for name, p in known.items()}
+
+
+class Registry(Generic[F]):
+    """The methods of one kind by name, in the order in which they were registered."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self._entries: dict[str, Entry[F]] = {}
+
+    def register(
+        self,
+        *,
+        name: str,
+        title: str,
+        family: str,
+        sentence: str,
+        formula: str,
+        source: str,
+        parameters: tuple[Parameter, ...] = (),
+        needs_gradients: bool = False,
+    ) -> Callable[[F], F]:
+        """Return a decorator that adds the function under `name`; ValueError on a duplicate."""
+        if name in self._entries:
+            raise ValueError(f"{self.kind} '{name}' is registered already")
+
+        def add(implementation: F) -> F:
+            self._entries[name] = Entry(
+                name=name,
+                title=title,
+                family=family,
+                sentence=sentence,
+                formula=formula,
+                source=source,
+                implementation=implementation,
+                parameters=parameters,
+                needs_gradients=needs_gradients,
+            )
+            return implementation
+
+        return add
+
+    def get(self, name: str) -> Entry[F]:
+        """Return the entry called `name`; ValueError lists the names that exist."""
+        if name not in self._entries:
+            raise ValueError(f"unknown {self.kind} '{name}'; choose from {', '.join(self.names())}")
+        return self._entries[name]
+
+    def names(self) -> list[str]:
+        """Return every registered name."""
+        return list(self._entries)
+
+    def __iter__(self) -> Iterator[Entry[F]]:
+        return iter(self._entries.values())
+
+
+def import_all(package: str, path: list[str]) -> None:
+    """Import every module of a package, so that a method is registered by its file being there."""
+    for module in sorted(pkgutil.iter_modules(path), key=lambda m: m.name):
+        importlib.import_module(f"{package}.{module.name}")

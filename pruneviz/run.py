@@ -1,0 +1,293 @@
+"""Plan → Report: the only file that knows every stage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+from torch import Tensor, nn
+
+from pruneviz.allocate import Ranking, allocate
+from pruneviz.apply import Applied, applied_notes, apply
+from pruneviz.calibrate import gradients
+from pruneviz.coupling import layer_of
+from pruneviz.criteria import CRITERIA, Evidence, score
+from pruneviz.evaluate import predict
+from pruneviz.granularity import GRANULARITIES, Units
+from pruneviz.measure.cost import macs_by_parameter, masked_macs, parameters_by_name
+from pruneviz.measure.latency import Timings, time_pair
+from pruneviz.measure.machine import this_machine
+from pruneviz.measure.packing import stored_bytes
+from pruneviz.measure.quality import accuracy_pair
+from pruneviz.plan import Plan
+from pruneviz.proof import check as check  # part of this file's interface
+from pruneviz.proof import provable, prove
+from pruneviz.recovery import spelled_out
+from pruneviz.report import (
+    Amount,
+    LatencyPair,
+    LayerReport,
+    RecoveryReport,
+    Report,
+    Skipped,
+    Sparsity,
+)
+from pruneviz.sensitivity import Scan
+from pruneviz.subjects import Data, Subject, load_subject
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The original's numbers, which no plan changes; `logits`: (N, classes), None without data."""
+
+    logits: Tensor | None
+    macs: Mapping[str, int]
+    parameters: Mapping[str, int]
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A subject made ready for a plan: everything that does not depend on how much is removed."""
+
+    subject: Subject
+    baseline: Baseline
+    units: tuple[Units, ...]
+    skipped: tuple[Skipped, ...]
+    ranking: Ranking
+
+    @property
+    def scores(self) -> Mapping[str, Tensor]:
+        """Return each layer's scores by units name, (count,); higher stays longer."""
+        return self.ranking.scores
+
+
+@dataclass(frozen=True)
+class Pruned(Applied):
+    """A pruned network with the plan that made it and what the user must know."""
+
+    plan: Plan
+    requested: float
+    error: float
+    notes: tuple[str, ...]
+    recovery: RecoveryReport | None = None
+
+
+def measure_baseline(subject: Subject) -> Baseline:
+    """Evaluate and count the original once."""
+    return Baseline(
+        logits=predict(subject.model, subject.data.x) if subject.data else None,
+        macs=macs_by_parameter(subject.model, subject.example),
+        parameters=parameters_by_name(subject.model),
+        bytes=stored_bytes(subject.model.state_dict()),
+    )
+
+
+def preparation_key(plan: Plan) -> str:
+    """Return a digest of the plan's fields on which `prepare` depends."""
+    deciding = {"model", "weights", "weights_sha256", "data", "data_sha256", "input_shape",
+                "criterion", "criterion_parameters", "granularity", "seed"}  # fmt: skip
+    text = json.dumps(plan.model_dump(mode="json", include=deciding), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def prepare(subject: Subject, plan: Plan, baseline: Baseline | None = None) -> Prepared:
+    """Find the units and score them; ValueError says what the plan asks that the subject lacks."""
+    find_units = GRANULARITIES.get(plan.granularity).implementation
+    found, skipped = find_units(subject.model, subject.example)
+    units, faulty = provable(subject.model, subject.example, found)
+    skipped = (*skipped, *faulty)
+    if not units:
+        reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:5])
+        raise ValueError(
+            f"this model has no {plan.granularity} that can be pruned ({reasons or 'no layers'})"
+        )
+    scores = score_units(subject.model, subject.data, plan, units)
+    return Prepared(subject, baseline or measure_baseline(subject), units, skipped, Ranking(scores))
+
+
+def score_units(
+    model: nn.Module, data: Data | None, plan: Plan, units: tuple[Units, ...]
+) -> dict[str, Tensor]:
+    """Score all units; a criterion that asks for gradients is averaged over calibration batches."""
+    weights = {name: p.detach() for name, p in model.named_parameters()}
+    settings = plan.criterion_parameters
+    if not CRITERIA.get(plan.criterion).needs_gradients:
+        return score(plan.criterion, settings, units, Evidence(weights, {}, plan.seed))
+    if data is None:
+        raise ValueError(
+            f"criterion '{plan.criterion}' needs data for its gradients: name data, or choose a "
+            "criterion that looks at weights alone, such as magnitude_l1"
+        )
+    total: dict[str, Tensor] = {}
+    batches = 0
+    for found in gradients(model, data.calibration_x, data.calibration_y):
+        batches += 1
+        one = score(plan.criterion, settings, units, Evidence(weights, found, plan.seed))
+        total = {name: total.get(name, 0.0) + s.double() for name, s in one.items()}
+    return {name: (s / batches).float() for name, s in total.items()}
+
+
+def prune(prepared: Prepared, plan: Plan) -> Pruned:
+    """Remove what the plan asks for; ValueError says which part of it is impossible and why."""
+    bound = bind(plan, prepared.subject)
+    allocation = allocate(prepared.units, prepared.ranking, bound)
+    applied = apply(prepared.subject.model, prepared.units, allocation.keep)
+    dense = applied_notes(applied, plan.granularity)
+    notes = (*prepared.subject.notes, *allocation.notes, *dense)
+    parts = {field.name: getattr(applied, field.name) for field in fields(applied)}
+    error = prove(applied, prepared.subject.example)
+    return Pruned(**parts, plan=bound, requested=allocation.requested, error=error, notes=notes)
+
+
+def bind(plan: Plan, subject: Subject) -> Plan:
+    """Return the plan with defaults, weights and data spelled out, so that its digest has them."""
+    return plan.changed(
+        weights_sha256=subject.sha256,
+        data=subject.data.reference if subject.data else None,
+        data_sha256=subject.data.sha256 if subject.data else None,
+        criterion_parameters=CRITERIA.get(plan.criterion).settings(plan.criterion_parameters),
+        **spelled_out(plan),
+    )
+
+
+def time_models(
+    prepared: Prepared,
+    pruned: Pruned,
+    runs: int = 100,
+    limit_s: float | None = None,
+    threads: int = 1,
+) -> Timings:
+    """Time original and pruned in turns on one input."""
+    example = prepared.subject.example[:1]
+    return time_pair(prepared.subject.model, pruned.model, example, runs, limit_s, threads)
+
+
+def report(prepared: Prepared, pruned: Pruned, latency: LatencyPair) -> Report:
+    """Evaluate the pruned network and set every number beside the original's."""
+    subject, baseline = prepared.subject, prepared.baseline
+    accuracy = None
+    if subject.data is not None and baseline.logits is not None:
+        logits = predict(pruned.model, subject.data.x)
+        accuracy = accuracy_pair(baseline.logits, logits, subject.data.y)
+    parameters, macs = costs(prepared, pruned)
+    packed = {} if pruned.is_cut else pruned.masks
+    return Report(
+        digest=pruned.plan.digest(),
+        plan=pruned.plan,
+        model=subject.title,
+        weights_label=subject.weights_label,
+        data=subject.data.note if subject.data else None,
+        sparsity=_sparsity(prepared, pruned),
+        accuracy=accuracy,
+        parameters=_amount(baseline.parameters, parameters),
+        macs=_amount(baseline.macs, macs),
+        bytes=Amount(
+            original=baseline.bytes, pruned=stored_bytes(pruned.model.state_dict(), packed)
+        ),
+        latency_ms=latency,
+        max_relative_error=pruned.error,
+        layers=_layers(prepared, pruned, parameters, macs),
+        skipped=prepared.skipped,
+        notes=pruned.notes,
+        machine=this_machine(),
+        recovery=pruned.recovery,
+    )
+
+
+def costs(prepared: Prepared, pruned: Pruned) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the parameters and MACs left, by parameter name."""
+    if pruned.is_cut:
+        example = prepared.subject.example
+        return parameters_by_name(pruned.model), macs_by_parameter(pruned.model, example)
+    counts = {**prepared.baseline.parameters}
+    counts.update({name: int(mask.count_nonzero()) for name, mask in pruned.masks.items()})
+    return counts, masked_macs(dict(prepared.baseline.macs), pruned.masks)
+
+
+def _amount(original: Mapping[str, int], pruned: Mapping[str, int]) -> Amount:
+    return Amount(original=sum(original.values()), pruned=sum(pruned.values()))
+
+
+def _sparsity(prepared: Prepared, pruned: Pruned) -> Sparsity:
+    total = sum(layer.count for layer in prepared.units)
+    kept = sum(int(keep.count_nonzero()) for keep in pruned.keep.values())
+    return Sparsity(
+        requested=pruned.requested,
+        achieved=(total - kept) / total,
+        unit=pruned.plan.granularity,
+        units=total,
+        removed=total - kept,
+    )
+
+
+def _layers(
+    prepared: Prepared,
+    pruned: Pruned,
+    parameters: Mapping[str, int],
+    macs: Mapping[str, int],
+) -> tuple[LayerReport, ...]:
+    def part(counts: Mapping[str, int], layers: tuple[str, ...]) -> dict[str, int]:
+        return {name: count for name, count in counts.items() if layer_of(name) in layers}
+
+    rows = []
+    counted: set[str] = set()  # a layer whose outputs lie in two groups counts in the first
+    for layer in prepared.units:
+        removed = int((~pruned.keep[layer.name]).sum())
+        before, names = prepared.baseline, tuple(n for n in layer.layers if n not in counted)
+        counted.update(names)
+        rows.append(
+            LayerReport(
+                name=layer.name,
+                layers=layer.layers,
+                units=layer.count,
+                removed=removed,
+                locked=_locked_units(pruned.plan, layer),
+                sparsity=removed / layer.count,
+                parameters=_amount(part(before.parameters, names), part(parameters, names)),
+                macs=_amount(part(before.macs, names), part(macs, names)),
+            )
+        )
+    return tuple(rows)
+
+
+def _locked_units(plan: Plan, layer: Units) -> int:
+    locks = [plan.locks[name] for name in {layer.name, *layer.layers} if name in plan.locks]
+    if "all" in locks:
+        return layer.count
+    return len({index for lock in locks for index in lock})
+
+
+def scan(prepared: Prepared, levels: tuple[float, ...] | None = None) -> Scan:
+    """Return a sensitivity scan that has not begun; ValueError where there is no data."""
+    data = prepared.subject.data
+    if data is None:
+        raise ValueError("a sensitivity scan measures accuracy: name data with labels first")
+    chosen = {} if levels is None else {"levels": levels}
+    return Scan(prepared.subject.model, prepared.units, prepared.ranking, data.x, data.y, **chosen)
+
+
+def asks_for_rounds(plan: Plan) -> bool:
+    """Return whether a plan does more than prune once."""
+    return bool(plan.recovery) or plan.schedule != "one_shot"
+
+
+def recovered(prepared: Prepared, plan: Plan, device: str = "cpu") -> Pruned:
+    """Prune and recover in the rounds that a plan asks for, from start to end."""
+    from pruneviz.recover import Recovering  # here, because it builds on this file
+
+    work = Recovering(prepared, plan, device)
+    while not work.finished:
+        work.step()
+    return work.result()
+
+
+def run(plan: Plan, latency_runs: int = 100, threads: int = 1) -> tuple[Prepared, Pruned, Report]:
+    """Carry a plan out: load, prepare, prune, recover where it says so, measure."""
+    subject = load_subject(plan)
+    prepared = prepare(subject, plan)
+    pruned = recovered(prepared, plan) if asks_for_rounds(plan) else prune(prepared, plan)
+    timings = time_models(prepared, pruned, latency_runs, threads=threads)
+    return prepared, pruned, report(prepared, pruned, timings.summary())

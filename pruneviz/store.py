@@ -1,0 +1,132 @@
+"""A run in a folder: plan, report, masks, and the pruned network as weights with a recipe."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+from safetensors.torch import save_file
+
+from pruneviz.export import RECIPE_FILE, WEIGHTS_FILE, write_network
+from pruneviz.measure.packing import pack
+from pruneviz.plan import Plan, plan_faults
+from pruneviz.report import Report
+
+if TYPE_CHECKING:
+    from pruneviz.run import Prepared, Pruned
+
+PLAN_FILE, REPORT_FILE, MASKS_FILE = "plan.yaml", "report.json", "masks.safetensors"
+# The report goes first and comes last: a folder with a report holds one whole run.
+FILES = (REPORT_FILE, PLAN_FILE, MASKS_FILE, WEIGHTS_FILE, RECIPE_FILE)
+
+
+def write_run(
+    directory: Path, prepared: Prepared, pruned: Pruned, report: Report, force: bool = False
+) -> list[str]:
+    """Write a run into a folder and return what the user must know, one sentence each.
+
+    Every file is complete or absent, and a folder with a report holds one run alone, also when
+    the writing is interrupted. ValueError where the folder holds another run and `force` is not
+    set, or cannot be written.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        _refuse_other_run(directory, report.digest, force)
+        with tempfile.TemporaryDirectory(dir=directory, prefix=".writing-") as name:
+            beside = Path(name)
+            notes = _write_network(beside, prepared, pruned)
+            masks = {name: mask.contiguous() for name, mask in pruned.masks.items()}
+            save_file(masks, beside / MASKS_FILE)
+            (beside / PLAN_FILE).write_text(pruned.plan.to_yaml(), encoding="utf-8")
+            (beside / REPORT_FILE).write_text(report.model_dump_json(indent=1), encoding="utf-8")
+            for file in FILES:
+                (directory / file).unlink(missing_ok=True)
+            for file in reversed(FILES):
+                if (beside / file).exists():
+                    (beside / file).replace(directory / file)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise ValueError(f"the run cannot be written to '{directory}': {reason}") from error
+    return notes
+
+
+def _refuse_other_run(directory: Path, digest: str, force: bool) -> None:
+    if (directory / REPORT_FILE).exists() and not force:
+        try:
+            other = read_report(directory).digest
+        except ValueError as error:
+            raise ValueError(
+                f"{error}; name another folder, or overwrite it with --force"
+            ) from error
+        if other != digest:
+            raise ValueError(
+                f"'{directory}' holds another run ({other[:12]}…): "
+                "name another folder, or overwrite it with --force"
+            )
+
+
+def _write_network(directory: Path, prepared: Prepared, pruned: Pruned) -> list[str]:
+    """Write weights and recipe; a network without a recipe still gets its weights, and a note."""
+    subject, packed = prepared.subject, {} if pruned.is_cut else pruned.masks
+    data = subject.data
+    about = {
+        "classes": list(data.classes) if data else [],
+        "features": list(data.features) if data else [],
+        "mean": list(data.mean) if data else [],
+        "std": list(data.std) if data else [],
+    }
+    try:
+        write_network(directory, pruned.model, subject.example, packed, about)
+    except ValueError as error:
+        save_file(pack(pruned.model.state_dict(), packed), directory / WEIGHTS_FILE)
+        return [f"there is no recipe.json, so the weights need the model's own code: {error}"]
+    return []
+
+
+def read_plan(directory: Path) -> Plan:
+    """Read the plan of a run; ValueError where there is none or it is broken."""
+    return Plan.from_text(_read(directory / PLAN_FILE))
+
+
+def read_report(directory: Path) -> Report:
+    """Read the report of a run; ValueError where there is none or it is broken."""
+    path = directory / REPORT_FILE
+    text = _read(path)
+    try:
+        return Report.model_validate_json(text)
+    except ValidationError as error:
+        faults = plan_faults(error)
+        raise ValueError(f"'{path}' is no report of this version: {faults}") from error
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"'{path}' cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"'{path}' is no UTF-8 text") from error
+
+
+def check_writable(path: Path) -> None:
+    """Raise ValueError unless a file can be written at `path`: before hours of work, not after."""
+    if path.is_dir():
+        raise ValueError(f"'{path}' is a folder; give the path of a file")
+    if not path.parent.is_dir():
+        raise ValueError(f"there is no folder '{path.parent}' to write '{path.name}' into")
+    if not os.access(path.parent, os.W_OK):
+        raise ValueError(f"nothing can be written into the folder '{path.parent}'")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file whole or not at all; ValueError where that fails."""
+    try:
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=".writing-") as name:
+            beside = Path(name) / path.name
+            beside.write_text(text, encoding="utf-8")
+            beside.replace(path)
+    except OSError as error:
+        raise ValueError(f"'{path}' cannot be written: {error.strerror or error}") from error

@@ -1,0 +1,27 @@
+"""Where models and data come from: samples, torchvision, a Python factory, files and uploads."""
+
+from pruneviz.subjects.augmentation import Augmentation
+from pruneviz.subjects.catalogue import ModelCard, list_models
+from pruneviz.subjects.load import load_subject
+from pruneviz.subjects.references import needs_operator, own_paths
+from pruneviz.subjects.subject import Data, Subject, freeze, tensors_sha256, weights_sha256
+from pruneviz.subjects.torchvision_models import list_torchvision
+from pruneviz.subjects.uploads import accept, default_home, upload_columns
+
+__all__ = [
+    "Augmentation",
+    "Data",
+    "ModelCard",
+    "Subject",
+    "accept",
+    "default_home",
+    "freeze",
+    "list_models",
+    "list_torchvision",
+    "load_subject",
+    "needs_operator",
+    "own_paths",
+    "tensors_sha256",
+    "upload_columns",
+    "weights_sha256",
+]

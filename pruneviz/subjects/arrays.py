@@ -1,0 +1,206 @@
+"""Data in an npz file: x and y, and a training part, mean, std and class names if it has them."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pruneviz.subjects.augmentation import Augmentation
+from pruneviz.subjects.raw import RawData
+from pruneviz.subjects.split import Training, image_shape
+
+MAX_UNPACKED_BYTES = 1_000_000_000
+MAX_VALUES = 400_000_000  # 1.6 GB as float32
+TRAINING = ("train_x", "train_y")
+AUGMENTATION = ("train_flip", "train_shift_pixels")
+NAMES = ("x", "y", "mean", "std", "classes", *TRAINING, *AUGMENTATION)
+
+
+def read_npz(path: Path) -> RawData:
+    """Return the inputs and labels of an npz file.
+
+    x is uint8 images, scaled to [0, 1], or float32 inputs: (N, H, W), (N, C, H, W) or (N, F); y is
+    (N,) integers. Optional: mean and std for each channel or feature, class names in `classes`; a
+    training part in `train_x` and `train_y`, alike, after which all of x is held out; and how
+    training changed its images: `train_flip` (0 or 1) and `train_shift_pixels`.
+    """
+    check_npz(path, path.name)
+    try:
+        arrays = _read_arrays(path)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(_damaged(path.name)) from error
+    x, y = arrays["x"], arrays["y"]
+    inputs, labels = _inputs_and_labels(x, y, "")
+    mean, std = _statistics(arrays, int(inputs.shape[1]))
+    return RawData(
+        x=inputs,
+        labels=labels,
+        named=False,
+        recorded=x.dtype == np.uint8,
+        classes=tuple(map(str, arrays["classes"].ravel())) if "classes" in arrays else (),
+        mean=mean,
+        std=std,
+        train=_training(arrays, x, inputs),
+    )
+
+
+def _inputs_and_labels(
+    x: NDArray[Any], y: NDArray[Any], part: str
+) -> tuple[Tensor, NDArray[np.int64]]:
+    """Return inputs and labels of one part, "" or "train_"; ValueError names its arrays."""
+    if x.ndim == 0 or len(x) != len(np.atleast_1d(y)):
+        raise ValueError(
+            f"{part}x has {len(np.atleast_1d(x)):,} inputs and {part}y {len(np.atleast_1d(y)):,} "
+            "labels; give one label for each input"
+        )
+    return _inputs(x, f"{part}x"), _labels(y, f"{part}y")
+
+
+def _training(arrays: dict[str, NDArray[Any]], x: NDArray[Any], inputs: Tensor) -> Training:
+    """Return the training part and the augmentation that the file tells, if any."""
+    augmentation = _augmentation(arrays)
+    present = [name for name in TRAINING if name in arrays]
+    if not present:
+        return Training(augmentation=augmentation)
+    if len(present) == 1:
+        raise ValueError(f"the file has {present[0]} alone; give both train_x and train_y")
+    train_x, train_y = (arrays[name] for name in TRAINING)
+    if train_x.dtype != x.dtype:
+        raise ValueError(
+            f"train_x holds {train_x.dtype} values and x {x.dtype}; save both in the same way"
+        )
+    train, labels = _inputs_and_labels(train_x, train_y, "train_")
+    if train.shape[1:] != inputs.shape[1:]:
+        raise ValueError(
+            f"the inputs of train_x have shape {list(train.shape[1:])} and those of x "
+            f"{list(inputs.shape[1:])}; save both in the same way"
+        )
+    return Training(x=train, y=torch.from_numpy(labels), augmentation=augmentation)
+
+
+def _augmentation(arrays: dict[str, NDArray[Any]]) -> Augmentation:
+    """Return how training changed its images; not known where the file tells nothing of it."""
+    if not any(name in arrays for name in AUGMENTATION):
+        return Augmentation()
+    flip, shift = (_whole_number(arrays, name) for name in AUGMENTATION)
+    if flip not in (0, 1):
+        raise ValueError(f"train_flip is {flip}; give 1 where training mirrored images, else 0")
+    return Augmentation(flip=bool(flip), shift_pixels=shift, known=True)
+
+
+def _whole_number(arrays: dict[str, NDArray[Any]], name: str) -> int:
+    values = np.asarray(arrays.get(name, 0)).ravel()
+    right = values.dtype == np.bool_ or np.issubdtype(values.dtype, np.number)
+    if len(values) != 1 or not right or np.iscomplexobj(values) or values[0] != np.round(values[0]):
+        raise ValueError(f"{name} must be one whole number; save it as numpy.savez(…, {name}=4)")
+    return int(values[0])
+
+
+def check_npz(file: Path | IO[bytes], name: str) -> None:
+    """Raise ValueError unless every array is honest about its size and no array holds objects.
+
+    Only headers are read, so that neither a bomb is unpacked nor memory is set aside for it.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            if sum(m.file_size for m in members) > MAX_UNPACKED_BYTES:
+                raise ValueError(f"'{name}' unpacks to more than 1 GB; give fewer inputs")
+            for member in members:
+                with archive.open(member) as array:
+                    _check_array(array, member.filename.removesuffix(".npy"), member.file_size)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise ValueError(_damaged(name)) from error
+
+
+def _damaged(name: str) -> str:
+    return f"'{name}' is not a whole npz file; save it with numpy.savez and copy it again"
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays by name; ValueError lists what is there when x or y is not."""
+    with np.load(path, allow_pickle=False) as file:
+        missing = [name for name in ("x", "y") if name not in file]
+        if missing:
+            raise ValueError(
+                f"'{path.name}' lacks the array {' and '.join(missing)}; it holds "
+                f"{', '.join(file.files) or 'nothing'}; save it with numpy.savez(file, x=…, y=…)"
+            )
+        return {name: file[name] for name in NAMES if name in file}
+
+
+def _check_array(array: IO[bytes], name: str, size: int) -> None:
+    """Raise ValueError unless the header of an npy array announces at most `size` bytes."""
+    try:
+        version = np.lib.format.read_magic(array)
+        read = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(array)
+    except (ValueError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError(
+            f"'{name}' in the npz file is no array; save it with numpy.savez"
+        ) from error
+    if dtype.hasobject:
+        raise ValueError(
+            f"the array '{name}' holds Python objects, which could run code when opened; "
+            "save it as numbers: numpy.asarray(…, dtype='float32')"
+        )
+    count = math.prod(shape)
+    if count > MAX_VALUES:
+        raise ValueError(f"the array '{name}' has {count:,} values; give {MAX_VALUES:,} at most")
+    if min(shape, default=0) < 0 or count * dtype.itemsize > size:
+        raise ValueError(f"the array '{name}' is shorter than it says; save the file again")
+
+
+def _inputs(x: NDArray[Any], name: str) -> Tensor:
+    """Return inputs as float32, (N, C, H, W) or (N, F); bytes become [0, 1]."""
+    if x.dtype == np.uint8:
+        tensor = torch.from_numpy(x).float() / 255.0
+    elif np.issubdtype(x.dtype, np.floating) or np.issubdtype(x.dtype, np.integer):
+        tensor = torch.from_numpy(x.astype(np.float32))
+    else:
+        raise ValueError(f"{name} holds {x.dtype} values; save it as uint8 images or as float32")
+    return image_shape(tensor, name)
+
+
+def _labels(y: NDArray[Any], name: str) -> NDArray[np.int64]:
+    """Return y as (N,) int64; (N, 1) and whole floats are taken too."""
+    labels = y.reshape(len(y), -1)
+    if labels.shape[1] != 1 or not np.issubdtype(y.dtype, np.number):
+        raise ValueError(
+            f"{name} has shape {list(y.shape)} and holds {y.dtype}; "
+            "give one class number for each input"
+        )
+    if np.issubdtype(y.dtype, np.complexfloating) or not np.array_equal(labels, np.round(labels)):
+        raise ValueError(f"{name} holds fractions; give class numbers 0, 1, 2, …")
+    return labels[:, 0].astype(np.int64)
+
+
+def _statistics(
+    arrays: dict[str, NDArray[Any]], channels: int
+) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    """Return the file's mean and std, one for each channel or feature, or None and None."""
+    if "mean" not in arrays or "std" not in arrays:
+        return None, None
+    pair = []
+    for name in ("mean", "std"):
+        values = arrays[name].astype(np.float64).ravel()
+        if len(values) not in (1, channels) or not np.isfinite(values).all():
+            raise ValueError(
+                f"{name} has {len(values)} values; give one for each of {channels} channels"
+            )
+        pair.append(tuple(np.broadcast_to(values, channels).tolist()))
+    if min(pair[1]) <= 0:
+        raise ValueError("std must be above 0 for every channel; correct it in the file")
+    return pair[0], pair[1]

@@ -1,0 +1,57 @@
+"""What a model says of the inputs it wants, so that data can be brought into that form."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+SIDE = 224  # pixels, as ImageNet's images are cut
+LENGTH = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """How a model saw its inputs; None or () where it does not say.
+
+    `shape` is that of one input, (C, H, W) or (F,). `resize` is the length in pixels that the
+    shorter side gets before the centre is cut out; None squeezes the whole image into `shape`.
+    """
+
+    shape: tuple[int, ...] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    classes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    resize: int | None = None
+    interpolation: str = "bilinear"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Source:
+    """A model as its source gave it, before anything was checked."""
+
+    model: nn.Module
+    title: str
+    sentence: str
+    weights_label: str
+    expects: Expectation
+    own_data: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def usual_shape(model: nn.Module) -> tuple[int, ...] | None:
+    """Return a usual shape of one input of the model's first layer, or None for other layers.
+
+    The layer gives the channels or features; height, width and length are customary ones.
+    """
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv2d):
+            return layer.in_channels, SIDE, SIDE
+        if isinstance(layer, nn.Conv1d):
+            return layer.in_channels, LENGTH
+        if isinstance(layer, nn.Linear):
+            return (layer.in_features,)
+        if isinstance(layer, nn.Embedding):
+            return None  # it takes whole numbers, not the random ones of an example
+    return None

@@ -1,0 +1,202 @@
+"""From a plan to its Subject: find the model and the data, and prove that they fit each other."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pruneviz.plan import Plan
+from pruneviz.subjects.expectation import Expectation, Source, usual_shape
+from pruneviz.subjects.python_factory import load_python
+from pruneviz.subjects.references import parse_data, parse_model
+from pruneviz.subjects.sample_data import load_sample_data
+from pruneviz.subjects.samples import get_sample, sample_directory
+from pruneviz.subjects.sources import finish_data, read_source
+from pruneviz.subjects.subject import Data, Subject, freeze, weights_sha256
+from pruneviz.subjects.torchvision_models import load_torchvision
+from pruneviz.subjects.uploads import default_home, upload_path
+from pruneviz.subjects.weights import fit_weights, read_weights
+
+EXAMPLE_SEED = 0
+
+
+def load_subject(plan: Plan, *, home: Path | None = None, pretrained: bool = True) -> Subject:
+    """Return the Subject that a plan names: its model, weights, data and input shape.
+
+    `home` is the folder that holds `uploads`. Without `pretrained`, torchvision's models get random
+    weights and nothing is downloaded. Whatever is wrong raises ValueError, one sentence with the
+    remedy, also when the weights or data are not those that the plan was made for.
+    """
+    home = default_home() if home is None else home
+    try:
+        return _load(plan, home, pretrained)
+    except OSError as error:
+        where = f" '{error.filename}'" if error.filename else ""
+        raise ValueError(f"a file{where} cannot be read: {error.strerror or error}") from error
+
+
+def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
+    source = _load_model(plan, home, pretrained)
+    model = freeze(source.model)
+    sha256 = weights_sha256(model)
+    _verify("weights", plan.weights_sha256, sha256)
+    data, example, notes = _load_data(plan, source, home)
+    _verify("data", plan.data_sha256, data.sha256 if data else None)
+    return Subject(
+        reference=plan.model,
+        title=source.title,
+        sentence=source.sentence,
+        model=model,
+        example=example,
+        data=data,
+        weights_label=source.weights_label,
+        sha256=sha256,
+        notes=(*source.notes, *notes),
+    )
+
+
+def _load_model(plan: Plan, home: Path, pretrained: bool) -> Source:
+    reference = parse_model(plan.model)
+    weights = _weights_path(plan.weights, home)
+    if reference.kind == "sample":
+        return _load_sample(reference.name, weights)
+    if reference.kind == "torchvision":
+        return load_torchvision(reference.name, weights, pretrained)
+    return load_python(reference.name, weights)
+
+
+def _load_sample(name: str, weights: Path | None) -> Source:
+    sample = get_sample(name)
+    model = sample.build()
+    path = weights or sample_directory(name) / "weights.safetensors"
+    fit_weights(model, read_weights(path), path.name)
+    return Source(
+        model=model,
+        title=sample.title,
+        sentence=sample.sentence,
+        weights_label="your weights" if weights else "trained",
+        expects=Expectation(shape=sample.input_shape),
+        own_data=f"sample:{sample.data}",
+    )
+
+
+def _weights_path(weights: str | None, home: Path) -> Path | None:
+    if weights is None:
+        return None
+    if weights.startswith("upload:"):
+        return upload_path(weights, home)
+    return Path(weights)
+
+
+def _load_data(
+    plan: Plan, source: Source, home: Path
+) -> tuple[Data | None, Tensor, tuple[str, ...]]:
+    """Return the data, if any, an example input (2, …) that the model accepts, and notes."""
+    expects = _expectation(plan, source)
+    reference = plan.data or source.own_data
+    if reference is None:
+        if expects.shape is None:
+            return None, *_guessed_example(source.model)
+        return None, _example(source.model, expects.shape), ()
+    parsed = parse_data(reference)
+    if parsed.kind == "sample":
+        data = load_sample_data(parsed.name)
+        outputs = _outputs(source.model, data.x[:2], plan)
+        if len(data.classes) > outputs:
+            raise ValueError(
+                f"the data has {len(data.classes)} classes and the model {outputs} outputs; "
+                "choose data that the model was made for"
+            )
+        return data, data.x[:2].clone(), ()
+    raw = read_source(parsed, expects, home)
+    outputs = _outputs(source.model, raw.x[:2], plan)
+    data = finish_data(reference, raw, expects, outputs)
+    return data, data.x[:2].clone(), ()
+
+
+def _example(model: nn.Module, shape: tuple[int, ...]) -> Tensor:
+    """Return a random input (2, *shape); ValueError when the model does not take it."""
+    example = torch.randn((2, *shape), generator=torch.Generator().manual_seed(EXAMPLE_SEED))
+    forward(model, example)
+    return example
+
+
+def _guessed_example(model: nn.Module) -> tuple[Tensor, tuple[str, ...]]:
+    """Return an example of the shape that the first layer suggests, and a note that says so."""
+    shape = usual_shape(model)
+    if shape is not None:
+        text = ",".join(map(str, shape))
+        note = f"No input shape was given: {text} was assumed, which the first layer suggests."
+        with suppress(ValueError):
+            return _example(model, shape), (note,)
+    raise ValueError(
+        "the model does not say what it takes; give data, or the shape of one input such as 3,32,32"
+    )
+
+
+def _expectation(plan: Plan, source: Source) -> Expectation:
+    """Return what the model expects; the plan's input shape wins over the model's own."""
+    expects = source.expects
+    if source.own_data and plan.data and plan.data != source.own_data:
+        # Other data for a sample is normalised as the sample's own was.
+        own = load_sample_data(parse_data(source.own_data).name)
+        expects = replace(
+            expects, mean=own.mean, std=own.std, classes=own.classes, features=own.features
+        )
+    if plan.input_shape is None or plan.input_shape == expects.shape:
+        return expects
+    # Scaling to the pretrained size and cutting a smaller centre out would lose most of an image.
+    return replace(expects, shape=plan.input_shape, resize=None)
+
+
+def _outputs(model: nn.Module, x: Tensor, plan: Plan) -> int:
+    """Return how many classes the model tells apart; ValueError when it is no classifier."""
+    shape = tuple(x.shape[1:])
+    if plan.input_shape is not None and shape != plan.input_shape:
+        raise ValueError(
+            f"the data's inputs have shape {list(shape)}, the plan's input shape is "
+            f"{list(plan.input_shape)}; leave the input shape out or correct it"
+        )
+    result = forward(model, x)
+    if not isinstance(result, Tensor) or result.dim() != 2:
+        is_tensor = isinstance(result, Tensor)
+        kind = f"shape {list(result.shape)}" if is_tensor else type(result).__name__
+        raise ValueError(
+            f"only classifiers can be judged on data, and the model's output ({kind}) is not one "
+            "row of class scores for each input; load it without data"
+        )
+    if result.shape[1] == 1:
+        raise ValueError(
+            "the model has one output, and classifiers with a single score are not supported yet: "
+            "a second output makes it one of two classes; or load it without data"
+        )
+    return int(result.shape[1])
+
+
+def forward(model: nn.Module, x: Tensor) -> Any:
+    """Return the model's output for x (2, …); ValueError when it does not take that shape."""
+    try:
+        with torch.no_grad():
+            return model(x)
+    # Any model of any user: whatever its forward pass raises says that the shape is wrong.
+    except Exception as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"the model does not take inputs of shape {list(x.shape[1:])}: {reason}; "
+            "give the shape or the data that it was made for"
+        ) from error
+
+
+def _verify(what: str, expected: str | None, actual: str | None) -> None:
+    if expected is None or expected == actual:
+        return
+    found = f"these are {actual[:12]}…" if actual else "there is none here"
+    raise ValueError(
+        f"this plan was made for other {what}: it asks for {expected[:12]}…, {found}; "
+        f"give the {what} it was made for, or remove {what}_sha256 from the plan"
+    )

@@ -1,0 +1,33 @@
+"""Inputs and labels as a file holds them, before they are normalised and split."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pruneviz.subjects.split import Training
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RawData:
+    """Inputs (N, C, H, W) or (N, F) float32, images in [0, 1], with a class for each, (N,) int64.
+
+    `labels` are output indices of the model, or, when `named`, indices into `classes`, which are
+    then looked up among the model's own class names. `recorded` says that the inputs are in the
+    units they were recorded in, so that the model's own mean and std apply to them. With a training
+    part in `train`, all of `x` is held out.
+    """
+
+    x: Tensor
+    labels: NDArray[np.int64]
+    named: bool
+    recorded: bool
+    classes: tuple[str, ...] = ()
+    features: tuple[str, ...] = ()
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    note: str = ""
+    train: Training = field(default_factory=Training)

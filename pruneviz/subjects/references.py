@@ -1,0 +1,82 @@
+"""References: the short text in a plan that says where a model or its data comes from."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+from pruneviz.plan import Plan
+
+MODEL_KINDS = ("sample", "torchvision", "python")
+DATA_KINDS = ("sample", "npz", "folder", "csv", "upload")
+HARMLESS = ("sample:", "torchvision:", "upload:")
+UPLOAD = re.compile(r"([0-9a-f]{64})(?:\.(npz|csv|zip))?")
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference taken apart: `csv:wine.csv?target=kind` is csv, wine.csv and kind."""
+
+    kind: str
+    name: str
+    target: str | None = None
+
+
+def parse_model(text: str) -> Reference:
+    """Take a model's reference apart; ValueError shows the forms that exist."""
+    return _parse(
+        text, MODEL_KINDS, "model", "sample:NAME, torchvision:NAME, python:FILE.py:FACTORY"
+    )
+
+
+def parse_data(text: str) -> Reference:
+    """Take a data reference apart; ValueError shows the forms that exist."""
+    forms = "sample:NAME, npz:FILE, folder:DIRECTORY, csv:FILE?target=COLUMN"
+    reference = _parse(text, DATA_KINDS, "data", forms)
+    if reference.kind not in ("csv", "upload"):
+        return reference
+    name, mark, target = reference.name.rpartition("?target=")
+    if not mark:
+        return reference
+    return Reference(reference.kind, name, unquote(target))
+
+
+def _parse(text: str, kinds: tuple[str, ...], what: str, forms: str) -> Reference:
+    kind, _, name = text.partition(":")
+    if kind not in kinds or not name:
+        raise ValueError(f"'{text}' names no {what}; a {what} is one of {forms}")
+    return Reference(kind, name)
+
+
+def parse_upload(name: str) -> tuple[str, str]:
+    """Return (hash, file ending) of an upload's name; weights have none and end in safetensors.
+
+    Only hexadecimal digits and four endings pass, so no upload can name a file elsewhere.
+    """
+    match = UPLOAD.fullmatch(name)
+    if match is None:
+        raise ValueError(f"'upload:{name}' is no upload; upload the file again and use its link")
+    return match[1], match[2] or "safetensors"
+
+
+def own_paths(plan: Plan) -> list[Path]:
+    """Return the paths of this machine that a plan's model, weights and data name, as typed."""
+    files = []
+    if needs_operator(plan.model):
+        files.append(parse_model(plan.model).name.rpartition(":")[0])
+    if plan.weights is not None and needs_operator(plan.weights):
+        files.append(plan.weights)
+    if plan.data is not None and needs_operator(plan.data):
+        files.append(parse_data(plan.data).name)
+    return [Path(file) for file in files]
+
+
+def needs_operator(reference: str | None) -> bool:
+    """Say whether a reference of a plan reads paths of this machine or runs code.
+
+    Such a reference is for whoever started the program, never for whoever sent a link: files and
+    folders, Python factories and paths of weights. Samples, torchvision and uploads are harmless.
+    """
+    return reference is not None and not reference.startswith(HARMLESS)

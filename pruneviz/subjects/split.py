@@ -1,0 +1,133 @@
+"""How inputs are divided: one seeded, stratified split, and the Data made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pruneviz.subjects.augmentation import Augmentation
+from pruneviz.subjects.subject import Data, data_sha256
+
+CALIBRATION_LIMIT = 512
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Training:
+    """What a source says of training: raw inputs, labels, and how training changed its inputs.
+
+    `fingerprinted`: they belong to the data's SHA-256. Those of the samples, fixed in the code, do
+    not, so that plans made before there was a training part still hold.
+    """
+
+    x: Tensor | None = None
+    y: Tensor | None = None
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    fingerprinted: bool = True
+
+
+def stratified(
+    labels: NDArray[np.int64], fraction: float, seed: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the indices of (that fraction, the rest), each sorted, every class in proportion.
+
+    A class with two members or more is present in both parts. The same labels, fraction and seed
+    give the same split on every machine: `RandomState` is numpy's frozen generator.
+    """
+    generator = np.random.RandomState(seed)
+    chosen: list[NDArray[np.int64]] = []
+    for label in np.unique(labels):
+        members = generator.permutation(np.flatnonzero(labels == label))
+        count = round(fraction * len(members))
+        chosen.append(members[: min(max(count, 1), len(members) - 1)])
+    first = np.sort(np.concatenate(chosen))
+    rest = np.setdiff1d(np.arange(len(labels)), first)
+    return first, rest
+
+
+def channel_statistics(x: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return mean and std of (N, C, …) inputs for each channel or feature; a constant has std 1."""
+    # numpy adds up in one order whatever the number of threads, and single precision is what
+    # inputs are normalised in: the same data has the same statistics everywhere
+    values = x.double().numpy()
+    axes = (0, *range(2, x.dim()))
+    mean, std = values.mean(axis=axes), values.std(axis=axes)
+    std = np.where(std > 1e-12, std, 1.0)
+    return tuple(mean.astype(np.float32).tolist()), tuple(std.astype(np.float32).tolist())
+
+
+def normalise(x: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
+    """Return (x - mean) / std for (N, C, …) inputs, per channel or feature, as float32."""
+    shape = (1, -1) + (1,) * (x.dim() - 2)
+    return (x.float() - torch.tensor(mean).view(shape)) / torch.tensor(std).view(shape)
+
+
+def spread(total: int, limit: int = CALIBRATION_LIMIT) -> Tensor:
+    """Return at most `limit` indices below `total`, int64, spread evenly and ascending."""
+    count = min(limit, total)
+    return torch.linspace(0, total - 1, count, dtype=torch.float64).round().long()
+
+
+def make_data(
+    reference: str,
+    evaluation: tuple[Tensor, Tensor],
+    calibration: tuple[Tensor, Tensor],
+    *,
+    classes: tuple[str, ...],
+    note: str,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    features: tuple[str, ...] = (),
+    train: Training | None = None,
+) -> Data:
+    """Return the Data of raw inputs with their labels, normalised and fingerprinted.
+
+    Without a training part of its own, the calibration part is trained on, and a note says so.
+    """
+    tensors = {
+        "x": normalise(evaluation[0], mean, std),
+        "y": evaluation[1].long(),
+        "calibration_x": normalise(calibration[0], mean, std),
+        "calibration_y": calibration[1].long(),
+    }
+    train = train or Training()
+    part = {"train_x": tensors["calibration_x"], "train_y": tensors["calibration_y"]}
+    if train.x is not None and train.y is not None:
+        part = {"train_x": normalise(train.x, mean, std), "train_y": train.y.long()}
+    fingerprinted = {**tensors, **(part if train.fingerprinted and train.x is not None else {})}
+    if train.fingerprinted and train.augmentation.known:
+        changes = [int(train.augmentation.flip), train.augmentation.shift_pixels]
+        fingerprinted["augmentation"] = torch.tensor(changes)
+    return Data(
+        reference=reference,
+        classes=classes,
+        features=features,
+        mean=mean,
+        std=std,
+        sha256=data_sha256(fingerprinted, classes, features),
+        note=note,
+        augmentation=train.augmentation.check(part["train_x"]),
+        train_note="" if train.x is not None else _few(len(part["train_y"])),
+        **tensors,
+        **part,
+    )
+
+
+def _few(count: int) -> str:
+    return (
+        f"There are only {count:,} inputs to train on, those of the calibration part: for more, "
+        "give an npz file with train_x and train_y beside x and y."
+    )
+
+
+def image_shape(x: Tensor, name: str = "x") -> Tensor:
+    """Return (N, H, W) as (N, 1, H, W), and (N, C, H, W) and (N, F) as they are."""
+    if x.dim() not in (2, 3, 4) or 0 in x.shape:
+        raise ValueError(
+            f"{name} has shape {list(x.shape)}; "
+            "give (N, H, W) or (N, C, H, W) images, or (N, F) rows"
+        )
+    return x.unsqueeze(1) if x.dim() == 3 else x

@@ -1,0 +1,99 @@
+"""Subject and Data: the model under study, and the labelled inputs it is judged on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from pruneviz.subjects.augmentation import Augmentation
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Data:
+    """Labelled inputs: `x`, `y` to evaluate, and disjoint from them `train_*` and `calibration_*`.
+
+    `train_*` is what a recovery trains on, `calibration_*` a part of it, or the same.
+    `x` is (N, C, H, W) for images or (N, F) for tables, float32, normalised as the model expects:
+    raw = x * std + mean, one mean and std for each channel or feature; raw images lie in [0, 1].
+    `y` is (N,) int64, an index into `classes`. `note` says in one sentence how it was split,
+    `train_note` what a user must know of the training part, "" for nothing.
+    """
+
+    reference: str
+    x: Tensor
+    y: Tensor
+    calibration_x: Tensor
+    calibration_y: Tensor
+    train_x: Tensor
+    train_y: Tensor
+    augmentation: Augmentation
+    train_note: str = ""
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    sha256: str
+    note: str
+
+    @property
+    def kind(self) -> Literal["image", "tabular"]:
+        """Return "image" for (N, C, H, W) inputs and "tabular" for (N, F) inputs."""
+        return "image" if self.x.dim() == 4 else "tabular"
+
+    def raw(self, x: Tensor) -> Tensor:
+        """Return normalised inputs, batched as `x` is, in the units they were recorded in."""
+        shape = (1, -1) + (1,) * (x.dim() - 2)
+        return x * torch.tensor(self.std).view(shape) + torch.tensor(self.mean).view(shape)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Subject:
+    """A model in eval mode with frozen parameters, an example input (2, …), and its data if any.
+
+    `model` is shared: whoever wants to change it works on a copy. `sha256` is that of the weights.
+    `notes` are sentences that the user must see.
+    """
+
+    reference: str
+    title: str
+    sentence: str
+    model: nn.Module
+    example: Tensor
+    data: Data | None
+    weights_label: str
+    sha256: str
+    notes: tuple[str, ...] = ()
+
+
+def freeze(model: nn.Module) -> nn.Module:
+    """Return the model itself in eval mode, no parameter asking for a gradient."""
+    return model.eval().requires_grad_(False)
+
+
+def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
+    """Return the SHA-256 over names, dtypes, shapes and bytes of tensors, sorted by name."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        # Viewed as bytes, because numpy does not know bfloat16.
+        digest.update(flat.view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def weights_sha256(model: nn.Module) -> str:
+    """Return the SHA-256 of a model's parameters and buffers, as 64 hexadecimal digits."""
+    return tensors_sha256(model.state_dict())
+
+
+def data_sha256(
+    tensors: Mapping[str, Tensor], classes: Iterable[str], features: Iterable[str]
+) -> str:
+    """Return the SHA-256 of a data set: its tensors, its class names and its feature names."""
+    names = "\0".join((*classes, "\1", *features))
+    return hashlib.sha256(f"{tensors_sha256(tensors)}\0{names}".encode()).hexdigest()

@@ -1,0 +1,122 @@
+"""Weights files: safetensors, checked before they are read; what could run code is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+MAX_HEADER_BYTES = 100_000_000  # the format's own limit
+MOST_NAMED = 5
+PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
+PICKLE_STARTS = tuple(bytes((0x80, protocol)) for protocol in (2, 3, 4, 5))
+REMEDY = (
+    "save it as safetensors: safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')"
+)
+
+
+def read_weights(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file; ValueError says what is wrong with the file."""
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
+
+    if not path.is_file():
+        raise ValueError(f"there is no weights file '{path}'; give the path of a safetensors file")
+    with path.open("rb") as file:
+        check_header(path.name, file.read(MAX_HEADER_BYTES + 8), path.stat().st_size)
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"'{path.name}' is not a valid safetensors file: {error}") from error
+    refuse_nan(path.name, tensors)
+    return tensors
+
+
+def check_header(name: str, start: bytes, size: int) -> None:
+    """Raise ValueError unless `start`, the first bytes of a file of `size` bytes, is safetensors.
+
+    A truncated file, a pickle and a header that points outside the file are each told apart.
+    """
+    length = int.from_bytes(start[:8], "little")
+    is_other = size < 8 or length > MAX_HEADER_BYTES or start[8:9] != b"{"
+    # A header of 640 bytes begins like a pickle, so the brace after its length decides.
+    is_pickle = (is_other and start[:2] in PICKLE_STARTS) or start[:4] == b"PK\x03\x04"
+    if is_pickle or name.lower().endswith(PICKLES):
+        raise ValueError(f"'{name}' is a pickle, which could run code when opened; {REMEDY}")
+    if is_other:
+        raise ValueError(f"'{name}' is not a safetensors file; {REMEDY}")
+    if size < 8 + length:
+        raise ValueError(_truncated(name, 8 + length, size))
+    expected = 8 + length + _data_bytes(name, start[8 : 8 + length])
+    if size < expected:
+        raise ValueError(_truncated(name, expected, size))
+
+
+def _data_bytes(name: str, header: bytes) -> int:
+    """Return how many bytes of tensors a safetensors header announces."""
+    try:
+        entries: dict[str, Any] = json.loads(header)
+        ends = [int(e["data_offsets"][1]) for k, e in entries.items() if k != "__metadata__"]
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"the header of '{name}' is damaged; copy the file again") from error
+    return max(ends, default=0)
+
+
+def _truncated(name: str, expected: int, size: int) -> str:
+    return (
+        f"'{name}' is truncated: it should have {expected:,} bytes or more and has {size:,}; "
+        "copy or download it again"
+    )
+
+
+def refuse_nan(name: str, tensors: Mapping[str, Tensor]) -> None:
+    """Raise ValueError, naming the tensors, if any value is NaN or infinite."""
+    broken = [k for k, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
+    if broken:
+        raise ValueError(
+            f"'{name}' holds NaN or infinite values in {some(broken)}; "
+            "use weights from before the training diverged"
+        )
+
+
+def some(names: list[str]) -> str:
+    """Return at most five names as text, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    return ", ".join(names[:MOST_NAMED]) + (f", +{more} more" if more > 0 else "")
+
+
+def fit_weights(model: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
+    """Copy tensors into a model just built; ValueError lists those missing or not fitting."""
+    own = model.state_dict()
+    given = {t.data_ptr() for k, t in own.items() if k in tensors and t.numel()}
+    # A count that no forward pass reads in eval mode, which many exporters leave out; and a second
+    # name of a tensor that is given under its first one, as safetensors saves shared tensors.
+    optional = {k for k in own if k.endswith("num_batches_tracked")}
+    optional |= {k for k, t in own.items() if t.data_ptr() in given}
+    missing = [k for k in own if k not in tensors and k not in optional]
+    unexpected = [k for k in tensors if k not in own]
+    misfits = [
+        f"{k} has shape {list(tensors[k].shape)}, the model needs {list(t.shape)}"
+        for k, t in own.items()
+        if k in tensors and tensors[k].shape != t.shape
+    ]
+    faults = [
+        f"{what}: {some(names)}"
+        for what, names in (
+            ("tensors that do not fit", misfits),
+            ("missing tensors", missing),
+            ("unexpected tensors", unexpected),
+        )
+        if names
+    ]
+    if faults:
+        raise ValueError(
+            f"the weights '{name}' do not fit the model; {'; '.join(faults)}; "
+            "choose the model that they were saved from"
+        )
+    with torch.no_grad():
+        model.load_state_dict({**own, **tensors})

@@ -1,0 +1,115 @@
+"""Real cuts: kept indices in, a network with smaller tensors out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pruneviz.granularity.units import AxisKeep
+from pruneviz.masks import with_parameters
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One cut as data: of this axis of this parameter or buffer, only these indices stay."""
+
+    parameter: str
+    axis: int
+    kept: tuple[int, ...]
+
+
+def cuts_from(parts: Iterable[AxisKeep]) -> tuple[Cut, ...]:
+    """Join what each layer keeps of an axis into cuts; axes that stay whole are left out."""
+    joined: AxisKeep = {}
+    for part in parts:
+        for axis, keep in part.items():
+            joined[axis] = joined[axis] & keep if axis in joined else keep
+    return tuple(
+        Cut(name, axis, tuple(torch.nonzero(keep).flatten().tolist()))
+        for (name, axis), keep in joined.items()
+        if not bool(keep.all())
+    )
+
+
+def cut(model: nn.Module, cuts: Iterable[Cut]) -> nn.Module:
+    """Return a copy of the model with the cuts applied; the model itself is left as it was.
+
+    Raises ValueError where a cut names a tensor, axis or index that the model does not have.
+    """
+    tensors = dict([*model.named_parameters(), *model.named_buffers()])
+    smaller: dict[str, Tensor] = {}
+    for each in cuts:
+        if each.parameter not in tensors:
+            raise ValueError(f"a cut names '{each.parameter}', which this model does not have")
+        tensor = smaller.get(each.parameter, tensors[each.parameter])
+        if each.axis >= tensor.ndim or max(each.kept) >= tensor.shape[each.axis]:
+            raise ValueError(
+                f"a cut keeps index {max(each.kept)} of axis {each.axis} of '{each.parameter}', "
+                f"whose shape is {tuple(tensor.shape)}"
+            )
+        smaller[each.parameter] = tensor.index_select(each.axis, torch.tensor(each.kept))
+    pruned = with_parameters(model, smaller)
+    for module in pruned.modules():
+        _fit_attributes(module)
+    return pruned
+
+
+def expand(original: nn.Module, small: nn.Module, cuts: Iterable[Cut]) -> nn.Module:
+    """Return a copy of the original that answers as a network cut from it, at full size.
+
+    What is cut out is 0 (a BatchNorm's variance 1); everything else has the values of `small`,
+    which may have been trained since. `cut` of the result is `small` again. Raises ValueError where
+    `small` is not of the shapes that the cuts leave.
+    """
+    kept: dict[str, list[Cut]] = {}
+    for each in cuts:
+        kept.setdefault(each.parameter, []).append(each)
+    sources = dict([*small.named_parameters(), *small.named_buffers()])
+    written = {}
+    for name, tensor in [*original.named_parameters(), *original.named_buffers()]:
+        empty = torch.ones_like if name.endswith("running_var") else torch.zeros_like
+        written[name] = _written(name, empty(tensor), sources[name].detach(), kept.get(name, []))
+    return with_parameters(original, written)
+
+
+def _written(name: str, full: Tensor, small: Tensor, cuts: list[Cut]) -> Tensor:
+    """Return a full-size tensor with the cut one's values where these came from."""
+    indices = [torch.arange(size) for size in full.shape]
+    for each in cuts:
+        indices[each.axis] = torch.tensor(each.kept)
+    if tuple(small.shape) != tuple(len(kept) for kept in indices):
+        raise ValueError(
+            f"'{name}' has shape {tuple(small.shape)} in the cut network, and its cuts leave "
+            f"{tuple(len(kept) for kept in indices)}: give the cuts it was made by"
+        )
+    if not indices:
+        return small.clone()
+    full[torch.meshgrid(*indices, indexing="ij")] = small.to(full.device)
+    return full
+
+
+def _fit_attributes(module: nn.Module) -> None:
+    """Make a module's recorded sizes agree with its tensors."""
+    if isinstance(module, nn.Linear):
+        module.out_features, module.in_features = module.weight.shape
+    elif isinstance(module, nn.modules.conv._ConvNd):
+        _fit_convolution(module)
+    elif isinstance(module, nn.modules.batchnorm._NormBase):
+        sized = module.weight if module.weight is not None else module.running_mean
+        module.num_features = module.num_features if sized is None else len(sized)
+    elif isinstance(module, nn.PReLU):
+        module.num_parameters = module.weight.shape[0]
+
+
+def _fit_convolution(module: nn.modules.conv._ConvNd) -> None:
+    """Depthwise convolutions lose whole groups; others keep their groups, each a little smaller."""
+    first, second = module.weight.shape[:2]
+    if module.transposed:
+        module.in_channels, module.out_channels = first, second * module.groups
+        return
+    if module.groups > 1 and module.in_channels == module.groups:
+        module.groups = first // (module.out_channels // module.groups)
+    module.out_channels, module.in_channels = first, second * module.groups

@@ -1,0 +1,147 @@
+"""What the widgets of Tune and Home do to the plan; percentages in, fractions into the plan."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pruneviz.criteria import CRITERIA
+from pruneviz.plan import Lock, Plan, Setting, parse_lock
+from pruneviz.report import LayerReport
+from pruneviz.ui import recipes, state
+
+# What belongs to one model or its data, and means nothing for another.
+MODEL_FIELDS: dict[str, Any] = {
+    "weights": None,
+    "weights_sha256": None,
+    "data": None,
+    "data_sha256": None,
+    "input_shape": None,
+    "layers": {},
+    "locks": {},
+}
+
+
+def with_model(plan: Plan, model: str, **fields: Any) -> Plan:
+    """Return the plan for another model: criterion and amounts stay, what was the model's goes.
+
+    A criterion that needs data gives way where the model brings none, and so does a recovery.
+    """
+    changed = plan.changed(**{**MODEL_FIELDS, "model": model, **fields})
+    has_data = changed.data is not None or model.startswith("sample:")
+    if not has_data:
+        changed = changed.changed(**recipes.WITHOUT)
+    if not has_data and CRITERIA.get(plan.criterion).needs_gradients:
+        return changed.changed(criterion=Plan().criterion, criterion_parameters={})
+    return changed
+
+
+def with_data(plan: Plan, data: str | None) -> Plan:
+    """Return the plan for other data."""
+    return plan.changed(data=data, data_sha256=None)
+
+
+def set_criterion(name: str) -> None:
+    """Rank by another criterion, with its own default parameters."""
+    state.edit(criterion=name, criterion_parameters={})
+
+
+def set_parameter(name: str, value: Setting) -> None:
+    """Change one parameter of the criterion."""
+    state.edit(criterion_parameters={**state.plan().criterion_parameters, name: value})
+
+
+def set_granularity(name: str | None) -> None:
+    """Remove other units; locks of single units mean other units now, so they go."""
+    if name is None:
+        return
+    locks = {layer: lock for layer, lock in state.plan().locks.items() if lock == "all"}
+    state.edit(granularity=name, locks=locks)
+
+
+def set_scope(name: str | None) -> None:
+    """Share the overall amount out differently."""
+    if name is not None:
+        state.edit(scope=name)
+
+
+def set_overall(value: float) -> None:
+    """Set the overall sparsity."""
+    state.edit(sparsity=value / 100)
+
+
+def set_layer(name: str, value: float) -> None:
+    """Give a layer a sparsity of its own, set by hand."""
+    state.edit(layers={**state.plan().layers, name: value / 100})
+
+
+def follow_overall(name: str | None = None) -> None:
+    """Let one layer, or all layers, follow the overall slider again."""
+    layers = state.plan().layers
+    state.edit(layers={n: s for n, s in layers.items() if name is not None and n != name})
+
+
+def lock_layer(name: str, on: bool) -> None:
+    """Lock a whole layer, or unlock it; a locked layer has no sparsity of its own."""
+    plan = state.plan()
+    locks: dict[str, Lock] = {n: lock for n, lock in plan.locks.items() if n != name}
+    if not on:
+        state.edit(locks=locks)
+        return
+    layers = {n: s for n, s in plan.layers.items() if n != name}
+    state.edit(locks={**locks, name: "all"}, layers=layers)
+
+
+def lock_units(name: str, units: str, count: int) -> None:
+    """Lock single units, given as `0,3,8-11`; an empty text unlocks them."""
+    locks: dict[str, Lock] = {n: lock for n, lock in state.plan().locks.items() if n != name}
+    if units.strip():
+        try:
+            locks[name] = _units(units, count)
+        except ValueError as error:
+            state.complain(str(error))
+            return
+    state.edit(locks=locks)
+
+
+def percent(fraction: float) -> int:
+    """Return a fraction as the whole percentage that a slider shows."""
+    return round(100 * fraction)
+
+
+def shown_percent(plan: Plan, layer: str, rows: Mapping[str, LayerReport]) -> int:
+    """Return what a layer's slider shows: its own value, else what it loses under the scope."""
+    if plan.locks.get(layer) == "all":
+        return 0
+    if layer in plan.layers:
+        return percent(plan.layers[layer])
+    if plan.scope == "layer" or layer not in rows:
+        return percent(plan.sparsity)
+    return percent(rows[layer].sparsity)
+
+
+def units_text(lock: Lock | None) -> str:
+    """Return locked units as `0,3,8-11`; "" for none and for a whole layer."""
+    if lock is None or lock == "all":
+        return ""
+    parts: list[list[int]] = []
+    for index in lock:
+        if parts and parts[-1][1] == index - 1:
+            parts[-1][1] = index
+        else:
+            parts.append([index, index])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in parts)
+
+
+def _units(text: str, count: int) -> Lock:
+    """Return the units in a text; refuses numbers beyond the layer before it counts them out."""
+    numbers = [part for piece in text.split(",") for part in piece.split("-")]
+    if not all(number.strip().isdecimal() for number in numbers):
+        raise ValueError(f"units are numbers and ranges such as 0,3,8-11, got '{text[:60]}'")
+    beyond = [number for number in numbers if int(number[:12]) >= count]
+    if beyond:
+        raise ValueError(f"this layer's units are 0 to {count - 1}, got {beyond[0].strip()[:12]}")
+    lock = parse_lock(f":{text}")[1]
+    if not lock:
+        raise ValueError(f"a range goes up, such as 8-11, got '{text[:60]}'")
+    return lock

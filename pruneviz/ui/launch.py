@@ -1,0 +1,120 @@
+"""Start the browser app: where its files are, its options, and a first page without a wait."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import logging
+import os
+import socket
+import threading
+import time
+import webbrowser
+from collections.abc import Sequence
+from pathlib import Path
+
+from pruneviz.ui import settings
+
+log = logging.getLogger(__name__)
+# The slow imports of the first page; done while the server starts and the browser opens.
+FIRST_MODULES = ("pruneviz.ui.frame", "plotly.graph_objects")
+PAUSE_SECONDS = 3.0  # in which the first page has the processor to itself
+LATER_MODULES = (
+    "torchvision",
+    "captum.attr",
+    "lightning_fabric",
+    "pruneviz.ui.run_details",
+    "pruneviz.ui.run_storage",
+)
+
+
+def app_directory() -> Path:
+    """Return the folder with app.py, pages/ and .streamlit/: a checkout's root, or the wheel's."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "_app", package.parent):
+        if (folder / "app.py").is_file() and (folder / "pages").is_dir():
+            return folder
+    raise FileNotFoundError(f"app.py is neither in {package / '_app'} nor in {package.parent}")
+
+
+def launch(
+    port: int = 8501,
+    models: Sequence[str] = (),
+    data: Sequence[str] = (),
+    *,
+    headless: bool = False,
+    open_browser: bool = True,
+    address: str = "localhost",
+) -> None:
+    """Serve the app on `port` until it is interrupted.
+
+    `models` and `data` are references that read paths of this machine or run code; the app opens
+    only those that are named here. `address` other than localhost lets others reach the app.
+    """
+    if _answers(port):
+        raise ValueError(f"port {port} is in use: end what runs there, or choose another port")
+    # From here on this process is the server, so its environment is ours to set.
+    os.environ.update(settings.variables(models, data))
+    folder = app_directory()
+    threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
+    if open_browser and not headless:
+        threading.Thread(target=_open_when_served, args=(port,), daemon=True).start()
+    from streamlit import config
+    from streamlit.runtime.pages_manager import PagesManager
+    from streamlit.web import bootstrap
+
+    # A folder named pages/ would otherwise give the first visitor file names instead of app.py.
+    PagesManager.uses_pages_directory = False
+    options = {
+        "server_address": address,
+        "server_port": port,
+        "server_headless": headless or not open_browser,
+    }
+    script = str(folder / "app.py")
+    # Streamlit then reads the app's own config.toml, wherever the server is started from.
+    config._main_script_path = script
+    bootstrap.load_config_options(options)
+    bootstrap.run_asgi_app(script, "pruneviz.ui.server:app", [], options)
+
+
+def _answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("localhost", port)) == 0
+
+
+def _open_when_served(port: int) -> None:
+    """Open the browser once the server accepts connections, or give up after a minute."""
+    for _ in range(600):
+        if _answers(port):
+            webbrowser.open(f"http://localhost:{port}")
+            return
+        time.sleep(0.1)
+
+
+def _warm_up() -> None:
+    """Import what the first page needs and make its numbers; then import what other pages need."""
+    for name in FIRST_MODULES:
+        importlib.import_module(name)
+    from pruneviz.ui import cache
+    from pruneviz.ui.link import OPENING
+
+    # The first visitor's page asks for the same and finds it, or waits for it.
+    cache.live(OPENING)
+    time.sleep(PAUSE_SECONDS)
+    for name in LATER_MODULES:
+        importlib.import_module(name)
+    _read_history()
+    # Streamlit collects garbage after every run of a page. What was imported stays until the end,
+    # and looking through it each time was seen to cost a slider about 80 ms.
+    gc.collect()
+    gc.freeze()
+
+
+def _read_history() -> None:
+    """Read the runs that the index does not know yet, before somebody opens Runs."""
+    from pruneviz.ui.watch import watch
+
+    try:
+        watch().history()
+    except ValueError as error:  # Runs says it to whoever opens it
+        log.warning("the runs cannot be read: %s", error)

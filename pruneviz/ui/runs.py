@@ -1,0 +1,238 @@
+"""Runs in words and tables: a row of the list, one run's numbers, two runs side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pruneviz.criteria import CRITERIA
+from pruneviz.figures import format as fmt
+from pruneviz.history.lineage import Lineage
+from pruneviz.history.row import Row
+from pruneviz.plan import Plan
+from pruneviz.report import Accuracy, Amount, LatencyPair, Report
+from pruneviz.ui import recipes, text
+from pruneviz.ui.watch import kind_title
+
+SHORT = 12  # digits of a digest that people see
+NOTHING = "–"
+MOST_VALUE = 80  # characters of a plan's value in a table
+AMOUNTS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
+    ("Parameters", "parameters", fmt.count),
+    ("MACs", "macs", fmt.count),
+    ("Weights file", "bytes", fmt.size),
+)
+
+
+def called(row: Row) -> str:
+    """Return what a run is called: by its name, else by its digest's first digits."""
+    return row.name or row.digest[:SHORT]
+
+
+def what(row: Row) -> str:
+    """Return in one line what a run did: `Digits, convolutional · 48 % of channels, Taylor`."""
+    if not row.kind:
+        return row.damage or NOTHING
+    prefix = "" if row.kind == "run" else f"{kind_title(row.kind)}: "
+    return f"{prefix}{text.model_title(row.model)} · {how(row)}"
+
+
+def how(row: Row) -> str:
+    """Return how a run pruned, without its model: `48 % of channels, Taylor, global`."""
+    criterion, units = row.criterion, f"{row.granularity}s"
+    if criterion in CRITERIA.names():
+        criterion = CRITERIA.get(criterion).title.replace(",", "")
+    removed = row.sparsity if row.achieved is None else row.achieved
+    if row.kind == "run" and removed is not None:
+        units = f"{fmt.share(removed)} of {units}"
+    usual = row.kind != "run" or row.scope == Plan().scope
+    return ", ".join([units, criterion, *[row.scope] * (not usual)])
+
+
+def table(rows: Sequence[Row]) -> pd.DataFrame:
+    """Return the runs for the list, one a row; times are UTC."""
+    return pd.DataFrame(
+        [
+            {
+                "Name": " ".join([called(row), *(f"#{tag}" for tag in row.tags)]),
+                "What": what(row),
+                "Accuracy": accuracy(row),
+                "MACs": _change(row.macs_original, row.macs),
+                "Size": _change(row.bytes_original, row.bytes),
+                "Recovery": recovery(row),
+                "State": row.state,
+                "When": _time(row.finished or row.created),
+            }
+            for row in rows
+        ],
+        columns=["Name", "What", "Accuracy", "MACs", "Size", "Recovery", "State", "When"],
+    )
+
+
+def columns(timezone: str | None) -> dict[str, Any]:
+    """Return how the list's columns look; times are told in the reader's own zone."""
+    column = st.column_config
+    return {
+        "Name": column.TextColumn(width=140),
+        "What": column.TextColumn(width=330),
+        "Accuracy": column.TextColumn(help="On held-out inputs, with its 95 % interval"),
+        "MACs": column.TextColumn(help="Multiply-accumulates of one input, against the original"),
+        "Size": column.TextColumn(help="Bytes of the weights file, against the original"),
+        "Recovery": column.TextColumn(),
+        "State": column.TextColumn(width="small"),
+        "When": column.DatetimeColumn(format="D MMM YYYY, HH:mm", timezone=timezone),
+    }
+
+
+def accuracy(row: Row) -> str:
+    """Return a run's accuracy with its interval, or that there is none."""
+    if row.accuracy is None or row.accuracy_low is None or row.accuracy_high is None:
+        return NOTHING
+    return f"{fmt.percent(row.accuracy)} ({fmt.spread(row.accuracy_low, row.accuracy_high)})"
+
+
+def recovery(row: Row) -> str:
+    """Return how a run won accuracy back, in a few words."""
+    return row.recovery.replace("_", " ") or (NOTHING if row.kind == "run" else "")
+
+
+def _change(original: int | None, pruned: int | None) -> str:
+    return NOTHING if original is None or pruned is None else fmt.change(original, pruned)
+
+
+def _time(given: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(given)
+    except ValueError:  # an imported folder may say anything
+        return None
+
+
+def numbers(report: Report) -> list[tuple[str, str, str, str]]:
+    """Return measure, original, this run and the change, each with its interval if it has one."""
+    rows = []
+    if report.accuracy is not None:
+        found = report.accuracy
+        change = f"{fmt.points(found.change)} ({fmt.spread(*found.change_interval)})"
+        rows.append(("Accuracy", *_accuracies(found), change))
+    for title, name, write in AMOUNTS:
+        amount: Amount = getattr(report, name)
+        change = fmt.change(amount.original, amount.pruned)
+        rows.append((title, write(amount.original), write(amount.pruned), change))
+    pair = report.latency_ms
+    rows.append(("Latency", _latency(pair, "original"), _latency(pair, "pruned"), _times(pair)))
+    return rows
+
+
+def measured(report: Report) -> str:
+    """Return on how many inputs, passes and which machine a report's numbers were measured."""
+    parts = []
+    if report.accuracy is not None:
+        parts.append(f"Accuracy on {fmt.plural(report.accuracy.samples, 'held-out input')}")
+    passes = report.latency_ms.pruned.runs
+    parts.append(f"latency from {passes} passes of each, in turns, on {report.machine.processor}")
+    return text.sentence("; ".join(parts))
+
+
+def side_by_side(first: Report, second: Report) -> list[tuple[str, str, str]]:
+    """Return measure, first and second run; without headings, which are the runs' names."""
+    rows: list[tuple[str, str, str]] = []
+
+    def add(title: str, value: Callable[[Report], str]) -> None:
+        rows.append((title, value(first), value(second)))
+
+    add("Accuracy", lambda r: NOTHING if r.accuracy is None else _judged(r.accuracy))
+    add("against its original", lambda r: NOTHING if r.accuracy is None else _lost(r.accuracy))
+    add("Units removed", lambda r: fmt.percent(r.sparsity.achieved))
+    for title, name, write in AMOUNTS:
+        add(title, lambda r, name=name, write=write: _amount(getattr(r, name), write))  # type: ignore[misc]
+    add(
+        "Latency",
+        lambda r: f"{_latency(r.latency_ms, 'pruned')}, {r.latency_ms.pruned.runs} passes",
+    )
+    add("faster than its original", lambda r: _times(r.latency_ms))
+    add("Recovery", lambda r: recipes.words(r.plan) or "none")
+    return rows
+
+
+def plan_differences(first: Plan, second: Plan) -> list[tuple[str, str, str]]:
+    """Return the fields in which two plans differ, with both values."""
+    one, other = (_flat(plan.model_dump(mode="json")) for plan in (first, second))
+    names = dict.fromkeys([*one, *other])
+    return [
+        (name, one.get(name, NOTHING), other.get(name, NOTHING))
+        for name in names
+        if one.get(name) != other.get(name)
+    ]
+
+
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as Markdown; its headings are Markdown, its cells are not read as such."""
+    lines = [f"| {' | '.join(map(_cell, row))} |" for row in rows]
+    return "\n".join([f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}", *lines])
+
+
+def _cell(content: str) -> str:
+    """Return a cell's text; a number stays on the line of its unit."""
+    shown = text.escape(content)
+    if content[:1] not in "0123456789±−+":
+        return shown
+    whole = fmt.unbroken(shown)
+    whole = whole.replace(f"{text.NO_BREAK}\\(", " \\(")  # an interval may stand below it
+    return whole.replace(f",{text.NO_BREAK}", ", ")
+
+
+def family_line(part: Lineage) -> str:
+    """Return a run of a lineage in one line."""
+    row = part.row
+    if row is None:
+        return f"{part.digest[:SHORT]}, no longer here"
+    found = [called(row), how(row), *[accuracy(row)] * (row.accuracy is not None)]
+    return ", ".join([*found, *[row.state] * (row.state != "finished")])
+
+
+def _accuracies(found: Accuracy) -> tuple[str, str]:
+    return (
+        f"{fmt.percent(found.original)} ({fmt.spread(*found.original_interval)})",
+        f"{fmt.percent(found.pruned)} ({fmt.spread(*found.pruned_interval)})",
+    )
+
+
+def _judged(found: Accuracy) -> str:
+    return f"{_accuracies(found)[1]}, {fmt.plural(found.samples, 'input')}"
+
+
+def _lost(found: Accuracy) -> str:
+    return f"{fmt.points(found.change)} ({fmt.spread(*found.change_interval)})"
+
+
+def _amount(amount: Amount, write: Callable[[float], str]) -> str:
+    return f"{write(amount.pruned)} ({fmt.change(amount.original, amount.pruned)})"
+
+
+def _latency(pair: LatencyPair, which: str) -> str:
+    found = getattr(pair, which)
+    half = (found.median_interval[1] - found.median_interval[0]) / 2
+    spread = fmt.plus_minus(half, fmt.time_decimals(found.median))
+    return f"{fmt.milliseconds(found.median)} ({spread})"
+
+
+def _times(pair: LatencyPair) -> str:
+    half = (pair.speedup_interval[1] - pair.speedup_interval[0]) / 2
+    return f"{fmt.times(pair.speedup)} ({fmt.plus_minus(half, 2)})"
+
+
+def _flat(value: Any, where: str = "") -> dict[str, str]:
+    """Return nested values by their path, each as text."""
+    if isinstance(value, dict) and value:
+        parts = [_flat(v, f"{where}.{k}".lstrip(".")) for k, v in value.items()]
+        return {name: shown for part in parts for name, shown in part.items()}
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        parts = [_flat(item, f"{where} {number}") for number, item in enumerate(value, 1)]
+        return {name: shown for part in parts for name, shown in part.items()}
+    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return {where: shown if len(shown) <= MOST_VALUE else f"{shown[:MOST_VALUE]}…"}

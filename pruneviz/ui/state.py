@@ -1,0 +1,241 @@
+"""The one source of truth of a session: a Plan, its history and snapshots, mirrored into the link.
+
+Widgets are a view of the plan. A page sets a widget's value from the plan before it draws it
+(`widgets.follow`), and the widget's `on_change` callback edits the plan with `edit`. Nothing else
+is kept, so a refresh, a second tab or a shared link shows the same thing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, cast
+
+import streamlit as st
+
+from pruneviz.plan import Plan
+from pruneviz.ui import link
+
+MAX_HISTORY = 200
+# The browser sends its link along with every widget change, so one that this session wrote moments
+# ago may come back late; an older one comes back when the user goes back in the history.
+LATE_SECONDS = 1.0
+STALE_SECONDS = 10.0
+MAX_SHOWN = 8
+_KEY = "pruneviz-desk"
+
+
+@dataclass
+class Desk:
+    """What one session holds: the plan, its past, what was undone, and named snapshots."""
+
+    plan: Plan = link.OPENING
+    past: list[Plan] = field(default_factory=list)
+    future: list[Plan] = field(default_factory=list)
+    snapshots: dict[str, Plan] = field(default_factory=dict)
+    layer: str = ""
+    problem: str = ""
+    link: str | None = None
+    written: dict[str, float] = field(default_factory=dict)
+    edited: bool = False
+    shown: dict[str, list[tuple[Any, float]]] = field(default_factory=dict)
+    doubtful: list[Callable[[], None]] = field(default_factory=list)
+
+
+def begin() -> Desk:
+    """Take over a new link, write the plan into the link, and return the session's desk.
+
+    The frame calls this once at the top of every page.
+    """
+    desk = _desk()
+    _settle(desk)
+    if not desk.edited:
+        _adopt(desk)
+    desk.edited = False
+    _mirror(desk)
+    return desk
+
+
+def plan() -> Plan:
+    """Return the session's plan."""
+    return _desk().plan
+
+
+def edit(**fields: Any) -> None:
+    """Change some fields of the plan as one step that can be undone; for `on_change` callbacks.
+
+    A value that the plan refuses leaves it as it was and puts the sentence into `problem`.
+    """
+    try:
+        changed = Plan.from_fields({**plan().model_dump(), **fields})
+    except ValueError as error:
+        complain(str(error))
+        return
+    put(changed)
+
+
+def complain(sentence: str) -> None:
+    """Show a sentence under the strip until the plan changes next."""
+    desk = _desk()
+    desk.problem, desk.edited = sentence, True
+
+
+def put(new: Plan) -> None:
+    """Make `new` the plan, as one step that can be undone."""
+    desk = _desk()
+    desk.problem = ""
+    desk.edited = True
+    if new == desk.plan:
+        return
+    desk.past = [*desk.past, desk.plan][-MAX_HISTORY:]
+    desk.future = []
+    desk.plan = new
+
+
+def undo() -> None:
+    """Go back one step, if there is one."""
+    desk = _desk()
+    if desk.past:
+        desk.future.append(desk.plan)
+        desk.plan = desk.past.pop()
+    desk.problem, desk.edited = "", True
+
+
+def redo() -> None:
+    """Go forward again by one undone step, if there is one."""
+    desk = _desk()
+    if desk.future:
+        desk.past.append(desk.plan)
+        desk.plan = desk.future.pop()
+    desk.problem, desk.edited = "", True
+
+
+def take_snapshot() -> None:
+    """Keep the plan under the next free letter; beyond the last one, the oldest goes."""
+    desk = _desk()
+    names = link.SNAPSHOT_NAMES[: link.MAX_SNAPSHOTS]
+    free = [name for name in names if name not in desk.snapshots]
+    name = free[0] if free else next(iter(desk.snapshots))
+    desk.snapshots.pop(name, None)
+    desk.snapshots[name] = desk.plan
+    desk.edited = True
+
+
+def restore_snapshot(name: str) -> None:
+    """Make a snapshot the plan again, as one step that can be undone."""
+    put(_desk().snapshots[name])
+
+
+def drop_snapshot(name: str) -> None:
+    """Forget a snapshot."""
+    desk = _desk()
+    desk.snapshots.pop(name, None)
+    desk.edited = True
+
+
+def snapshots() -> Mapping[str, Plan]:
+    """Return the named snapshots, oldest first."""
+    return dict(_desk().snapshots)
+
+
+def replaced(key: str, value: Any) -> None:
+    """Remember that the widget `key` showed `value` until the plan gave it another one."""
+    shown = _desk().shown
+    shown[key] = [*shown.get(key, []), (value, time.monotonic())][-MAX_SHOWN:]
+
+
+def request(key: str, value: Any, edit: Callable[[Any], None]) -> None:
+    """Carry out what a widget asks for, unless it may only be repeating what it showed before.
+
+    The browser sends the values of all widgets with each event. When a run was cut short, a widget
+    there still has an old value, and its `on_change` is called though nobody touched it. Such a
+    value is carried out only when nothing else was asked for (`begin`).
+    """
+    desk = _desk()
+    now = time.monotonic()
+    if any(value == old and now - at < STALE_SECONDS for old, at in desk.shown.get(key, [])):
+        desk.doubtful.append(partial(edit, value))
+    else:
+        edit(value)
+        desk.edited = True
+
+
+def choose_layer(name: str) -> None:
+    """Make `name` the layer that every page shows; "" for none."""
+    desk = _desk()
+    desk.layer, desk.edited = name, True
+    _mirror(desk)
+
+
+def layer() -> str:
+    """Return the layer that was chosen on any page; "" when none was."""
+    return _desk().layer
+
+
+def query() -> dict[str, str]:
+    """Return the link's parameters, for a `st.page_link` or `st.switch_page` to another page."""
+    desk = _desk()
+    wanted = {
+        "plan": link.encode(desk.plan),
+        "snapshots": link.encode_snapshots(desk.snapshots),
+        "layer": desk.layer,
+    }
+    return {name: value for name, value in wanted.items() if value}
+
+
+def _desk() -> Desk:
+    if _KEY not in st.session_state:
+        st.session_state[_KEY] = Desk()
+    return cast(Desk, st.session_state[_KEY])
+
+
+def _settle(desk: Desk) -> None:
+    """Carry out a doubtful request when it is the only thing that was asked for."""
+    doubtful, desk.doubtful = desk.doubtful, []
+    if len(doubtful) == 1 and not desk.edited:
+        doubtful[0]()
+
+
+def _adopt(desk: Desk) -> None:
+    """Take over the link's plan when it is one that this session did not just write itself."""
+    given = st.query_params.get("plan", "")
+    first = desk.link is None
+    if not first and (not given or given == desk.link or _is_late(desk, given)):
+        return
+    try:
+        given_plan = link.decode(given)
+        snapshots = link.decode_snapshots(st.query_params.get("snapshots", ""))
+    except ValueError as error:
+        shown = "The default plan" if first else "The plan from before"
+        desk.problem = f"The plan in this link cannot be used: {error}. {shown} is shown instead."
+        return
+    desk.layer = st.query_params.get("layer", "")[:200] or desk.layer
+    if first:
+        desk.plan, desk.snapshots = given_plan, snapshots
+        return
+    put(given_plan)
+    desk.snapshots.update(snapshots)
+
+
+def _is_late(desk: Desk, given: str) -> bool:
+    return given in desk.written and time.monotonic() - desk.written[given] < LATE_SECONDS
+
+
+def _mirror(desk: Desk) -> None:
+    """Write the plan into the link; a link that says the same already is left alone."""
+    wanted = query()
+    for name in ("plan", "snapshots", "layer"):
+        if st.query_params.get(name, "") == wanted.get(name, ""):
+            continue
+        if name in wanted:
+            st.query_params[name] = wanted[name]
+        else:
+            del st.query_params[name]
+    now = time.monotonic()
+    if desk.link is not None and desk.link != wanted.get("plan", ""):
+        # From now on the previous link may still come back late.
+        desk.written[desk.link] = now
+    desk.link = wanted.get("plan", "")
+    desk.written = dict(list(desk.written.items())[-MAX_HISTORY:])

@@ -1,0 +1,183 @@
+"""The strip on every page: which model, the plan in one line, four numbers, undo, jobs."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from pruneviz import run
+from pruneviz.figures.format import unbroken
+from pruneviz.history.folder import UNDER_WAY
+from pruneviz.plan import Plan
+from pruneviz.report import Sparsity
+from pruneviz.subjects import Subject
+from pruneviz.ui import cache, jobs, state, style, text
+from pruneviz.ui.link import OPENING
+from pruneviz.ui.live import REFINE_EVERY_SECONDS, Live
+from pruneviz.ui.state import Desk
+
+RECOVERING_SECONDS, WAITING_SECONDS = 1.0, 5.0  # between two looks for the end of a recovery
+
+
+def draw(desk: Desk) -> list[str]:
+    """Draw the strip and what is wrong under it; return the sentences that were shown."""
+    problems = [desk.problem] if desk.problem else []
+    subject, live = None, None
+    # A corner of its own for the wait, so that nothing moves and what is still true stays.
+    with st.container(key="busy"):
+        # As Markdown, which is there at once; st.html is fetched only when it is used.
+        st.markdown(style.sheet(), unsafe_allow_html=True)
+        with st.spinner("Loading and measuring …"):
+            try:
+                subject = cache.subject(desk.plan)
+                live = cache.live(desk.plan)
+            except ValueError as error:
+                problems.append(str(error))
+    with st.container(
+        key="strip", border=True, horizontal=True, vertical_alignment="center", gap="small"
+    ):
+        with st.container(key="strip-plan"):
+            _plan(desk.plan, subject, live)
+        for cell in _cells(desk.plan, live, subject):
+            with st.container(key=f"strip-{cell.key}"):
+                if cell.key == "accuracy" and live and not live.exact:
+                    _refining_accuracy(desk.plan)
+                else:
+                    st.markdown(text.cell_markdown(cell))
+        with st.container(key="strip-history", gap="xxsmall"):
+            _history(desk)
+        if subject is not None:
+            # Under the strip and over the page, which therefore stays where it is.
+            with st.container(key="strip-problems", gap="xxsmall"):
+                _show_errors(problems)
+    if subject is None:
+        _show_errors(problems)
+        st.button("Start again from the default plan", on_click=state.put, args=(OPENING,))
+    for note in subject.notes if subject else ():
+        st.info(text.escape(note), icon=":material/info:")
+    return problems
+
+
+def _show_errors(sentences: list[str]) -> None:
+    for sentence in sentences:
+        show_error(sentence)
+
+
+def show_error(sentence: str) -> None:
+    """Show what is wrong as one sentence, nothing of it read as Markdown."""
+    st.error(text.escape(text.sentence(text.in_percent(sentence))), icon=":material/error:")
+
+
+@st.fragment(run_every=REFINE_EVERY_SECONDS)
+def _refining_accuracy(plan: Plan) -> None:
+    """Draw an estimated accuracy, better at each tick, until it is exact."""
+    live = cache.refine(plan)
+    cell = text.accuracy_cell(live.report.accuracy, exact=live.exact, has_data=True)
+    st.markdown(text.cell_markdown(cell))
+    if live.exact:
+        st.rerun()
+
+
+def _plan(plan: Plan, subject: Subject | None, live: Live | None) -> None:
+    """Draw the plan; while its recovery is not carried out, look whether it is by now."""
+    sparsity = live.report.sparsity if live else None
+    if live is None or not run.asks_for_rounds(plan) or cache.is_recovered(plan):
+        st.markdown(_plan_markdown(plan, subject, sparsity))
+        return
+    under_way = cache.run_folder(plan).state() in UNDER_WAY
+
+    @st.fragment(run_every=RECOVERING_SECONDS if under_way else WAITING_SECONDS)
+    def waiting() -> None:
+        begun = cache.run_folder(plan).state() in UNDER_WAY
+        note = "under way" if begun else "not yet"
+        st.markdown(_plan_markdown(plan, subject, sparsity, note))
+        if cache.is_recovered(plan) or begun != under_way:
+            st.rerun()
+
+    waiting()
+
+
+def _plan_markdown(
+    plan: Plan, subject: Subject | None, sparsity: Sparsity | None, note: str = ""
+) -> str:
+    """Return model, data and plan as three lines; `note` says how far its recovery is."""
+    line = text.escape(text.plan_line(plan, sparsity.achieved if sparsity else None))
+    line = line.replace(" \\%", "\u00a0\\%") + (f" **({unbroken(note)})**" if note else "")
+    if subject is None:
+        return f"**{text.escape(plan.model)}**  \n:small[:gray[cannot be opened]]  \n:small[{line}]"
+    label = f" :small[:gray[{text.escape(text.subject_line(subject))}]]"
+    return f"**{text.escape(subject.title)}**  \n{label}  \n:small[{line}]"
+
+
+def _cells(plan: Plan, live: Live | None, subject: Subject | None) -> list[text.Cell]:
+    """Return four cells: both networks' numbers, or the original's alone, or none."""
+    if subject is None:
+        names = ("Accuracy", "Size", "MACs", "Latency")
+        return [text.Cell(name.lower(), name) for name in names]
+    has_data = subject.data is not None
+    if live is None:
+        accuracy = cache.original_accuracy(plan) if has_data else None
+        baseline = cache.original(plan).baseline
+        return text.original_cells(accuracy, baseline, cache.original_latency(plan))
+    return [
+        text.accuracy_cell(live.report.accuracy, exact=live.exact, has_data=has_data),
+        text.size_cell(live.report.bytes),
+        text.macs_cell(live.report.macs),
+        text.latency_cell(live.report.latency_ms),
+    ]
+
+
+def _history(desk: Desk) -> None:
+    """Draw undo, redo, the list of snapshots, and below them the jobs."""
+    with st.container(horizontal=True, gap="xxsmall"):
+        st.button(
+            "Undo",
+            icon=":material/undo:",
+            key="strip-undo",
+            help="Undo the last change of the plan",
+            disabled=not desk.past,
+            on_click=state.undo,
+        )
+        st.button(
+            "Redo",
+            icon=":material/redo:",
+            key="strip-redo",
+            help="Redo what was undone",
+            disabled=not desk.future,
+            on_click=state.redo,
+        )
+        with st.popover(
+            "Snapshots",
+            icon=":material/bookmark:",
+            key="strip-snapshots",
+            help="Snapshots of the plan",
+        ):
+            _snapshots(desk)
+    jobs.panel()
+
+
+def _snapshots(desk: Desk) -> None:
+    st.button(
+        "Keep the plan as it is now",
+        icon=":material/bookmark_add:",
+        key="strip-snapshot",
+        on_click=state.take_snapshot,
+    )
+    if not desk.snapshots:
+        st.caption("A snapshot keeps a plan under a letter, to come back to or to compare with.")
+    for name, plan in desk.snapshots.items():
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            st.markdown(f"**{name}** {text.escape(text.plan_line(plan, None))}", width=260)
+            st.button(
+                f"Go back to {name}",
+                key=f"strip-restore-{name}",
+                on_click=state.restore_snapshot,
+                args=(name,),
+            )
+            st.button(
+                f"Forget snapshot {name}",
+                icon=":material/delete:",
+                key=f"strip-drop-{name}",
+                help=f"Forget snapshot {name}",
+                on_click=state.drop_snapshot,
+                args=(name,),
+            )

@@ -1,0 +1,72 @@
+"""The style of what every page shares: the strip, and labels that are announced but not drawn."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+# What has room for an icon alone keeps its name for screen readers.
+_HIDDEN = """{
+  position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden;
+  clip-path: inset(50%); white-space: nowrap;
+}"""
+ICON_ONLY = (
+    ".st-key-strip-undo",
+    ".st-key-strip-redo",
+    ".st-key-strip-snapshots",
+    '[class*="st-key-strip-drop-"]',
+    '[class*="st-key-tune-follow-"]',
+    '[class*="st-key-about-"]',
+)
+
+# The strip stays in sight while a page scrolls, so that a slider far down shows its effect, and it
+# keeps its height whatever its numbers say.
+STYLE = """<style>
+[data-testid="stMainBlockContainer"] { padding: 2.6rem 2rem 5rem; }
+div:has(> .st-key-strip) { position: sticky; top: 0; z-index: 90; }
+.st-key-strip {
+  display: grid !important; align-items: start; min-height: 6.9rem; column-gap: 1rem;
+  grid-template-columns: minmax(11rem, 1fr) 13.4rem 8.4rem 8rem 12.4rem 9.4rem;
+  background: light-dark(LIGHT, DARK);
+}
+.st-key-strip > * { width: auto !important; min-width: 0; }
+.st-key-strip p { line-height: 1.35; overflow-wrap: anywhere; }
+.st-key-strip { position: relative; overflow: visible; }
+.st-key-strip > :has(> .st-key-strip-problems) {
+  position: absolute; top: calc(100% + 1px); left: -1px; right: -1px;
+}
+.st-key-strip-problems {
+  max-height: 45vh; overflow-y: auto; border-radius: 0.4rem;
+  background: light-dark(LIGHT, DARK);
+}
+.st-key-strip-problems [data-testid="stAlertContainer"] { padding: 0.2rem 0.8rem; min-height: 0; }
+.st-key-strip-problems p { margin-top: 0.12rem; font-size: 0.875rem; line-height: 1.3; }
+.st-key-busy {
+  position: fixed; right: 1.5rem; bottom: 1rem; z-index: 95; width: auto !important;
+  background: light-dark(LIGHT, DARK); border-radius: 0.4rem;
+}
+[data-testid="stToastContainer"] { top: auto; bottom: 1.2rem; }
+.st-key-strip-jobs button { min-height: 2.2rem; padding: 0 0.4rem; }
+.st-key-strip-jobs p { font-size: 0.8rem; white-space: nowrap; }
+ICONS [data-testid="stMarkdownContainer"] HIDDEN
+[class*="st-key-tune-lock-"] p { font-size: 0; }
+[class*="st-key-tune-lock-"] p::before { content: "Lock"; font-size: 0.875rem; }
+[class*="st-key-about-"] button { padding: 0 0.3rem; min-height: 1.5rem; }
+[class*="st-key-about-"] button > div > [aria-hidden="true"] { display: none; }
+.st-key-tune-methods [data-testid="stButtonGroup"] button { min-height: 2.5rem; }
+@media (min-width: 1281px) { .st-key-strip { min-height: 8.2rem; } }
+@media (max-width: 1280px) {
+  .st-key-strip { grid-template-columns: 1.4fr 0.95fr 0.95fr 1.8fr; row-gap: 0.5rem; }
+  .st-key-strip > :first-child { grid-column: 1 / 3; }
+  .st-key-strip > :nth-child(6) { grid-column: 3 / 5; grid-row: 1; justify-self: end; }
+  .st-key-strip > :nth-child(n + 2):nth-child(-n + 5) { grid-row: 2; min-height: 5.5rem; }
+}
+</style>"""
+
+
+def sheet() -> str:
+    """Return the style with the theme's own backgrounds, which no CSS variable tells."""
+    light = st.get_option("theme.light.backgroundColor") or "Canvas"
+    dark = st.get_option("theme.dark.backgroundColor") or "Canvas"
+    icons = f":is({', '.join(ICON_ONLY)}) button"
+    filled = STYLE.replace("ICONS", icons).replace("HIDDEN", _HIDDEN)
+    return filled.replace("LIGHT", light).replace("DARK", dark)

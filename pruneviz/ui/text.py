@@ -1,0 +1,280 @@
+"""The strip in words: the plan in one line, and four numbers beside the original's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pruneviz.criteria import CRITERIA
+from pruneviz.figures import format as fmt
+from pruneviz.granularity import Units
+from pruneviz.plan import Plan
+from pruneviz.report import Accuracy, Amount, LatencyPair, LayerReport, Skipped
+from pruneviz.subjects import ModelCard, Subject
+from pruneviz.subjects.samples import SAMPLES
+from pruneviz.ui import recipes
+
+if TYPE_CHECKING:
+    from pruneviz.run import Baseline
+
+NO_BREAK = "\u00a0"
+NO_DATA = "no data: choose some on Home"
+# Fractions of units that a plan asks for or can have; counts of units are followed by other words.
+FRACTION = re.compile(r"(?<![\w.])[01](?:\.\d+)?(?= at most\b| cannot be reached|; unlock)")
+PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of the strip: pruned now, original before, and the change; empty when unknown."""
+
+    key: str
+    label: str
+    value: str = "–"
+    spread: str = ""
+    original: str = ""
+    change: str = ""
+    note: str = ""
+
+
+def escape(text: str) -> str:
+    """Return text that Markdown shows as it stands, whatever a link put into it."""
+    return PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
+
+
+def sentence(text: str) -> str:
+    """Return a text with a capital at its beginning and a stop at its end."""
+    whole = text[:1].upper() + text[1:]
+    return whole if whole.endswith((".", "!", "?")) else f"{whole}."
+
+
+def in_percent(problem: str) -> str:
+    """Return a sentence about a sparsity in the percent of the sliders, rounded down to reach."""
+    return FRACTION.sub(lambda found: f"{int(100 * float(found[0]) + 1e-9)}{NO_BREAK}%", problem)
+
+
+def ranking_line(plan: Plan) -> str:
+    """Return what is removed and how it is ranked: `channels, Magnitude L1`."""
+    return f"{plan.granularity}s, {_criterion(plan.criterion)}"
+
+
+def plan_line(plan: Plan, removed: float | None) -> str:
+    """Return the plan in one line: `channels, Magnitude L1, 48 % removed, then recalibrated`."""
+    parts = [ranking_line(plan), _scope(plan)]
+    if removed is not None:
+        parts.append(f"{fmt.share(removed)} removed")
+    if plan.locks:
+        parts.append(fmt.plural(len(plan.locks), "lock"))
+    recovery = recipes.words(plan)
+    return ", ".join([*parts, f"then {recovery}"] if recovery else parts)
+
+
+def subject_line(subject: Subject) -> str:
+    """Return which weights and which data, in one line."""
+    if subject.data is None:
+        return f"{subject.weights_label}, no data"
+    return f"{subject.weights_label}, {fmt.plural(len(subject.data.x), 'held-out input')}"
+
+
+def data_line(subject: Subject) -> str:
+    """Return which data the network is judged on, in one sentence."""
+    if subject.data is None:
+        return "No data yet: without data there is no accuracy, only size and speed."
+    return f"In use: {subject.data.note}"
+
+
+def card_line(card: ModelCard) -> str:
+    """Return a sample's baseline numbers: accuracy with its interval, inputs, parameters."""
+    spread = fmt.spread(*card.accuracy_interval)
+    parts = (
+        f"{fmt.percent(card.accuracy)} ({spread})".replace(" ", NO_BREAK)
+        + f" right on {card.samples:,}{NO_BREAK}held-out inputs",
+        f"{fmt.count(card.parameters)} parameters".replace(" ", NO_BREAK),
+        f"{len(card.classes)}{NO_BREAK}classes",
+    )
+    return " · ".join(parts)
+
+
+def scope_sentence(plan: Plan) -> str:
+    """Return what the overall slider does under the plan's scope."""
+    by_hand = fmt.plural(len(plan.layers), "layer")
+    own = f"{by_hand} set by hand" if plan.layers else "no layer is set by hand"
+    if plan.scope == "layer":
+        return f"Moves every layer that has no value of its own; {own}."
+    return f"The whole network loses this; layers set by hand keep their value; {own}."
+
+
+def layer_label(plan: Plan, units: Units, row: LayerReport | None) -> str:
+    """Return a slider's label: the layer, how many of its units go, and who decided.
+
+    Without a row it is not known how many go. It is read out as it stands, so there is no Markdown
+    in it.
+    """
+    all_units = f"{units.count:,} {plan.granularity}s"
+    label = f"{units.name} · " + (f"{row.removed:,} of {all_units} go" if row else all_units)
+    if units.name in plan.locks:
+        kept = plan.locks[units.name]
+        label += " · locked" if kept == "all" else f" · {len(kept)} locked"
+    return f"{label} · by hand" if units.name in plan.layers else label
+
+
+def coupled_sentence(units: Units) -> str:
+    """Return which other layers lose the same units; "" when none does."""
+    others = [name for name in units.layers if name != units.name]
+    return f"Goes together with {', '.join(others)}." if others else ""
+
+
+def alone_sentence(units: Units) -> str:
+    """Return that a layer's units go alone."""
+    return f"The units of {units.name} are its own; no other layer loses units with it."
+
+
+def skipped_title(skipped: Sequence[Skipped]) -> str:
+    """Return how many layers are not pruned."""
+    return f"Not pruned: {fmt.plural(len(skipped), 'layer')}, with the reasons"
+
+
+def skipped_table(skipped: Sequence[Skipped]) -> pd.DataFrame:
+    """Return one row a layer that is not pruned."""
+    return pd.DataFrame([{"Layer": s.name, "Why it stays whole": s.reason} for s in skipped])
+
+
+def reference_title(reference: str) -> str:
+    """Return a model reference as a person would say it: `resnet18 (torchvision)`."""
+    kind, _, name = reference.partition(":")
+    return f"{name} ({kind})"
+
+
+def model_title(reference: str) -> str:
+    """Return a plan's model as the strip names it, without opening it."""
+    kind, _, name = reference.partition(":")
+    if kind == "sample" and name in SAMPLES:
+        return SAMPLES[name].title
+    if kind == "python":
+        path, _, factory = name.rpartition(":")
+        return f"{factory} ({PurePath(path).name})"
+    return reference_title(reference)
+
+
+def picture_sentence(card: ModelCard) -> str:
+    """Return what a sample's picture shows, for those who do not see it."""
+    what = "One real image" if card.kind == "image" else "The measurements of one real input"
+    return f"{what} of each class: {', '.join(card.classes)}"
+
+
+def accuracy_cell(accuracy: Accuracy | None, *, exact: bool, has_data: bool) -> Cell:
+    """Return both accuracies with 95 % intervals; ≈ while only a part is evaluated."""
+    if accuracy is None:
+        return Cell("accuracy", "Accuracy", note="" if has_data else NO_DATA)
+    about = "" if exact else f"{fmt.ABOUT} "
+    return Cell(
+        "accuracy",
+        "Accuracy",
+        value=about + fmt.percent(accuracy.pruned),
+        spread=f"({fmt.spread(*accuracy.pruned_interval)})",
+        original=fmt.percent(accuracy.original),
+        change=f"{fmt.points(accuracy.change)} ({fmt.spread(*accuracy.change_interval)})",
+    )
+
+
+def size_cell(size: Amount) -> Cell:
+    """Return the sizes of both weights files."""
+    return _amount_cell("size", "Size", size, fmt.size)
+
+
+def macs_cell(macs: Amount) -> Cell:
+    """Return the multiply-accumulates of one input through both networks."""
+    return _amount_cell("macs", "MACs", macs, fmt.count)
+
+
+# Beyond this share of itself, the interval of a ratio says that the machine is busy, and no more.
+NOISY = 0.5
+TOO_NOISY = "too noisy to compare"
+
+
+def latency_cell(pair: LatencyPair | None) -> Cell:
+    """Return a quick measurement of both latencies, marked as the estimate that it is."""
+    if pair is None:
+        return Cell("latency", "Latency")
+    half = (pair.pruned.median_interval[1] - pair.pruned.median_interval[0]) / 2
+    spread = (pair.speedup_interval[1] - pair.speedup_interval[0]) / 2
+    return Cell(
+        "latency",
+        "Latency",
+        value=f"{fmt.ABOUT} {fmt.milliseconds(pair.pruned.median)}",
+        spread=f"({fmt.plus_minus(half, fmt.time_decimals(pair.pruned.median))})",
+        original=fmt.milliseconds(pair.original.median),
+        change=TOO_NOISY
+        if spread > NOISY * pair.speedup
+        else f"{fmt.times(pair.speedup)} ({fmt.plus_minus(spread, 2)})",
+    )
+
+
+def original_cells(
+    accuracy: float | None, baseline: Baseline, latency: LatencyPair | None
+) -> list[Cell]:
+    """Return the original's numbers alone: they stay true while a plan cannot be carried out."""
+    return [
+        Cell(
+            "accuracy",
+            "Accuracy",
+            original="" if accuracy is None else fmt.percent(accuracy),
+            note=NO_DATA if accuracy is None else "",
+        ),
+        Cell("size", "Size", original=fmt.size(baseline.bytes)),
+        Cell("macs", "MACs", original=fmt.count(sum(baseline.macs.values()))),
+        Cell(
+            "latency",
+            "Latency",
+            original=fmt.milliseconds(latency.original.median) if latency else "",
+        ),
+    ]
+
+
+def cell_markdown(cell: Cell) -> str:
+    """Return a cell as three lines of Markdown, always three, so that nothing moves."""
+    value = f"**:orange[{cell.value}]**" if cell.value != "–" else ":gray[–]"
+    spread = f" :small[:gray[{cell.spread}]]" if cell.spread else ""
+    if cell.original:
+        last = f"of :blue[{cell.original}]" + (f" · {cell.change}" if cell.change else "")
+    else:
+        last = f":gray[{cell.note or ' '}]"
+    lines = f":small[:gray[{cell.label}]]  \n{value}{spread}  \n:small[{last}]"
+    for number_and_unit in (" %", " ms", " points", "± ", "< ", f"{fmt.ABOUT} "):
+        lines = lines.replace(number_and_unit, number_and_unit.replace(" ", NO_BREAK))
+    return lines
+
+
+def cell_sentence(cell: Cell) -> str:
+    """Return a cell as plain words, for tooltips and for those who do not see it."""
+    if not cell.original:
+        return f"{cell.label}: {cell.note or 'not known yet'}"
+    if not cell.change:
+        return f"{cell.label}: original {cell.original}"
+    now = " ".join(part for part in (cell.value, cell.spread) if part)
+    return f"{cell.label}: pruned {now}, original {cell.original}, change {cell.change}"
+
+
+def _amount_cell(key: str, label: str, amount: Amount, write: Callable[[float], str]) -> Cell:
+    return Cell(
+        key,
+        label,
+        value=write(amount.pruned),
+        original=write(amount.original),
+        change=fmt.change(amount.original, amount.pruned),
+    )
+
+
+def _criterion(name: str) -> str:
+    if name not in CRITERIA.names():
+        return name
+    return CRITERIA.get(name).title.replace(",", "")
+
+
+def _scope(plan: Plan) -> str:
+    return {"layer": "layer by layer", "uniform": "uniform", "global": "global"}[plan.scope]

@@ -1,0 +1,66 @@
+"""Files that the browser sends: the plan changes only when the engine has accepted them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePath
+from urllib.parse import quote
+
+from pruneviz.plan import Plan
+from pruneviz.subjects import default_home
+from pruneviz.subjects.uploads import accept, upload_path
+from pruneviz.ui import cache, edits
+
+DATA_ENDINGS = ("npz", "csv", "zip")
+HEADER_BYTES = 1_000_000
+
+
+def plan_with_weights(plan: Plan, model: str, content: bytes, file_name: str) -> Plan:
+    """Return the plan for `model` with the sent weights; ValueError says why they do not fit."""
+    weights = accept(file_name, content, default_home())
+    candidate = edits.with_model(plan, model, weights=weights)
+    with _named(weights, file_name):
+        cache.subject(candidate)
+    return candidate
+
+
+def plan_with_data(plan: Plan, content: bytes, file_name: str, target: str | None) -> Plan:
+    """Return the plan with the sent data; ValueError says why it does not fit the model."""
+    stored = reference = accept(file_name, content, default_home())
+    if reference.endswith(".csv"):
+        if not target:
+            raise ValueError("choose the column that holds the class of each row")
+        reference += f"?target={quote(target)}"
+    candidate = edits.with_data(plan, reference)
+    with _named(stored, file_name):
+        cache.subject(candidate)
+    return candidate
+
+
+@contextmanager
+def _named(reference: str, file_name: str) -> Iterator[None]:
+    """Let sentences name a file as the user does, not as it is stored, with or without folder."""
+    path = upload_path(reference, default_home())
+    sent = PurePath(file_name.replace("\\", "/")).name or "the file"
+    try:
+        yield
+    except ValueError as error:
+        sentence = str(error)
+        for stored in (str(path), reference, path.name, path.stem):
+            sentence = sentence.replace(stored, sent)
+        raise ValueError(sentence) from error
+
+
+def csv_columns(content: bytes) -> list[str]:
+    """Return the column names of a CSV file; ValueError when it has no header row."""
+    head = content[:HEADER_BYTES].decode("utf-8-sig", errors="replace")
+    try:
+        columns = next(csv.reader(io.StringIO(head)), [])
+    except csv.Error as error:
+        raise ValueError(f"the file is no CSV table: {error}") from error
+    if len(columns) < 2:
+        raise ValueError("the first row must name at least two columns, separated by commas")
+    return columns

@@ -1,0 +1,195 @@
+"""From a plan or a registry entry to widgets: every widget is a view of the plan."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import plotly.graph_objects as go
+import streamlit as st
+
+from pruneviz.figures.style import describe
+from pruneviz.registry import Entry, Parameter, Registry
+from pruneviz.ui import navigate, state, strip, text
+
+# A picture to save and the way back from a zoom are left; dragging zooms without a button.
+REMOVED_BUTTONS = "select2d lasso2d zoom2d pan2d zoomIn2d zoomOut2d autoScale2d".split()
+FIGURE_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": REMOVED_BUTTONS}
+
+
+def follow(key: str, value: Any) -> str:
+    """Give the widget `key` the plan's value before it is drawn, and return the key.
+
+    Nothing is written when the widget has it already, so a key press that is on its way stays.
+    """
+    if key not in st.session_state:
+        st.session_state[key] = value
+    elif st.session_state[key] != value:
+        state.replaced(key, st.session_state[key])
+        st.session_state[key] = value
+    return key
+
+
+def changes(key: str, edit: Callable[[Any], None]) -> Callable[[], None]:
+    """Return the `on_change` of a followed widget: it asks `edit` to carry out the new value."""
+    return lambda: state.request(key, st.session_state[key], edit)
+
+
+def figure(chart: go.Figure, key: str, **options: Any) -> Any:
+    """Draw a figure with its text alternative; it keeps its zoom while only its data change."""
+    return st.plotly_chart(chart, key=key, alt=describe(chart), config=FIGURE_CONFIG, **options)
+
+
+@contextmanager
+def problems_here() -> Iterator[None]:
+    """Show a ValueError as a sentence at this place, and let the rest of the page go on."""
+    try:
+        yield
+    except ValueError as error:
+        strip.show_error(str(error))
+
+
+def page_link(name: str, label: str) -> None:
+    """Draw a link to another page that takes the session's plan along."""
+    navigate.page_link(name, label)
+
+
+def empty(sentence: str) -> None:
+    """Say what to do next where there is nothing to show yet."""
+    st.info(sentence, icon=":material/arrow_forward:")
+
+
+def choose_clicked(key: str) -> None:
+    """Choose the layer whose bar or point was clicked in the figure `key`; for `on_select`."""
+    points = st.session_state[key]["selection"]["points"]
+    if points:
+        name = points[0].get("customdata")
+        state.choose_layer(str(name[0] if isinstance(name, list) else name))
+
+
+def about(entry: Entry[Any]) -> None:
+    """Show a method's sentence, formula and source."""
+    st.markdown(f"**{text.escape(entry.title)}** · {text.escape(entry.family)}")
+    st.markdown(text.escape(entry.sentence))
+    st.code(entry.formula, language=None, wrap_lines=True)
+    st.caption(f"Source: {text.escape(entry.source) if entry.source else 'none, a baseline'}")
+
+
+def about_all(registry: Registry[Any]) -> None:
+    """Put what each method of a registry does, its formula and its source, behind one click."""
+    with st.popover(
+        f"About each {registry.kind}",
+        type="tertiary",
+        icon=":material/info:",
+        key=f"about-{registry.kind}",
+        help=f"What each {registry.kind} does, with formula and source",
+    ):
+        for entry in registry:
+            about(entry)
+
+
+def choose(
+    registry: Registry[Any], label: str, key: str, value: str, edit: Callable[[str], None]
+) -> None:
+    """Draw a select box over a registry's methods; `edit` is called with the chosen name."""
+    st.selectbox(
+        label,
+        registry.names(),
+        format_func=lambda name: registry.get(name).title,
+        key=follow(key, registry.get(value).name),
+        on_change=changes(key, edit),
+    )
+    _chosen(registry, value)
+
+
+def segments(
+    registry: Registry[Any], label: str, key: str, value: str, edit: Callable[[str | None], None]
+) -> None:
+    """Draw a registry's few methods side by side; `edit` is called with the chosen name."""
+    st.segmented_control(
+        label,
+        registry.names(),
+        required=True,
+        format_func=lambda name: registry.get(name).title,
+        key=follow(key, registry.get(value).name),
+        on_change=changes(key, edit),
+        width="stretch",
+    )
+    _chosen(registry, value)
+
+
+def percent_slider(
+    label: str,
+    key: str,
+    value: int,
+    edit: Callable[[int], None],
+    *,
+    disabled: bool = False,
+    help_text: str | None = None,
+) -> None:
+    """Draw a slider over whole percentages; `edit` is called with the new one."""
+    st.slider(
+        label,
+        min_value=0,
+        max_value=100,
+        step=1,
+        format="%d %%",
+        key=follow(key, value),
+        on_change=changes(key, edit),
+        disabled=disabled,
+        help=help_text or None,
+    )
+
+
+def parameters(
+    registry: Registry[Any],
+    name: str,
+    given: Mapping[str, Any],
+    edit: Callable[[str, Any], None],
+) -> None:
+    """Draw a widget for each parameter of the chosen method; most methods have none."""
+    entry = registry.get(name)
+    for definition in entry.parameters:
+        value = given.get(definition.name, definition.default)
+        key = f"parameter-{name}-{definition.name}"
+        parameter(definition, key, value, partial(edit, definition.name))
+
+
+def _chosen(registry: Registry[Any], value: str) -> None:
+    """Draw the chosen method's sentence, and the way to all of them beside it."""
+    with st.container(horizontal=True, wrap=False, gap="xsmall"):
+        st.caption(text.escape(registry.get(value).sentence), width="stretch")
+        about_all(registry)
+
+
+def parameter(definition: Parameter, key: str, value: Any, edit: Callable[[Any], None]) -> None:
+    """Draw the widget of one method parameter: a switch, a choice of words, or a number field."""
+    name = definition.name.replace("_", " ")
+    title = name[:1].upper() + name[1:]
+    label = f"{title} ({definition.unit})" if definition.unit not in ("", name) else title
+    common: dict[str, Any] = {
+        "key": follow(key, value),
+        "help": definition.help,
+        "on_change": changes(key, edit),
+    }
+    if isinstance(definition.default, bool):
+        st.toggle(label, **common)
+        return
+    if isinstance(definition.default, str):
+        st.selectbox(label, definition.choices, format_func=_spaced, **common)
+        return
+    if isinstance(definition.default, float):
+        # a step of a tenth of the usual value's power of ten, and no zeros that say nothing
+        size = math.floor(math.log10(definition.default)) if definition.default > 0 else -1
+        common.update(format="%g", step=10.0**size / 10 if definition.default else 0.05)
+    kind = int if isinstance(definition.default, int) else float
+    low = None if definition.minimum is None else kind(definition.minimum)
+    high = None if definition.maximum is None else kind(definition.maximum)
+    st.number_input(label, min_value=low, max_value=high, **common)
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")

@@ -1,0 +1,71 @@
+"""Pictures of every page, light and dark, small enough for a README."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+from pruneviz.plan import Plan
+from tests.browser import steps
+
+PLAN = Plan(criterion="taylor", scope="global", sparsity=0.3)
+WIDTH, HEIGHT = 1440, 1000
+MANY_BYTES = 180_000  # above this, 256 colours have to do
+SCHEMES = ("light", "dark")
+FIGURES = {
+    "home": 0,
+    "tune": 1,
+    "recover": 1,
+    "sensitivity": 1,
+    "weights": 2,
+    "attributions": 3,
+    "compare": 3,
+    "export": 0,
+    "runs": 0,
+}
+FINETUNE = {"method": "finetune", "parameters": {"epochs": 8}}
+PLANS = {"recover": PLAN.changed(sparsity=0.6, recovery=[FINETUNE])}
+# A layer that loses something, so that what goes can be seen.
+LAYER = "hidden"
+LAYERS = {"weights": "conv3", "attributions": "conv3"}
+# The theme takes over and the figures are drawn anew; both are told by the page itself.
+DARK = """(dark) => {
+  const main = getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor
+  const light = Number(main.match(/\\d+/)[0]) > 127
+  return light !== dark
+}"""
+
+
+def take(page: Page, name: str, folder: Path) -> list[Path]:
+    """Write `name`-light.png and `name`-dark.png of one page; return both."""
+    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
+    steps.visit(page, name, PLANS.get(name, PLAN), layer=LAYERS.get(name, LAYER))
+    steps.exact(page)
+    drawn = page.locator(".js-plotly-plot > .plot-container")
+    expect(drawn).to_have_count(FIGURES[name])
+    if name == "sensitivity":
+        done = page.locator(".st-key-scan-controls")
+        expect(done).to_contain_text("held-out inputs", timeout=60_000)
+    if name == "recover":
+        controls = page.locator(".st-key-recover-controls")
+        controls.get_by_role("button", name="Start", exact=True).click()
+        expect(controls).to_contain_text("finished", timeout=60_000)
+        steps.exact(page)
+    for passing in ("stSkeleton", "stToast"):
+        expect(page.get_by_test_id(passing)).to_have_count(0)
+    written = []
+    for scheme in SCHEMES:
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_function(DARK, arg=scheme == "dark")
+        steps.settle(page)
+        page.evaluate("() => new Promise((done) => requestIdleCallback(done, {timeout: 1000}))")
+        picture = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
+        path = folder / f"{name}-{scheme}.png"
+        picture.convert("RGB").save(path, optimize=True)
+        if path.stat().st_size > MANY_BYTES:
+            picture.convert("RGB").quantize(256).save(path, optimize=True)
+        written.append(path)
+    return written

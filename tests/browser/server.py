@@ -1,0 +1,68 @@
+"""Serve the app as a user does, from its command line, and read what it logs."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+COMPLAINT = re.compile(r"traceback|error|warning", re.IGNORECASE)
+START_SECONDS = 90
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running app: its address, its home folder and the file with its log."""
+
+    url: str
+    home: Path
+    log: Path
+
+    def complaints(self) -> list[str]:
+        """Return the lines of the log that tell of something wrong."""
+        return [line for line in self.log.read_text().splitlines() if COMPLAINT.search(line)]
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("localhost", 0))
+        return int(free.getsockname()[1])
+
+
+@contextmanager
+def serve(folder: Path, *options: str) -> Iterator[Server]:
+    """Serve the app on a free port until the block ends; `options` are the command line's."""
+    server = Server(f"http://localhost:{free_port()}", folder / "home", folder / "server.log")
+    port = server.url.rpartition(":")[2]
+    command = [sys.executable, "-m", "pruneviz", "app", "--headless", "--port", port, *options]
+    env = {**os.environ, "PRUNEVIZ_HOME": str(server.home)}
+    with server.log.open("w") as log:
+        process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
+    try:
+        wait_for_health(server, process)
+        yield server
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def wait_for_health(server: Server, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        with suppress(OSError), urllib.request.urlopen(f"{server.url}/_stcore/health", timeout=2):
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"the app did not start; its log says:\n{server.log.read_text()}")

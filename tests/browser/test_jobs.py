@@ -1,0 +1,171 @@
+"""Long work in the browser: it survives page, refresh and server, says when it is done, resumes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from pruneviz.history.folder import RunFolder, is_digest, runs_directory
+from pruneviz.plan import Plan
+from tests.browser import steps
+from tests.browser.server import Server, serve
+
+# Slow in the job's process alone, and as slow as the file beside it says.
+NETWORK = """
+import sys
+import time
+import torch
+from pathlib import Path
+
+PACE = Path(__file__).with_name("seconds")
+
+class Slow(torch.nn.Sequential):
+    def forward(self, x):
+        if "jobs" in sys.argv[0]:
+            time.sleep(float(PACE.read_text()))
+        return super().forward(x)
+
+def build():
+    torch.manual_seed(0)
+    return Slow(torch.nn.Linear(4, 16), torch.nn.ReLU(), torch.nn.Linear(16, 8), torch.nn.ReLU(),
+                torch.nn.Linear(8, 2))
+"""
+POINTS = 18
+PACE = 0.12  # seconds; four forward passes a point
+WAIT_MS = 60_000
+LINE = re.compile(rf"(\d+) of {POINTS} points measured")
+
+
+class Bench:
+    """A server that may open one slow network, and its pace."""
+
+    def __init__(self, folder) -> None:
+        self.folder = folder
+        (folder / "net.py").write_text(NETWORK)
+        self.pace(PACE)
+        x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+        np.savez(folder / "data.npz", x=x, y=(x.sum(1) > 0).astype(np.int64))
+        self.plan = Plan(model=f"python:{folder}/net.py:build", data=f"npz:{folder}/data.npz")
+
+    def pace(self, seconds: float) -> None:
+        (self.folder / "seconds").write_text(str(seconds))
+
+    def serve(self):
+        return serve(self.folder, "--model", self.plan.model, "--data", str(self.plan.data))
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory) -> Bench:
+    return Bench(tmp_path_factory.mktemp("bench"))
+
+
+@pytest.fixture(scope="module")
+def slow(bench) -> Iterator[Server]:
+    with bench.serve() as server:
+        yield server
+    assert server.complaints() == []
+
+
+def points(page: Page, least: int) -> int:
+    """Wait until so many points are measured, and return how many are."""
+    line = page.locator(".st-key-scan-controls")
+    expect(line).to_contain_text(LINE, timeout=WAIT_MS)
+    page.wait_for_function(
+        """([least]) => Number(document.querySelector('.st-key-scan-controls')?.innerText
+             .match(/(\\d+) of/)?.[1] ?? -1) >= least""",
+        arg=[least],
+        timeout=WAIT_MS,
+    )
+    return int(LINE.search(line.inner_text())[1])
+
+
+def newest(server: Server) -> RunFolder:
+    folders = [p for p in runs_directory(server.home).iterdir() if is_digest(p.name)]
+    return RunFolder(max(folders, key=lambda path: path.stat().st_ctime_ns))
+
+
+def jobs(page: Page):
+    return page.locator(".st-key-strip-jobs button").first
+
+
+def test_a_scan_goes_on_over_pages_a_refresh_and_a_restart_of_the_server(tabs, bench):
+    plan = bench.plan.changed(seed=1)
+    with bench.serve() as server:
+        page = tabs(url=server.url)
+        steps.visit(page, "sensitivity", plan)
+        before = points(page, 2)
+        steps.go(page, "tune")
+        expect(jobs(page)).to_contain_text("1 under way")
+        steps.go(page, "sensitivity")
+        before = points(page, before)
+        page.reload()
+        steps.arrived(page, "sensitivity")
+        before = points(page, before)
+        folder = newest(server)
+        page.context.close()
+    with bench.serve() as server:
+        page = tabs(url=server.url)
+        steps.visit(page, "sensitivity", plan)
+        points(page, before)
+        bench.pace(0)
+        points(page, POINTS)
+        expect(page.locator(".st-key-scan-controls")).to_contain_text("held-out inputs")
+        page.context.close()
+    assert folder.status().attempt == 1
+    bench.pace(PACE)
+
+
+def test_a_job_that_is_done_says_so_on_another_page_and_leads_back(tabs, slow, bench):
+    bench.pace(PACE)
+    page = tabs(url=slow.url)
+    steps.visit(page, "sensitivity", bench.plan.changed(seed=2))
+    points(page, 1)
+    steps.go(page, "tune")
+    expect(page.get_by_test_id("stToast")).to_have_count(0)
+    bench.pace(0)
+    expect(page.get_by_test_id("stToast")).to_contain_text("Sensitivity scan finished")
+    expect(jobs(page)).to_have_text(re.compile("^Jobs"))
+    jobs(page).click()
+    page.get_by_role("link", name="Open in Sensitivity").first.click()
+    steps.arrived(page, "sensitivity")
+    assert points(page, POINTS) == POINTS
+    assert newest(slow).status().attempt == 1
+
+
+def test_a_stopped_scan_resumes_from_its_checkpoint(tabs, slow, bench):
+    bench.pace(PACE)
+    page = tabs(url=slow.url)
+    steps.visit(page, "sensitivity", bench.plan.changed(seed=3))
+    points(page, 3)
+    page.locator(".st-key-scan-stop button").click()
+    controls = page.locator(".st-key-scan-controls")
+    expect(controls).to_contain_text("stopped")
+    done = points(page, 3)
+    assert done < POINTS
+    expect(jobs(page)).to_have_text(re.compile("^Jobs\\s*(expand_more)?$"))
+    page.locator(".st-key-scan-go button").click()
+    expect(page.locator(".st-key-scan-stop button")).to_be_visible()
+    assert points(page, 0) >= done
+    bench.pace(0)
+    points(page, POINTS)
+    log = newest(slow).file("log.txt").read_text()
+    assert re.search(rf"going on from the checkpoint 0+{done}-", log)
+
+
+def test_the_panel_stops_a_job_and_goes_on_with_it(tabs, slow, bench):
+    bench.pace(PACE)
+    page = tabs(url=slow.url)
+    steps.visit(page, "sensitivity", bench.plan.changed(seed=4))
+    points(page, 1)
+    jobs(page).click()
+    panel = page.locator(".st-key-jobs-panel")
+    expect(panel).to_contain_text("Sensitivity scan")
+    panel.get_by_role("button", name="Stop").click()
+    expect(page.locator(".st-key-scan-controls")).to_contain_text("stopped")
+    steps.go(page, "home")  # while the panel is open
+    steps.no_exception(page)
+    bench.pace(0)

@@ -1,0 +1,182 @@
+import pytest
+
+from pruneviz.figures import recovery
+from pruneviz.figures.epochs import (
+    Course,
+    Levels,
+    best_and_last,
+    mean_of,
+    thinned,
+    what_to_see,
+)
+from pruneviz.figures.style import ORIGINAL_ON_DARK, describe, on_dark
+from pruneviz.report import EpochRow
+
+LEVELS = Levels(0.9, 0.5, 0.88)
+TEN = Course(epochs=10, rounds=1, samples=400)
+DONE = Course(epochs=3, rounds=1, samples=400, over=True)
+
+
+def row(epoch: int, accuracy: float, step: str = "finetune", round_: int = 1) -> EpochRow:
+    trained = step == "finetune"
+    return EpochRow(
+        round=round_,
+        step=step,
+        epoch=epoch,
+        loss=1.0 / (epoch + 1) if trained else None,
+        train_accuracy=0.95 if trained else None,
+        accuracy=accuracy,
+        held_out_loss=0.8,
+        sparsity=0.25 * round_,
+    )
+
+
+PRUNED_ONLY = [row(0, 0.5, "prune")]
+SHORT = [*PRUNED_ONLY, row(1, 0.7), row(2, 0.86), row(3, 0.8)]
+ROUNDS = [row(0, 0.85, "prune"), row(1, 0.89), row(1, 0.5, "prune", 2), row(2, 0.8, round_=2)]
+FIGURES = {
+    "not begun": recovery.recovery({0: []}, LEVELS, TEN),
+    "pruned": recovery.recovery({0: PRUNED_ONLY}, LEVELS, TEN),
+    "running": recovery.recovery({0: SHORT}, LEVELS, TEN),
+    "done": recovery.recovery({0: SHORT}, LEVELS, DONE),
+    "no levels": recovery.recovery({0: SHORT}, Levels(0.9), DONE),
+    "seeds": recovery.recovery({0: SHORT, 4: SHORT[:3], 5: []}, LEVELS, TEN),
+    "rounds": recovery.recovery({0: ROUNDS}, LEVELS, Course(4, 2, 400)),
+    "no training": recovery.recovery(
+        {0: [*PRUNED_ONLY, row(0, 0.7, "recalibrate")]}, LEVELS, Course(0, 1, 400, over=True)
+    ),
+}
+
+
+def texts(figure):
+    return [t for trace in figure.data if trace.text for t in trace.text]
+
+
+def labels(figure):
+    return [annotation.text for annotation in figure.layout.annotations]
+
+
+def named(figure, name):
+    return next(trace for trace in figure.data if trace.name == name)
+
+
+@pytest.mark.parametrize("figure", FIGURES.values(), ids=FIGURES)
+def test_every_figure_says_what_to_see_with_units(figure):
+    assert figure.layout.title.text.replace("<br>", " ") in describe(figure)
+    assert figure.layout.xaxis.title.text
+    assert "(%)" in figure.layout.yaxis.title.text
+    assert figure.layout.paper_bgcolor.replace(" ", "") == "rgba(0,0,0,0)"
+    low, high = figure.layout.yaxis.range
+    for trace in figure.data:
+        if trace.yaxis in (None, "y"):
+            assert all(low <= value <= high for value in trace.y)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "levels", "says"),
+    [
+        (0.8, LEVELS, "3 epochs: 80.0 %, 30.0 of 40.0 lost points are back"),
+        (0.9, LEVELS, "3 epochs: 90.0 %, all 40.0 lost points are back"),
+        (0.93, LEVELS, "3 epochs: 93.0 %, all 40.0 lost points are back"),
+        (0.45, LEVELS, "3 epochs: 45.0 %, 5.0 points less than before"),
+        (0.5, LEVELS, "3 epochs: 50.0 %, the same as before"),
+        (0.92, Levels(0.9, 0.91), "3 epochs: 92.0 %, 1.0 points more than before"),
+    ],
+)
+def test_the_title_says_how_much_is_back(accuracy, levels, says):
+    rows = [*PRUNED_ONLY, row(3, accuracy)]
+    assert what_to_see({0: rows}, levels, DONE).replace("\u00a0", " ") == says
+
+
+def test_the_title_says_how_far_it_is():
+    assert what_to_see({0: SHORT}, LEVELS, TEN).startswith("3 of 10 epochs: 80.0")
+    assert "first numbers" in what_to_see({0: PRUNED_ONLY}, LEVELS, TEN)
+    assert "first numbers" in what_to_see({0: []}, LEVELS, TEN)
+    assert FIGURES["no training"].layout.title.text.startswith("No training: 70.0")
+
+
+@pytest.mark.parametrize(
+    ("levels", "says"),
+    [
+        (LEVELS, "Pruning cost 40.0 points: 50.0 % without any recovery"),
+        (Levels(0.9, 0.91), "Pruning cost nothing: 91.0 % without any recovery"),
+        (Levels(0.9), "How accuracy comes back, epoch by epoch"),
+    ],
+)
+def test_before_it_has_begun_the_title_says_what_pruning_cost(levels, says):
+    course = Course(10, 1, 400, begun=False)
+    assert what_to_see({0: []}, levels, course).replace("\u00a0", " ") == says
+
+
+def test_best_and_last_are_told_apart_by_symbol_and_in_words():
+    assert texts(FIGURES["done"]) == ["<b>best 86.0 %</b>", "<b>last 80.0 %</b>"]
+    assert named(FIGURES["done"], "best").x == (2,)
+    assert named(FIGURES["done"], "last").x == (3,)
+    symbols = {named(FIGURES["done"], name).marker.symbol for name in ("best", "last")}
+    assert len(symbols) == 2
+    assert texts(FIGURES["running"]) == ["<b>now 80.0 %</b>"]
+
+
+def test_the_best_is_of_the_last_round_alone():
+    best, last = best_and_last(ROUNDS)
+    assert best.accuracy == last.accuracy == 0.8
+    assert best_and_last(PRUNED_ONLY) is None
+
+
+def test_original_raw_and_control_are_lines_with_their_names():
+    names = labels(FIGURES["done"])
+    assert names == ["original 90.0 %", "original, recalibrated 88.0 %", "before recovery 50.0 %"]
+    assert [shape.y0 for shape in FIGURES["done"].layout.shapes] == [90, 88, 50]
+    assert labels(FIGURES["no levels"]) == ["original 90.0 %"]
+    dark = on_dark(recovery.recovery({0: SHORT}, LEVELS, DONE))
+    assert [shape.line.color for shape in dark.layout.shapes][:2] == [ORIGINAL_ON_DARK] * 2
+
+
+def test_rounds_are_marked_and_what_is_removed_has_a_panel():
+    figure = FIGURES["rounds"]
+    assert {"round 1", "round 2"} <= set(labels(figure))
+    removed = named(figure, "removed")
+    assert removed.yaxis == "y3"
+    assert removed.x == (0, 1, 1, 2)
+    assert removed.y == (25, 25, 50, 50)
+    assert named(figure, "held-out inputs").x == (0, 1, 1, 2)
+    assert not any(trace.name == "removed" for trace in FIGURES["done"].data)
+
+
+def test_the_interval_holds_the_curve():
+    band, line = named(FIGURES["done"], "95 % interval"), named(FIGURES["done"], "held-out inputs")
+    high, low = band.y[:4], band.y[:3:-1]
+    assert all(a < value < b for a, value, b in zip(low, line.y, high, strict=True))
+    narrow = recovery.recovery({0: SHORT}, LEVELS, Course(3, 1, 40_000, over=True))
+    assert named(narrow, "95 % interval").y[0] < band.y[0]
+
+
+def test_several_seeds_are_thin_lines_and_a_mean_over_what_all_have():
+    curves = [[row(1, 0.7), row(2, 0.9)], [row(1, 0.8)]]
+    mean = mean_of(curves)
+    assert [point.accuracy for point in mean] == [0.75]
+    figure = recovery.recovery(dict(enumerate(curves)), LEVELS, TEN)
+    assert named(figure, "seed 0").y == (70, 90)
+    assert named(figure, "mean of 2 seeds, held-out").y == (75,)
+    title = figure.layout.title.text.replace("\u00a0", " ").replace("<br>", " ")
+    assert title == "Mean of 2 seeds: 85.0 % (80.0 to 90.0) after 1 of 10 epochs"
+
+
+def test_the_frame_stays_while_the_curve_grows():
+    before, after = FIGURES["pruned"], FIGURES["running"]
+    assert before.layout.xaxis.range == after.layout.xaxis.range
+    assert before.layout.yaxis.range == after.layout.yaxis.range
+    assert before.layout.height == after.layout.height
+
+
+def test_a_long_curve_is_thinned_but_keeps_what_is_marked():
+    rows = [row(0, 0.5, "prune"), *(row(i, 0.9 if i == 777 else 0.6) for i in range(1, 5001))]
+    few = thinned(rows, 100)
+    assert 100 <= len(few) <= 110
+    assert few[0] is rows[0]
+    assert few[-1] is rows[-1]
+    assert any(one is rows[777] for one in few)
+    assert thinned(SHORT, 100) is SHORT
+    figure = recovery.recovery({0: rows}, LEVELS, Course(5000, 1, 400, over=True))
+    assert max(len(trace.x) for trace in figure.data) < 1000
+    assert texts(figure) == ["<b>best 90.0 %</b>", "<b>last 60.0 %</b>"]

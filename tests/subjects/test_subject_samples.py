@@ -1,0 +1,129 @@
+"""The samples keep what their cards promise."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from pruneviz.plan import Plan
+from pruneviz.subjects import list_models, load_subject, weights_sha256
+from pruneviz.subjects.sample_data import load_sample_data, load_split
+from pruneviz.subjects.samples import SAMPLES, sample_directory
+
+NAMES = list(SAMPLES)
+LEAST = {"digits-cnn": 0.98, "digits-resnet": 0.98, "tumour-mlp": 0.96}
+
+
+def rows(x: torch.Tensor) -> list[bytes]:
+    return [row.numpy().tobytes() for row in x]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_accuracy_is_exactly_that_of_the_card(name: str) -> None:
+    subject = load_subject(Plan(model=f"sample:{name}"))
+    card = json.loads((sample_directory(name) / "card.json").read_text(encoding="utf-8"))
+    assert subject.data is not None
+    with torch.no_grad():
+        correct = int((subject.model(subject.data.x).argmax(1) == subject.data.y).sum())
+    assert correct == card["correct"]
+    assert len(subject.data.y) == card["test_samples"]
+    assert card["accuracy"] == correct / card["test_samples"] >= LEAST[name]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_card_belongs_to_the_weights(name: str) -> None:
+    subject = load_subject(Plan(model=f"sample:{name}"))
+    folder = sample_directory(name)
+    card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    assert subject.sha256 == card["sha256"] == weights_sha256(subject.model)
+    assert card["bytes"] == (folder / "weights.safetensors").stat().st_size
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    assert card["sha256"] in text
+    assert f"{card['correct']} of {card['test_samples']}" in text
+    assert subject.sentence == card["sentence"]
+    assert subject.title == card["title"]
+
+
+def test_list_models_agrees_with_the_subjects() -> None:
+    for card in list_models():
+        subject = load_subject(Plan(model=card.reference))
+        assert subject.data is not None
+        assert card.kind == subject.data.kind
+        assert card.parameters == sum(p.numel() for p in subject.model.parameters())
+        assert card.classes == subject.data.classes
+        assert len(card.thumbnail) == len(card.classes)
+        assert card.card.is_file()
+        low, high = card.accuracy_interval
+        assert low < card.accuracy < high
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_subjects_are_frozen_and_alike(name: str) -> None:
+    first, second = (load_subject(Plan(model=f"sample:{name}")) for _ in range(2))
+    assert first.sha256 == second.sha256
+    assert first.data is not None
+    assert second.data is not None
+    assert first.data.sha256 == second.data.sha256
+    assert first.data.classes == second.data.classes
+    assert not any(module.training for module in first.model.modules())
+    assert not any(p.requires_grad for p in first.model.parameters())
+    assert first.example.shape[0] == 2
+    assert first.weights_label == "trained"
+    assert first.model is not second.model
+
+
+@pytest.mark.parametrize("name", ["digits", "tumour"])
+def test_parts_are_disjoint(name: str) -> None:
+    split, data = load_split(name), load_sample_data(name)
+    assert not set(rows(split.test_x)) & set(rows(split.train_x))
+    assert not set(rows(data.x)) & set(rows(data.calibration_x))
+    assert len(data.calibration_y) <= 512
+    assert set(data.y.tolist()) == set(data.calibration_y.tolist()) == set(range(len(data.classes)))
+
+
+@pytest.mark.parametrize("name", ["digits", "tumour"])
+def test_raw_undoes_the_normalisation(name: str) -> None:
+    split, data = load_split(name), load_sample_data(name)
+    torch.testing.assert_close(data.raw(data.x), split.test_x, rtol=1e-5, atol=1e-4)
+    if data.kind == "image":
+        assert float(data.raw(data.x).min()) > -1e-6
+        assert float(data.raw(data.x).max()) < 1 + 1e-6
+    else:
+        assert len(data.features) == data.x.shape[1] == len(data.mean)
+
+
+def test_residual_network_has_enough_to_prune() -> None:
+    model = load_subject(Plan(model="sample:digits-resnet")).model
+    kinds = (torch.nn.Conv2d, torch.nn.Linear)
+    assert sum(isinstance(module, kinds) for module in model.modules()) >= 15
+
+
+def test_data_fingerprint_does_not_change() -> None:
+    x = load_sample_data("digits").raw(load_sample_data("digits").x)
+    digest = hashlib.sha256((x * 16).round().to(torch.uint8).numpy().tobytes()).hexdigest()
+    assert digest == DIGITS_TEST_PIXELS
+
+
+DIGITS_TEST_PIXELS = "33337705a8628dbf63b1ead36bb776f7ca7d45691bb8d082ce676aba0f377554"
+
+
+def test_importing_is_light() -> None:
+    code = (
+        "import sys, pruneviz.subjects;"
+        "sys.exit(any(m in sys.modules for m in ('torchvision', 'sklearn', 'streamlit')))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_unknown_sample_lists_the_known() -> None:
+    with pytest.raises(
+        ValueError, match=r"unknown sample model 'digits'.*digits-cnn, digits-resnet"
+    ):
+        load_subject(Plan(model="sample:digits"))
+    with pytest.raises(ValueError, match=r"unknown sample data 'iris'.*digits, tumour"):
+        load_subject(Plan(data="sample:iris"))

@@ -1,0 +1,35 @@
+"""One registry type for all methods."""
+
+import pytest
+
+from pruneviz.registry import Parameter, Registry
+
+ABOUT = {"title": "A", "family": "f", "sentence": "S.", "formula": "f", "source": "s"}
+
+
+def test_a_duplicate_name_raises():
+    registry = Registry("criterion")
+    registry.register(name="a", **ABOUT)(lambda: None)
+    with pytest.raises(ValueError, match="criterion 'a' is registered already"):
+        registry.register(name="a", **ABOUT)
+
+
+def test_an_unknown_name_lists_those_that_exist():
+    registry = Registry("criterion")
+    registry.register(name="a", **ABOUT)(lambda: None)
+    with pytest.raises(ValueError, match="unknown criterion 'b'; choose from a"):
+        registry.get("b")
+
+
+def test_settings_are_filled_in_and_checked():
+    registry = Registry("criterion")
+    p = Parameter(name="batches", default=4, minimum=1, maximum=9, help="How many.")
+    registry.register(name="a", parameters=(p,), **ABOUT)(lambda: None)
+    entry = registry.get("a")
+    assert entry.settings({}) == {"batches": 4}
+    assert entry.settings({"batches": 2}) == {"batches": 2}
+    for bad in (0, 10, 2.5, True):
+        with pytest.raises(ValueError, match="parameter 'batches' must be"):
+            entry.settings({"batches": bad})
+    with pytest.raises(ValueError, match="has no parameter 'x'; it takes: batches"):
+        entry.settings({"x": 1})

@@ -1,0 +1,134 @@
+import pytest
+import torch
+
+from pruneviz import store
+from pruneviz.plan import Plan
+from pruneviz.ui import cache, judge, launch, settings
+from tests.ui.finished import MLP, finish
+
+RECOVERED = MLP.changed(recovery=[{"method": "finetune", "parameters": {"epochs": 2}}])
+
+
+@pytest.mark.parametrize(
+    ("fields", "remedy"),
+    [
+        ({"model": "python:/etc/passwd:build"}, "pruneviz app --model python:/etc/passwd:build$"),
+        ({"weights": "/etc/shadow"}, "upload weights of your own on Home instead$"),
+        ({"data": "npz:/etc/passwd"}, "only who starts .* pruneviz app --data npz:/etc/passwd$"),
+        ({"data": "folder:/"}, "pruneviz app --data folder:/$"),
+        ({"data": "csv:/etc/passwd?target=x"}, r"--data 'csv:/etc/passwd\?target=x'$"),
+    ],
+)
+def test_a_link_cannot_open_files_of_the_server(fields: dict[str, str], remedy: str) -> None:
+    with pytest.raises(ValueError, match=remedy):
+        cache.subject(Plan(**fields))
+    with pytest.raises(ValueError, match=remedy):
+        cache.live(Plan(**fields))
+
+
+def test_what_the_operator_named_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in settings.variables(["python:m.py:build"], ["npz:d.npz"]).items():
+        monkeypatch.setenv(name, value)
+    assert settings.models() == ("python:m.py:build",)
+    cache.check_allowed(Plan(model="python:m.py:build", data="npz:d.npz"))
+    with pytest.raises(ValueError, match="other"):
+        cache.check_allowed(Plan(data="npz:other.npz"))
+
+
+def test_the_keys_change_with_what_they_stand_for() -> None:
+    plan = Plan(sparsity=0.2)
+    more = plan.changed(sparsity=0.3)
+    assert cache.prepared_key(plan) == cache.prepared_key(more)
+    assert cache.plan_key(plan) != cache.plan_key(more)
+    assert cache.prepared_key(plan) != cache.prepared_key(plan.changed(criterion="random"))
+    assert cache.subject_key(plan) == cache.subject_key(plan.changed(criterion="random"))
+
+
+def test_a_changed_file_is_read_anew(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "d.npz"
+    file.write_bytes(b"1")
+    plan = Plan(data=f"npz:{file}")
+    before = cache.subject_key(plan)
+    file.write_bytes(b"22")
+    assert cache.subject_key(plan) != before
+
+
+def test_live_numbers_of_a_sample_are_exact_or_marked() -> None:
+    live = cache.live(Plan(model="sample:tumour-mlp", sparsity=0.5))
+    assert live.report.accuracy is not None
+    assert live.exact == (live.report.accuracy.samples == 190)
+
+
+def test_an_estimate_is_refined_until_it_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pruneviz.ui.live.EVALUATION_SECONDS", 0.0)
+    plan = Plan(model="sample:tumour-mlp", sparsity=0.37)
+    first = cache.live(plan)
+    assert not first.exact
+    assert first.report.accuracy is not None
+    assert first.report.accuracy.samples == 32
+    for _ in range(20):
+        refined = cache.refine(plan)
+        if refined.exact:
+            break
+    assert refined.report.accuracy is not None
+    assert refined.report.accuracy.samples == 190
+    assert cache.live(plan) == refined
+
+
+def test_a_timing_from_a_busy_moment_is_taken_again() -> None:
+    plan = Plan(model="sample:tumour-mlp", sparsity=0.41)
+    original = cache.original(plan)
+    original.seconds_per_input = 1.0 / 190
+    assert cache.live(plan).exact
+    assert original.seconds_per_input < 0.15 / 190
+
+
+def test_the_app_is_found() -> None:
+    folder = launch.app_directory()
+    assert (folder / "app.py").is_file()
+    assert (folder / ".streamlit" / "config.toml").is_file()
+
+
+def test_a_recovery_shows_once_it_is_carried_out_and_no_sooner() -> None:
+    raw, before = cache.pruned(MLP), cache.plan_key(RECOVERED)
+    assert not cache.is_recovered(RECOVERED)
+    assert "not carried out yet" in " ".join(cache.notes(RECOVERED))
+    assert cache.pruned(RECOVERED).plan == raw.plan, "nobody takes its numbers for the recovered's"
+    assert cache.live(RECOVERED).report.accuracy == cache.live(MLP).report.accuracy
+    _, report = finish(RECOVERED)
+    assert cache.is_recovered(RECOVERED)
+    assert cache.plan_key(RECOVERED) != before
+    assert cache.live(RECOVERED).report.accuracy == report.accuracy
+    assert cache.live(RECOVERED).report.digest == report.digest
+    assert report.accuracy is not None
+    assert report.accuracy != cache.live(MLP).report.accuracy
+    assert "not carried out yet" not in " ".join(cache.notes(RECOVERED))
+
+
+def test_what_is_exported_is_the_recovered_run_itself() -> None:
+    raw = judge.files(RECOVERED)
+    assert Plan.from_text(raw.parts["plan.yaml"].decode()).recovery == ()
+    folder, report = finish(RECOVERED)
+    files = judge.files(RECOVERED)
+    assert files.parts["plan.yaml"] == folder.file("plan.yaml").read_bytes()
+    assert Plan.from_text(files.parts["plan.yaml"].decode()).digest() == report.digest
+    assert set(files.parts) == set(store.FILES)
+
+
+def test_amounts_moved_after_a_recovery_ask_for_another_one() -> None:
+    finish(RECOVERED)
+    moved = RECOVERED.changed(sparsity=0.5)
+    assert not cache.is_recovered(moved)
+    assert cache.pruned(moved).plan.recovery == ()
+    assert not cache.is_recovered(MLP)
+
+
+@pytest.mark.parametrize("granularity", ["channel", "weight"])
+def test_weights_are_shown_as_the_recovery_left_them(granularity: str) -> None:
+    plan = RECOVERED.changed(granularity=granularity)
+    before = cache.weight(plan, "fc2")
+    finish(plan)
+    after, mask = cache.weight(plan, "fc2"), cache.pruned(plan).masks["fc2.weight"]
+    assert after.shape == before.shape
+    assert torch.equal(after[~mask], before[~mask])
+    assert not torch.equal(after[mask], before[mask])

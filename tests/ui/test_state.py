@@ -1,0 +1,172 @@
+"""The session's plan, driven through a tiny app that does what every page does."""
+
+from streamlit.testing.v1 import AppTest
+
+from pruneviz.plan import Plan
+from pruneviz.ui import link, state
+
+
+def tiny() -> None:
+    import streamlit as st
+
+    from pruneviz.ui import state
+
+    desk = state.begin()
+    st.text(desk.plan.sparsity)
+    st.text(desk.problem)
+    st.button("half", key="half", on_click=state.edit, kwargs={"sparsity": 0.5})
+    st.button("wrong", key="wrong", on_click=state.edit, kwargs={"sparsity": 5})
+    st.button("undo", key="undo", on_click=state.undo)
+    st.button("redo", key="redo", on_click=state.redo)
+    st.button("snap", key="snap", on_click=state.take_snapshot)
+    st.button("back", key="back", on_click=state.restore_snapshot, args=("A",))
+    st.button("layer", key="layer", on_click=state.choose_layer, args=("conv1",))
+    st.button("idle", key="idle")
+
+
+def app(plan: Plan | None = None, raw: str = "") -> AppTest:
+    at = AppTest.from_function(tiny, default_timeout=60)
+    if plan or raw:
+        at.query_params["plan"] = raw or link.encode(plan or Plan())
+    return at.run()
+
+
+def press(at: AppTest, *names: str) -> AppTest:
+    for name in names:
+        at.button(key=name).click().run()
+    return at
+
+
+def sparsity(at: AppTest) -> float:
+    return float(at.text[0].value)
+
+
+def parameter(at: AppTest, name: str) -> str:
+    value = at.query_params.get(name, "")
+    return value if isinstance(value, str) else value[0]
+
+
+def in_link(at: AppTest) -> Plan:
+    return link.decode(parameter(at, "plan"))
+
+
+def test_a_link_is_taken_over() -> None:
+    assert sparsity(app(Plan(sparsity=0.3))) == 0.3
+
+
+def test_an_edit_reaches_the_link_and_a_refresh_keeps_it() -> None:
+    at = press(app(), "half")
+    assert in_link(at) == link.OPENING.changed(sparsity=0.5)
+    assert sparsity(app(in_link(at))) == 0.5
+
+
+def test_undo_and_redo() -> None:
+    at = press(app(), "half", "undo")
+    assert sparsity(at) == link.OPENING.sparsity
+    assert in_link(at) == link.OPENING
+    assert sparsity(press(at, "undo")) == link.OPENING.sparsity
+    assert sparsity(press(at, "redo")) == 0.5
+    assert sparsity(press(at, "redo")) == 0.5
+
+
+def test_a_broken_link_gives_a_sentence_and_the_default_plan() -> None:
+    at = app(raw="broken!")
+    assert sparsity(at) == link.OPENING.sparsity
+    assert "default plan is shown" in at.text[1].value
+    assert in_link(at) == link.OPENING
+    press(at, "half")
+    assert not at.text[1].value
+
+
+def test_a_refused_edit_leaves_the_plan_and_says_why() -> None:
+    at = press(app(), "half", "wrong")
+    assert sparsity(at) == 0.5
+    assert "in [0, 1]" in at.text[1].value
+    assert not press(at, "undo").text[1].value
+
+
+def test_another_link_is_adopted_and_can_be_undone() -> None:
+    at = press(app(), "half")
+    at.query_params["plan"] = link.encode(Plan(sparsity=0.25))
+    press(at, "idle")
+    assert sparsity(at) == 0.25
+    assert sparsity(press(at, "undo")) == 0.5
+
+
+def test_a_link_of_our_own_that_comes_late_changes_nothing() -> None:
+    at = press(app(Plan(sparsity=0.1)), "half")
+    at.query_params["plan"] = link.encode(Plan(sparsity=0.1))
+    press(at, "idle")
+    assert sparsity(at) == 0.5
+    assert in_link(at) == Plan(sparsity=0.5)
+
+
+def test_an_edit_wins_over_the_link_sent_along() -> None:
+    at = app()
+    at.query_params["plan"] = link.encode(Plan(sparsity=0.9))
+    assert sparsity(press(at, "half")) == 0.5
+
+
+def test_navigation_without_a_link_keeps_the_plan() -> None:
+    at = press(app(), "half")
+    at.query_params.clear()
+    press(at, "idle")
+    assert sparsity(at) == 0.5
+    assert in_link(at) == link.OPENING.changed(sparsity=0.5)
+
+
+def test_snapshots_come_back_also_after_a_refresh() -> None:
+    at = press(app(Plan(sparsity=0.2)), "snap", "half")
+    fresh = AppTest.from_function(tiny, default_timeout=60)
+    for name, values in at.query_params.items():
+        fresh.query_params[name] = values
+    fresh.run()
+    assert sparsity(fresh) == 0.5
+    assert sparsity(press(fresh, "back")) == 0.2
+
+
+def test_the_oldest_snapshot_makes_room() -> None:
+    at = press(app(), *["snap"] * (link.MAX_SNAPSHOTS + 1))
+    desk = at.session_state[state._KEY]
+    assert len(desk.snapshots) == link.MAX_SNAPSHOTS
+    assert next(iter(desk.snapshots)) == "B"
+
+
+def test_the_chosen_layer_is_in_the_link() -> None:
+    at = press(app(), "layer")
+    assert parameter(at, "layer") == "conv1"
+
+
+def sliders() -> None:
+    import streamlit as st
+
+    from pruneviz.ui import state, widgets
+
+    desk = state.begin()
+    st.text(desk.plan.sparsity)
+    for key, field in (("overall", "sparsity"), ("seed", "seed")):
+        st.number_input(
+            key,
+            key=widgets.follow(key, getattr(desk.plan, field)),
+            on_change=widgets.changes(key, lambda v, field=field: state.edit(**{field: v})),
+        )
+    st.button("undo", key="undo", on_click=state.undo)
+
+
+def test_a_widget_that_repeats_an_old_value_beside_another_change_is_not_believed() -> None:
+    at = AppTest.from_function(sliders, default_timeout=60).run()
+    at.number_input(key="overall").set_value(0.5).run()
+    at.button(key="undo").click().run()
+    at.number_input(key="overall").set_value(0.5)
+    at.number_input(key="seed").set_value(7).run()
+    desk = at.session_state[state._KEY]
+    assert (desk.plan.seed, desk.plan.sparsity) == (7, link.OPENING.sparsity)
+    assert at.number_input(key="overall").value == link.OPENING.sparsity
+
+
+def test_an_old_value_alone_is_believed() -> None:
+    at = AppTest.from_function(sliders, default_timeout=60).run()
+    at.number_input(key="overall").set_value(0.5).run()
+    at.button(key="undo").click().run()
+    at.number_input(key="overall").set_value(0.5).run()
+    assert sparsity(at) == 0.5

@@ -1,0 +1,141 @@
+import pytest
+
+from pruneviz.plan import Plan
+from pruneviz.report import Accuracy, Amount, LayerReport
+from pruneviz.run import Baseline
+from pruneviz.ui import edits, text
+
+ACCURACY = Accuracy(
+    original=0.98,
+    pruned=0.95,
+    change=-0.03,
+    original_interval=(0.96, 0.99),
+    pruned_interval=(0.93, 0.97),
+    change_interval=(-0.05, -0.01),
+    samples=500,
+    agreement=0.96,
+)
+
+
+def test_the_plan_in_one_line() -> None:
+    plan = Plan(sparsity=0.5, locks={"a": "all", "b": (1,)}, scope="global", criterion="taylor")
+    line = text.plan_line(plan, 0.48)
+    assert line.startswith("channels, Taylor first order, ")
+    assert line.endswith("global, 48 % removed, 2 locks")
+    assert "nope" in text.plan_line(Plan(criterion="nope"), None)
+    recovered = plan.changed(recovery=[{"method": "finetune"}])
+    assert text.plan_line(recovered, 0.48) == f"{line}, then fine-tuned 5 epochs"
+
+
+def test_accuracy_is_marked_while_it_is_an_estimate() -> None:
+    exact = text.accuracy_cell(ACCURACY, exact=True, has_data=True)
+    assert (exact.value, exact.spread, exact.original) == ("95.0 %", "(± 2.0)", "98.0 %")
+    assert exact.change == "−3.0 points (± 2.0)"
+    assert text.accuracy_cell(ACCURACY, exact=False, has_data=True).value == "≈ 95.0 %"
+
+
+def test_the_originals_numbers_stand_alone() -> None:
+    baseline = Baseline(None, {"a": 1_200_000}, {"a": 10}, 363_000)
+    cells = text.original_cells(0.98, baseline, None)
+    assert [cell.value for cell in cells] == ["–"] * 4
+    assert [cell.original for cell in cells] == ["98.0 %", "363 kB", "1.2 M", ""]
+    assert text.cell_markdown(cells[0]).endswith("of :blue[98.0\u00a0%]]")
+    assert text.cell_sentence(cells[1]) == "Size: original 363 kB"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("its lock lets at most 1 go: ask for 0.03125 at most", "most 1 go: ask for 3 % at most"),
+        ("a sparsity of 0.29 cannot be reached", "a sparsity of 29 % cannot be reached"),
+        ("leaves at most 0.5; unlock, or ask for less", "leaves at most 50 %; unlock"),
+        ("its units are 0 to 31, got 1.5", "its units are 0 to 31, got 1.5"),
+    ],
+)
+def test_a_sparsity_is_said_in_the_sliders_percent(said: str, shown: str) -> None:
+    assert shown in text.in_percent(said).replace("\u00a0", " ")
+
+
+def test_without_data_the_cell_says_so() -> None:
+    cell = text.accuracy_cell(None, exact=True, has_data=False)
+    assert text.NO_DATA in text.cell_markdown(cell)
+
+
+def test_a_cell_always_has_three_lines() -> None:
+    cells = [
+        text.accuracy_cell(ACCURACY, exact=True, has_data=True),
+        text.accuracy_cell(None, exact=True, has_data=True),
+        text.size_cell(Amount(original=100, pruned=62)),
+        text.latency_cell(None),
+    ]
+    assert {text.cell_markdown(cell).count("\n") for cell in cells} == {2}
+
+
+def test_what_a_link_says_is_never_markdown() -> None:
+    shown = text.escape("![x](http://a) <b> $x$ :red[y]\n# z")
+    assert "![" not in shown
+    assert "\\<b\\>" in shown
+    assert "\n" not in shown
+
+
+@pytest.mark.parametrize(
+    ("lock", "shown"), [((0, 3, 8, 9, 10, 11), "0,3,8-11"), ("all", ""), (None, ""), ((5,), "5")]
+)
+def test_locked_units_as_text(lock: object, shown: str) -> None:
+    assert edits.units_text(lock) == shown  # type: ignore[arg-type]
+
+
+def test_units_are_read_back() -> None:
+    assert edits._units("0, 3,8-11", 12) == (0, 3, 8, 9, 10, 11)
+
+
+@pytest.mark.parametrize("units", ["x", "1-2-3", "12", "0-99999999999999", "5-2", "-1", ",", "²"])
+def test_wrong_units_are_refused_in_a_sentence(units: str) -> None:
+    with pytest.raises(ValueError, match=r"\w+ \w+"):
+        edits._units(units, 12)
+
+
+def row(sparsity: float) -> dict[str, LayerReport]:
+    amount = Amount(original=1, pruned=1)
+    return {
+        "a": LayerReport(
+            name="a",
+            layers=("a",),
+            units=4,
+            removed=1,
+            locked=0,
+            sparsity=sparsity,
+            parameters=amount,
+            macs=amount,
+        )
+    }
+
+
+@pytest.mark.parametrize(
+    ("plan", "percent"),
+    [
+        (Plan(sparsity=0.5), 50),
+        (Plan(sparsity=0.5, layers={"a": 0.2}), 20),
+        (Plan(sparsity=0.5, scope="global"), 25),
+        (Plan(sparsity=0.5, scope="global", layers={"a": 0.2}), 20),
+        (Plan(sparsity=0.5, locks={"a": "all"}), 0),
+    ],
+)
+def test_a_slider_shows_its_own_value_or_what_the_scope_decides(plan: Plan, percent: int) -> None:
+    assert edits.shown_percent(plan, "a", row(0.25)) == percent
+
+
+def test_another_model_keeps_the_amounts_and_drops_what_was_the_models() -> None:
+    plan = Plan(sparsity=0.4, layers={"a": 0.1}, locks={"a": "all"}, weights_sha256="0" * 64)
+    assert edits.with_model(plan, "sample:tumour-mlp") == Plan(
+        sparsity=0.4, model="sample:tumour-mlp"
+    )
+
+
+def test_a_model_without_data_has_no_recovery() -> None:
+    plan = Plan(sparsity=0.5, schedule="cubic", recovery=[{"method": "finetune"}])
+    bare = edits.with_model(plan, "torchvision:resnet18")
+    assert bare == Plan(sparsity=0.5, model="torchvision:resnet18")
+    assert edits.with_model(plan, "sample:tumour-mlp").recovery == plan.recovery
+    given = edits.with_model(plan, "torchvision:resnet18", data="npz:d.npz")
+    assert given.recovery == plan.recovery
