@@ -42,6 +42,7 @@ from pruneviz.plan import Plan
 
 ACTIVE = ".active"
 KILL_SECONDS = 5.0
+LEAVE_SECONDS = 2.0  # what a process needs at most between its last status and its end
 LOOK_SECONDS = 0.2
 WORKER = "pruneviz.jobs.worker"
 Options = dict[str, bool | int | float | str]
@@ -85,7 +86,7 @@ def resume(folder: RunFolder, options: Options | None = None) -> None:
 
 
 def _start(folder: RunFolder, options: Options | None) -> None:
-    if folder.alive():
+    if _has_process(folder):
         return
     spec = folder.spec()
     if spec is not None and options:
@@ -105,6 +106,16 @@ def _start(folder: RunFolder, options: Options | None) -> None:
         raise ValueError(
             f"the job cannot be started in '{folder.path}': {error.strerror or error}"
         ) from error
+
+
+def _has_process(folder: RunFolder) -> bool:
+    """Return whether a process works on a job; one that has said its last word is waited for."""
+    end = time.monotonic() + LEAVE_SECONDS
+    while folder.alive():
+        if not _ended(folder) or time.monotonic() > end:
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def _take_checkpoints(source: RunFolder, folder: RunFolder) -> None:
@@ -217,8 +228,14 @@ def active(home: Path) -> list[RunFolder]:
     for folder, spec in found:
         if spec is None:  # deleted by hand
             unmark(folder)
-    known = [(spec.created, folder) for folder, spec in found if spec is not None]
+    known = [(spec.created, folder) for folder, spec in found if spec and not _ended(folder)]
     return [folder for _, folder in sorted(known, key=lambda pair: (pair[0], pair[1].digest))]
+
+
+def _ended(folder: RunFolder) -> bool:
+    """Return whether a job has said its last word; it is taken off the list a moment later."""
+    status = folder.status()
+    return status is not None and status.state not in UNDER_WAY
 
 
 def dismiss(folder: RunFolder) -> None:

@@ -146,6 +146,7 @@ def work(folder: RunFolder) -> int:
             traceback.print_exc()
         return 1
     finally:
+        lock.release()  # whoever resumes it now need not wait for the history
         _into_history(folder)
     return 0
 

@@ -12,9 +12,17 @@ import time
 import pandas as pd
 import psutil
 import pytest
+from filelock import FileLock
 
 from pruneviz import jobs, run
-from pruneviz.history.folder import CHECKPOINTS, RunFolder, run_digest, runs_directory, scan_plan
+from pruneviz.history.folder import (
+    CHECKPOINTS,
+    LOCK_FILE,
+    RunFolder,
+    run_digest,
+    runs_directory,
+    scan_plan,
+)
 from pruneviz.jobs import slots, worker
 from pruneviz.plan import Plan
 from pruneviz.sensitivity import read_points
@@ -81,7 +89,7 @@ def test_cancel_then_resume_goes_on_from_the_checkpoint(bench):
     status = until(folder, lambda s: s.state == "cancelled")
     assert time.monotonic() - asked < 1.5
     assert jobs.active(bench.home) == []
-    assert not folder.alive()
+    until(folder, lambda s: not folder.alive())
     done = len(points(folder))
     bench.pace(0)
     jobs.resume(folder)
@@ -91,6 +99,18 @@ def test_cancel_then_resume_goes_on_from_the_checkpoint(bench):
     whole = points(folder)
     assert len(whole) > done
     pd.testing.assert_frame_equal(whole, expected(bench.plan))
+
+
+def test_a_job_resumed_while_its_process_leaves_is_not_forgotten(bench):
+    folder = bench.scan()
+    jobs.cancel(folder)
+    until(folder, lambda s: s.state in ("cancelled", "finished") and not folder.alive())
+    folder.write_status(folder.status().model_copy(update={"state": "cancelled"}))
+    leaving = FileLock(folder.file(LOCK_FILE))
+    leaving.acquire()
+    threading.Timer(0.5, leaving.release).start()
+    jobs.resume(folder)
+    assert end(folder) == "finished"
 
 
 def test_a_job_can_go_on_from_the_checkpoints_of_another(bench):
