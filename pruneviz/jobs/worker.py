@@ -35,6 +35,7 @@ LOCK_SECONDS = 1.0  # longer than anyone looks at the lock
 STATUS_SECONDS = 0.25
 PACE_SECONDS = 20.0  # long enough for the judging after an epoch to count in
 NICENESS = 10
+AUTOGROUP = Path("/proc/self/autogroup")  # Linux alone has it
 log = logging.getLogger(__name__)
 
 
@@ -153,8 +154,7 @@ def work(folder: RunFolder) -> int:
 
 def _attempt(folder: RunFolder, spec: Spec, reporter: Reporter) -> None:
     """Wait for a slot, then work step by step under the watchdog."""
-    with contextlib.suppress(psutil.Error, OSError):
-        psutil.Process().nice(NICENESS)
+    _step_back()
     reporter.write(state="queued", sentence="waiting for its turn")
     slot = wait_for_slot(folder, reporter.wait)
     try:
@@ -178,6 +178,16 @@ def _attempt(folder: RunFolder, spec: Spec, reporter: Reporter) -> None:
             file.unlink(missing_ok=True)
     finally:
         slot.release()
+
+
+def _step_back() -> None:
+    """Let everybody else go first, above all the app and the browser that shows it."""
+    with contextlib.suppress(psutil.Error, OSError):
+        psutil.Process().nice(NICENESS)
+    with contextlib.suppress(OSError):
+        # Linux shares the processor out by session first, so a nice process alone in its session
+        # takes as much as any other: the session has to be nice too.
+        AUTOGROUP.write_text(str(NICENESS))
 
 
 def _sweep(folder: RunFolder) -> None:

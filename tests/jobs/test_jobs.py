@@ -8,6 +8,7 @@ import shutil
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pandas as pd
 import psutil
@@ -106,7 +107,7 @@ def test_a_job_resumed_while_its_process_leaves_is_not_forgotten(bench):
     jobs.cancel(folder)
     until(folder, lambda s: s.state in ("cancelled", "finished") and not folder.alive())
     folder.write_status(folder.status().model_copy(update={"state": "cancelled"}))
-    leaving = FileLock(folder.file(LOCK_FILE))
+    leaving = FileLock(folder.file(LOCK_FILE), thread_local=False)
     leaving.acquire()
     threading.Timer(0.5, leaving.release).start()
     jobs.resume(folder)
@@ -208,11 +209,19 @@ def test_limits_end_a_job_with_a_remedy(bench):
     assert "higher limit" in other.status().error
 
 
+def autogroup(pid):
+    """Return the session as which Linux shares the processor out, with its niceness."""
+    return Path(f"/proc/{pid}/autogroup").read_text().strip()
+
+
 def test_a_job_has_a_lower_priority_than_the_server(bench):
     bench.pace(0.1)
     folder = bench.scan()
     status = until(folder, lambda s: s.fraction > 0)
     assert psutil.Process(status.pid).nice() > psutil.Process().nice()
+    if worker.AUTOGROUP.exists():
+        assert worker.AUTOGROUP.read_text().strip() != autogroup(status.pid)
+        assert autogroup(status.pid).endswith(f"nice {worker.NICENESS}")
 
 
 def test_what_goes_wrong_is_said(bench):
