@@ -121,7 +121,7 @@ class Trial:
         assert rows.keys() == {folder.digest for folder in folders}
         for folder in folders:
             state = folder.state()
-            assert state in ("queued", "running", "finished", "cancelled", "interrupted"), (
+            assert state in ("queued", "running", "finished", "stopped", "interrupted"), (
                 state, folder.status(), folder.file("log.txt").read_text()[-2000:],
             )  # fmt: skip
             if state == "finished":

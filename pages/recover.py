@@ -98,8 +98,7 @@ def presets(plan: Plan, found: Cost | None) -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="recover-presets"):
         st.caption("As many epochs as fit into", width="content")
         for name, seconds in PRESETS.items():
-            fit = costs.epochs_within(found, plan, seconds) if found else 0
-            epochs = min(fit, recipes.MOST_EPOCHS)
+            epochs = costs.epochs_within(found, plan, seconds) if found else 0
             st.button(
                 name,
                 key=f"recover-preset-{name}",

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 
 import streamlit as st
 
-from pruneviz.figures.format import plural
 from pruneviz.history.folder import UNDER_WAY
 from pruneviz.history.index import History
 from pruneviz.history.row import STATES, Row
@@ -23,8 +22,7 @@ from pruneviz.ui import (
 )
 from pruneviz.ui.watch import kind_title, watch
 
-PER_PAGE, MOST_ROWS = 50, 10  # runs a page of the list, and how many of them without scrolling
-ROW_HEIGHT, FILTER_WIDTH = 35, 190  # pixels
+FILTER_WIDTH = 190  # pixels
 LOOK_SECONDS = 1.0
 
 
@@ -65,21 +63,20 @@ def listing(history: History, wanted: dict[str, str]) -> list[Row]:
     if not total:
         widgets.empty("No run is like that. Take a word or a filter back.")
         return []
-    pages = -(-total // PER_PAGE)
+    paging = runs.Paging(total)
     # Another list begins at its newest run.
-    key = f"runs-page-{pages}-{digest_of(wanted.values())}"
-    page = int(st.session_state.get(key, 1))
-    first = (page - 1) * PER_PAGE
-    rows = history.search(**wanted, limit=PER_PAGE, offset=first)
+    key = f"runs-page-{paging.pages}-{digest_of(wanted.values())}"
+    offset = paging.offset(int(st.session_state.get(key, 1)))
+    rows = history.search(**wanted, limit=runs.PER_PAGE, offset=offset)
     marking(rows)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(
-            f"{first + 1:,} to {first + len(rows):,} of {plural(total, 'run')}, newest first. "
+            f"{paging.line(offset, len(rows))}, newest first. "
             "Mark one at the left to see it, two to compare them.",
             width="stretch",
         )
-        if pages > 1:
-            st.pagination(pages, key=key)
+        if paging.pages > 1:
+            st.pagination(paging.pages, key=key)
     return rows
 
 
@@ -104,8 +101,8 @@ def marking(rows: list[Row]) -> None:
         runs.table(rows),
         key=key,
         hide_index=True,
-        height=(min(len(rows), MOST_ROWS) + 1) * ROW_HEIGHT + 3,
-        row_height=ROW_HEIGHT,
+        height=runs.list_height(len(rows)),
+        row_height=runs.ROW_HEIGHT,
         column_config=runs.columns(st.context.timezone),
         on_select=mark,
         selection_mode="multi-row",

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from pruneviz import jobs
-from pruneviz.subjects import default_home
+from pruneviz.home import default_home
 
 EPOCHS = "400"
 
@@ -49,7 +49,7 @@ def test_ctrl_c_leaves_a_job_that_resume_finishes(made, tmp_path):
     assert running.returncode == 130, said
     assert "pruneviz runs resume" in said
     (folder,) = folders
-    assert folder.state() == "cancelled"
+    assert folder.state() == "stopped"
     code, _, said = pruneviz(*command)
     assert code == 1
     assert "go on with --resume" in said

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [
-    {"registry"},
+    {"registry", "home"},
     {"plan", "masks", "report"},
     {"subjects", "coupling", "granularity", "criteria", "calibrate", "evaluate", "measure",
      "explain"},

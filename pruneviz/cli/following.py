@@ -13,9 +13,9 @@ from pruneviz.history.folder import (
     run_digest,
     runs_directory,
 )
+from pruneviz.home import default_home
 from pruneviz.jobs.control import Options
 from pruneviz.plan import Plan
-from pruneviz.subjects import default_home, load_subject
 
 INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended
 
@@ -31,10 +31,11 @@ def carry_out(
     """Begin a job or go on with it, follow it to its end and return its folder.
 
     Without `resume`, one that was begun before is refused with the remedy. ValueError with the
-    job's own sentence where it fails or is cancelled elsewhere; SystemExit on Ctrl-C, which stops
+    job's own sentence where it fails or is stopped elsewhere; SystemExit on Ctrl-C, which stops
     the job and leaves it resumable.
     """
     from pruneviz.run import bind
+    from pruneviz.subjects import load_subject
 
     bound = bind(plan, load_subject(plan))
     if not resume:
@@ -47,7 +48,7 @@ def carry_out(
 def follow_to_its_end(folder: RunFolder) -> None:
     """Show a job's progress until it is finished.
 
-    ValueError with the job's own sentence where it fails or is cancelled elsewhere; SystemExit on
+    ValueError with the job's own sentence where it fails or is stopped elsewhere; SystemExit on
     Ctrl-C, which stops the job and leaves it resumable.
     """
     try:
@@ -70,7 +71,7 @@ def follow_to_its_end(folder: RunFolder) -> None:
 def _refuse_begun(kind: str, plan: Plan) -> None:
     folder = RunFolder(runs_directory(default_home()) / run_digest(kind, plan))
     status = folder.status()
-    if status is not None and folder.state() in ("cancelled", "interrupted", "failed"):
+    if status is not None and folder.state() in ("stopped", "interrupted", "failed"):
         short = folder.digest[:12]
         raise ValueError(
             f"this very run was begun before and stopped at {status.fraction:.0%}: go on with "

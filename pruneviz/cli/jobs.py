@@ -10,7 +10,7 @@ from pruneviz.history.folder import RunFolder
 
 def _folder(run: str) -> RunFolder:
     from pruneviz.history.index import History
-    from pruneviz.subjects import default_home
+    from pruneviz.home import default_home
 
     history = History(default_home())
     return history.folder(history.get(run).digest)

@@ -59,9 +59,9 @@ def run(
 
     from pruneviz import run as engine
     from pruneviz.history.adopt import adopt
+    from pruneviz.home import default_home
     from pruneviz.jobs.control import default_threads
     from pruneviz.store import write_run
-    from pruneviz.subjects import default_home
 
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
                  criterion=criterion, granularity=granularity, scope=scope, sparsity=sparsity,

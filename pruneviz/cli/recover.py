@@ -12,9 +12,9 @@ from pruneviz.cli.console import app, aside, note, output, print_json
 from pruneviz.cli.following import carry_out
 from pruneviz.cli.options import AsJson, Seed, made_plan
 from pruneviz.cli.tables import print_report
+from pruneviz.figures.format import plural
 from pruneviz.history.folder import RunFolder
 from pruneviz.plan import Plan
-from pruneviz.store import FILES, PLAN_FILE, REPORT_FILE, read_report
 
 Recipe = Annotated[str, typer.Option(help="Such as finetune; a wrong name lists all.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs over all rounds together.")]
@@ -46,6 +46,8 @@ def recover(
 
     Ctrl-C stops it and leaves a checkpoint; `--resume` goes on from there.
     """
+    from pruneviz.store import read_report
+
     plan = _recovery_plan(directory, recipe, epochs, setting, seed)
     if minutes is not None:
         plan = _within(plan, minutes, device)
@@ -71,8 +73,14 @@ def _recovery_plan(
 ) -> Plan:
     """Return the plan in a run's folder with a recipe and its settings in the place of its own."""
     from pruneviz.recovery.recipes import RECIPES
+    from pruneviz.store import PLAN_FILE
 
     path = directory / PLAN_FILE if directory.is_dir() else directory
+    if directory.is_dir() and not path.exists():
+        raise ValueError(
+            f"'{directory}' holds no {PLAN_FILE}: name a folder that `pruneviz run --out` wrote, "
+            "or a plan's file"
+        )
     plan = made_plan(path, seed=seed)
     given: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
     for text in settings or ():
@@ -91,14 +99,15 @@ def _within(plan: Plan, minutes: float, device: str) -> Plan:
 
     prepared = run.prepare(load_subject(plan), plan)
     epochs = epochs_within(prepared, plan, 60 * minutes, device)
-    note(f"{epochs} epochs fit into {minutes:g} minutes, by one measured step")
+    note(f"{plural(epochs, 'epoch')} fit into {minutes:g} minutes, by one measured step")
     return with_epochs(plan, epochs)
 
 
 def _parent(directory: Path) -> str | None:
     """Return the digest of the run that is recovered, put into the history; None for a plan."""
     from pruneviz.history.adopt import adopt
-    from pruneviz.subjects import default_home
+    from pruneviz.home import default_home
+    from pruneviz.store import REPORT_FILE
 
     if not (directory / REPORT_FILE).exists():
         return None
@@ -106,6 +115,8 @@ def _parent(directory: Path) -> str | None:
 
 
 def _copy(folder: RunFolder, out: Path) -> None:
+    from pruneviz.store import FILES
+
     for name in FILES:
         if folder.file(name).exists():
             shutil.copyfile(folder.file(name), out / name)

@@ -10,12 +10,14 @@ from rich.text import Text
 
 from pruneviz.cli.console import output
 from pruneviz.figures import format as written
+from pruneviz.figures.epochs import thinned
 
 if TYPE_CHECKING:
     from pruneviz.history.lineage import Lineage
     from pruneviz.history.row import Row
     from pruneviz.report import EpochRow
 
+MOST_EPOCHS = 25  # lines of a curve
 DEEPEST = 20  # levels of a lineage that are indented
 
 
@@ -55,6 +57,26 @@ def print_run(row: Row, best: EpochRow | None, last: EpochRow | None, lineage: L
                 f"{'  ' * min(depth, DEEPEST)}{part.digest[:12]} {about}{mark}",
                 markup=False, highlight=False, soft_wrap=True,
             )  # fmt: skip
+
+
+def print_curve(curve: Sequence[EpochRow]) -> None:
+    """Print a recovery's course, a line an epoch; of a long one about MOST_EPOCHS of them."""
+    if not curve:
+        return
+    shown = thinned(curve, MOST_EPOCHS)
+    table = Table(
+        "epoch", "round", "after", "removed", "accuracy", "loss", box=None, pad_edge=False
+    )
+    for row in shown:
+        loss = "" if row.loss is None else f"{row.loss:.4g}"
+        table.add_row(
+            str(row.epoch), str(row.round), Text(row.step.replace("_", " ")),
+            written.percent(row.sparsity), written.percent(row.accuracy), loss,
+        )  # fmt: skip
+    console = output()
+    console.print(table)
+    if len(shown) < len(curve):
+        console.print(f"{len(shown)} of {len(curve):,} lines; --json has all of them")
 
 
 def _facts(row: Row, best: EpochRow | None, last: EpochRow | None) -> list[tuple[str, str]]:

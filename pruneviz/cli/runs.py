@@ -12,7 +12,7 @@ import typer
 
 from pruneviz.cli.console import note, output, print_json
 from pruneviz.cli.options import AsJson
-from pruneviz.cli.run_tables import print_run, print_runs
+from pruneviz.cli.run_tables import print_curve, print_run, print_runs
 from pruneviz.figures.format import plural
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ All = Annotated[bool, typer.Option("--all", help="Every finished run.")]
 def _history() -> History:
     """Return the history of this machine; what it has to say goes to standard error."""
     from pruneviz.history.index import History
-    from pruneviz.subjects import default_home
+    from pruneviz.home import default_home
 
     history = History(default_home())
     if history.note:
@@ -80,7 +80,7 @@ def list_runs(
 
 @runs_app.command()
 def show(run: Run, as_json: AsJson = False) -> None:
-    """Show a run's numbers, its best and its last epoch, and what it began from."""
+    """Show a run's numbers, its curve, and what it began from."""
     from pruneviz.history.curve import read_curve
     from pruneviz.report import best_row
 
@@ -98,6 +98,7 @@ def show(run: Run, as_json: AsJson = False) -> None:
             {
                 **asdict(row),
                 "folder": str(history.folder(row.digest).path),
+                "curve": [epoch.model_dump(mode="json") for epoch in curve],
                 "best_epoch": best and best.model_dump(mode="json"),
                 "last_epoch": last and last.model_dump(mode="json"),
                 "lineage": _nested(lineage),
@@ -105,6 +106,7 @@ def show(run: Run, as_json: AsJson = False) -> None:
         )
     else:
         print_run(row, best, last, lineage)
+        print_curve(curve)
 
 
 def _nested(lineage: Lineage) -> list[dict[str, Any]]:

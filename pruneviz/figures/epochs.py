@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from pruneviz.figures import format as fmt
-from pruneviz.report import EpochRow, best_row
+from pruneviz.report import Accuracy, EpochRow, RecoveryReport, best_row
 
 Rows = Sequence[EpochRow]
 Curves = Mapping[int, Rows]  # by seed
@@ -26,6 +26,12 @@ class Levels:
     before: float | None = None
     control: float | None = None
 
+    @classmethod
+    def of(cls, accuracy: Accuracy, recovery: RecoveryReport) -> Levels:
+        """Return what a finished recovery is compared with."""
+        control = recovery.control.accuracy if recovery.control else None
+        return cls(accuracy.original, recovery.before.accuracy, control)
+
 
 @dataclass(frozen=True)
 class Course:
@@ -36,6 +42,11 @@ class Course:
     samples: int
     begun: bool = True
     over: bool = False
+
+    @classmethod
+    def of(cls, accuracy: Accuracy, recovery: RecoveryReport) -> Course:
+        """Return what a finished recovery was."""
+        return cls(recovery.epochs, recovery.rounds, accuracy.samples, over=True)
 
 
 def what_to_see(curves: Curves, levels: Levels, course: Course) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pruneviz.plan import Plan, plan_faults
 
@@ -23,8 +23,8 @@ DIGEST_LENGTH = 64
 DIGEST = re.compile(rf"[0-9a-f]{{{DIGEST_LENGTH}}}")
 START_SECONDS = 15  # in which a process that was just spawned takes its lock
 
-Written = Literal["queued", "running", "finished", "failed", "cancelled"]
-State = Literal["queued", "running", "finished", "failed", "cancelled", "interrupted"]
+Written = Literal["queued", "running", "finished", "failed", "stopped"]
+State = Literal["queued", "running", "finished", "failed", "stopped", "interrupted"]
 R = TypeVar("R", bound=BaseModel)
 UNDER_WAY = ("queued", "running")
 
@@ -66,6 +66,11 @@ class Status(BaseModel):
     updated: str = Field(default_factory=now)
     finished: str | None = None
     error: str = ""
+
+    @field_validator("state", mode="before")
+    @classmethod
+    def _by_its_present_name(cls, given: object) -> object:
+        return "stopped" if given == "cancelled" else given
 
 
 def runs_directory(home: Path) -> Path:

@@ -22,7 +22,7 @@ from pruneviz.history.label import plain, read_label
 from pruneviz.plan import Plan, RecoveryStep, Setting
 
 DAMAGED = "damaged"
-STATES = ("queued", "running", "finished", "failed", "cancelled", "interrupted", DAMAGED)
+STATES = ("queued", "running", "finished", "failed", "stopped", "interrupted", DAMAGED)
 REPORT_FILE = "report.json"
 MOST_TEXT = 300
 MOST_COUNT = 2**63 - 1  # what SQLite holds

@@ -15,6 +15,7 @@ from pruneviz.history.folder import LABEL_FILE, SPEC_FILE, STATUS_FILE, is_diges
 from pruneviz.history.row import REPORT_FILE, Row, read_row
 
 WATCHED = ("", f"/{SPEC_FILE}", f"/{STATUS_FILE}", f"/{LABEL_FILE}", f"/{REPORT_FILE}")
+ROWS_VERSION = 2  # another number has every folder read anew
 FRESH_NS = 2_000_000_000  # the coarsest clock of a file system: two changes may look like one
 TYPES = {
     "str": "TEXT NOT NULL",
@@ -27,7 +28,7 @@ TYPES = {
 NAMES = tuple(field.name for field in fields(Row))
 COLUMNS = ", ".join((*NAMES, "checksum"))
 SCHEMA = (
-    "CREATE TABLE runs ("
+    f"/* {ROWS_VERSION} */ CREATE TABLE runs ("
     + ", ".join(f"{field.name} {TYPES[str(field.type)]}" for field in fields(Row))
     + ", signature INTEGER, words TEXT NOT NULL, checksum INTEGER NOT NULL"
     + ", PRIMARY KEY (digest)) WITHOUT ROWID"

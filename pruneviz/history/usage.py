@@ -18,7 +18,7 @@ from pruneviz.history.trash import EMPTYING, TRASH, empty_trash, thrown_away
 LIMIT_VARIABLE = "PRUNEVIZ_RUNS_LIMIT_GB"
 DEFAULT_LIMIT_GB = 20.0
 GB = 1_000_000_000
-STALE = ("interrupted", "cancelled", "failed")
+STALE = ("interrupted", "stopped", "failed")
 STALE_DAYS, MOST_DAYS = 30.0, 36_500
 LEFT_OVER = (
     ".new-",

@@ -204,13 +204,13 @@ def enforce(folder: RunFolder) -> None:
 
 
 def _write_ended(folder: RunFolder) -> None:
-    """Mark a job without a process as cancelled, unless it ended by itself."""
+    """Mark a job without a process as stopped, unless it ended by itself."""
     if not folder.path.is_dir():  # deleted since; its lock would make it anew
         return
     with contextlib.suppress(Timeout), FileLock(folder.file(LOCK_FILE), timeout=0.5):
         status = folder.status() or Status()
         if status.state in UNDER_WAY:
-            ended = {"state": "cancelled", "sentence": "cancelled", "updated": now(),
+            ended = {"state": "stopped", "sentence": "stopped", "updated": now(),
                      "seconds_left": None}  # fmt: skip
             folder.write_status(status.model_copy(update=ended))
         folder.file(CANCEL_FILE).unlink(missing_ok=True)

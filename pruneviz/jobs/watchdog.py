@@ -73,7 +73,7 @@ class Watchdog:
                     "higher limit",
                 )
             if self._overdue():
-                self._leave("cancelled", "")
+                self._leave("stopped", "")
 
     def _overdue(self) -> bool:
         """Return whether the job was asked to stop so long ago that it must have hung."""

@@ -114,7 +114,7 @@ class Reporter:
 
 
 def work(folder: RunFolder) -> int:
-    """Compute a run until it is finished, cancelled or failed; return the exit code."""
+    """Compute a run until it is finished, stopped or failed; return the exit code."""
     if not folder.path.is_dir():
         log.info("the run was deleted while this process started")
         return 0
@@ -139,7 +139,7 @@ def work(folder: RunFolder) -> int:
     try:
         _attempt(folder, spec, reporter)
     except CancelledError:
-        reporter.end("cancelled")
+        reporter.end("stopped")
     # Whatever goes wrong in hours of work, the status says what and the log where.
     except Exception as error:
         reporter.end("failed", error=_sentence(error))

@@ -39,6 +39,17 @@ class Cost:
         """Return the seconds of everything."""
         return self.seconds_fixed + self.epochs * self.seconds_per_epoch
 
+    def epochs_within(self, seconds: float, plan: Plan) -> int:
+        """Return how many epochs each training step of a plan can take in a time, 0 for none.
+
+        The plan differs from the measured one in its epochs alone.
+        """
+        training = sum(trains(step) for step in plan.recovery)
+        if not training or not self.seconds_per_epoch:
+            return 0
+        left = seconds - self.seconds_fixed
+        return max(0, int(left / (self.seconds_per_epoch * training)))
+
 
 def cost(prepared: Prepared, plan: Plan, device: str = "cpu") -> Cost:
     """Measure a few steps of the first round and return what the whole plan takes.
@@ -76,14 +87,12 @@ def epochs_within(prepared: Prepared, plan: Plan, seconds: float, device: str = 
 
     ValueError for a plan that trains nothing. The epochs that the plan itself names play no part.
     """
-    training = sum(trains(step) for step in plan.recovery)
-    if not training:
+    if not any(trains(step) for step in plan.recovery):
         raise ValueError("this plan trains nothing, so it has no epochs: add 'finetune' to it")
     settings = SCHEDULES.get(plan.schedule).settings(plan.schedule_parameters)
     rounds = int(settings.get(ROUNDS.name, 1))
     expected = cost(prepared, with_epochs(plan, LEAST_EPOCHS * rounds), device)
-    left = seconds - expected.seconds_fixed
-    return max(0, int(left / (expected.seconds_per_epoch * training)))
+    return expected.epochs_within(seconds, plan)
 
 
 def _per_step(trial: Recovering, phase: Phase) -> float:

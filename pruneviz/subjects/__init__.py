@@ -6,7 +6,7 @@ from pruneviz.subjects.load import load_subject
 from pruneviz.subjects.references import needs_operator, own_paths
 from pruneviz.subjects.subject import Data, Subject, freeze, tensors_sha256, weights_sha256
 from pruneviz.subjects.torchvision_models import list_torchvision
-from pruneviz.subjects.uploads import accept, default_home, upload_columns
+from pruneviz.subjects.uploads import accept, upload_columns
 
 __all__ = [
     "Augmentation",
@@ -14,7 +14,6 @@ __all__ = [
     "ModelCard",
     "Subject",
     "accept",
-    "default_home",
     "freeze",
     "list_models",
     "list_torchvision",

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pruneviz.home import default_home
 from pruneviz.plan import Plan
 from pruneviz.subjects.expectation import Expectation, Source, usual_shape
 from pruneviz.subjects.python_factory import load_python
@@ -19,7 +20,7 @@ from pruneviz.subjects.samples import get_sample, sample_directory
 from pruneviz.subjects.sources import finish_data, read_source
 from pruneviz.subjects.subject import Data, Subject, freeze, weights_sha256
 from pruneviz.subjects.torchvision_models import load_torchvision
-from pruneviz.subjects.uploads import default_home, upload_path
+from pruneviz.subjects.uploads import upload_path
 from pruneviz.subjects.weights import fit_weights, read_weights
 
 EXAMPLE_SEED = 0

@@ -9,8 +9,6 @@ import tempfile
 from pathlib import Path
 from typing import BinaryIO
 
-from platformdirs import user_data_path
-
 from pruneviz.subjects.arrays import check_npz
 from pruneviz.subjects.images import check_zip
 from pruneviz.subjects.references import parse_upload
@@ -21,12 +19,6 @@ MAX_FILE_BYTES = 200_000_000
 MAX_TOTAL_BYTES = 2_000_000_000
 KINDS = ("safetensors", "npz", "csv", "zip")
 ZIP_START = b"PK\x03\x04"
-
-
-def default_home() -> Path:
-    """Return the folder for uploads and runs: PRUNEVIZ_HOME, or the user's data folder."""
-    chosen = os.environ.get("PRUNEVIZ_HOME")
-    return Path(chosen) if chosen else user_data_path("pruneviz", appauthor=False)
 
 
 def upload_path(reference: str, home: Path) -> Path:

@@ -18,12 +18,13 @@ from torch import Tensor, nn
 
 from pruneviz import run, store
 from pruneviz.history.folder import RunFolder, run_digest, runs_directory
+from pruneviz.home import default_home
 from pruneviz.measure.quality import accuracy_pair
 from pruneviz.plan import Plan
 from pruneviz.recover import load_recovered
 from pruneviz.recover.recovering import full_size
 from pruneviz.report import LatencyPair, LayerReport, Report
-from pruneviz.subjects import Subject, default_home, load_subject, needs_operator
+from pruneviz.subjects import Subject, load_subject, needs_operator
 from pruneviz.ui import settings
 from pruneviz.ui.live import Live, Original, Refinement, measure_live, measure_original
 

@@ -11,7 +11,6 @@ from pruneviz.measure.threads import computing_threads
 from pruneviz.plan import Plan
 from pruneviz.recover import Cost, Recovering, cost, with_epochs
 from pruneviz.recover.cost import LEAST_EPOCHS
-from pruneviz.recovery.rounds import trains
 from pruneviz.recovery.settings import TRAINING
 from pruneviz.run import Prepared
 from pruneviz.ui import cache, recipes
@@ -94,12 +93,8 @@ def seconds_of(found: Cost, plan: Plan) -> float:
 
 
 def epochs_within(found: Cost, plan: Plan, seconds: float) -> int:
-    """Return how many epochs a plan's training steps can each take in a time, 0 for none."""
-    steps = sum(trains(step) for step in plan.recovery)
-    left = seconds - START_SECONDS - found.seconds_fixed
-    if not steps or not found.seconds_per_epoch:
-        return 0
-    return max(0, int(left / (found.seconds_per_epoch * steps)))
+    """Return how many epochs a job can train in a time, as many as a person may ask for."""
+    return min(found.epochs_within(seconds - START_SECONDS, plan), recipes.MOST_EPOCHS)
 
 
 def _key(plan: Plan) -> str:

@@ -8,9 +8,9 @@ import streamlit as st
 
 from pruneviz import jobs
 from pruneviz.history.folder import RunFolder
+from pruneviz.home import default_home
 from pruneviz.plan import Plan
 from pruneviz.run import asks_for_rounds, bind
-from pruneviz.subjects import default_home
 from pruneviz.ui import cache, navigate, state, strip, text
 from pruneviz.ui.watch import read
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import streamlit as st
-from pydantic import ValidationError
 
 from pruneviz import jobs, run
 from pruneviz.figures import format as fmt
 from pruneviz.figures.epochs import Course, Curves, Levels
+from pruneviz.history.curve import read_curve
 from pruneviz.history.folder import CANCEL_FILE, CURVE_FILE, UNDER_WAY, RunFolder, State, Status
 from pruneviz.history.row import Row
+from pruneviz.home import default_home
 from pruneviz.plan import Plan
 from pruneviz.recovery.rounds import epochs_reached, trains
 from pruneviz.report import EpochRow, Report
 from pruneviz.store import read_report
-from pruneviz.subjects import default_home
 from pruneviz.ui import cache, costs, keeping, recipes, state
 from pruneviz.ui.watch import watch
 
@@ -87,7 +85,7 @@ def look(plan: Plan) -> Recovering:
         state=now,
         status=folder.status() or Status(),
         stopping=folder.file(CANCEL_FILE).exists(),
-        rows=done.curve if done else read_rows(folder.file(CURVE_FILE)),
+        rows=done.curve if done else read_rows(folder),
         report=report,
     )
 
@@ -199,7 +197,7 @@ def line(now: Recovering) -> str:
         done = (
             f"after {fmt.plural(now.epochs, 'epoch')}" if now.epochs else "before the first epoch"
         )
-        return f"{'stopped' if now.state == 'cancelled' else now.state} {done}"
+        return f"{now.state} {done}"
     words = now.status.sentence or "loading"
     if now.state == "queued" or now.status.seconds_left is None:
         return f"{words} …"
@@ -208,10 +206,8 @@ def line(now: Recovering) -> str:
 
 def levels(now: Recovering, original: float) -> Levels:
     """Return what a recovery is compared with, as far as it is known."""
-    found = now.report.recovery if now.report else None
-    if found:
-        control = found.control.accuracy if found.control else None
-        return Levels(original, found.before.accuracy, control)
+    if now.report and now.report.recovery and now.report.accuracy:
+        return Levels.of(now.report.accuracy, now.report.recovery)
     raw = cache.live(cache.without_recovery(now.plan))
     accuracy = raw.report.accuracy
     return Levels(original, accuracy.pruned if accuracy and raw.exact else None)
@@ -236,21 +232,22 @@ def curves(now: Recovering, more: Sequence[Recovering]) -> Curves:
     return found
 
 
-def read_rows(path: Path) -> tuple[EpochRow, ...]:
+def read_rows(folder: RunFolder) -> tuple[EpochRow, ...]:
     """Return the points that a recovery has written so far; none where they cannot be read."""
+    path = folder.file(CURVE_FILE)
     try:
         changed = path.stat().st_mtime_ns
     except OSError:
         return ()
-    return _rows(f"{path}:{changed}", path)
+    return _rows(f"{path}:{changed}", folder)
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
-def _rows(key: str, _path: Path) -> tuple[EpochRow, ...]:
+def _rows(key: str, _folder: RunFolder) -> tuple[EpochRow, ...]:
     try:
-        return tuple(EpochRow(**row) for row in json.loads(_path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError, ValidationError):
-        return ()  # deleted by hand or damaged: the curve of the next epoch takes its place
+        return read_curve(_folder)
+    except ValueError:
+        return ()  # damaged: the curve of the next epoch takes its place
 
 
 @dataclass(frozen=True)

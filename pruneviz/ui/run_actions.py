@@ -22,7 +22,7 @@ from pruneviz.ui.watch import watch
 
 _DELETED_KEY = "pruneviz-deleted-runs"
 MOST_TRASH = 20
-RESUMABLE = ("cancelled", "failed", "interrupted")
+RESUMABLE = ("stopped", "failed", "interrupted")
 
 
 def history() -> History:

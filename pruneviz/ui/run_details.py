@@ -8,14 +8,25 @@ import streamlit as st
 
 from pruneviz import store
 from pruneviz.figures import format as fmt
-from pruneviz.history.curve import read_curve
+from pruneviz.figures import recovery as figures
+from pruneviz.figures.epochs import Course, Levels
 from pruneviz.history.folder import ENVIRONMENT_FILE, LOG_FILE, RunFolder
 from pruneviz.history.index import History
 from pruneviz.history.lineage import Lineage
 from pruneviz.history.row import Row
 from pruneviz.plan import Plan
-from pruneviz.report import best_row
-from pruneviz.ui import keeping, navigate, run_actions, runs, selection, text, widgets
+from pruneviz.report import Accuracy, RecoveryReport, Report
+from pruneviz.ui import (
+    keeping,
+    navigate,
+    outcome,
+    run_actions,
+    runs,
+    selection,
+    text,
+    theme,
+    widgets,
+)
 
 MOST_FAMILY = 30
 MOST_DEPTH = 8
@@ -102,16 +113,20 @@ def _numbers(folder: RunFolder) -> None:
     report = store.read_report(folder.path)
     st.markdown(runs.markdown_table(HEADINGS, runs.numbers(report)))
     st.caption(text.escape(runs.measured(report)))
-    curve = read_curve(folder)
-    if curve:
-        last, best = curve[-1], best_row(curve)
-        said = f"After its last epoch ({last.epoch}): {fmt.percent(last.accuracy)}, the result."
-        if best is not None:
-            said += (
-                f" The best of its last round was epoch {best.epoch} with "
-                f"{fmt.percent(best.accuracy)}, known only by looking at the inputs that judge it."
-            )
-        st.caption(text.escape(said))
+    if report.recovery and report.accuracy:
+        _recovery(report, report.recovery, report.accuracy)
+
+
+def _recovery(report: Report, found: RecoveryReport, accuracy: Accuracy) -> None:
+    """Draw how accuracy came back, beside what it is compared with."""
+    levels, course = Levels.of(accuracy, found), Course.of(accuracy, found)
+    chart = figures.recovery({report.plan.seed: found.curve}, levels, course)
+    with st.grid(2, min_column_width=380, gap="medium") as grid:
+        with grid.cell():
+            widgets.figure(theme.fit(chart), "runs-recovery")
+        with grid.cell():
+            st.markdown(outcome.table(report))
+            st.caption(text.escape(outcome.circumstances(report)))
 
 
 def _doing(row: Row, plan: Plan | None) -> None:
@@ -130,7 +145,7 @@ def _doing(row: Row, plan: Plan | None) -> None:
         _take_along([row])
         _delete([row])
         if plan is not None:
-            page = "sensitivity" if row.kind == "sensitivity" else "compare"
+            page = runs.page_of(row)
             navigate.page_link(page, f"Open in {page.capitalize()}", plan=plan)
 
 
@@ -142,7 +157,7 @@ def _doing_together(rows: Sequence[Row]) -> None:
 
 def _take_along(rows: Sequence[Row]) -> None:
     """Draw the download of runs as one zip, made when it is asked for."""
-    whole = all(row.state in ("finished", "failed", "cancelled") for row in rows)
+    whole = all(row.state in ("finished", "failed", "stopped") for row in rows)
     digests = [row.digest for row in rows]
     st.download_button(
         f"Take along as zip ({fmt.size(sum(row.bytes_used for row in rows))})",

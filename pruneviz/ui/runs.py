@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -21,12 +22,41 @@ from pruneviz.ui.watch import kind_title
 
 SHORT = 12  # digits of a digest that people see
 NOTHING = "–"
+PER_PAGE, MOST_ROWS = 50, 10  # runs a page of the list, and how many of them without scrolling
+ROW_HEIGHT = 35  # pixels
 MOST_VALUE = 80  # characters of a plan's value in a table
 AMOUNTS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
     ("Parameters", "parameters", fmt.count),
     ("MACs", "macs", fmt.count),
     ("Weights file", "bytes", fmt.size),
 )
+
+
+@dataclass(frozen=True)
+class Paging:
+    """A list of so many runs, a page at a time."""
+
+    total: int
+
+    @property
+    def pages(self) -> int:
+        """Return how many pages there are."""
+        return -(-self.total // PER_PAGE)
+
+    def offset(self, page: int) -> int:
+        """Return how many runs stand before a page; pages count from 1."""
+        return (page - 1) * PER_PAGE
+
+    def line(self, offset: int, shown: int) -> str:
+        """Return in words which of the runs are shown."""
+        if shown == self.total:
+            return fmt.plural(self.total, "run")
+        return f"{offset + 1:,} to {offset + shown:,} of {fmt.plural(self.total, 'run')}"
+
+
+def list_height(rows: int) -> int:
+    """Return the list's height in pixels: its heading and the rows that show without scrolling."""
+    return (min(rows, MOST_ROWS) + 1) * ROW_HEIGHT + 3
 
 
 def called(row: Row) -> str:
@@ -40,6 +70,13 @@ def what(row: Row) -> str:
         return row.damage or NOTHING
     prefix = "" if row.kind == "run" else f"{kind_title(row.kind)}: "
     return f"{prefix}{text.model_title(row.model)} · {how(row)}"
+
+
+def page_of(row: Row) -> str:
+    """Return the page that shows what a run found, or how far it is."""
+    if row.kind == "sensitivity":
+        return "sensitivity"
+    return "recover" if row.recovery and row.state != "finished" else "compare"
 
 
 def how(row: Row) -> str:
@@ -60,17 +97,17 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
         [
             {
                 "Name": " ".join([called(row), *(f"#{tag}" for tag in row.tags)]),
-                "What": what(row),
+                "State": row.state,
                 "Accuracy": accuracy(row),
+                "Recovery": recovery(row),
+                "What": what(row),
                 "MACs": _change(row.macs_original, row.macs),
                 "Size": _change(row.bytes_original, row.bytes),
-                "Recovery": recovery(row),
-                "State": row.state,
                 "When": _time(row.finished or row.created),
             }
             for row in rows
         ],
-        columns=["Name", "What", "Accuracy", "MACs", "Size", "Recovery", "State", "When"],
+        columns=["Name", "State", "Accuracy", "Recovery", "What", "MACs", "Size", "When"],
     )
 
 
@@ -78,13 +115,13 @@ def columns(timezone: str | None) -> dict[str, Any]:
     """Return how the list's columns look; times are told in the reader's own zone."""
     column = st.column_config
     return {
-        "Name": column.TextColumn(width=140),
-        "What": column.TextColumn(width=330),
-        "Accuracy": column.TextColumn(help="On held-out inputs, with its 95 % interval"),
+        "Name": column.TextColumn(width=130),
+        "State": column.TextColumn(width=80),
+        "Accuracy": column.TextColumn(width=150, help="On held-out inputs, with its 95 % interval"),
         "MACs": column.TextColumn(help="Multiply-accumulates of one input, against the original"),
         "Size": column.TextColumn(help="Bytes of the weights file, against the original"),
-        "Recovery": column.TextColumn(),
-        "State": column.TextColumn(width="small"),
+        "Recovery": column.TextColumn(width=150),
+        "What": column.TextColumn(width=330),
         "When": column.DatetimeColumn(format="D MMM YYYY, HH:mm", timezone=timezone),
     }
 

@@ -20,9 +20,9 @@ from pruneviz.history.folder import (
     runs_directory,
     scan_plan,
 )
+from pruneviz.home import default_home
 from pruneviz.plan import Plan
 from pruneviz.sensitivity import read_points
-from pruneviz.subjects import default_home
 from pruneviz.ui import cache
 
 TICK_SECONDS = 0.5
@@ -131,7 +131,7 @@ def line(scan: Scanning) -> str:
         return f"{done}, stopping …"
     if scan.busy:
         return f"{done}, {_what_now(scan)}"
-    return f"{done}, {'stopped' if scan.state == 'cancelled' else scan.state}"
+    return f"{done}, {scan.state}"
 
 
 def _what_now(scan: Scanning) -> str:

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from pathlib import PurePath
 from urllib.parse import quote
 
+from pruneviz.home import default_home
 from pruneviz.plan import Plan
-from pruneviz.subjects import default_home
 from pruneviz.subjects.uploads import accept, upload_path
 from pruneviz.ui import cache, edits
 

@@ -23,11 +23,11 @@ from pruneviz.history.folder import (
     runs_directory,
 )
 from pruneviz.history.index import History
+from pruneviz.home import default_home
 from pruneviz.jobs.control import ACTIVE
 from pruneviz.jobs.kind import kind as find_kind
 from pruneviz.plan import Plan
 from pruneviz.run import asks_for_rounds
-from pruneviz.subjects import default_home
 
 MOST_RECENT = 3
 MOST_ENDINGS = 100

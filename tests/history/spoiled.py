@@ -208,7 +208,7 @@ def of_plan(files, digest, path, kind, plan):
     """Pack a cancelled run of another kind or plan under its own digest."""
     spec = {**json.loads(files[f"{digest}/job.json"]), "kind": kind}
     spec["plan"] = plan.model_dump(mode="json")
-    status = json.dumps({"state": "cancelled"})
+    status = json.dumps({"state": "stopped"})
     other = run_digest(kind, plan)
     names = {f"{other}/job.json": json.dumps(spec), f"{other}/status.json": status}
     return zipped(path, {**files, **names})

@@ -64,7 +64,7 @@ def test_a_plan_of_another_run_is_refused(home, made):
     assert not home.exists()
 
 
-@pytest.mark.parametrize("state", ["cancelled", "failed", "running"])
+@pytest.mark.parametrize("state", ["stopped", "failed", "running"])
 def test_a_run_that_was_stopped_gets_the_result(home, made, state):
     folder = make_run(home, state=state, parent="a" * 64)
     folder.file("curve.json").write_text("[")

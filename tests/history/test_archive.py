@@ -80,7 +80,7 @@ def test_known_files_are_those_that_a_run_writes():
 
 
 def test_options_of_another_machine_are_forgotten(home, tmp_path):
-    make_run(home, state="cancelled", options={"folder": "/tmp/elsewhere"})
+    make_run(home, state="stopped", options={"folder": "/tmp/elsewhere"})
     other = History(tmp_path / "other")
     (digest,) = import_runs(other, packed(home, tmp_path)).added
     assert other.folder(digest).spec().options == {}

@@ -71,7 +71,7 @@ def step(history, home, chance):
     thrown = sorted((history.directory / ".trash").glob("*"))
     action = chance.randrange(9)
     if action <= 2 or not folders:
-        state = chance.choice(["finished", "failed", "cancelled", "running", "queued"])
+        state = chance.choice(["finished", "failed", "stopped", "running", "queued"])
         folder = make_run(home, seed=chance.randrange(30), state=state)
         if chance.random() < 0.5:
             history.record(folder.digest)
@@ -183,7 +183,7 @@ def test_an_index_spoilt_while_it_is_in_use_is_made_anew(home):
 def test_a_change_too_quick_for_the_clock_is_seen(home):
     folder = make_run(home, state="running")
     history = History(home)
-    for state in ("cancelled", "failed", "running", "cancelled"):
+    for state in ("stopped", "failed", "running", "stopped"):
         before = folder.file("status.json").stat()
         text = folder.file("status.json").read_text()
         folder.file("status.json").write_text(text.replace(text.split('"')[3], state))
@@ -229,8 +229,8 @@ def test_states_are_looked_up_live(home):
         states = {row.digest: row.state for row in history.search()}
         assert states[dead.digest] == "interrupted"
         assert states[alive.digest] == "running"
-        set_state(done, "cancelled")  # behind the index's back
-        assert {row.state for row in history.search()} == {"interrupted", "running", "cancelled"}
+        set_state(done, "stopped")  # behind the index's back
+        assert {row.state for row in history.search()} == {"interrupted", "running", "stopped"}
         assert digests(history.search(state="running")) == {alive.digest}
         assert history.count(state="interrupted") == 1
         assert history.count(state="queued") == 0

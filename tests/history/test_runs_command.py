@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 
 import pytest
@@ -80,11 +81,13 @@ def test_show_tells_numbers_epochs_and_lineage(home, runs):
     shown = runs("show", folder.digest[:8], "--json")
     assert shown["digest"] == folder.digest
     assert (shown["best_epoch"]["epoch"], shown["last_epoch"]["epoch"]) == (3, 4)
+    assert [epoch["epoch"] for epoch in shown["curve"]] == [0, 1, 1, 2, 3, 4]
     assert [(part["depth"], part["digest"]) for part in shown["lineage"]] == [
         (0, top.digest), (1, folder.digest),
     ]  # fmt: skip
     text = runs("show", folder.digest)
     row = History(home).get(folder.digest)
+    assert re.search(r"^2 +1 +finetune +\S+ % +\S+ % ", text, re.MULTILINE), text
     for words in (folder.digest, f"{row.macs:,}", "3: accuracy 90.0 %", "4: accuracy 85.0 %",
                   f"{row.accuracy:.1%}".replace("%", " %"), f"{top.digest[:12]} finished",
                   "← this run"):  # fmt: skip
@@ -143,7 +146,7 @@ def test_what_is_exported_is_imported(home, runs, tmp_path, monkeypatch):
 
 
 def test_clean_tells_before_it_does(home, runs):
-    folder = make_run(home, state="cancelled")
+    folder = make_run(home, state="stopped")
     thrown = make_run(home, seed=1)
     runs("delete", thrown.digest)
     planned = runs("clean", "--days", "0", "--dry-run", "--json")

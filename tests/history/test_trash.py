@@ -136,7 +136,7 @@ def age(folder, days):
 
 
 def test_usage_is_what_lies_on_the_disk(home, monkeypatch):
-    done, stopped, thrown = make_run(home), make_run(home, 1, "cancelled"), make_run(home, 2)
+    done, stopped, thrown = make_run(home), make_run(home, 1, "stopped"), make_run(home, 2)
     history = History(home)
     history.delete(thrown.digest)
     usage = measure_usage(history)
@@ -167,8 +167,8 @@ def test_cleaning_takes_old_checkpoints_and_never_a_result(home):
     done.file(CHECKPOINTS).mkdir()
     done.file(f"{CHECKPOINTS}/1.pt").write_bytes(bytes(10))
     stopped = {state: make_run(home, seed, state) for seed, state in
-               enumerate(["cancelled", "failed", "running", "queued"], start=2)}  # fmt: skip
-    alive, young = make_run(home, 8, "running"), make_run(home, 9, "cancelled")
+               enumerate(["stopped", "failed", "running", "queued"], start=2)}  # fmt: skip
+    alive, young = make_run(home, 8, "running"), make_run(home, 9, "stopped")
     for folder in (done, alive, *stopped.values()):
         age(folder, 31)
     history = History(home)

@@ -87,7 +87,7 @@ def test_cancel_then_resume_goes_on_from_the_checkpoint(bench):
     until(folder, lambda s: s.fraction > 0.15)
     asked = time.monotonic()
     jobs.cancel(folder)
-    status = until(folder, lambda s: s.state == "cancelled")
+    status = until(folder, lambda s: s.state == "stopped")
     assert time.monotonic() - asked < 1.5
     assert jobs.active(bench.home) == []
     until(folder, lambda s: not folder.alive())
@@ -105,8 +105,8 @@ def test_cancel_then_resume_goes_on_from_the_checkpoint(bench):
 def test_a_job_resumed_while_its_process_leaves_is_not_forgotten(bench):
     folder = bench.scan()
     jobs.cancel(folder)
-    until(folder, lambda s: s.state in ("cancelled", "finished") and not folder.alive())
-    folder.write_status(folder.status().model_copy(update={"state": "cancelled"}))
+    until(folder, lambda s: s.state in ("stopped", "finished") and not folder.alive())
+    folder.write_status(folder.status().model_copy(update={"state": "stopped"}))
     leaving = FileLock(folder.file(LOCK_FILE), thread_local=False)
     leaving.acquire()
     threading.Timer(0.5, leaving.release).start()
@@ -119,7 +119,7 @@ def test_a_job_can_go_on_from_the_checkpoints_of_another(bench):
     first = bench.scan()
     until(first, lambda s: s.fraction > 0.15)
     jobs.cancel(first)
-    assert end(first) == "cancelled"
+    assert end(first) == "stopped"
     bench.pace(0)
     plan = bench.plan.changed(seed=1)
     second = jobs.submit(bench.home, "sensitivity", plan, begin_from=first)
@@ -133,9 +133,9 @@ def test_a_job_cancelled_while_its_process_starts_is_not_computed(bench):
     folder = bench.scan()
     assert not folder.alive()  # a process takes longer to come up than to be asked for
     jobs.cancel(folder)
-    assert folder.state() == "cancelled"
+    assert folder.state() == "stopped"
     assert worker.work(folder) == 0
-    assert folder.state() == "cancelled"
+    assert folder.state() == "stopped"
     assert not points(folder).size
 
 
@@ -162,7 +162,7 @@ def test_a_job_that_hangs_is_killed_five_seconds_after_it_was_asked_to_stop(benc
     time.sleep(0.3)
     asked = time.monotonic()
     jobs.cancel(folder)
-    assert end(folder) == "cancelled"
+    assert end(folder) == "stopped"
     assert 4 < time.monotonic() - asked < 12
     assert not folder.alive()
 
@@ -190,7 +190,7 @@ def test_the_queue_runs_one_after_another_oldest_first_and_a_waiting_job_can_be_
     until(third, lambda s: s.sentence == "waiting for its turn, 1 ahead")
     assert psutil.Process(third.status().pid).memory_info().rss < 120e6
     jobs.cancel(second)
-    until(second, lambda s: s.state == "cancelled")
+    until(second, lambda s: s.state == "stopped")
     bench.pace(0)
     assert end(first) == "finished"
     assert end(third) == "finished"

@@ -13,10 +13,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save as save_tensors
 
+from pruneviz.home import default_home
 from pruneviz.plan import Plan
 from pruneviz.subjects import load_subject, needs_operator, uploads
 from pruneviz.subjects.samples import DigitsCnn
-from pruneviz.subjects.uploads import accept
+from pruneviz.subjects.uploads import accept, upload_columns
 
 
 def zipped(members: dict[str, bytes]) -> bytes:
@@ -72,7 +73,7 @@ def test_csv_round_trip(tmp_path: Path) -> None:
     data = load_subject(plan, home=tmp_path).data
     assert data is not None
     assert len(data.y) == 30
-    assert uploads.upload_columns(reference, tmp_path)[-2:] == ["f29", "kind"]
+    assert upload_columns(reference, tmp_path)[-2:] == ["f29", "kind"]
     with pytest.raises(ValueError, match=r"names no target column"):
         load_subject(Plan(model="sample:tumour-mlp", data=reference), home=tmp_path)
 
@@ -208,6 +209,6 @@ def test_zip_whose_content_is_damaged(tmp_path: Path, pictures: dict[str, bytes]
 
 def test_home_is_chosen_by_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PRUNEVIZ_HOME", str(tmp_path))
-    assert uploads.default_home() == tmp_path
+    assert default_home() == tmp_path
     monkeypatch.delenv("PRUNEVIZ_HOME")
-    assert uploads.default_home().name == "pruneviz"
+    assert default_home().name == "pruneviz"

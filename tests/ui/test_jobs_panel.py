@@ -17,9 +17,9 @@ from pruneviz.history.folder import (
     runs_directory,
     write_json,
 )
+from pruneviz.home import default_home
 from pruneviz.jobs.control import ACTIVE, unmark
 from pruneviz.plan import Plan
-from pruneviz.subjects import default_home
 from pruneviz.ui.watch import Watch
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "weights.py")
@@ -125,7 +125,7 @@ def test_a_failure_says_why_as_plain_text(job):
 def test_a_cancelled_job_just_goes(job):
     job.lock.acquire()
     at = page()
-    job.end("cancelled")
+    job.end("stopped")
     at.run()
     assert not at.toast
     assert label(at) == "Jobs"

@@ -41,7 +41,7 @@ def test_epochs_and_seconds_fit_each_other() -> None:
         (None, [], ["Start"]),
         ("queued", [], ["Stop", "Stop here and keep it"]),
         ("running", [row(1, 0.6)], ["Stop", "Stop here and keep it"]),
-        ("cancelled", [row(1, 0.6)], ["Resume", "Keep it as it is"]),
+        ("stopped", [row(1, 0.6)], ["Resume", "Keep it as it is"]),
         ("interrupted", [], ["Resume"]),
         ("failed", [row(3, 0.6)], ["Try again"]),
         ("finished", [row(3, 0.6)], []),
@@ -91,10 +91,11 @@ def test_the_table_holds_every_accuracy_and_the_last_is_the_result() -> None:
 
 def test_a_broken_curve_is_no_curve(tmp_path) -> None:
     file = tmp_path / "curve.json"
-    assert recovering.read_rows(file) == ()
+    folder = RunFolder(tmp_path)
+    assert recovering.read_rows(folder) == ()
     for content in ("", "{", "[1]", '[{"round": 1}]', "null"):
         file.write_text(content)
-        assert recovering.read_rows(file) == ()
+        assert recovering.read_rows(folder) == ()
 
 
 def test_seeds_that_are_not_done_are_named() -> None:

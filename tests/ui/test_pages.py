@@ -17,9 +17,10 @@ from pruneviz.history.folder import (
     scan_plan,
     write_json,
 )
+from pruneviz.home import default_home
 from pruneviz.plan import Plan
 from pruneviz.run import bind
-from pruneviz.subjects import default_home, load_subject
+from pruneviz.subjects import load_subject
 from pruneviz.ui import link
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -179,7 +180,7 @@ def test_a_scan_that_failed_says_why_and_can_be_tried_again() -> None:
     assert not at.error
     assert at.button(key="scan-stop").label == "Stop"
     jobs.cancel(folder)
-    assert follow(folder) == "cancelled"
+    assert follow(folder) == "stopped"
     assert at.run().button(key="scan-go").label == "Resume"
 
 

@@ -52,7 +52,7 @@ def work(folder: RunFolder, epochs: int | None = None) -> None:
         rows = json.loads(curve.read_text()) if curve.exists() else []
         if epochs is not None and rows and rows[-1]["epoch"] >= epochs:
             context.flush()
-            folder.write_status(Status(state="cancelled", fraction=step.done / step.total))
+            folder.write_status(Status(state="stopped", fraction=step.done / step.total))
             return
     folder.write_status(Status(state="finished", fraction=1.0))
 
@@ -137,7 +137,7 @@ def test_stopped_it_can_be_resumed_or_kept_as_it_is() -> None:
     button(at, "switch").click().run()
     assert folder.state() == "queued"
     button(at, "switch").click().run()
-    assert folder.state() == "cancelled"
+    assert folder.state() == "stopped"
 
 
 @pytest.mark.usefixtures("_not_measured")

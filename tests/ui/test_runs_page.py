@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import zipfile
 from pathlib import Path
@@ -12,10 +13,11 @@ from streamlit.testing.v1 import AppTest
 
 from pruneviz.history.folder import RunFolder, Status
 from pruneviz.history.index import History
+from pruneviz.home import default_home
 from pruneviz.plan import Plan
-from pruneviz.subjects import default_home
 from pruneviz.ui import keeping, run_actions, runs
 from tests.history.folders import make_run, make_scan
+from tests.ui.finished import MLP, finish
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "runs.py")
 
@@ -58,13 +60,13 @@ def test_the_list_shows_what_each_run_did_the_newest_first():
     assert row["State"] == "finished"
     assert row["When"].tzinfo is not None
     assert sum("Sensitivity scan: Tumours" in what for what in table["What"]) == 1
-    assert "1 to 4 of 4 runs" in words(at)
+    assert "4 runs, newest first" in words(at)
 
 
 def test_search_and_filters_narrow_the_list():
     first, second = (make_run(default_home(), seed) for seed in (0, 1))
     make_scan(default_home())
-    make_run(default_home(), 2, "cancelled")
+    make_run(default_home(), 2, "stopped")
     History(default_home()).label(first.digest, name="the good one", tags=["keep"])
     at = page()
     at.text_input(key="runs-search").set_value("good").run()
@@ -73,7 +75,7 @@ def test_search_and_filters_narrow_the_list():
     at.selectbox(key="runs-kind").set_value("sensitivity").run()
     assert len(names(at)) == 1
     at.selectbox(key="runs-kind").set_value("").run()
-    at.selectbox(key="runs-state").set_value("cancelled").run()
+    at.selectbox(key="runs-state").set_value("stopped").run()
     assert len(names(at)) == 1
     at.text_input(key="runs-search").set_value("no such run").run()
     assert "No run is like that" in at.info[0].value
@@ -82,7 +84,7 @@ def test_search_and_filters_narrow_the_list():
 
 def test_a_list_is_drawn_page_by_page():
     for seed in range(53):
-        make_run(default_home(), seed, "cancelled")
+        make_run(default_home(), seed, "stopped")
     at = page()
     assert len(names(at)) == 50
     assert "1 to 50 of 53 runs" in words(at)
@@ -101,6 +103,21 @@ def test_a_run_of_the_link_is_shown_with_its_numbers():
     assert "| Weights file | 17.0 kB |" in shown
     assert "It began from no other run" in shown
     assert not at.error
+
+
+def test_a_run_with_a_recovery_shows_its_curve_and_what_it_is_compared_with():
+    plan = MLP.changed(recovery=[{"method": "finetune", "parameters": {"epochs": 2}}])
+    folder, report = finish(plan)
+    at = page(folder)
+    assert not at.error
+    shown = words(at).replace("\u00a0", " ")
+    assert "| Pruned, before recovery | " in shown
+    assert "epoch: 2, the result" in shown
+    (chart,) = at.get("plotly_chart")
+    accuracies = [100 * row.accuracy for row in report.recovery.curve]
+    traces = json.loads(chart.proto.spec)["data"]
+    assert any(trace.get("name") == "held-out inputs" and len(trace["x"]) == len(accuracies)
+               for trace in traces)  # fmt: skip
 
 
 def test_a_label_is_saved_as_plain_text():

@@ -1,0 +1,14 @@
+"""The folder where this machine keeps uploads and runs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+
+def default_home() -> Path:
+    """Return the folder for uploads and runs: PRUNEVIZ_HOME, or the user's data folder."""
+    chosen = os.environ.get("PRUNEVIZ_HOME")
+    return Path(chosen) if chosen else user_data_path("pruneviz", appauthor=False)
