@@ -87,7 +87,7 @@ def test_show_tells_numbers_epochs_and_lineage(home, runs):
     ]  # fmt: skip
     text = runs("show", folder.digest)
     row = History(home).get(folder.digest)
-    assert re.search(r"^2 +1 +finetune +\S+ % +\S+ % ", text, re.MULTILINE), text
+    assert re.search(r"^1 +1 +finetune +\S+ % +\S+ % ", text, re.MULTILINE), text
     for words in (folder.digest, f"{row.macs:,}", "3: accuracy 90.0 %", "4: accuracy 85.0 %",
                   f"{row.accuracy:.1%}".replace("%", " %"), f"{top.digest[:12]} finished",
                   "← this run"):  # fmt: skip
