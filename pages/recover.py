@@ -6,7 +6,7 @@ import streamlit as st
 
 from pruneviz.figures import format as fmt
 from pruneviz.figures import recovery as figures
-from pruneviz.plan import Plan, RecoveryStep
+from pruneviz.plan import ONE_SHOT, Plan, RecoveryStep
 from pruneviz.recover import Cost
 from pruneviz.recovery import RECOVERIES, SCHEDULES
 from pruneviz.recovery.recipes import PRESETS, RECIPES
@@ -51,7 +51,7 @@ def recipe(plan: Plan, problem: str) -> None:
 
 def settings(plan: Plan, found: Cost | None) -> None:
     """Draw the settings of the plan's schedule and of its recoveries, the rare ones folded."""
-    if plan.schedule != recipes.AT_ONCE:
+    if plan.schedule != ONE_SHOT:
         rounds(plan)
     folded: list[tuple[int, RecoveryStep, Parameter]] = []
     for index, step in enumerate(plan.recovery):
@@ -80,7 +80,7 @@ def field(plan: Plan, index: int, step: RecoveryStep, parameter: Parameter) -> N
 
 def rounds(plan: Plan) -> None:
     """Draw in how many rounds it is pruned, and by which formula."""
-    names = [name for name in SCHEDULES.names() if name != recipes.AT_ONCE]
+    names = [name for name in SCHEDULES.names() if name != ONE_SHOT]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
             "How the rounds share it out",

@@ -21,6 +21,7 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+ONE_SHOT = "one_shot"  # the schedule of a pruning done at once
 MAX_PLAN_CHARACTERS = 1_000_000
 MAX_LOCK_SPAN = 1_000_000
 MAX_UNIT = 2**53  # beyond it JSON's readers disagree on whole numbers
@@ -119,7 +120,7 @@ class Plan(BaseModel):
     sparsity: float = 0.0
     layers: Mapping[str, float] = {}
     locks: Mapping[str, Lock] = {}
-    schedule: str = "one_shot"
+    schedule: str = ONE_SHOT
     schedule_parameters: Mapping[str, Setting] = {}
     recovery: tuple[RecoveryStep, ...] = ()
     seed: Annotated[int, Field(ge=0, le=2**32 - 1)] = 0

@@ -21,7 +21,7 @@ from pruneviz.measure.latency import Timings, time_pair
 from pruneviz.measure.machine import this_machine
 from pruneviz.measure.packing import stored_bytes
 from pruneviz.measure.quality import accuracy_pair
-from pruneviz.plan import Plan
+from pruneviz.plan import ONE_SHOT, Plan
 from pruneviz.proof import check as check  # part of this file's interface
 from pruneviz.proof import provable, prove
 from pruneviz.recovery import spelled_out
@@ -271,7 +271,7 @@ def scan(prepared: Prepared, levels: tuple[float, ...] | None = None) -> Scan:
 
 def asks_for_rounds(plan: Plan) -> bool:
     """Return whether a plan does more than prune once."""
-    return bool(plan.recovery) or plan.schedule != "one_shot"
+    return bool(plan.recovery) or plan.schedule != ONE_SHOT
 
 
 def recovered(prepared: Prepared, plan: Plan, device: str = "cpu") -> Pruned:

@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from pruneviz.report import EpochRow
 
 MOST_EPOCHS = 25  # lines of a curve
+WIDE = 100  # columns of a terminal from which MACs and time have room
 DEEPEST = 20  # levels of a lineage that are indented
 
 
 def print_runs(rows: Sequence[Row], total: int, usage: str) -> None:
     """Print one line a run, how many there are, and what they take on the disk."""
-    names = ("run", "what", "state", "removed", "accuracy", "MACs", "created")
+    console = output()
+    wide = console.width >= WIDE
+    names = ("run", "what", "state", "removed", "accuracy", *("MACs", "created")[: 2 * wide])
     table = Table(*names, box=None, pad_edge=False)
     for column in table.columns:
         column.no_wrap = column.header != "what"
@@ -31,8 +34,7 @@ def print_runs(rows: Sequence[Row], total: int, usage: str) -> None:
     for row in rows:
         cells = (row.digest[:12], _what(row), row.state, _removed(row), _accuracy(row),
                  _macs_change(row), row.created[:16].replace("T", " "))  # fmt: skip
-        table.add_row(*(Text(cell) for cell in cells))
-    console = output()
+        table.add_row(*(Text(cell) for cell in cells[: len(names)]))
     if rows:
         console.print(table)
     console.print(f"{len(rows)} of {total:,} runs shown; {usage}", markup=False, highlight=False)
@@ -40,7 +42,7 @@ def print_runs(rows: Sequence[Row], total: int, usage: str) -> None:
 
 def print_run(row: Row, best: EpochRow | None, last: EpochRow | None, lineage: Lineage) -> None:
     """Print what a run is, what it measured, and what it began from."""
-    console, table = output(), Table(show_header=False, box=None)
+    console, table = output(), Table(show_header=False, box=None, pad_edge=False)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
     for name, text in _facts(row, best, last):
@@ -102,7 +104,7 @@ def _facts(row: Row, best: EpochRow | None, last: EpochRow | None) -> list[tuple
         ("MACs", _change(row.macs_original, row.macs)),
         ("parameters", _change(row.parameters_original, row.parameters)),
         ("bytes", _change(row.bytes_original, row.bytes)),
-        ("latency, median", _latency(row)),
+        ("latency", _latency(row)),
         ("created", row.created),
         ("finished", row.finished or ""),
         ("on the disk", written.size(row.bytes_used)),
@@ -151,7 +153,7 @@ def _latency(row: Row) -> str:
     if row.latency_ms is None or row.latency_original_ms is None or row.speedup is None:
         return ""
     before, after = map(written.milliseconds, (row.latency_original_ms, row.latency_ms))
-    return f"{before} → {after} ({written.times(row.speedup)} as fast)"
+    return f"{before} → {after} ({written.times(row.speedup)} as fast), medians"
 
 
 def _epoch(row: EpochRow | None) -> str:

@@ -19,7 +19,7 @@ from pruneviz.history.folder import (
     read_record,
 )
 from pruneviz.history.label import plain, read_label
-from pruneviz.plan import Plan, RecoveryStep, Setting
+from pruneviz.plan import ONE_SHOT, Plan, RecoveryStep, Setting
 
 DAMAGED = "damaged"
 STATES = ("queued", "running", "finished", "failed", "stopped", "interrupted", DAMAGED)
@@ -183,7 +183,7 @@ def _asked(spec: Spec) -> dict[str, Any]:
 
 
 def recovery_text(plan: Plan) -> str:
-    """Return a plan's recovery in a few words, such as "finetune 10 epochs"."""
+    """Return a plan's recovery in a few words, such as "finetune 10 epochs in 2 rounds"."""
 
     def words(step: RecoveryStep) -> str:
         epochs = step.parameters.get("epochs")
@@ -193,7 +193,11 @@ def recovery_text(plan: Plan) -> str:
         of = f"{stop} of " if 0 < _count(stop) < _count(epochs) else ""
         return f"{step.method} {of}{epochs} {'epoch' if epochs == 1 else 'epochs'}"
 
-    return " + ".join(words(step) for step in plan.recovery)
+    said = " + ".join(words(step) for step in plan.recovery)
+    if plan.schedule == ONE_SHOT or not said:
+        return said
+    rounds = plan.schedule_parameters.get("rounds")
+    return f"{said} in {rounds} rounds" if rounds is not None else f"{said} in rounds"
 
 
 def _count(setting: Setting) -> float:

@@ -51,11 +51,12 @@ class Usage:
     @property
     def sentence(self) -> str:
         """Return what is to be said of it, with the remedy where it is too much."""
+        takes = "1 run takes" if self.runs == 1 else f"{self.runs:,} runs take"
         total = shown(self.runs_bytes + self.trash_bytes)
         if not self.over_bytes:
-            return f"{self.runs:,} runs take {total} of {shown(self.limit_bytes)}"
+            return f"{takes} {total} of {shown(self.limit_bytes)}"
         return (
-            f"{self.runs:,} runs take {total}, {shown(self.over_bytes)} more than the "
+            f"{takes} {total}, {shown(self.over_bytes)} more than the "
             f"{shown(self.limit_bytes)} meant for them ({LIMIT_VARIABLE}): empty the trash "
             f"({shown(self.trash_bytes)}), remove old checkpoints "
             f"({shown(self.checkpoints_bytes)}), or delete runs"

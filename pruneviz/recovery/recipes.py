@@ -9,7 +9,7 @@ from typing import Any
 import pruneviz.recovery.distill
 import pruneviz.recovery.finetune
 import pruneviz.recovery.recalibrate  # noqa: F401  # recipes are made of them
-from pruneviz.plan import Plan
+from pruneviz.plan import ONE_SHOT, Plan
 from pruneviz.recovery.method import RECOVERIES
 from pruneviz.recovery.schedules import SCHEDULES
 from pruneviz.registry import Entry, Parameter, Registry, Value
@@ -66,7 +66,7 @@ def _recipe(
         family="recipe",
         sentence=sentence,
         formula=formula,
-        source="; ".join(dict.fromkeys(owner.source for owner in owners[schedule == "one_shot" :])),
+        source="; ".join(dict.fromkeys(owner.source for owner in owners[schedule == ONE_SHOT :])),
         parameters=tuple(parameters.values()),
     )(partial(_with, schedule=schedule, methods=methods))
 
@@ -78,7 +78,7 @@ def _register_all() -> None:
         "Recalibrate",
         "Takes BatchNorm statistics anew, in seconds and without training: always worth a try.",
         "prune → statistics",
-        "one_shot",
+        ONE_SHOT,
         ("recalibrate",),
     )
     _recipe(
@@ -86,7 +86,7 @@ def _register_all() -> None:
         "Fine-tune",
         "Trains what is left for a few epochs: the usual way.",
         "prune → train",
-        "one_shot",
+        ONE_SHOT,
         ("finetune",),
     )
     _recipe(
@@ -94,7 +94,7 @@ def _register_all() -> None:
         "Distil from the original",
         "Trains what is left to answer as the original does: usually better, a little slower.",
         "prune → train on the original's answers",
-        "one_shot",
+        ONE_SHOT,
         ("distill",),
     )
     _recipe(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from pruneviz.plan import ONE_SHOT
 from pruneviz.registry import Parameter, Registry
 
 Schedule = Callable[..., tuple[float, ...]]  # (**settings) → the fraction gone after each round
@@ -20,7 +21,7 @@ ROUNDS = Parameter(
 
 
 @SCHEDULES.register(
-    name="one_shot",
+    name=ONE_SHOT,
     title="At once",
     family="schedule",
     sentence="Everything goes at once, then accuracy is won back: the quickest way, and good where "

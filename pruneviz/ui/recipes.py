@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pruneviz.figures import format as fmt
-from pruneviz.plan import Plan, RecoveryStep, Setting
+from pruneviz.plan import ONE_SHOT, Plan, RecoveryStep, Setting
 from pruneviz.recovery import RECOVERIES, SCHEDULES
 from pruneviz.recovery.recipes import RECIPES
 from pruneviz.recovery.rounds import EPOCHS, STOP_AFTER, trains, with_epochs
@@ -18,8 +18,7 @@ from pruneviz.ui import state
 
 PROPOSED = "finetune"
 OTHER = "other"  # a recovery that is no recipe's, from a plan written by hand
-AT_ONCE = "one_shot"
-WITHOUT: dict[str, Any] = {"schedule": AT_ONCE, "schedule_parameters": {}, "recovery": ()}
+WITHOUT: dict[str, Any] = {"schedule": ONE_SHOT, "schedule_parameters": {}, "recovery": ()}
 MOST_EPOCHS = next(int(p.maximum or 0) for p in TRAINING if p.name == EPOCHS)
 DONE = {"recalibrate": "recalibrated", "finetune": "fine-tuned", "distill": "distilled"}
 
@@ -35,7 +34,7 @@ def chosen(plan: Plan) -> str:
     for entry in RECIPES:
         made = entry.implementation(plan, {})
         same = [step.method for step in made.recovery] == methods
-        if same and (made.schedule == AT_ONCE) == (plan.schedule == AT_ONCE):
+        if same and (made.schedule == ONE_SHOT) == (plan.schedule == ONE_SHOT):
             return entry.name
     return OTHER
 
@@ -122,7 +121,7 @@ def words(plan: Plan) -> str:
     Whatever a link or a file holds is put into words, also what cannot be carried out.
     """
     steps = " and ".join(map(_step_words, plan.recovery))
-    if plan.schedule == AT_ONCE or plan.schedule not in SCHEDULES.names():
+    if plan.schedule == ONE_SHOT or plan.schedule not in SCHEDULES.names():
         return steps
     count = _given(SCHEDULES.get(plan.schedule), plan.schedule_parameters, ROUNDS.name)
     return f"{steps} in {_counted(count, 'round')}".strip()
