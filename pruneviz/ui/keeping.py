@@ -17,12 +17,14 @@ from pruneviz.ui.watch import read
 LOOK_SECONDS = 1.0
 WAIT_WIDTH, ROW_HEIGHT = 320, 44  # pixels; the same room whatever stands there
 _PARENT_KEY = "pruneviz-restored-run"
+RESTORED = ":material/tune:"
 
 
 def restore(plan: Plan, digest: str) -> None:
     """Make a run's plan the session's; what is kept from here on began from that run."""
     st.session_state[_PARENT_KEY] = (plan.model, digest)
     state.put(plan)
+    st.toast("Every page shows this run's plan now. Undo brings yours back.", icon=RESTORED)
 
 
 def parent(plan: Plan) -> str | None:

@@ -44,10 +44,10 @@ def one(history: History, row: Row) -> None:
     st.subheader(text.escape(runs.called(row)), anchor=False)
     st.markdown(f"{text.escape(runs.what(row))} · **{text.escape(row.state)}**")
     _trouble(row)
+    _doing(row, spec.plan if spec else None)
     if row.kind == "run" and row.state == "finished":
         with widgets.problems_here():
             _numbers(folder)
-    _doing(row, spec.plan if spec else None)
     with st.grid(2, min_column_width=380, gap="medium") as grid:
         with grid.cell():
             _label(history, row)
