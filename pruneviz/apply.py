@@ -10,11 +10,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
 
 from pruneviz.granularity.units import Units
 from pruneviz.masks import Masks, combine, masked
-from pruneviz.surgery import Cut, cut, cuts_from
+from pruneviz.rehearsal import answers
+from pruneviz.surgery import Cut, Size, cut, cuts_from, joined_keep, sizes_from
 
 DENSE_NOTE = (
     "the removed weights are zeros in tensors of the old size: the file gets smaller, the "
@@ -31,6 +31,7 @@ class Applied:
     keep: Mapping[str, Tensor]
     model: nn.Module
     cuts: tuple[Cut, ...]
+    sizes: tuple[Size, ...]
 
     @cached_property
     def masks(self) -> Masks:
@@ -42,7 +43,7 @@ class Applied:
         """Return whether tensors got smaller (else the removed weights are zeros)."""
         return bool(self.cuts)
 
-    def max_relative_error(self, example: Tensor) -> float:
+    def max_relative_error(self, example: Any) -> float:
         """Return the largest difference between the masked and the cut model's outputs.
 
         Each output tensor's is relative to the masked model's largest value in it, on `example`,
@@ -51,9 +52,8 @@ class Applied:
         """
         if not self.is_cut:
             return 0.0
-        with torch.inference_mode():
-            preview = _tensors(masked(self.original, self.masks)(example))
-            real = _tensors(self.model(example))
+        stays = joined_keep(layer.call_keep(self.keep[layer.name]) for layer in self.units)
+        preview, real = answers(masked(self.original, self.masks), self.model, example, stays)
         if [t.shape for t in preview] != [t.shape for t in real]:
             return float("inf")
         pairs = [(a.double(), b.double()) for a, b in zip(preview, real, strict=True) if a.numel()]
@@ -62,10 +62,6 @@ class Applied:
         if not all(bool(torch.isfinite(a).all()) for a, _ in pairs):
             raise ValueError("the model's outputs are not finite: look for NaN in weights or input")
         return max(_relative(a, b) for a, b in pairs)
-
-
-def _tensors(output: Any) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
 
 
 def _relative(expected: Tensor, actual: Tensor) -> float:
@@ -79,11 +75,12 @@ def apply(model: nn.Module, units: tuple[Units, ...], keep: Mapping[str, Tensor]
     """Remove the units that do not stay; `keep` maps a units name to bool (count,)."""
     touched = [layer for layer in units if not bool(keep[layer.name].all())]
     cuts = cuts_from(layer.axis_keep(keep[layer.name]) for layer in touched)
+    sizes = sizes_from(layer.size_keep(keep[layer.name]) for layer in touched)
     if cuts:
-        pruned = cut(model, cuts)
+        pruned = cut(model, cuts, sizes)
     else:
         pruned = masked(model, combine(layer.masks(keep[layer.name]) for layer in touched))
-    return Applied(model, units, keep, pruned, cuts)
+    return Applied(model, units, keep, pruned, cuts, sizes)
 
 
 def applied_notes(applied: Applied, granularity: str) -> tuple[str, ...]:

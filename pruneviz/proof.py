@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import Applied, apply
+from pruneviz.coupling.layouts import FIRST_LAYOUT, HELD
+from pruneviz.coupling.study import feed, study, where
 from pruneviz.criteria import Evidence, score
 from pruneviz.granularity import GRANULARITIES, Units
 from pruneviz.measure.cost import parameters_by_name
@@ -17,16 +21,25 @@ from pruneviz.report import Skipped
 
 TOLERANCE = 1e-4  # of the largest output: above it, preview and cut are not the same thing
 
+
+class CutError(ValueError):
+    """A cut that does not hold; `owner` is the path of the module in which it failed, if known."""
+
+    def __init__(self, sentence: str, owner: str | None = None) -> None:
+        super().__init__(sentence)
+        self.owner = owner
+
+
 _BatchNorm = nn.modules.batchnorm._BatchNorm
 
 
-def lively(model: nn.Module, example: Tensor, seed: int = 0) -> nn.Module:
+def lively(model: nn.Module, example: Any, seed: int = 0) -> nn.Module:
     """Return a copy whose output depends on every unit: a proof on it means something.
 
     Constant parameters (scales of 1, biases and zero-initialised layers) get noise, and BatchNorm
     takes its statistics from `example`, (B ≥ 2, …). The model itself is left as it was.
     """
-    alive = copy.deepcopy(model)
+    alive = copy.deepcopy(study(model))
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in alive.parameters():
@@ -39,77 +52,130 @@ def lively(model: nn.Module, example: Tensor, seed: int = 0) -> nn.Module:
         for norm in norms:
             norm.train()
             norm.momentum = 1.0
-        alive(example)
+        feed(alive, example)
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.eval()
             norm.momentum = momentum
     return alive
 
 
-def prove(applied: Applied, example: Tensor) -> float:
+def prove(applied: Applied, example: Any) -> float:
     """Return the masked-to-cut error on `example`, (B, …); ValueError if the cut does not hold."""
+    owners: list[str] = []
     try:
-        error = applied.max_relative_error(example)
+        with where(applied.model, owners):
+            error = applied.max_relative_error(example)
     except ValueError:
         raise
     except Exception as failure:
         # Any code of any user: whatever its forward pass raises says that it cannot be cut so.
-        raise ValueError(
+        raise CutError(
             "the cut network does not run, its code holds a fixed size: "
-            f"{(str(failure).splitlines() or [type(failure).__name__])[0]}"
+            f"{(str(failure).splitlines() or [type(failure).__name__])[0]}",
+            owners[0] if owners else None,
         ) from failure
     if not error <= TOLERANCE:
-        raise ValueError(
+        raise CutError(
             f"the cut network differs from the masked one by {error:.2g} of its output: its code "
             "depends on how many units there are, or on their order"
         )
     return error
 
 
+def find_units(
+    model: nn.Module, example: Any, granularity: str
+) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
+    """Return a model's units whose cut is proved on `example`, and what is left out, with reasons.
+
+    A view that splits channels can be read in several ways: where the cut does not hold as it was
+    read first, the model is traced again with the next reading.
+    """
+    find = GRANULARITIES.get(granularity).implementation
+    layouts: dict[str, int] = {}
+    alive = None
+    while True:
+        found, skipped = find(model, example, layouts)
+        if not any(layer.axis_keep(torch.ones(layer.count, dtype=torch.bool)) for layer in found):
+            return found, skipped  # nothing is cut out, so nothing can be cut wrongly
+        alive = lively(model, example) if alive is None else alive
+        fault = _fault(alive, example, found)
+        if fault is None:
+            return found, skipped
+        again = _next_readings(layouts, _blamed(alive, found, fault))
+        if not again:
+            proved, faulty = provable(alive, example, found)
+            names = {layer.name for layer in faulty}
+            doubted = {c for layer in found if layer.name in names for c in layer.choices}
+            again = _next_readings(layouts, doubted)
+            if not again:
+                return proved, (*skipped, *faulty)
+        layouts.update(again)
+
+
+def _blamed(alive: nn.Module, found: tuple[Units, ...], fault: CutError) -> set[tuple[str, str]]:
+    """Return the choices of the modules like the one in which the cut network failed."""
+    if fault.owner is None:
+        return set()
+    kind = type(alive.get_submodule(fault.owner))
+    choices = {choice for layer in found for choice in layer.choices}
+    return {choice for choice in choices if type(alive.get_submodule(choice[1])) is kind}
+
+
+def _next_readings(layouts: Mapping[str, int], doubted: set[tuple[str, str]]) -> dict[str, int]:
+    """Return the next reading of each doubted call that has one."""
+    read = {key: layouts.get(key, FIRST_LAYOUT) + 1 for key, _ in doubted}
+    return {key: layout for key, layout in read.items() if layout <= HELD}
+
+
 def provable(
-    model: nn.Module, example: Tensor, units: tuple[Units, ...]
+    alive: nn.Module, example: Any, units: tuple[Units, ...]
 ) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
     """Split units into those whose cut is proved on `example`, and the others with the reason.
 
-    Half of every layer is cut at once; only where that fails are the layers tried one after
-    another, each together with those already proved.
+    Half of every layer is cut at once; where that fails, half of the layers, and so on. `alive` is
+    a model as `lively` returns it.
     """
-    if not any(layer.axis_keep(torch.ones(layer.count, dtype=torch.bool)) for layer in units):
-        return units, ()  # nothing is cut out, so nothing can be cut wrongly
-    alive = lively(model, example)
-    if _fault(alive, example, units) is None:
-        return units, ()
     proved: tuple[Units, ...] = ()
     skipped = []
-    for layer in units:
-        fault = _fault(alive, example, (*proved, layer))
+    waiting = [units] if units else []
+    while waiting:
+        some = waiting.pop()
+        fault = _fault(alive, example, (*proved, *some))
         if fault is None:
-            proved = (*proved, layer)
+            proved = (*proved, *some)
+        elif len(some) == 1:
+            skipped.append(Skipped(name=some[0].name, reason=str(fault)))
         else:
-            skipped.append(Skipped(name=layer.name, reason=fault))
-    return proved, tuple(skipped)
+            half = len(some) // 2
+            waiting += [some[half:], some[:half]]
+    return _in_order(proved, units), tuple(skipped)
 
 
-def _fault(alive: nn.Module, example: Tensor, units: tuple[Units, ...]) -> str | None:
+def _in_order(proved: tuple[Units, ...], units: tuple[Units, ...]) -> tuple[Units, ...]:
+    names = {layer.name for layer in proved}
+    return tuple(layer for layer in units if layer.name in names)
+
+
+def _fault(alive: nn.Module, example: Any, units: tuple[Units, ...]) -> CutError | None:
     """Return why every second unit of these layers cannot be cut, None where it can."""
     keep = {layer.name: torch.arange(layer.count) % 2 == 1 for layer in units}
     try:
         prove(apply(alive, units, keep), example)
+    except CutError as fault:
+        return fault
     except ValueError as fault:
-        return str(fault)
+        return CutError(str(fault))
     return None
 
 
-def check(model: nn.Module, example: Tensor, sparsity: float) -> dict[str, object]:
+def check(model: nn.Module, example: Any, sparsity: float) -> dict[str, object]:
     """Trace, cut and run any model, and compare the masked with the cut outputs.
 
     Every group of channels loses `sparsity` of its units by L1 magnitude. Needs no data: the proof
     runs on a copy with weights that let every unit reach the output.
     """
     model = lively(model, example)
-    found, skipped = GRANULARITIES.get("channel").implementation(model, example)
-    units, faulty = provable(model, example, found)
-    skipped = (*skipped, *faulty)
+    units, skipped = find_units(model, example, "channel")
     before = sum(parameters_by_name(model).values())
     error, after = 0.0, before
     if units:

@@ -15,7 +15,7 @@ from pruneviz.calibrate import gradients
 from pruneviz.coupling import layer_of
 from pruneviz.criteria import CRITERIA, Evidence, score
 from pruneviz.evaluate import predict
-from pruneviz.granularity import GRANULARITIES, Units
+from pruneviz.granularity import Units
 from pruneviz.measure.cost import macs_by_parameter, masked_macs, parameters_by_name
 from pruneviz.measure.latency import Timings, time_pair
 from pruneviz.measure.machine import this_machine
@@ -23,7 +23,7 @@ from pruneviz.measure.packing import stored_bytes
 from pruneviz.measure.quality import accuracy_pair
 from pruneviz.plan import ONE_SHOT, Plan
 from pruneviz.proof import check as check  # part of this file's interface
-from pruneviz.proof import provable, prove
+from pruneviz.proof import find_units, prove
 from pruneviz.recovery import spelled_out
 from pruneviz.report import (
     Amount,
@@ -95,10 +95,7 @@ def preparation_key(plan: Plan) -> str:
 
 def prepare(subject: Subject, plan: Plan, baseline: Baseline | None = None) -> Prepared:
     """Find the units and score them; ValueError says what the plan asks that the subject lacks."""
-    find_units = GRANULARITIES.get(plan.granularity).implementation
-    found, skipped = find_units(subject.model, subject.example)
-    units, faulty = provable(subject.model, subject.example, found)
-    skipped = (*skipped, *faulty)
+    units, skipped = find_units(subject.model, subject.example, plan.granularity)
     if not units:
         reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:5])
         raise ValueError(

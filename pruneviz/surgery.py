@@ -21,23 +21,51 @@ class Cut:
     kept: tuple[int, ...]
 
 
-def cuts_from(parts: Iterable[AxisKeep]) -> tuple[Cut, ...]:
-    """Join what each layer keeps of an axis into cuts; axes that stay whole are left out."""
+@dataclass(frozen=True)
+class Size:
+    """One size that a module remembers and that a cut changes.
+
+    `attribute` is the path of a whole number, or of a tuple of them with the `place` in it; -1 for
+    a single number.
+    """
+
+    attribute: str
+    place: int
+    size: int
+
+
+def joined_keep(parts: Iterable[AxisKeep]) -> AxisKeep:
+    """Return what all parts let stay of each axis."""
     joined: AxisKeep = {}
     for part in parts:
         for axis, keep in part.items():
             joined[axis] = joined[axis] & keep if axis in joined else keep
+    return joined
+
+
+def cuts_from(parts: Iterable[AxisKeep]) -> tuple[Cut, ...]:
+    """Join what each layer keeps of an axis into cuts; axes that stay whole are left out."""
     return tuple(
         Cut(name, axis, tuple(torch.nonzero(keep).flatten().tolist()))
-        for (name, axis), keep in joined.items()
+        for (name, axis), keep in joined_keep(parts).items()
         if not bool(keep.all())
     )
 
 
-def cut(model: nn.Module, cuts: Iterable[Cut]) -> nn.Module:
+def sizes_from(parts: Iterable[AxisKeep]) -> tuple[Size, ...]:
+    """Join what stays of what modules count into the sizes that they must remember."""
+    return tuple(
+        Size(name, place, int(keep.count_nonzero()))
+        for (name, place), keep in joined_keep(parts).items()
+        if not bool(keep.all())
+    )
+
+
+def cut(model: nn.Module, cuts: Iterable[Cut], sizes: Iterable[Size] = ()) -> nn.Module:
     """Return a copy of the model with the cuts applied; the model itself is left as it was.
 
-    Raises ValueError where a cut names a tensor, axis or index that the model does not have.
+    `sizes` are those that its modules remember beside their tensors. Raises ValueError where a cut
+    names a tensor, axis or index that the model does not have.
     """
     tensors = dict([*model.named_parameters(), *model.named_buffers()])
     smaller: dict[str, Tensor] = {}
@@ -54,7 +82,21 @@ def cut(model: nn.Module, cuts: Iterable[Cut]) -> nn.Module:
     pruned = with_parameters(model, smaller)
     for module in pruned.modules():
         _fit_attributes(module)
+    for size in sizes:
+        _remember(pruned, size)
     return pruned
+
+
+def _remember(model: nn.Module, size: Size) -> None:
+    """Write a size into the module that remembers it."""
+    path, _, name = size.attribute.rpartition(".")
+    module = model.get_submodule(path)
+    if size.place < 0:
+        setattr(module, name, size.size)
+        return
+    several = list(getattr(module, name))
+    several[size.place] = size.size
+    setattr(module, name, tuple(several))
 
 
 def expand(original: nn.Module, small: nn.Module, cuts: Iterable[Cut]) -> nn.Module:
@@ -100,6 +142,10 @@ def _fit_attributes(module: nn.Module) -> None:
     elif isinstance(module, nn.modules.batchnorm._NormBase):
         sized = module.weight if module.weight is not None else module.running_mean
         module.num_features = module.num_features if sized is None else len(sized)
+    elif isinstance(module, nn.GroupNorm) and module.weight is not None:
+        module.num_channels = len(module.weight)
+    elif isinstance(module, nn.Embedding):
+        module.num_embeddings, module.embedding_dim = module.weight.shape
     elif isinstance(module, nn.PReLU):
         module.num_parameters = module.weight.shape[0]
 

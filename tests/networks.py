@@ -112,13 +112,13 @@ class Normalised(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.held = nn.Linear(8, 10)
+        self.normed = nn.Linear(8, 10)
         self.norm = nn.LayerNorm(10)
         self.free = nn.Linear(10, 7)
         self.head = nn.Linear(7, 4)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(torch.relu(self.free(self.norm(self.held(x)))))
+        return self.head(torch.relu(self.free(self.norm(self.normed(x)))))
 
 
 IMAGE_NETWORKS = [Residual, ZeroPadded, Concatenated, Grouped, FixedView]

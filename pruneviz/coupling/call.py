@@ -20,6 +20,8 @@ class Call:
 
     A rule is a function from a Call to the output's ids: a tuple of id tensors of the output's
     shape, each varying along its own dimensions (a list of such tuples for several outputs).
+    `key` names the call (the operator and which call of it this is), `owner` is the path of the
+    module that makes it, `layout` says which reading of an ambiguous view to take.
     """
 
     ids: Ids
@@ -28,6 +30,9 @@ class Call:
     kwargs: dict[str, Any]
     look: Callable[[Any], Tags]
     out: Any
+    key: str = ""
+    owner: str = ""
+    layout: int = 0
 
     @property
     def name(self) -> str:

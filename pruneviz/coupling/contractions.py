@@ -20,8 +20,8 @@ def convolve(call: Call) -> Any:
     source, weight, bias = call.args[:3]
     transposed, groups = bool(call.args[6]), int(call.args[8])
     weight_tags = call.look(weight)
-    outputs = _axis_ids(weight_tags, weight, 1 if transposed else 0)
-    inputs = _axis_ids(weight_tags, weight, 0 if transposed else 1)
+    outputs = axis_ids(weight_tags, weight, 1 if transposed else 0)
+    inputs = axis_ids(weight_tags, weight, 0 if transposed else 1)
     incoming = _incoming(
         call.ids, call.look(source), 1, "a convolution meets them in an unusual layout"
     )
@@ -92,7 +92,7 @@ def _meet_bias(call: Call, bias: Tensor | None, outputs: Tensor) -> None:
     """Unite outputs with what is added to them; a bias that is no parameter has a fixed size."""
     if bias is None:
         return
-    own = _axis_ids(call.look(bias), bias, bias.ndim - 1)
+    own = axis_ids(call.look(bias), bias, bias.ndim - 1)
     if own is None and bias.shape[-1] > 1:
         call.ids.fix(outputs, "they are combined with values of a fixed size")
     _meet(call.ids, own, outputs)
@@ -102,7 +102,7 @@ def _varying_along(tags: Tags, dim: int) -> Tags:
     return tuple(tag for tag in tags if dim in varying(tag))
 
 
-def _axis_ids(tags: Tags, tensor: Tensor | None, axis: int) -> Tensor | None:
+def axis_ids(tags: Tags, tensor: Tensor | None, axis: int) -> Tensor | None:
     """Return a parameter's ids along one axis, or None where that axis has no ids of its own."""
     if tensor is None:
         return None
@@ -138,24 +138,10 @@ def batch_norm(call: Call) -> Any:
     source = call.look(call.args[0])
     for tensor in call.args[1:5]:
         if isinstance(tensor, Tensor) and tensor.numel():
-            own = _axis_ids(call.look(tensor), tensor, 0)
+            own = axis_ids(call.look(tensor), tensor, 0)
             for tag in source:
                 if varying(tag) == (1,) and own is not None:
                     call.ids.unite(_incoming(call.ids, (tag,), 1, ""), own)  # type: ignore[arg-type]
                 else:
                     call.ids.fix(small(tag), "a normalisation meets them in an unusual layout")
-    return [source, *[() for _ in call.out[1:]]] if isinstance(call.out, list | tuple) else source
-
-
-def layer_norm(call: Call) -> Any:
-    """Pin what a layer or group normalisation averages over: removing one changes the others."""
-    name = call.name.removeprefix("native_")
-    for tensor in call.args:
-        if isinstance(tensor, Tensor):
-            for tag in call.look(tensor):
-                if varying(tag):
-                    call.ids.fix(
-                        small(tag), f"`{name}` averages over them, so removing one changes all"
-                    )
-    source = call.look(call.args[0])
     return [source, *[() for _ in call.out[1:]]] if isinstance(call.out, list | tuple) else source

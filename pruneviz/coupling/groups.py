@@ -19,23 +19,35 @@ LAYER_TYPES = (nn.Linear, nn.modules.conv._ConvNd)
 
 @dataclass(frozen=True)
 class Member:
-    """Part of a parameter axis: `index[i]` (along `axis`) goes with unit `unit[i]` of the group."""
+    """Part of a parameter axis: `index[i]` (along `axis`) goes with unit `unit[i]` of the group.
+
+    `size` is the axis's whole length.
+    """
 
     parameter: str
     axis: int
     index: Tensor
     unit: Tensor
     produces: bool
+    size: int = 0
 
 
 @dataclass(frozen=True)
 class Group:
-    """Units that are cut alike: unit u takes along every (parameter, axis, index) it is in."""
+    """Units that are cut alike: unit u takes along every (parameter, axis, index) it is in.
+
+    `calls` are operator calls that average over units, `sizes` whole numbers that modules remember;
+    of a Member of these, `parameter` is the call's key or the attribute's path. `choices` are the
+    calls that could have been read in another way, each with the path of the module that makes it.
+    """
 
     name: str
     layers: tuple[str, ...]
     count: int
     members: tuple[Member, ...]
+    calls: tuple[Member, ...] = ()
+    sizes: tuple[Member, ...] = ()
+    choices: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -66,7 +78,7 @@ def groups_of(model: nn.Module, ids: Ids) -> Coupling:
         if group.layers and group.count > 1:
             groups.append(group)
             grouped.update(units)
-    return Coupling(tuple(groups), _skipped(model, ids, component, grouped, reasons))
+    return Coupling(tuple(groups), _skipped(model, ids, component, grouped, reasons, groups))
 
 
 def _components(ids: Ids) -> tuple[np.ndarray, int]:
@@ -113,19 +125,21 @@ def _group(
     order = _unit_order(ids.axes[_first_producer(ids, axis_indices)], units, component)
     number = np.full(component.max() + 1, -1)
     number[order] = np.arange(len(order))
-    members, layers = [], []
+    members: dict[str, list[Member]] = {"tensor": [], "call": [], "attribute": []}
+    layers = []
     for index in axis_indices:
         axis = ids.axes[index]
         unit = number[component[axis.first : axis.first + axis.size]]
         at = np.flatnonzero(unit >= 0)
         produces = index in ids.producers
-        members.append(
+        members[axis.kind].append(
             Member(
                 axis.parameter,
                 axis.axis,
                 torch.from_numpy(at),
                 torch.from_numpy(unit[at]),
                 produces,
+                axis.size,
             )
         )
         if produces:
@@ -135,7 +149,24 @@ def _group(
     while name in names:
         name, suffix = f"{layers[0]}~{suffix}", suffix + 1
     names.add(name)
-    return Group(name, tuple(dict.fromkeys(layers)), len(order), tuple(members))
+    return Group(
+        name,
+        tuple(dict.fromkeys(layers)),
+        len(order),
+        members=tuple(members["tensor"]),
+        calls=tuple(members["call"]),
+        sizes=tuple(members["attribute"]),
+        choices=_choices(ids, number, component),
+    )
+
+
+def _choices(ids: Ids, number: np.ndarray, component: np.ndarray) -> frozenset[tuple[str, str]]:
+    """Return the calls that could be read in several ways and that units of a group meet."""
+    return frozenset(
+        choice
+        for choice, met in ids.choices.items()
+        if any((number[component[each[each >= 0]]] >= 0).any() for each in met)
+    )
 
 
 def _first_producer(ids: Ids, axis_indices: tuple[int, ...]) -> int:
@@ -161,6 +192,7 @@ def _skipped(
     component: np.ndarray,
     grouped: set[int],
     reasons: dict[int, str],
+    groups: list[Group],
 ) -> tuple[Skipped, ...]:
     """List every layer with outputs that are in no group, with the reason."""
     skipped: dict[str, str] = {}
@@ -173,8 +205,9 @@ def _skipped(
             part = "" if len(left) == axis.size else f"{len(left)} of {axis.size} units: "
             skipped[layer_of(axis.parameter)] = part + reason
     producing = {ids.axes[producer].parameter for producer in ids.producers}
+    taken = {m.parameter for group in groups for m in group.members}
     for name, parameter in model.named_parameters():
-        if parameter.ndim > 1 and name not in producing:
+        if parameter.ndim > 1 and name not in producing and name not in taken:
             owner = model.get_submodule(layer_of(name)) if "." in name else model
             shown = layer_of(name) if isinstance(owner, LAYER_TYPES) else name
             skipped.setdefault(shown, _why_not(name, parameter, owner, ids, component, reasons))

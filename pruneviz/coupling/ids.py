@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,14 +12,23 @@ from torch import Tensor, nn
 UNKNOWN = -1  # a position of a tensor that no parameter index stands behind
 
 
+Kind = Literal["tensor", "call", "attribute"]
+
+
 @dataclass(frozen=True)
 class Axis:
-    """One axis of one parameter or buffer: its indices are the ids `first` … `first + size - 1`."""
+    """One axis of one parameter or buffer: its indices are the ids `first` … `first + size - 1`.
+
+    Of kind "call" it is a dimension that an operator call averages over, and `parameter` names the
+    call; of kind "attribute" a size that a module remembers, `parameter` is its path, and `axis`
+    the place in it where it holds several.
+    """
 
     parameter: str
     axis: int
     first: int
     size: int
+    kind: Kind = "tensor"
 
 
 @dataclass
@@ -30,6 +40,7 @@ class Ids:
     producers: list[int] = field(default_factory=list)
     edges: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     fixed: list[tuple[np.ndarray, str]] = field(default_factory=list)
+    choices: dict[tuple[str, str], list[np.ndarray]] = field(default_factory=dict)
     total: int = 0
 
     def __post_init__(self) -> None:
@@ -37,6 +48,7 @@ class Ids:
         self._names = {id(tensor): name for name, tensor in named}
         self._of_parameter: dict[str, list[Axis]] = {}
         self._tensors = [tensor for _, tensor in named]
+        self._virtual: dict[tuple[str, int], Axis] = {}
 
     def of_parameter(self, tensor: Tensor) -> tuple[Tensor, ...] | None:
         """Return one id tensor (of the parameter's shape) for each axis longer than 1, or None."""
@@ -51,8 +63,27 @@ class Ids:
             ]
         return tuple(_along(axis, tensor.shape) for axis in self._of_parameter[name])
 
-    def _new_axis(self, name: str, axis: int, size: int) -> Axis:
-        self.axes.append(Axis(name, axis, self.total, size))
+    def depends(self, kind: Kind, name: str, place: int, ids: Tensor) -> None:
+        """Record that a call, or a size that a module remembers, follows what becomes of `ids`.
+
+        `ids` are those along one dimension, shape (n,). The same name and place is the same size.
+        """
+        axis = self._virtual.get((name, place))
+        if axis is None:
+            axis = self._virtual[name, place] = self._new_axis(name, place, len(ids), kind)
+        if axis.size != len(ids):
+            self.fix(ids, f"`{name}` holds two sizes")
+            return
+        known = ids >= 0
+        own = torch.arange(axis.first, axis.first + axis.size)
+        self.unite(ids[known], own[known])
+
+    def choose(self, key: str, owner: str, ids: Tensor) -> None:
+        """Record that one of several readings of a call by the module `owner` was taken."""
+        self.choices.setdefault((key, owner), []).append(np.unique(ids.reshape(-1).numpy()))
+
+    def _new_axis(self, name: str, axis: int, size: int, kind: Kind = "tensor") -> Axis:
+        self.axes.append(Axis(name, axis, self.total, size, kind))
         self.total += size
         return self.axes[-1]
 

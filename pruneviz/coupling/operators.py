@@ -11,6 +11,7 @@ from torch import Tensor
 
 from pruneviz.coupling.call import Call, Tags, pin
 from pruneviz.coupling.ids import UNKNOWN, collapse, small, varying
+from pruneviz.coupling.layouts import equal_pieces, remembered_sizes, split
 
 MOVES = """
     view _unsafe_view reshape permute transpose t unsqueeze squeeze expand clone contiguous
@@ -21,6 +22,7 @@ RESHAPES = ("view", "_unsafe_view", "reshape", "_reshape_alias")
 PARTS = """
     slice select split split_with_sizes unbind narrow chunk index_select unfold
 """.split()
+FRESH = ["new_zeros", "new_ones", "new_full", "new_empty", "new_empty_strided"]
 SHAPE_ONLY = ["zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"]
 SPATIAL = """
     max_pool2d_with_indices max_pool3d_with_indices max_pool1d max_pool2d max_pool3d avg_pool1d
@@ -31,10 +33,6 @@ SPATIAL = """
     reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d
     replication_pad3d
 """.split()
-REDUCTIONS = """
-    mean sum amax amin max min var std norm linalg_vector_norm logsumexp prod any all
-""".split()
-ALONG = ["_softmax", "_log_softmax", "softmax", "log_softmax", "cumsum", "cumprod"]
 
 
 def move(call: Call) -> Any:
@@ -45,9 +43,11 @@ def move(call: Call) -> Any:
         same = call.name in RESHAPES
         moved = collapse(tag.reshape(call.args[1]) if same else call.op(tag, *call.args[1:]))
         if len(varying(moved)) > len(varying(tag)):
-            call.ids.fix(small(tag), f"`{call.name}` splits them into a fixed layout")
+            moved = split(call, tag, moved)
         elif call.name == "roll" and not torch.equal(moved, tag):
             call.ids.fix(small(tag), "`roll` shifts them by a fixed number")
+        if same or call.name == "expand":
+            remembered_sizes(call, moved, call.args[1])
         tags.append(moved)
     return tuple(tags)
 
@@ -58,6 +58,9 @@ def part(call: Call) -> Any:
     for tag in call.look(call.args[0]):
         results = call.op(tag, *call.args[1:])
         pieces = results if isinstance(results, list | tuple) else [results]
+        if equal := equal_pieces(call, tag, pieces):
+            parts.append(equal)
+            continue
         chosen = call.name == "index_select" and call.args[1] % tag.ndim in varying(tag)
         if chosen or any(_lost(tag, piece) for piece in pieces):
             call.ids.fix(small(tag), f"`{call.name}` takes a part of a fixed size")
@@ -72,9 +75,48 @@ def _lost(whole: Tensor, piece: Tensor) -> bool:
     return bool(torch.unique(small(whole)).numel() != torch.unique(collapse(piece)).numel())
 
 
+def restride(call: Call) -> Any:
+    """Lay a tensor out anew: the same values in the same places, or nobody knows which."""
+    source = call.args[0]
+    same = list(call.args[1]) == list(source.shape) and len(call.args) < 4
+    return call.look(source) if same else pin(call)
+
+
 def shape_only(call: Call) -> Any:
     """Pass the ids on: the output has the input's shape, whatever that becomes."""
     return call.look(call.args[0])
+
+
+def fresh(call: Call) -> Any:
+    """Make a tensor of its own: nothing of the one that it is made beside is in it."""
+    return ()
+
+
+def look_up(call: Call) -> Any:
+    """Index with tensors: dimensions that are not indexed pass on, ids along others are chosen."""
+    places = call.args[1]
+    tags = []
+    for tag in call.look(call.args[0]):
+        if any(d < len(places) and places[d] is not None for d in varying(tag)):
+            call.ids.fix(small(tag), f"`{call.name}` chooses some of them by number")
+        else:
+            tags.append(collapse(call.op(tag, places)))
+    return tuple(tags)
+
+
+def shuffle(call: Call) -> Any:
+    """Shuffle channels between groups: equally many go from each."""
+    groups, tags = int(call.args[1]), []
+    for tag in call.look(call.args[0]):
+        if varying(tag) != (1,):
+            call.ids.fix(small(tag), f"`{call.name}` mixes them")
+            continue
+        by_group = small(tag).reshape(groups, -1)
+        for each in by_group[1:]:
+            call.ids.unite(by_group[0], each)
+        mixed = by_group.t().reshape([1, -1] + [1] * (tag.ndim - 2))
+        tags.append(mixed.expand(call.out.shape))
+    return tuple(tags)
 
 
 def concatenate(call: Call) -> Any:
@@ -127,38 +169,6 @@ def spatial(call: Call) -> Any:
 def _trailing(name: str) -> int:
     """Return how many dimensions an operator such as `avg_pool2d` works on."""
     return next(int(a) for a, b in pairwise(name) if a.isdigit() and b == "d")
-
-
-def reduce(call: Call) -> Any:
-    """Drop the reduced dimensions; ids that vary along one of them are mixed and must stay."""
-    source = call.args[0]
-    single = call.out[0] if isinstance(call.out, list | tuple) else call.out
-    dims = next(
-        (a for a in call.args[1:] if isinstance(a, int | list) and not isinstance(a, bool)), None
-    )
-    if call.name.startswith(("norm", "linalg")):
-        dims = next((a for a in call.args[2:] if isinstance(a, int | list)), None)
-    dims = list(range(source.ndim)) if dims is None else dims
-    reduced = {d % source.ndim for d in ([dims] if isinstance(dims, int) else dims)}
-    kept = single.ndim == source.ndim
-    tags = []
-    for tag in call.look(source):
-        if reduced & set(varying(tag)):
-            call.ids.fix(small(tag), f"`{call.name}` mixes them with one another")
-            continue
-        index: list[Any] = [(slice(0, 1) if kept else 0) if d in reduced else slice(None)
-                            for d in range(tag.ndim)]  # fmt: skip
-        tags.append(collapse(tag[tuple(index)]))
-    return [tuple(tags) for _ in call.out] if isinstance(call.out, list | tuple) else tuple(tags)
-
-
-def along(call: Call) -> Any:
-    """Normalise or accumulate along one dimension; ids that vary along it must stay."""
-    dim = call.args[1] % call.args[0].ndim
-    for tag in call.look(call.args[0]):
-        if dim in varying(tag):
-            call.ids.fix(small(tag), f"`{call.name.strip('_')}` runs over them")
-    return call.look(call.args[0])
 
 
 def pointwise(call: Call) -> Any:

@@ -4,24 +4,34 @@ from typing import Any
 
 import torch
 
-from pruneviz.coupling import contractions, operators
+from pruneviz.coupling import attention, averages, contractions, operators
 from pruneviz.coupling.call import Rule, pin
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(operators.MOVES, operators.move),
     **dict.fromkeys(operators.PARTS, operators.part),
     **dict.fromkeys(operators.SHAPE_ONLY, operators.shape_only),
+    **dict.fromkeys(operators.FRESH, operators.fresh),
     **dict.fromkeys(operators.SPATIAL, operators.spatial),
-    **dict.fromkeys(operators.REDUCTIONS, operators.reduce),
-    **dict.fromkeys(operators.ALONG, operators.along),
+    **dict.fromkeys([*averages.REDUCTIONS, *averages.CHOICES], averages.reduce),
+    **dict.fromkeys(averages.ALONG, averages.along),
+    **dict.fromkeys(averages.ORDERED, averages.in_order),
+    **dict.fromkeys(averages.LAYER_NORMS, averages.layer_norm),
+    **dict.fromkeys(attention.ATTENTIONS, attention.attend),
+    **dict.fromkeys(["bmm", "baddbmm"], attention.batched),
     **dict.fromkeys(contractions.BATCH_NORMS, contractions.batch_norm),
+    "as_strided_": operators.restride,
     "cat": operators.concatenate,
+    "index": operators.look_up,
+    "channel_shuffle": operators.shuffle,
+    "native_channel_shuffle": operators.shuffle,
     "constant_pad_nd": operators.pad,
     "convolution": contractions.convolve,
     "mm": contractions.multiply,
     "addmm": contractions.multiply,
-    "native_layer_norm": contractions.layer_norm,
-    "native_group_norm": contractions.layer_norm,
+    "native_group_norm": averages.group_norm,
+    "embedding": attention.embed,
+    "roi_align": attention.align,
 }
 
 

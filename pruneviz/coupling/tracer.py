@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -12,16 +14,20 @@ from torch.utils._pytree import tree_leaves
 from pruneviz.coupling.call import Call, Rule, Tags, pin
 from pruneviz.coupling.groups import Coupling, groups_of
 from pruneviz.coupling.ids import Ids, small, varying
+from pruneviz.coupling.layouts import FIRST_LAYOUT
 from pruneviz.coupling.rules import rule_for
+from pruneviz.coupling.study import Counted, feed, path_through, slowly, study
 from pruneviz.measure.one_trace import ONE_TRACE
 
 
 class _Trace(TorchDispatchMode):
     """Runs every operator as it is and applies its rule to the ids of its arguments."""
 
-    def __init__(self, ids: Ids) -> None:
+    def __init__(self, ids: Ids, layouts: Mapping[str, int]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.ids = ids
+        self._layouts, self._counted = layouts, Counted()
+        self.owners: list[str] = []
         # Tensors are kept beside their ids so that no identity is reused during the pass.
         self._carried: dict[int, tuple[Tensor, Tags]] = {}
 
@@ -51,6 +57,7 @@ class _Trace(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
+        key = self._counted.key(func)
         out = func(*args, **kwargs)
         if not any(self.tags(leaf) for leaf in tree_leaves((args, kwargs))):
             return out
@@ -59,7 +66,10 @@ class _Trace(TorchDispatchMode):
         if writes_part and not self.tags(args[0]):
             rule = pin
         with torch.utils._python_dispatch._disable_current_modes():
-            result = _followed(rule, Call(self.ids, func, args, kwargs, self.tags, out))
+            owner = self.owners[-1] if self.owners else ""
+            layout = self._layouts.get(key, FIRST_LAYOUT)
+            call = Call(self.ids, func, args, kwargs, self.tags, out, key, owner, layout)
+            result = _followed(rule, call)
         if isinstance(out, list | tuple):
             for tensor, tags in zip(out, result, strict=True):
                 self._carry(tensor, tags)
@@ -76,16 +86,21 @@ def _followed(rule: Rule, call: Call) -> Any:
         return pin(call)
 
 
-def trace(model: nn.Module, example: Any) -> Coupling:
+def trace(
+    model: nn.Module, example: Any, layouts: Mapping[str, int] = MappingProxyType({})
+) -> Coupling:
     """Find which channels and neurons must go together, index by index, in one forward pass.
 
-    `example` is a batch the model accepts. The model is left as it was. What cannot be followed is
-    never cut: it is listed in `Coupling.skipped` with its reason.
+    `example` is a batch the model accepts, or a tuple of its arguments. `layouts` says for calls
+    that can be read in several ways (a view that splits channels) which reading to take; the first
+    where it says nothing. The model is left as it was. What cannot be followed is never cut: it is
+    listed in `Coupling.skipped` with its reason.
     """
-    ids = Ids(model)
-    mode = _Trace(ids)
-    with ONE_TRACE, torch.no_grad(), mode:
-        output = model(example)
+    studied = study(model)
+    ids = Ids(studied)
+    mode = _Trace(ids, layouts)
+    with ONE_TRACE, torch.no_grad(), path_through(studied, mode.owners), slowly(), mode:
+        output = feed(studied, example)
     for leaf in tree_leaves(output):
         if not isinstance(leaf, Tensor | int | float | str | None):
             raise ValueError(
@@ -94,4 +109,4 @@ def trace(model: nn.Module, example: Any) -> Coupling:
             )
         for tag in mode.tags(leaf):
             ids.fix(small(tag), "they are the model's outputs", foremost=True)
-    return groups_of(model, ids)
+    return groups_of(studied, ids)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling import Group, Member, trace
-from pruneviz.granularity.units import GRANULARITIES, AxisKeep, Units, Values
+from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, AxisKeep, Layouts, Units, Values
 from pruneviz.masks import Masks, combine
 from pruneviz.report import Skipped
 
@@ -66,12 +67,25 @@ class ChannelUnits:
 
     def axis_keep(self, keep: Tensor) -> AxisKeep:
         """Return for every axis that the units touch which of its indices stay."""
-        result: AxisKeep = {}
-        for member in self.group.members:
-            stays = torch.ones(self.shapes[member.parameter][member.axis], dtype=torch.bool)
-            stays[member.index] = keep[member.unit]
-            result[member.parameter, member.axis] = stays
-        return result
+        return {
+            (member.parameter, member.axis): _stays(
+                member, self.shapes[member.parameter][member.axis], keep
+            )
+            for member in self.group.members
+        }
+
+    def call_keep(self, keep: Tensor) -> AxisKeep:
+        """Return, by (call, dimension), over which indices calls average."""
+        return {(m.parameter, m.axis): _stays(m, m.size, keep) for m in self.group.calls}
+
+    def size_keep(self, keep: Tensor) -> AxisKeep:
+        """Return, by (attribute, place), what stays of the sizes that modules remember."""
+        return {(m.parameter, m.axis): _stays(m, m.size, keep) for m in self.group.sizes}
+
+    @property
+    def choices(self) -> frozenset[tuple[str, str]]:
+        """Return the calls that could be read otherwise, each with the module that makes it."""
+        return self.group.choices
 
     def masks(self, keep: Tensor) -> Masks:
         """Return the masks of all parameters that the units touch (buffers have none)."""
@@ -84,6 +98,13 @@ class ChannelUnits:
         return combine(parts)
 
 
+def _stays(member: Member, size: int, keep: Tensor) -> Tensor:
+    """Return for each index along a member's axis whether it stays."""
+    stays = torch.ones(size, dtype=torch.bool)
+    stays[member.index] = keep[member.unit]
+    return stays
+
+
 @GRANULARITIES.register(
     name="channel",
     title="Channels and neurons",
@@ -92,9 +113,11 @@ class ChannelUnits:
     formula="unit = one output of a layer, with every index that must go with it",
     source="Li et al. 2016, arXiv 1608.08710",
 )
-def channels(model: nn.Module, example: Tensor) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
+def channels(
+    model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS
+) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
     """Trace the model and return its groups of channels, and the layers that cannot be cut."""
-    coupling = trace(model, example)
+    coupling = trace(model, example, layouts)
     tensors = [*model.named_parameters(), *model.named_buffers()]
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors}
     buffers = frozenset(name for name, _ in model.named_buffers())

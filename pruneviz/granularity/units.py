@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -46,8 +47,20 @@ class Units(Protocol):
     def axis_keep(self, keep: Tensor) -> AxisKeep:
         """Return which indices of whole axes stay; {} where the units are no slices."""
 
+    def call_keep(self, keep: Tensor) -> AxisKeep:
+        """Return, by (call, dimension), over which indices calls average; {} where over all."""
 
-Granularity = Callable[[nn.Module, Tensor], tuple[tuple[Units, ...], tuple[Skipped, ...]]]
+    def size_keep(self, keep: Tensor) -> AxisKeep:
+        """Return, by (attribute, place), what stays of the sizes that modules remember."""
+
+    @property
+    def choices(self) -> frozenset[tuple[str, str]]:
+        """Return the calls that could be read otherwise, each with the module that makes it."""
+
+
+NO_LAYOUTS: Mapping[str, int] = MappingProxyType({})
+Layouts = Mapping[str, int]  # a call that can be read in several ways → which reading to take
+Granularity = Callable[[nn.Module, Any, Layouts], tuple[tuple[Units, ...], tuple[Skipped, ...]]]
 GRANULARITIES: Registry[Granularity] = Registry("granularity")
 
 

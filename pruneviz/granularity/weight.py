@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling.groups import LAYER_TYPES
-from pruneviz.granularity.units import GRANULARITIES, AxisKeep, Units, Values
+from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, AxisKeep, Layouts, Units, Values
 from pruneviz.masks import Masks
 from pruneviz.report import Skipped
 
@@ -47,6 +48,19 @@ class WeightUnits:
         """Return {}: single weights are no slices, so nothing can be cut out."""
         return {}
 
+    def call_keep(self, keep: Tensor) -> AxisKeep:
+        """Return {}: a zero among the weights is averaged like any other."""
+        return {}
+
+    def size_keep(self, keep: Tensor) -> AxisKeep:
+        """Return {}: no tensor gets smaller."""
+        return {}
+
+    @property
+    def choices(self) -> frozenset[tuple[str, str]]:
+        """Return nothing: single weights go with no others."""
+        return frozenset()
+
 
 @GRANULARITIES.register(
     name="weight",
@@ -56,7 +70,9 @@ class WeightUnits:
     formula="unit = one weight of a convolution or linear layer",
     source="Han et al. 2015, arXiv 1506.02626",
 )
-def weights(model: nn.Module, example: Tensor) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
+def weights(
+    model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS
+) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
     """Return the weight tensors of all convolutions and linear layers, and what is left out."""
     found: list[Units] = []
     skipped = []

@@ -8,9 +8,10 @@ import pytest
 import torch
 from torch import nn
 
+from pruneviz.apply import apply
 from pruneviz.coupling import trace
-from pruneviz.granularity import GRANULARITIES
 from pruneviz.masks import masked
+from pruneviz.proof import find_units
 from pruneviz.run import check
 from tests.networks import (
     ALL_NETWORKS,
@@ -37,10 +38,8 @@ def test_cut_equals_masked(kind, sparsity):
 
 @pytest.mark.parametrize("kind", ALL_NETWORKS)
 def test_each_single_unit_can_be_cut(kind):
-    from pruneviz.apply import apply
-
     model, example = build(kind)
-    units, _ = GRANULARITIES.get("channel").implementation(model, example)
+    units, _ = find_units(model, example, "channel")
     for layer in units:
         for unit in range(layer.count):
             keep = {u.name: torch.ones(u.count, dtype=torch.bool) for u in units}
@@ -51,7 +50,7 @@ def test_each_single_unit_can_be_cut(kind):
 
 def test_the_masked_model_differs_from_the_original():
     model, example = build(Residual)
-    units, _ = GRANULARITIES.get("channel").implementation(model, example)
+    units, _ = find_units(model, example, "channel")
     keep = torch.arange(units[0].count) > 2
     assert not torch.allclose(masked(model, units[0].masks(keep))(example), model(example))
 
@@ -97,15 +96,25 @@ def test_a_layer_used_twice_and_a_tied_weight_are_one_group():
 
 
 def test_fixed_views_hold_their_channels():
-    groups, skipped = _groups(FixedView)
-    assert list(groups) == ["free"]
-    assert "`view` splits them" in skipped["split"]
+    units, skipped = find_units(*build(FixedView), "channel")
+    assert [layer.name for layer in units] == ["free"]
+    assert "`view` splits them" in {s.name: s.reason for s in skipped}["split"]
 
 
-def test_layer_norm_holds_its_units():
-    groups, skipped = _groups(Normalised)
-    assert list(groups) == ["free"]
-    assert "`layer_norm` averages over them" in skipped["held"]
+def test_a_layer_norm_averages_over_what_is_kept():
+    groups, _ = _groups(Normalised)
+    assert set(groups) == {"normed", "free"}
+    assert [(m.parameter, m.axis) for m in groups["normed"].calls] == [("native_layer_norm#0", 1)]
+    model, example = build(Normalised)
+    units, _ = find_units(model, example, "channel")
+    keep = {"normed": torch.arange(10) > 3, "free": torch.ones(7, dtype=torch.bool)}
+    applied = apply(model, units, keep)
+    by_hand = torch.nn.functional.layer_norm(
+        model.normed(example)[:, 4:], (6,), model.norm.weight[4:], model.norm.bias[4:]
+    )
+    hidden = torch.relu(by_hand @ model.free.weight[:, 4:].T + model.free.bias)
+    torch.testing.assert_close(applied.model(example), model.head(hidden))
+    assert applied.model.norm.normalized_shape == (6,)
 
 
 def test_an_unused_layer_and_an_unknown_operator_are_listed():

@@ -1,0 +1,94 @@
+"""How a network is looked at: a copy that shares its tensors, on one path, call by call."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+SIDE = 128  # pixels: what a detector that resizes its inputs is studied with
+
+
+def feed(model: nn.Module, example: Any) -> Any:
+    """Return the model's answer to an example: a batch, or a tuple of its arguments."""
+    return model(*example) if isinstance(example, tuple) else model(example)
+
+
+def study(model: nn.Module) -> nn.Module:
+    """Return a copy with the same tensors, so that hooks and sizes of it are nobody else's.
+
+    A detector that resizes its inputs gets small ones: what goes together does not depend on it.
+    """
+    tensors = [*model.parameters(), *model.buffers()]
+    copied = copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
+    for module in copied.modules():
+        sizes = getattr(module, "min_size", None), getattr(module, "max_size", None)
+        if isinstance(sizes[0], tuple) and isinstance(sizes[1], int) and sizes[1] > SIDE:
+            module.min_size, module.max_size = (SIDE,), SIDE  # type: ignore[assignment]
+    return copied
+
+
+class Counted:
+    """Names the operator calls of a forward pass: `mean#3` is the fourth call of `mean`."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[str] = Counter()
+
+    def key(self, op: Any) -> str:
+        """Return the name of this call, and count it."""
+        name = str(op.overloadpacket.__name__)
+        self._seen[name] += 1
+        return f"{name}#{self._seen[name] - 1}"
+
+
+@contextmanager
+def path_through(
+    model: nn.Module, owners: list[str], failed: list[str] | None = None
+) -> Iterator[None]:
+    """Keep in `owners` the paths of the modules that are under way, the innermost last.
+
+    Those that an error ends are put into `failed`, the innermost first.
+    """
+    hooks = []
+
+    def entering(path: str) -> Any:
+        return lambda *_: owners.append(path)
+
+    def leaving(module: Any, args: Any, out: Any) -> None:
+        path = owners.pop()
+        if failed is not None and (failed or sys.exc_info()[0] is not None or out is None):
+            failed.append(path)
+
+    try:
+        for path, module in model.named_modules():
+            hooks.append(module.register_forward_pre_hook(entering(path)))
+            hooks.append(module.register_forward_hook(leaving, always_call=True))
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+@contextmanager
+def where(model: nn.Module, failed: list[str]) -> Iterator[None]:
+    """Put the path of the module in which a forward pass fails into `failed`."""
+    owners: list[str] = []
+    with path_through(model, owners, failed):
+        yield
+
+
+@contextmanager
+def slowly() -> Iterator[None]:
+    """Switch off torch's fused shortcuts of whole layers, through which nothing can be followed."""
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try:
+        yield
+    finally:
+        torch.backends.mha.set_fastpath_enabled(before)

@@ -1,0 +1,127 @@
+"""Masked and cut network side by side: the same averages over what is kept, the same decisions.
+
+A mask sets weights to zero, and an average over zeros is not the average over what is left: a
+masked network runs here with each average taken over what is kept. Two networks that agree to the
+last digit but one may still choose differently among near-equal values (the boxes of a detector),
+so the second repeats what the first has chosen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from pruneviz.coupling.averages import kept_only, spread
+from pruneviz.coupling.study import Counted, feed, slowly
+from pruneviz.measure.one_trace import ONE_TRACE
+
+CallKeep = Mapping[tuple[str, int], Tensor]  # (call, dimension) → bool for each index along it
+PAIRED = ("topk", "sort", "kthvalue")  # values with the places where they were found
+
+
+class _Mode(TorchDispatchMode):
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Return False: or torch imports its compiler, for seconds, just to switch it off."""
+        return False
+
+
+class _KeptOnly(_Mode):
+    """Runs each call that averages over units on those that stay."""
+
+    def __init__(self, stays: CallKeep) -> None:
+        super().__init__()
+        self._stays: dict[str, tuple[int, Tensor]] = {
+            key: (dim, keep) for (key, dim), keep in stays.items() if not bool(keep.all())
+        }
+        self._counted = Counted()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        key = self._counted.key(func)
+        if key not in self._stays:
+            return func(*args, **(kwargs or {}))
+        dim, keep = self._stays[key]
+        fewer, options = kept_only(key, args, kwargs or {}, dim, keep)
+        out = func(*fewer, **options)
+        return spread(key, out, args[0], dim, keep)
+
+
+class _Decisions(_Mode):
+    """Notes what is chosen by value, or repeats what was noted."""
+
+    def __init__(self, noted: dict[str, Any] | None = None) -> None:
+        super().__init__()
+        self.noted: dict[str, Any] = {}
+        self._repeated = noted
+        self._counted = Counted()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        out = func(*args, **kwargs)
+        if not _is_decision(args, kwargs, out):
+            return out
+        key = self._counted.key(func)
+        self.noted[key] = out
+        before = None if self._repeated is None else self._repeated.get(key)
+        return out if before is None else _repeat(key, args, out, before)
+
+
+def _is_decision(args: Any, kwargs: Any, out: Any) -> bool:
+    """Whether whole numbers or truth values come out where fractions go in."""
+    given = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
+    if not any(x.is_floating_point() for x in given):
+        return False
+    return any(
+        not x.is_floating_point() if isinstance(x, Tensor) else isinstance(x, int | float)
+        for x in tree_leaves(out)
+    )
+
+
+def _repeat(key: str, args: Any, out: Any, before: Any) -> Any:
+    """Return what was chosen before, where it fits."""
+    if key.partition("#")[0] in PAIRED:
+        places = before[1]
+        dims = [a for a in args[1:] if isinstance(a, int) and not isinstance(a, bool)]
+        dim = dims[-1] if dims and key.startswith("sort") else (dims[1] if len(dims) > 1 else -1)
+        return (args[0].gather(dim, places), places)
+    if isinstance(out, Tensor):
+        return before if before.shape == out.shape or key.startswith("nms") else out
+    if isinstance(out, list | tuple):
+        same = [
+            b if isinstance(o, Tensor) and not o.is_floating_point() and b.shape == o.shape else o
+            for o, b in zip(out, before, strict=True)
+        ]
+        return type(out)(same) if type(out) is list else tuple(same)
+    return before
+
+
+def answers(
+    masked: nn.Module, cut: nn.Module, example: Any, stays: CallKeep
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Return the tensors that the masked and the cut network answer an example with.
+
+    `stays` says over which indices the masked one averages; the cut one repeats its decisions.
+    """
+    with ONE_TRACE, torch.no_grad(), slowly():
+        deciding = _Decisions()
+        with deciding, _KeptOnly(stays):
+            first = _tensors(feed(masked, example))
+        with _Decisions(deciding.noted):
+            second = _tensors(feed(cut, example))
+    return first, second
+
+
+def _tensors(output: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor)]
