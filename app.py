@@ -15,6 +15,7 @@ def main() -> None:
         {
             "Choose": [_page("home", "Home", "Which model, which data?", default=True)],
             "Understand": [
+                _page("architecture", "Architecture", "What is connected to what?"),
                 _page("weights", "Weights", "What do the weights look like?"),
                 _page("sensitivity", "Sensitivity", "What can each layer lose?"),
             ],

@@ -20,6 +20,7 @@ FIGURES = {
     "tune": 1,
     "recover": 1,
     "sensitivity": 1,
+    "architecture": 2,
     "weights": 2,
     "attributions": 3,
     "compare": 3,
@@ -27,10 +28,13 @@ FIGURES = {
     "runs": 0,
 }
 FINETUNE = {"method": "finetune", "parameters": {"epochs": 8}}
-PLANS = {"recover": PLAN.changed(sparsity=0.6, recovery=[FINETUNE])}
+PLANS = {
+    "architecture": PLAN.changed(model="sample:digits-resnet"),
+    "recover": PLAN.changed(sparsity=0.6, recovery=[FINETUNE]),
+}
 # A layer that loses something, so that what goes can be seen.
 LAYER = "hidden"
-LAYERS = {"weights": "conv3", "attributions": "conv3"}
+LAYERS = {"architecture": "conv1", "weights": "conv3", "attributions": "conv3"}
 # The theme takes over and the figures are drawn anew; both are told by the page itself.
 DARK = """(dark) => {
   const main = getComputedStyle(document.querySelector('[data-testid=stApp]')).backgroundColor

@@ -14,6 +14,7 @@ from pruneviz.ui import link
 REST = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 TITLES = {
     "home": "Home",
+    "architecture": "Architecture",
     "weights": "Weights",
     "sensitivity": "Sensitivity",
     "tune": "Tune",

@@ -1,0 +1,121 @@
+"""Architecture: what is connected to what, and what can be cut?"""
+
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+import streamlit as st
+from torch import Tensor
+
+from pruneviz.figures import architecture as figures
+from pruneviz.granularity import Units
+from pruneviz.granularity.channel import ChannelUnits
+from pruneviz.measure.by_layer import LayerCost, table
+from pruneviz.ui import architecture, frame, state, text, theme, widgets
+from pruneviz.ui.frame import View
+
+FIGURE_HEIGHT = 720  # pixels; a network with more layers is scrolled
+
+
+def diagram(view: View, rows: Sequence[LayerCost], units: Units | None) -> None:
+    """Draw the network; a click on a row chooses its layer."""
+    number = architecture.number_of(view.prepared.units, units)
+    chart = figures.network(rows, state.layer(), number, possible=view.possible)
+    scrolled("architecture-network", chart)
+    single = view.plan.granularity == "weight"
+    st.caption(architecture.WIDTHS_STAY if single else architecture.LEGEND)
+
+
+def scrolled(key: str, chart: go.Figure) -> None:
+    """Draw a figure with one row a layer, in a box of its own where it is higher than the box."""
+    height = chart.layout.height
+    with st.container(height=FIGURE_HEIGHT if height > FIGURE_HEIGHT else "content", border=False):
+        widgets.figure(
+            theme.fit(chart),
+            key,
+            on_select=lambda: widgets.choose_clicked(key),
+            selection_mode="points",
+        )
+
+
+def choose_group(view: View, rows: Sequence[LayerCost], units: Units | None) -> None:
+    """Draw the choice of a group, and what goes with one of its channels."""
+    groups = {each.name: (place, each) for place, each in enumerate(view.prepared.units, 1)}
+    single = view.plan.granularity == "weight"
+    st.selectbox(
+        "Layer" if single else "Group of layers",
+        list(groups),
+        index=None,
+        format_func=lambda name: architecture.group_label(*groups[name]),
+        placeholder="none: the chosen layer stays whole",
+        key=widgets.follow("architecture-group", units.name if units else None),
+        on_change=lambda: state.choose_layer(st.session_state["architecture-group"] or ""),
+        help="The layer chosen here is chosen on every page.",
+    )
+    keep = view.pruned.keep[units.name] if units and view.possible else None
+    if units is None:
+        whole = next(row for row in rows if row.name == state.layer())
+        st.info(architecture.whole_sentence(whole))
+    elif isinstance(units, ChannelUnits):
+        channel(view, units, keep)
+    else:
+        st.markdown(architecture.weights_sentence(units, keep))
+
+
+def channel(view: View, units: ChannelUnits, keep: Tensor | None) -> None:
+    """Draw the choice of a channel, and every place that holds a part of it."""
+    chosen = st.number_input(
+        f"Channel (0 to {units.count - 1:,})",
+        0,
+        units.count - 1,
+        architecture.first_going(keep),
+        key=f"architecture-channel-{units.name}-{units.count}",
+        width=220,
+    )
+    st.markdown(architecture.channel_sentence(units, chosen, keep))
+    st.dataframe(
+        architecture.taken_table(view.subject, units, chosen),
+        hide_index=True,
+        alt=f"What goes with channel {chosen}",
+    )
+
+
+def costs(rows: Sequence[LayerCost]) -> None:
+    """Draw parameters and MACs by layer, and the numbers to take away."""
+    scrolled("architecture-costs", figures.costs(rows, state.layer()))
+    st.download_button(
+        "Download as CSV",
+        table(rows).to_csv(index=False),
+        "layers.csv",
+        "text/csv",
+        key="architecture-csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )
+    with st.expander("All numbers"):
+        st.dataframe(
+            architecture.numbers(rows), hide_index=True, alt="The layers and what they cost"
+        )
+
+
+def held_back(view: View, rows: Sequence[LayerCost]) -> None:
+    """List what is not prunable, with the reasons."""
+    st.subheader("What stays whole", anchor=False)
+    skipped = view.prepared.skipped
+    if not skipped:
+        widgets.empty("Nothing is held back: every layer with weights can be pruned.")
+        return
+    st.markdown(architecture.skipped_sentence(skipped, rows))
+    st.dataframe(text.skipped_table(skipped), hide_index=True, alt="Layers that stay whole")
+
+
+with frame.page("Architecture", "What is connected to what, and what can be cut?") as view:
+    rows = architecture.layers(view.plan)
+    units = architecture.group_of(view.prepared.units, rows, state.layer())
+    grid = st.grid(2, min_column_width=460, gap="medium")
+    with grid.cell():
+        diagram(view, rows, units)
+    with grid.cell():
+        choose_group(view, rows, units)
+    st.subheader("What each layer costs", anchor=False)
+    costs(rows)
+    held_back(view, rows)

@@ -1,0 +1,328 @@
+"""A network as rows in forward order: widths, which of them are tied together, what they cost."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from pruneviz.figures import format as fmt
+from pruneviz.figures.style import ORIGINAL, PRUNED, REMOVED, SERIES, TRANSPARENT, lay_out
+from pruneviz.measure.by_layer import NOTHING, LayerCost
+from pruneviz.report import Amount
+
+ROW_HEIGHT = 26
+TITLE_LINE, AXIS_HEIGHT, LEGEND_HEIGHT = 21, 58, 28  # pixels above the rows
+LETTERS = 28  # of a layer's name, from its end: what tells it from its neighbours
+LANE = 0.075  # of the figure's width, for each rail
+MOST_LANES = 0.45  # of the figure's width, for all rails
+PALE = 0.35
+WHOLE = "#8a929c"
+INKS = ("#101418",) * 3 + ("#ffffff",) * 3  # what reads on each colour of SERIES
+BAND = "rgba(128, 134, 142, 0.20)"
+ARROW = "triangle-right"
+IMPOSSIBLE = "Nothing is removed: the plan cannot be carried out"
+
+
+def network(
+    rows: Sequence[LayerCost], chosen: str = "", group: int = 0, *, possible: bool = True
+) -> go.Figure:
+    """Return one row a layer in forward order: its outputs, what goes, and its group's number.
+
+    Layers of one group have one number, one colour and one rail. The rows of the group with the
+    number `group` stand on a band, those that take its channels in have a triangle; the name
+    `chosen` is bold. Each row's first `customdata` is the layer's name, so that a click can
+    choose it.
+    """
+    layers = [row for row in rows if row.width is not None]
+    figure = go.Figure()
+    _widths(figure, layers)
+    lanes = _rails(figure, layers)
+    _inputs(figure, layers, group, max(lanes.values(), default=0) + 1)
+    lay_out(
+        figure,
+        title=ties(layers) if possible else IMPOSSIBLE,
+        x="Outputs (channels or neurons, count)",
+        y="Layer, in forward order",
+    )
+    rails = min(MOST_LANES, LANE * (max(lanes.values(), default=0) + 2)) if lanes else 0.0
+    widest = max((row.width.original for row in layers if row.width), default=1)
+    figure.update_layout(barmode="stack", bargap=0.3, showlegend=False, xaxis_domain=[rails, 1])
+    figure.update_xaxes(range=[0, widest * 1.3])
+    if lanes:
+        lane_range = [-0.6, max(lanes.values()) + 1.6]
+        figure.update_layout(
+            xaxis2={"domain": [0, rails], "range": lane_range, "visible": False, "fixedrange": True}
+        )
+    _name_rows(figure, layers, chosen)
+    for place, row in enumerate(layers):
+        if group in row.groups:
+            figure.add_hrect(
+                y0=place - 0.5, y1=place + 0.5, fillcolor=BAND, line_width=0, layer="below"
+            )
+    return figure
+
+
+def costs(rows: Sequence[LayerCost], chosen: str = "") -> go.Figure:
+    """Return parameters and MACs by layer, both networks', in forward order.
+
+    The text beside a bar is the layer's share of the original's. Each bar's first `customdata` is
+    the layer's name, so that a click can choose it.
+    """
+    figure = go.Figure()
+    _pair(figure, rows, [row.parameters for row in rows], "parameters", "x")
+    _pair(figure, rows, [row.macs for row in rows], "MACs", "x2")
+    lay_out(figure, title=what_to_see(rows), x="", y="Layer, in forward order")
+    figure.update_layout(
+        barmode="overlay",
+        xaxis={"domain": [0, 0.48], "title": {"text": "Parameters (count)"}},
+        xaxis2={"domain": [0.52, 1], "title": {"text": "MACs of one input (count)"}},
+    )
+    for axis, amounts in (("xaxis", "parameters"), ("xaxis2", "macs")):
+        most = max((getattr(row, amounts).original for row in rows), default=0)
+        figure.layout[axis].update(range=[0, 1.25 * max(most, 1)], tickformat="~s", nticks=5)
+    _name_rows(figure, rows, chosen, LEGEND_HEIGHT)
+    below_title = 1 - (figure.layout.margin.t - AXIS_HEIGHT) / figure.layout.height
+    figure.update_layout(legend={"yref": "container", "y": below_title, "yanchor": "bottom"})
+    return figure
+
+
+def ties(layers: Sequence[LayerCost]) -> str:
+    """Return the network's title: how many layers there are, and which must go together."""
+    total = fmt.plural(len(layers), "layer")
+    members = Counter(group for row in layers for group in row.groups)
+    if not members:
+        return f"{total}; none of them is tied to another"
+    group, most = max(members.items(), key=lambda item: item[1])
+    count = fmt.plural(len(members), "group")
+    if most == 1:
+        return f"{total}, {count}: no two layers must lose the same channels"
+    first = next(row.name for row in layers if group in row.groups)
+    return (
+        f"{total}, {count}: group {group} ties {most} layers together "
+        f"({html.escape(first)} and {most - 1} more)"
+    )
+
+
+def what_to_see(rows: Sequence[LayerCost]) -> str:
+    """Return the costs' title: which layer holds most, and which one computes most."""
+    layers = [row for row in rows if row.width is not None]
+    if not layers:
+        return "This network has no layer with weights"
+    held, computed = (
+        max(layers, key=lambda row: getattr(row, what).original) for what in ("parameters", "macs")
+    )
+    parameters = fmt.share(_share(held.parameters, [row.parameters for row in rows]))
+    macs = fmt.share(_share(computed.macs, [row.macs for row in rows]))
+    name = html.escape(held.name)
+    if held is computed:
+        return f"{name} holds most: {parameters} of the parameters, {macs} of the MACs"
+    return (
+        f"{name} holds most: {parameters} of the parameters; "
+        f"{html.escape(computed.name)} computes most: {macs} of the MACs"
+    )
+
+
+def colour(group: int) -> str:
+    """Return the colour of a group; neighbours differ, and the number tells the rest apart."""
+    return SERIES[_shade(group)]
+
+
+def short(name: str) -> str:
+    """Return a layer's name as a row shows it: a long one loses its beginning."""
+    kept = name if len(name) <= LETTERS else f"…{name[1 - LETTERS :]}"
+    return html.escape(kept)
+
+
+def _shade(group: int) -> int:
+    return (group - 1) % len(SERIES)
+
+
+def _widths(figure: go.Figure, layers: Sequence[LayerCost]) -> None:
+    """Add the outputs that stay, in the group's colour, and those that go, pale and striped."""
+    names = [row.name for row in layers]
+    widths = [row.width or NOTHING for row in layers]
+    about = [[row.name, _about(row)] for row in layers]
+    common = {
+        "y": names,
+        "orientation": "h",
+        "customdata": about,
+        "hovertemplate": "%{customdata[1]}<extra></extra>",
+        "unselected": {"marker": {"opacity": 1}},
+    }
+    figure.add_bar(
+        x=[width.pruned for width in widths],
+        marker={
+            "color": [colour(row.groups[0]) if row.groups else WHOLE for row in layers],
+            "pattern": {"shape": ["." if _is_whole(row) else "" for row in layers], "size": 5},
+        },
+        **common,
+    )
+    figure.add_bar(
+        x=[width.original - width.pruned for width in widths],
+        marker={"color": REMOVED, "pattern": {"shape": "/", "fgcolor": WHOLE, "size": 6}},
+        text=[_width_text(row, width) for row, width in zip(layers, widths, strict=True)],
+        textposition="outside",
+        cliponaxis=False,
+        **common,
+    )
+
+
+def _width_text(row: LayerCost, width: Amount) -> str:
+    if width.original != width.pruned:
+        return f"{width.original:,} → {width.pruned:,}"
+    return f"{width.original:,}, whole" if _is_whole(row) else f"{width.original:,}"
+
+
+def _is_whole(row: LayerCost) -> bool:
+    return bool(row.reason) and not row.groups
+
+
+def _about(row: LayerCost) -> str:
+    """Return a row in words, for those who point at it."""
+    width = row.width or NOTHING
+    lines = [f"<b>{html.escape(row.name)}</b> ({html.escape(row.kind)})"]
+    lines.append(f"{width.pruned:,} of {fmt.plural(width.original, 'output')} stay")
+    if row.groups:
+        lines.append(f"outputs: group {', '.join(map(str, row.groups))}")
+    if row.inputs:
+        lines.append(f"inputs: group {', '.join(map(str, row.inputs))}")
+    if row.reason:
+        lines.append(f"not prunable: {html.escape(row.reason)}")
+    return "<br>".join(lines)
+
+
+def _rails(figure: go.Figure, layers: Sequence[LayerCost]) -> dict[int, int]:
+    """Add a numbered mark for each layer of a group, a line along each group; return its lane."""
+    places: dict[int, list[int]] = {}
+    for place, row in enumerate(layers):
+        for group in row.groups:
+            places.setdefault(group, []).append(place)
+    lanes = lanes_of(places)
+    for group, rows in places.items():
+        if len(rows) > 1:
+            figure.add_scatter(
+                x=[lanes[group]] * len(rows),
+                y=[layers[place].name for place in rows],
+                xaxis="x2",
+                mode="lines",
+                line={"color": colour(group), "width": 3},
+                hoverinfo="skip",
+            )
+    marks = [(group, layers[place]) for group, rows in places.items() for place in rows]
+    if marks:
+        figure.add_scatter(
+            x=[lanes[group] for group, _ in marks],
+            y=[row.name for _, row in marks],
+            xaxis="x2",
+            mode="markers+text",
+            marker={"size": 19, "color": [colour(group) for group, _ in marks], "opacity": 1},
+            text=[str(group) for group, _ in marks],
+            textfont={"color": [INKS[_shade(group)] for group, _ in marks], "size": 11},
+            customdata=[[row.name, _about(row)] for _, row in marks],
+            hovertemplate="%{customdata[1]}<extra></extra>",
+            unselected={"marker": {"opacity": 1}},
+        )
+    return lanes
+
+
+def lanes_of(places: dict[int, list[int]]) -> dict[int, int]:
+    """Return a lane for each group, so that no two groups share a row of one lane."""
+    lanes: dict[int, int] = {}
+    ends: list[int] = []
+    for group, rows in sorted(places.items(), key=lambda item: (item[1][0], -item[1][-1])):
+        free = next((lane for lane, end in enumerate(ends) if end < rows[0]), len(ends))
+        ends[free : free + 1] = [rows[-1]]
+        lanes[group] = free
+    return lanes
+
+
+def _inputs(figure: go.Figure, layers: Sequence[LayerCost], group: int, lane: int) -> None:
+    """Add a triangle to each layer that takes the chosen group's channels in."""
+    takers = [row for row in layers if group in row.inputs]
+    if takers:
+        figure.add_scatter(
+            x=[lane] * len(takers),
+            y=[row.name for row in takers],
+            xaxis="x2",
+            mode="markers",
+            marker={"symbol": ARROW, "size": 13, "color": colour(group), "opacity": 1},
+            customdata=[[row.name, f"takes the channels of group {group} in"] for row in takers],
+            hovertemplate="%{customdata[1]}<extra></extra>",
+            unselected={"marker": {"opacity": 1}},
+        )
+
+
+def _name_rows(figure: go.Figure, rows: Sequence[LayerCost], chosen: str, legend: int = 0) -> None:
+    """Give each row its name and the figure its height; title and axes stand above the rows."""
+    labels = [f"<b>{short(r.name)}</b>" if r.name == chosen else short(r.name) for r in rows]
+    figure.update_yaxes(
+        categoryorder="array",
+        categoryarray=[row.name for row in rows],
+        range=[len(rows) - 0.5, -0.5],
+        tickvals=[row.name for row in rows],
+        ticktext=labels,
+        showgrid=False,
+        anchor="free",
+        position=0,
+        ticks="outside",
+        ticklen=8,
+        tickcolor=TRANSPARENT,
+    )
+    figure.update_xaxes(side="top", tickangle=0)
+    lines = 1 + figure.layout.title.text.count("<br>")
+    top = 12 + TITLE_LINE * lines + legend + AXIS_HEIGHT
+    figure.update_layout(
+        title={
+            "y": 1,
+            "yref": "container",
+            "yanchor": "top",
+            "pad": {"t": 8 + TITLE_LINE * (lines - 1)},
+        },
+        margin={"t": top},
+        height=top + 12 + ROW_HEIGHT * max(len(rows), 3),
+    )
+
+
+def _pair(
+    figure: go.Figure, rows: Sequence[LayerCost], amounts: Sequence[Amount], unit: str, axis: str
+) -> None:
+    """Add the original's bars and, thinner on top of them, the pruned network's."""
+    shares = [_share(amount, amounts) for amount in amounts]
+    about = [
+        [row.name, f"{html.escape(row.name)}: {a.pruned:,} of {a.original:,} {unit} are left"]
+        for row, a in zip(rows, amounts, strict=True)
+    ]
+    common = {
+        "y": [row.name for row in rows],
+        "xaxis": axis,
+        "orientation": "h",
+        "customdata": about,
+        "hovertemplate": "%{customdata[1]}<extra></extra>",
+        "showlegend": axis == "x",
+    }
+    figure.add_bar(
+        name="original",
+        x=[amount.original for amount in amounts],
+        marker={"color": ORIGINAL, "opacity": PALE},
+        unselected={"marker": {"opacity": PALE}},
+        text=[fmt.share(share) if share >= 0.005 else "" for share in shares],
+        textposition="outside",
+        cliponaxis=False,
+        width=0.76,
+        **common,
+    )
+    figure.add_bar(
+        name="pruned",
+        x=[amount.pruned for amount in amounts],
+        marker={"color": PRUNED},
+        unselected={"marker": {"opacity": 1}},
+        width=0.44,
+        **common,
+    )
+
+
+def _share(amount: Amount, amounts: Sequence[Amount]) -> float:
+    return amount.original / (sum(each.original for each in amounts) or 1)

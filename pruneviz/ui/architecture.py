@@ -1,0 +1,192 @@
+"""The architecture in words: groups by number, what goes with a channel, what stays whole."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import pandas as pd
+import streamlit as st
+from torch import Tensor
+
+from pruneviz import run
+from pruneviz.figures import format as fmt
+from pruneviz.granularity import Units
+from pruneviz.granularity.channel import ChannelUnits
+from pruneviz.granularity.taken import Taken, parameters_taken, taken
+from pruneviz.measure.by_layer import LayerCost, by_layer, table
+from pruneviz.plan import Plan
+from pruneviz.report import Skipped
+from pruneviz.subjects import Subject
+from pruneviz.ui import cache, text
+
+MOST_RANGES = 6
+PARTLY = re.compile(r"\d+ of \d+ units: ")
+LEAVES = {
+    "weight": "scale",
+    "bias": "shift",
+    "running_mean": "mean",
+    "running_var": "variance",
+}
+LEGEND = (
+    "One number and one colour: these layers lose the same channels. On the band: the group "
+    "chosen here. ▶ takes its channels in. Striped: goes. Dotted: stays whole."
+)
+WIDTHS_STAY = "Single weights become zeros, so every layer keeps its outputs and its width."
+SINGLE_WEIGHTS = "Single weights are removed one by one, so nothing else goes with them."
+COLUMNS = {
+    "layer": "Layer",
+    "kind": "Kind",
+    "groups": "Group",
+    "outputs": "Outputs",
+    "outputs_pruned": "Outputs left",
+    "parameters": "Parameters",
+    "parameters_pruned": "Parameters left",
+    "macs": "MACs",
+    "macs_pruned": "MACs left",
+}
+
+
+def layers(plan: Plan) -> tuple[LayerCost, ...]:
+    """Return every layer's width, parameters and MACs, before and after, in forward order.
+
+    They are as if nothing were removed while the plan cannot be carried out.
+    """
+    if cache.is_possible(plan):
+        return _layers(cache.plan_key(plan), plan)
+    ready = cache.prepared(plan)
+    before = ready.baseline
+    both = (before.parameters, before.parameters), (before.macs, before.macs)
+    return by_layer(ready.subject.model, ready.units, ready.skipped, {}, *both)
+
+
+def group_of(units: Sequence[Units], rows: Sequence[LayerCost], wanted: str) -> Units | None:
+    """Return the group to show: that of the chosen layer; without one, the first with several.
+
+    None when the layer that was chosen is one that stays whole.
+    """
+    named = [each for each in units if each.name == wanted]
+    holding = [each for each in units if wanted in each.layers]
+    if named or holding:
+        return (named or holding)[0]
+    if any(row.name == wanted and row.width for row in rows):
+        return None
+    return next((each for each in units if len(each.layers) > 1), units[0])
+
+
+def number_of(units: Sequence[Units], chosen: Units | None) -> int:
+    """Return the number of the chosen group, from 1; 0 where nothing is tied together."""
+    names = [each.name for each in units]
+    return names.index(chosen.name) + 1 if isinstance(chosen, ChannelUnits) else 0
+
+
+def group_label(number: int, units: Units) -> str:
+    """Return a group as one choice: `3 · conv1 and 2 more layers (64 channels)`."""
+    if not isinstance(units, ChannelUnits):
+        return f"{units.name} ({fmt.plural(units.count, 'weight')})"
+    others = len(units.layers) - 1
+    more = f" and {fmt.plural(others, 'more layer')}" if others else ""
+    return f"{number} · {units.name}{more} ({fmt.plural(units.count, 'channel')})"
+
+
+def first_going(keep: Tensor | None) -> int:
+    """Return the first channel that goes; 0 when none does or the plan cannot be carried out."""
+    going = [] if keep is None else (~keep).nonzero().flatten().tolist()
+    return int(going[0]) if going else 0
+
+
+def channel_sentence(units: ChannelUnits, channel: int, keep: Tensor | None) -> str:
+    """Return whether a channel stays, and what cutting it takes along."""
+    takes = f"{fmt.plural(parameters_taken(units, channel), 'parameter')} with it"
+    if keep is None:
+        return f"Channel {channel} would take {takes}:"
+    if bool(keep[channel]):
+        return f"Channel {channel} **stays** in this plan. It would take {takes}:"
+    return f"Channel {channel} **goes** in this plan. It takes {takes}:"
+
+
+def taken_table(subject: Subject, units: ChannelUnits, channel: int) -> pd.DataFrame:
+    """Return one row for each place that holds a part of a channel, in words and exactly."""
+    return pd.DataFrame(
+        [
+            {
+                "What goes": place(part),
+                "Axis": part.axis,
+                "Indices": ranges(part.indices),
+                "Numbers": part.numbers,
+                "Parameter": ", ".join(_leaf(name) for name in part.parameters),
+            }
+            for part in taken(subject.model, units, channel)
+        ]
+    )
+
+
+def place(part: Taken) -> str:
+    """Return what goes in words: `output of conv1`, `scale and shift of bn1`."""
+    if part.role in ("vectors", "statistics"):
+        what = " and ".join(LEAVES.get(_leaf(name), _leaf(name)) for name in part.parameters)
+        return f"{what} of {part.layer}"
+    if part.role == "part":
+        return f"part of {', '.join(part.parameters)}"
+    return f"{part.role} of {part.layer}"
+
+
+def ranges(indices: Sequence[int]) -> str:
+    """Return indices as `5`, `20–23` or, of many pieces, the first with how many there are."""
+    runs: list[list[int]] = []
+    for index in indices:
+        if runs and index == runs[-1][1] + 1:
+            runs[-1][1] = index
+        else:
+            runs.append([index, index])
+    shown = [str(a) if a == b else f"{a}–{b}" for a, b in runs[:MOST_RANGES]]
+    more = f" … ({len(indices):,} in all)" if len(runs) > MOST_RANGES else ""
+    return ", ".join(shown) + more
+
+
+def weights_sentence(units: Units, keep: Tensor | None) -> str:
+    """Return how many single weights of a layer go."""
+    gone = 0 if keep is None else int((~keep).sum())
+    return (
+        f"{gone:,} of the {fmt.plural(units.count, 'weight')} of {text.escape(units.name)} "
+        f"{'goes' if gone == 1 else 'go'}. {SINGLE_WEIGHTS}"
+    )
+
+
+def whole_sentence(row: LayerCost) -> str:
+    """Return why the chosen layer is in no group."""
+    reason = row.reason or "nothing of it can be cut out"
+    return text.escape(f"Why {row.name} stays whole: {reason}.")
+
+
+def skipped_sentence(skipped: Sequence[Skipped], rows: Sequence[LayerCost]) -> str:
+    """Return how much of the network is held back; "" when nothing is."""
+    if not skipped:
+        return ""
+    total = sum(row.width is not None for row in rows)
+    verb = "is" if len(skipped) == 1 else "are"
+    partly = ", some of them in part" if any(PARTLY.match(each.reason) for each in skipped) else ""
+    return f"{len(skipped)} of {fmt.plural(total, 'layer')} {verb} not prunable{partly}:"
+
+
+def numbers(rows: Sequence[LayerCost]) -> pd.DataFrame:
+    """Return the layers' numbers under names for people."""
+    return table(rows).rename(columns=COLUMNS)
+
+
+def _leaf(parameter: str) -> str:
+    return parameter.rpartition(".")[2]
+
+
+@st.cache_resource(max_entries=32, show_spinner="Counting layer by layer …")
+def _layers(digest: str, _plan: Plan) -> tuple[LayerCost, ...]:
+    ready, result = cache.prepared(_plan), cache.pruned(_plan)
+    before, (parameters, macs) = ready.baseline, run.costs(ready, result)
+    return by_layer(
+        ready.subject.model,
+        ready.units,
+        ready.skipped,
+        result.keep,
+        (before.parameters, parameters),
+        (before.macs, macs),
+    )
