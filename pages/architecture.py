@@ -13,7 +13,7 @@ from pruneviz.measure.by_layer import LayerCost, table
 from pruneviz.ui import architecture, frame, state, text, theme, widgets
 from pruneviz.ui.frame import View
 
-FIGURE_HEIGHT = 720  # pixels; a network with more layers is scrolled
+FIGURE_HEIGHT = 780  # pixels; a network with more layers is scrolled
 
 
 def diagram(view: View, rows: Sequence[LayerCost], units: Units | None) -> None:

@@ -292,8 +292,9 @@ def _pair(
     """Add the original's bars and, thinner on top of them, the pruned network's."""
     shares = [_share(amount, amounts) for amount in amounts]
     about = [
-        [row.name, f"{html.escape(row.name)}: {a.pruned:,} of {a.original:,} {unit} are left"]
+        [name, f"{html.escape(row.name)}: {a.pruned:,} of {a.original:,} {unit} are left"]
         for row, a in zip(rows, amounts, strict=True)
+        for name in [row.name if row.width else ""]  # what is no layer cannot be chosen
     ]
     common = {
         "y": [row.name for row in rows],

@@ -136,6 +136,7 @@ def test_the_costs_are_in_the_colours_of_the_app_with_each_layers_share() -> Non
     assert bars[0].x[0] == 9 * 64
     assert bars[3].x[0] == 900 * 38
     assert bars[0].text[0] == "31 %"
+    assert [data[0] for data in bars[0].customdata][-2:] == ["fc", ""]
 
 
 def test_names_are_shown_as_they_stand_and_long_ones_keep_their_end() -> None:
