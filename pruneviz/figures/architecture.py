@@ -14,8 +14,10 @@ from pruneviz.measure.by_layer import NOTHING, LayerCost
 from pruneviz.report import Amount
 
 ROW_HEIGHT = 26
+FEW = 25  # rows that a page shows without scrolling
 TITLE_LINE, AXIS_HEIGHT, LEGEND_HEIGHT = 21, 58, 28  # pixels above the rows
 LETTERS = 28  # of a layer's name, from its end: what tells it from its neighbours
+NARROW, LETTER, GAP = 240, 5.6, 8  # pixels: bars in a narrow window, a letter beside one
 LANE = 0.075  # of the figure's width, for each rail
 MOST_LANES = 0.45  # of the figure's width, for all rails
 PALE = 0.35
@@ -48,9 +50,8 @@ def network(
         y="Layer, in forward order",
     )
     rails = min(MOST_LANES, LANE * (max(lanes.values(), default=0) + 2)) if lanes else 0.0
-    widest = max((row.width.original for row in layers if row.width), default=1)
     figure.update_layout(barmode="stack", bargap=0.3, showlegend=False, xaxis_domain=[rails, 1])
-    figure.update_xaxes(range=[0, widest * 1.3])
+    figure.update_xaxes(range=[0, _end(layers)])
     if lanes:
         lane_range = [-0.6, max(lanes.values()) + 1.6]
         figure.update_layout(
@@ -180,6 +181,16 @@ def _is_whole(row: LayerCost) -> bool:
     return bool(row.reason) and not row.groups
 
 
+def _end(layers: Sequence[LayerCost]) -> float:
+    """Return where the axis of widths ends, so that every bar's text fits beside it."""
+    ends = [
+        row.width.original / (1 - (GAP + LETTER * len(_width_text(row, row.width))) / NARROW)
+        for row in layers
+        if row.width
+    ]
+    return max(ends, default=1.0)
+
+
 def _about(row: LayerCost) -> str:
     """Return a row in words, for those who point at it."""
     width = row.width or NOTHING
@@ -271,6 +282,8 @@ def _name_rows(figure: go.Figure, rows: Sequence[LayerCost], chosen: str, legend
         ticklen=8,
         tickcolor=TRANSPARENT,
     )
+    if len(rows) > FEW:  # in the middle of rows that are scrolled, a title is cut or out of sight
+        figure.update_yaxes(title_text="")
     figure.update_xaxes(side="top", tickangle=0)
     lines = 1 + figure.layout.title.text.count("<br>")
     top = 12 + TITLE_LINE * lines + legend + AXIS_HEIGHT

@@ -55,7 +55,7 @@ def test_every_figure_says_what_to_see_and_follows_the_theme(figure: go.Figure) 
     assert figure.layout.title.text
     assert "(" in figure.layout.xaxis.title.text
     assert "count" in figure.layout.xaxis.title.text
-    assert figure.layout.yaxis.title.text
+    assert figure.layout.yaxis.title.text or len(figure.data[0].y) > architecture.FEW
     assert figure.layout.template == NO_TEMPLATE_OF_OURS
     assert figure.layout.paper_bgcolor.replace(" ", "") == "rgba(0,0,0,0)"
     assert figure.layout.title.text.replace("<br>", " ") in describe(figure)
@@ -145,3 +145,11 @@ def test_names_are_shown_as_they_stand_and_long_ones_keep_their_end() -> None:
     assert long.endswith("denselayer16.conv2")
     assert len(long) == architecture.LETTERS
     assert "<b>conv3" not in FIGURES["network"].data[0].customdata[2][1].replace("<b>&lt;", "")
+
+
+def test_the_text_beside_the_widest_bar_fits_a_narrow_window() -> None:
+    wide = architecture.network([layer("mlp", (3072, 2150), (1,))])
+    end = wide.layout.xaxis.range[1]
+    room = architecture.NARROW * (1 - 3072 / end)
+    assert room >= architecture.LETTER * len("3,072 → 2,150")
+    assert end < 2 * 3072
