@@ -12,7 +12,7 @@ from torch import nn
 from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import Applied, apply
 from pruneviz.coupling.layouts import FIRST_LAYOUT, HELD
-from pruneviz.coupling.study import feed, study, where
+from pruneviz.coupling.study import feed, first_input, study, where
 from pruneviz.criteria import Evidence, score
 from pruneviz.granularity import GRANULARITIES, Units
 from pruneviz.measure.cost import parameters_by_name
@@ -92,18 +92,18 @@ def find_units(
     """
     find = GRANULARITIES.get(granularity).implementation
     layouts: dict[str, int] = {}
-    alive = None
+    alive, one = None, _smallest(model, example)
     while True:
-        found, skipped = find(model, example, layouts)
+        found, skipped = find(model, one, layouts)
         if not any(layer.axis_keep(torch.ones(layer.count, dtype=torch.bool)) for layer in found):
             return found, skipped  # nothing is cut out, so nothing can be cut wrongly
         alive = lively(model, example) if alive is None else alive
-        fault = _fault(alive, example, found)
+        fault = _fault(alive, one, found)
         if fault is None:
             return found, skipped
         again = _next_readings(layouts, _blamed(alive, found, fault))
         if not again:
-            proved, faulty = provable(alive, example, found)
+            proved, faulty = provable(alive, one, found)
             names = {layer.name for layer in faulty}
             doubted = {c for layer in found if layer.name in names for c in layer.choices}
             again = _next_readings(layouts, doubted)
@@ -132,10 +132,37 @@ def provable(
 ) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
     """Split units into those whose cut is proved on `example`, and the others with the reason.
 
-    Half of every layer is cut at once; where that fails, half of the layers, and so on. `alive` is
-    a model as `lively` returns it.
+    Half of every layer is cut at once. Where that fails in a module, the units that reach into it
+    are set aside and tried one after another; where nobody knows where it fails, the layers are
+    halved until the faulty ones are alone. `alive` is a model as `lively` returns it.
     """
-    proved: tuple[Units, ...] = ()
+    waiting, aside = units, list[Units]()
+    while waiting:
+        fault = _fault(alive, example, waiting)
+        if fault is None:
+            break
+        suspects = tuple(layer for layer in waiting if _reaches(layer, fault.owner))
+        if not suspects:
+            break
+        aside += suspects
+        waiting = tuple(layer for layer in waiting if layer not in suspects)
+    proved, skipped = _halved(alive, example, waiting, ())
+    for layer in aside:
+        more, faulty = _halved(alive, example, (layer,), proved)
+        proved, skipped = more, [*skipped, *faulty]
+    return tuple(layer for layer in units if layer in proved), tuple(skipped)
+
+
+def _reaches(layer: Units, owner: str | None) -> bool:
+    """Whether units take something along that belongs to a module."""
+    whole = torch.ones(layer.count, dtype=torch.bool)
+    return bool(owner) and any(name.startswith(f"{owner}.") for name, _ in layer.axis_keep(whole))
+
+
+def _halved(
+    alive: nn.Module, example: Any, units: tuple[Units, ...], proved: tuple[Units, ...]
+) -> tuple[tuple[Units, ...], list[Skipped]]:
+    """Return what is proved and what is proved besides, halving what fails, and the faulty ones."""
     skipped = []
     waiting = [units] if units else []
     while waiting:
@@ -148,12 +175,19 @@ def provable(
         else:
             half = len(some) // 2
             waiting += [some[half:], some[:half]]
-    return _in_order(proved, units), tuple(skipped)
+    return proved, skipped
 
 
-def _in_order(proved: tuple[Units, ...], units: tuple[Units, ...]) -> tuple[Units, ...]:
-    names = {layer.name for layer in proved}
-    return tuple(layer for layer in units if layer.name in names)
+def _smallest(model: nn.Module, example: Any) -> Any:
+    """Return an example of one input, or the whole one where the model's code wants as many."""
+    one = first_input(example)
+    try:
+        with torch.no_grad():
+            feed(study(model), one)
+    # Any code of any user: whatever it raises, it runs on what it was given.
+    except Exception:
+        return example
+    return one
 
 
 def _fault(alive: nn.Module, example: Any, units: tuple[Units, ...]) -> CutError | None:

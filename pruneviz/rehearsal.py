@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.coupling.averages import kept_only, spread
-from pruneviz.coupling.study import Counted, feed, slowly
+from pruneviz.coupling.study import Counted, feed, slowly, study
 from pruneviz.measure.one_trace import ONE_TRACE
 
 CallKeep = Mapping[tuple[str, int], Tensor]  # (call, dimension) → bool for each index along it
@@ -117,9 +117,9 @@ def answers(
     with ONE_TRACE, torch.no_grad(), slowly():
         deciding = _Decisions()
         with deciding, _KeptOnly(stays):
-            first = _tensors(feed(masked, example))
+            first = _tensors(feed(study(masked), example))
         with _Decisions(deciding.noted):
-            second = _tensors(feed(cut, example))
+            second = _tensors(feed(study(cut), example))
     return first, second
 
 

@@ -104,10 +104,15 @@ def align(call: Call) -> Any:
     """Cut regions out of feature maps: (n, c, h, w) becomes (regions, c, y, x)."""
     tags = []
     for tag in call.look(call.args[0]):
-        if varying(tag) == (1,):
+        if varying(tag) == (1,) and len(call.out):
             tags.append(small(tag).expand(call.out.shape))
         else:
-            call.ids.fix(small(tag), f"`{call.name}` mixes them")
+            why = (
+                f"`{call.name}` mixes them"
+                if len(call.out)
+                else "no region of the example is theirs"
+            )
+            call.ids.fix(small(tag), why)
     for tag in call.look(call.args[1]):
         call.ids.fix(small(tag), "they are the places of regions")
     return tuple(tags)

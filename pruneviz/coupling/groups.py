@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pruneviz.coupling.ids import Axis, Ids
 from pruneviz.report import Skipped
 
+TOGETHER = "all its channels go together, so none of them can go"
 LAYER_TYPES = (nn.Linear, nn.modules.conv._ConvNd)
 
 
@@ -69,7 +70,7 @@ def groups_of(model: nn.Module, ids: Ids) -> Coupling:
         axis = ids.axes[producer]
         produced[component[axis.first : axis.first + axis.size]] = True
     cuttable = produced & ~is_fixed
-    by_signature = _signatures(ids, component, cuttable)
+    by_signature = _joined(ids, _signatures(ids, component, cuttable))
     groups: list[Group] = []
     grouped: set[int] = set()
     names: set[str] = set()
@@ -113,6 +114,26 @@ def _signatures(
     for unit, axes in touched.items():
         groups[tuple(axes)].append(unit)
     return groups
+
+
+def _joined(
+    ids: Ids, by_signature: dict[tuple[int, ...], list[int]]
+) -> dict[tuple[int, ...], list[int]]:
+    """Put units that are alone with the axes they touch together by the layer that produces them.
+
+    Shuffled channels meet other layers each: they are units of one layer all the same.
+    """
+    joined = {axes: units for axes, units in by_signature.items() if len(units) > 1}
+    alone: dict[int, tuple[set[int], list[int]]] = {}
+    for axes, units in by_signature.items():
+        if len(units) == 1:
+            first = next((p for p in ids.producers if p in axes), -1)
+            touched, found = alone.setdefault(first, (set(), []))
+            touched.update(axes)
+            found.extend(units)
+    for touched, found in alone.values():
+        joined.setdefault(tuple(sorted(touched)), []).extend(found)
+    return joined
 
 
 def _group(
@@ -201,7 +222,9 @@ def _skipped(
         units = component[axis.first : axis.first + axis.size]
         left = [u for u in units.tolist() if u not in grouped]
         if left:
-            reason = next((reasons[u] for u in left if u in reasons), "it has a single unit")
+            together = axis.size > 1 and len(set(left)) == 1
+            single = TOGETHER if together else "it has a single unit"
+            reason = next((reasons[u] for u in left if u in reasons), single)
             part = "" if len(left) == axis.size else f"{len(left)} of {axis.size} units: "
             skipped[layer_of(axis.parameter)] = part + reason
     producing = {ids.axes[producer].parameter for producer in ids.producers}

@@ -104,6 +104,26 @@ def look_up(call: Call) -> Any:
     return tuple(tags)
 
 
+def write_at(call: Call) -> Any:
+    """Write rows by number: the tensor written into has what the values have, row by row."""
+    target, places, values = call.args[:3]
+    rows = [place is not None for place in places] == [True]
+    if not rows or values.ndim != target.ndim:
+        return pin(call)
+    tags = list(call.look(target))
+    for tag in call.look(values):
+        if 0 in varying(tag):
+            call.ids.fix(small(tag), f"`{call.name}` writes some of them by number")
+            continue
+        wide = small(tag).expand(target.shape)
+        partner = next((t for t in tags if varying(t) == varying(wide)), None)
+        if partner is None:
+            tags.append(wide)
+        else:
+            call.ids.unite(small(partner), small(wide))
+    return tuple(tags)
+
+
 def shuffle(call: Call) -> Any:
     """Shuffle channels between groups: equally many go from each."""
     groups, tags = int(call.args[1]), []

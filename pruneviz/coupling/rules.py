@@ -22,6 +22,8 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(contractions.BATCH_NORMS, contractions.batch_norm),
     "as_strided_": operators.restride,
     "cat": operators.concatenate,
+    "index_put_": operators.write_at,
+    "index_put": operators.write_at,
     "index": operators.look_up,
     "channel_shuffle": operators.shuffle,
     "native_channel_shuffle": operators.shuffle,

@@ -10,8 +10,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+REGIONS = 16
+NO_THRESHOLD = -1.0  # every score is above it
 SIDE = 128  # pixels: what a detector that resizes its inputs is studied with
 
 
@@ -20,18 +22,42 @@ def feed(model: nn.Module, example: Any) -> Any:
     return model(*example) if isinstance(example, tuple) else model(example)
 
 
+def first_input(example: Any) -> Any:
+    """Return an example of a single input, which has all that the coupling shows."""
+    if isinstance(example, tuple):
+        return tuple(first_input(part) for part in example)
+    return example[:1] if isinstance(example, Tensor) and example.ndim else example
+
+
 def study(model: nn.Module) -> nn.Module:
     """Return a copy with the same tensors, so that hooks and sizes of it are nobody else's.
 
-    A detector that resizes its inputs gets small ones: what goes together does not depend on it.
+    A detector that resizes its inputs gets small ones, and reports even what it doubts: what goes
+    together does not depend on it, and an answer without any box proves nothing.
     """
     tensors = [*model.parameters(), *model.buffers()]
     copied = copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
     for module in copied.modules():
-        sizes = getattr(module, "min_size", None), getattr(module, "max_size", None)
-        if isinstance(sizes[0], tuple) and isinstance(sizes[1], int) and sizes[1] > SIDE:
-            module.min_size, module.max_size = (SIDE,), SIDE  # type: ignore[assignment]
+        _look_at_little(module)
     return copied
+
+
+def _look_at_little(module: nn.Module) -> None:
+    """Give a part of torchvision's detectors small images, few regions and no doubts."""
+    sizes = getattr(module, "min_size", None), getattr(module, "max_size", None)
+    if isinstance(sizes[0], tuple) and isinstance(sizes[1], int) and sizes[1] > SIDE:
+        _set(module, min_size=(SIDE,), max_size=SIDE)
+    if isinstance(getattr(module, "score_thresh", None), float):
+        _set(module, score_thresh=NO_THRESHOLD)
+    if isinstance(getattr(module, "detections_per_img", None), int):
+        _set(module, detections_per_img=REGIONS)
+    if isinstance(getattr(module, "_post_nms_top_n", None), dict):
+        _set(module, _post_nms_top_n={"training": REGIONS, "testing": REGIONS})
+
+
+def _set(module: nn.Module, **values: object) -> None:
+    for name, value in values.items():
+        setattr(module, name, value)
 
 
 class Counted:
