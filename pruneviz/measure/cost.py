@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
+from pruneviz.coupling.study import slowly
 from pruneviz.measure.one_trace import ONE_TRACE
 
 OTHER = ""  # products of two activations belong to no parameter
@@ -51,7 +52,7 @@ def macs_by_parameter(model: nn.Module, example: Tensor) -> dict[str, int]:
     matrix products and attention; additions, normalisations and activations count as nothing.
     """
     # not inference_mode: there a view does not know the parameter that it is a view of
-    with ONE_TRACE, torch.no_grad(), _Macs(model) as counter:
+    with ONE_TRACE, torch.no_grad(), slowly(), _Macs(model) as counter:
         model(example)
     return {name: macs // len(example) for name, macs in counter.by_parameter.items()}
 
