@@ -11,6 +11,7 @@ from torch import nn
 
 from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import Applied, apply
+from pruneviz.coupling.accept import accept, answer
 from pruneviz.coupling.layouts import FIRST_LAYOUT, HELD
 from pruneviz.coupling.study import feed, first_input, study, where
 from pruneviz.criteria import Evidence, score
@@ -39,6 +40,7 @@ def lively(model: nn.Module, example: Any, seed: int = 0) -> nn.Module:
     Constant parameters (scales of 1, biases and zero-initialised layers) get noise, and BatchNorm
     takes its statistics from `example`, (B ≥ 2, …). The model itself is left as it was.
     """
+    accept(model)
     alive = copy.deepcopy(study(model))
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -52,7 +54,7 @@ def lively(model: nn.Module, example: Any, seed: int = 0) -> nn.Module:
         for norm in norms:
             norm.train()
             norm.momentum = 1.0
-        feed(alive, example)
+        answer(alive, example)
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.eval()
             norm.momentum = momentum
@@ -90,6 +92,7 @@ def find_units(
     A view that splits channels can be read in several ways: where the cut does not hold as it was
     read first, the model is traced again with the next reading.
     """
+    accept(model)
     find = GRANULARITIES.get(granularity).implementation
     layouts: dict[str, int] = {}
     alive, one = None, _smallest(model, example)

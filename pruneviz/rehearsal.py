@@ -114,7 +114,7 @@ def answers(
 
     `stays` says over which indices the masked one averages; the cut one repeats its decisions.
     """
-    with ONE_TRACE, torch.no_grad(), slowly():
+    with ONE_TRACE, torch.no_grad(), slowly(masked):
         deciding = _Decisions()
         with deciding, _KeptOnly(stays):
             first = _tensors(feed(study(masked), example))

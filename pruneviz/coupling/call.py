@@ -21,7 +21,9 @@ class Call:
     A rule is a function from a Call to the output's ids: a tuple of id tensors of the output's
     shape, each varying along its own dimensions (a list of such tuples for several outputs).
     `key` names the call (the operator and which call of it this is), `owner` is the path of the
-    module that makes it, `layout` says which reading of an ambiguous view to take.
+    module that makes it, `layout` says which reading of an ambiguous view to take,
+    and `blank` whether a tensor was filled with one value during the pass: such a tensor is made as
+    large as it is wanted, which the proof of the cut has to show.
     """
 
     ids: Ids
@@ -33,6 +35,7 @@ class Call:
     key: str = ""
     owner: str = ""
     layout: int = 0
+    blank: Callable[[Tensor], bool] = lambda tensor: False
 
     @property
     def name(self) -> str:

@@ -16,11 +16,15 @@ from pruneviz.coupling.layouts import equal_pieces, remembered_sizes, split
 MOVES = """
     view _unsafe_view reshape permute transpose t unsqueeze squeeze expand clone contiguous
     detach alias flip roll repeat _reshape_alias _to_copy lift_fresh pixel_shuffle
-    pixel_unshuffle
+    pixel_unshuffle transpose_ t_ squeeze_ unsqueeze_
 """.split()
 RESHAPES = ("view", "_unsafe_view", "reshape", "_reshape_alias")
 PARTS = """
-    slice select split split_with_sizes unbind narrow chunk index_select unfold
+    slice select split split_with_sizes unsafe_split unsafe_chunk unbind narrow chunk index_select
+    unfold
+""".split()
+FILLS = """
+    zeros ones full zeros_like ones_like full_like new_zeros new_ones new_full
 """.split()
 FRESH = ["new_zeros", "new_ones", "new_full", "new_empty", "new_empty_strided"]
 SHAPE_ONLY = ["zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"]
@@ -41,7 +45,7 @@ def move(call: Call) -> Any:
     for tag in call.look(call.args[0]):
         # ids have strides of their own, so they are reshaped where the tensor is merely viewed
         same = call.name in RESHAPES
-        moved = collapse(tag.reshape(call.args[1]) if same else call.op(tag, *call.args[1:]))
+        moved = collapse(tag.reshape(call.args[1]) if same else _moved(call, tag))
         if len(varying(moved)) > len(varying(tag)):
             moved = split(call, tag, moved)
         elif call.name == "roll" and not torch.equal(moved, tag):
@@ -50,6 +54,13 @@ def move(call: Call) -> Any:
             remembered_sizes(call, moved, call.args[1])
         tags.append(moved)
     return tuple(tags)
+
+
+def _moved(call: Call, tag: Tensor) -> Tensor:
+    """Run the operator on ids, not in place where it works in place."""
+    if not call.name.endswith("_"):
+        return call.op(tag, *call.args[1:])  # type: ignore[no-any-return]
+    return getattr(tag, call.name.rstrip("_"))(*call.args[1:])  # type: ignore[no-any-return]
 
 
 def part(call: Call) -> Any:
@@ -209,7 +220,7 @@ def pointwise(call: Call) -> Any:
                 call.ids.unite(small(partner), small(wide))
     for tag in tags:
         for operand in operands:
-            if not _follows(operand, call.look(operand), tag):
+            if not call.blank(operand) and not _follows(operand, call.look(operand), tag):
                 call.ids.fix(small(tag), "they are combined with values of a fixed size")
     return [tuple(tags) for _ in call.out] if isinstance(call.out, list | tuple) else tuple(tags)
 
@@ -225,6 +236,26 @@ def _follows(operand: Tensor, tags: Tags, tag: Tensor) -> bool:
     if all(d < missing or operand.shape[d - missing] == 1 for d in dims):
         return True
     return any(tuple(d + missing for d in varying(t)) == dims for t in tags)
+
+
+def stack(call: Call) -> Any:
+    """Stack tensors along a new dimension: what each has at a place goes together."""
+    tensors = call.args[0]
+    dim = (call.args[1] if len(call.args) > 1 else call.kwargs.get("dim", 0)) % call.out.ndim
+    tags: list[Tensor] = []
+    for tensor in tensors:
+        for tag in call.look(tensor):
+            wide = tag.unsqueeze(dim).expand(call.out.shape)
+            partner = next((t for t in tags if varying(t) == varying(wide)), None)
+            if partner is None:
+                tags.append(wide)
+            else:
+                call.ids.unite(small(partner), small(wide))
+    for tag in tags:
+        for tensor in tensors:
+            if not call.blank(tensor) and not call.look(tensor):
+                call.ids.fix(small(tag), "they are combined with values of a fixed size")
+    return tuple(tags)
 
 
 def _aligned(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

@@ -21,6 +21,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(["bmm", "baddbmm"], attention.batched),
     **dict.fromkeys(contractions.BATCH_NORMS, contractions.batch_norm),
     "as_strided_": operators.restride,
+    "stack": operators.stack,
     "cat": operators.concatenate,
     "index_put_": operators.write_at,
     "index_put": operators.write_at,

@@ -6,7 +6,7 @@ import copy
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -32,14 +32,15 @@ def first_input(example: Any) -> Any:
 def study(model: nn.Module) -> nn.Module:
     """Return a copy with the same tensors, so that hooks and sizes of it are nobody else's.
 
-    A detector that resizes its inputs gets small ones, and reports even what it doubts: what goes
-    together does not depend on it, and an answer without any box proves nothing.
+    It is in eval mode whatever the model is in. A detector that resizes its inputs gets small ones,
+    and reports even what it doubts: what goes together does not depend on it, and an answer without
+    any box proves nothing.
     """
     tensors = [*model.parameters(), *model.buffers()]
     copied = copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
     for module in copied.modules():
         _look_at_little(module)
-    return copied
+    return copied.eval()
 
 
 def _look_at_little(module: nn.Module) -> None:
@@ -110,11 +111,13 @@ def where(model: nn.Module, failed: list[str]) -> Iterator[None]:
 
 
 @contextmanager
-def slowly() -> Iterator[None]:
+def slowly(model: nn.Module) -> Iterator[None]:
     """Switch off torch's fused shortcuts of whole layers, through which nothing can be followed."""
     before = torch.backends.mha.get_fastpath_enabled()
+    recurrent = any(isinstance(module, nn.RNNBase) for module in model.modules())
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        yield
+        with torch.backends.mkldnn.flags(enabled=False) if recurrent else nullcontext():
+            yield
     finally:
         torch.backends.mha.set_fastpath_enabled(before)

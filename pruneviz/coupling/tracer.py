@@ -11,12 +11,14 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from pruneviz.coupling.accept import accept, answer
 from pruneviz.coupling.call import Call, Rule, Tags, pin
 from pruneviz.coupling.groups import Coupling, groups_of
 from pruneviz.coupling.ids import Ids, small, varying
 from pruneviz.coupling.layouts import FIRST_LAYOUT
+from pruneviz.coupling.operators import FILLS, MOVES, PARTS
 from pruneviz.coupling.rules import rule_for
-from pruneviz.coupling.study import Counted, feed, path_through, slowly, study
+from pruneviz.coupling.study import Counted, path_through, slowly, study
 from pruneviz.measure.one_trace import ONE_TRACE
 
 
@@ -28,6 +30,7 @@ class _Trace(TorchDispatchMode):
         self.ids = ids
         self._layouts, self._counted = layouts, Counted()
         self.owners: list[str] = []
+        self._blank: dict[int, Tensor] = {}
         # Tensors are kept beside their ids so that no identity is reused during the pass.
         self._carried: dict[int, tuple[Tensor, Tags]] = {}
 
@@ -49,6 +52,24 @@ class _Trace(TorchDispatchMode):
         self._carry(value, own)
         return own
 
+    def is_blank(self, tensor: Tensor) -> bool:
+        """Return whether a tensor was filled with one value during the pass."""
+        return id(tensor) in self._blank
+
+    def _note_blank(self, func: Any, args: tuple[Any, ...], out: Any) -> None:
+        """Note a tensor that is filled with one value, or is a part of such a tensor."""
+        name = func.overloadpacket.__name__
+        if func._schema.is_mutable:
+            written = args[0] if isinstance(args[0], Tensor) else None
+            for tensor in (written, getattr(written, "_base", None)):
+                self._blank.pop(id(tensor), None)
+            return
+        source = args[0] if args and isinstance(args[0], Tensor) else None
+        part = source is not None and self.is_blank(source) and name in (*MOVES, *PARTS)
+        if name in FILLS or part:
+            for tensor in tree_leaves(out):
+                self._blank[id(tensor)] = tensor
+
     def _carry(self, tensor: Any, tags: Tags) -> None:
         if isinstance(tensor, Tensor) and tags:
             self._carried[id(tensor)] = (tensor, tuple(t for t in tags if varying(t)))
@@ -59,6 +80,7 @@ class _Trace(TorchDispatchMode):
         kwargs = kwargs or {}
         key = self._counted.key(func)
         out = func(*args, **kwargs)
+        self._note_blank(func, args, out)
         if not any(self.tags(leaf) for leaf in tree_leaves((args, kwargs))):
             return out
         rule = rule_for(func)
@@ -68,7 +90,9 @@ class _Trace(TorchDispatchMode):
         with torch.utils._python_dispatch._disable_current_modes():
             owner = self.owners[-1] if self.owners else ""
             layout = self._layouts.get(key, FIRST_LAYOUT)
-            call = Call(self.ids, func, args, kwargs, self.tags, out, key, owner, layout)
+            call = Call(
+                self.ids, func, args, kwargs, self.tags, out, key, owner, layout, self.is_blank
+            )
             result = _followed(rule, call)
         if isinstance(out, list | tuple):
             for tensor, tags in zip(out, result, strict=True):
@@ -81,7 +105,7 @@ class _Trace(TorchDispatchMode):
 def _followed(rule: Rule, call: Call) -> Any:
     try:
         return rule(call)
-    except (RuntimeError, IndexError, TypeError, ValueError):
+    except (RuntimeError, IndexError, KeyError, TypeError, ValueError, AttributeError):
         # A rule that does not fit an unusual call must not guess: what it met is never cut.
         return pin(call)
 
@@ -96,11 +120,12 @@ def trace(
     where it says nothing. The model is left as it was. What cannot be followed is never cut: it is
     listed in `Coupling.skipped` with its reason.
     """
+    accept(model)
     studied = study(model)
     ids = Ids(studied)
     mode = _Trace(ids, layouts)
-    with ONE_TRACE, torch.no_grad(), path_through(studied, mode.owners), slowly(), mode:
-        output = feed(studied, example)
+    with ONE_TRACE, torch.no_grad(), path_through(studied, mode.owners), slowly(studied), mode:
+        output = answer(studied, example)
     for leaf in tree_leaves(output):
         if not isinstance(leaf, Tensor | int | float | str | None):
             raise ValueError(

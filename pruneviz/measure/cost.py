@@ -52,7 +52,7 @@ def macs_by_parameter(model: nn.Module, example: Tensor) -> dict[str, int]:
     matrix products and attention; additions, normalisations and activations count as nothing.
     """
     # not inference_mode: there a view does not know the parameter that it is a view of
-    with ONE_TRACE, torch.no_grad(), slowly(), _Macs(model) as counter:
+    with ONE_TRACE, torch.no_grad(), slowly(model), _Macs(model) as counter:
         model(example)
     return {name: macs // len(example) for name, macs in counter.by_parameter.items()}
 

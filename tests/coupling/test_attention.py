@@ -137,6 +137,30 @@ def test_packed_attention_of_torch_is_cut_in_part_and_says_so():
     assert any("self_attn" in item["name"] for item in result["skipped"])
 
 
+@pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
+@pytest.mark.parametrize("layers", [1, 2])
+def test_recurrent_layers_lose_hidden_units(kind, layers):
+    class Reader(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.before = nn.Linear(4, 6)
+            self.read, self.head = kind(6, 8, layers, batch_first=True), nn.Linear(8, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.read(self.before(x))[0][:, -1])
+
+    torch.manual_seed(0)
+    model, example = Reader().eval(), torch.randn(2, 5, 4)
+    units, skipped = find_units(model, example, "channel")
+    assert {item.name for item in skipped} == {"head"}
+    assert sorted(layer.count for layer in units) == [6, *[8] * layers][: len(units)]
+    keep = {layer.name: torch.arange(layer.count) > 1 for layer in units}
+    small = apply(model, units, keep).model
+    assert (small.read.input_size, small.read.hidden_size) == (4, 6)
+    assert small(torch.randn(3, 7, 4)).shape == (3, 2)
+    assert check(model, example, 0.5)["max_relative_error"] <= 1e-4
+
+
 def test_regions_pass_the_channels_of_their_map_on():
     class Regions(nn.Module):
         def __init__(self) -> None:

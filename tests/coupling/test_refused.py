@@ -1,0 +1,73 @@
+"""Networks that cannot be looked into: a sentence with the remedy, and the model untouched."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from pruneviz.proof import check, find_units
+
+
+def small() -> nn.Module:
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Dropout(0.5), nn.Linear(8, 2))
+
+
+class Compiled(nn.Module):
+    """What torch.compile returns, without the compiler."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self._orig_mod = model
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        (Compiled(small()), "give the one from before torch.compile"),
+        (small().to("meta"), r"'0.weight' is on the device 'meta'"),
+        (nn.Sequential(nn.LazyLinear(8)), r"'0.weight' has no shape yet"),
+        (nn.Sequential(nn.Linear(5, 2)), r"does not run on its example: RuntimeError in '0'"),
+    ],
+)
+def test_it_is_refused_in_a_sentence(model, words):
+    with pytest.raises(ValueError, match=words):
+        check(model, torch.randn(2, 4), 0.5)
+    with pytest.raises(ValueError, match=words):
+        find_units(model, torch.randn(2, 4), "channel")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_script_is_refused():
+    with pytest.raises(ValueError, match="a script cannot be cut"):
+        check(torch.jit.script(small()), torch.randn(2, 4), 0.5)
+
+
+def test_a_model_in_training_mode_is_looked_at_in_eval_mode_and_left_in_training():
+    model = small().train()
+    result = check(model, torch.randn(2, 4), 0.5)
+    assert result["groups"] == 1
+    assert result["max_relative_error"] <= 1e-5
+    assert all(module.training for module in model.modules())
+
+
+def test_frozen_whole_and_complex_parameters_are_no_trouble():
+    class Odd(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = nn.Linear(4, 8), nn.Linear(8, 6)
+            self.turn = nn.Parameter(torch.randn(8, dtype=torch.cfloat))
+            self.steps = nn.Parameter(torch.arange(8), requires_grad=False)
+            self.free, self.head = nn.Linear(6, 5), nn.Linear(5, 2)
+
+        def forward(self, x):
+            x = (self.one(x) * self.turn).real + self.steps
+            return self.head(torch.relu(self.free(torch.relu(self.two(x)))))
+
+    model = Odd().eval()
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    result = check(model, torch.randn(2, 4), 0.5)
+    assert result["groups"] >= 2
+    assert result["max_relative_error"] <= 1e-5
+    assert not any(parameter.requires_grad for parameter in model.parameters())
