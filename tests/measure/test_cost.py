@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from pruneviz.measure.cost import macs_by_parameter, masked_macs, parameters_by_name
+from pruneviz.measure.cost import OTHER, macs_by_parameter, masked_macs, parameters_by_name
 from pruneviz.measure.latency import time_pair
 
 
@@ -60,3 +60,13 @@ def test_a_model_against_itself_is_as_fast_as_itself():
 def test_a_time_limit_ends_early_but_never_before_three():
     model = nn.Linear(4, 4).eval()
     assert len(time_pair(model, model, torch.randn(1, 4), 10**6, limit_s=0.0).original_ms) == 3
+
+
+def test_the_products_of_packed_attention_are_counted():
+    torch.manual_seed(0)
+    layer = nn.TransformerEncoderLayer(12, 3, 16, batch_first=True).eval()
+    macs = macs_by_parameter(layer, torch.randn(2, 5, 12))
+    assert macs["self_attn.in_proj_weight"] == 5 * 12 * 36
+    assert macs["self_attn.out_proj.weight"] == 5 * 12 * 12
+    assert macs["linear1.weight"] == 5 * 12 * 16
+    assert macs[OTHER] == 2 * 3 * 5 * 5 * 4, "scores and their sums, by head"
