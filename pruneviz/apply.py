@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pruneviz.granularity.units import Units
 from pruneviz.masks import Masks, combine, masked
 from pruneviz.rehearsal import answers
-from pruneviz.surgery import Cut, Size, cut, cuts_from, joined_keep, sizes_from
+from pruneviz.surgery import Cut, Size, Surgery, cut, cuts_from, joined_keep, sizes_from
 
 DENSE_NOTE = (
     "the removed weights are zeros in tensors of the old size: the file gets smaller, the "
@@ -37,6 +37,11 @@ class Applied:
     def masks(self) -> Masks:
         """Return the masks by parameter name, on the original's shapes."""
         return combine(layer.masks(self.keep[layer.name]) for layer in self.units)
+
+    @property
+    def surgery(self) -> Surgery:
+        """Return the cuts as data that can be saved and repeated on other weights."""
+        return Surgery(cuts=self.cuts, sizes=self.sizes)
 
     @property
     def is_cut(self) -> bool:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
 from pruneviz.granularity.units import AxisKeep
 from pruneviz.masks import with_parameters
+from pruneviz.plan import plan_faults
 
 
 @dataclass(frozen=True)
@@ -17,8 +20,8 @@ class Cut:
     """One cut as data: of this axis of this parameter or buffer, only these indices stay."""
 
     parameter: str
-    axis: int
-    kept: tuple[int, ...]
+    axis: Annotated[int, Field(ge=0)]
+    kept: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,36 @@ class Size:
     """
 
     attribute: str
-    place: int
-    size: int
+    place: Annotated[int, Field(ge=-1)]
+    size: Annotated[int, Field(ge=1)]
+
+
+class Surgery(BaseModel):
+    """All that was cut out of a network, as data: saved, read, and repeated without any trace."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    cuts: tuple[Cut, ...]
+    sizes: tuple[Size, ...] = ()
+
+    @classmethod
+    def from_json(cls, text: str) -> Surgery:
+        """Read what `model_dump_json` wrote; ValueError says what is wrong with it."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise ValueError(f"this is no surgery: {plan_faults(error)}") from error
+
+    def perform(self, model: nn.Module) -> nn.Module:
+        """Return a copy of a network of the original shapes, cut so; its weights may be others."""
+        return cut(model, self.cuts, self.sizes)
+
+    def origins(self, parameter: str, axis: int, size: int) -> tuple[int, ...]:
+        """Return the original index of each index that is left along an axis of original `size`."""
+        for each in self.cuts:
+            if (each.parameter, each.axis) == (parameter, axis):
+                return each.kept
+        return tuple(range(size))
 
 
 def joined_keep(parts: Iterable[AxisKeep]) -> AxisKeep:

@@ -13,7 +13,7 @@ from pruneviz.apply import apply
 from pruneviz.granularity import GRANULARITIES
 from pruneviz.masks import check, masked, with_parameters
 from pruneviz.proof import find_units
-from pruneviz.surgery import Cut, cut, expand
+from pruneviz.surgery import Cut, Surgery, cut, expand
 from tests.networks import ALL_NETWORKS, Shared, build
 
 
@@ -157,3 +157,32 @@ def test_with_parameters_shares_nothing_with_the_original():
     other = with_parameters(model, {"head.weight": torch.zeros(4, 10)})
     ours = {p.data_ptr() for p in model.parameters()}
     assert ours.isdisjoint({p.data_ptr() for p in other.parameters()})
+
+
+@pytest.mark.parametrize("kind", ALL_NETWORKS)
+def test_a_surgery_is_saved_and_repeated_on_other_weights_without_a_trace(kind):
+    _, example, applied = halved(kind)
+    surgery = Surgery.from_json(applied.surgery.model_dump_json())
+    assert surgery == applied.surgery
+    fresh, _ = build(kind, seed=7)
+    small = surgery.perform(fresh)
+    assert {n: p.shape for n, p in small.named_parameters()} == {
+        n: p.shape for n, p in applied.model.named_parameters()
+    }
+    alike = replace(applied, original=fresh, model=small)
+    assert alike.max_relative_error(example) <= 1e-4
+    for each in surgery.cuts:
+        before, after = fresh.state_dict()[each.parameter], small.state_dict()[each.parameter]
+        origins = surgery.origins(each.parameter, each.axis, before.shape[each.axis])
+        assert len(origins) == after.shape[each.axis]
+    assert surgery.origins("no.such", 0, 3) == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{}", '{"cuts": [{"parameter": "a", "axis": 0, "kept": []}]}',
+     '{"cuts": [{"parameter": "a", "axis": -1, "kept": [0]}]}', '{"cuts": [], "more": 1}'],
+)  # fmt: skip
+def test_a_broken_surgery_is_refused(text):
+    with pytest.raises(ValueError, match="this is no surgery"):
+        Surgery.from_json(text)
