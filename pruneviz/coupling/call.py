@@ -11,6 +11,8 @@ from torch.utils._pytree import tree_map
 
 from pruneviz.coupling.ids import Ids, small
 
+CHOOSING = "topk sort argsort kthvalue nonzero unique nms argmax argmin".split()
+CHOSEN = "the model chooses by their values what it answers"
 Tags = tuple[Tensor, ...]
 
 
@@ -49,9 +51,12 @@ Rule = Callable[[Call], Any]
 def pin(call: Call) -> Any:
     """Pin every id that reaches an operator without a rule."""
 
+    chosen = call.name in CHOOSING
+    why = CHOSEN if chosen else f"their channels cannot be followed through `{call.name}`"
+
     def hold(value: Any) -> Any:
         for tag in call.look(value) if isinstance(value, Tensor) else ():
-            call.ids.fix(small(tag), f"their channels cannot be followed through `{call.name}`")
+            call.ids.fix(small(tag), why, foremost=chosen)
         return value
 
     tree_map(hold, (call.args, call.kwargs))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
+from pruneviz.figures.format import plural
 from pruneviz.history.index import History
 from tests.browser import steps
 from tests.history.folders import make_run
@@ -27,7 +28,7 @@ def find(page: Page, words: str, count: int) -> None:
     search = page.locator(".st-key-runs-search input")
     search.fill(words)
     search.press("Enter")
-    expect(page.get_by_text(f"1 to {count} of {count} run")).to_be_visible()
+    expect(page.get_by_text(f"{plural(count, 'run')}, newest first")).to_be_visible()
     steps.settle(page)
 
 
