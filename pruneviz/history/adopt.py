@@ -115,5 +115,5 @@ def _complete(folder: RunFolder, beside: Path) -> None:
             shutil.rmtree(folder.file(CHECKPOINTS), ignore_errors=True)
     except Timeout as error:
         raise ValueError(
-            f"the run {folder.digest[:12]} is being computed: wait until it has ended, or cancel it"
+            f"the run {folder.digest[:12]} is being computed: wait until it has ended, or stop it"
         ) from error

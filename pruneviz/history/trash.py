@@ -69,7 +69,7 @@ def _alone(path: Path, done: str, then: str) -> Iterator[None]:
             yield
     except Timeout as error:
         raise ValueError(
-            f"the run {digest} is being computed: cancel it first, then {then}"
+            f"the run {digest} is being computed: stop it first, then {then}"
         ) from error
     except OSError as error:
         raise ValueError(f"the run {digest} cannot be {done}: {error.strerror or error}") from error

@@ -234,10 +234,18 @@ def test_states_are_looked_up_live(home):
         assert digests(history.search(state="running")) == {alive.digest}
         assert history.count(state="interrupted") == 1
         assert history.count(state="queued") == 0
-        with pytest.raises(ValueError, match="cancel it first"):
+        with pytest.raises(ValueError, match="stop it first"):
             history.delete(alive.digest)
     assert history.count(state="interrupted") == 2
     assert digests(history.unfinished()) == {dead.digest, alive.digest, done.digest}
+
+
+def test_a_status_of_an_earlier_version_is_read_by_its_present_name(home):
+    folder = make_run(home, state="stopped")
+    file = folder.file("status.json")
+    file.write_text(file.read_text().replace('"stopped"', '"cancelled"', 1))
+    assert folder.state() == "stopped"
+    assert [row.state for row in History(home).search()] == ["stopped"]
 
 
 @pytest.mark.parametrize("updated", ["yesterday", "2026-11-20T12:00:00", ""])

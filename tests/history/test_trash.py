@@ -51,7 +51,7 @@ def test_a_failed_run_never_costs_the_good_one_in_the_trash(home):
     good = content(folder)
     history.delete(folder.digest)
     make_run(home, state="failed")
-    with FileLock(folder.file("lock")), pytest.raises(ValueError, match="cancel it first"):
+    with FileLock(folder.file("lock")), pytest.raises(ValueError, match="stop it first"):
         history.restore(folder.digest)
     assert history.restore(folder.digest).name == "good"
     assert content(folder).items() >= good.items()
@@ -102,7 +102,7 @@ def test_a_swap_that_fails_leaves_both_runs(home, monkeypatch):
 def test_what_cannot_be_deleted_or_restored_is_said(home):
     folder = make_run(home)
     history = History(home)
-    with FileLock(folder.file("lock")), pytest.raises(ValueError, match="cancel it first"):
+    with FileLock(folder.file("lock")), pytest.raises(ValueError, match="stop it first"):
         history.delete(folder.digest)
     with pytest.raises(ValueError, match="not in the trash"):
         history.restore(folder.digest)
