@@ -14,6 +14,7 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from importlib.metadata import version
 from typing import Any
 
 import torch
@@ -170,7 +171,7 @@ def main() -> None:
         rows,
         f"{len(rows)} models, random weights, one thread; {cut} are cut, at an error (largest "
         f"difference between masked and cut, of the largest output) as listed; Torch-Pruning "
-        f"{torch_pruning.__version__} cuts {both} of them. Some are cut in part: what stays is "
+        f"{version('torch-pruning')} cuts {both} of them. Some are cut in part: what stays is "
         "listed with its reason by `pruneviz check`.",
         statistics.median(ratios),
     )
