@@ -26,6 +26,7 @@ BAND, THIN = "rgba(213, 94, 0, 0.14)", "rgba(213, 94, 0, 0.5)"
 GAP = 0.09  # of the height, between two panels
 HEIGHTS = {"accuracy": 330, "loss": 120, "removed": 80}  # pixels of each panel
 PLACES = {"best": "top center", "now": "bottom right"}  # of a mark's words, beside the curve
+NEARLY = 0.8  # of the epochs: the words of a mark further right would be cut off
 MOST_LABELLED_ROUNDS, FEW_EPOCHS = 12, 10
 MOST_MARKED, MOST_DRAWN = 60, 400  # epochs drawn with a marker each; points of a line
 
@@ -153,7 +154,7 @@ def _add_mark(figure: go.Figure, rows: Rows, row: EpochRow, course: Course, name
         y=[100 * row.accuracy],
         mode="markers+text",
         text=[f"<b>{name} {fmt.percent(row.accuracy)}</b>"],
-        textposition=PLACES.get(name, "bottom left") if course.epochs else "top left",
+        textposition=_beside(name, row, course),
         textfont={"color": PRUNED},
         marker={"symbol": "star" if name == "best" else "diamond", "size": 13, "color": PRUNED},
         showlegend=False,
@@ -161,6 +162,14 @@ def _add_mark(figure: go.Figure, rows: Rows, row: EpochRow, course: Course, name
         cliponaxis=False,
         name=name,
     )
+
+
+def _beside(name: str, row: EpochRow, course: Course) -> str:
+    """Return where a mark's words have room: left of it where the figure ends at its right."""
+    if not course.epochs:
+        return "top left"
+    at_end = name == "now" and row.epoch > NEARLY * course.epochs
+    return "bottom left" if at_end else PLACES.get(name, "bottom left")
 
 
 def _add_seeds(figure: go.Figure, curves: Curves, course: Course) -> None:

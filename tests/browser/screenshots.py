@@ -56,7 +56,7 @@ def take(page: Page, name: str, folder: Path) -> list[Path]:
     if name == "recover":
         controls = page.locator(".st-key-recover-controls")
         controls.get_by_role("button", name="Start", exact=True).click()
-        expect(controls).to_contain_text("finished", timeout=60_000)
+        expect(controls).to_contain_text("finished:", timeout=60_000)
         steps.exact(page)
     for passing in ("stSkeleton", "stToast"):
         expect(page.get_by_test_id(passing)).to_have_count(0)

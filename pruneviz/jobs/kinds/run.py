@@ -13,6 +13,7 @@ from pruneviz.run import Prepared, Pruned
 from pruneviz.store import read_report, write_run
 from pruneviz.subjects import load_subject
 
+MEASURING = "measuring both networks"
 LAST = 1  # the step after the recovery: both networks timed and the files written
 
 
@@ -41,7 +42,7 @@ def carry_out(spec: Spec, context: Context) -> Iterator[Progress]:
         pruned = recovering.result()
     else:
         pruned = run.prune(prepared, spec.plan)
-    yield Progress(total - LAST, total, "measuring both networks")
+    yield Progress(total - LAST, total, MEASURING)
     _write(prepared, pruned, context)
     yield Progress(total, total, "finished")
 
@@ -56,7 +57,9 @@ def _recover(recovering: Recovering, context: Context, total: int) -> Iterator[P
         if ended:
             points = _write_curve(recovering, context)
         context.offer(recovering.done, recovering.state, milestone=ended)
-        yield Progress(recovering.done, total, recovering.sentence)
+        yield Progress(
+            recovering.done, total, MEASURING if recovering.finished else recovering.sentence
+        )
 
 
 def _write_curve(recovering: Recovering, context: Context) -> int:
