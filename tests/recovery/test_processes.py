@@ -24,6 +24,7 @@ torch.set_num_threads(1)
 pruned, leads = recovered()
 torch.save(pruned.model.state_dict(), sys.argv[1] + os.environ["RANK"])
 assert leads == (os.environ["RANK"] == "0")
+torch.distributed.destroy_process_group()  # or its threads may outlive it, and abort it
 """
 
 
