@@ -3,7 +3,7 @@
 A mask sets weights to zero, and an average over zeros is not the average over what is left: a
 masked network runs here with each average taken over what is kept. Two networks that agree to the
 last digit but one may still choose differently among near-equal values (the boxes of a detector),
-so the second repeats what the first has chosen.
+so the second repeats what the first has chosen. What both chose from is compared like an answer.
 """
 
 from __future__ import annotations
@@ -62,6 +62,7 @@ class _Decisions(_Mode):
     def __init__(self, noted: dict[str, Any] | None = None) -> None:
         super().__init__()
         self.noted: dict[str, Any] = {}
+        self.weighed: list[Tensor] = []
         self._repeated = noted
         self._counted = Counted()
 
@@ -74,6 +75,7 @@ class _Decisions(_Mode):
             return out
         key = self._counted.key(func)
         self.noted[key] = out
+        self.weighed += [tensor.clone() for tensor in _tensors(args) if tensor.is_floating_point()]
         before = None if self._repeated is None else self._repeated.get(key)
         return out if before is None else _repeat(key, args, out, before)
 
@@ -112,14 +114,20 @@ def answers(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Return the tensors that the masked and the cut network answer an example with.
 
-    `stays` says over which indices the masked one averages; the cut one repeats its decisions.
+    Those that they choose by value from follow. `stays` says over which indices the masked one
+    averages; the cut one repeats its decisions.
     """
     with ONE_TRACE, torch.no_grad(), slowly(masked):
         deciding = _Decisions()
         with deciding, _KeptOnly(stays):
             first = _tensors(feed(study(masked), example))
-        with _Decisions(deciding.noted):
+        with _Decisions(deciding.noted) as repeating:
             second = _tensors(feed(study(cut), example))
+    for one, other in zip(deciding.weighed, repeating.weighed, strict=False):
+        # Where fewer channels are weighed, or what has no number, the answers have to do.
+        if one.shape == other.shape and bool(torch.isfinite(one).all()):
+            first.append(one)
+            second.append(other)
     return first, second
 
 

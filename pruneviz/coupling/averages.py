@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pruneviz.coupling.call import Call, Tags
 from pruneviz.coupling.contractions import axis_ids
-from pruneviz.coupling.ids import collapse, small, varying
+from pruneviz.coupling.ids import collapse, line, small, varying
 
 REDUCTIONS = """
     mean sum amax amin max min var std var_mean norm linalg_vector_norm logsumexp prod
@@ -25,7 +25,7 @@ def averages(call: Call, tag: Tensor, dim: int) -> None:
     if varying(tag) != (dim,):
         call.ids.fix(small(tag), f"`{call.name}` meets them in an unusual layout")
         return
-    along = tag.movedim(dim, -1).reshape(-1, tag.shape[dim])[0]
+    along = line(tag, dim)
     if bool((along < 0).any()):
         call.ids.fix(along, f"`{call.name}` runs over them and over values of a fixed number")
         return
@@ -59,7 +59,7 @@ def _unite_affine(call: Call, tags: Tags, tensor: Tensor, ndim: int) -> None:
         if partner is None:
             call.ids.fix(mine, "the inputs that they scale have a fixed size")
         else:
-            call.ids.unite(partner.movedim(dim, -1).reshape(-1, partner.shape[dim])[0], mine)
+            call.ids.unite(line(partner, dim), mine)
     if not call.look(tensor):
         for tag in tags:
             call.ids.fix(small(tag), "they are combined with values of a fixed size")
@@ -70,7 +70,7 @@ def _follow_shape(call: Call, tag: Tensor, dim: int) -> None:
     module = call.ids.model.get_submodule(call.owner)
     shape = getattr(module, "normalized_shape", None)
     if isinstance(shape, tuple) and shape == (tag.shape[dim],):
-        along = tag.movedim(dim, -1).reshape(-1, tag.shape[dim])[0]
+        along = line(tag, dim)
         call.ids.depends("attribute", f"{call.owner}.normalized_shape", 0, along)
 
 
@@ -83,7 +83,7 @@ def group_norm(call: Call) -> Any:
         if varying(tag) != (1,):
             call.ids.fix(small(tag), "a group norm meets them in an unusual layout")
             continue
-        along = tag.movedim(1, -1).reshape(-1, tag.shape[1])[0]
+        along = line(tag, 1)
         by_group = along.view(groups, -1)
         for each in by_group[1:]:
             call.ids.unite(by_group[0], each)

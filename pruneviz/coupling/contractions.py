@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from pruneviz.coupling.call import Call, Tags
-from pruneviz.coupling.ids import Ids, small, varying
+from pruneviz.coupling.ids import Ids, line, small, varying
 
 BATCH_NORMS = """
     native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training
@@ -108,14 +108,14 @@ def axis_ids(tags: Tags, tensor: Tensor | None, axis: int) -> Tensor | None:
         return None
     for tag in tags:
         if varying(tag) == (axis,):
-            return tag.movedim(axis, -1).reshape(-1, tag.shape[axis])[0]
+            return line(tag, axis)
     return None
 
 
 def _incoming(ids: Ids, tags: Tags, dim: int, reason: str) -> Tensor | None:
     """Return the ids along `dim` of an activation, pinning those that vary along others too."""
     if len(tags) == 1 and varying(tags[0]) == (dim,):
-        return tags[0].movedim(dim, -1).reshape(-1, tags[0].shape[dim])[0]
+        return line(tags[0], dim)
     for tag in tags:
         ids.fix(small(tag), reason)
     return None

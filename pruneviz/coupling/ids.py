@@ -133,6 +133,11 @@ def varying(ids: Tensor) -> tuple[int, ...]:
     return tuple(d for d in range(ids.ndim) if ids.shape[d] > 1 and ids.stride(d) != 0)
 
 
+def line(ids: Tensor, dim: int) -> Tensor:
+    """Return the ids along one dimension, shape (n,), of those that vary along it alone."""
+    return ids.movedim(dim, -1).reshape(-1, ids.shape[dim])[0]
+
+
 def small(ids: Tensor) -> Tensor:
     """Return the ids with every dimension along which they do not vary cut to length 1."""
     for dim in range(ids.ndim):

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from pruneviz.coupling.call import Call
-from pruneviz.coupling.ids import collapse, small, varying
+from pruneviz.coupling.ids import collapse, line, small, varying
 
 EQUAL, WHOLE, HELD = 0, 1, 2
 FIRST_LAYOUT = EQUAL
@@ -80,7 +80,7 @@ def remembered_sizes(call: Call, tag: Tensor, sizes: Any) -> None:
         size = tag.shape[dim]
         if sizes[dim] != size:  # it was left open
             continue
-        along = tag.movedim(dim, -1).reshape(-1, size)[0]
+        along = line(tag, dim)
         for name in remembering(module, size):
             call.ids.depends("attribute", f"{call.owner}.{name}", -1, along)
 

@@ -126,12 +126,7 @@ def write_at(call: Call) -> Any:
         if 0 in varying(tag):
             call.ids.fix(small(tag), f"`{call.name}` writes some of them by number")
             continue
-        wide = small(tag).expand(target.shape)
-        partner = next((t for t in tags if varying(t) == varying(wide)), None)
-        if partner is None:
-            tags.append(wide)
-        else:
-            call.ids.unite(small(partner), small(wide))
+        _add(call, tags, small(tag).expand(target.shape))
     return tuple(tags)
 
 
@@ -212,17 +207,21 @@ def pointwise(call: Call) -> Any:
     tags: list[Tensor] = []
     for operand in operands:
         for tag in call.look(operand):
-            wide = collapse(_widened(tag, single.ndim).expand(single.shape))
-            partner = next((t for t in tags if varying(t) == varying(wide)), None)
-            if partner is None:
-                tags.append(wide)
-            else:
-                call.ids.unite(small(partner), small(wide))
+            _add(call, tags, collapse(_widened(tag, single.ndim).expand(single.shape)))
     for tag in tags:
         for operand in operands:
             if not call.blank(operand) and not _follows(operand, call.look(operand), tag):
                 call.ids.fix(small(tag), "they are combined with values of a fixed size")
     return [tuple(tags) for _ in call.out] if isinstance(call.out, list | tuple) else tuple(tags)
+
+
+def _add(call: Call, tags: list[Tensor], tag: Tensor) -> None:
+    """Unite ids with those that vary along the same dimensions, or add them where none do."""
+    partner = next((t for t in tags if varying(t) == varying(tag)), None)
+    if partner is None:
+        tags.append(tag)
+    else:
+        call.ids.unite(small(partner), small(tag))
 
 
 def _widened(tag: Tensor, ndim: int) -> Tensor:
@@ -245,12 +244,7 @@ def stack(call: Call) -> Any:
     tags: list[Tensor] = []
     for tensor in tensors:
         for tag in call.look(tensor):
-            wide = tag.unsqueeze(dim).expand(call.out.shape)
-            partner = next((t for t in tags if varying(t) == varying(wide)), None)
-            if partner is None:
-                tags.append(wide)
-            else:
-                call.ids.unite(small(partner), small(wide))
+            _add(call, tags, tag.unsqueeze(dim).expand(call.out.shape))
     for tag in tags:
         for tensor in tensors:
             if not call.blank(tensor) and not call.look(tensor):

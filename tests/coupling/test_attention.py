@@ -201,6 +201,26 @@ def test_what_is_chosen_by_value_is_chosen_alike_in_both_networks():
     assert result["max_relative_error"] <= 1e-5
 
 
+def test_a_wrong_cut_is_seen_where_the_answer_is_a_choice_alone():
+    class Choosing(nn.Module):
+        """What it adds depends on how many units there are, and only the choice comes out."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two = nn.Linear(8, 16), nn.Linear(16, 4)
+
+        def forward(self, x: Tensor) -> Tensor:
+            hidden = torch.relu(self.one(x))
+            return (self.two(hidden) + hidden.shape[1] * torch.arange(4.0)).argmax(1)
+
+    torch.manual_seed(0)
+    result = check(Choosing().eval(), torch.randn(4, 8), 0.5)
+    assert result["groups"] == 0
+    assert (
+        "differs from the masked one" in {s["name"]: s["reason"] for s in result["skipped"]}["one"]
+    )
+
+
 def test_several_inputs_are_traced_as_a_tuple():
     class Two(nn.Module):
         def __init__(self) -> None:
