@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
 from pruneviz.coupling.ids import Axis, Ids
+from pruneviz.explicit import kind_of
 from pruneviz.report import Skipped
 
 TOGETHER = "all its channels go together, so none of them can go"
@@ -40,6 +41,7 @@ class Group:
     `calls` are operator calls that average over units, `sizes` whole numbers that modules remember;
     of a Member of these, `parameter` is the call's key or the attribute's path. `choices` are the
     calls that could have been read in another way, each with the path of the module that makes it.
+    `heads` says that the units are heads of attention.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Group:
     calls: tuple[Member, ...] = ()
     sizes: tuple[Member, ...] = ()
     choices: frozenset[tuple[str, str]] = frozenset()
+    heads: bool = False
 
 
 @dataclass(frozen=True)
@@ -178,16 +181,20 @@ def _group(
         calls=tuple(members["call"]),
         sizes=tuple(members["attribute"]),
         choices=_choices(ids, number, component),
+        heads=_among(ids.heads, number, component),
     )
 
 
 def _choices(ids: Ids, number: np.ndarray, component: np.ndarray) -> frozenset[tuple[str, str]]:
     """Return the calls that could be read in several ways and that units of a group meet."""
     return frozenset(
-        choice
-        for choice, met in ids.choices.items()
-        if any((number[component[each[each >= 0]]] >= 0).any() for each in met)
+        choice for choice, met in ids.choices.items() if _among(met, number, component)
     )
+
+
+def _among(met: list[np.ndarray], number: np.ndarray, component: np.ndarray) -> bool:
+    """Return whether some of these ids belong to a group; `number` is -1 outside of it."""
+    return any(bool((number[component[each[each >= 0]]] >= 0).any()) for each in met)
 
 
 def _first_producer(ids: Ids, axis_indices: tuple[int, ...]) -> int:
@@ -253,4 +260,4 @@ def _why_not(
     reason = next((r for r in held if r), None)
     if reason is None:
         reason = "it has a single unit" if parameter.shape[0] == 1 else "it produces no units"
-    return reason if isinstance(owner, LAYER_TYPES) else f"{type(owner).__name__}: {reason}"
+    return reason if isinstance(owner, LAYER_TYPES) else f"{kind_of(owner)}: {reason}"

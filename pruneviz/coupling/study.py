@@ -12,6 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pruneviz.explicit import make_explicit
+
 REGIONS = 16
 NO_THRESHOLD = -1.0  # every score is above it
 SIDE = 128  # pixels: what a detector that resizes its inputs is studied with
@@ -32,12 +34,13 @@ def first_input(example: Any) -> Any:
 def study(model: nn.Module) -> nn.Module:
     """Return a copy with the same tensors, so that hooks and sizes of it are nobody else's.
 
-    It is in eval mode whatever the model is in. A detector that resizes its inputs gets small ones,
-    and reports even what it doubts: what goes together does not depend on it, and an answer without
-    any box proves nothing.
+    It is in eval mode whatever the model is in, and its attention in the form that can be cut. A
+    detector that resizes its inputs gets small ones, and reports even what it doubts: what goes
+    together does not depend on it, and an answer without any box proves nothing.
     """
     tensors = [*model.parameters(), *model.buffers()]
     copied = copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
+    make_explicit(copied, model)
     for module in copied.modules():
         _look_at_little(module)
     return copied.eval()
