@@ -14,7 +14,7 @@ from pruneviz.calibrate import gradients
 from pruneviz.criteria import CRITERIA, Evidence, score
 from pruneviz.granularity import GRANULARITIES
 from pruneviz.plan import Plan
-from tests.networks import Concatenated, Residual, build
+from tests.networks import Concatenated, Residual, Stacked, build
 
 PAIRS = list(itertools.product(CRITERIA.names(), GRANULARITIES.names()))
 
@@ -28,11 +28,12 @@ def scored(model, example, criterion, granularity, seed=0, labels=None):
 
 
 @pytest.mark.parametrize(("criterion", "granularity"), PAIRS)
-@pytest.mark.parametrize("kind", [Residual, Concatenated])
+@pytest.mark.parametrize("kind", [Residual, Concatenated, Stacked])
 def test_one_finite_score_a_unit_and_the_same_twice(kind, criterion, granularity):
     model, example = build(kind)
     units, scores = scored(model, example, criterion, granularity)
     _, again = scored(model, example, criterion, granularity)
+    assert units or (granularity == "depth" and kind is not Stacked)
     for layer in units:
         assert scores[layer.name].shape == (layer.count,)
         assert bool(torch.isfinite(scores[layer.name]).all())
@@ -41,7 +42,9 @@ def test_one_finite_score_a_unit_and_the_same_twice(kind, criterion, granularity
 
 @pytest.mark.parametrize(("criterion", "granularity"), PAIRS)
 def test_zero_weights_give_no_nan(criterion, granularity):
-    model, example = build(Residual)
+    model, example = build(Stacked)
+    units, _ = scored(model, example, criterion, granularity)
+    assert units
     for parameter in model.parameters():
         parameter.data.zero_()
     _, scores = scored(model, example, criterion, granularity)

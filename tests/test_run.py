@@ -20,13 +20,14 @@ from pruneviz.report import Report, differences
 from pruneviz.store import read_plan, read_report, write_run
 from pruneviz.subjects import Subject, list_models, load_subject
 
+WITH = {"depth": "sample:digits-resnet"}  # a model that has such units, where not all have
 ALL = list(itertools.product(CRITERIA.names(), GRANULARITIES.names(), SCOPES.names()))
 
 
 @pytest.mark.parametrize(("criterion", "granularity", "scope"), ALL)
 def test_every_combination_runs_exactly_and_replays(criterion, granularity, scope):
     plan = Plan(
-        model="sample:tumour-mlp",
+        model=WITH.get(granularity, "sample:tumour-mlp"),
         criterion=criterion,
         granularity=granularity,
         scope=scope,
@@ -44,6 +45,8 @@ def test_every_combination_runs_exactly_and_replays(criterion, granularity, scop
 @pytest.mark.parametrize("card", list_models(), ids=lambda c: c.name)
 @pytest.mark.parametrize("granularity", GRANULARITIES.names())
 def test_the_files_say_what_the_report_says(card, granularity, tmp_path):
+    if WITH.get(granularity, card.reference) != card.reference:
+        pytest.skip(f"{card.name} has no units of {granularity}")
     plan = Plan(model=card.reference, granularity=granularity, sparsity=0.5)
     prepared, pruned, report = engine.run(plan, latency_runs=3)
     assert write_run(tmp_path, prepared, pruned, report) == []
