@@ -148,6 +148,20 @@ class Stacked(nn.Module):
         return self.head(self.two(self.one(self.stem(x))).mean((2, 3)))
 
 
+class Attentive(nn.Module):
+    """Patches of an image through two layers of attention: it has channels, heads and blocks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 12, 8, stride=8)
+        layer = nn.TransformerEncoderLayer(12, 3, 16, batch_first=True, norm_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.head = nn.Linear(12, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.encoder(self.stem(x).flatten(2).mT).mean(1))
+
+
 IMAGE_NETWORKS = [Residual, ZeroPadded, Concatenated, Grouped, FixedView]
 VECTOR_NETWORKS = [Shared, Normalised]
 ALL_NETWORKS = IMAGE_NETWORKS + VECTOR_NETWORKS

@@ -30,7 +30,7 @@ BLOCKS = Plan(
     model="sample:digits-resnet", granularity="depth", scope="global", sparsity=0.5,
     recovery=[RECALIBRATE, FINETUNE],
 )  # fmt: skip
-OF_TUMOUR = [name for name in GRANULARITIES.names() if name != "depth"]  # it has no blocks
+OF_TUMOUR = [n for n in GRANULARITIES.names() if n not in {"depth", "head"}]  # it has no others
 ROUNDS = {"schedule": "linear", "schedule_parameters": {"rounds": 3}}
 
 

@@ -56,6 +56,8 @@ def test_tune_says_which_block_each_number_is_and_locks_it() -> None:
     box = at.text_input(key="tune-units-stage1")
     assert box.label == "Blocks that must stay (0 to 2)"
     box.set_value("2").run()
+    assert "lets at most 1 go" in at.error[0].value.replace("\\", "")
+    at.slider(key="tune-overall").set_value(33).run()
     assert not at.error
     table = next(t.value for t in at.dataframe if "Path" in t.value)
     assert list(table["In this plan"]) == ["stays", "goes", "stays"]
@@ -71,17 +73,18 @@ def test_all_blocks_of_all_stages_may_go() -> None:
 def test_another_granularity_leaves_amounts_of_layers_behind() -> None:
     plan = PLAN.changed(granularity="channel", layers={"stage1.0.conv1": 0.5})
     at = start("tune", plan)
-    at.session_state["tune-granularity"] = "depth"
     group = next(g for g in at.get("button_group") if g.key == "tune-granularity")
-    group.set_value(["depth"]).run() if hasattr(group, "set_value") else at.run()
+    group.set_value("depth").run()
     assert not at.exception
     assert not at.error
+    assert "stage1 · 2 of 3 blocks go" in [slider.label for slider in at.slider]
 
 
 def test_architecture_shows_blocks() -> None:
     at = start("architecture", layer="stage2.2.conv2")
     assert "one block and go together" in words(at)
-    assert titles(at)[0].endswith("group 1 ties 2 layers together (stage1.0.conv1 and 1 more)")
+    title = titles(at)[0].replace("<br>", " ")
+    assert title.endswith("group 1 ties 2 layers together (stage1.0.conv1 and 1 more)")
     assert at.selectbox(key="architecture-group").label == "Stage of blocks"
     table = at.dataframe[0].value
     assert list(table["Path"]) == ["stage2.1", "stage2.2"]
