@@ -16,6 +16,7 @@ from pruneviz.coupling.layouts import FIRST_LAYOUT, HELD
 from pruneviz.coupling.study import feed, first_input, study, where
 from pruneviz.criteria import Evidence, score
 from pruneviz.granularity import GRANULARITIES, Units
+from pruneviz.granularity.units import belongs
 from pruneviz.measure.cost import parameters_by_name
 from pruneviz.plan import Plan
 from pruneviz.report import Skipped
@@ -98,7 +99,7 @@ def find_units(
     alive, one = None, _smallest(model, example)
     while True:
         found, skipped = find(model, one, layouts)
-        if not any(layer.axis_keep(torch.ones(layer.count, dtype=torch.bool)) for layer in found):
+        if not any(_cuts(layer) for layer in found):
             return found, skipped  # nothing is cut out, so nothing can be cut wrongly
         alive = lively(model, example) if alive is None else alive
         fault = _fault(alive, one, found)
@@ -113,6 +114,12 @@ def find_units(
             if not again:
                 return proved, (*skipped, *faulty)
         layouts.update(again)
+
+
+def _cuts(layer: Units) -> bool:
+    """Whether a cut takes any of these units out, so that nothing but zeros could be left."""
+    none = torch.zeros(layer.count, dtype=torch.bool)
+    return bool(layer.axis_keep(none) or layer.bypassed(none))
 
 
 def _blamed(alive: nn.Module, found: tuple[Units, ...], fault: CutError) -> set[tuple[str, str]]:
@@ -158,8 +165,9 @@ def provable(
 
 def _reaches(layer: Units, owner: str | None) -> bool:
     """Whether units take something along that belongs to a module."""
-    whole = torch.ones(layer.count, dtype=torch.bool)
-    return bool(owner) and any(name.startswith(f"{owner}.") for name, _ in layer.axis_keep(whole))
+    none = torch.zeros(layer.count, dtype=torch.bool)
+    names = (*(name for name, _ in layer.axis_keep(none)), *layer.bypassed(none))
+    return bool(owner) and any(belongs(name, str(owner)) for name in names)
 
 
 def _halved(
@@ -194,14 +202,21 @@ def _smallest(model: nn.Module, example: Any) -> Any:
 
 
 def _fault(alive: nn.Module, example: Any, units: tuple[Units, ...]) -> CutError | None:
-    """Return why every second unit of these layers cannot be cut, None where it can."""
-    keep = {layer.name: torch.arange(layer.count) % 2 == 1 for layer in units}
-    try:
-        prove(apply(alive, units, keep), example)
-    except CutError as fault:
-        return fault
-    except ValueError as fault:
-        return CutError(str(fault))
+    """Return why every second unit of these layers cannot be cut, None where it can.
+
+    Of layers that may lose all their units, all are cut too.
+    """
+    half = {layer.name: torch.arange(layer.count) % 2 == 1 for layer in units}
+    trials = [half]
+    if any(not layer.least for layer in units):
+        trials.append({layer.name: half[layer.name] & bool(layer.least) for layer in units})
+    for keep in trials:
+        try:
+            prove(apply(alive, units, keep), example)
+        except CutError as fault:
+            return fault
+        except ValueError as fault:
+            return CutError(str(fault))
     return None
 
 

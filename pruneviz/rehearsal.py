@@ -8,7 +8,8 @@ so the second repeats what the first has chosen. What both chose from is compare
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -65,19 +66,40 @@ class _Decisions(_Mode):
         self.weighed: list[Tensor] = []
         self._repeated = noted
         self._counted = Counted()
+        self._inside = 0
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
-        if not _is_decision(args, kwargs, out):
+        if self._inside or not _is_decision(args, kwargs, out):
             return out
         key = self._counted.key(func)
         self.noted[key] = out
         self.weighed += [tensor.clone() for tensor in _tensors(args) if tensor.is_floating_point()]
         before = None if self._repeated is None else self._repeated.get(key)
         return out if before is None else _repeat(key, args, out, before)
+
+    @contextmanager
+    def outside(self, model: nn.Module, paths: Sequence[str]) -> Iterator[nn.Module]:
+        """Note nothing of what goes on in some modules: another network does without them."""
+
+        def step(by: int) -> Any:
+            def hook(*_: Any) -> None:
+                self._inside += by
+
+            return hook
+
+        hooks = []
+        try:
+            for module in map(model.get_submodule, paths):
+                hooks.append(module.register_forward_pre_hook(step(1)))
+                hooks.append(module.register_forward_hook(step(-1)))
+            yield model
+        finally:
+            for hook in hooks:
+                hook.remove()
 
 
 def _is_decision(args: Any, kwargs: Any, out: Any) -> bool:
@@ -110,17 +132,26 @@ def _repeat(key: str, args: Any, out: Any, before: Any) -> Any:
 
 
 def answers(
-    masked: nn.Module, cut: nn.Module, example: Any, stays: CallKeep
+    masked: nn.Module,
+    cut: nn.Module,
+    example: Any,
+    stays: CallKeep,
+    bypassed: Sequence[str] = (),
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Return the tensors that the masked and the cut network answer an example with.
 
     Those that they choose by value from follow. `stays` says over which indices the masked one
-    averages; the cut one repeats its decisions.
+    averages; the cut one repeats its decisions. What is decided in the modules that the cut one
+    bypasses plays no part.
     """
     with ONE_TRACE, torch.no_grad(), slowly(masked):
         deciding = _Decisions()
-        with deciding, _KeptOnly(stays):
-            first = _tensors(feed(study(masked), example))
+        with (
+            deciding.outside(study(masked), bypassed) as full,
+            deciding,
+            _KeptOnly(stays),
+        ):
+            first = _tensors(feed(full, example))
         with _Decisions(deciding.noted) as repeating:
             second = _tensors(feed(study(cut), example))
     for one, other in zip(deciding.weighed, repeating.weighed, strict=False):

@@ -26,6 +26,11 @@ FINETUNE = {"method": "finetune", "parameters": {"epochs": 3, "batch_size": 64}}
 RECALIBRATE = {"method": "recalibrate", "parameters": {"inputs": 256}}
 TUMOUR = Plan(model="sample:tumour-mlp", recovery=[FINETUNE])
 DIGITS = Plan(sparsity=0.6, recovery=[RECALIBRATE, FINETUNE], granularity="weight", scope="global")
+BLOCKS = Plan(
+    model="sample:digits-resnet", granularity="depth", scope="global", sparsity=0.5,
+    recovery=[RECALIBRATE, FINETUNE],
+)  # fmt: skip
+OF_TUMOUR = [name for name in FITTING if name != "depth"]  # it has no blocks
 ROUNDS = {"schedule": "linear", "schedule_parameters": {"rounds": 3}}
 
 
@@ -57,7 +62,7 @@ def test_one_round_is_the_recovery_of_what_prune_leaves():
     assert pruned.plan.digest() == engine.bind(plan, prepared.subject).digest()
 
 
-@pytest.mark.parametrize(("scope", "granularity"), itertools.product(SCOPES.names(), FITTING))
+@pytest.mark.parametrize(("scope", "granularity"), itertools.product(SCOPES.names(), OF_TUMOUR))
 @pytest.mark.parametrize("own", [{}, {"fc2": 0.9}, {"fc1": 0.2}])
 def test_rounds_only_remove_more_and_end_exactly(scope, granularity, own):
     locks = {"fc1": [0, 5]}
@@ -82,7 +87,7 @@ def test_rounds_only_remove_more_and_end_exactly(scope, granularity, own):
     assert work.result().recovery.best_epoch is None
 
 
-@pytest.mark.parametrize("granularity", FITTING)
+@pytest.mark.parametrize("granularity", OF_TUMOUR)
 def test_each_round_ranks_by_the_weights_it_finds(granularity):
     bold = {"method": "finetune", "parameters": {"epochs": 3, "learning_rate": 0.5}}
     plan = TUMOUR.changed(
@@ -107,6 +112,7 @@ def test_each_round_ranks_by_the_weights_it_finds(granularity):
         DIGITS.changed(**ROUNDS),
         TUMOUR.changed(sparsity=0.6, scope="global", **ROUNDS),
         DIGITS.changed(granularity="channel", scope="layer"),
+        BLOCKS.changed(**ROUNDS),
     ],
 )
 def test_interrupted_anywhere_it_ends_the_same(plan):

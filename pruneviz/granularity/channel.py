@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,15 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling import Group, Member, trace
-from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, AxisKeep, Layouts, Units, Values
+from pruneviz.granularity.units import (
+    GRANULARITIES,
+    NO_LAYOUTS,
+    NOTHING,
+    AxisKeep,
+    Layouts,
+    Units,
+    Values,
+)
 from pruneviz.masks import Masks, combine
 from pruneviz.report import Skipped
 
@@ -37,6 +45,16 @@ class ChannelUnits:
     def count(self) -> int:
         """Return the number of channels or neurons."""
         return self.group.count
+
+    @property
+    def least(self) -> int:
+        """Return 1: a layer without any output is no layer."""
+        return 1
+
+    @property
+    def places(self) -> Mapping[str, int]:
+        """Return {}: a layer is many channels."""
+        return NOTHING
 
     def sum(self, values: Values) -> Tensor:
         """Return the sum over the weights that produce each unit (its filters), shape (count,)."""
@@ -81,6 +99,10 @@ class ChannelUnits:
     def size_keep(self, keep: Tensor) -> AxisKeep:
         """Return, by (attribute, place), what stays of the sizes that modules remember."""
         return {(m.parameter, m.axis): _stays(m, m.size, keep) for m in self.group.sizes}
+
+    def bypassed(self, keep: Tensor) -> tuple[str, ...]:
+        """Return (): tensors get smaller, and every module still computes."""
+        return ()
 
     @property
     def choices(self) -> frozenset[tuple[str, str]]:
