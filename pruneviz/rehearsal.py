@@ -127,7 +127,8 @@ class _Masked:
             averaging, deciding = _KeptOnly(self._stays), _Decisions()
             try:
                 with deciding, averaging if averaging.anything else nullcontext():
-                    self._made = _tensors(feed(studied(self._build()), self._example)), deciding
+                    whole = self._build()
+                    self._made = _tensors(feed(studied(whole, whole), self._example)), deciding
             # Any code of any user: it is the masked network that failed, in whoever's call it runs.
             except Exception as fault:
                 self.fault = fault

@@ -10,6 +10,7 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
+from pruneviz.explicit import make_explicit
 from pruneviz.granularity.units import AxisKeep
 from pruneviz.masks import with_parameters
 from pruneviz.plan import plan_faults
@@ -111,6 +112,7 @@ def cut(model: nn.Module, cuts: Iterable[Cut], sizes: Iterable[Size] = ()) -> nn
             )
         smaller[each.parameter] = tensor.index_select(each.axis, torch.tensor(each.kept))
     pruned = with_parameters(model, smaller)
+    make_explicit(pruned, model, lambda path: any(name.startswith(f"{path}.") for name in smaller))
     for module in pruned.modules():
         _fit_attributes(module)
     for size in sizes:

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"registry", "home"},
     {"plan", "masks", "report"},
-    {"subjects", "coupling", "granularity", "criteria", "calibrate", "evaluate", "measure",
-     "explain"},
+    {"subjects", "explicit", "coupling", "granularity", "criteria", "calibrate", "evaluate",
+     "measure", "explain"},
     {"allocate", "surgery", "rehearsal", "apply", "proof", "sensitivity", "compare", "export",
      "store", "recovery", "history"},
     {"run", "recover"},

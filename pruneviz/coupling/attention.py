@@ -22,7 +22,7 @@ def attend(call: Call) -> Any:
     query, key, value = call.args[:3]
     tags: list[Tensor] = []
     for dim in range(query.ndim - 2):
-        tags += _together(call, (query, key, value), dim)
+        tags += _heads(call, (query, key, value), dim)
     last = query.ndim - 1
     _together(call, (query, key), last)
     for tag in call.look(query):
@@ -37,6 +37,14 @@ def attend(call: Call) -> Any:
     shape = call.out[0].shape
     found = tuple(small(tag).expand(shape) for tag in tags)
     return [found, *[() for _ in call.out[1:]]]
+
+
+def _heads(call: Call, tensors: tuple[Tensor, ...], dim: int) -> list[Tensor]:
+    """Unite the ids of several activations over which a product runs in parallel."""
+    found = _together(call, tensors, dim)
+    for tag in found:
+        call.ids.in_parallel(small(tag))
+    return found
 
 
 def _together(call: Call, tensors: tuple[Tensor, ...], dim: int) -> list[Tensor]:
@@ -62,7 +70,7 @@ def batched(call: Call) -> Any:
     left, right = call.args[offset : offset + 2]
     if offset and call.look(call.args[0]):
         raise ValueError("what is added has channels of its own")
-    tags = _together(call, (left, right), 0)
+    tags = _heads(call, (left, right), 0)
     _inner(call, left, right)
     rows = [tag for tag in call.look(left) if varying(tag) == (1,)]
     columns = [tag for tag in call.look(right) if varying(tag) == (2,)]

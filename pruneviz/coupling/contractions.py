@@ -113,7 +113,12 @@ def axis_ids(tags: Tags, tensor: Tensor | None, axis: int) -> Tensor | None:
 
 
 def _incoming(ids: Ids, tags: Tags, dim: int, reason: str) -> Tensor | None:
-    """Return the ids along `dim` of an activation, pinning those that vary along others too."""
+    """Return the ids along `dim` of an activation, pinning those that vary along others too.
+
+    Beside others, ids that stay anyway are passed over.
+    """
+    if len(tags) > 1:
+        tags = tuple(tag for tag in tags if not ids.are_held(tag))
     if len(tags) == 1 and varying(tags[0]) == (dim,):
         return line(tags[0], dim)
     for tag in tags:

@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
 from pruneviz.coupling.ids import Ids
+from pruneviz.explicit import kind_of
 from pruneviz.report import Skipped
 
 TOGETHER = "all its channels go together, so none of them can go"
@@ -42,6 +43,7 @@ class Group:
     `calls` are operator calls that average over units, `sizes` whole numbers that modules remember;
     of a Member of these, `parameter` is the call's key or the attribute's path. `choices` are the
     calls that could have been read in another way, each with the path of the module that makes it.
+    `heads` says that the units are heads of attention.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Group:
     calls: tuple[Member, ...] = ()
     sizes: tuple[Member, ...] = ()
     choices: frozenset[tuple[str, str]] = frozenset()
+    heads: bool = False
 
 
 @dataclass(frozen=True)
@@ -153,10 +156,12 @@ class _Numbering:
     def __init__(self, ids: Ids, component: np.ndarray, number: np.ndarray) -> None:
         self.ids, self.component, self.number = ids, component, number
         self.producers = frozenset(ids.producers)
-        self._met = {
-            choice: np.unique(np.concatenate([component[each[each >= 0]] for each in met]))
-            for choice, met in ids.choices.items()
-        }
+        self._met = {choice: self._components(met) for choice, met in ids.choices.items()}
+        self._heads = self._components(ids.heads)
+
+    def _components(self, met: list[np.ndarray]) -> np.ndarray:
+        joined = np.concatenate([np.zeros(0, np.int64), *met])
+        return np.unique(self.component[joined[joined >= 0]])
 
     @contextmanager
     def of(self, axis_indices: tuple[int, ...], units: list[int]) -> Iterator[int]:
@@ -194,6 +199,10 @@ class _Numbering:
         met = self._met.items()
         return frozenset(choice for choice, units in met if (self.number[units] >= 0).any())
 
+    def heads(self) -> bool:
+        """Return whether units of the group are heads of attention."""
+        return bool((self.number[self._heads] >= 0).any())
+
 
 def _group(
     numbering: _Numbering, axis_indices: tuple[int, ...], units: list[int], names: set[str]
@@ -203,7 +212,7 @@ def _group(
     with numbering.of(axis_indices, units) as count:
         for index in axis_indices:
             members[numbering.ids.axes[index].kind].append(numbering.member(index))
-        choices = numbering.choices()
+        choices, heads = numbering.choices(), numbering.heads()
     layers = [layer_of(member.parameter) for member in members["tensor"] if member.produces]
     name = layers[0] if layers else ""
     suffix = 2
@@ -218,6 +227,7 @@ def _group(
         calls=tuple(members["call"]),
         sizes=tuple(members["attribute"]),
         choices=choices,
+        heads=heads,
     )
 
 
@@ -277,4 +287,4 @@ def _why_not(
     reason = next((r for r in held if r), None)
     if reason is None:
         reason = "it has a single unit" if parameter.shape[0] == 1 else "it produces no units"
-    return reason if isinstance(owner, LAYER_TYPES) else f"{type(owner).__name__}: {reason}"
+    return reason if isinstance(owner, LAYER_TYPES) else f"{kind_of(owner)}: {reason}"

@@ -44,6 +44,7 @@ class Ids:
     edges: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     fixed: list[tuple[np.ndarray, str]] = field(default_factory=list)
     choices: dict[tuple[str, str], list[np.ndarray]] = field(default_factory=dict)
+    heads: list[np.ndarray] = field(default_factory=list)
     total: int = 0
 
     def __post_init__(self) -> None:
@@ -53,6 +54,7 @@ class Ids:
         self._tensors = [tensor for _, tensor in named]
         self._virtual: dict[tuple[str, int], Axis] = {}
         self._firsts: list[int] = []
+        self._held: set[int] = set()
 
     def of_parameter(self, tensor: Tensor) -> tuple[Tensor, ...] | None:
         """Return one id tensor (of the parameter's shape) for each axis longer than 1, or None."""
@@ -86,6 +88,10 @@ class Ids:
         """Record that one of several readings of a call by the module `owner` was taken."""
         self.choices.setdefault((key, owner), []).append(np.unique(ids.reshape(-1).numpy()))
 
+    def in_parallel(self, ids: Tensor) -> None:
+        """Record that attention runs beside itself over these ids: they are heads."""
+        self.heads.append(np.unique(ids.reshape(-1).numpy()))
+
     def _new_axis(self, name: str, axis: int, size: int, kind: Kind = "tensor") -> Axis:
         self.axes.append(Axis(name, axis, self.total, size, kind))
         self._firsts.append(self.total)
@@ -110,7 +116,12 @@ class Ids:
         known = ids.reshape(-1).numpy()
         known = np.unique(known[known >= 0]) if known.size else known
         if known.size:
+            self._held.update(known.tolist())
             self.fixed.insert(0 if foremost else len(self.fixed), (known, reason))
+
+    def are_held(self, ids: Tensor) -> bool:
+        """Return whether every one of these ids is known to stay."""
+        return bool(self._held) and self._held.issuperset(small(ids).reshape(-1).tolist())
 
     def produced_by(self, ids: Tensor) -> None:
         """Record that these ids are a layer's outputs, so that their axis is one to prune."""

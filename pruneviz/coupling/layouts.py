@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pruneviz.coupling.call import Call
 from pruneviz.coupling.ids import collapse, line, small, varying
+from pruneviz.explicit import Explicit
 
 EQUAL, WHOLE, HELD = 0, 1, 2
 FIRST_LAYOUT = EQUAL
@@ -57,6 +58,11 @@ def equal_pieces(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> list[Tens
     return [pieces[0]] * len(pieces)
 
 
+def by_its_tensors(call: Call) -> bool:
+    """Whether the calling module reads the sizes of the parts it takes off its tensors."""
+    return isinstance(call.ids.model.get_submodule(call.owner), Explicit)
+
+
 def small_alike(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     """Return two id tensors of one shape without the dimensions along which neither varies."""
     for dim in range(first.ndim):
@@ -71,7 +77,7 @@ def remembered_sizes(call: Call, tag: Tensor, sizes: Any) -> None:
     `sizes` is what the view was asked for. Only modules of the user's own are looked at: what
     torch's own layers remember follows from their tensors.
     """
-    if not isinstance(sizes, list | tuple) or len(sizes) != tag.ndim or not call.owner:
+    if not isinstance(sizes, list | tuple) or len(sizes) != tag.ndim:
         return
     module = call.ids.model.get_submodule(call.owner)
     if type(module).__module__.startswith("torch.nn"):
@@ -82,13 +88,20 @@ def remembered_sizes(call: Call, tag: Tensor, sizes: Any) -> None:
             continue
         along = line(tag, dim)
         for name in remembering(module, size):
-            call.ids.depends("attribute", f"{call.owner}.{name}", -1, along)
+            path = f"{call.owner}.{name}" if call.owner else name
+            call.ids.depends("attribute", path, -1, along)
 
 
 def remembering(module: nn.Module, size: int) -> list[str]:
-    """Return the names of a module's whole numbers that have this value."""
+    """Return the names of a module's whole numbers that have this value.
+
+    A module of explicit form says itself which of its numbers may follow.
+    """
+    known = module.counts if isinstance(module, Explicit) else vars(module)
     return [
         name
-        for name, value in vars(module).items()
-        if type(value) is int and value == size and not name.startswith("_")
+        for name in known
+        if type(value := getattr(module, name)) is int
+        and value == size
+        and not name.startswith("_")
     ]

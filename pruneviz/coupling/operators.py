@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from pruneviz.coupling.call import Call, Tags, pin
 from pruneviz.coupling.ids import UNKNOWN, collapse, reshaped, small, varying
-from pruneviz.coupling.layouts import equal_pieces, remembered_sizes, split
+from pruneviz.coupling.layouts import by_its_tensors, equal_pieces, remembered_sizes, split
 
 MOVES = """
     view _unsafe_view reshape permute transpose t unsqueeze squeeze expand clone contiguous
@@ -76,6 +75,9 @@ def part(call: Call) -> Any:
     for tag in call.look(call.args[0]):
         results = call.op(tag, *call.args[1:])
         pieces = results if isinstance(results, list | tuple) else [results]
+        if call.name == "split_with_sizes" and by_its_tensors(call):
+            parts.append([collapse(piece) for piece in pieces])
+            continue
         if equal := equal_pieces(call, tag, pieces):
             parts.append(equal)
             continue
@@ -161,17 +163,25 @@ def concatenate(call: Call) -> Any:
     """Concatenate the ids as the tensors are concatenated; what has no ids stays UNKNOWN."""
     tensors = [t for t in call.args[0] if t.numel()]
     dim = (call.args[1] if len(call.args) > 1 else call.kwargs.get("dim", 0)) % call.out.ndim
-    joined = [call.look(t) or (_blank(t.shape),) for t in tensors]
-    if len({len(tags) for tags in joined}) > 1:
-        return pin(call)
-    tags = tuple(collapse(torch.cat(column, dim)) for column in zip(*joined, strict=True))
-    for column in zip(*joined, strict=True):
-        across = [tag for tag in column if any(d != dim for d in varying(tag))]
-        for tag in across[1:]:
-            call.ids.unite(*_aligned(across[0].narrow(dim, 0, 1), tag.narrow(dim, 0, 1)))
-        for tag in across if len(across) < len(column) else ():
-            call.ids.fix(small(tag), "they are combined with values of a fixed size")
+    known = [{varying(tag): tag for tag in call.look(t)} for t in tensors]
+    tags = []
+    for dims in dict.fromkeys(dims for each in known for dims in each):
+        if dim in dims:
+            column = [each.get(dims, _blank(t)) for each, t in zip(known, tensors, strict=True)]
+            tags.append(collapse(torch.cat(column, dim)))
+        else:
+            tags.append(_beside(call, tensors, [each.get(dims) for each in known]))
     return tuple(tag for tag in tags if bool((small(tag) >= 0).any()))
+
+
+def _beside(call: Call, tensors: list[Tensor], column: list[Tensor | None]) -> Tensor:
+    """Unite ids that stand beside each other in what is concatenated: they are the same there."""
+    first, *others = (small(tag) for tag in column if tag is not None)
+    for tag in others:
+        call.ids.unite(first, tag)
+    if any(tag is None and not call.blank(t) for tag, t in zip(column, tensors, strict=True)):
+        call.ids.fix(first, "they are combined with values of a fixed size")
+    return first.expand(call.out.shape)
 
 
 def pad(call: Call) -> Any:
@@ -241,12 +251,19 @@ def _widened(tag: Tensor, ndim: int) -> Tensor:
 
 
 def _follows(operand: Tensor, tags: Tags, tag: Tensor) -> bool:
-    """Whether an operand shrinks with `tag`: it has such ids itself, or is broadcast along them."""
+    """Whether an operand shrinks with `tag`: it has such ids itself, or is broadcast along them.
+
+    What was expanded is as large as what it was expanded for, which the proof has to show.
+    """
     dims = varying(tag)
     missing = tag.ndim - operand.ndim
-    if all(d < missing or operand.shape[d - missing] == 1 for d in dims):
+    if all(d < missing or _repeats(operand, d - missing) for d in dims):
         return True
     return any(tuple(d + missing for d in varying(t)) == dims for t in tags)
+
+
+def _repeats(operand: Tensor, dim: int) -> bool:
+    return operand.shape[dim] == 1 or operand.stride(dim) == 0
 
 
 def stack(call: Call) -> Any:
@@ -264,10 +281,5 @@ def stack(call: Call) -> Any:
     return tuple(tags)
 
 
-def _aligned(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    one, other = torch.broadcast_tensors(small(first), small(second))
-    return one, other
-
-
-def _blank(shape: Sequence[int]) -> Tensor:
-    return torch.full((1,) * len(shape), UNKNOWN).expand(tuple(shape))
+def _blank(like: Tensor) -> Tensor:
+    return torch.full((1,) * like.ndim, UNKNOWN).expand(like.shape)

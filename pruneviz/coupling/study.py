@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pruneviz.explicit import make_explicit
 from pruneviz.masks import copied
 
 REGIONS = 16
@@ -36,19 +37,21 @@ def study(model: nn.Module, others: Mapping[int, Tensor] = MappingProxyType({}))
     """Return a copy with the same tensors, so that hooks and sizes of it are nobody else's.
 
     `others` gives by identity the tensors that stand there instead. The copy is in eval mode
-    whatever the model is in. A detector that resizes its inputs gets small ones, and reports even
-    what it doubts: what goes together does not depend on it, and an answer without any box proves
-    nothing.
+    whatever the model is in, and its attention in the form that can be cut. A detector that resizes
+    its inputs gets small ones, and reports even what it doubts: what goes together does not depend
+    on it, and an answer without any box proves nothing.
     """
     tensors = [*model.parameters(), *model.buffers()]
-    return studied(copied(model, {**{id(tensor): tensor for tensor in tensors}, **others}))
+    looked_at = copied(model, {**{id(tensor): tensor for tensor in tensors}, **others})
+    return studied(looked_at, model)
 
 
-def studied(model: nn.Module) -> nn.Module:
-    """Make a model that is nobody else's one that is looked at as `study` says."""
-    for module in model.modules():
+def studied(own: nn.Module, model: nn.Module) -> nn.Module:
+    """Make `own`, a copy that is nobody else's, one that is looked at as `study` says."""
+    make_explicit(own, model)
+    for module in own.modules():
         _look_at_little(module)
-    return model.eval()
+    return own.eval()
 
 
 def _look_at_little(module: nn.Module) -> None:

@@ -117,6 +117,13 @@ def channels(
     model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS
 ) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
     """Trace the model and return its groups of channels, and the layers that cannot be cut."""
+    return coupled(model, example, layouts)
+
+
+def coupled(
+    model: nn.Module, example: Any, layouts: Layouts
+) -> tuple[tuple[ChannelUnits, ...], tuple[Skipped, ...]]:
+    """Trace the model and return its groups as units, and the layers that are in none."""
     coupling = trace(model, example, layouts)
     tensors = [*model.named_parameters(), *model.named_buffers()]
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors}
@@ -125,4 +132,4 @@ def channels(
     return found, coupling.skipped
 
 
-__all__ = ["ChannelUnits", "channels"]
+__all__ = ["ChannelUnits", "channels", "coupled"]
