@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import Applied, apply
+from pruneviz.concluded import Conclusion, digest_of, keep, recall
 from pruneviz.coupling.accept import accept, answer
 from pruneviz.coupling.layouts import FIRST_LAYOUT, HELD
 from pruneviz.coupling.study import first_input, study
@@ -111,21 +112,49 @@ def find_units(
 ) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
     """Return a model's units whose cut is proved on `example`, and what is left out, with reasons.
 
+    What was concluded for this very model is kept: then it is traced once, and not proved again.
+    """
+    accept(model)
+    digest = digest_of(model, example, granularity)
+    known = recall(digest)
+    again = None if known is None else read_again(model, example, granularity, known)
+    if again is not None:
+        return again
+    units, skipped, conclusion = conclude(model, example, granularity)
+    keep(conclusion.model_copy(update={"digest": digest}))
+    return units, skipped
+
+
+def read_again(
+    model: nn.Module, example: Any, granularity: str, known: Conclusion
+) -> tuple[Found, Left] | None:
+    """Return units read as was concluded, None where the conclusion is not of this model."""
+    find = GRANULARITIES.get(granularity).implementation
+    found, skipped = find(model, example if known.whole else first_input(example), known.readings)
+    faulty = {layer.name for layer in known.faulty}
+    if not faulty <= {layer.name for layer in found}:
+        return None
+    proved = tuple(layer for layer in found if layer.name not in faulty)
+    return proved, (*skipped, *known.faulty)
+
+
+def conclude(model: nn.Module, example: Any, granularity: str) -> tuple[Found, Left, Conclusion]:
+    """Return what `find_units` returns, proved anew, and what the proof concluded.
+
     A view that splits channels can be read in several ways: where the cut does not hold as it was
     read first, the model is traced again with the next reading.
     """
-    accept(model)
     find = GRANULARITIES.get(granularity).implementation
     layouts: dict[str, int] = {}
     one, found, skipped = _first_reading(find, model, example)
+    whole = one is example
+    faulty: Left = ()
     trials: Trials | None = None
-    while True:
-        if not any(layer.axis_keep(torch.ones(layer.count, dtype=torch.bool)) for layer in found):
-            return found, skipped  # nothing is cut out, so nothing can be cut wrongly
+    while any(layer.axis_keep(torch.ones(layer.count, dtype=torch.bool)) for layer in found):
         trials = Trials(_alive(model, example), one) if trials is None else trials
         fault = trials.fault(found)
         if fault is None:
-            return found, skipped
+            break
         again = _next_readings(layouts, _blamed(trials.alive, found, fault))
         if not again:
             proved, faulty = provable(trials, found)
@@ -133,9 +162,13 @@ def find_units(
             doubted = {c for layer in found if layer.name in names for c in layer.choices}
             again = _next_readings(layouts, doubted)
             if not again:
-                return proved, (*skipped, *faulty)
+                found = proved
+                break
+            faulty = ()
         layouts.update(again)
         found, skipped = find(model, one, layouts)
+    concluded = Conclusion(digest="", readings=layouts, faulty=faulty, whole=whole)
+    return found, (*skipped, *faulty), concluded
 
 
 def _first_reading(find: Granularity, model: nn.Module, example: Any) -> tuple[Any, Found, Left]:
