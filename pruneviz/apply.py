@@ -52,18 +52,25 @@ class Applied:
         """Return whether tensors got smaller or went (else the removed weights are zeros)."""
         return bool(self.cuts or self.bypassed)
 
-    def max_relative_error(self, example: Any) -> float:
+    def max_relative_error(self, example: Any, failed: list[str] | None = None) -> float:
         """Return the largest difference between the masked and the cut model's outputs.
 
         Each output tensor's is relative to the masked model's largest value in it, on `example`,
         (B, …). Infinite where they differ in shape. Raises ValueError where an output is not
-        finite, or where there is none.
+        finite, or where there is none. The modules in which the cut model fails are put into
+        `failed`, the innermost first.
         """
         if not self.is_cut:
             return 0.0
         stays = joined_keep(layer.call_keep(self.keep[layer.name]) for layer in self.units)
-        full = masked(self.original, self.masks)
-        preview, real = answers(full, self.model, example, stays, self.bypassed)
+        preview, real = answers(
+            lambda: masked(self.original, self.masks),
+            self.model,
+            example,
+            stays,
+            failed,
+            self.bypassed,
+        )
         if [t.shape for t in preview] != [t.shape for t in real]:
             return float("inf")
         pairs = [(a.double(), b.double()) for a, b in zip(preview, real, strict=True) if a.numel()]

@@ -8,8 +8,8 @@ so the second repeats what the first has chosen. What both chose from is compare
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.coupling.averages import kept_only, spread
-from pruneviz.coupling.study import Counted, feed, slowly, study
+from pruneviz.coupling.study import Counted, feed, slowly, studied, study, where
 from pruneviz.measure.one_trace import ONE_TRACE
 
 CallKeep = Mapping[tuple[str, int], Tensor]  # (call, dimension) → bool for each index along it
@@ -43,6 +43,7 @@ class _KeptOnly(_Mode):
         self._stays: dict[str, tuple[int, Tensor]] = {
             key: (dim, keep) for (key, dim), keep in stays.items() if not bool(keep.all())
         }
+        self.anything = bool(self._stays)
         self._counted = Counted()
 
     def __torch_dispatch__(
@@ -58,9 +59,9 @@ class _KeptOnly(_Mode):
 
 
 class _Decisions(_Mode):
-    """Notes what is chosen by value, or repeats what was noted."""
+    """Notes what is chosen by value, or repeats what `noted` gives for it."""
 
-    def __init__(self, noted: dict[str, Any] | None = None) -> None:
+    def __init__(self, noted: Callable[[], Mapping[str, Any]] | None = None) -> None:
         super().__init__()
         self.noted: dict[str, Any] = {}
         self.weighed: list[Tensor] = []
@@ -78,7 +79,7 @@ class _Decisions(_Mode):
         key = self._counted.key(func)
         self.noted[key] = out
         self.weighed += [tensor.clone() for tensor in _tensors(args) if tensor.is_floating_point()]
-        before = None if self._repeated is None else self._repeated.get(key)
+        before = None if self._repeated is None else self._repeated().get(key)
         return out if before is None else _repeat(key, args, out, before)
 
     @contextmanager
@@ -104,6 +105,8 @@ class _Decisions(_Mode):
 
 def _is_decision(args: Any, kwargs: Any, out: Any) -> bool:
     """Whether whole numbers or truth values come out where fractions go in."""
+    if isinstance(out, Tensor) and out.is_floating_point():
+        return False
     given = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
     if not any(x.is_floating_point() for x in given):
         return False
@@ -131,29 +134,71 @@ def _repeat(key: str, args: Any, out: Any, before: Any) -> Any:
     return before
 
 
+class _Masked:
+    """The masked network's answer and decisions, made when they are first asked for."""
+
+    def __init__(
+        self,
+        build: Callable[[], nn.Module],
+        example: Any,
+        stays: CallKeep,
+        bypassed: Sequence[str],
+    ) -> None:
+        self._build, self._example, self._stays = build, example, stays
+        self._bypassed = bypassed
+        self._made: tuple[list[Tensor], _Decisions] | None = None
+        self.fault: Exception | None = None
+
+    def __call__(self) -> tuple[list[Tensor], _Decisions]:
+        """Return the answer's tensors and what was decided on the way."""
+        if self._made is None:
+            averaging, deciding = _KeptOnly(self._stays), _Decisions()
+            try:
+                whole = self._build()
+                whole = studied(whole, whole)
+                with (
+                    deciding.outside(whole, self._bypassed),
+                    deciding,
+                    averaging if averaging.anything else nullcontext(),
+                ):
+                    self._made = _tensors(feed(whole, self._example)), deciding
+            # Any code of any user: it is the masked network that failed, in whoever's call it runs.
+            except Exception as fault:
+                self.fault = fault
+                raise
+        return self._made
+
+
 def answers(
-    masked: nn.Module,
+    masked: Callable[[], nn.Module],
     cut: nn.Module,
     example: Any,
     stays: CallKeep,
+    failed: list[str] | None = None,
     bypassed: Sequence[str] = (),
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Return the tensors that the masked and the cut network answer an example with.
 
-    Those that they choose by value from follow. `stays` says over which indices the masked one
-    averages; the cut one repeats its decisions. What is decided in the modules that the cut one
-    bypasses plays no part.
+    Those that they choose by value from follow. `masked` builds a network of its own, `stays` says
+    over which indices it averages; the cut one repeats its decisions, but for those in the modules
+    that it bypasses. The cut one begins, and the masked one runs when it is first needed: most cuts
+    that do not hold end before. The modules in which the cut one fails are put into `failed`, the
+    innermost first.
     """
-    with ONE_TRACE, torch.no_grad(), slowly(masked):
-        deciding = _Decisions()
-        with (
-            deciding.outside(study(masked), bypassed) as full,
-            deciding,
-            _KeptOnly(stays),
-        ):
-            first = _tensors(feed(full, example))
-        with _Decisions(deciding.noted) as repeating:
-            second = _tensors(feed(study(cut), example))
+    beside = _Masked(masked, example, stays, bypassed)
+    failed = [] if failed is None else failed
+    with ONE_TRACE, torch.no_grad(), slowly(cut):
+        looked_at = study(cut)
+        try:
+            with where(looked_at, failed), _Decisions(lambda: beside()[1].noted) as repeating:
+                second = _tensors(feed(looked_at, example))
+            first, deciding = beside()
+        except Exception:
+            if beside.fault is None:
+                raise
+            failed.clear()  # it is no fault of the cut
+            raise beside.fault from None
+    first = list(first)
     for one, other in zip(deciding.weighed, repeating.weighed, strict=False):
         # Where fewer channels are weighed, or what has no number, the answers have to do.
         if one.shape == other.shape and bool(torch.isfinite(one).all()):

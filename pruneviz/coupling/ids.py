@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -50,6 +53,7 @@ class Ids:
         self._of_parameter: dict[str, list[Axis]] = {}
         self._tensors = [tensor for _, tensor in named]
         self._virtual: dict[tuple[str, int], Axis] = {}
+        self._firsts: list[int] = []
         self._held: set[int] = set()
 
     def of_parameter(self, tensor: Tensor) -> tuple[Tensor, ...] | None:
@@ -90,21 +94,27 @@ class Ids:
 
     def _new_axis(self, name: str, axis: int, size: int, kind: Kind = "tensor") -> Axis:
         self.axes.append(Axis(name, axis, self.total, size, kind))
+        self._firsts.append(self.total)
         self.total += size
         return self.axes[-1]
 
     def unite(self, first: Tensor, second: Tensor) -> None:
         """Record that ids at the same position go together; ids beside an UNKNOWN must stay."""
-        pairs = torch.stack([first.reshape(-1), second.reshape(-1)]).numpy()
-        known = (pairs >= 0).all(axis=0)
-        self.edges.append((pairs[0, known], pairs[1, known]))
-        alone = pairs[:, ~known].reshape(-1)
+        one, other = first.reshape(-1).numpy(), second.reshape(-1).numpy()
+        if one.size != other.size:
+            raise ValueError(f"{one.size} ids cannot be united with {other.size}")
+        known = (one >= 0) & (other >= 0)
+        if known.all():
+            self.edges.append((one, other))
+            return
+        self.edges.append((one[known], other[known]))
+        alone = np.concatenate([one[~known], other[~known]])
         self.fix(torch.from_numpy(alone), "they are combined with values of a fixed size")
 
     def fix(self, ids: Tensor, reason: str, foremost: bool = False) -> None:
         """Record that these ids must stay, and why (the end of a sentence about the units)."""
-        known = np.unique(ids.reshape(-1).numpy())
-        known = known[known >= 0]
+        known = ids.reshape(-1).numpy()
+        known = np.unique(known[known >= 0]) if known.size else known
         if known.size:
             self._held.update(known.tolist())
             self.fixed.insert(0 if foremost else len(self.fixed), (known, reason))
@@ -117,7 +127,7 @@ class Ids:
         """Record that these ids are a layer's outputs, so that their axis is one to prune."""
         first = int(ids.reshape(-1)[0])
         if first >= 0:
-            index = int(np.searchsorted([axis.first for axis in self.axes], first, "right")) - 1
+            index = bisect_right(self._firsts, first) - 1
             if index not in self.producers:
                 self.producers.append(index)
 
@@ -131,12 +141,45 @@ def _along(axis: Axis, shape: torch.Size) -> Tensor:
 
 def collapse(ids: Tensor) -> Tensor:
     """Return the same ids with stride 0 wherever they do not vary, which keeps them small."""
-    for dim in range(ids.ndim):
-        if ids.shape[dim] > 1 and ids.stride(dim) != 0:
-            first = ids.narrow(dim, 0, 1)
-            if bool((first == ids).all()):
-                ids = first.expand(ids.shape)
-    return ids
+    held = small(ids)
+    for dim in range(held.ndim):
+        if held.shape[dim] > 1:
+            first = held.narrow(dim, 0, 1)
+            # Where they vary, the first two mostly differ already.
+            alike = torch.equal(first, held.narrow(dim, 1, 1))
+            if alike and bool((first == held).all()):
+                held = first.clone()  # or it would hold all that it was taken from
+    return ids if held.shape == ids.shape else held.expand(ids.shape)
+
+
+def reshaped(ids: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return ids in another shape, row by row; what does not vary stays small."""
+    if not ids.numel() or math.prod(shape) != ids.numel():
+        return ids.reshape(tuple(shape))
+    before, after = list(ids.shape), list(shape)
+    for old, new in _factors(ids.shape, shape):
+        if not any(ids.shape[d] > 1 and ids.stride(d) != 0 for d in old):
+            for d in old:
+                ids, before[d] = ids.narrow(d, 0, 1), 1
+            for d in new:
+                after[d] = 1
+    return ids.reshape(after).expand(tuple(shape))
+
+
+def _factors(before: Sequence[int], after: Sequence[int]) -> list[tuple[range, range]]:
+    """Return the smallest runs of dimensions that hold as many positions before as after."""
+    runs = []
+    i = j = 0
+    while i < len(before) or j < len(after):
+        end_i, end_j = min(i + 1, len(before)), min(j + 1, len(after))
+        while (held := math.prod(before[i:end_i])) != (wanted := math.prod(after[j:end_j])):
+            if held < wanted:
+                end_i += 1
+            else:
+                end_j += 1
+        runs.append((range(i, end_i), range(j, end_j)))
+        i, j = end_i, end_j
+    return runs
 
 
 def varying(ids: Tensor) -> tuple[int, ...]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pruneviz.coupling.call import Call, Tags, pin
-from pruneviz.coupling.ids import UNKNOWN, collapse, small, varying
+from pruneviz.coupling.ids import UNKNOWN, collapse, reshaped, small, varying
 from pruneviz.coupling.layouts import by_its_tensors, equal_pieces, remembered_sizes, split
 
 MOVES = """
@@ -18,6 +19,7 @@ MOVES = """
     pixel_unshuffle transpose_ t_ squeeze_ unsqueeze_
 """.split()
 RESHAPES = ("view", "_unsafe_view", "reshape", "_reshape_alias")
+COPIES = ("clone", "contiguous", "detach", "alias", "_to_copy", "lift_fresh")
 PARTS = """
     slice select split split_with_sizes unsafe_split unsafe_chunk unbind narrow chunk index_select
     unfold
@@ -44,10 +46,10 @@ def move(call: Call) -> Any:
     for tag in call.look(call.args[0]):
         # ids have strides of their own, so they are reshaped where the tensor is merely viewed
         same = call.name in RESHAPES
-        moved = collapse(tag.reshape(call.args[1]) if same else _moved(call, tag))
+        moved = collapse(reshaped(tag, call.out.shape) if same else _moved(call, tag))
         if len(varying(moved)) > len(varying(tag)):
             moved = split(call, tag, moved)
-        elif call.name == "roll" and not torch.equal(moved, tag):
+        elif call.name == "roll" and not torch.equal(small(moved), small(tag)):
             call.ids.fix(small(tag), "`roll` shifts them by a fixed number")
         if same or call.name == "expand":
             remembered_sizes(call, moved, call.args[1])
@@ -56,7 +58,12 @@ def move(call: Call) -> Any:
 
 
 def _moved(call: Call, tag: Tensor) -> Tensor:
-    """Run the operator on ids, not in place where it works in place."""
+    """Run the operator on ids, not in place where it works in place, and on no more than needed."""
+    if call.name in COPIES:
+        return tag
+    dims = call.args[2:] if call.name == "roll" else call.args[1:]
+    if call.name in ("roll", "flip") and dims and dims[0]:
+        return call.op(small(tag), *call.args[1:]).expand(tag.shape)  # type: ignore[no-any-return]
     if not call.name.endswith("_"):
         return call.op(tag, *call.args[1:])  # type: ignore[no-any-return]
     return getattr(tag, call.name.rstrip("_"))(*call.args[1:])  # type: ignore[no-any-return]
@@ -85,7 +92,12 @@ def part(call: Call) -> Any:
 
 def _lost(whole: Tensor, piece: Tensor) -> bool:
     """Whether a piece lacks some of the ids of the whole."""
-    return bool(torch.unique(small(whole)).numel() != torch.unique(collapse(piece)).numel())
+    return _number(whole) != _number(collapse(piece))
+
+
+def _number(ids: Tensor) -> int:
+    """Return how many different ids there are."""
+    return int(np.unique(small(ids).numpy()).size)
 
 
 def restride(call: Call) -> Any:

@@ -1,5 +1,6 @@
 """Which rule an operator follows; one without a rule pins every id that reaches it."""
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -38,6 +39,7 @@ RULES: dict[str, Rule] = {
 }
 
 
+@cache
 def rule_for(op: Any) -> Rule:
     """Return the rule of an operator overload: by name, as pointwise, or the one that pins."""
     name = op.overloadpacket.__name__

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from pruneviz.explicit import make_explicit
+from pruneviz.masks import copied
 
 REGIONS = 16
 NO_THRESHOLD = -1.0  # every score is above it
@@ -31,19 +33,25 @@ def first_input(example: Any) -> Any:
     return example[:1] if isinstance(example, Tensor) and example.ndim else example
 
 
-def study(model: nn.Module) -> nn.Module:
+def study(model: nn.Module, others: Mapping[int, Tensor] = MappingProxyType({})) -> nn.Module:
     """Return a copy with the same tensors, so that hooks and sizes of it are nobody else's.
 
-    It is in eval mode whatever the model is in, and its attention in the form that can be cut. A
-    detector that resizes its inputs gets small ones, and reports even what it doubts: what goes
-    together does not depend on it, and an answer without any box proves nothing.
+    `others` gives by identity the tensors that stand there instead. The copy is in eval mode
+    whatever the model is in, and its attention in the form that can be cut. A detector that resizes
+    its inputs gets small ones, and reports even what it doubts: what goes together does not depend
+    on it, and an answer without any box proves nothing.
     """
     tensors = [*model.parameters(), *model.buffers()]
-    copied = copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
-    make_explicit(copied, model)
-    for module in copied.modules():
+    looked_at = copied(model, {**{id(tensor): tensor for tensor in tensors}, **others})
+    return studied(looked_at, model)
+
+
+def studied(own: nn.Module, model: nn.Module) -> nn.Module:
+    """Make `own`, a copy that is nobody else's, one that is looked at as `study` says."""
+    make_explicit(own, model)
+    for module in own.modules():
         _look_at_little(module)
-    return copied.eval()
+    return own.eval()
 
 
 def _look_at_little(module: nn.Module) -> None:
@@ -64,6 +72,12 @@ def _set(module: nn.Module, **values: object) -> None:
         setattr(module, name, value)
 
 
+@cache
+def name_of(op: Any) -> str:
+    """Return an operator's name without its overload."""
+    return str(op.overloadpacket.__name__)
+
+
 class Counted:
     """Names the operator calls of a forward pass: `mean#3` is the fourth call of `mean`."""
 
@@ -72,7 +86,7 @@ class Counted:
 
     def key(self, op: Any) -> str:
         """Return the name of this call, and count it."""
-        name = str(op.overloadpacket.__name__)
+        name = name_of(op)
         self._seen[name] += 1
         return f"{name}#{self._seen[name] - 1}"
 
