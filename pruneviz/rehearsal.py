@@ -90,15 +90,13 @@ class _Decisions(_Mode):
 
 def _is_decision(args: Any, kwargs: Any, out: Any) -> bool:
     """Whether whole numbers or truth values come out where fractions go in."""
-    if isinstance(out, Tensor) and out.is_floating_point():
-        return False
-    given = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
-    if not any(x.is_floating_point() for x in given):
-        return False
-    return any(
+    found = [out] if isinstance(out, Tensor) else tree_leaves(out)
+    if not any(
         not x.is_floating_point() if isinstance(x, Tensor) else isinstance(x, int | float)
-        for x in tree_leaves(out)
-    )
+        for x in found
+    ):
+        return False
+    return any(x.is_floating_point() for x in _tensors((args, kwargs)))
 
 
 def _repeat(key: str, args: Any, out: Any, before: Any) -> Any:
@@ -137,8 +135,9 @@ def answers(
     with ONE_TRACE, torch.no_grad(), slowly(cut):
         looked_at = study(cut)
         second = _undecided(looked_at, example, failed)
+        preview = studied(masked())
         with deciding, averaging if averaging.anything else nullcontext():
-            first = _tensors(feed(studied(masked()), example))
+            first = _tensors(feed(preview, example))
         if second is None:
             with where(looked_at, failed), _Decisions(deciding.noted) as repeating:
                 second = _tensors(feed(looked_at, example))

@@ -13,7 +13,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
-from pruneviz.coupling.ids import Ids
+from pruneviz.coupling.ids import Ids, distinct
 from pruneviz.report import Skipped
 
 TOGETHER = "all its channels go together, so none of them can go"
@@ -99,7 +99,7 @@ def _reasons(ids: Ids, component: np.ndarray) -> dict[int, str]:
     """Return why a component must stay: the first reason that the trace met."""
     reasons: dict[int, str] = {}
     for fixed, reason in ids.fixed:
-        for each in np.unique(component[fixed]).tolist():
+        for each in distinct(component[fixed]).tolist():
             reasons.setdefault(each, reason)
     return reasons
 
@@ -111,7 +111,7 @@ def _signatures(
     sizes = [axis.size for axis in ids.axes]
     number = np.repeat(np.arange(len(ids.axes)), sizes)
     here = cuttable[component]
-    pairs = np.unique(component[here].astype(np.int64) * len(sizes) + number[here])
+    pairs = distinct(component[here].astype(np.int64) * len(sizes) + number[here])
     unit, axis = pairs // max(len(sizes), 1), (pairs % max(len(sizes), 1)).astype(np.int32)
     starts = np.flatnonzero(np.diff(unit, prepend=-1))
     # Units in the order in which the trace met them: by their first axis, then by number.
@@ -154,7 +154,7 @@ class _Numbering:
         self.ids, self.component, self.number = ids, component, number
         self.producers = frozenset(ids.producers)
         self._met = {
-            choice: np.unique(np.concatenate([component[each[each >= 0]] for each in met]))
+            choice: distinct(np.concatenate([component[each[each >= 0]] for each in met]))
             for choice, met in ids.choices.items()
         }
 
