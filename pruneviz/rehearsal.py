@@ -58,14 +58,18 @@ class _KeptOnly(_Mode):
         return spread(key, out, args[0], dim, keep)
 
 
-class _Decisions(_Mode):
-    """Notes what is chosen by value, or repeats what `noted` gives for it."""
+class _Chooses(BaseException):
+    """A network is about to choose by value, before it is known what another has chosen."""
 
-    def __init__(self, noted: Callable[[], Mapping[str, Any]] | None = None) -> None:
+
+class _Decisions(_Mode):
+    """Notes what is chosen by value, or repeats what was noted, or ends where it is not known."""
+
+    def __init__(self, noted: Mapping[str, Any] | None = None, unknown: bool = False) -> None:
         super().__init__()
         self.noted: dict[str, Any] = {}
         self.weighed: list[Tensor] = []
-        self._repeated = noted
+        self._repeated, self._unknown = noted, unknown
         self._counted = Counted()
         self._inside = 0
 
@@ -78,8 +82,10 @@ class _Decisions(_Mode):
             return out
         key = self._counted.key(func)
         self.noted[key] = out
+        if self._unknown:
+            raise _Chooses
         self.weighed += [tensor.clone() for tensor in _tensors(args) if tensor.is_floating_point()]
-        before = None if self._repeated is None else self._repeated().get(key)
+        before = None if self._repeated is None else self._repeated.get(key)
         return out if before is None else _repeat(key, args, out, before)
 
     @contextmanager
@@ -105,15 +111,13 @@ class _Decisions(_Mode):
 
 def _is_decision(args: Any, kwargs: Any, out: Any) -> bool:
     """Whether whole numbers or truth values come out where fractions go in."""
-    if isinstance(out, Tensor) and out.is_floating_point():
-        return False
-    given = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
-    if not any(x.is_floating_point() for x in given):
-        return False
-    return any(
+    found = [out] if isinstance(out, Tensor) else tree_leaves(out)
+    if not any(
         not x.is_floating_point() if isinstance(x, Tensor) else isinstance(x, int | float)
-        for x in tree_leaves(out)
-    )
+        for x in found
+    ):
+        return False
+    return any(x.is_floating_point() for x in _tensors((args, kwargs)))
 
 
 def _repeat(key: str, args: Any, out: Any, before: Any) -> Any:
@@ -134,41 +138,6 @@ def _repeat(key: str, args: Any, out: Any, before: Any) -> Any:
     return before
 
 
-class _Masked:
-    """The masked network's answer and decisions, made when they are first asked for."""
-
-    def __init__(
-        self,
-        build: Callable[[], nn.Module],
-        example: Any,
-        stays: CallKeep,
-        bypassed: Sequence[str],
-    ) -> None:
-        self._build, self._example, self._stays = build, example, stays
-        self._bypassed = bypassed
-        self._made: tuple[list[Tensor], _Decisions] | None = None
-        self.fault: Exception | None = None
-
-    def __call__(self) -> tuple[list[Tensor], _Decisions]:
-        """Return the answer's tensors and what was decided on the way."""
-        if self._made is None:
-            averaging, deciding = _KeptOnly(self._stays), _Decisions()
-            try:
-                whole = self._build()
-                whole = studied(whole, whole)
-                with (
-                    deciding.outside(whole, self._bypassed),
-                    deciding,
-                    averaging if averaging.anything else nullcontext(),
-                ):
-                    self._made = _tensors(feed(whole, self._example)), deciding
-            # Any code of any user: it is the masked network that failed, in whoever's call it runs.
-            except Exception as fault:
-                self.fault = fault
-                raise
-        return self._made
-
-
 def answers(
     masked: Callable[[], nn.Module],
     cut: nn.Module,
@@ -181,30 +150,48 @@ def answers(
 
     Those that they choose by value from follow. `masked` builds a network of its own, `stays` says
     over which indices it averages; the cut one repeats its decisions, but for those in the modules
-    that it bypasses. The cut one begins, and the masked one runs when it is first needed: most cuts
-    that do not hold end before. The modules in which the cut one fails are put into `failed`, the
-    innermost first.
+    that it bypasses. The modules in which the cut one fails are put into `failed`, the innermost
+    first.
     """
-    beside = _Masked(masked, example, stays, bypassed)
     failed = [] if failed is None else failed
+    averaging, deciding, repeating = _KeptOnly(stays), _Decisions(), _Decisions()
     with ONE_TRACE, torch.no_grad(), slowly(cut):
         looked_at = study(cut)
-        try:
-            with where(looked_at, failed), _Decisions(lambda: beside()[1].noted) as repeating:
+        second = _undecided(looked_at, example, failed)
+        whole = masked()
+        preview = studied(whole, whole)
+        with (
+            deciding.outside(preview, bypassed),
+            deciding,
+            averaging if averaging.anything else nullcontext(),
+        ):
+            first = _tensors(feed(preview, example))
+        if second is None:
+            with where(looked_at, failed), _Decisions(deciding.noted) as repeating:
                 second = _tensors(feed(looked_at, example))
-            first, deciding = beside()
-        except Exception:
-            if beside.fault is None:
-                raise
-            failed.clear()  # it is no fault of the cut
-            raise beside.fault from None
-    first = list(first)
     for one, other in zip(deciding.weighed, repeating.weighed, strict=False):
         # Where fewer channels are weighed, or what has no number, the answers have to do.
         if one.shape == other.shape and bool(torch.isfinite(one).all()):
             first.append(one)
             second.append(other)
     return first, second
+
+
+def _undecided(cut: nn.Module, example: Any, failed: list[str]) -> list[Tensor] | None:
+    """Return the answer of a cut network that chooses nothing by value, None where it does.
+
+    Most cuts that do not hold end here, without any run of the masked network.
+    """
+    choosing = _Decisions(unknown=True)
+    answer = None
+    try:
+        with where(cut, failed), choosing:
+            answer = _tensors(feed(cut, example))
+    except (Exception, _Chooses):
+        if not choosing.noted:
+            raise
+        failed.clear()
+    return None if choosing.noted else answer
 
 
 def _tensors(output: Any) -> list[Tensor]:

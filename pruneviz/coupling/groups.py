@@ -13,7 +13,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
-from pruneviz.coupling.ids import Ids
+from pruneviz.coupling.ids import Ids, distinct
 from pruneviz.explicit import kind_of
 from pruneviz.report import Skipped
 
@@ -102,7 +102,7 @@ def _reasons(ids: Ids, component: np.ndarray) -> dict[int, str]:
     """Return why a component must stay: the first reason that the trace met."""
     reasons: dict[int, str] = {}
     for fixed, reason in ids.fixed:
-        for each in np.unique(component[fixed]).tolist():
+        for each in distinct(component[fixed]).tolist():
             reasons.setdefault(each, reason)
     return reasons
 
@@ -114,7 +114,7 @@ def _signatures(
     sizes = [axis.size for axis in ids.axes]
     number = np.repeat(np.arange(len(ids.axes)), sizes)
     here = cuttable[component]
-    pairs = np.unique(component[here].astype(np.int64) * len(sizes) + number[here])
+    pairs = distinct(component[here].astype(np.int64) * len(sizes) + number[here])
     unit, axis = pairs // max(len(sizes), 1), (pairs % max(len(sizes), 1)).astype(np.int32)
     starts = np.flatnonzero(np.diff(unit, prepend=-1))
     # Units in the order in which the trace met them: by their first axis, then by number.
@@ -161,7 +161,7 @@ class _Numbering:
 
     def _components(self, met: list[np.ndarray]) -> np.ndarray:
         joined = np.concatenate([np.zeros(0, np.int64), *met])
-        return np.unique(self.component[joined[joined >= 0]])
+        return distinct(self.component[joined[joined >= 0]])
 
     @contextmanager
     def of(self, axis_indices: tuple[int, ...], units: list[int]) -> Iterator[int]:

@@ -86,7 +86,7 @@ class Ids:
 
     def choose(self, key: str, owner: str, ids: Tensor) -> None:
         """Record that one of several readings of a call by the module `owner` was taken."""
-        self.choices.setdefault((key, owner), []).append(np.unique(ids.reshape(-1).numpy()))
+        self.choices.setdefault((key, owner), []).append(distinct(ids.reshape(-1).numpy()))
 
     def in_parallel(self, ids: Tensor) -> None:
         """Record that attention runs beside itself over these ids: they are heads."""
@@ -114,7 +114,7 @@ class Ids:
     def fix(self, ids: Tensor, reason: str, foremost: bool = False) -> None:
         """Record that these ids must stay, and why (the end of a sentence about the units)."""
         known = ids.reshape(-1).numpy()
-        known = np.unique(known[known >= 0]) if known.size else known
+        known = distinct(known[known >= 0])
         if known.size:
             self._held.update(known.tolist())
             self.fixed.insert(0 if foremost else len(self.fixed), (known, reason))
@@ -130,6 +130,13 @@ class Ids:
             index = bisect_right(self._firsts, first) - 1
             if index not in self.producers:
                 self.producers.append(index)
+
+
+def distinct(numbers: np.ndarray) -> np.ndarray:
+    """Return the different whole numbers (at least 0, or UNKNOWN) of an array, in order."""
+    ordered: np.ndarray = np.sort(numbers, axis=None)
+    first: np.ndarray = ordered[np.diff(ordered, prepend=UNKNOWN - 1) != 0]
+    return first
 
 
 def _along(axis: Axis, shape: torch.Size) -> Tensor:

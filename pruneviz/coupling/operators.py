@@ -5,12 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from pruneviz.coupling.call import Call, Tags, pin
-from pruneviz.coupling.ids import UNKNOWN, collapse, reshaped, small, varying
+from pruneviz.coupling.ids import UNKNOWN, collapse, distinct, reshaped, small, varying
 from pruneviz.coupling.layouts import by_its_tensors, equal_pieces, remembered_sizes, split
 
 MOVES = """
@@ -97,7 +96,7 @@ def _lost(whole: Tensor, piece: Tensor) -> bool:
 
 def _number(ids: Tensor) -> int:
     """Return how many different ids there are."""
-    return int(np.unique(small(ids).numpy()).size)
+    return int(distinct(small(ids).numpy()).size)
 
 
 def restride(call: Call) -> Any:
