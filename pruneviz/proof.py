@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from torch import nn
 from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import Applied, apply
 from pruneviz.coupling.accept import accept, answer
-from pruneviz.coupling.layouts import FIRST_LAYOUT, HELD
+from pruneviz.coupling.layouts import FIRST_LAYOUT, HELD, Choice
 from pruneviz.coupling.study import feed, first_input, study, where
 from pruneviz.criteria import Evidence, score
 from pruneviz.granularity import GRANULARITIES, Units
@@ -115,19 +116,20 @@ def find_units(
         layouts.update(again)
 
 
-def _blamed(alive: nn.Module, found: tuple[Units, ...], fault: CutError) -> set[tuple[str, str]]:
+def _blamed(alive: nn.Module, found: tuple[Units, ...], fault: CutError) -> set[Choice]:
     """Return the choices of the modules like the one in which the cut network failed."""
     if fault.owner is None:
         return set()
     kind = type(alive.get_submodule(fault.owner))
     choices = {choice for layer in found for choice in layer.choices}
-    return {choice for choice in choices if type(alive.get_submodule(choice[1])) is kind}
+    return {choice for choice in choices if type(alive.get_submodule(choice.owner)) is kind}
 
 
-def _next_readings(layouts: Mapping[str, int], doubted: set[tuple[str, str]]) -> dict[str, int]:
-    """Return the next reading of each doubted call that has one."""
-    read = {key: layouts.get(key, FIRST_LAYOUT) + 1 for key, _ in doubted}
-    return {key: layout for key, layout in read.items() if layout <= HELD}
+def _next_readings(layouts: Mapping[str, int], doubted: set[Choice]) -> dict[str, int]:
+    """Return the next reading of the doubted calls, those that are the least far on."""
+    read = {choice.key: choice.after(layouts.get(choice.key, FIRST_LAYOUT)) for choice in doubted}
+    least = min(read.values(), default=HELD + 1)
+    return {key: layout for key, layout in read.items() if layout == least <= HELD}
 
 
 def provable(
@@ -135,8 +137,8 @@ def provable(
 ) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
     """Split units into those whose cut is proved on `example`, and the others with the reason.
 
-    Half of every layer is cut at once. Where that fails in a module, the units that reach into it
-    are set aside and tried one after another; where nobody knows where it fails, the layers are
+    About half of every layer is cut at once. Where that fails in a module, the units that reach
+    into it are set aside and tried one after another; where nobody knows where it fails, the layers are
     halved until the faulty ones are alone. `alive` is a model as `lively` returns it.
     """
     waiting, aside = units, list[Units]()
@@ -193,9 +195,20 @@ def _smallest(model: nn.Module, example: Any) -> Any:
     return one
 
 
+def _about_half(layer: Units) -> torch.Tensor:
+    """Return which units stay in a trial, bool (count,): other numbers and places in every layer.
+
+    Where all lost the same, layers that must agree and are not known to would agree by chance.
+    """
+    random = torch.Generator().manual_seed(zlib.crc32(layer.name.encode()))
+    least = max(1, layer.count // 3)
+    gone = int(torch.randint(least, max(least + 1, 2 * layer.count // 3), (), generator=random))
+    return torch.randperm(layer.count, generator=random) >= gone
+
+
 def _fault(alive: nn.Module, example: Any, units: tuple[Units, ...]) -> CutError | None:
-    """Return why every second unit of these layers cannot be cut, None where it can."""
-    keep = {layer.name: torch.arange(layer.count) % 2 == 1 for layer in units}
+    """Return why about half of these layers cannot be cut, None where it can."""
+    keep = {layer.name: _about_half(layer) for layer in units}
     try:
         prove(apply(alive, units, keep), example)
     except CutError as fault:

@@ -21,8 +21,9 @@ def attend(call: Call) -> Any:
     """Follow attention: heads go together, query with key inside them, value to the output."""
     query, key, value = call.args[:3]
     tags: list[Tensor] = []
+    added = _added(call)
     for dim in range(query.ndim - 2):
-        tags += _together(call, (query, key, value), dim)
+        tags += _together(call, (query, key, value, *added), dim)
     last = query.ndim - 1
     _together(call, (query, key), last)
     for tag in call.look(query):
@@ -30,13 +31,22 @@ def attend(call: Call) -> Any:
             # The scale of the scores is by the width: over what is kept, as in the cut network.
             averages(call, tag, last)
     tags += [tag for tag in call.look(value) if varying(tag) == (last,)]
-    for tensor in (query, key, value):
+    for tensor in (query, key, value, *added):
         for tag in call.look(tensor):
-            if len(varying(tag)) != 1 or varying(tag) == (last - 1,):
+            rows = (last, last - 1) if any(tensor is each for each in added) else (last - 1,)
+            if len(varying(tag)) != 1 or varying(tag)[0] in rows:
                 call.ids.fix(small(tag), "attention meets them in an unusual layout")
     shape = call.out[0].shape
     found = tuple(small(tag).expand(shape) for tag in tags)
     return [found, *[() for _ in call.out[1:]]]
+
+
+def _added(call: Call) -> tuple[Tensor, ...]:
+    """Return what attention adds to its scores, (…, heads, queries, keys), if anything."""
+    names = [argument.name for argument in call.op._schema.arguments]
+    given = {**dict(zip(names, call.args, strict=False)), **call.kwargs}
+    found = given.get("attn_mask"), given.get("attn_bias")
+    return tuple(each for each in found if isinstance(each, Tensor))
 
 
 def _together(call: Call, tensors: tuple[Tensor, ...], dim: int) -> list[Tensor]:
@@ -48,8 +58,9 @@ def _together(call: Call, tensors: tuple[Tensor, ...], dim: int) -> list[Tensor]
             for other in known:
                 call.ids.fix(small(other), "attention meets them with values of a fixed number")
     for other in known[1:]:
-        if small(other).numel() == small(known[0]).numel():
-            call.ids.unite(small(known[0]).reshape(-1), small(other).reshape(-1))
+        more, fewer = sorted((small(known[0]).reshape(-1), small(other).reshape(-1)), key=len)[::-1]
+        if len(more) % len(fewer) == 0:  # each key serves as many queries, one after another
+            call.ids.unite(more, fewer.repeat_interleave(len(more) // len(fewer)))
         else:
             for tag in (known[0], other):
                 call.ids.fix(small(tag), "attention shares some of them out to several")

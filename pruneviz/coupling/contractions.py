@@ -9,11 +9,6 @@ from torch import Tensor
 from pruneviz.coupling.call import Call, Tags
 from pruneviz.coupling.ids import Ids, line, small, varying
 
-BATCH_NORMS = """
-    native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training
-    _batch_norm_with_update _batch_norm_no_update cudnn_batch_norm miopen_batch_norm batch_norm
-""".split()
-
 
 def convolve(call: Call) -> Any:
     """Start new ids at a convolution's outputs and unite its inputs with the ids that come in."""
@@ -131,17 +126,3 @@ def _meet(ids: Ids, incoming: Tensor | None, own: Tensor | None) -> None:
     known = incoming >= 0
     ids.unite(incoming[known], own[known])
     ids.fix(own[~known], "the inputs that they take have a fixed size")
-
-
-def batch_norm(call: Call) -> Any:
-    """Unite each channel with its scale, shift, mean and variance."""
-    source = call.look(call.args[0])
-    for tensor in call.args[1:5]:
-        if isinstance(tensor, Tensor) and tensor.numel():
-            own = axis_ids(call.look(tensor), tensor, 0)
-            for tag in source:
-                if varying(tag) == (1,) and own is not None:
-                    call.ids.unite(_incoming(call.ids, (tag,), 1, ""), own)  # type: ignore[arg-type]
-                else:
-                    call.ids.fix(small(tag), "a normalisation meets them in an unusual layout")
-    return [source, *[() for _ in call.out[1:]]] if isinstance(call.out, list | tuple) else source

@@ -12,6 +12,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
 from pruneviz.coupling.ids import Axis, Ids
+from pruneviz.coupling.layouts import Choice
 from pruneviz.report import Skipped
 
 TOGETHER = "all its channels go together, so none of them can go"
@@ -48,7 +49,7 @@ class Group:
     members: tuple[Member, ...]
     calls: tuple[Member, ...] = ()
     sizes: tuple[Member, ...] = ()
-    choices: frozenset[tuple[str, str]] = frozenset()
+    choices: frozenset[Choice] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -181,10 +182,10 @@ def _group(
     )
 
 
-def _choices(ids: Ids, number: np.ndarray, component: np.ndarray) -> frozenset[tuple[str, str]]:
+def _choices(ids: Ids, number: np.ndarray, component: np.ndarray) -> frozenset[Choice]:
     """Return the calls that could be read in several ways and that units of a group meet."""
     return frozenset(
-        choice
+        Choice(*choice, choice in ids.tying)
         for choice, met in ids.choices.items()
         if any((number[component[each[each >= 0]]] >= 0).any() for each in met)
     )

@@ -41,6 +41,7 @@ class Ids:
     edges: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     fixed: list[tuple[np.ndarray, str]] = field(default_factory=list)
     choices: dict[tuple[str, str], list[np.ndarray]] = field(default_factory=dict)
+    tying: set[tuple[str, str]] = field(default_factory=set)
     total: int = 0
 
     def __post_init__(self) -> None:
@@ -78,8 +79,13 @@ class Ids:
         own = torch.arange(axis.first, axis.first + axis.size)
         self.unite(ids[known], own[known])
 
-    def choose(self, key: str, owner: str, ids: Tensor) -> None:
-        """Record that one of several readings of a call by the module `owner` was taken."""
+    def choose(self, key: str, owner: str, ids: Tensor, ties: bool = False) -> None:
+        """Record that one of several readings of a call by the module `owner` was taken.
+
+        `ties` says that it can be tied to what the module takes in.
+        """
+        if ties:
+            self.tying.add((key, owner))
         self.choices.setdefault((key, owner), []).append(np.unique(ids.reshape(-1).numpy()))
 
     def _new_axis(self, name: str, axis: int, size: int, kind: Kind = "tensor") -> Axis:

@@ -1,17 +1,42 @@
-"""Views that split channels: which reading of the parts is taken, and what each keeps together."""
+"""Views and parts of channels: which reading is taken, and what each keeps together.
+
+A view that splits channels, or a slice of them, says by its numbers alone neither which channels
+are alike nor whether the numbers would follow a cut. So there are readings, from the one that cuts
+most finely to the one that cuts nothing, and the proof says which holds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
 from pruneviz.coupling.call import Call
 from pruneviz.coupling.ids import collapse, line, small, varying
 
-EQUAL, WHOLE, HELD = 0, 1, 2
+# The odd ones are those before, and sizes are tied besides to what the calling module takes in.
+EQUAL, EQUAL_TIED, WHOLE, WHOLE_TIED, HELD = range(5)
 FIRST_LAYOUT = EQUAL
+MOST_PIECES = 8  # a slice that could be one of more equal pieces is none of them
+MULTIPLES = (2, 3)  # queries, keys and values; values and gates
+
+
+class Choice(NamedTuple):
+    """A call that can be read in several ways, and the module that makes it.
+
+    `ties` says whether sizes can be tied to what the module takes in.
+    """
+
+    key: str
+    owner: str
+    ties: bool = False
+
+    def after(self, layout: int) -> int:
+        """Return the reading after this one, beyond HELD where there is none."""
+        if self.ties or layout >= WHOLE_TIED:
+            return layout + 1
+        return WHOLE if layout < WHOLE else HELD
 
 
 def split(call: Call, tag: Tensor, moved: Tensor) -> Tensor:
@@ -25,7 +50,7 @@ def split(call: Call, tag: Tensor, moved: Tensor) -> Tensor:
     if call.layout >= HELD:
         call.ids.fix(small(tag), f"`{call.name}` splits them into a fixed layout")
         return moved
-    kept = dims[-1] if call.layout == EQUAL else dims[-2]
+    kept = dims[-1] if call.layout in (EQUAL, EQUAL_TIED) else dims[-2]
     first = moved
     for dim in dims:
         if dim != kept:
@@ -40,7 +65,7 @@ def equal_pieces(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> list[Tens
 
     Read as EQUAL, the same ones go from each piece.
     """
-    if len(pieces) < 2 or call.layout != EQUAL or len({p.shape for p in pieces}) > 1:
+    if len(pieces) < 2 or call.layout >= HELD or len({p.shape for p in pieces}) > 1:
         return []
     whole = (
         [d for d in range(tag.ndim) if tag.shape[d] != pieces[0].shape[d]]
@@ -54,7 +79,71 @@ def equal_pieces(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> list[Tens
     call.ids.choose(call.key, call.owner, small(tag))
     for piece in pieces[1:]:
         call.ids.unite(small(pieces[0]), small(piece))
+    if call.layout in (EQUAL_TIED, WHOLE_TIED):
+        remember(call, line(pieces[0], whole[0]))
+    elif remembering_module(call, pieces[0].shape[whole[0]]):
+        call.ids.choose(call.key, call.owner, small(tag), ties=True)
     return [pieces[0]] * len(pieces)
+
+
+def sliced(call: Call, tag: Tensor, piece: Tensor) -> bool:
+    """Follow a slice of channels that may be one of several; False where none of them may go.
+
+    Where it can be one of a few equal pieces, or takes every second, the same ones go from each.
+    Elsewhere its bounds follow what is before them, as far as a module remembers them.
+    """
+    dim, start, end, step = _bounds(call, tag)
+    if varying(tag) != (dim,):
+        return False
+    call.ids.choose(call.key, call.owner, small(tag))
+    if call.layout >= HELD:
+        return False
+    along, size = line(tag, dim), tag.shape[dim]
+    length = end - start
+    if step > 1:
+        if size % step or length != size - start:
+            return False
+        for each in along.view(-1, step).unbind(1):
+            call.ids.unite(along[::step], each)
+        return True
+    if call.layout in (EQUAL, EQUAL_TIED) and _is_equal_piece(start, length, size):
+        pieces = along.view(-1, length)
+        for each in pieces[1:]:
+            call.ids.unite(pieces[0], each)
+    for bound in (start, end):
+        if 0 < bound < size:
+            remember(call, along[:bound])
+    return piece.numel() > 0
+
+
+def pieces_by_size(call: Call, tag: Tensor, pieces: Sequence[Tensor], sizes: Any) -> bool:
+    """Let the sizes of a split into pieces follow; False where a module remembers none of them."""
+    dim = call.args[2] % tag.ndim if len(call.args) > 2 else call.kwargs.get("dim", 0) % tag.ndim
+    if varying(tag) != (dim,) or not isinstance(sizes, list | tuple):
+        return False
+    if not all(remembering_module(call, size) for size in sizes):
+        return False
+    call.ids.choose(call.key, call.owner, small(tag))
+    if call.layout >= HELD:
+        return False
+    for piece in pieces:
+        remember(call, line(piece, dim))
+    return True
+
+
+def _bounds(call: Call, tag: Tensor) -> tuple[int, int, int, int]:
+    """Return the dimension, start, end and step of a slice, as whole numbers within its size."""
+    dim, start, end, step = [*call.args[1:], *[None] * 4][:4]
+    dim = (dim or 0) % tag.ndim
+    first, last, every = slice(start, end, step).indices(tag.shape[dim])
+    return dim, first, last, every
+
+
+def _is_equal_piece(start: int, length: int, size: int) -> bool:
+    """Whether a slice can be one of a few pieces of one size."""
+    if length < 1 or size % length or start % length:
+        return False
+    return 1 < size // length <= MOST_PIECES
 
 
 def small_alike(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
@@ -68,21 +157,64 @@ def small_alike(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
 def remembered_sizes(call: Call, tag: Tensor, sizes: Any) -> None:
     """Let the sizes that the calling module remembers follow the ids that they count.
 
-    `sizes` is what the view was asked for. Only modules of the user's own are looked at: what
-    torch's own layers remember follows from their tensors.
+    `sizes` is what the view was asked for. A size that no module remembers may be computed from
+    what the module takes in: then both are tied, where the reading says so. Only modules of the
+    user's own are looked at: what torch's own layers remember follows from their tensors.
     """
     if not isinstance(sizes, list | tuple) or len(sizes) != tag.ndim or not call.owner:
-        return
-    module = call.ids.model.get_submodule(call.owner)
-    if type(module).__module__.startswith("torch.nn"):
         return
     for dim in varying(tag):
         size = tag.shape[dim]
         if sizes[dim] != size:  # it was left open
             continue
         along = line(tag, dim)
-        for name in remembering(module, size):
-            call.ids.depends("attribute", f"{call.owner}.{name}", -1, along)
+        remember(call, along)
+        _tie(call, along)
+
+
+def remember(call: Call, along: Tensor) -> None:
+    """Let the whole numbers that the calling module remembers follow the ids that they count.
+
+    Where none is that large, it may be a part: two or three times as many are asked for.
+    """
+    size = len(along)
+    names = remembering_module(call, size)
+    for name in names:
+        call.ids.depends("attribute", f"{call.owner}.{name}", -1, along)
+    for times in MULTIPLES if not names and call.layout in (EQUAL_TIED, WHOLE_TIED) else ():
+        if size % times == 0 and (parts := remembering_module(call, size // times)):
+            pieces = along.view(times, -1)
+            for piece in pieces[1:]:
+                call.ids.unite(pieces[0], piece)
+            for name in parts:
+                call.ids.depends("attribute", f"{call.owner}.{name}", -1, pieces[0])
+            return
+
+
+def _tie(call: Call, along: Tensor) -> None:
+    """Tie ids to those of the calling module's input, of which they can be a whole part."""
+    own = set(along.tolist())
+    for tag in call.taken():
+        dims = varying(tag)
+        if len(dims) != 1 or tag.shape[dims[0]] % len(along) or len(along) == 1:
+            continue
+        source = line(tag, dims[0])
+        if own & set(source.tolist()):
+            continue
+        if call.layout in (EQUAL_TIED, WHOLE_TIED):
+            call.ids.unite(source.view(-1, len(along)), along.expand(len(source) // len(along), -1))
+        call.ids.choose(call.key, call.owner, along, ties=True)
+        if call.layout >= HELD:
+            call.ids.fix(along, f"`{call.name}` gives them a size that the code computes")
+        return
+
+
+def remembering_module(call: Call, size: int) -> list[str]:
+    """Return the names of the calling module's whole numbers that have this value."""
+    if not call.owner:
+        return []
+    module = call.ids.model.get_submodule(call.owner)
+    return [] if type(module).__module__.startswith("torch.nn") else remembering(module, size)
 
 
 def remembering(module: nn.Module, size: int) -> list[str]:

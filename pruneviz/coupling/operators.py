@@ -11,7 +11,13 @@ from torch import Tensor
 
 from pruneviz.coupling.call import Call, Tags, pin
 from pruneviz.coupling.ids import UNKNOWN, collapse, small, varying
-from pruneviz.coupling.layouts import equal_pieces, remembered_sizes, split
+from pruneviz.coupling.layouts import (
+    equal_pieces,
+    pieces_by_size,
+    remembered_sizes,
+    sliced,
+    split,
+)
 
 MOVES = """
     view _unsafe_view reshape permute transpose t unsqueeze squeeze expand clone contiguous
@@ -72,13 +78,23 @@ def part(call: Call) -> Any:
         if equal := equal_pieces(call, tag, pieces):
             parts.append(equal)
             continue
-        chosen = call.name == "index_select" and call.args[1] % tag.ndim in varying(tag)
-        if chosen or any(_lost(tag, piece) for piece in pieces):
+        if not _can_be_followed(call, tag, pieces):
             call.ids.fix(small(tag), f"`{call.name}` takes a part of a fixed size")
         parts.append([collapse(piece) for piece in pieces])
     if isinstance(call.out, list | tuple):
         return [tuple(pieces[i] for pieces in parts) for i in range(len(call.out))]
     return tuple(pieces[0] for pieces in parts)
+
+
+def _can_be_followed(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> bool:
+    """Whether parts lose with the whole what it loses."""
+    if call.name == "index_select" and call.args[1] % tag.ndim in varying(tag):
+        return False
+    if not any(_lost(tag, piece) for piece in pieces):
+        return True
+    if call.name == "slice":
+        return sliced(call, tag, pieces[0])
+    return call.name == "split_with_sizes" and pieces_by_size(call, tag, pieces, call.args[1])
 
 
 def _lost(whole: Tensor, piece: Tensor) -> bool:
@@ -149,17 +165,39 @@ def concatenate(call: Call) -> Any:
     """Concatenate the ids as the tensors are concatenated; what has no ids stays UNKNOWN."""
     tensors = [t for t in call.args[0] if t.numel()]
     dim = (call.args[1] if len(call.args) > 1 else call.kwargs.get("dim", 0)) % call.out.ndim
-    joined = [call.look(t) or (_blank(t.shape),) for t in tensors]
-    if len({len(tags) for tags in joined}) > 1:
-        return pin(call)
-    tags = tuple(collapse(torch.cat(column, dim)) for column in zip(*joined, strict=True))
-    for column in zip(*joined, strict=True):
-        across = [tag for tag in column if any(d != dim for d in varying(tag))]
-        for tag in across[1:]:
-            call.ids.unite(*_aligned(across[0].narrow(dim, 0, 1), tag.narrow(dim, 0, 1)))
-        for tag in across if len(across) < len(column) else ():
-            call.ids.fix(small(tag), "they are combined with values of a fixed size")
+    ways = dict.fromkeys(varying(tag) for tensor in tensors for tag in call.look(tensor))
+    tags = []
+    for way in ways:
+        column = [[t for t in call.look(x) if varying(t) == way] for x in tensors]
+        if any(len(found) > 1 for found in column):
+            return pin(call)
+        tags.append((_side_by_side if dim in way else _alike)(call, tensors, column, dim))
     return tuple(tag for tag in tags if bool((small(tag) >= 0).any()))
+
+
+def _alike(call: Call, tensors: list[Tensor], column: list[list[Tensor]], dim: int) -> Tensor:
+    """Unite the ids of tensors that are joined along another dimension than that of the ids."""
+    first, *others = [tag.narrow(dim, 0, 1) for found in column for tag in found]
+    for tag in others:
+        call.ids.unite(*_aligned(first, tag))
+    for tensor, found in zip(tensors, column, strict=True):
+        if not found and not call.blank(tensor):
+            call.ids.fix(small(first), "they are combined with values of a fixed size")
+    return first.expand(call.out.shape)
+
+
+def _side_by_side(
+    call: Call, tensors: list[Tensor], column: list[list[Tensor]], dim: int
+) -> Tensor:
+    """Join ids along their own dimension; across it, they go together."""
+    across = [t for found in column for t in found if any(d != dim for d in varying(t))]
+    for tag in across[1:]:
+        call.ids.unite(*_aligned(across[0].narrow(dim, 0, 1), tag.narrow(dim, 0, 1)))
+    for tag in across if len(across) < len(column) else ():
+        call.ids.fix(small(tag), "they are combined with values of a fixed size")
+    joined = [found[0] if found else _blank(x.shape)
+              for x, found in zip(tensors, column, strict=True)]  # fmt: skip
+    return collapse(torch.cat(joined, dim))
 
 
 def pad(call: Call) -> Any:

@@ -19,7 +19,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(averages.LAYER_NORMS, averages.layer_norm),
     **dict.fromkeys(attention.ATTENTIONS, attention.attend),
     **dict.fromkeys(["bmm", "baddbmm"], attention.batched),
-    **dict.fromkeys(contractions.BATCH_NORMS, contractions.batch_norm),
+    **dict.fromkeys(averages.BATCH_NORMS, averages.batch_norm),
     "as_strided_": operators.restride,
     "stack": operators.stack,
     "cat": operators.concatenate,

@@ -76,16 +76,25 @@ class Counted:
 
 @contextmanager
 def path_through(
-    model: nn.Module, owners: list[str], failed: list[str] | None = None
+    model: nn.Module,
+    owners: list[str],
+    failed: list[str] | None = None,
+    taken: dict[str, Any] | None = None,
 ) -> Iterator[None]:
     """Keep in `owners` the paths of the modules that are under way, the innermost last.
 
-    Those that an error ends are put into `failed`, the innermost first.
+    Those that an error ends are put into `failed`, the innermost first; what each was called with
+    last is put into `taken`.
     """
     hooks = []
 
     def entering(path: str) -> Any:
-        return lambda *_: owners.append(path)
+        def enter(_: nn.Module, args: Any, kwargs: Any) -> None:
+            owners.append(path)
+            if taken is not None:
+                taken[path] = (args, kwargs)
+
+        return enter
 
     def leaving(module: Any, args: Any, out: Any) -> None:
         path = owners.pop()
@@ -94,7 +103,7 @@ def path_through(
 
     try:
         for path, module in model.named_modules():
-            hooks.append(module.register_forward_pre_hook(entering(path)))
+            hooks.append(module.register_forward_pre_hook(entering(path), with_kwargs=True))
             hooks.append(module.register_forward_hook(leaving, always_call=True))
         yield
     finally:

@@ -30,6 +30,7 @@ class _Trace(TorchDispatchMode):
         self.ids = ids
         self._layouts, self._counted = layouts, Counted()
         self.owners: list[str] = []
+        self.taken: dict[str, Any] = {}
         self._blank: dict[int, Tensor] = {}
         # Tensors are kept beside their ids so that no identity is reused during the pass.
         self._carried: dict[int, tuple[Tensor, Tags]] = {}
@@ -74,6 +75,11 @@ class _Trace(TorchDispatchMode):
         if isinstance(tensor, Tensor) and tags:
             self._carried[id(tensor)] = (tensor, tuple(t for t in tags if varying(t)))
 
+    def _taken_by(self, owner: str) -> Tags:
+        """Return the ids of what a module was called with."""
+        leaves = tree_leaves(self.taken.get(owner, ()))
+        return tuple(tag for leaf in leaves for tag in self.tags(leaf))
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
@@ -91,8 +97,9 @@ class _Trace(TorchDispatchMode):
             owner = self.owners[-1] if self.owners else ""
             layout = self._layouts.get(key, FIRST_LAYOUT)
             call = Call(
-                self.ids, func, args, kwargs, self.tags, out, key, owner, layout, self.is_blank
-            )
+                self.ids, func, args, kwargs, self.tags, out, key, owner, layout, self.is_blank,
+                lambda: self._taken_by(owner),
+            )  # fmt: skip
             result = _followed(rule, call)
         if isinstance(out, list | tuple):
             for tensor, tags in zip(out, result, strict=True):
@@ -124,7 +131,13 @@ def trace(
     studied = study(model)
     ids = Ids(studied)
     mode = _Trace(ids, layouts)
-    with ONE_TRACE, torch.no_grad(), path_through(studied, mode.owners), slowly(studied), mode:
+    with (
+        ONE_TRACE,
+        torch.no_grad(),
+        path_through(studied, mode.owners, taken=mode.taken),
+        slowly(studied),
+        mode,
+    ):
         output = answer(studied, example)
     for leaf in tree_leaves(output):
         if not isinstance(leaf, Tensor | int | float | str | None):

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from pruneviz.coupling.layouts import Choice
 from pruneviz.masks import Masks
 from pruneviz.registry import Registry
 from pruneviz.report import Skipped
@@ -54,7 +55,7 @@ class Units(Protocol):
         """Return, by (attribute, place), what stays of the sizes that modules remember."""
 
     @property
-    def choices(self) -> frozenset[tuple[str, str]]:
+    def choices(self) -> frozenset[Choice]:
         """Return the calls that could be read otherwise, each with the module that makes it."""
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling.groups import LAYER_TYPES
+from pruneviz.coupling.layouts import Choice
 from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, AxisKeep, Layouts, Units, Values
 from pruneviz.masks import Masks
 from pruneviz.report import Skipped
@@ -57,7 +58,7 @@ class WeightUnits:
         return {}
 
     @property
-    def choices(self) -> frozenset[tuple[str, str]]:
+    def choices(self) -> frozenset[Choice]:
         """Return nothing: single weights go with no others."""
         return frozenset()
 
