@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import zlib
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -13,7 +12,7 @@ from torch import nn
 from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import Applied, apply
 from pruneviz.coupling.accept import accept, answer
-from pruneviz.coupling.layouts import FIRST_LAYOUT, HELD, Choice
+from pruneviz.coupling.layouts import HELD, Choice
 from pruneviz.coupling.study import feed, first_input, study, where
 from pruneviz.criteria import Evidence, score
 from pruneviz.granularity import GRANULARITIES, Units
@@ -105,12 +104,12 @@ def find_units(
         fault = _fault(alive, one, found)
         if fault is None:
             return found, skipped
-        again = _next_readings(layouts, _blamed(alive, found, fault))
+        again = _next_readings(_blamed(alive, found, fault))
         if not again:
             proved, faulty = provable(alive, one, found)
             names = {layer.name for layer in faulty}
             doubted = {c for layer in found if layer.name in names for c in layer.choices}
-            again = _next_readings(layouts, doubted)
+            again = _next_readings(doubted)
             if not again:
                 return proved, (*skipped, *faulty)
         layouts.update(again)
@@ -125,9 +124,9 @@ def _blamed(alive: nn.Module, found: tuple[Units, ...], fault: CutError) -> set[
     return {choice for choice in choices if type(alive.get_submodule(choice.owner)) is kind}
 
 
-def _next_readings(layouts: Mapping[str, int], doubted: set[Choice]) -> dict[str, int]:
+def _next_readings(doubted: set[Choice]) -> dict[str, int]:
     """Return the next reading of the doubted calls, those that are the least far on."""
-    read = {choice.key: choice.after(layouts.get(choice.key, FIRST_LAYOUT)) for choice in doubted}
+    read = {choice.key: choice.next for choice in doubted}
     least = min(read.values(), default=HELD + 1)
     return {key: layout for key, layout in read.items() if layout == least <= HELD}
 
@@ -138,8 +137,8 @@ def provable(
     """Split units into those whose cut is proved on `example`, and the others with the reason.
 
     About half of every layer is cut at once. Where that fails in a module, the units that reach
-    into it are set aside and tried one after another; where nobody knows where it fails, the layers are
-    halved until the faulty ones are alone. `alive` is a model as `lively` returns it.
+    into it are set aside and tried one after another; where nobody knows where it fails, the layers
+    are halved until the faulty ones are alone. `alive` is a model as `lively` returns it.
     """
     waiting, aside = units, list[Units]()
     while waiting:

@@ -50,13 +50,17 @@ def _added(call: Call) -> tuple[Tensor, ...]:
 
 
 def _together(call: Call, tensors: tuple[Tensor, ...], dim: int) -> list[Tensor]:
-    """Unite the ids of several activations along one dimension; return those of the first."""
+    """Unite the ids of several activations along one dimension; return those of the first.
+
+    None are returned where one of them has values of a fixed number.
+    """
     found = [next((t for t in call.look(x) if varying(t) == (dim,)), None) for x in tensors]
     known = [tag for tag in found if tag is not None]
     for tag, tensor in zip(found, tensors, strict=True):
         if tag is None and known and tensor.shape[dim] > 1:
             for other in known:
                 call.ids.fix(small(other), "attention meets them with values of a fixed number")
+            return []  # of a fixed number from here on
     for other in known[1:]:
         more, fewer = sorted((small(known[0]).reshape(-1), small(other).reshape(-1)), key=len)[::-1]
         if len(more) % len(fewer) == 0:  # each key serves as many queries, one after another

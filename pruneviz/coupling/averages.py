@@ -15,7 +15,7 @@ REDUCTIONS = """
     mean sum amax amin max min var std var_mean norm linalg_vector_norm logsumexp prod
 """.split()
 CHOICES = "argmax argmin any all median mode".split()
-ALONG = ["_softmax", "_log_softmax", "softmax", "log_softmax"]
+ALONG = ["_softmax", "_safe_softmax", "_log_softmax", "softmax", "log_softmax"]
 ORDERED = ["cumsum", "cumprod", "cummax", "cummin"]
 BATCH_NORMS = """
     native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training

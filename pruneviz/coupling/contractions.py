@@ -6,8 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-from pruneviz.coupling.call import Call, Tags
+from pruneviz.coupling.call import Call, Tags, pin
 from pruneviz.coupling.ids import Ids, line, small, varying
+from pruneviz.coupling.layouts import remember
 
 
 def convolve(call: Call) -> Any:
@@ -58,6 +59,8 @@ def _grouped(
 
 def _depthwise(call: Call, incoming: Tensor | None, outputs: Tensor) -> None:
     """Unite each input with its own outputs."""
+    if incoming is not None:
+        remember(call, incoming)
     if incoming is None:
         call.ids.fix(outputs, "a depthwise convolution ties them to the model's input")
     else:
@@ -81,6 +84,27 @@ def multiply(call: Call) -> Any:
         call.ids.produced_by(outputs)
         tags.append(outputs.view(1, -1).expand(call.out.shape))
     return tuple(tags)
+
+
+def grouped_product(call: Call) -> Any:
+    """Multiply rows with the matrix that is theirs, as experts do: (t, k) with (e, k, n)."""
+    left, right, *_ = call.args
+    if left.ndim != 2 or right.ndim != 3:
+        return pin(call)
+    unusual = "a product of grouped rows meets them unusually"
+    for tag in (*call.look(left), *call.look(right)):
+        if len(varying(tag)) != 1:
+            call.ids.fix(small(tag), unusual)
+    for tag in (*_varying_along(call.look(left), 0), *_varying_along(call.look(right), 0)):
+        call.ids.fix(small(tag), "rows are given to them by number")
+    incoming = next((t for t in call.look(left) if varying(t) == (1,)), None)
+    if incoming is not None:
+        _meet(call.ids, line(incoming, 1), axis_ids(call.look(right), right, 1))
+    outputs = axis_ids(call.look(right), right, 2)
+    if outputs is None:
+        return ()
+    call.ids.produced_by(outputs)
+    return (outputs.view(1, -1).expand(call.out.shape),)
 
 
 def _meet_bias(call: Call, bias: Tensor | None, outputs: Tensor) -> None:

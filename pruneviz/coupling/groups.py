@@ -58,6 +58,13 @@ class Coupling:
 
     groups: tuple[Group, ...]
     skipped: tuple[Skipped, ...]
+    held: frozenset[Choice] = frozenset()  # calls that meet nothing that can be cut
+
+    @property
+    def reach(self) -> int:
+        """Return how many outputs of layers can be cut."""
+        members = [member for group in self.groups for member in group.members]
+        return sum(len(member.index) for member in members if member.produces)
 
 
 def groups_of(model: nn.Module, ids: Ids) -> Coupling:
@@ -80,7 +87,11 @@ def groups_of(model: nn.Module, ids: Ids) -> Coupling:
         if group.layers and group.count > 1:
             groups.append(group)
             grouped.update(units)
-    return Coupling(tuple(groups), _skipped(model, ids, component, grouped, reasons, groups))
+    skipped = _skipped(model, ids, component, grouped, reasons, groups)
+    met = np.full(count, -1)
+    met[list(grouped)] = 1
+    held = frozenset(Choice(*choice, *ids.readings[choice]) for choice in ids.choices)
+    return Coupling(tuple(groups), skipped, held - _choices(ids, met, component))
 
 
 def _components(ids: Ids) -> tuple[np.ndarray, int]:
@@ -185,7 +196,7 @@ def _group(
 def _choices(ids: Ids, number: np.ndarray, component: np.ndarray) -> frozenset[Choice]:
     """Return the calls that could be read in several ways and that units of a group meet."""
     return frozenset(
-        Choice(*choice, choice in ids.tying)
+        Choice(*choice, *ids.readings[choice])
         for choice, met in ids.choices.items()
         if any((number[component[each[each >= 0]]] >= 0).any() for each in met)
     )

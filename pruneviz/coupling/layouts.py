@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from pruneviz.coupling.call import Call
 from pruneviz.coupling.ids import collapse, line, small, varying
+from pruneviz.coupling.remembered import numbers_like, several_like
 
 # The odd ones are those before, and sizes are tied besides to what the calling module takes in.
 EQUAL, EQUAL_TIED, WHOLE, WHOLE_TIED, HELD = range(5)
@@ -25,18 +26,24 @@ MULTIPLES = (2, 3)  # queries, keys and values; values and gates
 class Choice(NamedTuple):
     """A call that can be read in several ways, and the module that makes it.
 
-    `ties` says whether sizes can be tied to what the module takes in.
+    `ties` says whether sizes can be tied to what the module takes in, `layout` how it was read.
     """
 
     key: str
     owner: str
     ties: bool = False
+    layout: int = FIRST_LAYOUT
 
-    def after(self, layout: int) -> int:
+    @property
+    def next(self) -> int:
         """Return the reading after this one, beyond HELD where there is none."""
-        if self.ties or layout >= WHOLE_TIED:
-            return layout + 1
-        return WHOLE if layout < WHOLE else HELD
+        if self.ties or self.layout >= WHOLE_TIED:
+            return self.layout + 1
+        return WHOLE if self.layout < WHOLE else HELD
+
+
+def _choose(call: Call, ids: Tensor, ties: bool = False) -> None:
+    call.ids.choose(call.key, call.owner, ids, call.layout, ties)
 
 
 def split(call: Call, tag: Tensor, moved: Tensor) -> Tensor:
@@ -46,7 +53,7 @@ def split(call: Call, tag: Tensor, moved: Tensor) -> Tensor:
     shuffled group); WHOLE removes whole parts (heads); HELD removes none of them.
     """
     dims = varying(moved)
-    call.ids.choose(call.key, call.owner, small(tag))
+    _choose(call, small(tag))
     if call.layout >= HELD:
         call.ids.fix(small(tag), f"`{call.name}` splits them into a fixed layout")
         return moved
@@ -76,17 +83,18 @@ def equal_pieces(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> list[Tens
         return []
     if len(pieces) * pieces[0].shape[whole[0]] != tag.shape[whole[0]]:
         return []
-    call.ids.choose(call.key, call.owner, small(tag))
+    _choose(call, small(tag))
     for piece in pieces[1:]:
         call.ids.unite(small(pieces[0]), small(piece))
-    if call.layout in (EQUAL_TIED, WHOLE_TIED):
-        remember(call, line(pieces[0], whole[0]))
-    elif remembering_module(call, pieces[0].shape[whole[0]]):
-        call.ids.choose(call.key, call.owner, small(tag), ties=True)
+    counted = next((x for x in (pieces[0], tag) if _numbers(call, x.shape[whole[0]])), None)
+    if counted is not None:
+        _choose(call, small(tag), ties=True)
+        if call.layout in (EQUAL_TIED, WHOLE_TIED):
+            remember(call, line(counted, whole[0]))
     return [pieces[0]] * len(pieces)
 
 
-def sliced(call: Call, tag: Tensor, piece: Tensor) -> bool:
+def sliced(call: Call, tag: Tensor) -> bool:
     """Follow a slice of channels that may be one of several; False where none of them may go.
 
     Where it can be one of a few equal pieces, or takes every second, the same ones go from each.
@@ -95,25 +103,33 @@ def sliced(call: Call, tag: Tensor, piece: Tensor) -> bool:
     dim, start, end, step = _bounds(call, tag)
     if varying(tag) != (dim,):
         return False
-    call.ids.choose(call.key, call.owner, small(tag))
+    _choose(call, small(tag))
     if call.layout >= HELD:
         return False
     along, size = line(tag, dim), tag.shape[dim]
     length = end - start
     if step > 1:
-        if size % step or length != size - start:
-            return False
-        for each in along.view(-1, step).unbind(1):
-            call.ids.unite(along[::step], each)
-        return True
-    if call.layout in (EQUAL, EQUAL_TIED) and _is_equal_piece(start, length, size):
+        return length == size - start and _every(call, along, step)
+    equal = call.layout in (EQUAL, EQUAL_TIED) and _is_equal_piece(start, length, size)
+    if equal:
         pieces = along.view(-1, length)
         for each in pieces[1:]:
             call.ids.unite(pieces[0], each)
     for bound in (start, end):
-        if 0 < bound < size:
-            remember(call, along[:bound])
-    return piece.numel() > 0
+        if 0 < bound < size and _numbers(call, bound):
+            _choose(call, small(tag), ties=True)
+            if not equal or call.layout in (EQUAL_TIED, WHOLE_TIED):
+                remember(call, along[:bound])
+    return True
+
+
+def _every(call: Call, along: Tensor, step: int) -> bool:
+    """Let each row of `step` neighbours go together; False where they make no whole rows."""
+    if len(along) % step:
+        return False
+    for each in along.view(-1, step).unbind(1):
+        call.ids.unite(along[::step], each)
+    return True
 
 
 def pieces_by_size(call: Call, tag: Tensor, pieces: Sequence[Tensor], sizes: Any) -> bool:
@@ -121,13 +137,17 @@ def pieces_by_size(call: Call, tag: Tensor, pieces: Sequence[Tensor], sizes: Any
     dim = call.args[2] % tag.ndim if len(call.args) > 2 else call.kwargs.get("dim", 0) % tag.ndim
     if varying(tag) != (dim,) or not isinstance(sizes, list | tuple):
         return False
-    if not all(remembering_module(call, size) for size in sizes):
+    together = _several(call, sizes)
+    if not together and not all(_numbers(call, size) for size in sizes):
         return False
-    call.ids.choose(call.key, call.owner, small(tag))
+    _choose(call, small(tag))
     if call.layout >= HELD:
         return False
-    for piece in pieces:
-        remember(call, line(piece, dim))
+    for place, piece in enumerate(pieces):
+        for name in together:
+            call.ids.depends("attribute", f"{call.owner}.{name}", place, line(piece, dim))
+        if not together:
+            remember(call, line(piece, dim))
     return True
 
 
@@ -163,11 +183,14 @@ def remembered_sizes(call: Call, tag: Tensor, sizes: Any) -> None:
     """
     if not isinstance(sizes, list | tuple) or len(sizes) != tag.ndim or not call.owner:
         return
+    together = _several(call, sizes)
     for dim in varying(tag):
         size = tag.shape[dim]
         if sizes[dim] != size:  # it was left open
             continue
         along = line(tag, dim)
+        for name in together:
+            call.ids.depends("attribute", f"{call.owner}.{name}", dim, along)
         remember(call, along)
         _tie(call, along)
 
@@ -178,11 +201,11 @@ def remember(call: Call, along: Tensor) -> None:
     Where none is that large, it may be a part: two or three times as many are asked for.
     """
     size = len(along)
-    names = remembering_module(call, size)
+    names = _numbers(call, size)
     for name in names:
         call.ids.depends("attribute", f"{call.owner}.{name}", -1, along)
     for times in MULTIPLES if not names and call.layout in (EQUAL_TIED, WHOLE_TIED) else ():
-        if size % times == 0 and (parts := remembering_module(call, size // times)):
+        if size % times == 0 and (parts := _numbers(call, size // times)):
             pieces = along.view(times, -1)
             for piece in pieces[1:]:
                 call.ids.unite(pieces[0], piece)
@@ -203,24 +226,21 @@ def _tie(call: Call, along: Tensor) -> None:
             continue
         if call.layout in (EQUAL_TIED, WHOLE_TIED):
             call.ids.unite(source.view(-1, len(along)), along.expand(len(source) // len(along), -1))
-        call.ids.choose(call.key, call.owner, along, ties=True)
+        _choose(call, along, ties=True)
         if call.layout >= HELD:
             call.ids.fix(along, f"`{call.name}` gives them a size that the code computes")
         return
 
 
-def remembering_module(call: Call, size: int) -> list[str]:
-    """Return the names of the calling module's whole numbers that have this value."""
+def _numbers(call: Call, size: int) -> list[str]:
+    """Return the names of the calling module's whole numbers that are that large."""
     if not call.owner:
         return []
-    module = call.ids.model.get_submodule(call.owner)
-    return [] if type(module).__module__.startswith("torch.nn") else remembering(module, size)
+    return numbers_like(call.ids.model.get_submodule(call.owner), size, call.ids.reads)
 
 
-def remembering(module: nn.Module, size: int) -> list[str]:
-    """Return the names of a module's whole numbers that have this value."""
-    return [
-        name
-        for name, value in vars(module).items()
-        if type(value) is int and value == size and not name.startswith("_")
-    ]
+def _several(call: Call, sizes: Sequence[int]) -> list[str]:
+    """Return the name of the calling module's tuple or list of these sizes."""
+    if not call.owner:
+        return []
+    return several_like(call.ids.model.get_submodule(call.owner), list(sizes), call.ids.reads)

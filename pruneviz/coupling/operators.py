@@ -90,10 +90,10 @@ def _can_be_followed(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> bool:
     """Whether parts lose with the whole what it loses."""
     if call.name == "index_select" and call.args[1] % tag.ndim in varying(tag):
         return False
-    if not any(_lost(tag, piece) for piece in pieces):
+    if not any(_lost(tag, piece) for piece in pieces if piece.numel()):
         return True
     if call.name == "slice":
-        return sliced(call, tag, pieces[0])
+        return sliced(call, tag)
     return call.name == "split_with_sizes" and pieces_by_size(call, tag, pieces, call.args[1])
 
 
@@ -246,10 +246,12 @@ def pointwise(call: Call) -> Any:
     for operand in operands:
         for tag in call.look(operand):
             _add(call, tags, collapse(_widened(tag, single.ndim).expand(single.shape)))
-    for tag in tags:
-        for operand in operands:
-            if not call.blank(operand) and not _follows(operand, call.look(operand), tag):
-                call.ids.fix(small(tag), "they are combined with values of a fixed size")
+    held = [tag for tag in tags if not all(
+        call.blank(x) or _follows(x, call.look(x), tag) for x in operands)]  # fmt: skip
+    for tag in held:
+        call.ids.fix(small(tag), "they are combined with values of a fixed size")
+    if len(held) < len(tags):  # what is held is of a fixed size from here on
+        tags = [tag for tag in tags if not any(tag is each for each in held)]
     return [tuple(tags) for _ in call.out] if isinstance(call.out, list | tuple) else tuple(tags)
 
 

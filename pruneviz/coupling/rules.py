@@ -33,6 +33,7 @@ RULES: dict[str, Rule] = {
     "mm": contractions.multiply,
     "addmm": contractions.multiply,
     "native_group_norm": averages.group_norm,
+    "_grouped_mm": contractions.grouped_product,
     "embedding": attention.embed,
     "roi_align": attention.align,
 }

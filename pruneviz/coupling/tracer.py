@@ -15,8 +15,9 @@ from pruneviz.coupling.accept import accept, answer
 from pruneviz.coupling.call import Call, Rule, Tags, pin
 from pruneviz.coupling.groups import Coupling, groups_of
 from pruneviz.coupling.ids import Ids, small, varying
-from pruneviz.coupling.layouts import FIRST_LAYOUT
-from pruneviz.coupling.operators import FILLS, MOVES, PARTS
+from pruneviz.coupling.layouts import FIRST_LAYOUT, WHOLE
+from pruneviz.coupling.operators import FILLS, MOVES, PARTS, RESHAPES
+from pruneviz.coupling.remembered import watching
 from pruneviz.coupling.rules import rule_for
 from pruneviz.coupling.study import Counted, path_through, slowly, study
 from pruneviz.measure.one_trace import ONE_TRACE
@@ -128,6 +129,21 @@ def trace(
     listed in `Coupling.skipped` with its reason.
     """
     accept(model)
+    coupling = _traced(model, example, layouts)
+    whole = {
+        choice.key: WHOLE
+        for choice in coupling.held
+        if choice.key.startswith(RESHAPES) and choice.key not in layouts
+    }
+    if not whole:
+        return coupling
+    # Where nothing inside the parts can go, whole parts may.
+    other = _traced(model, example, {**layouts, **whole})
+    return other if other.reach > coupling.reach else coupling
+
+
+def _traced(model: nn.Module, example: Any, layouts: Mapping[str, int]) -> Coupling:
+    """Look at one forward pass, with the readings that `layouts` names."""
     studied = study(model)
     ids = Ids(studied)
     mode = _Trace(ids, layouts)
@@ -136,6 +152,7 @@ def trace(
         torch.no_grad(),
         path_through(studied, mode.owners, taken=mode.taken),
         slowly(studied),
+        watching(studied, ids.reads),
         mode,
     ):
         output = answer(studied, example)
