@@ -90,12 +90,14 @@ def find_units(
     """Return a model's units whose cut is proved on `example`, and what is left out, with reasons.
 
     A view that splits channels can be read in several ways: where the cut does not hold as it was
-    read first, the model is traced again with the next reading.
+    read first, the model is traced again with the next reading. Where none holds for all, the one
+    that cuts most is returned, without what is faulty.
     """
     accept(model)
     find = GRANULARITIES.get(granularity).implementation
     layouts: dict[str, int] = {}
     alive, one = None, _smallest(model, example)
+    best: tuple[tuple[Units, ...], tuple[Skipped, ...]] = ((), ())
     while True:
         found, skipped = find(model, one, layouts)
         if not any(layer.axis_keep(torch.ones(layer.count, dtype=torch.bool)) for layer in found):
@@ -103,16 +105,22 @@ def find_units(
         alive = lively(model, example) if alive is None else alive
         fault = _fault(alive, one, found)
         if fault is None:
-            return found, skipped
+            return max((found, skipped), best, key=lambda pair: _weights(pair[0]))
         again = _next_readings(_blamed(alive, found, fault))
         if not again:
             proved, faulty = provable(alive, one, found)
             names = {layer.name for layer in faulty}
             doubted = {c for layer in found if layer.name in names for c in layer.choices}
+            best = max(best, (proved, (*skipped, *faulty)), key=lambda pair: _weights(pair[0]))
             again = _next_readings(doubted)
             if not again:
-                return proved, (*skipped, *faulty)
+                return best
         layouts.update(again)
+
+
+def _weights(units: tuple[Units, ...]) -> int:
+    """Return how many weights produce the units."""
+    return sum(int(layer.sizes().sum()) for layer in units)
 
 
 def _blamed(alive: nn.Module, found: tuple[Units, ...], fault: CutError) -> set[Choice]:

@@ -26,7 +26,8 @@ class Call:
     module that makes it, `layout` says which reading of an ambiguous view to take,
     `taken` gives the ids of what that module takes in, and `blank` says whether a tensor was filled
     with one value during the pass: such a tensor is made as large as it is wanted, which the proof
-    of the cut has to show.
+    of the cut has to show. `asked` says whether the user's code asked for the call, with its sizes,
+    or torch did, within a product.
     """
 
     ids: Ids
@@ -40,6 +41,7 @@ class Call:
     layout: int = 0
     blank: Callable[[Tensor], bool] = lambda tensor: False
     taken: Callable[[], Tags] = tuple
+    asked: bool = True
 
     @property
     def name(self) -> str:

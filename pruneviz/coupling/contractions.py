@@ -98,6 +98,8 @@ def grouped_product(call: Call) -> Any:
     for tag in (*_varying_along(call.look(left), 0), *_varying_along(call.look(right), 0)):
         call.ids.fix(small(tag), "rows are given to them by number")
     incoming = next((t for t in call.look(left) if varying(t) == (1,)), None)
+    for axis in (1, 2):
+        _in_steps(call, axis_ids(call.look(right), right, axis))
     if incoming is not None:
         _meet(call.ids, line(incoming, 1), axis_ids(call.look(right), right, 1))
     outputs = axis_ids(call.look(right), right, 2)
@@ -105,6 +107,18 @@ def grouped_product(call: Call) -> Any:
         return ()
     call.ids.produced_by(outputs)
     return (outputs.view(1, -1).expand(call.out.shape),)
+
+
+def _in_steps(call: Call, ids: Tensor | None) -> None:
+    """Let as many neighbours go together as fill 16 bytes, the steps in which a kernel works."""
+    step = max(1, 16 // call.out.element_size())
+    if ids is None:
+        return
+    if len(ids) % step:
+        call.ids.fix(ids, "a product of grouped rows takes them in steps of 16 bytes")
+        return
+    for each in ids.view(-1, step).unbind(1):
+        call.ids.unite(ids[::step], each)
 
 
 def _meet_bias(call: Call, bias: Tensor | None, outputs: Tensor) -> None:

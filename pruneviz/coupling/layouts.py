@@ -174,16 +174,19 @@ def small_alike(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     return first, second
 
 
-def remembered_sizes(call: Call, tag: Tensor, sizes: Any) -> None:
+def remembered_sizes(call: Call, before: Tensor, tag: Tensor, sizes: Any) -> None:
     """Let the sizes that the calling module remembers follow the ids that they count.
 
     `sizes` is what the view was asked for. A size that no module remembers may be computed from
-    what the module takes in: then both are tied, where the reading says so. Only modules of the
-    user's own are looked at: what torch's own layers remember follows from their tensors.
+    what the module takes in: then both are tied, where the reading says so.
     """
+    if not call.asked:
+        return
+
     if not isinstance(sizes, list | tuple) or len(sizes) != tag.ndim or not call.owner:
         return
     together = _several(call, sizes)
+    as_before = {before.shape[dim] for dim in varying(before)}
     for dim in varying(tag):
         size = tag.shape[dim]
         if sizes[dim] != size:  # it was left open
@@ -192,7 +195,7 @@ def remembered_sizes(call: Call, tag: Tensor, sizes: Any) -> None:
         for name in together:
             call.ids.depends("attribute", f"{call.owner}.{name}", dim, along)
         remember(call, along)
-        _tie(call, along)
+        _tie(call, along, changed=size not in as_before)
 
 
 def remember(call: Call, along: Tensor) -> None:
@@ -214,8 +217,10 @@ def remember(call: Call, along: Tensor) -> None:
             return
 
 
-def _tie(call: Call, along: Tensor) -> None:
+def _tie(call: Call, along: Tensor, changed: bool) -> None:
     """Tie ids to those of the calling module's input, of which they can be a whole part."""
+    if type(call.ids.model.get_submodule(call.owner)).__module__.startswith("torch.nn"):
+        return
     own = set(along.tolist())
     for tag in call.taken():
         dims = varying(tag)
@@ -227,20 +232,20 @@ def _tie(call: Call, along: Tensor) -> None:
         if call.layout in (EQUAL_TIED, WHOLE_TIED):
             call.ids.unite(source.view(-1, len(along)), along.expand(len(source) // len(along), -1))
         _choose(call, along, ties=True)
-        if call.layout >= HELD:
+        if call.layout >= HELD and changed:
             call.ids.fix(along, f"`{call.name}` gives them a size that the code computes")
         return
 
 
 def _numbers(call: Call, size: int) -> list[str]:
     """Return the names of the calling module's whole numbers that are that large."""
-    if not call.owner:
+    if not call.owner or not call.asked:
         return []
     return numbers_like(call.ids.model.get_submodule(call.owner), size, call.ids.reads)
 
 
 def _several(call: Call, sizes: Sequence[int]) -> list[str]:
     """Return the name of the calling module's tuple or list of these sizes."""
-    if not call.owner:
+    if not call.owner or not call.asked:
         return []
     return several_like(call.ids.model.get_submodule(call.owner), list(sizes), call.ids.reads)

@@ -57,7 +57,7 @@ def move(call: Call) -> Any:
         elif call.name == "roll" and not torch.equal(moved, tag):
             call.ids.fix(small(tag), "`roll` shifts them by a fixed number")
         if same or call.name == "expand":
-            remembered_sizes(call, moved, call.args[1])
+            remembered_sizes(call, tag, moved, call.args[1])
         tags.append(moved)
     return tuple(tags)
 

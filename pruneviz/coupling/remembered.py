@@ -8,7 +8,12 @@ from itertools import count
 from typing import Any
 
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
+ASKED = """
+    view reshape unflatten expand repeat split chunk split_with_sizes tensor_split narrow
+    __getitem__ conv1d conv2d conv3d conv_transpose2d broadcast_to
+""".split()
 Reads = dict[tuple[int, str], int]  # (a module's identity, an attribute) → when it was read last
 
 
@@ -27,15 +32,33 @@ def watching(model: nn.Module, reads: Reads) -> Iterator[None]:
                 continue
             try:
                 module.__class__ = _watched(kind, reads, clock)
-            except (
-                TypeError
-            ):  # a class of an unusual layout keeps it: all its numbers are looked at
+            except TypeError:  # an unusual class stays: all its numbers are looked at
                 continue
             before.append((module, kind))
         yield
     finally:
         for module, kind in before:
             module.__class__ = kind
+
+
+class Asking(TorchFunctionMode):
+    """Knows whether the function under way is one that is given sizes by the code that calls it.
+
+    A product of matrices reshapes what it multiplies, by sizes that no module has read.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = True
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        before, self.asked = self.asked, getattr(func, "__name__", "") in ASKED
+        try:
+            return func(*args, **(kwargs or {}))
+        finally:
+            self.asked = before
 
 
 def _watched(kind: type[nn.Module], reads: Reads, clock: Iterator[int]) -> type[nn.Module]:

@@ -17,7 +17,7 @@ from pruneviz.coupling.groups import Coupling, groups_of
 from pruneviz.coupling.ids import Ids, small, varying
 from pruneviz.coupling.layouts import FIRST_LAYOUT, WHOLE
 from pruneviz.coupling.operators import FILLS, MOVES, PARTS, RESHAPES
-from pruneviz.coupling.remembered import watching
+from pruneviz.coupling.remembered import Asking, watching
 from pruneviz.coupling.rules import rule_for
 from pruneviz.coupling.study import Counted, path_through, slowly, study
 from pruneviz.measure.one_trace import ONE_TRACE
@@ -32,6 +32,7 @@ class _Trace(TorchDispatchMode):
         self._layouts, self._counted = layouts, Counted()
         self.owners: list[str] = []
         self.taken: dict[str, Any] = {}
+        self.asking = Asking()
         self._blank: dict[int, Tensor] = {}
         # Tensors are kept beside their ids so that no identity is reused during the pass.
         self._carried: dict[int, tuple[Tensor, Tags]] = {}
@@ -100,6 +101,7 @@ class _Trace(TorchDispatchMode):
             call = Call(
                 self.ids, func, args, kwargs, self.tags, out, key, owner, layout, self.is_blank,
                 lambda: self._taken_by(owner),
+                self.asking.asked,
             )  # fmt: skip
             result = _followed(rule, call)
         if isinstance(out, list | tuple):
@@ -153,6 +155,7 @@ def _traced(model: nn.Module, example: Any, layouts: Mapping[str, int]) -> Coupl
         path_through(studied, mode.owners, taken=mode.taken),
         slowly(studied),
         watching(studied, ids.reads),
+        mode.asking,
         mode,
     ):
         output = answer(studied, example)
