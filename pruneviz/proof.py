@@ -97,7 +97,7 @@ def find_units(
     find = GRANULARITIES.get(granularity).implementation
     layouts: dict[str, int] = {}
     alive, one = None, _smallest(model, example)
-    best: tuple[tuple[Units, ...], tuple[Skipped, ...]] = ((), ())
+    tried: list[tuple[tuple[Units, ...], tuple[Skipped, ...]]] = []
     while True:
         found, skipped = find(model, one, layouts)
         if not any(layer.axis_keep(torch.ones(layer.count, dtype=torch.bool)) for layer in found):
@@ -105,16 +105,16 @@ def find_units(
         alive = lively(model, example) if alive is None else alive
         fault = _fault(alive, one, found)
         if fault is None:
-            return max((found, skipped), best, key=lambda pair: _weights(pair[0]))
+            return max([(found, skipped), *tried], key=lambda pair: _weights(pair[0]))
         again = _next_readings(_blamed(alive, found, fault))
         if not again:
             proved, faulty = provable(alive, one, found)
             names = {layer.name for layer in faulty}
             doubted = {c for layer in found if layer.name in names for c in layer.choices}
-            best = max(best, (proved, (*skipped, *faulty)), key=lambda pair: _weights(pair[0]))
+            tried.append((proved, (*skipped, *faulty)))
             again = _next_readings(doubted)
             if not again:
-                return best
+                return max(tried, key=lambda pair: _weights(pair[0]))
         layouts.update(again)
 
 
