@@ -8,18 +8,15 @@ seconds to Torch-Pruning's, the median over the models that both cut. Weights ar
 
 from __future__ import annotations
 
-import multiprocessing
-import queue
 import statistics
 import time
-import warnings
-from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
 import torch
 import torch_pruning
 import torchvision
+from apart import Found, tried
 from common import finish, quick_asked
 from torch import Tensor, nn
 
@@ -31,13 +28,11 @@ from pruneviz.plan import Plan
 from pruneviz.proof import find_units, lively, prove
 from pruneviz.subjects import torchvision_models
 
-LIMIT_SECONDS = 100.0
 SPARSITY = 0.5
 QUICK = ("resnet18", "shufflenet_v2_x1_0", "convnext_tiny", "fcos_resnet50_fpn")
 DETECTORS = ("fasterrcnn", "maskrcnn", "keypointrcnn", "fcos", "retinanet", "ssd")
 FULL_SIZE = ("vit", "maxvit", "swin_", "mvit", "s3d")
 VIDEO = ("mvit", "s3d", "swin3d", "r3d", "mc3", "r2plus1d")
-Found = dict[str, Any]
 
 
 def example_of(name: str) -> Any:
@@ -68,10 +63,16 @@ def build(name: str) -> nn.Module:
 
 def ours(name: str) -> Found:
     """Cut a model with PruneViz."""
-    model, example = build(name), example_of(name)
+    return cut_in_half(build(name), example_of(name))
+
+
+def cut_in_half(model: nn.Module, example: Any) -> Found:
+    """Trace, prove, rank and cut a model, and say what became of it."""
     before = sum(p.numel() for p in model.parameters())
     begun = time.perf_counter()
     units, skipped = find_units(model, example, "channel")
+    if not units:
+        raise ValueError("nothing is cut: " + "; ".join({item.reason for item in skipped}))
     weights = {name: p.detach() for name, p in model.named_parameters()}
     ranking = Ranking(score("magnitude_l1", {}, units, Evidence(weights, {}, 0)))
     applied = apply(model, units, allocate(units, ranking, Plan(sparsity=SPARSITY)).keep)
@@ -79,6 +80,7 @@ def ours(name: str) -> Found:
     return {
         "groups": len(units), "units": sum(layer.count for layer in units),
         "skipped": len(skipped), "before": before, "seconds": seconds,
+        "held": [(item.name, item.reason) for item in skipped],
         "after": sum(p.numel() for p in applied.model.parameters()),
         "error": prove(applied, example),
     }  # fmt: skip
@@ -102,31 +104,6 @@ def theirs(name: str) -> Found:
     if after >= before:
         raise ValueError("nothing was cut")
     return {"before": before, "after": after, "seconds": seconds}
-
-
-def _work(tool: Callable[[str], Found], name: str, answers: Any) -> None:
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
-    try:
-        answers.put(tool(name))
-    # Whatever a tool does with a model is its row of the table.
-    except BaseException as fault:
-        line = (str(fault).splitlines() or [""])[0][:60].replace("|", "/")
-        answers.put({"fault": f"{type(fault).__name__}: {line}"})
-
-
-def tried(tool: Callable[[str], Found], name: str) -> Found:
-    """Return what a tool makes of a model, in a process that may crash or hang."""
-    answers: Any = multiprocessing.Queue()
-    process = multiprocessing.Process(target=_work, args=(tool, name, answers), daemon=True)
-    process.start()
-    try:
-        found: Found = answers.get(timeout=LIMIT_SECONDS)
-    except queue.Empty:
-        found = {"fault": f"no answer in {LIMIT_SECONDS:.0f} s"}
-    process.kill()
-    process.join()
-    return found
 
 
 def row(name: str, mine: Found, other: Found) -> list[str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Mapping
+import zlib
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import Applied, apply
 from pruneviz.concluded import Conclusion, digest_of, recall, record
 from pruneviz.coupling.accept import accept, answer
-from pruneviz.coupling.layouts import FIRST_LAYOUT, HELD
+from pruneviz.coupling.layouts import HELD, Choice
 from pruneviz.coupling.study import first_input, study
 from pruneviz.criteria import Evidence, score
 from pruneviz.granularity import GRANULARITIES, Granularity, Units
@@ -143,33 +144,49 @@ def conclude(model: nn.Module, example: Any, granularity: str) -> tuple[Found, L
     """Return what `find_units` returns, proved anew, and what the proof concluded.
 
     A view that splits channels can be read in several ways: where the cut does not hold as it was
-    read first, the model is traced again with the next reading.
+    read first, the model is traced again with the next reading. Where none holds for all, the one
+    that cuts most is returned, without what is faulty.
     """
     find = GRANULARITIES.get(granularity).implementation
     layouts: dict[str, int] = {}
     one, found, skipped = _first_reading(find, model, example)
-    whole = one is example
-    faulty: Left = ()
     trials: Trials | None = None
+    tried: list[_Reading] = []
     while any(_cuts(layer) for layer in found):
         trials = Trials(_alive(model, example), one) if trials is None else trials
         fault = trials.fault(found)
         if fault is None:
             break
-        again = _next_readings(layouts, _blamed(trials.alive, found, fault))
+        again = _next_readings(_blamed(trials.alive, found, fault))
         if not again:
             proved, faulty = provable(trials, found)
+            tried.append(_Reading(proved, skipped, faulty, dict(layouts)))
             names = {layer.name for layer in faulty}
-            doubted = {c for layer in found if layer.name in names for c in layer.choices}
-            again = _next_readings(layouts, doubted)
+            again = _next_readings({c for u in found if u.name in names for c in u.choices})
             if not again:
-                found = proved
-                break
-            faulty = ()
+                return _most(tried).concluded(whole=one is example)
         layouts.update(again)
         found, skipped = find(model, one, layouts)
-    concluded = Conclusion(digest="", readings=layouts, faulty=faulty, whole=whole)
-    return found, (*skipped, *faulty), concluded
+    return _most([_Reading(found, skipped, (), layouts), *tried]).concluded(whole=one is example)
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """What a reading of a network lets be cut, and what not."""
+
+    proved: Found
+    skipped: Left
+    faulty: Left
+    layouts: dict[str, int]
+
+    def concluded(self, whole: bool) -> tuple[Found, Left, Conclusion]:
+        kept = Conclusion(digest="", readings=self.layouts, faulty=self.faulty, whole=whole)
+        return self.proved, (*self.skipped, *self.faulty), kept
+
+
+def _most(readings: list[_Reading]) -> _Reading:
+    """Return the reading under which units of the most weights can be cut; the first of equals."""
+    return max(readings, key=lambda r: sum(int(layer.sizes().sum()) for layer in r.proved))
 
 
 def _first_reading(find: Granularity, model: nn.Module, example: Any) -> tuple[Any, Found, Left]:
@@ -190,23 +207,24 @@ def _cuts(layer: Units) -> bool:
     return bool(layer.axis_keep(none) or layer.bypassed(none))
 
 
-def _blamed(alive: nn.Module, found: tuple[Units, ...], fault: CutError) -> set[tuple[str, str]]:
+def _blamed(alive: nn.Module, found: tuple[Units, ...], fault: CutError) -> set[Choice]:
     """Return the choices of the modules like the one in which the cut network failed."""
     if fault.owner is None:
         return set()
     kind = type(alive.get_submodule(fault.owner))
     choices = {choice for layer in found for choice in layer.choices}
-    return {choice for choice in choices if type(alive.get_submodule(choice[1])) is kind}
+    return {choice for choice in choices if type(alive.get_submodule(choice.owner)) is kind}
 
 
-def _next_readings(layouts: Mapping[str, int], doubted: set[tuple[str, str]]) -> dict[str, int]:
-    """Return the next reading of each doubted call that has one."""
-    read = {key: layouts.get(key, FIRST_LAYOUT) + 1 for key, _ in doubted}
-    return {key: layout for key, layout in read.items() if layout <= HELD}
+def _next_readings(doubted: set[Choice]) -> dict[str, int]:
+    """Return the next reading of the doubted calls, those that are the least far on."""
+    read = {choice.key: choice.next for choice in doubted}
+    least = min(read.values(), default=HELD + 1)
+    return {key: layout for key, layout in read.items() if layout == least <= HELD}
 
 
 class Trials:
-    """Which cuts hold on `example`: every second unit of some layers, each tried once.
+    """Which cuts hold on `example`: about half of some layers, each tried once.
 
     `alive` is a model as `lively` returns it.
     """
@@ -217,7 +235,7 @@ class Trials:
         self._contents: dict[int, tuple[Units, bytes]] = {}  # layers are held, so their id is
 
     def fault(self, units: tuple[Units, ...]) -> CutError | None:
-        """Return why every second unit of these layers cannot be cut, None where it can."""
+        """Return why about half of these layers cannot be cut, None where it can."""
         cut = frozenset(self._content(layer) for layer in units)
         if cut not in self._known:
             self._known[cut] = _fault(self.alive, self.example, units)
@@ -226,7 +244,7 @@ class Trials:
     def _content(self, layer: Units) -> bytes:
         """Return a digest of all that a cut of a layer touches."""
         if id(layer) not in self._contents:
-            keep, content = _every_second(layer), hashlib.sha256(layer.name.encode())
+            keep, content = _about_half(layer), hashlib.sha256(layer.name.encode())
             for part in (layer.axis_keep(keep), layer.call_keep(keep), layer.size_keep(keep)):
                 for place, stays in part.items():
                     content.update(repr(place).encode() + stays.numpy().tobytes())
@@ -240,9 +258,9 @@ def provable(
 ) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
     """Split units into those whose cut is proved, and the others with the reason.
 
-    Half of every layer is cut at once. Where that fails in a module, the units that reach into it
-    are set aside and tried one after another; where nobody knows where it fails, the layers are
-    halved until the faulty ones are alone.
+    About half of every layer is cut at once. Where that fails in a module, the units that reach
+    into it are set aside and tried one after another; where nobody knows where it fails, the layers
+    are halved until the faulty ones are alone.
     """
     waiting, aside = units, list[Units]()
     while waiting:
@@ -287,16 +305,23 @@ def _halved(
     return proved, skipped
 
 
-def _every_second(layer: Units) -> Tensor:
-    return torch.arange(layer.count) % 2 == 1
+def _about_half(layer: Units) -> Tensor:
+    """Return which units stay in a trial, bool (count,): other numbers and places in every layer.
+
+    Where all lost the same, layers that must agree and are not known to would agree by chance.
+    """
+    random = torch.Generator().manual_seed(zlib.crc32(layer.name.encode()))
+    least = max(1, layer.count // 3)
+    gone = int(torch.randint(least, max(least + 1, 2 * layer.count // 3), (), generator=random))
+    return torch.randperm(layer.count, generator=random) >= gone
 
 
 def _fault(alive: nn.Module, example: Any, units: tuple[Units, ...]) -> CutError | None:
-    """Return why every second unit of these layers cannot be cut, None where it can.
+    """Return why about half of these layers cannot be cut, None where it can.
 
     Of layers that may lose all their units, all are cut too.
     """
-    half = {layer.name: _every_second(layer) for layer in units}
+    half = {layer.name: _about_half(layer) for layer in units}
     cuts = [half]
     if any(not layer.least for layer in units):
         cuts.append({layer.name: half[layer.name] & bool(layer.least) for layer in units})

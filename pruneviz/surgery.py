@@ -136,9 +136,10 @@ def _remember(model: nn.Module, size: Size) -> None:
     if size.place < 0:
         setattr(module, name, size.size)
         return
-    several = list(getattr(module, name))
+    before = getattr(module, name)
+    several = list(before)
     several[size.place] = size.size
-    setattr(module, name, tuple(several))
+    setattr(module, name, several if isinstance(before, list) else tuple(several))
 
 
 def expand(

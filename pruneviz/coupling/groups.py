@@ -14,6 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
 from pruneviz.coupling.ids import Ids, distinct
+from pruneviz.coupling.layouts import Choice
 from pruneviz.explicit import kind_of
 from pruneviz.report import Skipped
 
@@ -52,7 +53,7 @@ class Group:
     members: tuple[Member, ...]
     calls: tuple[Member, ...] = ()
     sizes: tuple[Member, ...] = ()
-    choices: frozenset[tuple[str, str]] = frozenset()
+    choices: frozenset[Choice] = frozenset()
     heads: bool = False
 
 
@@ -62,6 +63,13 @@ class Coupling:
 
     groups: tuple[Group, ...]
     skipped: tuple[Skipped, ...]
+    held: frozenset[Choice] = frozenset()  # calls that meet nothing that can be cut
+
+    @property
+    def reach(self) -> int:
+        """Return how many outputs of layers can be cut."""
+        members = [member for group in self.groups for member in group.members]
+        return sum(len(member.index) for member in members if member.produces)
 
 
 def groups_of(model: nn.Module, ids: Ids) -> Coupling:
@@ -85,7 +93,8 @@ def groups_of(model: nn.Module, ids: Ids) -> Coupling:
         if group.layers and group.count > 1:
             groups.append(group)
             grouped[units] = True
-    return Coupling(tuple(groups), _skipped(model, ids, component, grouped, reasons, groups))
+    skipped = _skipped(model, ids, component, grouped, reasons, groups)
+    return Coupling(tuple(groups), skipped, numbering.meeting_none_of(grouped))
 
 
 def _components(ids: Ids) -> tuple[np.ndarray, int]:
@@ -194,10 +203,20 @@ class _Numbering:
             axis.size,
         )
 
-    def choices(self) -> frozenset[tuple[str, str]]:
+    def choices(self) -> frozenset[Choice]:
         """Return the calls that could be read in several ways and that units of the group meet."""
         met = self._met.items()
-        return frozenset(choice for choice, units in met if (self.number[units] >= 0).any())
+        return frozenset(
+            self._choice(call) for call, units in met if (self.number[units] >= 0).any()
+        )
+
+    def meeting_none_of(self, grouped: np.ndarray) -> frozenset[Choice]:
+        """Return the calls that could be read otherwise and meet no units of any group."""
+        met = self._met.items()
+        return frozenset(self._choice(call) for call, units in met if not grouped[units].any())
+
+    def _choice(self, call: tuple[str, str]) -> Choice:
+        return Choice(*call, *self.ids.readings[call])
 
     def heads(self) -> bool:
         """Return whether units of the group are heads of attention."""

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pruneviz.coupling.remembered import Reads
+
 UNKNOWN = -1  # a position of a tensor that no parameter index stands behind
 
 
@@ -45,6 +47,8 @@ class Ids:
     fixed: list[tuple[np.ndarray, str]] = field(default_factory=list)
     choices: dict[tuple[str, str], list[np.ndarray]] = field(default_factory=dict)
     heads: list[np.ndarray] = field(default_factory=list)
+    readings: dict[tuple[str, str], tuple[bool, int]] = field(default_factory=dict)
+    reads: Reads = field(default_factory=dict)
     total: int = 0
 
     def __post_init__(self) -> None:
@@ -84,13 +88,18 @@ class Ids:
         own = torch.arange(axis.first, axis.first + axis.size)
         self.unite(ids[known], own[known])
 
-    def choose(self, key: str, owner: str, ids: Tensor) -> None:
-        """Record that one of several readings of a call by the module `owner` was taken."""
+    def choose(self, key: str, owner: str, ids: Tensor, layout: int, ties: bool) -> None:
+        """Record that one of several readings of a call by the module `owner` was taken.
+
+        `ties` says that it can be tied to what the module takes in.
+        """
+        before, _ = self.readings.get((key, owner), (False, layout))
+        self.readings[key, owner] = (ties or before, layout)
         self.choices.setdefault((key, owner), []).append(distinct(ids.reshape(-1).numpy()))
 
     def in_parallel(self, ids: Tensor) -> None:
         """Record that attention runs beside itself over these ids: they are heads."""
-        self.heads.append(np.unique(ids.reshape(-1).numpy()))
+        self.heads.append(distinct(ids.reshape(-1).numpy()))
 
     def _new_axis(self, name: str, axis: int, size: int, kind: Kind = "tensor") -> Axis:
         self.axes.append(Axis(name, axis, self.total, size, kind))

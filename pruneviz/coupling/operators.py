@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +11,14 @@ from torch import Tensor
 
 from pruneviz.coupling.call import Call, Tags, pin
 from pruneviz.coupling.ids import UNKNOWN, collapse, distinct, reshaped, small, varying
-from pruneviz.coupling.layouts import by_its_tensors, equal_pieces, remembered_sizes, split
+from pruneviz.coupling.layouts import (
+    by_its_tensors,
+    equal_pieces,
+    pieces_by_size,
+    remembered_sizes,
+    sliced,
+    split,
+)
 
 MOVES = """
     view _unsafe_view reshape permute transpose t unsqueeze squeeze expand clone contiguous
@@ -51,7 +59,7 @@ def move(call: Call) -> Any:
         elif call.name == "roll" and not torch.equal(small(moved), small(tag)):
             call.ids.fix(small(tag), "`roll` shifts them by a fixed number")
         if same or call.name == "expand":
-            remembered_sizes(call, moved, call.args[1])
+            remembered_sizes(call, tag, moved, call.args[1])
         tags.append(moved)
     return tuple(tags)
 
@@ -80,13 +88,28 @@ def part(call: Call) -> Any:
         if equal := equal_pieces(call, tag, pieces):
             parts.append(equal)
             continue
-        chosen = call.name == "index_select" and call.args[1] % tag.ndim in varying(tag)
-        if chosen or any(_lost(tag, piece) for piece in pieces):
+        if not _can_be_followed(call, tag, pieces):
             call.ids.fix(small(tag), f"`{call.name}` takes a part of a fixed size")
         parts.append([collapse(piece) for piece in pieces])
     if isinstance(call.out, list | tuple):
         return [tuple(pieces[i] for pieces in parts) for i in range(len(call.out))]
     return tuple(pieces[0] for pieces in parts)
+
+
+def _can_be_followed(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> bool:
+    """Whether parts lose with the whole what it loses."""
+    if call.name == "index_select" and call.args[1] % tag.ndim in varying(tag):
+        return False
+    if all(_takes_none(tag, piece) or not _lost(tag, piece) for piece in pieces):
+        return True
+    if call.name == "slice":
+        return sliced(call, tag)
+    return call.name == "split_with_sizes" and pieces_by_size(call, tag, pieces, call.args[1])
+
+
+def _takes_none(whole: Tensor, piece: Tensor) -> bool:
+    """Whether a piece takes none of the ids: what is left over where everything is turned."""
+    return piece.ndim == whole.ndim and any(piece.shape[d] == 0 for d in varying(whole))
 
 
 def _lost(whole: Tensor, piece: Tensor) -> bool:
@@ -162,25 +185,44 @@ def concatenate(call: Call) -> Any:
     """Concatenate the ids as the tensors are concatenated; what has no ids stays UNKNOWN."""
     tensors = [t for t in call.args[0] if t.numel()]
     dim = (call.args[1] if len(call.args) > 1 else call.kwargs.get("dim", 0)) % call.out.ndim
-    known = [{varying(tag): tag for tag in call.look(t)} for t in tensors]
+    ways = dict.fromkeys(varying(tag) for tensor in tensors for tag in call.look(tensor))
     tags = []
-    for dims in dict.fromkeys(dims for each in known for dims in each):
-        if dim in dims:
-            column = [each.get(dims, _blank(t)) for each, t in zip(known, tensors, strict=True)]
-            tags.append(collapse(torch.cat(column, dim)))
-        else:
-            tags.append(_beside(call, tensors, [each.get(dims) for each in known]))
+    for way in ways:
+        column = [[t for t in call.look(x) if varying(t) == way] for x in tensors]
+        if any(len(found) > 1 for found in column):
+            return pin(call)
+        tags.append((_side_by_side if dim in way else _alike)(call, tensors, column, dim))
     return tuple(tag for tag in tags if bool((small(tag) >= 0).any()))
 
 
-def _beside(call: Call, tensors: list[Tensor], column: list[Tensor | None]) -> Tensor:
-    """Unite ids that stand beside each other in what is concatenated: they are the same there."""
-    first, *others = (small(tag) for tag in column if tag is not None)
+def _alike(call: Call, tensors: list[Tensor], column: list[list[Tensor]], dim: int) -> Tensor:
+    """Unite the ids of tensors that are joined along another dimension than that of the ids."""
+    first, *others = [tag.narrow(dim, 0, 1) for found in column for tag in found]
     for tag in others:
-        call.ids.unite(first, tag)
-    if any(tag is None and not call.blank(t) for tag, t in zip(column, tensors, strict=True)):
-        call.ids.fix(first, "they are combined with values of a fixed size")
+        call.ids.unite(*_aligned(first, tag))
+    for tensor, found in zip(tensors, column, strict=True):
+        if not found and not call.blank(tensor):
+            call.ids.fix(small(first), "they are combined with values of a fixed size")
     return first.expand(call.out.shape)
+
+
+def _aligned(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    one, other = torch.broadcast_tensors(small(first), small(second))
+    return one, other
+
+
+def _side_by_side(
+    call: Call, tensors: list[Tensor], column: list[list[Tensor]], dim: int
+) -> Tensor:
+    """Join ids along their own dimension; across it, they go together."""
+    across = [t for found in column for t in found if any(d != dim for d in varying(t))]
+    for tag in across[1:]:
+        call.ids.unite(*_aligned(across[0].narrow(dim, 0, 1), tag.narrow(dim, 0, 1)))
+    for tag in across if len(across) < len(column) else ():
+        call.ids.fix(small(tag), "they are combined with values of a fixed size")
+    joined = [found[0] if found else _blank(x)
+              for x, found in zip(tensors, column, strict=True)]  # fmt: skip
+    return collapse(torch.cat(joined, dim))
 
 
 def pad(call: Call) -> Any:
@@ -229,10 +271,12 @@ def pointwise(call: Call) -> Any:
     for operand in operands:
         for tag in call.look(operand):
             _add(call, tags, collapse(_widened(tag, single.ndim).expand(single.shape)))
-    for tag in tags:
-        for operand in operands:
-            if not call.blank(operand) and not _follows(operand, call.look(operand), tag):
-                call.ids.fix(small(tag), "they are combined with values of a fixed size")
+    held = [tag for tag in tags if not all(
+        call.blank(x) or _follows(x, call.look(x), tag) for x in operands)]  # fmt: skip
+    for tag in held:
+        call.ids.fix(small(tag), "they are combined with values of a fixed size")
+    if len(held) < len(tags):  # what is held is of a fixed size from here on
+        tags = [tag for tag in tags if not any(tag is each for each in held)]
     return [tuple(tags) for _ in call.out] if isinstance(call.out, list | tuple) else tuple(tags)
 
 

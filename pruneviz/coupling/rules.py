@@ -20,7 +20,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(averages.LAYER_NORMS, averages.layer_norm),
     **dict.fromkeys(attention.ATTENTIONS, attention.attend),
     **dict.fromkeys(["bmm", "baddbmm"], attention.batched),
-    **dict.fromkeys(contractions.BATCH_NORMS, contractions.batch_norm),
+    **dict.fromkeys(averages.BATCH_NORMS, averages.batch_norm),
     "as_strided_": operators.restride,
     "stack": operators.stack,
     "cat": operators.concatenate,
@@ -34,6 +34,7 @@ RULES: dict[str, Rule] = {
     "mm": contractions.multiply,
     "addmm": contractions.multiply,
     "native_group_norm": averages.group_norm,
+    "_grouped_mm": contractions.grouped_product,
     "embedding": attention.embed,
     "roi_align": attention.align,
 }

@@ -93,25 +93,36 @@ class Counted:
 
 @contextmanager
 def path_through(
-    model: nn.Module, owners: list[str], failed: list[str] | None = None
+    model: nn.Module,
+    owners: list[str],
+    failed: list[str] | None = None,
+    taken: dict[str, Any] | None = None,
 ) -> Iterator[None]:
     """Keep in `owners` the paths of the modules that are under way, the innermost last.
 
-    Those that an error ends are put into `failed`, the innermost first.
+    Those that an error ends are put into `failed`, the innermost first; what each is called with is
+    in `taken` while it is under way.
     """
     hooks = []
 
     def entering(path: str) -> Any:
-        return lambda *_: owners.append(path)
+        def enter(_: nn.Module, args: Any, kwargs: Any) -> None:
+            owners.append(path)
+            if taken is not None:
+                taken[path] = (args, kwargs)
+
+        return enter
 
     def leaving(module: Any, args: Any, out: Any) -> None:
         path = owners.pop()
+        if taken is not None:
+            taken.pop(path, None)
         if failed is not None and (failed or sys.exc_info()[0] is not None or out is None):
             failed.append(path)
 
     try:
         for path, module in model.named_modules():
-            hooks.append(module.register_forward_pre_hook(entering(path)))
+            hooks.append(module.register_forward_pre_hook(entering(path), with_kwargs=True))
             hooks.append(module.register_forward_hook(leaving, always_call=True))
         yield
     finally:

@@ -17,8 +17,9 @@ from pruneviz.coupling.beside import Beside
 from pruneviz.coupling.call import Call, Rule, Tags, pin
 from pruneviz.coupling.groups import Coupling, groups_of
 from pruneviz.coupling.ids import Ids, small, varying
-from pruneviz.coupling.layouts import FIRST_LAYOUT
-from pruneviz.coupling.operators import FILLS, MOVES, PARTS
+from pruneviz.coupling.layouts import FIRST_LAYOUT, WHOLE
+from pruneviz.coupling.operators import FILLS, MOVES, PARTS, RESHAPES
+from pruneviz.coupling.remembered import Asking, watching
 from pruneviz.coupling.rules import rule_for
 from pruneviz.coupling.study import Counted, path_through, slowly, study
 from pruneviz.measure.one_trace import ONE_TRACE
@@ -32,6 +33,8 @@ class _Trace(TorchDispatchMode):
         self.ids = ids
         self._layouts, self._counted = layouts, Counted()
         self.owners: list[str] = []
+        self.taken: dict[str, Any] = {}
+        self.asking = Asking()
         self._blank: Beside[bool] = Beside()
         self._carried: Beside[Tags] = Beside()
 
@@ -80,6 +83,11 @@ class _Trace(TorchDispatchMode):
         if isinstance(tensor, Tensor) and tags:
             self._carried.put(tensor, tuple(t for t in tags if varying(t)))
 
+    def _taken_by(self, owner: str) -> Tags:
+        """Return the ids of what a module was called with."""
+        leaves = tree_leaves(self.taken.get(owner, ()))
+        return tuple(tag for leaf in leaves for tag in self.tags(leaf))
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
@@ -98,8 +106,10 @@ class _Trace(TorchDispatchMode):
             owner = self.owners[-1] if self.owners else ""
             layout = self._layouts.get(key, FIRST_LAYOUT)
             call = Call(
-                self.ids, func, args, kwargs, self.tags, out, key, owner, layout, self.is_blank
-            )
+                self.ids, func, args, kwargs, self.tags, out, key, owner, layout, self.is_blank,
+                lambda: self._taken_by(owner),
+                self.asking.asked,
+            )  # fmt: skip
             result = _followed(rule, call)
         if isinstance(out, list | tuple):
             for tensor, tags in zip(out, result, strict=True):
@@ -139,10 +149,33 @@ def trace(
     listed in `Coupling.skipped` with its reason.
     """
     accept(model)
+    coupling = _traced(model, example, layouts)
+    whole = {
+        choice.key: WHOLE
+        for choice in coupling.held
+        if choice.key.startswith(RESHAPES) and choice.key not in layouts
+    }
+    if not whole:
+        return coupling
+    # Where nothing inside the parts can go, whole parts may.
+    other = _traced(model, example, {**layouts, **whole})
+    return other if other.reach > coupling.reach else coupling
+
+
+def _traced(model: nn.Module, example: Any, layouts: Mapping[str, int]) -> Coupling:
+    """Look at one forward pass, with the readings that `layouts` names."""
     studied = study(model)
     ids = Ids(studied)
     mode = _Trace(ids, layouts)
-    with ONE_TRACE, torch.no_grad(), path_through(studied, mode.owners), slowly(studied), mode:
+    with (
+        ONE_TRACE,
+        torch.no_grad(),
+        path_through(studied, mode.owners, taken=mode.taken),
+        slowly(studied),
+        watching(studied, ids.reads),
+        mode.asking,
+        mode,
+    ):
         output = answer(studied, example)
     for leaf in tree_leaves(output):
         if not isinstance(leaf, Tensor | int | float | str | None):

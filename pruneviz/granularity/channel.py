@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling import Group, Member, trace
+from pruneviz.coupling.layouts import Choice
 from pruneviz.granularity.units import (
     GRANULARITIES,
     NO_LAYOUTS,
@@ -105,7 +106,7 @@ class ChannelUnits:
         return ()
 
     @property
-    def choices(self) -> frozenset[tuple[str, str]]:
+    def choices(self) -> frozenset[Choice]:
         """Return the calls that could be read otherwise, each with the module that makes it."""
         return self.group.choices
 

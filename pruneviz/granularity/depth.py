@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling import layer_of
+from pruneviz.coupling.layouts import Choice
 from pruneviz.granularity.bypassable import Watched, watch
 from pruneviz.granularity.units import (
     GRANULARITIES,
@@ -96,7 +97,7 @@ class BlockUnits:
         return tuple(block for block, stays in pairs if not stays)
 
     @property
-    def choices(self) -> frozenset[tuple[str, str]]:
+    def choices(self) -> frozenset[Choice]:
         """Return nothing: a block can be read in one way only."""
         return frozenset()
 

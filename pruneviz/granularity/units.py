@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from pruneviz.coupling.layouts import Choice
 from pruneviz.masks import Masks
 from pruneviz.registry import Registry
 from pruneviz.report import Skipped
@@ -65,7 +66,7 @@ class Units(Protocol):
         """Return the paths of the modules that return their input from now on; () where none."""
 
     @property
-    def choices(self) -> frozenset[tuple[str, str]]:
+    def choices(self) -> frozenset[Choice]:
         """Return the calls that could be read otherwise, each with the module that makes it."""
 
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling.groups import LAYER_TYPES
+from pruneviz.coupling.layouts import Choice
 from pruneviz.granularity.units import (
     GRANULARITIES,
     NO_LAYOUTS,
@@ -80,7 +81,7 @@ class WeightUnits:
         return ()
 
     @property
-    def choices(self) -> frozenset[tuple[str, str]]:
+    def choices(self) -> frozenset[Choice]:
         """Return nothing: single weights go with no others."""
         return frozenset()
 
