@@ -67,7 +67,7 @@ def choose_group(view: View, rows: Sequence[LayerCost], units: Units | None) -> 
 def channel(view: View, units: ChannelUnits, keep: Tensor | None) -> None:
     """Draw the choice of a channel, and every place that holds a part of it."""
     chosen = st.number_input(
-        f"Channel (0 to {units.count - 1:,})",
+        f"{units.noun.capitalize()} (0 to {units.count - 1:,})",
         0,
         units.count - 1,
         architecture.first_going(keep),
@@ -78,7 +78,7 @@ def channel(view: View, units: ChannelUnits, keep: Tensor | None) -> None:
     st.dataframe(
         architecture.taken_table(view.subject, units, chosen),
         hide_index=True,
-        alt=f"What goes with channel {chosen}",
+        alt=f"What goes with {units.noun} {chosen}",
     )
 
 

@@ -38,6 +38,11 @@ class ChannelUnits:
         return self.group.name
 
     @property
+    def noun(self) -> str:
+        """Return what one unit is called."""
+        return "head" if self.group.heads else "channel"
+
+    @property
     def layers(self) -> tuple[str, ...]:
         """Return every layer whose outputs the units are."""
         return self.group.layers

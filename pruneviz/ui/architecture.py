@@ -30,8 +30,8 @@ LEAVES = {
     "running_var": "variance",
 }
 LEGEND = (
-    "One number and one colour: these layers lose the same channels. On the band: the group "
-    "chosen here. ▶ takes its channels in. Striped: goes. Dotted: stays whole."
+    "One number and one colour: these layers lose the same units. On the band: the group "
+    "chosen here. ▶ takes its outputs in. Striped: goes. Dotted: stays whole."
 )
 BLOCKS = (
     "One number and one colour: these layers are one block and go together. On the band: the block "
@@ -108,7 +108,7 @@ def group_label(number: int, units: Units) -> str:
         return f"{units.name} ({fmt.plural(units.count, 'weight')})"
     others = len(units.layers) - 1
     more = f" and {fmt.plural(others, 'more layer')}" if others else ""
-    return f"{number} · {units.name}{more} ({fmt.plural(units.count, 'channel')})"
+    return f"{number} · {units.name}{more} ({fmt.plural(units.count, units.noun)})"
 
 
 def first_going(keep: Tensor | None) -> int:
@@ -119,12 +119,13 @@ def first_going(keep: Tensor | None) -> int:
 
 def channel_sentence(units: ChannelUnits, channel: int, keep: Tensor | None) -> str:
     """Return whether a channel stays, and what cutting it takes along."""
+    name = f"{units.noun.capitalize()} {channel}"
     takes = f"{fmt.plural(parameters_taken(units, channel), 'parameter')} with it"
     if keep is None:
-        return f"Channel {channel} would take {takes}:"
+        return f"{name} would take {takes}:"
     if bool(keep[channel]):
-        return f"Channel {channel} **stays** in this plan. It would take {takes}:"
-    return f"Channel {channel} **goes** in this plan. It takes {takes}:"
+        return f"{name} **stays** in this plan. It would take {takes}:"
+    return f"{name} **goes** in this plan. It takes {takes}:"
 
 
 def taken_table(subject: Subject, units: ChannelUnits, channel: int) -> pd.DataFrame:
