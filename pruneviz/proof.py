@@ -92,10 +92,10 @@ def prove(applied: Applied, example: Any) -> float:
     owners: list[str] = []
     try:
         error = applied.max_relative_error(example, owners)
-    except ValueError:
-        raise
+    # Any code of any user: whatever its forward pass raises says that it cannot be cut so.
     except Exception as failure:
-        # Any code of any user: whatever its forward pass raises says that it cannot be cut so.
+        if isinstance(failure, ValueError) and not owners:
+            raise
         raise CutError(
             "the cut network does not run, its code holds a fixed size: "
             f"{(str(failure).splitlines() or [type(failure).__name__])[0]}",
@@ -208,12 +208,18 @@ def _cuts(layer: Units) -> bool:
 
 
 def _blamed(alive: nn.Module, found: tuple[Units, ...], fault: CutError) -> set[Choice]:
-    """Return the choices of the modules like the one in which the cut network failed."""
-    if fault.owner is None:
-        return set()
-    kind = type(alive.get_submodule(fault.owner))
-    choices = {choice for layer in found for choice in layer.choices}
-    return {choice for choice in choices if type(alive.get_submodule(choice.owner)) is kind}
+    """Return the choices of the modules like the one in which the cut network failed.
+
+    Where those make none, it is the module around it that gave it what it cannot take.
+    """
+    owner, choices = fault.owner, {choice for layer in found for choice in layer.choices}
+    while owner:
+        kind = type(alive.get_submodule(owner))
+        alike = {c for c in choices if type(alive.get_submodule(c.owner)) is kind}
+        if alike:
+            return alike
+        owner = owner.rpartition(".")[0]
+    return set()
 
 
 def _next_readings(doubted: set[Choice]) -> dict[str, int]:

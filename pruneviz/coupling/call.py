@@ -27,7 +27,8 @@ class Call:
     `taken` gives the ids of what that module takes in, and `blank` says whether a tensor was filled
     with one value during the pass: such a tensor is made as large as it is wanted, which the proof
     of the cut has to show. `asked` says whether the user's code asked for the call, with its sizes,
-    or torch did, within a product.
+    or torch did, within a product; `given` are the sizes of a view as the code wrote them, -1 where
+    it left one open.
     """
 
     ids: Ids
@@ -42,6 +43,7 @@ class Call:
     blank: Callable[[Tensor], bool] = lambda tensor: False
     taken: Callable[[], Tags] = tuple
     asked: bool = True
+    given: tuple[int, ...] | None = None
 
     @property
     def name(self) -> str:

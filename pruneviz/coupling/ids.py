@@ -54,6 +54,7 @@ class Ids:
     def __post_init__(self) -> None:
         named = [*self.model.named_parameters(), *self.model.named_buffers()]
         self._names = {id(tensor): name for name, tensor in named}
+        self._buffers = {name for name, _ in self.model.named_buffers()}
         self._of_parameter: dict[str, list[Axis]] = {}
         self._tensors = [tensor for _, tensor in named]
         self._virtual: dict[tuple[str, int], Axis] = {}
@@ -76,10 +77,13 @@ class Ids:
     def depends(self, kind: Kind, name: str, place: int, ids: Tensor) -> None:
         """Record that a call, or a size that a module remembers, follows what becomes of `ids`.
 
-        `ids` are those along one dimension, shape (n,). The same name and place is the same size.
+        `ids` are those along one dimension, shape (n,). The same name and place is the same size
+        of a module.
         """
         axis = self._virtual.get((name, place))
-        if axis is None:
+        if (
+            axis is None or kind == "call"
+        ):  # where dimensions were merged, each has a say of its own
             axis = self._virtual[name, place] = self._new_axis(name, place, len(ids), kind)
         if axis.size != len(ids):
             self.fix(ids, f"`{name}` holds two sizes")
@@ -137,7 +141,8 @@ class Ids:
         first = int(ids.reshape(-1)[0])
         if first >= 0:
             index = bisect_right(self._firsts, first) - 1
-            if index not in self.producers:
+            learned = self.axes[index].parameter not in self._buffers
+            if index not in self.producers and learned:
                 self.producers.append(index)
 
 

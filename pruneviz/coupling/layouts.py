@@ -138,13 +138,18 @@ def _every(call: Call, along: Tensor, step: int) -> bool:
     return True
 
 
-def pieces_by_size(call: Call, tag: Tensor, pieces: Sequence[Tensor], sizes: Any) -> bool:
-    """Let the sizes of a split into pieces follow; False where a module remembers none of them."""
+def pieces_by_size(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> bool:
+    """Let the sizes of a split into pieces follow; False where a module remembers none of them.
+
+    A piece of a size that nobody remembers stays whole, but for the last one of a split into pieces
+    of one size, which is what is left.
+    """
     dim = call.args[2] % tag.ndim if len(call.args) > 2 else call.kwargs.get("dim", 0) % tag.ndim
-    if varying(tag) != (dim,) or not isinstance(sizes, list | tuple):
+    if varying(tag) != (dim,):
         return False
+    sizes = [piece.shape[dim] for piece in pieces]
     together = _several(call, sizes)
-    if not together and not all(_numbers(call, size) for size in sizes):
+    if not together and not any(_numbers(call, size) for size in sizes):
         return False
     _choose(call, small(tag))
     if call.layout >= HELD:
@@ -152,8 +157,11 @@ def pieces_by_size(call: Call, tag: Tensor, pieces: Sequence[Tensor], sizes: Any
     for place, piece in enumerate(pieces):
         for name in together:
             call.ids.depends("attribute", _path(call, name), place, line(piece, dim))
-        if not together:
+        rest = call.name != "split_with_sizes" and place == len(pieces) - 1
+        if not together and _numbers(call, sizes[place]):
             remember(call, line(piece, dim))
+        elif not together and not rest:
+            call.ids.fix(small(piece), f"`{call.name}` takes a part of a fixed size")
     return True
 
 
@@ -186,7 +194,11 @@ def remembered_sizes(call: Call, before: Tensor, tag: Tensor, sizes: Any) -> Non
     `sizes` is what the view was asked for. A size that no module remembers may be computed from
     what the module takes in: then both are tied, where the reading says so.
     """
-    if not call.asked or not isinstance(sizes, list | tuple) or len(sizes) != tag.ndim:
+    if not call.asked:
+        return
+    if call.given is not None and len(call.given) == tag.ndim:
+        sizes = call.given
+    if not isinstance(sizes, list | tuple) or len(sizes) != tag.ndim:
         return
     together = _several(call, sizes)
     as_before = {before.shape[dim] for dim in varying(before)}

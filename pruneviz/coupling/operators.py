@@ -104,7 +104,7 @@ def _can_be_followed(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> bool:
         return True
     if call.name == "slice":
         return sliced(call, tag)
-    return call.name == "split_with_sizes" and pieces_by_size(call, tag, pieces, call.args[1])
+    return call.name in ("split", "split_with_sizes") and pieces_by_size(call, tag, pieces)
 
 
 def _takes_none(whole: Tensor, piece: Tensor) -> bool:

@@ -16,6 +16,7 @@ ASKED = """
     view reshape unflatten expand repeat split chunk split_with_sizes tensor_split narrow
     __getitem__ conv1d conv2d conv3d conv_transpose2d broadcast_to
 """.split()
+VIEWS = ("view", "reshape", "expand")
 Reads = dict[tuple[int, str], int]  # (a module's identity, an attribute) → when it was read last
 
 
@@ -52,15 +53,24 @@ class Asking(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.asked = True
+        self.given: tuple[int, ...] | None = None
 
     def __torch_function__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        before, self.asked = self.asked, getattr(func, "__name__", "") in ASKED
+        before = self.asked, self.given
+        name = getattr(func, "__name__", "")
+        self.asked, self.given = name in ASKED, _sizes(args[1:]) if name in VIEWS else None
         try:
             return func(*args, **(kwargs or {}))
         finally:
-            self.asked = before
+            self.asked, self.given = before
+
+
+def _sizes(given: tuple[Any, ...]) -> tuple[int, ...] | None:
+    """Return the sizes that a view was asked for, one by one or together."""
+    sizes = given[0] if len(given) == 1 and isinstance(given[0], tuple | list) else given
+    return tuple(sizes) if sizes and all(isinstance(size, int) for size in sizes) else None
 
 
 def _watched(kind: type[nn.Module], reads: Reads, clock: Iterator[int]) -> type[nn.Module]:

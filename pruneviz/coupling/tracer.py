@@ -109,6 +109,7 @@ class _Trace(TorchDispatchMode):
                 self.ids, func, args, kwargs, self.tags, out, key, owner, layout, self.is_blank,
                 lambda: self._taken_by(owner),
                 self.asking.asked,
+                self.asking.given,
             )  # fmt: skip
             result = _followed(rule, call)
         if isinstance(out, list | tuple):

@@ -100,7 +100,11 @@ class ChannelUnits:
 
     def call_keep(self, keep: Tensor) -> AxisKeep:
         """Return, by (call, dimension), over which indices calls average."""
-        return {(m.parameter, m.axis): _stays(m, m.size, keep) for m in self.group.calls}
+        stays: dict[tuple[str, int], Tensor] = {}
+        for member in self.group.calls:
+            place, some = (member.parameter, member.axis), _stays(member, member.size, keep)
+            stays[place] = stays[place] & some if place in stays else some
+        return stays
 
     def size_keep(self, keep: Tensor) -> AxisKeep:
         """Return, by (attribute, place), what stays of the sizes that modules remember."""
