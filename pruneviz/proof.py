@@ -149,7 +149,7 @@ def conclude(model: nn.Module, example: Any, granularity: str) -> tuple[Found, L
     """
     find = GRANULARITIES.get(granularity).implementation
     layouts: dict[str, int] = {}
-    one, found, skipped = _first_reading(find, model, example)
+    one, found, skipped = first_reading(find, model, example)
     trials: Trials | None = None
     tried: list[_Reading] = []
     while any(_cuts(layer) for layer in found):
@@ -189,7 +189,7 @@ def _most(readings: list[_Reading]) -> _Reading:
     return max(readings, key=lambda r: sum(int(layer.sizes().sum()) for layer in r.proved))
 
 
-def _first_reading(find: Granularity, model: nn.Module, example: Any) -> tuple[Any, Found, Left]:
+def first_reading(find: Granularity, model: nn.Module, example: Any) -> tuple[Any, Found, Left]:
     """Return the units with the example that they were found on.
 
     It is one input, or the whole example where the model's code wants as many.
