@@ -20,11 +20,8 @@ import argparse
 import ctypes
 import gc
 import json
-import multiprocessing
-import queue
 import statistics
 import time
-import warnings
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +30,7 @@ from typing import Any
 import torch
 import torch_pruning
 import torchvision
+from apart import Found, tried
 from common import finish
 from torch import Tensor, nn
 
@@ -46,14 +44,12 @@ from pruneviz.plan import Plan
 from pruneviz.proof import find_units, first_reading, lively, prove
 from pruneviz.subjects import torchvision_models
 
-LIMIT_SECONDS = 100.0
 ROWS = Path(__file__).with_name("coupling.rows.json")
 SPARSITY = 0.5
 QUICK = ("resnet18", "shufflenet_v2_x1_0", "convnext_tiny", "fcos_resnet50_fpn")
 DETECTORS = ("fasterrcnn", "maskrcnn", "keypointrcnn", "fcos", "retinanet", "ssd")
 FULL_SIZE = ("vit", "maxvit", "swin_", "mvit", "s3d")
 VIDEO = ("mvit", "s3d", "swin3d", "r3d", "mc3", "r2plus1d")
-Found = dict[str, Any]
 
 
 def example_of(name: str) -> Any:
@@ -99,7 +95,11 @@ def ours(name: str) -> Found:
     """Cut a model with PruneViz, first without and then with proofs."""
     model, example = small()
     prove(cut_half(model, find_units(model, example, "channel")[0]), example)
-    model, example = build(name), example_of(name)
+    return measured(build(name), example_of(name))
+
+
+def measured(model: nn.Module, example: Any) -> Found:
+    """Trace, prove, rank and cut a lively model, and say what became of it."""
     before = sum(p.numel() for p in model.parameters())
     begun = time.perf_counter()
     one, offered, _ = first_reading(channels, model, example)
@@ -112,6 +112,7 @@ def ours(name: str) -> Found:
     return {
         "groups": len(units), "units": sum(layer.count for layer in units),
         "skipped": len(skipped), "before": before, "seconds": seconds,
+        "held": [(item.name, item.reason) for item in skipped],
         "proved_seconds": proved_seconds, "memory": trace_memory(model, one),
         "after": sum(p.numel() for p in applied.model.parameters()),
         "error": prove(applied, example),
@@ -173,31 +174,6 @@ def _step(model: nn.Module, example: Any) -> None:
         pruning_ratio=SPARSITY, ignored_layers=last,
     )  # fmt: skip
     pruner.step()
-
-
-def _work(tool: Callable[[str], Found], name: str, answers: Any) -> None:
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
-    try:
-        answers.put(tool(name))
-    # Whatever a tool does with a model is its row of the table.
-    except BaseException as fault:
-        line = (str(fault).splitlines() or [""])[0][:60].replace("|", "/")
-        answers.put({"fault": f"{type(fault).__name__}: {line}"})
-
-
-def tried(tool: Callable[[str], Found], name: str) -> Found:
-    """Return what a tool makes of a model, in a process that may crash or hang."""
-    answers: Any = multiprocessing.Queue()
-    process = multiprocessing.Process(target=_work, args=(tool, name, answers), daemon=True)
-    process.start()
-    try:
-        found: Found = answers.get(timeout=LIMIT_SECONDS)
-    except queue.Empty:
-        found = {"fault": f"no answer in {LIMIT_SECONDS:.0f} s"}
-    process.kill()
-    process.join()
-    return found
 
 
 def row(name: str, mine: Found, other: Found) -> list[str]:
