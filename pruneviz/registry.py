@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 Value = bool | int | float | str
 F = TypeVar("F")
@@ -14,7 +14,12 @@ F = TypeVar("F")
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """A number, switch or choice that a method takes, with the range in which it makes sense."""
+    """A number, switch, choice or text that a method takes, with the range in which it makes sense.
+
+    A default that is a text asks for one of `choices`, or for any text where there are none. One
+    that is `quiet` is left out of a bound plan where it has its default: plans made before there
+    was such a parameter keep their digest.
+    """
 
     name: str
     default: Value
@@ -23,9 +28,12 @@ class Parameter:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     unit: str = ""
+    quiet: bool = False
 
     def check(self, value: Value) -> Value:
         """Return `value` in the default's type; ValueError names the parameter and its range."""
+        if isinstance(self.default, str) and not self.choices:
+            return str(value)
         if isinstance(self.default, str):
             if value not in self.choices:
                 raise ValueError(
@@ -49,7 +57,11 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry(Generic[F]):
-    """A method under its standard name: one sentence, one formula, one source, its parameters."""
+    """A method under its standard name: one sentence, one formula, one source, its parameters.
+
+    `needs` are the names of what must be measured first; `update` is a second function, where a
+    method has one, that gives what it keeps new values.
+    """
 
     name: str
     title: str
@@ -59,7 +71,8 @@ class Entry(Generic[F]):
     source: str
     implementation: F
     parameters: tuple[Parameter, ...] = ()
-    needs_gradients: bool = False
+    needs: tuple[str, ...] = ()
+    update: Callable[..., Any] | None = None
 
     def settings(self, given: Mapping[str, Value]) -> dict[str, Value]:
         """Return every parameter's value, defaults filled in; ValueError on an unknown name."""
@@ -71,6 +84,12 @@ class Entry(Generic[F]):
                 f"it takes: {', '.join(known) or 'none'}"
             )
         return {name: p.check(given.get(name, p.default)) for name, p in known.items()}
+
+    def spelled_out(self, given: Mapping[str, Value]) -> dict[str, Value]:
+        """Return the settings as a bound plan names them: all but quiet defaults."""
+        quiet = {p.name: p.default for p in self.parameters if p.quiet}
+        settings = self.settings(given)
+        return {n: v for n, v in settings.items() if n not in quiet or v != quiet[n]}
 
 
 class Registry(Generic[F]):
@@ -90,7 +109,8 @@ class Registry(Generic[F]):
         formula: str,
         source: str,
         parameters: tuple[Parameter, ...] = (),
-        needs_gradients: bool = False,
+        needs: tuple[str, ...] = (),
+        update: Callable[..., Any] | None = None,
     ) -> Callable[[F], F]:
         """Return a decorator that adds the function under `name`; ValueError on a duplicate."""
         if name in self._entries:
@@ -106,7 +126,8 @@ class Registry(Generic[F]):
                 source=source,
                 implementation=implementation,
                 parameters=parameters,
-                needs_gradients=needs_gradients,
+                needs=needs,
+                update=update,
             )
             return implementation
 

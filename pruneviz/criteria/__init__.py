@@ -1,8 +1,19 @@
 """How much a unit matters: one file for each family, one formula for each method."""
 
 from pruneviz.criteria.criterion import CRITERIA, Criterion, Evidence, score
+from pruneviz.criteria.scored import Scored, score_asked
+from pruneviz.criteria.updated import updated, updates
 from pruneviz.registry import import_all
 
 import_all(__name__, list(__path__))
 
-__all__ = ["CRITERIA", "Criterion", "Evidence", "score"]
+__all__ = [
+    "CRITERIA",
+    "Criterion",
+    "Evidence",
+    "Scored",
+    "score",
+    "score_asked",
+    "updated",
+    "updates",
+]

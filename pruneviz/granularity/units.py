@@ -35,6 +35,9 @@ class Units(Protocol):
     def sum(self, values: Values) -> Tensor:
         """Return the sum of the values over each unit's weights, shape (count,)."""
 
+    def max(self, values: Values) -> Tensor:
+        """Return the largest of the values over each unit's weights, shape (count,)."""
+
     def sum_coupled(self, values: Values) -> Tensor:
         """Return the sum over all weights that go with each unit, shape (count,)."""
 

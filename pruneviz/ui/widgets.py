@@ -166,7 +166,7 @@ def _chosen(registry: Registry[Any], value: str) -> None:
 
 
 def parameter(definition: Parameter, key: str, value: Any, edit: Callable[[Any], None]) -> None:
-    """Draw the widget of one method parameter: a switch, a choice of words, or a number field."""
+    """Draw a method parameter's widget: a switch, a choice of words, a text, or a number field."""
     name = definition.name.replace("_", " ")
     title = name[:1].upper() + name[1:]
     label = f"{title} ({definition.unit})" if definition.unit not in ("", name) else title
@@ -177,6 +177,9 @@ def parameter(definition: Parameter, key: str, value: Any, edit: Callable[[Any],
     }
     if isinstance(definition.default, bool):
         st.toggle(label, **common)
+        return
+    if isinstance(definition.default, str) and not definition.choices:
+        st.text_input(label, **common)
         return
     if isinstance(definition.default, str):
         st.selectbox(label, definition.choices, format_func=_spaced, **common)

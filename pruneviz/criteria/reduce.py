@@ -1,0 +1,30 @@
+"""From one score a weight to one score a unit."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from pruneviz.granularity.units import Units, Values, mean
+from pruneviz.registry import Parameter
+
+HELP = "How a unit's score is made of its weights': their mean does not grow with its size."
+
+
+def reduction(default: str, *, signed: bool = False, quiet: bool = False) -> Parameter:
+    """Return the parameter that says how the weights' scores become a unit's.
+
+    Scores that may be negative are averaged or summed only.
+    """
+    choices = ("mean", "sum") if signed else ("mean", "sum", "l2", "max")
+    return Parameter(name="reduction", default=default, choices=choices, help=HELP, quiet=quiet)
+
+
+def reduce(units: Units, values: Values, how: str) -> Tensor:
+    """Return the mean, sum, l2 norm or max of the values over each unit's weights, (count,)."""
+    if how == "mean":
+        return mean(units, values)
+    if how == "sum":
+        return units.sum(values)
+    if how == "max":
+        return units.max(values)
+    return units.sum(lambda name: values(name).square()).sqrt()
