@@ -1,6 +1,6 @@
 """What criteria may ask of a network and its calibration data: one file for each kind."""
 
-from pruneviz.calibrate.gradients import gradients
+from pruneviz.calibrate.derivatives import gradients
 from pruneviz.calibrate.layers import Layer, layers_of
 from pruneviz.calibrate.statistic import STATISTICS, Asked, Samples, Table, collect, needs_data
 from pruneviz.registry import import_all

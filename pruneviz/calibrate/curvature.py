@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from pruneviz.calibrate.gradients import whole_gradient
+from pruneviz.calibrate.derivatives import whole_gradient
 from pruneviz.calibrate.loss import leaves_of
 from pruneviz.calibrate.statistic import STATISTICS, Asked, Table
 

@@ -1,0 +1,114 @@
+"""What a criterion cannot do it says before it computes for long, and it names what can."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+from pruneviz.calibrate import STATISTICS, needs_data
+from pruneviz.criteria import CRITERIA, score_asked
+from pruneviz.registry import Parameter
+from tests.scoring import asked, perceptron, scored
+
+WITH_DATA = [entry.name for entry in CRITERIA if needs_data(entry.needs)]
+WITH_LABELS = [
+    entry.name for entry in CRITERIA
+    if any("labels" in STATISTICS.get(name).needs for name in entry.needs)
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("criterion", WITH_DATA)
+def test_without_data(criterion):
+    question = asked(perceptron(), torch.randn(4, 8), criterion)
+    for given in (None, replace(question.given, x=torch.zeros(0, 8), y=torch.zeros(0).long())):
+        with pytest.raises(ValueError, match=f"'{criterion}' needs data .* magnitude_l1"):
+            score_asked(replace(question, given=given))
+
+
+@pytest.mark.parametrize("criterion", sorted(set(CRITERIA.names()) - set(WITH_DATA)))
+def test_without_data_where_none_is_needed(criterion):
+    question = replace(asked(perceptron(), torch.randn(4, 8), criterion), given=None)
+    assert score_asked(question).scores
+
+
+class Odd(nn.Module):
+    """A network that answers with something else than classes."""
+
+    def __init__(self, way):
+        super().__init__()
+        self.layers, self.way = perceptron(), way
+
+    def forward(self, x):
+        out = self.layers(x)
+        return {"tuple": (out, out), "map": out[:, :, None], "stuck": out.detach()}[self.way]
+
+
+@pytest.mark.parametrize("way", ["tuple", "map", "stuck"])
+@pytest.mark.parametrize("criterion", WITH_LABELS)
+def test_without_a_loss(criterion, way):
+    with pytest.raises(ValueError, match=r"answers (with|cannot).*magnitude_l1"):
+        scored(Odd(way).eval(), torch.randn(4, 8), criterion, "weight")
+
+
+@pytest.mark.parametrize("criterion", WITH_LABELS)
+def test_labels_that_the_model_has_no_output_for(criterion):
+    with pytest.raises(ValueError, match="class 3, and the model has 3 outputs"):
+        scored(perceptron(), torch.randn(4, 8), criterion, labels=torch.tensor([0, 3, 1, 1]))
+
+
+@pytest.mark.parametrize("criterion", ["obs", "sparsegpt", "thinet"])
+def test_a_layer_that_reads_too_much_is_named(criterion):
+    with pytest.raises(ValueError, match=r"'0\.weight' reads 8, more than 7"):
+        scored(perceptron(), torch.randn(4, 8), criterion, most_inputs=7)
+
+
+def test_more_units_than_can_be_measured_one_by_one():
+    with pytest.raises(ValueError, match="once for each unit, and there are 93, more than 92"):
+        scored(perceptron(), torch.randn(4, 8), "ablation", "weight", most_units=92)
+
+
+def test_a_layer_that_is_not_seen_to_run_is_named():
+    class Unseen(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = nn.Linear(8, 6), nn.Linear(6, 3)
+
+        def forward(self, x):
+            return self.two(torch.relu(x @ self.one.weight.T))
+
+    with pytest.raises(ValueError, match=r"squares of the inputs of 'one\.weight'.*magnitude_l1"):
+        scored(Unseen().eval(), torch.randn(4, 8), "wanda", "weight")
+
+
+def test_networks_without_batchnorm():
+    model = nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 3)).eval()
+    with pytest.raises(ValueError, match="has none: choose a criterion"):
+        scored(model, torch.randn(4, 8), "bn_scale")
+
+
+@pytest.mark.parametrize("entry", list(CRITERIA), ids=lambda entry: entry.name)
+def test_every_parameter_is_taken_and_explained(entry):
+    taken = list(inspect.signature(entry.implementation).parameters)[2:]
+    assert taken == [p.name for p in entry.parameters]
+    for parameter in entry.parameters:
+        assert parameter.help.endswith(".")
+        assert parameter.check(parameter.default) == parameter.default
+        bounded = parameter.minimum is not None and parameter.maximum is not None
+        assert bounded or isinstance(parameter.default, bool | str)
+    for name in entry.needs:
+        assert STATISTICS.get(name).sentence.endswith(".")
+
+
+def test_a_quiet_default_leaves_old_plans_digests_as_they_were():
+    entry = CRITERIA.get("magnitude_l1")
+    assert entry.spelled_out({}) == {}
+    assert entry.spelled_out({"reduction": "mean"}) == {}
+    assert entry.spelled_out({"reduction": "sum"}) == {"reduction": "sum"}
+    assert entry.settings({}) == {"reduction": "mean"}
+    free = Parameter(name="classes", default="", help="Any.")
+    assert free.check("a, b") == "a, b"
+    assert free.check(3) == "3"
