@@ -29,17 +29,35 @@ def hessian_products(
         for _ in vectors
     ]
     for x, y in samples.batches():
-        leaves = leaves_of(asked.model)
-        with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # it alone is derived twice
-            logits = functional_call(asked.model, leaves, (x,)) / temperature
-            loss = nn.functional.cross_entropy(logits, y, reduction="sum")
-            first = torch.autograd.grad(
-                loss, list(leaves.values()), create_graph=True, materialize_grads=True
-            )
-            for vector, total in zip(vectors, totals, strict=True):
-                _add_product(dict(zip(leaves, first, strict=True)), leaves, vector, total)
+        try:
+            _add_products(asked.model, (x, y), temperature, vectors, totals)
+        except RuntimeError as error:
+            reason = (str(error).splitlines() or [""])[0]
+            raise ValueError(
+                f"criterion '{asked.criterion}' needs second derivatives, which this model does "
+                f"not have ({reason}): choose one with first derivatives, such as fisher"
+            ) from error
     for total in totals:
         yield {name: each / len(samples.y) for name, each in total.items()}
+
+
+def _add_products(
+    model: nn.Module,
+    batch: tuple[Tensor, Tensor],
+    temperature: float,
+    vectors: list[Vector],
+    totals: list[dict[str, Tensor]],
+) -> None:
+    """Add a batch's products to the totals; the first derivatives are shared."""
+    leaves = leaves_of(model)
+    with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # it alone is derived twice
+        logits = functional_call(model, leaves, (batch[0],)) / temperature
+        loss = nn.functional.cross_entropy(logits, batch[1], reduction="sum")
+        first = torch.autograd.grad(
+            loss, list(leaves.values()), create_graph=True, materialize_grads=True
+        )
+        for vector, total in zip(vectors, totals, strict=True):
+            _add_product(dict(zip(leaves, first, strict=True)), leaves, vector, total)
 
 
 def _add_product(first: Vector, leaves: Vector, vector: Vector, total: dict[str, Tensor]) -> None:

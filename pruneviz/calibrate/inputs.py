@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pruneviz.calibrate.layers import Layer
 from pruneviz.calibrate.statistic import STATISTICS, Asked, Table
+from pruneviz.granularity.units import Units
 
 WINDOW_NUMBERS = 2**24  # unfolded inputs held at once: 64 MB
 
@@ -19,14 +20,16 @@ class Inputs:
 
     passes = 1
 
-    def __init__(self, asked: Asked) -> None:
+    def __init__(self, asked: Asked, wanted: frozenset[str] | None = None) -> None:
+        """Look at the layers with the wanted weights, or at all that the units touch."""
         self.asked = asked
+        self._wanted = asked.touched if wanted is None else wanted
         self.sums: dict[str, Tensor] = {}
         self.seen: dict[str, int] = {}
 
     def reads(self, layer: Layer, x: Tensor, options: Mapping[str, Any]) -> None:
         """Take in a batch, (B, …)."""
-        if layer.parameter in self.asked.touched:
+        if layer.parameter in self._wanted:
             self.add(layer, x, options)
             self.seen[layer.parameter] = self.seen.get(layer.parameter, 0) + len(x)
 
@@ -180,3 +183,34 @@ def input_squares(asked: Asked) -> InputSquares:
 def input_products(asked: Asked) -> Grams:
     """Return the observer of products of inputs."""
     return Grams(asked)
+
+
+@STATISTICS.register(
+    name="next_products",
+    title="Products of the next layers' inputs",
+    family="forward",
+    sentence="As the products of the inputs, for the layers that read whole channels.",
+    formula="XᵀX / N",
+    source="Luo et al. 2017, arXiv 1707.06342",
+    needs=("data",),
+)
+def next_products(asked: Asked) -> Grams:
+    """Return the observer; ValueError names units that no layer reads as whole channels."""
+    wanted: set[str] = set()
+    for units in asked.units:
+        found = readers(units, asked.layers)
+        if not found:
+            raise ValueError(
+                f"criterion '{asked.criterion}' asks what the layers after '{units.name}' lose, "
+                "and none is known that reads whole channels of it: choose channels and neurons, "
+                "or another criterion, such as magnitude_l1"
+            )
+        wanted.update(layer.parameter for layer in found)
+    return Grams(asked, frozenset(wanted))
+
+
+def readers(units: Units, layers: Mapping[str, Layer]) -> list[Layer]:
+    """Return the layers, those with groups apart, whose inputs are units."""
+    axes = units.axis_keep(torch.zeros(units.count, dtype=torch.bool))
+    found = [(layers[name], axis) for name, axis in axes if name in layers]
+    return [layer for layer, axis in found if layer.groups == 1 and axis == layer.input_axis]

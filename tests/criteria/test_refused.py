@@ -84,6 +84,13 @@ def test_a_layer_that_is_not_seen_to_run_is_named():
         scored(Unseen().eval(), torch.randn(4, 8), "wanda", "weight")
 
 
+@pytest.mark.parametrize("criterion", ["grasp", "obd"])
+def test_networks_that_cannot_be_derived_twice(criterion):
+    model = nn.Sequential(nn.Linear(8, 6), nn.Hardsigmoid(), nn.Linear(6, 3)).eval()
+    with pytest.raises(ValueError, match=r"needs second derivatives.*such as fisher"):
+        scored(model, torch.randn(4, 8), criterion)
+
+
 def test_networks_without_batchnorm():
     model = nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 3)).eval()
     with pytest.raises(ValueError, match="has none: choose a criterion"):
