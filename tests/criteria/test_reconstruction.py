@@ -188,27 +188,25 @@ def test_errors_fall_from_zeros_to_a_sweep_to_the_optimum():
     assert errors[0] > errors[1] > errors[2] > 0
 
 
-@pytest.mark.parametrize("criterion", ["obs", "sparsegpt"])
 @pytest.mark.parametrize("layer", LAYERS, ids=str)
-def test_updates_of_every_kind_of_layer_bring_its_answers_nearer(criterion, layer):
+def test_updates_of_every_kind_of_layer_bring_its_answers_nearer(layer):
     torch.manual_seed(0)
     layer = layer.double()
+    layer.reset_parameters()
     x, model = inputs_of(layer), Alone(layer).eval()
-    found = all_scored(model, x, criterion, "weight")
+    found = all_scored(model, x, "obs", "weight")
     keep = found.scores["layer"] > found.scores["layer"].median()
     masks = {"layer.weight": keep.view_as(layer.weight)}
-    better = updated(model, criterion, {}, masks, found.evidence)
-    zeros = updated(model, "magnitude_l1", {}, masks, found.evidence)
-    assert zeros is model
-    assert bool((better.layer.weight[~masks["layer.weight"]] == 0).all())
-    before = layer(x)
-    with torch.no_grad():
-        error = (better.layer(x) - before).square().sum()
-        weight = layer.weight.clone()
-        layer.weight.mul_(masks["layer.weight"])
-        plain = (layer(x) - before).square().sum()
-        layer.weight.copy_(weight)
-    assert error < plain
+    before, errors = layer(x).detach(), {}
+    for criterion in ("obs", "sparsegpt"):
+        better = updated(model, criterion, {"damping": 1e-8}, masks, found.evidence)
+        assert bool((better.layer.weight[~masks["layer.weight"]] == 0).all())
+        errors[criterion] = float((better.layer(x) - before).square().sum())
+    assert updated(model, "magnitude_l1", {}, masks, found.evidence) is model
+    layer.weight.data.mul_(masks["layer.weight"])
+    zeros = float((layer(x) - before).square().sum())
+    assert errors["obs"] < zeros
+    assert errors["obs"] <= errors["sparsegpt"] * (1 + 1e-5)
 
 
 def test_wanda_is_its_formula_and_ranks_within_rows():
