@@ -275,3 +275,18 @@ def test_cut_networks_are_ranked_only_and_say_so():
     assert any("ranks here only" in note for note in pruned.notes)
     weights = plan.changed(granularity="weight")
     assert not any("ranks here" in n for n in engine.run(weights, latency_runs=3)[1].notes)
+
+
+def test_every_round_of_a_recovery_updates_what_stays():
+    plan = Plan(
+        model="sample:tumour-mlp", criterion="sparsegpt", granularity="weight", sparsity=0.8,
+        schedule="linear", schedule_parameters={"rounds": 2},
+        recovery=[{"method": "finetune", "parameters": {"epochs": 2}}],
+    )  # fmt: skip
+    prepared, pruned, report = engine.run(plan, latency_runs=3)
+    assert report.recovery.rounds == 2
+    for name, mask in pruned.masks.items():
+        assert bool((pruned.model.get_parameter(name)[~mask] == 0).all())
+    plain = plan.changed(criterion="obs", recovery=[], schedule="one_shot", schedule_parameters={})
+    assert prepared.evidence is not None
+    assert engine.prepare(prepared.subject, plain.changed(criterion="taylor")).evidence is None
