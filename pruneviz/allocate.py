@@ -69,14 +69,15 @@ class Request:
 
     ranking: Ranking
     counts: Counts
+    least: Counts
     sparsity: float
     own: dict[str, float]
     locked: dict[str, np.ndarray]
     notes: list[str]
 
     def removable(self, name: str) -> int:
-        """Return how many units a layer can lose: not the locked ones, and never all of them."""
-        return self.counts[name] - max(1, len(self.locked[name]))
+        """Return how many units a layer can lose: not the locked ones, nor the least it needs."""
+        return self.counts[name] - max(self.least[name], len(self.locked[name]))
 
     def free(self) -> list[str]:
         """Return the layers whose sparsity the scope decides."""
@@ -99,10 +100,9 @@ def allocate(units: tuple[Units, ...], ranking: Ranking, plan: Plan) -> Allocati
     which lock stands in the way and what can be reached.
     """
     counts = {layer.name: layer.count for layer in units}
-    aliases = _aliases(units)
-    own = _own_sparsities(plan, aliases)
-    locked = _locked(plan, aliases, counts)
-    request = Request(ranking, counts, plan.sparsity, own, locked, [])
+    least = {layer.name: layer.least for layer in units}
+    own = _own_sparsities(plan, units)
+    request = Request(ranking, counts, least, plan.sparsity, own, locked_units(units, plan), [])
     fixed = {name: _layer_count(request, name, value) for name, value in own.items()}
     decided = SCOPES.get(plan.scope).implementation(request)
     if plan.scope == "global":
@@ -116,14 +116,14 @@ def allocate(units: tuple[Units, ...], ranking: Ranking, plan: Plan) -> Allocati
 
 def set_by_hand(units: tuple[Units, ...], plan: Plan) -> frozenset[str]:
     """Return the names of the units whose sparsity a plan gives itself, whatever its scope."""
-    return frozenset(_own_sparsities(plan, _aliases(units)))
+    return frozenset(_own_sparsities(plan, units))
 
 
 def _aliases(units: tuple[Units, ...]) -> dict[str, tuple[str, ...]]:
     """Return, for every layer, the names of the units that its outputs belong to."""
     found: dict[str, tuple[str, ...]] = {}
     for each in units:
-        for layer in dict.fromkeys((each.name, *each.layers)):
+        for layer in dict.fromkeys((each.name, *each.layers, *each.places)):
             found[layer] = (*found.get(layer, ()), each.name)
     return found
 
@@ -138,11 +138,17 @@ def _resolve(name: str, aliases: dict[str, tuple[str, ...]], what: str) -> tuple
     return aliases[name]
 
 
-def _own_sparsities(plan: Plan, aliases: dict[str, tuple[str, ...]]) -> dict[str, float]:
+def _own_sparsities(plan: Plan, units: tuple[Units, ...]) -> dict[str, float]:
     """Return the sparsities set by hand; a name of units means them, a layer's all it is in."""
+    aliases, single = _aliases(units), {place: each.name for each in units for place in each.places}
     own: dict[str, float] = {}
     for layer, value in plan.layers.items():
         names = _resolve(layer, aliases, "a sparsity")
+        if layer not in names and layer in single:
+            raise ValueError(
+                f"a sparsity names '{layer}', which belongs to one unit of '{single[layer]}' and "
+                f"stays or goes whole: give '{single[layer]}' a sparsity, or lock '{layer}'"
+            )
         for name in (layer,) if layer in names else names:
             if own.setdefault(name, value) != value:
                 raise ValueError(
@@ -152,29 +158,54 @@ def _own_sparsities(plan: Plan, aliases: dict[str, tuple[str, ...]]) -> dict[str
     return own
 
 
-def _locked(
-    plan: Plan, aliases: dict[str, tuple[str, ...]], counts: Counts
-) -> dict[str, np.ndarray]:
-    """Return the locked units; a whole layer's lock holds wherever its outputs belong."""
-    locked = {name: np.zeros(0, np.int64) for name in counts}
+def locked_units(units: tuple[Units, ...], plan: Plan) -> dict[str, np.ndarray]:
+    """Return the locked units of each layer, by units name; ValueError where there are no such.
+
+    A whole layer's lock holds wherever its outputs belong, that of a part of one unit for the unit.
+    """
+    aliases, by_name = _aliases(units), {layer.name: layer for layer in units}
+    locked = {name: np.zeros(0, np.int64) for name in by_name}
     for layer, lock in plan.locks.items():
         names = _resolve(layer, aliases, "a lock")
         if lock == "all":
-            locked.update({name: np.arange(counts[name]) for name in names})
-            continue
-        name = layer if layer in names else names[0]
-        if name != layer and len(names) > 1:
-            raise ValueError(
-                f"the outputs of '{layer}' belong to several groups ({', '.join(names)}): "
-                "lock units of these by name, or the whole layer"
-            )
-        if max(lock) >= counts[name]:
-            raise ValueError(
-                f"the lock of layer '{layer}' names unit {max(lock)}, "
-                f"but its units are 0 to {counts[name] - 1}"
-            )
-        locked[name] = np.union1d(locked[name], np.asarray(lock))
+            chosen = {name: _all_of(by_name[name], layer) for name in names}
+        else:
+            name = _only(layer, names)
+            chosen = {name: _numbered(by_name[name], layer, lock)}
+        for name, indices in chosen.items():
+            locked[name] = np.union1d(locked[name], indices)
     return locked
+
+
+def _all_of(units: Units, layer: str) -> np.ndarray:
+    """Return the units that a layer's name means: all, or the one that it is or is a part of."""
+    place = None if layer == units.name else units.places.get(layer)
+    return np.arange(units.count) if place is None else np.asarray([place])
+
+
+def _only(layer: str, names: tuple[str, ...]) -> str:
+    """Return the one group of units whose numbers are meant; ValueError where there are several."""
+    if layer not in names and len(names) > 1:
+        raise ValueError(
+            f"the outputs of '{layer}' belong to several groups ({', '.join(names)}): "
+            "lock units of these by name, or the whole layer"
+        )
+    return layer if layer in names else names[0]
+
+
+def _numbered(units: Units, layer: str, lock: tuple[int, ...]) -> np.ndarray:
+    """Return the units of these numbers."""
+    if layer != units.name and layer in units.places:
+        raise ValueError(
+            f"'{layer}' belongs to unit {units.places[layer]} of '{units.name}' and has no units "
+            "of its own: lock it whole, without numbers"
+        )
+    if max(lock) >= units.count:
+        raise ValueError(
+            f"the lock of layer '{layer}' names unit {max(lock)}, "
+            f"but its units are 0 to {units.count - 1}"
+        )
+    return np.asarray(lock)
 
 
 def _layer_count(request: Request, name: str, sparsity: float) -> int:
@@ -280,11 +311,16 @@ def _budget(request: Request) -> int:
     elif asked - by_hand > possible and request.own:
         request.notes.append(
             f"the layers set by hand leave at most {by_hand + possible} of the {asked} units asked "
-            "for overall: one unit of each layer stays"
+            f"for overall{_why(request)}"
         )
     elif asked > possible:
         request.notes.append("one unit of each layer stays: a layer is never pruned to nothing")
     return min(max(asked - by_hand, 0), possible)
+
+
+def _why(request: Request) -> str:
+    """Return why no more can go, where it is not plain from the plan."""
+    return ": one unit of each layer stays" if any(request.least.values()) else ""
 
 
 def _keep_within(request: Request, name: str, count: int) -> np.ndarray:
@@ -314,8 +350,11 @@ def _keep_across(request: Request, fixed: Counts, count: int) -> dict[str, np.nd
 
 
 def _spared(request: Request, name: str) -> np.ndarray:
-    """Return the units of a layer that no ranking may take: the locked, else the best one."""
-    if len(request.locked[name]):
+    """Return the units of a layer that no ranking may take: the locked, else the best one.
+
+    None where all may go.
+    """
+    if len(request.locked[name]) >= request.least[name]:
         return request.locked[name]
     return np.asarray([int(request.ranking.across()[name].argmax())])
 

@@ -8,6 +8,16 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+COSTS = {  # what a method takes: its class, and that in words
+    "weights": "reads the weights, at once",
+    "forward": "one or two passes over the calibration data",
+    "backward": "a few forward and backward passes over the calibration data",
+    "many passes": "many passes through the network: seconds on small ones, minutes on large ones",
+    "each unit": "one pass over its samples for each unit: the slowest",
+    "each layer": "one pass over the calibration data, then a system of equations for each layer, "
+    "which grows with the cube of its inputs",
+}
+SLOW = frozenset({"many passes", "each unit", "each layer"})
 Value = bool | int | float | str
 F = TypeVar("F")
 
@@ -60,7 +70,8 @@ class Entry(Generic[F]):
     """A method under its standard name: one sentence, one formula, one source, its parameters.
 
     `needs` are the names of what must be measured first; `update` is a second function, where a
-    method has one, that gives what it keeps new values.
+    method has one, that gives what it keeps new values. `cost` is one of `COSTS`, or empty where a
+    kind of method costs nothing to speak of.
     """
 
     name: str
@@ -73,6 +84,12 @@ class Entry(Generic[F]):
     parameters: tuple[Parameter, ...] = ()
     needs: tuple[str, ...] = ()
     update: Callable[..., Any] | None = None
+    cost: str = ""
+
+    @property
+    def is_slow(self) -> bool:
+        """Return whether a reader should be told what is waited for."""
+        return self.cost in SLOW
 
     def settings(self, given: Mapping[str, Value]) -> dict[str, Value]:
         """Return every parameter's value, defaults filled in; ValueError on an unknown name."""
@@ -111,8 +128,11 @@ class Registry(Generic[F]):
         parameters: tuple[Parameter, ...] = (),
         needs: tuple[str, ...] = (),
         update: Callable[..., Any] | None = None,
+        cost: str = "",
     ) -> Callable[[F], F]:
         """Return a decorator that adds the function under `name`; ValueError on a duplicate."""
+        if cost and cost not in COSTS:
+            raise ValueError(f"unknown cost '{cost}'; choose from {', '.join(COSTS)}")
         if name in self._entries:
             raise ValueError(f"{self.kind} '{name}' is registered already")
 
@@ -128,6 +148,7 @@ class Registry(Generic[F]):
                 parameters=parameters,
                 needs=needs,
                 update=update,
+                cost=cost,
             )
             return implementation
 

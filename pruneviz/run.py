@@ -9,13 +9,13 @@ from dataclasses import dataclass, fields, replace
 
 from torch import Tensor, nn
 
-from pruneviz.allocate import Ranking, allocate
+from pruneviz.allocate import Ranking, allocate, locked_units
 from pruneviz.apply import Applied, applied_notes, apply
 from pruneviz.calibrate import Asked, Samples
 from pruneviz.coupling import layer_of
 from pruneviz.criteria import CRITERIA, Evidence, Scored, score_asked, updated, updates
 from pruneviz.evaluate import predict
-from pruneviz.granularity import Units
+from pruneviz.granularity import Units, noun
 from pruneviz.measure.cost import macs_by_parameter, masked_macs, parameters_by_name
 from pruneviz.measure.latency import Timings, time_pair
 from pruneviz.measure.machine import this_machine
@@ -99,9 +99,8 @@ def prepare(subject: Subject, plan: Plan, baseline: Baseline | None = None) -> P
     units, skipped = find_units(subject.model, subject.example, plan.granularity)
     if not units:
         reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:5])
-        raise ValueError(
-            f"this model has no {plan.granularity} that can be pruned ({reasons or 'no layers'})"
-        )
+        what = noun(plan.granularity)
+        raise ValueError(f"this model has no {what} that can be pruned ({reasons or 'no layers'})")
     found = scored(subject.model, subject, plan, units)
     baseline = baseline or measure_baseline(subject)
     evidence = found.evidence if updates(plan.criterion) else None
@@ -260,7 +259,7 @@ def _layers(
     def part(counts: Mapping[str, int], layers: tuple[str, ...]) -> dict[str, int]:
         return {name: count for name, count in counts.items() if layer_of(name) in layers}
 
-    rows = []
+    rows, locked = [], locked_units(prepared.units, pruned.plan)
     counted: set[str] = set()  # a layer whose outputs lie in two groups counts in the first
     for layer in prepared.units:
         removed = int((~pruned.keep[layer.name]).sum())
@@ -272,20 +271,13 @@ def _layers(
                 layers=layer.layers,
                 units=layer.count,
                 removed=removed,
-                locked=_locked_units(pruned.plan, layer),
+                locked=len(locked[layer.name]),
                 sparsity=removed / layer.count,
                 parameters=_amount(part(before.parameters, names), part(parameters, names)),
                 macs=_amount(part(before.macs, names), part(macs, names)),
             )
         )
     return tuple(rows)
-
-
-def _locked_units(plan: Plan, layer: Units) -> int:
-    locks = [plan.locks[name] for name in {layer.name, *layer.layers} if name in plan.locks]
-    if "all" in locks:
-        return layer.count
-    return len({index for lock in locks for index in lock})
 
 
 def scan(prepared: Prepared, levels: tuple[float, ...] | None = None) -> Scan:

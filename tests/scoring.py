@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pruneviz.calibrate import Asked, Samples
+from pruneviz.calibrate import Asked, Samples, layers_of
+from pruneviz.calibrate.inputs import readers
 from pruneviz.criteria import CRITERIA, Scored, score_asked
 from pruneviz.granularity import GRANULARITIES, Units
 
@@ -41,10 +42,11 @@ def all_scored(*args: object, **options: object) -> Scored:
     return score_asked(asked(*args, **options))
 
 
-def only_channels(criterion: str, units: tuple[Units, ...]) -> bool:
-    """Return whether a criterion ranks channels only, and these units are none."""
-    whole = all(u.axis_keep(torch.ones(u.count, dtype=torch.bool)) for u in units)
-    return criterion == "thinet" and not whole
+def is_refused(criterion: str, model: nn.Module, units: tuple[Units, ...]) -> bool:
+    """Return whether a criterion asks for what a model or units lack: norms, layers that read."""
+    norms = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules())
+    read = all(readers(each, layers_of(model)) for each in units)
+    return (criterion == "bn_scale" and not norms) or (criterion == "thinet" and not read)
 
 
 def perceptron(seed: int = 0) -> nn.Module:

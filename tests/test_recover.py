@@ -12,7 +12,6 @@ from safetensors.torch import load_file, save_file
 
 from pruneviz import run as engine
 from pruneviz.allocate import SCOPES
-from pruneviz.granularity import GRANULARITIES
 from pruneviz.plan import Plan
 from pruneviz.recover import Recovering, cost, epochs_within, load_recovered, with_epochs
 from pruneviz.recovery.recipes import PRESETS, RECIPES
@@ -20,12 +19,18 @@ from pruneviz.recovery.rounds import Amounts, epochs_reached
 from pruneviz.report import differences
 from pruneviz.store import write_run
 from pruneviz.subjects import load_subject
+from tests.networks import FITTING
 from tests.recovering import finish, same
 
 FINETUNE = {"method": "finetune", "parameters": {"epochs": 3, "batch_size": 64}}
 RECALIBRATE = {"method": "recalibrate", "parameters": {"inputs": 256}}
 TUMOUR = Plan(model="sample:tumour-mlp", recovery=[FINETUNE])
 DIGITS = Plan(sparsity=0.6, recovery=[RECALIBRATE, FINETUNE], granularity="weight", scope="global")
+BLOCKS = Plan(
+    model="sample:digits-resnet", granularity="depth", scope="global", sparsity=0.5,
+    recovery=[RECALIBRATE, FINETUNE],
+)  # fmt: skip
+OF_TUMOUR = [name for name in FITTING if name != "depth"]  # it has no blocks
 ROUNDS = {"schedule": "linear", "schedule_parameters": {"rounds": 3}}
 
 
@@ -57,9 +62,7 @@ def test_one_round_is_the_recovery_of_what_prune_leaves():
     assert pruned.plan.digest() == engine.bind(plan, prepared.subject).digest()
 
 
-@pytest.mark.parametrize(
-    ("scope", "granularity"), itertools.product(SCOPES.names(), GRANULARITIES.names())
-)
+@pytest.mark.parametrize(("scope", "granularity"), itertools.product(SCOPES.names(), OF_TUMOUR))
 @pytest.mark.parametrize("own", [{}, {"fc2": 0.9}, {"fc1": 0.2}])
 def test_rounds_only_remove_more_and_end_exactly(scope, granularity, own):
     locks = {"fc1": [0, 5]}
@@ -84,7 +87,7 @@ def test_rounds_only_remove_more_and_end_exactly(scope, granularity, own):
     assert work.result().recovery.best_epoch is None
 
 
-@pytest.mark.parametrize("granularity", GRANULARITIES.names())
+@pytest.mark.parametrize("granularity", OF_TUMOUR)
 def test_each_round_ranks_by_the_weights_it_finds(granularity):
     bold = {"method": "finetune", "parameters": {"epochs": 3, "learning_rate": 0.5}}
     plan = TUMOUR.changed(
@@ -109,6 +112,7 @@ def test_each_round_ranks_by_the_weights_it_finds(granularity):
         DIGITS.changed(**ROUNDS),
         TUMOUR.changed(sparsity=0.6, scope="global", **ROUNDS),
         DIGITS.changed(granularity="channel", scope="layer"),
+        BLOCKS.changed(**ROUNDS),
     ],
 )
 def test_interrupted_anywhere_it_ends_the_same(plan):

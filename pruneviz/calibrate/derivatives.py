@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pruneviz.calibrate.loss import loss_of
 from pruneviz.calibrate.statistic import BATCH_SIZE, STATISTICS, Asked, Samples, Table
@@ -89,7 +90,8 @@ def _squares(
 
     if len(y) > 1:
         try:
-            found = vmap(grad(one), in_dims=(None, 0, 0))(weights, x, y)
+            with sdpa_kernel(SDPBackend.MATH):  # the others go sample by sample
+                found = vmap(grad(one), in_dims=(None, 0, 0))(weights, x, y)
             return {name: each.square().sum(0) for name, each in found.items()}
         except (RuntimeError, ValueError):
             pass  # code that looks at values, or writes in place, runs on single samples only

@@ -26,12 +26,13 @@ def hooked_pass(asked: Asked, observers: Sequence[Observer]) -> None:
         for each in observers:
             each.answers(layer, by_channel(activation, dim))
 
-    sites = find_sites(asked.model, samples.x[:1])
-    watch = Watch(asked.model, asked.layers, sites, reads, answers)
+    model = asked.looked_at
+    sites = find_sites(model, samples.x[:1])
+    watch = Watch(model, asked.layers, sites, reads, answers)
     for _ in range(max(each.passes for each in observers)):
         for x, _y in samples.batches():
             watch.start()
-            with torch.no_grad(), slowly(asked.model), watch:
-                asked.model(x)
+            with torch.no_grad(), slowly(model), watch:
+                model(x)
         for each in observers:
             each.turn()

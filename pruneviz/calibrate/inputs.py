@@ -29,7 +29,7 @@ class Inputs:
 
     def reads(self, layer: Layer, x: Tensor, options: Mapping[str, Any]) -> None:
         """Take in a batch, (B, …)."""
-        if layer.parameter in self._wanted:
+        if (layer.whole or layer.parameter) in self._wanted:
             self.add(layer, x, options)
             self.seen[layer.parameter] = self.seen.get(layer.parameter, 0) + len(x)
 

@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling.groups import LAYER_TYPES
+from pruneviz.coupling.study import study
+from pruneviz.explicit import Explicit
 
 
 @dataclass(frozen=True)
 class Layer:
     """Where outputs and inputs lie in a weight: (outputs, inputs / groups, …) as a rule.
 
-    A transposed convolution's and an embedding's is (inputs, outputs / groups, …).
+    A transposed convolution's and an embedding's is (inputs, outputs / groups, …). Where a packed
+    projection's parts are used apart, each is a group, and a layer of its own too: `whole` is then
+    the name of the parameter.
     """
 
     parameter: str
     shape: tuple[int, ...]
     groups: int = 1
     transposed: bool = False
+    whole: str = ""
 
     @property
     def outputs(self) -> int:
@@ -68,8 +75,28 @@ class Layer:
         return self.weight(values.reshape(self.groups, 1, self.columns).expand(size))
 
 
+def packed(layer: Layer, count: int) -> list[Layer]:
+    """Return a weight's equal parts, one below another, as layers of their own."""
+    shape = (layer.shape[0] // count, *layer.shape[1:])
+    name = layer.parameter
+    return [Layer(f"{name}[{at}]", shape, whole=name) for at in range(count)]
+
+
+def joined(table: Mapping[str, Tensor], layers: Mapping[str, Layer]) -> Mapping[str, Tensor]:
+    """Return a table in which what is known of a packed weight's parts stands under its name."""
+    parts: dict[str, list[Tensor]] = {}
+    for name, layer in layers.items():
+        if layer.whole and name in table:
+            parts.setdefault(layer.whole, []).append(table[name])
+    whole = {n: torch.cat(each) for n, each in parts.items() if len(each) == layers[n].groups}
+    return {**table, **whole}
+
+
 def layers_of(model: nn.Module) -> dict[str, Layer]:
-    """Return the convolutions, linear layers and embeddings of a model by their weight's name."""
+    """Return the convolutions, linear layers and embeddings of a model by their weight's name.
+
+    The projections of attention are among them, packed ones whole and in parts.
+    """
     names = {id(parameter): name for name, parameter in model.named_parameters()}
     found: dict[str, Layer] = {}
     for module in model.modules():
@@ -78,4 +105,11 @@ def layers_of(model: nn.Module) -> dict[str, Layer]:
             groups = getattr(module, "groups", 1)
             turned = isinstance(module, nn.Embedding) or getattr(module, "transposed", False)
             found.setdefault(name, Layer(name, tuple(module.weight.shape), int(groups), turned))
+    for module in study(model).modules():
+        for name, count in module.projections.items() if isinstance(module, Explicit) else ():
+            weight = dict(module.named_parameters()).get(name)
+            if weight is not None and id(weight) in names:
+                layer = Layer(names[id(weight)], tuple(weight.shape), count)
+                parts = packed(layer, count) if count > 1 else []
+                found.update({each.parameter: each for each in (layer, *parts)})
     return found

@@ -33,7 +33,7 @@ def norm_scales(asked: Asked) -> Table:
             f"criterion '{asked.criterion}' looks at BatchNorm scales, and this model has none: "
             f"{WEIGHTS_ALONE}"
         )
-    following = find_norms(asked.model, first_input(asked.example))
+    following = find_norms(asked.looked_at, first_input(asked.example))
     spread = {
         name: asked.layers[name].by_output(found[norm])
         for name, norm in following.items()

@@ -21,7 +21,7 @@ def gate_gradients(asked: Asked, goal: Goal, samples: Samples) -> Iterator[Chann
 
     That is the sum of activation × gradient over the channel's places, sample by sample.
     """
-    sites = find_sites(asked.model, samples.x[:1])
+    sites = find_sites(asked.looked_at, samples.x[:1])
     for x, y in samples.batches():
         gates: list[tuple[str, Tensor]] = []
 
@@ -37,9 +37,9 @@ def gate_gradients(asked: Asked, goal: Goal, samples: Samples) -> Iterator[Chann
             gates.append((layer.parameter, gate))
             return activation * gate
 
-        watch = Watch(asked.model, asked.layers, sites, answers=gated)
-        with torch.enable_grad(), slowly(asked.model), watch:
-            logits = asked.model(x)
+        watch = Watch(asked.looked_at, asked.layers, sites, answers=gated)
+        with torch.enable_grad(), slowly(asked.looked_at), watch:
+            logits = asked.looked_at(x)
         with torch.enable_grad():
             total = goal(logits, y)
         found = torch.autograd.grad(total, [gate for _, gate in gates], materialize_grads=True)
@@ -133,7 +133,7 @@ def conductance(asked: Asked, x: Tensor, y: Tensor, steps: int) -> Channels:
 
     The way from input 0 to `x`, (B, …), is walked in so many steps; only two of them are held.
     """
-    sites = find_sites(asked.model, x[:1])
+    sites = find_sites(asked.looked_at, x[:1])
     before: list[tuple[Layer, Tensor, int]] = []
     total: Channels = {}
     for step in range(steps + 1):
@@ -151,9 +151,9 @@ def conductance(asked: Asked, x: Tensor, y: Tensor, steps: int) -> Channels:
             here.append((layer, kept, dim))
             return kept.clone()
 
-        watch = Watch(asked.model, asked.layers, sites, answers=noted)
-        with torch.enable_grad(), slowly(asked.model), watch:
-            logits = asked.model(x * (step / steps))
+        watch = Watch(asked.looked_at, asked.layers, sites, answers=noted)
+        with torch.enable_grad(), slowly(asked.looked_at), watch:
+            logits = asked.looked_at(x * (step / steps))
         with torch.enable_grad():
             goal = _class_scores(logits, y)
         tensors = [kept for _, kept, _ in here]

@@ -10,7 +10,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor, nn
 
-from pruneviz.calibrate.layers import Layer, layers_of
+from pruneviz.calibrate.layers import Layer, joined, layers_of
+from pruneviz.coupling.study import study
 from pruneviz.granularity.units import Units
 from pruneviz.registry import Registry, Value
 
@@ -58,6 +59,11 @@ class Asked:
                 f"or {WEIGHTS_ALONE}"
             )
         return self.given
+
+    @cached_property
+    def looked_at(self) -> nn.Module:
+        """Return a copy that shares the model's tensors, with attention in explicit form."""
+        return study(self.model)
 
     @cached_property
     def layers(self) -> dict[str, Layer]:
@@ -123,4 +129,5 @@ def collect(names: Iterable[str], asked: Asked) -> dict[str, Table]:
     observers = {name: each for name, each in made.items() if isinstance(each, Observer)}
     if observers:
         hooked_pass(asked, list(observers.values()))
-    return {n: each.table() if isinstance(each, Observer) else each for n, each in made.items()}
+    tables = {n: each.table() if isinstance(each, Observer) else each for n, each in made.items()}
+    return {name: joined(table, asked.layers) for name, table in tables.items()}

@@ -70,7 +70,7 @@ class Site:
 class _Finder(TorchFunctionMode):
     """Finds the calls at which activations come out, in one pass."""
 
-    weights: Mapping[int, str]
+    weights: Weights
     calls: int = 0
     met: list[_Met] = field(default_factory=list)
     tagged: dict[int, tuple[Tensor, list[_Met]]] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class _Finder(TorchFunctionMode):
         if func in LAYER_CALLS:
             self._layer(call_options(func, args, kwargs), known, out)
         elif any(a.shape == out.shape for a in given):
-            norm = self.weights.get(id(_scale(args, kwargs)), "") if func is F.batch_norm else ""
+            norm = self.weights.name(_scale(args, kwargs)) if func is F.batch_norm else ""
             for each in known:
                 each.call, each.norm = self.calls, each.norm or norm
             self.tagged[id(out)] = (out, known)
@@ -103,8 +103,8 @@ class _Finder(TorchFunctionMode):
     def _layer(self, options: Mapping[str, Any], known: list[_Met], out: Tensor) -> None:
         for each in known:
             each.is_read = True
-        name = self.weights.get(id(options["weight"]))
-        if name is not None:
+        name = self.weights.name(options["weight"])
+        if name:
             dim = -1 if options["linear"] else 1 - options["weight"].ndim
             self.met.append(_Met(name, dim, self.calls))
             self.tagged[id(out)] = (out, [self.met[-1]])
@@ -132,15 +132,26 @@ def find_norms(model: nn.Module, example: Any) -> dict[str, str]:
 
 
 def _met(model: nn.Module, example: Any) -> list[_Met]:
-    finder = _Finder(weights_by_id(model))
+    finder = _Finder(Weights(model))
     with torch.no_grad(), slowly(model), finder:
         feed(model, example)
     return finder.met
 
 
-def weights_by_id(model: nn.Module) -> dict[int, str]:
-    """Return the names of the parameters by the identity of their tensors."""
-    return {id(parameter): name for name, parameter in model.named_parameters()}
+class Weights:
+    """The names of a model's parameters by their tensors; `[1]` is the second of equal parts."""
+
+    def __init__(self, model: nn.Module) -> None:
+        self._names = {id(parameter): name for name, parameter in model.named_parameters()}
+
+    def name(self, weight: Tensor | None) -> str:
+        """Return the name of a parameter, or of some rows of one; "" of anything else."""
+        whole = None if weight is None else weight._base
+        if weight is None or whole is None or id(whole) not in self._names:
+            return self._names.get(id(weight), "")
+        rows = weight.stride() == whole.stride() and weight.shape[1:] == whole.shape[1:]
+        first = weight.storage_offset() - whole.storage_offset()
+        return f"{self._names[id(whole)]}[{first // max(1, weight.numel())}]" if rows else ""
 
 
 class Watch(TorchFunctionMode):
@@ -159,7 +170,7 @@ class Watch(TorchFunctionMode):
         What `answers` returns takes the activation's place.
         """
         super().__init__()
-        self._weights, self._layers, self._sites = weights_by_id(model), layers, sites
+        self._weights, self._layers, self._sites = Weights(model), layers, sites
         self._reads, self._answers, self._calls = reads, answers, 0
 
     def start(self) -> None:
@@ -174,7 +185,7 @@ class Watch(TorchFunctionMode):
             return func(*args, **kwargs)
         if func in LAYER_CALLS and self._reads is not None:
             options = call_options(func, args, kwargs)
-            layer = self._layers.get(self._weights.get(id(options["weight"]), ""))
+            layer = self._layers.get(self._weights.name(options["weight"]))
             if layer is not None:
                 self._reads(layer, options["input"], options)
         out = func(*args, **kwargs)

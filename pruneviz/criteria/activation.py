@@ -3,13 +3,14 @@
 from torch import Tensor
 
 from pruneviz.criteria.criterion import CRITERIA, Evidence
-from pruneviz.granularity.units import Units, mean
+from pruneviz.criteria.reduce import reduce_layers
+from pruneviz.granularity.units import Units
 from pruneviz.registry import Parameter
 
 
 def _of_channels(units: Units, evidence: Evidence, kind: str) -> Tensor:
     """Return a statistic of the channels that each unit is, or is a part of, averaged."""
-    return mean(units, lambda name: evidence.statistic(kind, name))
+    return reduce_layers(units, evidence, lambda name: evidence.statistic(kind, name))
 
 
 @CRITERIA.register(
@@ -20,6 +21,7 @@ def _of_channels(units: Units, evidence: Evidence, kind: str) -> Tensor:
     formula="mean of |a| over samples and places",
     source="Molchanov et al. 2017, arXiv 1611.06440",
     needs=("activation_mean",),
+    cost="forward",
 )
 def activation_mean(units: Units, evidence: Evidence) -> Tensor:
     """Return the mean absolute activation of each unit's channels."""
@@ -34,6 +36,7 @@ def activation_mean(units: Units, evidence: Evidence) -> Tensor:
     formula="√(mean of a² over samples and places)",
     source="Molchanov et al. 2017, arXiv 1611.06440",
     needs=("activation_squares",),
+    cost="forward",
 )
 def activation_l2(units: Units, evidence: Evidence) -> Tensor:
     """Return the root mean square activation of each unit's channels."""
@@ -48,6 +51,7 @@ def activation_l2(units: Units, evidence: Evidence) -> Tensor:
     formula="1 − fraction of zeros among a",
     source="Hu et al. 2016, arXiv 1607.03250",
     needs=("activation_zeros",),
+    cost="forward",
 )
 def apoz(units: Units, evidence: Evidence) -> Tensor:
     """Return how often each unit's channels answer anything but 0."""
@@ -62,6 +66,7 @@ def apoz(units: Units, evidence: Evidence) -> Tensor:
     formula="mean of (a − ā)² over samples and places",
     source="Polyak and Wolf 2015; Molchanov et al. 2017, arXiv 1611.06440",
     needs=("activation_variance",),
+    cost="forward",
 )
 def activation_variance(units: Units, evidence: Evidence) -> Tensor:
     """Return the variance of each unit's channels."""
@@ -86,6 +91,7 @@ def activation_variance(units: Units, evidence: Evidence) -> Tensor:
             help="Into how many parts a channel's range is divided.",
         ),
     ),
+    cost="forward",
 )
 def activation_entropy(units: Units, evidence: Evidence, bins: int) -> Tensor:
     """Return the entropy of each unit's channels, in nats."""
@@ -110,6 +116,7 @@ def activation_entropy(units: Units, evidence: Evidence, bins: int) -> Tensor:
             help="How many of the calibration samples' maps are taken apart.",
         ),
     ),
+    cost="forward",
 )
 def hrank(units: Units, evidence: Evidence, inputs: int) -> Tensor:
     """Return the mean rank of each unit's feature maps."""
@@ -145,6 +152,7 @@ def hrank(units: Units, evidence: Evidence, inputs: int) -> Tensor:
             help="Into how many steps conductance divides the way from input 0.",
         ),
     ),
+    cost="many passes",
 )
 def attribution(units: Units, evidence: Evidence, classes: str, method: str, steps: int) -> Tensor:
     """Return the mean relevance of each unit's channels for the chosen classes."""
@@ -177,6 +185,7 @@ def attribution(units: Units, evidence: Evidence, classes: str, method: str, ste
             help="The network runs once for each unit: more than these are refused.",
         ),
     ),
+    cost="each unit",
 )
 def ablation(units: Units, evidence: Evidence, inputs: int, most_units: int) -> Tensor:
     """Return the measured change in loss without each unit; below 0 where it gets better."""

@@ -26,6 +26,7 @@ from pruneviz.registry import Parameter
         ),
         reduction("sum", signed=True),
     ),
+    cost="backward",
 )
 def grasp(units: Units, evidence: Evidence, temperature: float, reduction: str) -> Tensor:
     """Return how much each unit's weights keep the gradient's norm up."""
@@ -54,6 +55,7 @@ def grasp(units: Units, evidence: Evidence, temperature: float, reduction: str) 
         ),
         reduction("sum", signed=True),
     ),
+    cost="many passes",
 )
 def obd(units: Units, evidence: Evidence, probes: int, reduction: str) -> Tensor:
     """Return the second-order change in loss of each unit's weights; below 0 where H_qq is."""

@@ -34,6 +34,7 @@ from pruneviz.registry import Parameter
             "it; the paper walks down to the sparsity asked for.",
         ),
     ),
+    cost="many passes",
 )
 def synflow(units: Units, evidence: Evidence, rounds: int, final_sparsity: float) -> Tensor:
     """Return each unit's place in the order of elimination, in (0, 1]."""

@@ -4,8 +4,8 @@ import torch
 from torch import Tensor
 
 from pruneviz.criteria.criterion import CRITERIA, Evidence
-from pruneviz.criteria.reduce import reduce, reduction
-from pruneviz.granularity.units import Units, mean
+from pruneviz.criteria.reduce import reduce, reduce_layers, reduction
+from pruneviz.granularity.units import Units
 from pruneviz.registry import Parameter
 
 
@@ -17,6 +17,7 @@ from pruneviz.registry import Parameter
     formula="(Σ g·w over the unit)², averaged over batches",
     source="Molchanov et al. 2019, arXiv 1906.10771",
     needs=("gradients",),
+    cost="backward",
 )
 def taylor(units: Units, evidence: Evidence) -> Tensor:
     """Return the squared first-order change in loss for each unit on one batch."""
@@ -32,6 +33,7 @@ def taylor(units: Units, evidence: Evidence) -> Tensor:
     source="Molchanov et al. 2019, arXiv 1906.10771",
     needs=("gradients",),
     parameters=(reduction("sum"),),
+    cost="backward",
 )
 def taylor_weight(units: Units, evidence: Evidence, reduction: str) -> Tensor:
     """Return the squared first-order changes in loss of each unit's weights on one batch."""
@@ -53,10 +55,12 @@ def taylor_weight(units: Units, evidence: Evidence, reduction: str) -> Tensor:
             help="Divide by the norm of the layer's scores, so that layers compare.",
         ),
     ),
+    cost="backward",
 )
 def taylor_activation(units: Units, evidence: Evidence, normalise: bool) -> Tensor:
     """Return the mean first-order change in loss without each unit's channels."""
-    found = mean(units, lambda name: evidence.statistic("activation_gradients", name))
+    kind = "activation_gradients"
+    found = reduce_layers(units, evidence, lambda name: evidence.statistic(kind, name))
     tiny = torch.finfo(found.dtype).tiny
     return found / found.norm().clamp_min(tiny) if normalise else found
 
@@ -70,6 +74,7 @@ def taylor_activation(units: Units, evidence: Evidence, normalise: bool) -> Tens
     source="Blalock et al. 2020, arXiv 2003.03033",
     needs=("gradients",),
     parameters=(reduction("mean"),),
+    cost="backward",
 )
 def gradient_magnitude(units: Units, evidence: Evidence, reduction: str) -> Tensor:
     """Return the size of the gradients of each unit's weights on one batch."""
@@ -85,6 +90,7 @@ def gradient_magnitude(units: Units, evidence: Evidence, reduction: str) -> Tens
     source="Lee et al. 2019, arXiv 1810.02340",
     needs=("gradients",),
     parameters=(reduction("sum"),),
+    cost="backward",
 )
 def snip(units: Units, evidence: Evidence, reduction: str) -> Tensor:
     """Return the connection sensitivity of each unit's weights on one batch.
@@ -107,6 +113,7 @@ def _product(evidence: Evidence, name: str) -> Tensor:
     source="Theis et al. 2018, arXiv 1801.05787",
     needs=("squared_gradients",),
     parameters=(reduction("sum"),),
+    cost="many passes",
 )
 def fisher(units: Units, evidence: Evidence, reduction: str) -> Tensor:
     """Return half the Fisher information of each unit's weights times their squares."""
@@ -126,11 +133,12 @@ def fisher(units: Units, evidence: Evidence, reduction: str) -> Tensor:
     formula="½ · mean over samples of (Σ a·∂L/∂a)² over the channel",
     source="Theis et al. 2018, arXiv 1801.05787",
     needs=("activation_gradient_squares",),
+    cost="backward",
 )
 def fisher_activation(units: Units, evidence: Evidence) -> Tensor:
     """Return half the Fisher information of a gate on each unit's channels."""
-    name = "activation_gradient_squares"
-    return mean(units, lambda parameter: evidence.statistic(name, parameter)) / 2
+    kind = "activation_gradient_squares"
+    return reduce_layers(units, evidence, lambda name: evidence.statistic(kind, name)) / 2
 
 
 @CRITERIA.register(
@@ -160,6 +168,7 @@ def fisher_activation(units: Units, evidence: Evidence) -> Tensor:
         ),
         reduction("sum", signed=True),
     ),
+    cost="many passes",
 )
 def movement(
     units: Units, evidence: Evidence, steps: int, learning_rate: float, reduction: str

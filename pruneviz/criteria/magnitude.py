@@ -17,6 +17,7 @@ from pruneviz.registry import Parameter
     formula="mean of |w| over the unit",
     source="Han et al. 2015, arXiv 1506.02626; Li et al. 2016, arXiv 1608.08710",
     parameters=(reduction("mean", quiet=True),),
+    cost="weights",
 )
 def magnitude_l1(units: Units, evidence: Evidence, reduction: str = "mean") -> Tensor:
     """Return the mean absolute weight of each unit; in one layer it ranks as the L1 norm does."""
@@ -39,6 +40,7 @@ def magnitude_l1(units: Units, evidence: Evidence, reduction: str = "mean") -> T
             quiet=True,
         ),
     ),
+    cost="weights",
 )
 def magnitude_l2(units: Units, evidence: Evidence, reduction: str = "mean") -> Tensor:
     """Return the root mean square weight of each unit; in one layer it ranks as the L2 norm."""
@@ -52,6 +54,7 @@ def magnitude_l2(units: Units, evidence: Evidence, reduction: str = "mean") -> T
     sentence="A unit matters as much as its largest weight.",
     formula="max of |w| over the unit",
     source="Han et al. 2015, arXiv 1506.02626",
+    cost="weights",
 )
 def magnitude_linf(units: Units, evidence: Evidence) -> Tensor:
     """Return the largest absolute weight of each unit."""
@@ -66,6 +69,7 @@ def magnitude_linf(units: Units, evidence: Evidence) -> Tensor:
     "much each layer loses.",
     formula="u² / Σ v² over the layer's units that are not smaller, u² = Σ w² over the unit",
     source="Lee et al. 2020, arXiv 2010.07611",
+    cost="weights",
 )
 def lamp(units: Units, evidence: Evidence) -> Tensor:
     """Return each unit's share in the energy of the units of its layer that outlast it, float64.
@@ -87,6 +91,7 @@ def lamp(units: Units, evidence: Evidence) -> Tensor:
     "next layers' weights that read it. Layers compare by how a unit stands to its layer's mean.",
     formula="Σ w² over all that goes with the unit but biases, divided by the layer's mean",
     source="Fang et al. 2023, arXiv 2301.12900",
+    cost="weights",
 )
 def magnitude_group(units: Units, evidence: Evidence) -> Tensor:
     """Return each unit's summed squares over its whole group, relative to the layer's mean."""

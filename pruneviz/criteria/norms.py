@@ -16,6 +16,7 @@ from pruneviz.granularity.units import Units, mean
     formula="mean of |γ| over the BatchNorm layers of the unit's channels",
     source="Liu et al. 2017, arXiv 1708.06519",
     needs=("norm_scales",),
+    cost="weights",
 )
 def bn_scale(units: Units, evidence: Evidence) -> Tensor:
     """Return the mean |γ| of the channels that each unit is, or is a part of."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from pruneviz.criteria.criterion import CRITERIA, Evidence
-from pruneviz.criteria.reduce import reduce, reduction
+from pruneviz.criteria.reduce import reduce_layers, reduction
 from pruneviz.granularity.units import Units
 from pruneviz.registry import Parameter
 
@@ -73,6 +73,7 @@ def obs_update(
     needs=("input_products",),
     parameters=(DAMPING, MOST_INPUTS, reduction("sum")),
     update=obs_update,
+    cost="each layer",
 )
 def obs(
     units: Units, evidence: Evidence, damping: float, most_inputs: int, reduction: str
@@ -84,7 +85,7 @@ def obs(
         spread = evidence.layer(name).by_column(inverse.diagonal(dim1=-2, dim2=-1))
         return evidence.weights[name].double().square() / spread
 
-    return reduce(units, values, reduction)
+    return reduce_layers(units, evidence, values, reduction)
 
 
 def sparsegpt_update(
@@ -131,6 +132,7 @@ def sparsegpt_update(
         reduction("sum"),
     ),
     update=sparsegpt_update,
+    cost="each layer",
 )
 def sparsegpt(
     units: Units,
@@ -152,7 +154,7 @@ def sparsegpt(
         spread = evidence.layer(name).by_column(upper.diagonal(dim1=-2, dim2=-1).square())
         return evidence.weights[name].double().square() / spread
 
-    return reduce(units, values, reduction)
+    return reduce_layers(units, evidence, values, reduction)
 
 
 @CRITERIA.register(
@@ -174,6 +176,7 @@ def sparsegpt(
         ),
         reduction("mean"),
     ),
+    cost="forward",
 )
 def wanda(units: Units, evidence: Evidence, compare: str, reduction: str) -> Tensor:
     """Return |w|·‖x‖ of each unit, or each single weight's place in its row, in [0, 1)."""
@@ -187,4 +190,4 @@ def wanda(units: Units, evidence: Evidence, compare: str, reduction: str) -> Ten
         places = layer.matrix(score).argsort(stable=True, dim=-1).argsort(-1).double()
         return layer.weight(places / layer.columns)
 
-    return reduce(units, values, reduction)
+    return reduce_layers(units, evidence, values, reduction)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
+from pruneviz.criteria.criterion import Evidence
 from pruneviz.granularity.units import Units, Values, mean
 from pruneviz.registry import Parameter
 
@@ -17,6 +19,27 @@ def reduction(default: str, *, signed: bool = False, quiet: bool = False) -> Par
     """
     choices = ("mean", "sum") if signed else ("mean", "sum", "l2", "max")
     return Parameter(name="reduction", default=default, choices=choices, help=HELP, quiet=quiet)
+
+
+def reduce_layers(units: Units, evidence: Evidence, values: Values, how: str = "mean") -> Tensor:
+    """Return what `reduce` does, of whole blocks over the weights of their layers alone, (count,).
+
+    A block's norms and biases have no inputs and outputs of their own that `values` could be of.
+    """
+    if not units.places:
+        return reduce(units, values, how)
+
+    def of_layers(name: str) -> Tensor:
+        known = name in evidence.layers
+        return values(name) if known else torch.zeros_like(evidence.weights[name])
+
+    def counted(name: str) -> Tensor:
+        weight = evidence.weights[name]
+        return torch.full_like(weight, float(name in evidence.layers))
+
+    if how != "mean":
+        return reduce(units, of_layers, how)
+    return units.sum(of_layers) / units.sum(counted).clamp_min(1)
 
 
 def reduce(units: Units, values: Values, how: str) -> Tensor:

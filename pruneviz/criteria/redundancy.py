@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from pruneviz.criteria.criterion import CRITERIA, Evidence
-from pruneviz.granularity.units import Units, mean
+from pruneviz.criteria.reduce import reduce_layers
+from pruneviz.granularity.units import Units
 
 
 def _by_filter(units: Units, evidence: Evidence, score: Callable[[Tensor], Tensor]) -> Tensor:
@@ -17,7 +18,7 @@ def _by_filter(units: Units, evidence: Evidence, score: Callable[[Tensor], Tenso
         filters = layer.matrix(evidence.weights[name]).flatten(0, 1)
         return layer.by_output(score(filters))
 
-    return mean(units, values)
+    return reduce_layers(units, evidence, values)
 
 
 @CRITERIA.register(
@@ -27,6 +28,7 @@ def _by_filter(units: Units, evidence: Evidence, score: Callable[[Tensor], Tenso
     sentence="Filters near the middle of all others can be replaced by them, so they go first.",
     formula="mean over j of ‖wᵢ − wⱼ‖₂ over the layer's filters",
     source="He et al. 2019, arXiv 1811.00250",
+    cost="weights",
 )
 def fpgm(units: Units, evidence: Evidence) -> Tensor:
     """Return the mean distance of each unit's filters to all filters of their layer.
@@ -49,6 +51,7 @@ def _mean_distance(filters: Tensor) -> Tensor:
     sentence="A filter that points the same way as another one says nothing new.",
     formula="1 − max over j ≠ i of cos(wᵢ, wⱼ)",
     source="RoyChowdhury et al. 2017; Ayinde et al. 2019",
+    cost="weights",
 )
 def similarity(units: Units, evidence: Evidence) -> Tensor:
     """Return how far each unit's filters are from their most similar one, 0 to 2.

@@ -22,6 +22,7 @@ from pruneviz.granularity.units import Units
     source="Luo et al. 2017, arXiv 1707.06342",
     needs=("next_products",),
     parameters=(MOST_INPUTS,),
+    cost="each layer",
 )
 def thinet(units: Units, evidence: Evidence, most_inputs: int) -> Tensor:
     """Return each channel's place in the order of greedy removal, in (0, 1].

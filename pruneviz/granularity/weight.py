@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling.groups import LAYER_TYPES
-from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, AxisKeep, Layouts, Units, Values
+from pruneviz.coupling.layouts import Choice
+from pruneviz.granularity.units import (
+    GRANULARITIES,
+    NO_LAYOUTS,
+    NOTHING,
+    AxisKeep,
+    Layouts,
+    Units,
+    Values,
+)
 from pruneviz.masks import Masks
 from pruneviz.report import Skipped
 
@@ -27,6 +37,16 @@ class WeightUnits:
     def count(self) -> int:
         """Return the number of weights."""
         return int(torch.Size(self.shape).numel())
+
+    @property
+    def least(self) -> int:
+        """Return 1: a layer is never pruned to nothing."""
+        return 1
+
+    @property
+    def places(self) -> Mapping[str, int]:
+        """Return {}: a layer is many weights."""
+        return NOTHING
 
     def sum(self, values: Values) -> Tensor:
         """Return each weight's own value, shape (count,)."""
@@ -60,8 +80,12 @@ class WeightUnits:
         """Return {}: no tensor gets smaller."""
         return {}
 
+    def bypassed(self, keep: Tensor) -> tuple[str, ...]:
+        """Return (): every module still computes."""
+        return ()
+
     @property
-    def choices(self) -> frozenset[tuple[str, str]]:
+    def choices(self) -> frozenset[Choice]:
         """Return nothing: single weights go with no others."""
         return frozenset()
 

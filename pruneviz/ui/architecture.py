@@ -13,8 +13,9 @@ from pruneviz import run
 from pruneviz.figures import format as fmt
 from pruneviz.granularity import Units
 from pruneviz.granularity.channel import ChannelUnits
+from pruneviz.granularity.depth import BlockUnits
 from pruneviz.granularity.taken import Taken, parameters_taken, taken
-from pruneviz.measure.by_layer import LayerCost, by_layer, table
+from pruneviz.measure.by_layer import LayerCost, block_number, by_layer, table
 from pruneviz.plan import Plan
 from pruneviz.report import Skipped
 from pruneviz.subjects import Subject
@@ -29,8 +30,12 @@ LEAVES = {
     "running_var": "variance",
 }
 LEGEND = (
-    "One number and one colour: these layers lose the same channels. On the band: the group "
-    "chosen here. ▶ takes its channels in. Striped: goes. Dotted: stays whole."
+    "One number and one colour: these layers lose the same units. On the band: the group "
+    "chosen here. ▶ takes its outputs in. Striped: goes. Dotted: stays whole."
+)
+BLOCKS = (
+    "One number and one colour: these layers are one block and go together. On the band: the block "
+    "chosen here. Striped: goes. Dotted: is in no block that can be left out."
 )
 WIDTHS_STAY = "Single weights become zeros, so every layer keeps its outputs and its width."
 SINGLE_WEIGHTS = "Single weights are removed one by one, so nothing else goes with them."
@@ -74,19 +79,36 @@ def group_of(units: Sequence[Units], rows: Sequence[LayerCost], wanted: str) -> 
     return next((each for each in units if len(each.layers) > 1), units[0])
 
 
-def number_of(units: Sequence[Units], chosen: Units | None) -> int:
-    """Return the number of the chosen group, from 1; 0 where nothing is tied together."""
+def legend(granularity: str) -> str:
+    """Return how the picture of a network is read, by what is removed from it."""
+    return {"weight": WIDTHS_STAY, "depth": BLOCKS}.get(granularity, LEGEND)
+
+
+def choice_label(granularity: str) -> str:
+    """Return what is chosen beside the picture."""
+    return {"weight": "Layer", "depth": "Stage of blocks"}.get(granularity, "Group of layers")
+
+
+def number_of(units: Sequence[Units], chosen: Units | None, layer: str = "") -> int:
+    """Return the number of the chosen group, from 1; 0 where nothing is tied together.
+
+    Of a stage, that of the block which holds `layer`, else of its first.
+    """
     names = [each.name for each in units]
+    if isinstance(chosen, BlockUnits):
+        return block_number(units, chosen, chosen.places.get(layer, 0))
     return names.index(chosen.name) + 1 if isinstance(chosen, ChannelUnits) else 0
 
 
 def group_label(number: int, units: Units) -> str:
     """Return a group as one choice: `3 · conv1 and 2 more layers (64 channels)`."""
+    if isinstance(units, BlockUnits):
+        return f"{units.name} ({fmt.plural(units.count, 'block')})"
     if not isinstance(units, ChannelUnits):
         return f"{units.name} ({fmt.plural(units.count, 'weight')})"
     others = len(units.layers) - 1
     more = f" and {fmt.plural(others, 'more layer')}" if others else ""
-    return f"{number} · {units.name}{more} ({fmt.plural(units.count, 'channel')})"
+    return f"{number} · {units.name}{more} ({fmt.plural(units.count, units.noun)})"
 
 
 def first_going(keep: Tensor | None) -> int:
@@ -97,12 +119,13 @@ def first_going(keep: Tensor | None) -> int:
 
 def channel_sentence(units: ChannelUnits, channel: int, keep: Tensor | None) -> str:
     """Return whether a channel stays, and what cutting it takes along."""
+    name = f"{units.noun.capitalize()} {channel}"
     takes = f"{fmt.plural(parameters_taken(units, channel), 'parameter')} with it"
     if keep is None:
-        return f"Channel {channel} would take {takes}:"
+        return f"{name} would take {takes}:"
     if bool(keep[channel]):
-        return f"Channel {channel} **stays** in this plan. It would take {takes}:"
-    return f"Channel {channel} **goes** in this plan. It takes {takes}:"
+        return f"{name} **stays** in this plan. It would take {takes}:"
+    return f"{name} **goes** in this plan. It takes {takes}:"
 
 
 def taken_table(subject: Subject, units: ChannelUnits, channel: int) -> pd.DataFrame:
@@ -150,6 +173,15 @@ def weights_sentence(units: Units, keep: Tensor | None) -> str:
     return (
         f"{gone:,} of the {fmt.plural(units.count, 'weight')} of {text.escape(units.name)} "
         f"{'goes' if gone == 1 else 'go'}. {SINGLE_WEIGHTS}"
+    )
+
+
+def blocks_sentence(units: Units, keep: Tensor | None) -> str:
+    """Return how many blocks of a stage go."""
+    gone = 0 if keep is None else int((~keep).sum())
+    return (
+        f"{gone:,} of the {fmt.plural(units.count, 'block')} of {text.escape(units.name)} "
+        f"{'goes' if gone == 1 else 'go'}. What a block is given goes on unchanged when it goes."
     )
 
 

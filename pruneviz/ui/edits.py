@@ -11,6 +11,7 @@ from pruneviz.plan import Lock, Plan, Setting, parse_lock
 from pruneviz.report import LayerReport
 from pruneviz.ui import recipes, state
 
+DEPTH = "depth"
 # What belongs to one model or its data, and means nothing for another.
 MODEL_FIELDS: dict[str, Any] = {
     "weights": None,
@@ -53,10 +54,17 @@ def set_parameter(name: str, value: Setting) -> None:
 
 
 def set_granularity(name: str | None) -> None:
-    """Remove other units; locks of single units mean other units now, so they go."""
+    """Remove other units; locks of single units mean other units now, so they go.
+
+    So do the amounts and locks of layers, where stages of blocks come in place of layers, or go.
+    """
     if name is None:
         return
-    locks = {layer: lock for layer, lock in state.plan().locks.items() if lock == "all"}
+    plan = state.plan()
+    if DEPTH in (name, plan.granularity) and name != plan.granularity:
+        state.edit(granularity=name, locks={}, layers={})
+        return
+    locks = {layer: lock for layer, lock in plan.locks.items() if lock == "all"}
     state.edit(granularity=name, locks=locks)
 
 

@@ -9,11 +9,14 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from torch import Tensor
 
 from pruneviz.criteria import CRITERIA
 from pruneviz.figures import format as fmt
-from pruneviz.granularity import Units
+from pruneviz.granularity import Units, noun
+from pruneviz.granularity.depth import BlockUnits
 from pruneviz.plan import Plan
+from pruneviz.registry import COSTS
 from pruneviz.report import Accuracy, Amount, LatencyPair, LayerReport, Skipped
 from pruneviz.subjects import ModelCard, Subject
 from pruneviz.subjects.samples import SAMPLES
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from pruneviz.run import Baseline
 
 NO_BREAK = "\u00a0"
+WAITING = "Loading and measuring …"
 NO_DATA = "no data: choose some on Home"
 # Fractions of units that a plan asks for or can have; counts of units are followed by other words.
 FRACTION = re.compile(r"(?<![\w.])[01](?:\.\d+)?(?= at most\b| cannot be reached|; unlock)")
@@ -60,7 +64,7 @@ def in_percent(problem: str) -> str:
 
 def ranking_line(plan: Plan) -> str:
     """Return what is removed and how it is ranked: `channels, Magnitude L1`."""
-    return f"{plan.granularity}s, {_criterion(plan.criterion)}"
+    return f"{noun(plan.granularity)}s, {_criterion(plan.criterion)}"
 
 
 def plan_line(plan: Plan, removed: float | None) -> str:
@@ -72,6 +76,14 @@ def plan_line(plan: Plan, removed: float | None) -> str:
         parts.append(fmt.plural(len(plan.locks), "lock"))
     recovery = recipes.words(plan)
     return ", ".join([*parts, f"then {recovery}"] if recovery else parts)
+
+
+def waiting(plan: Plan) -> str:
+    """Return what a reader waits for: the criterion and what it takes, where that can be long."""
+    entry = next((each for each in CRITERIA if each.name == plan.criterion), None)
+    if entry is None or not entry.is_slow:
+        return WAITING
+    return f"Measuring {entry.title}: {COSTS[entry.cost]} …"
 
 
 def subject_line(subject: Subject) -> str:
@@ -115,23 +127,46 @@ def layer_label(plan: Plan, units: Units, row: LayerReport | None) -> str:
     Without a row it is not known how many go. It is read out as it stands, so there is no Markdown
     in it.
     """
-    all_units = f"{units.count:,} {plan.granularity}s"
+    all_units = fmt.plural(units.count, noun(plan.granularity))
     label = f"{units.name} · " + (f"{row.removed:,} of {all_units} go" if row else all_units)
     if units.name in plan.locks:
         kept = plan.locks[units.name]
         label += " · locked" if kept == "all" else f" · {len(kept)} locked"
+    elif row and row.locked:
+        label += f" · {row.locked} locked"
     return f"{label} · by hand" if units.name in plan.layers else label
 
 
 def coupled_sentence(units: Units) -> str:
     """Return which other layers lose the same units; "" when none does."""
-    others = [name for name in units.layers if name != units.name]
+    others = [n for n in units.layers if n != units.name and n not in units.places]
     return f"Goes together with {', '.join(others)}." if others else ""
 
 
 def alone_sentence(units: Units) -> str:
     """Return that a layer's units go alone."""
+    if units.places:
+        return f"Each block of {units.name} goes whole and alone; what it is given goes on."
     return f"The units of {units.name} are its own; no other layer loses units with it."
+
+
+def units_label(plan: Plan, units: Units) -> str:
+    """Return what is asked for where single units are locked."""
+    return f"{noun(plan.granularity).capitalize()}s that must stay (0 to {units.count - 1})"
+
+
+def blocks_table(units: BlockUnits, keep: Tensor | None) -> pd.DataFrame:
+    """Return one row a block: its number, its path, its parameters, whether it stays if known."""
+    table = pd.DataFrame(
+        {
+            "Block": range(units.count),
+            "Path": units.blocks,
+            "Parameters": units.sizes().tolist(),
+        }
+    )
+    if keep is not None:
+        table["In this plan"] = ["stays" if stays else "goes" for stays in keep.tolist()]
+    return table
 
 
 def skipped_title(skipped: Sequence[Skipped]) -> str:

@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pruneviz.figures.style import describe
-from pruneviz.registry import Entry, Parameter, Registry
+from pruneviz.registry import COSTS, Entry, Parameter, Registry
 from pruneviz.ui import navigate, state, strip, text
 
 # A picture to save and the way back from a zoom are left; dragging zooms without a button.
@@ -75,6 +75,8 @@ def about(entry: Entry[Any]) -> None:
     st.markdown(f"**{text.escape(entry.title)}** · {text.escape(entry.family)}")
     st.markdown(text.escape(entry.sentence))
     st.code(entry.formula, language=None, wrap_lines=True)
+    if entry.cost:
+        st.caption(f"Takes {COSTS[entry.cost]}.")
     st.caption(f"Source: {text.escape(entry.source) if entry.source else 'none, a baseline'}")
 
 
@@ -161,7 +163,9 @@ def parameters(
 def _chosen(registry: Registry[Any], value: str) -> None:
     """Draw the chosen method's sentence, and the way to all of them beside it."""
     with st.container(horizontal=True, wrap=False, gap="xsmall"):
-        st.caption(text.escape(registry.get(value).sentence), width="stretch")
+        entry = registry.get(value)
+        takes = f" Takes {COSTS[entry.cost]}." if entry.is_slow else ""
+        st.caption(text.escape(entry.sentence + takes), width="stretch")
         about_all(registry)
 
 
