@@ -13,7 +13,8 @@ from pruneviz.allocate import Ranking, allocate, locked_units
 from pruneviz.apply import Applied, applied_notes, apply
 from pruneviz.calibrate import Asked, Samples
 from pruneviz.coupling import layer_of
-from pruneviz.criteria import CRITERIA, Evidence, Scored, score_asked, updated, updates
+from pruneviz.coupling.accept import accept
+from pruneviz.criteria import CRITERIA, Evidence, Scored, check_asked, score_asked, updated, updates
 from pruneviz.evaluate import predict
 from pruneviz.granularity import Units, noun
 from pruneviz.measure.cost import macs_by_parameter, masked_macs, parameters_by_name
@@ -96,6 +97,8 @@ def preparation_key(plan: Plan) -> str:
 
 def prepare(subject: Subject, plan: Plan, baseline: Baseline | None = None) -> Prepared:
     """Find the units and score them; ValueError says what the plan asks that the subject lacks."""
+    accept(subject.model)
+    check_asked(_asked(subject.model, subject, plan, ()))
     units, skipped = find_units(subject.model, subject.example, plan.granularity)
     if not units:
         reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:5])
@@ -112,21 +115,22 @@ def scored(model: nn.Module, subject: Subject, plan: Plan, units: tuple[Units, .
 
     ValueError says what the plan's criterion asks that the subject lacks.
     """
+    return score_asked(_asked(model, subject, plan, units))
+
+
+def _asked(model: nn.Module, subject: Subject, plan: Plan, units: tuple[Units, ...]) -> Asked:
     data = subject.data
     given = None
     if data is not None:
         given = Samples(x=data.calibration_x, y=data.calibration_y, classes=data.classes)
-    settings = CRITERIA.get(plan.criterion).settings(plan.criterion_parameters)
-    return score_asked(
-        Asked(
-            criterion=plan.criterion,
-            model=model,
-            example=subject.example,
-            units=units,
-            seed=plan.seed,
-            settings=settings,
-            given=given,
-        )
+    return Asked(
+        criterion=plan.criterion,
+        model=model,
+        example=subject.example,
+        units=units,
+        seed=plan.seed,
+        settings=CRITERIA.get(plan.criterion).settings(plan.criterion_parameters),
+        given=given,
     )
 
 

@@ -2,7 +2,15 @@
 
 from pruneviz.calibrate.derivatives import gradients
 from pruneviz.calibrate.layers import Layer, layers_of
-from pruneviz.calibrate.statistic import STATISTICS, Asked, Samples, Table, collect, needs_data
+from pruneviz.calibrate.statistic import (
+    STATISTICS,
+    Asked,
+    Samples,
+    Table,
+    check,
+    collect,
+    needs_data,
+)
 from pruneviz.registry import import_all
 
 import_all(__name__, list(__path__))
@@ -13,6 +21,7 @@ __all__ = [
     "Layer",
     "Samples",
     "Table",
+    "check",
     "collect",
     "gradients",
     "layers_of",

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from pruneviz.calibrate.statistic import WEIGHTS_ALONE, Asked, Samples
+from pruneviz.calibrate.statistic import WEIGHTS_ALONE, Asked
 
 Leaves = dict[str, Tensor]
 
@@ -29,8 +29,9 @@ def loss_of(
     return nn.functional.cross_entropy(logits, y, reduction=reduction)
 
 
-def check_loss(asked: Asked, samples: Samples) -> None:
+def check_loss(asked: Asked) -> None:
     """Raise ValueError, with the remedy, where the model has no loss that can be derived."""
+    samples = asked.samples
     with torch.no_grad():
         out = asked.model(samples.x[:1])
     if not isinstance(out, Tensor) or out.ndim != 2 or not out.is_floating_point():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 from pruneviz.calibrate.statistic import STATISTICS, WEIGHTS_ALONE, Asked, Table
 from pruneviz.calibrate.watch import find_norms
@@ -16,12 +16,22 @@ from pruneviz.coupling.study import first_input
     sentence="The size of the scale by which BatchNorm multiplies each channel.",
     formula="|γ|",
     source="Liu et al. 2017, arXiv 1708.06519",
+    needs=("norms",),
 )
 def norm_scales(asked: Asked) -> Table:
-    """Return |γ| under each BatchNorm's own name, and spread over the weights that it follows.
+    """Return |γ| under each BatchNorm's own name, and spread over the weights that it follows."""
+    found = scales(asked)
+    following = find_norms(asked.looked_at, first_input(asked.example))
+    spread = {
+        name: asked.layers[name].by_output(found[norm])
+        for name, norm in following.items()
+        if name in asked.layers and norm in found
+    }
+    return {**found, **spread}
 
-    ValueError where the model has no BatchNorm with scales.
-    """
+
+def scales(asked: Asked) -> dict[str, Tensor]:
+    """Return |γ| by the BatchNorm's name; ValueError where the model has none with scales."""
     names = {id(parameter): name for name, parameter in asked.model.named_parameters()}
     found = {
         names[id(module.weight)]: module.weight.detach().abs()
@@ -33,10 +43,4 @@ def norm_scales(asked: Asked) -> Table:
             f"criterion '{asked.criterion}' looks at BatchNorm scales, and this model has none: "
             f"{WEIGHTS_ALONE}"
         )
-    following = find_norms(asked.looked_at, first_input(asked.example))
-    spread = {
-        name: asked.layers[name].by_output(found[norm])
-        for name, norm in following.items()
-        if name in asked.layers and norm in found
-    }
-    return {**found, **spread}
+    return found

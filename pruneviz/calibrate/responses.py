@@ -112,11 +112,11 @@ def activation_gradient_squares(asked: Asked) -> Table:
     sentence="What each channel adds to the answer for samples of the chosen classes.",
     formula="conductance: Σₖ (aₖ − aₖ₋₁)·∂f/∂aₖ along the way from input 0; or a·∂f/∂a",
     source="Dhamdhere et al. 2018, arXiv 1805.12233; Yeom et al. 2019, arXiv 1912.08881",
-    needs=("data", "labels"),
+    needs=("data", "labels", "classes"),
 )
 def relevance(asked: Asked) -> Table:
     """Return the mean over samples of the chosen classes of |relevance| of each channel."""
-    samples = of_classes(asked.samples, str(asked.settings["classes"]))
+    samples = chosen(asked)
     if asked.settings["method"] == "activation_x_gradient":
         return _mean_over_samples(asked, _class_scores, samples, torch.abs)
     total: Channels = {}
@@ -168,6 +168,11 @@ def conductance(asked: Asked, x: Tensor, y: Tensor, steps: int) -> Channels:
     return total
 
 
+def chosen(asked: Asked) -> Samples:
+    """Return the samples of the classes that a criterion's setting `classes` names."""
+    return of_classes(asked.samples, str(asked.settings["classes"]))
+
+
 def of_classes(samples: Samples, named: str) -> Samples:
     """Return the samples of the classes that are named, by name or number, with commas between.
 
@@ -177,13 +182,13 @@ def of_classes(samples: Samples, named: str) -> Samples:
     if not wanted:
         return samples
     numbers = [_class_number(samples, name) for name in wanted]
-    chosen = torch.isin(samples.y, torch.tensor(numbers))
+    among = torch.isin(samples.y, torch.tensor(numbers))
     for name, number in zip(wanted, numbers, strict=True):
         if not bool((samples.y == number).any()):
             raise ValueError(
                 f"no calibration sample is of class '{name}': name a class that the data have"
             )
-    return Samples(x=samples.x[chosen], y=samples.y[chosen], classes=samples.classes)
+    return Samples(x=samples.x[among], y=samples.y[among], classes=samples.classes)
 
 
 def _class_number(samples: Samples, name: str) -> int:

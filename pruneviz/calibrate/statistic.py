@@ -111,20 +111,35 @@ def _kinds(names: Iterable[str]) -> set[str]:
     return {kind for name in names for kind in STATISTICS.get(name).needs}
 
 
+def check(names: Iterable[str], asked: Asked) -> None:
+    """Raise ValueError for what the statistics need and is not there; the units play no part.
+
+    It runs the network on one sample at most.
+    """
+    from pruneviz.calibrate.loss import check_loss
+    from pruneviz.calibrate.norms import scales
+    from pruneviz.calibrate.responses import chosen
+
+    kinds = _kinds(names)
+    if "data" in kinds and not bool(torch.isfinite(asked.samples.x).all()):
+        raise ValueError(
+            f"criterion '{asked.criterion}' needs data of numbers, and the calibration inputs hold "
+            f"values that are not finite: take these out, or {WEIGHTS_ALONE}"
+        )
+    for kind, look in (("norms", scales), ("labels", check_loss), ("classes", chosen)):
+        if kind in kinds:
+            look(asked)
+
+
 def collect(names: Iterable[str], asked: Asked) -> dict[str, Table]:
     """Return the statistics by name; ValueError says what they need that is not there.
 
     Those of the forward pass are taken in one pass together.
     """
     from pruneviz.calibrate.forward import hooked_pass
-    from pruneviz.calibrate.loss import check_loss
 
     names = tuple(names)
-    kinds = _kinds(names)
-    if "data" in kinds:
-        samples = asked.samples
-        if "labels" in kinds:
-            check_loss(asked, samples)
+    check(names, asked)
     made = {name: STATISTICS.get(name).implementation(asked) for name in names}
     observers = {name: each for name, each in made.items() if isinstance(each, Observer)}
     if observers:

@@ -45,6 +45,11 @@ class Evidence:
                 "module does not use it in a plain linear or convolution call, or never runs; "
                 f"{WEIGHTS_ALONE}"
             )
+        if not bool(torch.isfinite(found).all()):
+            raise ValueError(
+                f"the {STATISTICS.get(kind).title.lower()} of '{name}' are not finite: look for "
+                "NaN or infinite values in the weights or in the data"
+            )
         return found
 
     def generator(self, name: str) -> torch.Generator:
@@ -65,7 +70,8 @@ def score(
     scores = {}
     for layer in units:
         scores[layer.name] = entry.implementation(layer, evidence, **values)
-        if not bool(torch.isfinite(scores[layer.name]).all()):
+        # NaN is both the least and the largest: one look, and nothing as large as the scores
+        if not bool(torch.stack(scores[layer.name].aminmax()).isfinite().all()):
             raise ValueError(
                 f"criterion '{criterion}' gives scores that are not finite in layer "
                 f"'{layer.name}': look for NaN or infinite values in its weights or in the data"

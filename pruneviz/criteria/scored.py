@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from pruneviz.calibrate import Asked, collect, gradients, layers_of
+from pruneviz.calibrate import Asked, check, collect, gradients, layers_of
 from pruneviz.criteria.criterion import CRITERIA, Evidence, score
 
 BATCH_BY_BATCH = "gradients"
@@ -19,6 +19,11 @@ class Scored:
 
     scores: Mapping[str, Tensor]
     evidence: Evidence
+
+
+def check_asked(asked: Asked) -> None:
+    """Raise ValueError for what the criterion needs that is not there, before units are found."""
+    check(CRITERIA.get(asked.criterion).needs, asked)
 
 
 def score_asked(asked: Asked) -> Scored:

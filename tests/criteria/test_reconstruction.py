@@ -14,6 +14,7 @@ from pruneviz.criteria import updated
 from pruneviz.criteria.reconstruction import hessian, obs_update, sparsegpt_update
 from pruneviz.evaluate import predict
 from pruneviz.plan import Plan
+from pruneviz.recover import recovering
 from pruneviz.subjects import load_subject
 from tests.scoring import all_scored, asked, scored
 
@@ -277,16 +278,39 @@ def test_cut_networks_are_ranked_only_and_say_so():
     assert not any("ranks here" in n for n in engine.run(weights, latency_runs=3)[1].notes)
 
 
-def test_every_round_of_a_recovery_updates_what_stays():
+def test_every_round_of_a_recovery_updates_what_stays(monkeypatch):
     plan = Plan(
         model="sample:tumour-mlp", criterion="sparsegpt", granularity="weight", sparsity=0.8,
         schedule="linear", schedule_parameters={"rounds": 2},
         recovery=[{"method": "finetune", "parameters": {"epochs": 2}}],
     )  # fmt: skip
-    prepared, pruned, report = engine.run(plan, latency_runs=3)
-    assert report.recovery.rounds == 2
+    removed, rounds = recovering.removed, []
+
+    def noted(model, *args):
+        rounds.append((dict(model.named_parameters()), removed(model, *args)))
+        return rounds[-1][1]
+
+    monkeypatch.setattr(recovering, "removed", noted)
+    _, pruned, _ = engine.run(plan, latency_runs=3)
+    assert len(rounds) == 2
+    for before, applied in rounds:
+        for name, mask in applied.masks.items():
+            now = applied.model.get_parameter(name)
+            assert bool((now[~mask] == 0).all())
+            assert not torch.equal(now[mask], before[name][mask])
+    first, second = (applied.masks for _, applied in rounds)
     for name, mask in pruned.masks.items():
+        assert torch.equal(mask, second[name])
+        assert bool((first[name] | ~mask).all())  # the second round only removes more
         assert bool((pruned.model.get_parameter(name)[~mask] == 0).all())
-    plain = plan.changed(criterion="obs", recovery=[], schedule="one_shot", schedule_parameters={})
-    assert prepared.evidence is not None
-    assert engine.prepare(prepared.subject, plain.changed(criterion="taylor")).evidence is None
+
+
+def test_only_criteria_that_update_keep_what_scores_were_made_from():
+    plan = Plan(model="sample:tumour-mlp", granularity="weight")
+    subject = load_subject(plan)
+    kept = {
+        name: engine.prepare(subject, plan.changed(criterion=name)).evidence is not None
+        for name in ("obs", "sparsegpt", "wanda", "taylor", "magnitude_l1")
+    }
+    assert kept == {"obs": True, "sparsegpt": True, "wanda": False, "taylor": False,
+                    "magnitude_l1": False}  # fmt: skip

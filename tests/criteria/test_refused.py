@@ -9,9 +9,12 @@ import pytest
 import torch
 from torch import nn
 
+from pruneviz import run
 from pruneviz.calibrate import STATISTICS, needs_data
 from pruneviz.criteria import CRITERIA, score_asked
+from pruneviz.plan import Plan
 from pruneviz.registry import Parameter
+from pruneviz.subjects import load_subject
 from tests.scoring import asked, perceptron, scored
 
 WITH_DATA = [entry.name for entry in CRITERIA if needs_data(entry.needs)]
@@ -33,6 +36,51 @@ def test_without_data(criterion):
 def test_without_data_where_none_is_needed(criterion):
     question = replace(asked(perceptron(), torch.randn(4, 8), criterion), given=None)
     assert score_asked(question).scores
+
+
+@pytest.mark.parametrize(
+    ("criterion", "settings", "says"),
+    [(name, {}, "needs data .* magnitude_l1") for name in WITH_DATA]
+    + [("bn_scale", {}, "this model has none: choose a criterion"),
+       ("magnitude_l1", {"reduction": "l3"}, "'reduction' must be one of"),
+       ("obd", {"sweeps": 3}, "has no parameter 'sweeps'; it takes: probes")],
+)  # fmt: skip
+def test_a_plan_is_refused_before_units_are_looked_for(criterion, settings, says, monkeypatch):
+    model = nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 3)).eval()
+    subject = replace(load_subject(Plan(model="sample:tumour-mlp")), model=model, data=None,
+                      example=torch.randn(2, 8))  # fmt: skip
+    monkeypatch.setattr(run, "find_units", lambda *args: pytest.fail("looked for units"))
+    with pytest.raises(ValueError, match=says):
+        run.prepare(subject, Plan(criterion=criterion, criterion_parameters=settings))
+
+
+def test_data_that_do_not_fit_are_refused_before_units_are_looked_for(monkeypatch):
+    subject = load_subject(Plan(model="sample:tumour-mlp"))
+    monkeypatch.setattr(run, "find_units", lambda *args: pytest.fail("looked for units"))
+    with pytest.raises(ValueError, match="there is no class 'cat': name some of"):
+        run.prepare(subject, Plan(criterion="attribution",
+                                  criterion_parameters={"classes": "cat"}))  # fmt: skip
+    wrong = replace(subject.data, calibration_y=subject.data.calibration_y + 1)
+    for criterion in WITH_LABELS:
+        with pytest.raises(ValueError, match="class 2, and the model has 2 outputs"):
+            run.prepare(replace(subject, data=wrong), Plan(criterion=criterion))
+
+
+@pytest.mark.parametrize("criterion", WITH_DATA)
+def test_data_that_are_no_numbers_are_named(criterion):
+    """Ranks, entropies and losses of NaN: a sentence, whatever is computed on the way."""
+    x = torch.randn(4, 8)
+    x[1] = torch.nan
+    with pytest.raises(ValueError, match=r"inputs hold values that are not finite: take"):
+        scored(perceptron(), x, criterion, labels=torch.tensor([0, 1, 2, 0]))
+
+
+@pytest.mark.parametrize("criterion", ["obs", "sparsegpt", "wanda", "fisher", "obd", "taylor"])
+def test_weights_that_are_no_numbers_are_named(criterion):
+    model = perceptron()
+    model[0].weight.data[0, 0] = torch.nan
+    with pytest.raises(ValueError, match=r"not finite.*look for NaN"):
+        scored(model, torch.randn(4, 8), criterion, labels=torch.tensor([0, 1, 2, 0]))
 
 
 class Odd(nn.Module):
