@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from pruneviz.calibrate import Asked, check, collect, gradients, layers_of
+from pruneviz.calibrate import Asked, check, collect, gradients
 from pruneviz.criteria.criterion import CRITERIA, Evidence, score
 
 BATCH_BY_BATCH = "gradients"
@@ -34,7 +34,7 @@ def score_asked(asked: Asked) -> Scored:
     needs = CRITERIA.get(asked.criterion).needs
     statistics = collect(needs, asked)
     weights = {name: p.detach() for name, p in asked.model.named_parameters()}
-    evidence = Evidence(weights, {}, asked.seed, statistics, layers_of(asked.model))
+    evidence = Evidence(weights, {}, asked.seed, statistics, asked.layers)
     if BATCH_BY_BATCH not in needs:
         scores = score(asked.criterion, asked.settings, asked.units, evidence)
         return Scored(scores, evidence)
