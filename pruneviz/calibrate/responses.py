@@ -161,7 +161,8 @@ def conductance(asked: Asked, x: Tensor, y: Tensor, steps: int) -> Channels:
         if before:
             for (layer, now, dim), (_, then, _), g in zip(here, before, found, strict=True):
                 flow = by_channel((now.detach() - then) * g, dim).double()
-                flow = flow.reshape(len(x), -1, *flow.shape[1:]).sum(1)
+                rows = len(x) if len(flow) % len(x) == 0 else 1  # a table of places, no samples
+                flow = flow.reshape(rows, -1, *flow.shape[1:]).sum(1)
                 flow = flow.flatten(2).sum(2) if flow.ndim > 2 else flow
                 total[layer.parameter] = total.get(layer.parameter, 0.0) + flow
         before = [(layer, kept.detach(), dim) for layer, kept, dim in here]

@@ -11,6 +11,7 @@ from torchvision.models import VisionTransformer
 
 from pruneviz.allocate import Ranking, allocate, exact_count
 from pruneviz.apply import apply
+from pruneviz.calibrate import needs_data
 from pruneviz.criteria import CRITERIA
 from pruneviz.granularity import GRANULARITIES
 from pruneviz.plan import Plan
@@ -102,3 +103,26 @@ def test_a_finite_score_a_unit_and_exactly_as_many_go_as_were_asked(
     most = total - sum(layer.least for layer in units)
     assert sum(int((~k).sum()) for k in keep.values()) == min(exact_count(0.4, total), most)
     assert bool(torch.isfinite(apply(model, units, keep).model(x)).all())
+
+
+class Placed(nn.Module):
+    """A layer that reads no sample, but a table of places that is the same for all."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("table", torch.randn(7, 2))
+        self.places, self.weigh = nn.Linear(2, 6), nn.Linear(6, 4)
+        self.read, self.head = nn.Linear(3, 4), nn.Linear(4, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        bias = self.weigh(torch.relu(self.places(self.table)))
+        return self.head(torch.relu(self.read(x) + bias).mean(1))
+
+
+@pytest.mark.parametrize("criterion", [e.name for e in CRITERIA if needs_data(e.needs)])
+def test_a_layer_that_reads_no_sample_is_scored_too(criterion):
+    torch.manual_seed(0)
+    model, x = Placed().eval(), torch.randn(5, 7, 3)
+    _, scores = scored(model, x, criterion, "channel", torch.tensor([0, 1, 2, 1, 0]))
+    assert "places" in scores
+    assert all(bool(torch.isfinite(each).all()) for each in scores.values())
