@@ -1,7 +1,8 @@
 """Every criterion on a trained CIFAR ResNet-20 and real images, and what each costs.
 
-`--part accuracy` removes 50, 70 and 90 % of the weights (global, and layer by layer) and of the
-blocks' inner channels by every criterion, as it is and with BatchNorm recalibrated. `--part cost`
+`--part accuracy` removes 50, 70 and 90 % of the weights (global, and layer by layer) or of the
+blocks' inner channels by every criterion, as it is and with BatchNorm recalibrated; `--way` chooses
+one of them. `--part cost`
 times scores and statistics beside the least that they could take. `--part agree` compares with
 Torch-Pruning. The data lie outside the project: `--data FOLDER`, see cifar.py.
 """
@@ -65,9 +66,8 @@ def recalibrated(pruned: run.Pruned, subject: Subject, data: Data) -> nn.Module:
 
 @dataclass
 class Row:
-    """A criterion in one way of `WAYS`: accuracies as pruned and recalibrated, one a level."""
+    """A criterion: accuracies as pruned and recalibrated, one a level."""
 
-    way: str
     criterion: str
     raw: list[float]
     again: list[float]
@@ -77,18 +77,18 @@ class Row:
         """Return the row as text."""
         pairs = zip(self.raw, self.again, strict=True)
         shown = [f"{100 * a:.1f} / {100 * b:.1f}" for a, b in pairs]
-        return (self.way, CRITERIA.get(self.criterion).title, *shown, f"{self.seconds:.1f}")
+        return (CRITERIA.get(self.criterion).title, *shown, f"{self.seconds:.1f}")
 
 
 def measured(
-    subject: Subject, plan: Plan, way: str, baseline: run.Baseline, levels: tuple[float, ...]
+    subject: Subject, plan: Plan, baseline: run.Baseline, levels: tuple[float, ...]
 ) -> Row:
     """Score once, then prune and recalibrate at every level; ValueError where it is refused."""
     data = subject.data
     assert data is not None
     start = time.perf_counter()
     prepared = run.prepare(subject, plan, baseline)
-    row = Row(way, plan.criterion, [], [], time.perf_counter() - start)
+    row = Row(plan.criterion, [], [], time.perf_counter() - start)
     for sparsity in levels:
         pruned = run.prune(prepared, plan.changed(sparsity=sparsity))
         row.raw.append(accuracy(pruned.model, data))
@@ -98,48 +98,47 @@ def measured(
 
 
 def rows_of(subject: Subject, plan: Plan, quick: bool) -> Iterator[Row | tuple[str, ...]]:
-    """Yield each criterion's row in each way; a refusal is a row of its own."""
+    """Yield each criterion's row; a refusal is a row of its own."""
     levels = LEVELS[1:2] if quick else LEVELS
     baseline = run.measure_baseline(subject)
-    for way, fields in WAYS.items():
-        for name in FEW if quick else CRITERIA.names():
-            chosen = plan.changed(criterion=name, **fields)
-            try:
-                yield measured(subject, chosen, way, baseline, levels)
-            except ValueError as refusal:
-                print(way, name, refusal, flush=True)
-                nothing = ("refused",) * len(levels)
-                yield (way, CRITERIA.get(name).title, *nothing, "")
+    for name in FEW if quick else CRITERIA.names():
+        try:
+            yield measured(subject, plan.changed(criterion=name), baseline, levels)
+        except ValueError as refusal:
+            print(name, refusal, flush=True)
+            yield (CRITERIA.get(name).title, *("refused",) * len(levels), "")
 
 
-def accuracies(plan: Plan, quick: bool) -> None:
+def accuracies(plan: Plan, way: str, quick: bool) -> None:
     """Measure every criterion, and fail where random is best or magnitude is not what it was."""
     subject = load_subject(plan)
     data = subject.data
     assert data is not None
-    rows = list(rows_of(subject, plan, quick))
+    rows = list(rows_of(subject, plan.changed(**WAYS[way]), quick))
     levels, found = LEVELS[1:2] if quick else LEVELS, [r for r in rows if isinstance(r, Row)]
-    for way in WAYS:
-        never_best([row for row in found if row.way == way])
-    across = [row for row in found if row.way == "weights, global"]
-    magnitude = next(row for row in across if row.criterion == "magnitude_l1")
-    for level, again in zip(levels, magnitude.again, strict=True):
-        _, high = wilson(round(again * len(data.y)), len(data.y))
-        if high < KNOWN[level]:
-            raise SystemExit(f"global magnitude at {level:.0%} fell to {again:.1%}")
-    best = max(across, key=lambda row: row.again[-1])
+    magnitude = next(row for row in found if row.criterion == "magnitude_l1")
+    best = max(found, key=lambda row: row.again[-1])
     notes = (
         f"Accuracy in % as pruned / with BatchNorm recalibrated on 1,024 training images, of "
         f"{len(data.y)} images; the original has {100 * accuracy(subject.model, data):.1f}. "
-        "Channels are those inside the blocks; every criterion with its defaults. Seconds are "
-        "those of finding and scoring the units, one thread beside other work. Random is nowhere "
-        f"best, where anything is above {CHANCE:.0%}. Best at {levels[-1]:.0%} of all weights, "
-        f"recalibrated: {CRITERIA.get(best.criterion).title}. The ratio is its recalibrated "
-        "accuracy to global magnitude's."
+        "Every criterion with its defaults. Seconds are those of finding and scoring the units, "
+        f"one thread beside other work. Best at {levels[-1]:.0%}, recalibrated: "
+        f"{CRITERIA.get(best.criterion).title}. The ratio is its accuracy to magnitude's (L1)."
     )
-    columns = ("what goes", "criterion", *(f"{level:.0%}" for level in levels), "seconds")
     cells = [row.cells() if isinstance(row, Row) else row for row in rows]
-    finish("criteria", columns, cells, notes, best.again[-1] / magnitude.again[-1])
+    columns = ("criterion", *(f"{level:.0%}" for level in levels), "seconds")
+    finish(f"criteria, {way}", columns, cells, notes, best.again[-1] / magnitude.again[-1])
+    never_best(found)
+    if way == "weights, global":
+        as_known(magnitude, levels, len(data.y))
+
+
+def as_known(magnitude: Row, levels: tuple[float, ...], count: int) -> None:
+    """Fail where magnitude, recalibrated, is below what was measured before, chance apart."""
+    for level, again in zip(levels, magnitude.again, strict=True):
+        _, high = wilson(round(again * count), count)
+        if high < KNOWN[level]:
+            raise SystemExit(f"global magnitude at {level:.0%} fell to {again:.1%}")
 
 
 def never_best(rows: list[Row]) -> None:
@@ -149,7 +148,7 @@ def never_best(rows: list[Row]) -> None:
         for which in ("raw", "again"):
             others = [getattr(row, which)[at] for row in rows if row is not random]
             if getattr(random, which)[at] > max(*others, CHANCE):
-                raise SystemExit(f"random is the best of {random.way}")
+                raise SystemExit(f"random is the best, with {getattr(random, which)[at]:.1%}")
 
 
 def peak_mb(action: Callable[[], object]) -> tuple[float, float]:
@@ -312,6 +311,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True, help="folder with the CIFAR files")
     parser.add_argument("--part", choices=("accuracy", "cost", "agree"), required=True)
+    parser.add_argument("--way", choices=tuple(WAYS), help="for the accuracy; all in turn if none")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="few criteria, one sparsity")
     options = parser.parse_args()
@@ -319,8 +319,11 @@ def main() -> None:
     plan = subject_plan(options.data, scratch())
     if options.part == "agree":
         agreement(plan)
+    elif options.part == "cost":
+        costs(plan, options.quick)
     else:
-        {"accuracy": accuracies, "cost": costs}[options.part](plan, options.quick)
+        for way in [options.way] if options.way else WAYS:
+            accuracies(plan, way, options.quick)
 
 
 if __name__ == "__main__":
