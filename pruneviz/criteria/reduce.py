@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pruneviz.calibrate.statistic import WEIGHTS_ALONE
 from pruneviz.criteria.criterion import Evidence
 from pruneviz.granularity.units import Units, Values, mean
 from pruneviz.registry import Parameter
@@ -25,6 +26,7 @@ def reduce_layers(units: Units, evidence: Evidence, values: Values, how: str = "
     """Return what `reduce` does, of whole blocks over the weights of their layers alone, (count,).
 
     A block's norms and biases have no inputs and outputs of their own that `values` could be of.
+    ValueError where a block has no layer.
     """
     if not units.places:
         return reduce(units, values, how)
@@ -37,9 +39,13 @@ def reduce_layers(units: Units, evidence: Evidence, values: Values, how: str = "
         weight = evidence.weights[name]
         return torch.full_like(weight, float(name in evidence.layers))
 
-    if how != "mean":
-        return reduce(units, of_layers, how)
-    return units.sum(of_layers) / units.sum(counted).clamp_min(1)
+    count = units.sum(counted)
+    if bool((count == 0).any()):
+        raise ValueError(
+            f"a block of '{units.name}' has no linear or convolution layer whose inputs or outputs "
+            f"could be looked at: {WEIGHTS_ALONE}"
+        )
+    return units.sum(of_layers) / count if how == "mean" else reduce(units, of_layers, how)
 
 
 def reduce(units: Units, values: Values, how: str) -> Tensor:

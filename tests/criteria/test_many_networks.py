@@ -126,3 +126,33 @@ def test_a_layer_that_reads_no_sample_is_scored_too(criterion):
     _, scores = scored(model, x, criterion, "channel", torch.tensor([0, 1, 2, 1, 0]))
     assert "places" in scores
     assert all(bool(torch.isfinite(each).all()) for each in scores.values())
+
+
+class Bare(nn.Module):
+    """A block that multiplies by a parameter, without any layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(torch.randn(6, 6))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + torch.relu(x @ self.matrix)
+
+
+@pytest.mark.parametrize("criterion", ["activation_mean", "fpgm", "obs", "taylor_activation"])
+def test_blocks_without_a_layer_are_refused_by_what_looks_at_layers(criterion):
+    model = nn.Sequential(nn.Linear(6, 6), Bare(), Bare(), nn.Linear(6, 3)).eval()
+    labels = torch.tensor([0, 1, 2, 1])
+    with pytest.raises(ValueError, match=r"a block of 'blocks' has no linear.*magnitude_l1"):
+        scored(model, torch.randn(4, 6), criterion, "depth", labels)
+    _, scores = scored(model, torch.randn(4, 6), "taylor", "depth", labels)
+    assert scores["blocks"].shape == (2,)
+
+
+def test_a_blocks_score_is_its_layers_mean_whatever_else_it_holds():
+    model, x, labels = drawn("blocks")
+    _, scores = scored(model, x, "wanda", "depth", labels)
+    _, weights = scored(model, x, "wanda", "weight", labels, compare="layer")
+    for unit in range(3):
+        inside = torch.cat([s for n, s in weights.items() if n.startswith(f"one.{unit}.")])
+        torch.testing.assert_close(scores["one"][unit], inside.mean())
