@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import argparse
 import copy
+import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ import torch
 import torch_pruning
 import torchvision
 from cifar import scratch, subject_plan
-from common import finish, median_seconds
+from common import finish
 from torch import nn
 
 from pruneviz import run
@@ -86,9 +87,9 @@ def measured(
     """Score once, then prune and recalibrate at every level; ValueError where it is refused."""
     data = subject.data
     assert data is not None
-    start = time.perf_counter()
+    start = time.process_time()
     prepared = run.prepare(subject, plan, baseline)
-    row = Row(plan.criterion, [], [], time.perf_counter() - start)
+    row = Row(plan.criterion, [], [], time.process_time() - start)
     for sparsity in levels:
         pruned = run.prune(prepared, plan.changed(sparsity=sparsity))
         row.raw.append(accuracy(pruned.model, data))
@@ -97,11 +98,12 @@ def measured(
     return row
 
 
-def rows_of(subject: Subject, plan: Plan, quick: bool) -> Iterator[Row | tuple[str, ...]]:
+def rows_of(
+    subject: Subject, plan: Plan, names: Sequence[str], levels: tuple[float, ...]
+) -> Iterator[Row | tuple[str, ...]]:
     """Yield each criterion's row; a refusal is a row of its own."""
-    levels = LEVELS[1:2] if quick else LEVELS
     baseline = run.measure_baseline(subject)
-    for name in FEW if quick else CRITERIA.names():
+    for name in names:
         try:
             yield measured(subject, plan.changed(criterion=name), baseline, levels)
         except ValueError as refusal:
@@ -109,20 +111,20 @@ def rows_of(subject: Subject, plan: Plan, quick: bool) -> Iterator[Row | tuple[s
             yield (CRITERIA.get(name).title, *("refused",) * len(levels), "")
 
 
-def accuracies(plan: Plan, way: str, quick: bool) -> None:
-    """Measure every criterion, and fail where random is best or magnitude is not what it was."""
+def accuracies(plan: Plan, way: str, names: Sequence[str], levels: tuple[float, ...]) -> None:
+    """Measure the criteria, and fail where random is best or magnitude is not what it was."""
     subject = load_subject(plan)
     data = subject.data
     assert data is not None
-    rows = list(rows_of(subject, plan.changed(**WAYS[way]), quick))
-    levels, found = LEVELS[1:2] if quick else LEVELS, [r for r in rows if isinstance(r, Row)]
+    rows = list(rows_of(subject, plan.changed(**WAYS[way]), names, levels))
+    found = [row for row in rows if isinstance(row, Row)]
     magnitude = next(row for row in found if row.criterion == "magnitude_l1")
     best = max(found, key=lambda row: row.again[-1])
     notes = (
         f"Accuracy in % as pruned / with BatchNorm recalibrated on 1,024 training images, of "
         f"{len(data.y)} images; the original has {100 * accuracy(subject.model, data):.1f}. "
-        "Every criterion with its defaults. Seconds are those of finding and scoring the units, "
-        f"one thread beside other work. Best at {levels[-1]:.0%}, recalibrated: "
+        "Every criterion with its defaults. Seconds are processor "
+        f"seconds of finding and scoring the units. Best at {levels[-1]:.0%}, recalibrated: "
         f"{CRITERIA.get(best.criterion).title}. The ratio is its accuracy to magnitude's (L1)."
     )
     cells = [row.cells() if isinstance(row, Row) else row for row in rows]
@@ -151,12 +153,22 @@ def never_best(rows: list[Row]) -> None:
                 raise SystemExit(f"random is the best, with {getattr(random, which)[at]:.1%}")
 
 
+def median_seconds(action: Callable[[], object], times: int) -> float:
+    """Return the median of an action's processor seconds, in which no other work is."""
+    found = []
+    for _ in range(times):
+        start = time.process_time()
+        action()
+        found.append(time.process_time() - start)
+    return statistics.median(found)
+
+
 def peak_mb(action: Callable[[], object]) -> tuple[float, float]:
-    """Return the seconds of an action, and by how many MB it raised the process's memory."""
+    """Return an action's processor seconds, and by how many MB it raised the process's memory."""
     Path("/proc/self/clear_refs").write_text("5")  # the peak starts anew
-    before, start = _status("VmRSS"), time.perf_counter()
+    before, start = _status("VmRSS"), time.process_time()
     action()
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     return seconds, max(0.0, _status("VmHWM") - before)
 
 
@@ -243,7 +255,7 @@ def costs(plan: Plan, quick: bool) -> None:
     forward, worst = statistic_rows(asked)
     notes = (
         f"ResNet-50: random weights, every weight a unit; ResNet-20: {count} CIFAR images in "
-        f"batches of 64; one thread beside other work. Goals: L1, L2, L∞ at most {MOST_TIMES_ABS} "
+        f"batches of 64; processor time of one thread. Goals: L1, L2, L∞ at most {MOST_TIMES_ABS} "
         f"× one abs (LAMP sorts every layer, and is no such score), statistics of activations and "
         f"inputs at most {MOST_TIMES_PASS} × a plain pass. Entropy looks twice, rank takes 64 "
         "images' maps apart, products make a matrix of every layer's inputs; movement goes 5 "
@@ -312,6 +324,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with the CIFAR files")
     parser.add_argument("--part", choices=("accuracy", "cost", "agree"), required=True)
     parser.add_argument("--way", choices=tuple(WAYS), help="for the accuracy; all in turn if none")
+    parser.add_argument("--few", action="store_true", help="few criteria, one of each family")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--quick", action="store_true", help="few criteria, one sparsity")
     options = parser.parse_args()
@@ -323,7 +336,8 @@ def main() -> None:
         costs(plan, options.quick)
     else:
         for way in [options.way] if options.way else WAYS:
-            accuracies(plan, way, options.quick)
+            chosen = FEW if options.quick or options.few else CRITERIA.names()
+            accuracies(plan, way, chosen, LEVELS[1:2] if options.quick else LEVELS)
 
 
 if __name__ == "__main__":
