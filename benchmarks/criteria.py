@@ -123,7 +123,7 @@ def accuracies(plan: Plan, way: str, names: Sequence[str], levels: tuple[float, 
     notes = (
         f"Accuracy in % as pruned / with BatchNorm recalibrated on 1,024 training images, of "
         f"{len(data.y)} images; the original has {100 * accuracy(subject.model, data):.1f}. "
-        "Every criterion with its defaults. Seconds are processor "
+        "Each criterion with its defaults. Seconds are processor "
         f"seconds of finding and scoring the units. Best at {levels[-1]:.0%}, recalibrated: "
         f"{CRITERIA.get(best.criterion).title}. The ratio is its accuracy to magnitude's (L1)."
     )
