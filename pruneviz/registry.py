@@ -6,15 +6,30 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
+COSTS = {  # what a method takes: its class, and that in words
+    "weights": "reads the weights, at once",
+    "forward": "one or two passes over the calibration data",
+    "backward": "a few forward and backward passes over the calibration data",
+    "many passes": "many passes through the network: seconds on small ones, minutes on large ones",
+    "each unit": "one pass over its samples for each unit: the slowest",
+    "each layer": "one pass over the calibration data, then a system of equations for each layer, "
+    "which grows with the cube of its inputs",
+}
+SLOW = frozenset({"many passes", "each unit", "each layer"})
 Value = bool | int | float | str
 F = TypeVar("F")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Parameter:
-    """A number, switch or choice that a method takes, with the range in which it makes sense."""
+    """A number, switch, choice or text that a method takes, with the range in which it makes sense.
+
+    A default that is a text asks for one of `choices`, or for any text where there are none. One
+    that is `quiet` is left out of a bound plan where it has its default: plans made before there
+    was such a parameter keep their digest.
+    """
 
     name: str
     default: Value
@@ -23,9 +38,12 @@ class Parameter:
     maximum: float | None = None
     choices: tuple[str, ...] = ()
     unit: str = ""
+    quiet: bool = False
 
     def check(self, value: Value) -> Value:
         """Return `value` in the default's type; ValueError names the parameter and its range."""
+        if isinstance(self.default, str) and not self.choices:
+            return str(value)
         if isinstance(self.default, str):
             if value not in self.choices:
                 raise ValueError(
@@ -49,7 +67,12 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry(Generic[F]):
-    """A method under its standard name: one sentence, one formula, one source, its parameters."""
+    """A method under its standard name: one sentence, one formula, one source, its parameters.
+
+    `needs` are the names of what must be measured first; `update` is a second function, where a
+    method has one, that gives what it keeps new values. `cost` is one of `COSTS`, or empty where a
+    kind of method costs nothing to speak of.
+    """
 
     name: str
     title: str
@@ -59,7 +82,14 @@ class Entry(Generic[F]):
     source: str
     implementation: F
     parameters: tuple[Parameter, ...] = ()
-    needs_gradients: bool = False
+    needs: tuple[str, ...] = ()
+    update: Callable[..., Any] | None = None
+    cost: str = ""
+
+    @property
+    def is_slow(self) -> bool:
+        """Return whether a reader should be told what is waited for."""
+        return self.cost in SLOW
 
     def settings(self, given: Mapping[str, Value]) -> dict[str, Value]:
         """Return every parameter's value, defaults filled in; ValueError on an unknown name."""
@@ -71,6 +101,12 @@ class Entry(Generic[F]):
                 f"it takes: {', '.join(known) or 'none'}"
             )
         return {name: p.check(given.get(name, p.default)) for name, p in known.items()}
+
+    def spelled_out(self, given: Mapping[str, Value]) -> dict[str, Value]:
+        """Return the settings as a bound plan names them: all but quiet defaults."""
+        quiet = {p.name: p.default for p in self.parameters if p.quiet}
+        settings = self.settings(given)
+        return {n: v for n, v in settings.items() if n not in quiet or v != quiet[n]}
 
 
 class Registry(Generic[F]):
@@ -90,9 +126,13 @@ class Registry(Generic[F]):
         formula: str,
         source: str,
         parameters: tuple[Parameter, ...] = (),
-        needs_gradients: bool = False,
+        needs: tuple[str, ...] = (),
+        update: Callable[..., Any] | None = None,
+        cost: str = "",
     ) -> Callable[[F], F]:
         """Return a decorator that adds the function under `name`; ValueError on a duplicate."""
+        if cost and cost not in COSTS:
+            raise ValueError(f"unknown cost '{cost}'; choose from {', '.join(COSTS)}")
         if name in self._entries:
             raise ValueError(f"{self.kind} '{name}' is registered already")
 
@@ -106,7 +146,9 @@ class Registry(Generic[F]):
                 source=source,
                 implementation=implementation,
                 parameters=parameters,
-                needs_gradients=needs_gradients,
+                needs=needs,
+                update=update,
+                cost=cost,
             )
             return implementation
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from torch import Tensor, nn
 
 from pruneviz.allocate import Ranking, allocate, locked_units
 from pruneviz.apply import Applied, applied_notes, apply
-from pruneviz.calibrate import gradients
+from pruneviz.calibrate import Asked, Samples
 from pruneviz.coupling import layer_of
-from pruneviz.criteria import CRITERIA, Evidence, score
+from pruneviz.coupling.accept import accept
+from pruneviz.criteria import CRITERIA, Evidence, Scored, check_asked, score_asked, updated, updates
 from pruneviz.evaluate import predict
 from pruneviz.granularity import Units, noun
 from pruneviz.measure.cost import macs_by_parameter, masked_macs, parameters_by_name
@@ -35,7 +36,7 @@ from pruneviz.report import (
     Sparsity,
 )
 from pruneviz.sensitivity import Scan
-from pruneviz.subjects import Data, Subject, load_subject
+from pruneviz.subjects import Subject, load_subject
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Prepared:
     units: tuple[Units, ...]
     skipped: tuple[Skipped, ...]
     ranking: Ranking
+    evidence: Evidence | None = None  # for the criteria that give new values to what stays
 
     @property
     def scores(self) -> Mapping[str, Tensor]:
@@ -95,47 +97,80 @@ def preparation_key(plan: Plan) -> str:
 
 def prepare(subject: Subject, plan: Plan, baseline: Baseline | None = None) -> Prepared:
     """Find the units and score them; ValueError says what the plan asks that the subject lacks."""
+    accept(subject.model)
+    check_asked(_asked(subject.model, subject, plan, ()))
     units, skipped = find_units(subject.model, subject.example, plan.granularity)
     if not units:
         reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:5])
         what = noun(plan.granularity)
         raise ValueError(f"this model has no {what} that can be pruned ({reasons or 'no layers'})")
-    scores = score_units(subject.model, subject.data, plan, units)
-    return Prepared(subject, baseline or measure_baseline(subject), units, skipped, Ranking(scores))
+    found = scored(subject.model, subject, plan, units)
+    baseline = baseline or measure_baseline(subject)
+    evidence = found.evidence if updates(plan.criterion) else None
+    return Prepared(subject, baseline, units, skipped, Ranking(found.scores), evidence)
 
 
-def score_units(
-    model: nn.Module, data: Data | None, plan: Plan, units: tuple[Units, ...]
-) -> dict[str, Tensor]:
-    """Score all units; a criterion that asks for gradients is averaged over calibration batches."""
-    weights = {name: p.detach() for name, p in model.named_parameters()}
-    settings = plan.criterion_parameters
-    if not CRITERIA.get(plan.criterion).needs_gradients:
-        return score(plan.criterion, settings, units, Evidence(weights, {}, plan.seed))
-    if data is None:
-        raise ValueError(
-            f"criterion '{plan.criterion}' needs data for its gradients: name data, or choose a "
-            "criterion that looks at weights alone, such as magnitude_l1"
-        )
-    total: dict[str, Tensor] = {}
-    batches = 0
-    for found in gradients(model, data.calibration_x, data.calibration_y):
-        batches += 1
-        one = score(plan.criterion, settings, units, Evidence(weights, found, plan.seed))
-        total = {name: total.get(name, 0.0) + s.double() for name, s in one.items()}
-    return {name: (s / batches).float() for name, s in total.items()}
+def scored(model: nn.Module, subject: Subject, plan: Plan, units: tuple[Units, ...]) -> Scored:
+    """Score all units of a model of the subject's kind, such as the one trained so far.
+
+    ValueError says what the plan's criterion asks that the subject lacks.
+    """
+    return score_asked(_asked(model, subject, plan, units))
+
+
+def _asked(model: nn.Module, subject: Subject, plan: Plan, units: tuple[Units, ...]) -> Asked:
+    data = subject.data
+    given = None
+    if data is not None:
+        given = Samples(x=data.calibration_x, y=data.calibration_y, classes=data.classes)
+    return Asked(
+        criterion=plan.criterion,
+        model=model,
+        example=subject.example,
+        units=units,
+        seed=plan.seed,
+        settings=CRITERIA.get(plan.criterion).settings(plan.criterion_parameters),
+        given=given,
+    )
+
+
+def removed(
+    model: nn.Module,
+    units: tuple[Units, ...],
+    keep: Mapping[str, Tensor],
+    plan: Plan,
+    evidence: Evidence | None,
+) -> Applied:
+    """Remove the units that do not stay; those that do get new values where the criterion can.
+
+    New values fit zeros in tensors of the old size; where tensors get smaller, none are given.
+    """
+    applied = apply(model, units, keep)
+    if evidence is None or applied.is_cut:
+        return applied
+    better = updated(model, plan.criterion, plan.criterion_parameters, applied.masks, evidence)
+    return replace(apply(better, units, keep), original=model)
 
 
 def prune(prepared: Prepared, plan: Plan) -> Pruned:
     """Remove what the plan asks for; ValueError says which part of it is impossible and why."""
     bound = bind(plan, prepared.subject)
     allocation = allocate(prepared.units, prepared.ranking, bound)
-    applied = apply(prepared.subject.model, prepared.units, allocation.keep)
-    dense = applied_notes(applied, plan.granularity)
-    notes = (*prepared.subject.notes, *allocation.notes, *dense)
+    model = prepared.subject.model
+    applied = removed(model, prepared.units, allocation.keep, plan, prepared.evidence)
+    notes = (*prepared.subject.notes, *allocation.notes, *pruning_notes(applied, plan))
     parts = {field.name: getattr(applied, field.name) for field in fields(applied)}
     error = prove(applied, prepared.subject.example)
     return Pruned(**parts, plan=bound, requested=allocation.requested, error=error, notes=notes)
+
+
+def pruning_notes(applied: Applied, plan: Plan) -> tuple[str, ...]:
+    """Return what the user must know of a network that was pruned by a plan."""
+    notes = applied_notes(applied, plan.granularity)
+    if applied.is_cut and updates(plan.criterion):
+        title = CRITERIA.get(plan.criterion).title
+        notes = (*notes, f"{title} ranks here only: what stays is updated where weights are zeros")
+    return notes
 
 
 def bind(plan: Plan, subject: Subject) -> Plan:
@@ -144,7 +179,7 @@ def bind(plan: Plan, subject: Subject) -> Plan:
         weights_sha256=subject.sha256,
         data=subject.data.reference if subject.data else None,
         data_sha256=subject.data.sha256 if subject.data else None,
-        criterion_parameters=CRITERIA.get(plan.criterion).settings(plan.criterion_parameters),
+        criterion_parameters=CRITERIA.get(plan.criterion).spelled_out(plan.criterion_parameters),
         **spelled_out(plan),
     )
 

@@ -10,52 +10,102 @@ from torch import nn
 from torch.nn.utils import prune as torch_prune
 
 from pruneviz.allocate import Ranking, allocate
-from pruneviz.calibrate import gradients
+from pruneviz.calibrate import gradients, needs_data
 from pruneviz.criteria import CRITERIA, Evidence, score
 from pruneviz.granularity import GRANULARITIES
 from pruneviz.plan import Plan
 from tests.networks import Attentive, Concatenated, Residual, Stacked, build
+from tests.scoring import is_refused, perceptron, scored
 
+FEW = {"synflow": {"rounds": 5}}
 PAIRS = list(itertools.product(CRITERIA.names(), GRANULARITIES.names()))
 
 
-def scored(model, example, criterion, granularity, seed=0, labels=None):
-    units, _ = GRANULARITIES.get(granularity).implementation(model, example)
-    return units, scores_of(model, example, criterion, units, seed, labels)
+# drawn for each place: exchanging two channels draws anew
+DRAWN = {"random", "obd"}
+ALL_SAMPLES = {"hrank": {"inputs": 1000}, "ablation": {"inputs": 1000}}  # not a choice of them
 
 
-def scores_of(model, example, criterion, units, seed=0, labels=None):
-    weights = {n: p.detach() for n, p in model.named_parameters()}
-    labels = torch.zeros(len(example), dtype=torch.long) if labels is None else labels
-    found = next(iter(gradients(model, example, labels)))
-    return score(criterion, {}, units, Evidence(weights, found, seed))
+def network(kind, criterion, granularity):
+    """Return a network and two inputs; a smaller one where every unit is measured alone."""
+    measured = CRITERIA.get(criterion).family == "measured" and granularity == "weight"
+    return (perceptron(), torch.randn(2, 8)) if measured else build(kind)
+
+
+def having(granularity, count):
+    """Return a small network that has such units, and inputs of it."""
+    if granularity in {"head", "depth"}:
+        return build(Attentive)[0], torch.randn(count, 3, 16, 16)
+    return perceptron(), torch.randn(count, 8)
+
+
+def scored_or_refused(model, example, criterion, granularity, **options):
+    """Return units and scores; None for these where there is nothing that can be scored."""
+    units = GRANULARITIES.get(granularity).implementation(model, example[:2])[0]
+    if is_refused(criterion, model, units):
+        with pytest.raises(ValueError, match=r"choose (channels|a criterion)"):
+            scored(model, example, criterion, granularity, **options)
+        return units, None
+    if not units:
+        return units, None
+    return scored(model, example, criterion, granularity, **FEW.get(criterion, {}), **options)
 
 
 @pytest.mark.parametrize(("criterion", "granularity"), PAIRS)
 @pytest.mark.parametrize("kind", [Residual, Concatenated, Stacked, Attentive])
 def test_one_finite_score_a_unit_and_the_same_twice(kind, criterion, granularity):
-    model, example = build(kind)
-    units, scores = scored(model, example, criterion, granularity)
-    _, again = scored(model, example, criterion, granularity)
+    model, example = network(kind, criterion, granularity)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    units, scores = scored_or_refused(model, example, criterion, granularity)
     assert units or (granularity in {"depth", "head"} and kind is not Attentive)
+    if scores is None:
+        return
+    _, again = scored_or_refused(model, example, criterion, granularity)
     for layer in units:
         assert scores[layer.name].shape == (layer.count,)
         assert bool(torch.isfinite(scores[layer.name]).all())
         assert torch.equal(scores[layer.name], again[layer.name])
+    assert all(torch.equal(before[n], t) for n, t in model.state_dict().items())
+    assert not model.training
+    assert all(p.grad is None and not m._forward_hooks
+               for m in model.modules() for p in m.parameters())  # fmt: skip
 
 
 @pytest.mark.parametrize(("criterion", "granularity"), PAIRS)
 def test_zero_weights_give_no_nan(criterion, granularity):
-    model, example = build(Attentive)
-    units, _ = GRANULARITIES.get(granularity).implementation(model, example)
+    kind = Attentive if granularity in {"head", "depth"} else Residual
+    model, example = network(kind, criterion, granularity)
     for parameter in model.parameters():
         parameter.data.zero_()
-    scores = scores_of(model, example, criterion, units)
-    assert scores
-    assert all(bool(torch.isfinite(s).all()) for s in scores.values())
+    _, scores = scored_or_refused(model, example, criterion, granularity)
+    assert scores is None or all(bool(torch.isfinite(s).all()) for s in scores.values())
 
 
-@pytest.mark.parametrize("criterion", [n for n in CRITERIA.names() if n != "random"])
+@pytest.mark.parametrize(("criterion", "granularity"), PAIRS)
+def test_one_constant_sample_of_one_class_gives_no_nan(criterion, granularity):
+    model, x = having(granularity, 1)
+    x, labels = torch.zeros_like(x), torch.tensor([2])
+    _, scores = scored_or_refused(model, x, criterion, granularity, labels=labels)
+    assert scores is None or all(bool(torch.isfinite(s).all()) for s in scores.values())
+
+
+@pytest.mark.parametrize("granularity", GRANULARITIES.names())
+@pytest.mark.parametrize("criterion", [e.name for e in CRITERIA if needs_data(e.needs)])
+def test_the_order_of_batches_plays_no_part(criterion, granularity):
+    (model, x), given = having(granularity, 150), ALL_SAMPLES.get(criterion, {})
+    labels = torch.randint(0, 3, (150,))
+    batches = list(zip(x.split(64), labels.split(64), strict=True))
+    turned = [torch.cat(part) for part in zip(batches[1], batches[0], batches[2], strict=True)]
+    units, one = scored_or_refused(model, x, criterion, granularity, labels=labels, **given)
+    if one is None:
+        return
+    _, other = scored(model, turned[0], criterion, granularity, labels=turned[1], **given)
+    for layer in units:
+        ranks = [Ranking(scores).within(layer.name).tolist() for scores in (one, other)]
+        assert ranks[0] == ranks[1], layer.name
+
+
+@pytest.mark.parametrize("criterion", [n for n in CRITERIA.names() if n not in DRAWN])
 def test_permuting_channels_permutes_scores(criterion):
     model, example = build(Residual)
     _, before = scored(model, example, criterion, "channel")

@@ -33,3 +33,12 @@ def test_settings_are_filled_in_and_checked():
             entry.settings({"batches": bad})
     with pytest.raises(ValueError, match="has no parameter 'x'; it takes: batches"):
         entry.settings({"x": 1})
+
+
+def test_a_cost_is_one_that_can_be_said_in_words():
+    registry = Registry("criterion")
+    with pytest.raises(ValueError, match="unknown cost 'dear'; choose from weights, forward"):
+        registry.register(name="a", cost="dear", **ABOUT)
+    registry.register(name="a", cost="each unit", **ABOUT)(lambda: None)
+    registry.register(name="b", **ABOUT)(lambda: None)
+    assert [entry.is_slow for entry in registry] == [True, False]

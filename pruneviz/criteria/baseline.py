@@ -14,6 +14,7 @@ from pruneviz.granularity.units import Units
     sentence="Draws at random: what a criterion must beat to be worth its name.",
     formula="u ~ Uniform(0, 1)",
     source="the baseline",
+    cost="weights",
 )
 def random(units: Units, evidence: Evidence) -> Tensor:
     """Return one uniform number for each unit, the same for the same seed and layer."""

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from pruneviz.calibrate.layers import Layer
+from pruneviz.calibrate.statistic import STATISTICS, WEIGHTS_ALONE, Table
 from pruneviz.granularity.units import Units
 from pruneviz.registry import Registry, Value
 
@@ -18,11 +20,37 @@ CRITERIA: Registry[Criterion] = Registry("criterion")
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a criterion may look at: weights, gradients of one batch (if it asked), the seed."""
+    """What a criterion may look at: weights, what it asked for, the seed.
+
+    `gradients` are those of one batch, `statistics` tables by name; `layers` say where outputs and
+    inputs lie in a weight.
+    """
 
     weights: Mapping[str, Tensor]
     gradients: Mapping[str, Tensor]
     seed: int
+    statistics: Mapping[str, Table] = field(default_factory=dict)
+    layers: Mapping[str, Layer] = field(default_factory=dict)
+
+    def layer(self, name: str) -> Layer:
+        """Return where outputs and inputs lie in a weight; outputs first where nobody knows."""
+        return self.layers.get(name) or Layer(name, tuple(self.weights[name].shape))
+
+    def statistic(self, kind: str, name: str) -> Tensor:
+        """Return a statistic of a parameter; ValueError names one that was not seen to run."""
+        found = self.statistics[kind].get(name)
+        if found is None:
+            raise ValueError(
+                f"nothing is known of the {STATISTICS.get(kind).title.lower()} of '{name}': its "
+                "module does not use it in a plain linear or convolution call, or never runs; "
+                f"{WEIGHTS_ALONE}"
+            )
+        if not bool(torch.isfinite(found).all()):
+            raise ValueError(
+                f"the {STATISTICS.get(kind).title.lower()} of '{name}' are not finite: look for "
+                "NaN or infinite values in the weights or in the data"
+            )
+        return found
 
     def generator(self, name: str) -> torch.Generator:
         """Return a generator of its own for each layer, so that layers do not shift one another."""
@@ -42,7 +70,8 @@ def score(
     scores = {}
     for layer in units:
         scores[layer.name] = entry.implementation(layer, evidence, **values)
-        if not bool(torch.isfinite(scores[layer.name]).all()):
+        # NaN is both the least and the largest: one look, and nothing as large as the scores
+        if not bool(torch.stack(scores[layer.name].aminmax()).isfinite().all()):
             raise ValueError(
                 f"criterion '{criterion}' gives scores that are not finite in layer "
                 f"'{layer.name}': look for NaN or infinite values in its weights or in the data"

@@ -58,7 +58,7 @@ def attribute(
         raise ValueError(f"class {target} is not one of the network's {logits.shape[1]} outputs")
     question = Question(
         model=own,
-        x=x.detach().clone().requires_grad_(entry.needs_gradients),
+        x=x.detach().clone().requires_grad_("gradients" in entry.needs),
         target=target,
         settings=entry.settings(settings or {}),
     )

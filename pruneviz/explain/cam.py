@@ -16,7 +16,7 @@ from pruneviz.explain.method import METHODS, Answer, Question
     sentence="Where the last convolution sees something that speaks for the answer.",
     formula="ReLU(Σₖ mean(∂f/∂Aₖ) · Aₖ)",
     source="https://arxiv.org/abs/1610.02391",
-    needs_gradients=True,
+    needs=("gradients",),
 )
 def grad_cam(question: Question) -> Answer:
     """Return the last convolution's weighted maps, enlarged to the input's size."""

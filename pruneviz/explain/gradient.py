@@ -13,7 +13,7 @@ from pruneviz.registry import Parameter
     sentence="How strongly the answer reacts when one input value changes a little, up or down.",
     formula="|∂f/∂x|",
     source="https://arxiv.org/abs/1312.6034",
-    needs_gradients=True,
+    needs=("gradients",),
 )
 def saliency(question: Question) -> Answer:
     """Return the absolute gradient."""
@@ -30,7 +30,7 @@ def saliency(question: Question) -> Answer:
     sentence="What each input value adds to the answer, if the network were linear around it.",
     formula="x · ∂f/∂x",
     source="https://arxiv.org/abs/1605.01713",
-    needs_gradients=True,
+    needs=("gradients",),
 )
 def input_x_gradient(question: Question) -> Answer:
     """Return the gradient times the input."""
@@ -57,7 +57,7 @@ def input_x_gradient(question: Question) -> Answer:
             help="Points on the way from the average input to this one; more is more exact.",
         ),
     ),
-    needs_gradients=True,
+    needs=("gradients",),
 )
 def integrated_gradients(question: Question) -> Answer:
     """Return the path integral, and by how much its sum misses f(x) − f(0)."""

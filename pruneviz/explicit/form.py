@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 from torch import Tensor, nn
@@ -12,10 +14,12 @@ class Explicit(nn.Module):
     """A module that reads the sizes of its parts off its tensors.
 
     `counts` names the whole numbers that it remembers all the same, so that surgery changes these
-    and no other that happens to have the same value.
+    and no other that happens to have the same value. `projections` names the weights that are no
+    module's of their own, or of which equal parts are used apart, with the number of these parts.
     """
 
     counts: ClassVar[tuple[str, ...]] = ()
+    projections: ClassVar[Mapping[str, int]] = MappingProxyType({})
 
     def take_form(self, original: nn.Module) -> None:
         """Remember what the tensors do not tell; `original` is the module at its full size."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import ClassVar
 
 import torch
@@ -18,6 +20,9 @@ class ExplicitMultiheadAttention(Explicit, nn.MultiheadAttention):
     """
 
     counts: ClassVar[tuple[str, ...]] = ("num_heads",)
+    projections: ClassVar[Mapping[str, int]] = MappingProxyType(
+        {"in_proj_weight": 3, "q_proj_weight": 1, "k_proj_weight": 1, "v_proj_weight": 1}
+    )
 
     def take_form(self, original: nn.Module) -> None:
         """Remember the scale of the scores, and forget the sizes that tensors tell."""

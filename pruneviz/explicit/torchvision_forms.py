@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -21,6 +22,7 @@ class _Windows(Explicit):
     """Attention inside windows that may be shifted, over (B, *space, C), space of any dimension."""
 
     counts: ClassVar[tuple[str, ...]] = ("num_heads",)
+    projections: ClassVar[Mapping[str, int]] = MappingProxyType({"qkv.weight": 3})
     qkv: nn.Linear
     proj: nn.Linear
     num_heads: int
@@ -163,6 +165,7 @@ class ExplicitRelativeAttention(Explicit, maxvit.RelativePositionalMultiHeadAtte
     """MaxViT's attention (Tu et al. 2022, arXiv 2204.01697) by the sizes of its tensors."""
 
     counts: ClassVar[tuple[str, ...]] = ("n_heads",)
+    projections: ClassVar[Mapping[str, int]] = MappingProxyType({"to_qkv.weight": 3})
     to_qkv: nn.Linear
     merge: nn.Linear
     n_heads: int

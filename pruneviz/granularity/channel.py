@@ -66,6 +66,18 @@ class ChannelUnits:
         """Return the sum over the weights that produce each unit (its filters), shape (count,)."""
         return self._sum(values, (m for m in self.group.members if m.produces))
 
+    def max(self, values: Values) -> Tensor:
+        """Return the largest value over the weights that produce each unit, shape (count,)."""
+        found = torch.full((self.count,), -torch.inf)
+        for member in self.group.members:
+            if member.produces:
+                across = values(member.parameter).movedim(member.axis, 0)
+                rows = across.reshape(len(across), -1).amax(1)
+                found = found.to(rows.dtype).scatter_reduce(
+                    0, member.unit, rows[member.index], "amax"
+                )
+        return found
+
     def sum_coupled(self, values: Values) -> Tensor:
         """Return the sum over all weights cut with each unit: filters, norms, next inputs."""
         members = self.group.members

@@ -61,6 +61,12 @@ class BlockUnits:
             [torch.stack([values(name).sum() for name in block]).sum() for block in self.shapes]
         )
 
+    def max(self, values: Values) -> Tensor:
+        """Return the largest value over all parameters of each block, shape (count,)."""
+        return torch.stack(
+            [torch.stack([values(name).amax() for name in block]).amax() for block in self.shapes]
+        )
+
     def sum_coupled(self, values: Values) -> Tensor:
         """Return the sum over all parameters of each block: nothing else goes with it."""
         return self.sum(values)

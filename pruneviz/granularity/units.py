@@ -44,6 +44,9 @@ class Units(Protocol):
     def sum(self, values: Values) -> Tensor:
         """Return the sum of the values over each unit's weights, shape (count,)."""
 
+    def max(self, values: Values) -> Tensor:
+        """Return the largest of the values over each unit's weights, shape (count,)."""
+
     def sum_coupled(self, values: Values) -> Tensor:
         """Return the sum over all weights that go with each unit, shape (count,)."""
 
@@ -92,7 +95,8 @@ def belongs(name: str, path: str) -> bool:
 
 def mean(units: Units, values: Values) -> Tensor:
     """Return the mean of the values over each unit's weights, shape (count,)."""
-    return units.sum(values) / units.sizes().to(torch.get_default_dtype())
+    total, sizes = units.sum(values), units.sizes()
+    return total if bool((sizes == 1).all()) else total / sizes.to(torch.get_default_dtype())
 
 
 __all__ = [

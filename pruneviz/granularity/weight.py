@@ -52,6 +52,10 @@ class WeightUnits:
         """Return each weight's own value, shape (count,)."""
         return values(self.parameter).reshape(-1)
 
+    def max(self, values: Values) -> Tensor:
+        """Return each weight's own value, shape (count,)."""
+        return self.sum(values)
+
     def sum_coupled(self, values: Values) -> Tensor:
         """Return each weight's own value, shape (count,): nothing else goes with it."""
         return self.sum(values)

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from pruneviz.allocate import Ranking, allocate
-from pruneviz.apply import Applied, applied_notes, apply
+from pruneviz.apply import Applied, apply
 from pruneviz.plan import Plan
 from pruneviz.proof import prove
 from pruneviz.recover.control import Control, measure_control
@@ -22,7 +22,7 @@ from pruneviz.recovery.rounds import EPOCHS, STOP_AFTER, Amounts, Phase, phases
 from pruneviz.recovery.rows import curve_state, held_out_row, read_curve
 from pruneviz.recovery.states import copied, load
 from pruneviz.report import EpochRow, RecoveryReport, best_row
-from pruneviz.run import Prepared, Pruned, bind, score_units
+from pruneviz.run import Prepared, Pruned, bind, pruning_notes, removed, scored
 from pruneviz.surgery import expand
 
 
@@ -125,20 +125,22 @@ class Recovering:
     def _prune(self, phase: Phase) -> None:
         """Remove what this round removes, ranked by the weights as they are now."""
         units, model = self._prepared.units, full_size(self._applied)
-        ranking = self._prepared.ranking if phase.round == 1 else self._ranked_again(model)
-        keep = allocate(units, ranking, self._amounts.plan(phase.round)).keep
-        applied = apply(model, units, keep)
+        prepared = self._prepared if phase.round == 1 else self._ranked_again(model)
+        keep = allocate(units, prepared.ranking, self._amounts.plan(phase.round)).keep
+        applied = removed(model, units, keep, self.plan, prepared.evidence)
         prove(applied, self._prepared.subject.example)
         self._applied = replace(applied, original=self._prepared.subject.model)
         network = copy.deepcopy(applied.model).to(self._where)
         self._rows.append(held_out_row(self._task(phase), "prune", network, self._where))
         self._at += 1
 
-    def _ranked_again(self, model: nn.Module) -> Ranking:
-        """Return the ranking by a trained network's weights; what is gone goes first."""
-        scores = score_units(model, self.data, self.plan, self._prepared.units)
+    def _ranked_again(self, model: nn.Module) -> Prepared:
+        """Return what is ranked by a trained network's weights; what is gone goes first."""
+        found = scored(model, self._prepared.subject, self.plan, self._prepared.units)
         keep = self._applied.keep
-        return Ranking({name: s.masked_fill(~keep[name], -torch.inf) for name, s in scores.items()})
+        scores = {n: s.masked_fill(~keep[n], -torch.inf) for n, s in found.scores.items()}
+        evidence = None if self._prepared.evidence is None else found.evidence
+        return replace(self._prepared, ranking=Ranking(scores), evidence=evidence)
 
     def _task(self, phase: Phase) -> Task:
         applied = self._applied
@@ -259,7 +261,7 @@ class Recovering:
         notes = (
             *subject.notes,
             *self._amounts.notes,
-            *applied_notes(applied, self.plan.granularity),
+            *pruning_notes(applied, self.plan),
             *self._control.notes(self._prepared),
             *self._notes,
         )

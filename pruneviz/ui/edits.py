@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pruneviz.calibrate import needs_data
 from pruneviz.criteria import CRITERIA
 from pruneviz.plan import Lock, Plan, Setting, parse_lock
 from pruneviz.report import LayerReport
@@ -32,7 +33,7 @@ def with_model(plan: Plan, model: str, **fields: Any) -> Plan:
     has_data = changed.data is not None or model.startswith("sample:")
     if not has_data:
         changed = changed.changed(**recipes.WITHOUT)
-    if not has_data and CRITERIA.get(plan.criterion).needs_gradients:
+    if not has_data and needs_data(CRITERIA.get(plan.criterion).needs):
         return changed.changed(criterion=Plan().criterion, criterion_parameters={})
     return changed
 

@@ -26,7 +26,7 @@ def draw(desk: Desk) -> list[str]:
     with st.container(key="busy"):
         # As Markdown, which is there at once; st.html is fetched only when it is used.
         st.markdown(style.sheet(), unsafe_allow_html=True)
-        with st.spinner("Loading and measuring …"):
+        with st.spinner(text.waiting(desk.plan)):
             try:
                 subject = cache.subject(desk.plan)
                 live = cache.live(desk.plan)

@@ -42,6 +42,7 @@ div:has(> .st-key-strip) { position: sticky; top: 0; z-index: 90; }
 .st-key-strip-problems p { margin-top: 0.12rem; font-size: 0.875rem; line-height: 1.3; }
 .st-key-busy {
   position: fixed; right: 1.5rem; bottom: 1rem; z-index: 95; width: auto !important;
+  max-width: calc(100vw - 3rem);
   background: light-dark(LIGHT, DARK); border-radius: 0.4rem;
 }
 [data-testid="stToastContainer"] { top: auto; bottom: 1.2rem; }

@@ -16,6 +16,7 @@ from pruneviz.figures import format as fmt
 from pruneviz.granularity import Units, noun
 from pruneviz.granularity.depth import BlockUnits
 from pruneviz.plan import Plan
+from pruneviz.registry import COSTS
 from pruneviz.report import Accuracy, Amount, LatencyPair, LayerReport, Skipped
 from pruneviz.subjects import ModelCard, Subject
 from pruneviz.subjects.samples import SAMPLES
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from pruneviz.run import Baseline
 
 NO_BREAK = "\u00a0"
+WAITING = "Loading and measuring …"
 NO_DATA = "no data: choose some on Home"
 # Fractions of units that a plan asks for or can have; counts of units are followed by other words.
 FRACTION = re.compile(r"(?<![\w.])[01](?:\.\d+)?(?= at most\b| cannot be reached|; unlock)")
@@ -74,6 +76,14 @@ def plan_line(plan: Plan, removed: float | None) -> str:
         parts.append(fmt.plural(len(plan.locks), "lock"))
     recovery = recipes.words(plan)
     return ", ".join([*parts, f"then {recovery}"] if recovery else parts)
+
+
+def waiting(plan: Plan) -> str:
+    """Return what a reader waits for: the criterion and what it takes, where that can be long."""
+    entry = next((each for each in CRITERIA if each.name == plan.criterion), None)
+    if entry is None or not entry.is_slow:
+        return WAITING
+    return f"Measuring {entry.title}: {COSTS[entry.cost]} …"
 
 
 def subject_line(subject: Subject) -> str:

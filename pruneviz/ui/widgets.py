@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pruneviz.figures.style import describe
-from pruneviz.registry import Entry, Parameter, Registry
+from pruneviz.registry import COSTS, Entry, Parameter, Registry
 from pruneviz.ui import navigate, state, strip, text
 
 # A picture to save and the way back from a zoom are left; dragging zooms without a button.
@@ -75,6 +75,8 @@ def about(entry: Entry[Any]) -> None:
     st.markdown(f"**{text.escape(entry.title)}** · {text.escape(entry.family)}")
     st.markdown(text.escape(entry.sentence))
     st.code(entry.formula, language=None, wrap_lines=True)
+    if entry.cost:
+        st.caption(f"Takes {COSTS[entry.cost]}.")
     st.caption(f"Source: {text.escape(entry.source) if entry.source else 'none, a baseline'}")
 
 
@@ -161,12 +163,14 @@ def parameters(
 def _chosen(registry: Registry[Any], value: str) -> None:
     """Draw the chosen method's sentence, and the way to all of them beside it."""
     with st.container(horizontal=True, wrap=False, gap="xsmall"):
-        st.caption(text.escape(registry.get(value).sentence), width="stretch")
+        entry = registry.get(value)
+        takes = f" Takes {COSTS[entry.cost]}." if entry.is_slow else ""
+        st.caption(text.escape(entry.sentence + takes), width="stretch")
         about_all(registry)
 
 
 def parameter(definition: Parameter, key: str, value: Any, edit: Callable[[Any], None]) -> None:
-    """Draw the widget of one method parameter: a switch, a choice of words, or a number field."""
+    """Draw a method parameter's widget: a switch, a choice of words, a text, or a number field."""
     name = definition.name.replace("_", " ")
     title = name[:1].upper() + name[1:]
     label = f"{title} ({definition.unit})" if definition.unit not in ("", name) else title
@@ -177,6 +181,9 @@ def parameter(definition: Parameter, key: str, value: Any, edit: Callable[[Any],
     }
     if isinstance(definition.default, bool):
         st.toggle(label, **common)
+        return
+    if isinstance(definition.default, str) and not definition.choices:
+        st.text_input(label, **common)
         return
     if isinstance(definition.default, str):
         st.selectbox(label, definition.choices, format_func=_spaced, **common)

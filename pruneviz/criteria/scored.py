@@ -1,0 +1,48 @@
+"""A network's units scored by a criterion: what it asks for is measured first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from pruneviz.calibrate import Asked, check, collect, gradients
+from pruneviz.criteria.criterion import CRITERIA, Evidence, score
+
+BATCH_BY_BATCH = "gradients"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Each layer's scores by units name, (count,), and what they were made from."""
+
+    scores: Mapping[str, Tensor]
+    evidence: Evidence
+
+
+def check_asked(asked: Asked) -> None:
+    """Raise ValueError for what the criterion needs that is not there, before units are found."""
+    check(CRITERIA.get(asked.criterion).needs, asked)
+
+
+def score_asked(asked: Asked) -> Scored:
+    """Score all units; ValueError says what the criterion needs that is not there.
+
+    A criterion that looks at gradients scores every batch, and the mean of these counts.
+    """
+    needs = CRITERIA.get(asked.criterion).needs
+    statistics = collect(needs, asked)
+    weights = {name: p.detach() for name, p in asked.model.named_parameters()}
+    evidence = Evidence(weights, {}, asked.seed, statistics, asked.layers)
+    if BATCH_BY_BATCH not in needs:
+        scores = score(asked.criterion, asked.settings, asked.units, evidence)
+        return Scored(scores, evidence)
+    total: dict[str, Tensor] = {}
+    batches = 0
+    for found in gradients(asked.model, asked.samples.x, asked.samples.y):
+        batches += 1
+        of_batch = replace(evidence, gradients=found)
+        one = score(asked.criterion, asked.settings, asked.units, of_batch)
+        total = {name: total.get(name, 0.0) + s.double() for name, s in one.items()}
+    return Scored({name: (s / batches).float() for name, s in total.items()}, evidence)
