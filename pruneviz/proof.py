@@ -18,6 +18,7 @@ from pruneviz.criteria import Evidence, score
 from pruneviz.granularity import GRANULARITIES, Units
 from pruneviz.measure.cost import parameters_by_name
 from pruneviz.plan import Plan
+from pruneviz.registry import Value
 from pruneviz.report import Skipped
 
 TOLERANCE = 1e-4  # of the largest output: above it, preview and cut are not the same thing
@@ -85,19 +86,24 @@ def prove(applied: Applied, example: Any) -> float:
 
 
 def find_units(
-    model: nn.Module, example: Any, granularity: str
+    model: nn.Module,
+    example: Any,
+    granularity: str,
+    parameters: Mapping[str, Value] | None = None,
 ) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
     """Return a model's units whose cut is proved on `example`, and what is left out, with reasons.
 
-    A view that splits channels can be read in several ways: where the cut does not hold as it was
-    read first, the model is traced again with the next reading.
+    `parameters` are the granularity's own. A view that splits channels can be read in several
+    ways: where the cut does not hold as it was read first, the model is traced again with the next
+    reading.
     """
     accept(model)
-    find = GRANULARITIES.get(granularity).implementation
+    entry = GRANULARITIES.get(granularity)
+    settings = entry.settings(parameters or {})
     layouts: dict[str, int] = {}
     alive, one = None, _smallest(model, example)
     while True:
-        found, skipped = find(model, one, layouts)
+        found, skipped = entry.implementation(model, one, layouts, **settings)
         if not any(layer.axis_keep(torch.ones(layer.count, dtype=torch.bool)) for layer in found):
             return found, skipped  # nothing is cut out, so nothing can be cut wrongly
         alive = lively(model, example) if alive is None else alive

@@ -49,7 +49,10 @@ class Parameter:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry(Generic[F]):
-    """A method under its standard name: one sentence, one formula, one source, its parameters."""
+    """A method under its standard name: one sentence, one formula, one source, its parameters.
+
+    `unit` is what a granularity counts, in the singular; "" where it is called by its name.
+    """
 
     name: str
     title: str
@@ -60,6 +63,7 @@ class Entry(Generic[F]):
     implementation: F
     parameters: tuple[Parameter, ...] = ()
     needs_gradients: bool = False
+    unit: str = ""
 
     def settings(self, given: Mapping[str, Value]) -> dict[str, Value]:
         """Return every parameter's value, defaults filled in; ValueError on an unknown name."""
@@ -91,6 +95,7 @@ class Registry(Generic[F]):
         source: str,
         parameters: tuple[Parameter, ...] = (),
         needs_gradients: bool = False,
+        unit: str = "",
     ) -> Callable[[F], F]:
         """Return a decorator that adds the function under `name`; ValueError on a duplicate."""
         if name in self._entries:
@@ -107,6 +112,7 @@ class Registry(Generic[F]):
                 implementation=implementation,
                 parameters=parameters,
                 needs_gradients=needs_gradients,
+                unit=unit,
             )
             return implementation
 

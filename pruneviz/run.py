@@ -9,13 +9,14 @@ from dataclasses import dataclass, fields
 
 from torch import Tensor, nn
 
-from pruneviz.allocate import Ranking, allocate
+from pruneviz.allocate import SCOPES, Costs, Ranking, allocate
 from pruneviz.apply import Applied, applied_notes, apply
 from pruneviz.calibrate import gradients
+from pruneviz.counting import Counting
 from pruneviz.coupling import layer_of
 from pruneviz.criteria import CRITERIA, Evidence, score
 from pruneviz.evaluate import predict
-from pruneviz.granularity import Units
+from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.measure.cost import macs_by_parameter, masked_macs, parameters_by_name
 from pruneviz.measure.latency import Timings, time_pair
 from pruneviz.measure.machine import this_machine
@@ -88,21 +89,27 @@ def measure_baseline(subject: Subject) -> Baseline:
 def preparation_key(plan: Plan) -> str:
     """Return a digest of the plan's fields on which `prepare` depends."""
     deciding = {"model", "weights", "weights_sha256", "data", "data_sha256", "input_shape",
-                "criterion", "criterion_parameters", "granularity", "seed"}  # fmt: skip
+                "criterion", "criterion_parameters", "granularity", "granularity_parameters",
+                "seed"}  # fmt: skip
     text = json.dumps(plan.model_dump(mode="json", include=deciding), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def prepare(subject: Subject, plan: Plan, baseline: Baseline | None = None) -> Prepared:
     """Find the units and score them; ValueError says what the plan asks that the subject lacks."""
-    units, skipped = find_units(subject.model, subject.example, plan.granularity)
+    units, skipped = find_units(
+        subject.model, subject.example, plan.granularity, plan.granularity_parameters
+    )
     if not units:
         reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:5])
+        title = GRANULARITIES.get(plan.granularity).title
         raise ValueError(
-            f"this model has no {plan.granularity} that can be pruned ({reasons or 'no layers'})"
+            f"this model has no {noun(plan.granularity)} that can be pruned as '{title}' "
+            f"({reasons or 'no layers'})"
         )
     scores = score_units(subject.model, subject.data, plan, units)
-    return Prepared(subject, baseline or measure_baseline(subject), units, skipped, Ranking(scores))
+    ranking = Ranking.of(units, scores)
+    return Prepared(subject, baseline or measure_baseline(subject), units, skipped, ranking)
 
 
 def score_units(
@@ -130,13 +137,19 @@ def score_units(
 def prune(prepared: Prepared, plan: Plan) -> Pruned:
     """Remove what the plan asks for; ValueError says which part of it is impossible and why."""
     bound = bind(plan, prepared.subject)
-    allocation = allocate(prepared.units, prepared.ranking, bound)
+    allocation = allocate(prepared.units, prepared.ranking, bound, counting(prepared))
     applied = apply(prepared.subject.model, prepared.units, allocation.keep)
     dense = applied_notes(applied, plan.granularity)
     notes = (*prepared.subject.notes, *allocation.notes, *dense)
     parts = {field.name: getattr(applied, field.name) for field in fields(applied)}
     error = prove(applied, prepared.subject.example)
     return Pruned(**parts, plan=bound, requested=allocation.requested, error=error, notes=notes)
+
+
+def counting(prepared: Prepared) -> Costs:
+    """Return what counts the parameters, MACs or bytes left of a prepared network."""
+    model, example = prepared.subject.model, prepared.subject.example
+    return Counting(model, example, prepared.units, prepared.baseline.macs)
 
 
 def bind(plan: Plan, subject: Subject) -> Plan:
@@ -146,6 +159,10 @@ def bind(plan: Plan, subject: Subject) -> Plan:
         data=subject.data.reference if subject.data else None,
         data_sha256=subject.data.sha256 if subject.data else None,
         criterion_parameters=CRITERIA.get(plan.criterion).settings(plan.criterion_parameters),
+        granularity_parameters=GRANULARITIES.get(plan.granularity).settings(
+            plan.granularity_parameters
+        ),
+        scope_parameters=SCOPES.get(plan.scope).settings(plan.scope_parameters),
         **spelled_out(plan),
     )
 
@@ -214,7 +231,7 @@ def _sparsity(prepared: Prepared, pruned: Pruned) -> Sparsity:
     return Sparsity(
         requested=pruned.requested,
         achieved=(total - kept) / total,
-        unit=pruned.plan.granularity,
+        unit=noun(pruned.plan.granularity),
         units=total,
         removed=total - kept,
     )

@@ -121,7 +121,7 @@ def test_each_command_has_help(pruneviz, command):
         (["--lock", "fc1", "--layer", "fc1=0.5"], "its lock lets at most 0 go"),
         (["--criterion", "best"], "unknown criterion 'best'; choose from"),
         (["--granularity", "atom"], "unknown granularity 'atom'; choose from"),
-        (["--scope", "all"], "scope must be one of layer, uniform, global; got 'all'"),
+        (["--scope", "all"], "unknown scope 'all'; choose from"),
         (["--model", "sample:nothing"], "nothing"),
         (["--model", "nothing"], "nothing"),
         (["--input-shape", "3,a"], "an input shape reads 3,224,224"),

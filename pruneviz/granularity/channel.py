@@ -38,6 +38,17 @@ class ChannelUnits:
         """Return the number of channels or neurons."""
         return self.group.count
 
+    @property
+    def least(self) -> int:
+        """Return 1: a layer without outputs is none."""
+        return 1
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape of the first weights whose outputs the units are."""
+        made = [self.shapes[m.parameter] for m in self.group.members if m.produces]
+        return max(made, key=len, default=(self.count,))
+
     def sum(self, values: Values) -> Tensor:
         """Return the sum over the weights that produce each unit (its filters), shape (count,)."""
         return self._sum(values, (m for m in self.group.members if m.produces))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pruneviz.masks import Masks
 from pruneviz.registry import Registry
@@ -31,6 +31,10 @@ class Units(Protocol):
     @property
     def count(self) -> int:
         """Return the number of units."""
+
+    @property
+    def least(self) -> int:
+        """Return how many units must stay whatever is asked."""
 
     def sum(self, values: Values) -> Tensor:
         """Return the sum of the values over each unit's weights, shape (count,)."""
@@ -60,8 +64,43 @@ class Units(Protocol):
 
 NO_LAYOUTS: Mapping[str, int] = MappingProxyType({})
 Layouts = Mapping[str, int]  # a call that can be read in several ways → which reading to take
-Granularity = Callable[[nn.Module, Any, Layouts], tuple[tuple[Units, ...], tuple[Skipped, ...]]]
+Found = tuple[tuple[Units, ...], tuple[Skipped, ...]]
+Granularity = Callable[..., Found]  # (model, example, layouts, **settings)
 GRANULARITIES: Registry[Granularity] = Registry("granularity")
+
+
+class Rule(Protocol):
+    """What holds within every group of `of` consecutive units: exactly `stay` of them stay."""
+
+    @property
+    def of(self) -> int:
+        """Return how many units make a group."""
+
+    @property
+    def stay(self) -> int:
+        """Return how many units of a pruned group stay."""
+
+    def spared(self, scores: Tensor) -> Tensor:
+        """Return which units a pruned group keeps, bool of the scores' shape (groups, of)."""
+
+
+def rule_of(units: Units) -> Rule | None:
+    """Return the rule that holds within groups of these units, None where they are free."""
+    rule: Rule | None = getattr(units, "rule", None)
+    return rule
+
+
+def shape_of(units: Units) -> tuple[int, ...] | None:
+    """Return the shape of the weights that the units are outputs or parts of, None if unknown."""
+    shape: tuple[int, ...] | None = getattr(units, "shape", None)
+    return shape
+
+
+def noun(granularity: str) -> str:
+    """Return what one unit of a granularity is called, in the singular."""
+    if granularity not in GRANULARITIES.names():
+        return granularity
+    return GRANULARITIES.get(granularity).unit or granularity
 
 
 def mean(units: Units, values: Values) -> Tensor:
@@ -69,4 +108,16 @@ def mean(units: Units, values: Values) -> Tensor:
     return units.sum(values) / units.sizes().to(torch.get_default_dtype())
 
 
-__all__ = ["GRANULARITIES", "AxisKeep", "Granularity", "Units", "Values", "mean"]
+__all__ = [
+    "GRANULARITIES",
+    "AxisKeep",
+    "Found",
+    "Granularity",
+    "Rule",
+    "Units",
+    "Values",
+    "mean",
+    "noun",
+    "rule_of",
+    "shape_of",
+]

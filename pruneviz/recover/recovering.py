@@ -22,7 +22,7 @@ from pruneviz.recovery.rounds import EPOCHS, STOP_AFTER, Amounts, Phase, phases
 from pruneviz.recovery.rows import curve_state, held_out_row, read_curve
 from pruneviz.recovery.states import copied, load
 from pruneviz.report import EpochRow, RecoveryReport, best_row
-from pruneviz.run import Prepared, Pruned, bind, score_units
+from pruneviz.run import Prepared, Pruned, bind, counting, score_units
 from pruneviz.surgery import expand
 
 
@@ -53,7 +53,7 @@ class Recovering:
         self.plan = bind(plan, prepared.subject)
         self._prepared, self.data, self._device = prepared, prepared.subject.data, device
         self._where = torch_device(device)
-        self._amounts = Amounts(prepared.units, prepared.ranking, self.plan)
+        self._amounts = Amounts(prepared.units, prepared.ranking, self.plan, counting(prepared))
         model = prepared.subject.model
         self.phases = phases(self.plan, self._amounts.rounds, model, self.data)
         self.total = sum(phase.steps for phase in self.phases)
@@ -138,7 +138,8 @@ class Recovering:
         """Return the ranking by a trained network's weights; what is gone goes first."""
         scores = score_units(model, self.data, self.plan, self._prepared.units)
         keep = self._applied.keep
-        return Ranking({name: s.masked_fill(~keep[name], -torch.inf) for name, s in scores.items()})
+        gone_first = {n: s.masked_fill(~keep[n], -torch.inf) for n, s in scores.items()}
+        return Ranking.of(self._prepared.units, gone_first)
 
     def _task(self, phase: Phase) -> Task:
         applied = self._applied

@@ -1,0 +1,34 @@
+"""Scores, a budget and locks in; which units stay out: one file for each family of shares."""
+
+from pruneviz.allocate.allocation import Allocation, allocate, set_by_hand
+from pruneviz.allocate.ranking import Ranking
+from pruneviz.allocate.request import (
+    SCOPES,
+    Costs,
+    Counts,
+    Request,
+    Scope,
+    at_most,
+    decides_amount,
+    exact_count,
+    ranks_across,
+)
+from pruneviz.registry import import_all
+
+import_all(__name__, list(__path__))
+
+__all__ = [
+    "SCOPES",
+    "Allocation",
+    "Costs",
+    "Counts",
+    "Ranking",
+    "Request",
+    "Scope",
+    "allocate",
+    "at_most",
+    "decides_amount",
+    "exact_count",
+    "ranks_across",
+    "set_by_hand",
+]
