@@ -7,7 +7,7 @@ import streamlit as st
 from torch import Tensor
 
 from pruneviz.figures import architecture as figures
-from pruneviz.granularity import Units
+from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.granularity.channel import ChannelUnits
 from pruneviz.measure.by_layer import LayerCost, table
 from pruneviz.ui import architecture, frame, state, text, theme, widgets
@@ -21,7 +21,7 @@ def diagram(view: View, rows: Sequence[LayerCost], units: Units | None) -> None:
     number = architecture.number_of(view.prepared.units, units)
     chart = figures.network(rows, state.layer(), number, possible=view.possible)
     scrolled("architecture-network", chart)
-    single = view.plan.granularity == "weight"
+    single = GRANULARITIES.get(view.plan.granularity).family != "structured"
     st.caption(architecture.WIDTHS_STAY if single else architecture.LEGEND)
 
 
@@ -40,12 +40,13 @@ def scrolled(key: str, chart: go.Figure) -> None:
 def choose_group(view: View, rows: Sequence[LayerCost], units: Units | None) -> None:
     """Draw the choice of a group, and what goes with one of its channels."""
     groups = {each.name: (place, each) for place, each in enumerate(view.prepared.units, 1)}
-    single = view.plan.granularity == "weight"
+    single = GRANULARITIES.get(view.plan.granularity).family != "structured"
+    unit = noun(view.plan.granularity)
     st.selectbox(
         "Layer" if single else "Group of layers",
         list(groups),
         index=None,
-        format_func=lambda name: architecture.group_label(*groups[name]),
+        format_func=lambda name: architecture.group_label(*groups[name], unit),
         placeholder="none: the chosen layer stays whole",
         key=widgets.follow("architecture-group", units.name if units else None),
         on_change=lambda: state.choose_layer(st.session_state["architecture-group"] or ""),
@@ -58,7 +59,7 @@ def choose_group(view: View, rows: Sequence[LayerCost], units: Units | None) -> 
     elif isinstance(units, ChannelUnits):
         channel(view, units, keep)
     else:
-        st.markdown(architecture.weights_sentence(units, keep))
+        st.markdown(architecture.weights_sentence(units, keep, unit))
 
 
 def channel(view: View, units: ChannelUnits, keep: Tensor | None) -> None:

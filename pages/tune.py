@@ -18,9 +18,13 @@ def methods(plan: Plan) -> None:
     """Draw what is removed, how it is ranked and how the amount is shared out."""
     grid = st.grid(3, min_column_width=270, gap="medium", key="tune-methods")
     with grid.cell(), st.container(gap="xsmall"):
-        widgets.segments(
+        widgets.choose(
             GRANULARITIES, "What to remove", "tune-granularity", plan.granularity,
             edits.set_granularity,
+        )  # fmt: skip
+        widgets.parameters(
+            GRANULARITIES, plan.granularity, plan.granularity_parameters,
+            edits.set_granularity_parameter,
         )  # fmt: skip
     with grid.cell(), st.container(gap="xsmall"):
         widgets.choose(
@@ -29,7 +33,8 @@ def methods(plan: Plan) -> None:
         )  # fmt: skip
         widgets.parameters(CRITERIA, plan.criterion, plan.criterion_parameters, edits.set_parameter)
     with grid.cell(), st.container(gap="xsmall"):
-        widgets.segments(SCOPES, "How to share it out", "tune-scope", plan.scope, edits.set_scope)
+        widgets.choose(SCOPES, "How to share it out", "tune-scope", plan.scope, edits.set_scope)
+        widgets.parameters(SCOPES, plan.scope, plan.scope_parameters, edits.set_scope_parameter)
 
 
 def overall(plan: Plan) -> None:
@@ -40,6 +45,7 @@ def overall(plan: Plan) -> None:
             "tune-overall",
             edits.percent(plan.sparsity),
             edits.set_overall,
+            disabled=text.decides_amount(plan),
         )
         st.caption(text.scope_sentence(plan))
 

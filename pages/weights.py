@@ -4,6 +4,7 @@ import streamlit as st
 
 from pruneviz.explain import convolutions_and_linears
 from pruneviz.figures import weights
+from pruneviz.granularity.tiles import TiledUnits
 from pruneviz.ui import cache, frame, selection, state, widgets
 
 with frame.page("Weights", "What do the weights look like, and which of them go?") as view:
@@ -23,7 +24,9 @@ with frame.page("Weights", "What do the weights look like, and which of them go?
     )
     weight = cache.weight(view.plan, layer)
     mask = view.pruned.masks.get(f"{layer}.weight")
-    widgets.figure(weights.heatmap(layer, weight, mask), key="weights-heatmap")
+    units = next((u for u in view.prepared.units if u.name == layer), None)
+    grouped = units.view if isinstance(units, TiledUnits) else None
+    widgets.figure(weights.heatmap(layer, weight, mask, grouped), key="weights-heatmap")
     if mask is None or bool(mask.all()):
         widgets.empty("Nothing of this layer is removed. Tune decides how much goes, and where.")
     elif view.pruned.is_cut:
@@ -32,7 +35,8 @@ with frame.page("Weights", "What do the weights look like, and which of them go?
             "a layer before it loses, so its weights here have nothing left to multiply."
         )
     else:
-        st.caption("A pale cell is a weight that is set to 0.")
+        parts = " Lines part what goes together." if grouped and any(grouped.parting) else ""
+        st.caption(f"A pale cell is a weight that is set to 0.{parts}")
     if cache.is_recovered(view.plan):
         st.caption("What stays is shown as the recovery left it, what goes as it was before.")
     widgets.figure(weights.distribution(layer, weight, mask), key="weights-distribution")

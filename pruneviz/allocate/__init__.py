@@ -4,6 +4,7 @@ from pruneviz.allocate.allocation import Allocation, allocate, set_by_hand
 from pruneviz.allocate.ranking import Ranking
 from pruneviz.allocate.request import (
     SCOPES,
+    WIDTHS,
     Costs,
     Counts,
     Request,
@@ -19,6 +20,7 @@ import_all(__name__, list(__path__))
 
 __all__ = [
     "SCOPES",
+    "WIDTHS",
     "Allocation",
     "Costs",
     "Counts",

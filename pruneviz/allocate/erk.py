@@ -11,7 +11,7 @@ from pruneviz.granularity.units import Units, shape_of
 
 @SCOPES.register(
     name="erk",
-    title="Erdős–Rényi kernel",
+    title="ERK (Erdős–Rényi kernel)",
     family=OVERALL,
     sentence="A layer's density follows the sum of its dimensions over their product, so wide "
     "layers lose more and narrow ones less; the whole loses exactly what was asked.",

@@ -8,19 +8,28 @@ from torch import Tensor
 
 from pruneviz.figures.format import count, share
 from pruneviz.figures.pool import Matrix, block_sizes, mean, strongest
-from pruneviz.figures.style import DIVERGING, PRUNED, REMOVED, lay_out
+from pruneviz.figures.style import DIVERGING, FAINT, PRUNED, REMOVED, lay_out
+from pruneviz.granularity.tiles import View
 
 BINS = 60
+MOST_LINES = 120  # more of them across a figure are closer than a few pixels
 
 
-def heatmap(layer: str, weight: Tensor, mask: Tensor | None) -> go.Figure:
+def heatmap(layer: str, weight: Tensor, mask: Tensor | None, view: View | None = None) -> go.Figure:
     """Return a layer's weights as (outputs, inputs × kernel); the removed are pale.
 
     `weight` is (out, in, …), `mask` bool of its shape (True = stays) or None. Large layers are
-    pooled: each cell shows the strongest weight that stays in it.
+    pooled: each cell shows the strongest weight that stays in it. Where weights go in groups,
+    `view` says in which; lines part them, and its order of columns puts them side by side.
     """
-    values = weight.detach().double().reshape(len(weight), -1).numpy()
-    gone = np.zeros(values.shape) if mask is None else ~mask.reshape(values.shape).numpy()
+
+    def matrix(tensor: Tensor) -> Matrix:
+        seen = tensor.reshape(len(tensor), -1) if view is None else view.picture(tensor)
+        values: Matrix = seen.numpy()
+        return values
+
+    values = matrix(weight.detach().double())
+    gone = np.zeros(values.shape) if mask is None else ~matrix(mask)
     removed = mean(gone.astype(float))
     shown = strongest(np.where(gone > 0, np.nan, values))
     rows, columns = block_sizes(*values.shape)
@@ -45,11 +54,14 @@ def heatmap(layer: str, weight: Tensor, mask: Tensor | None) -> go.Figure:
             ),
         ]
     )
+    if view is not None and rows * columns == 1:
+        figure.add_traces(_parted(values.shape, view.parting))
     pooled = "" if rows * columns == 1 else f", {rows}×{columns} weights a cell"
+    across = "kernel position × input" if view and view.inputs_last else "input × kernel position"
     return lay_out(
         figure,
         title=f"{layer}: {_stays(gone)}",
-        x=f"input × kernel position (index){pooled}",
+        x=f"{across} (index){pooled}",
         y="output (index)",
         height=420,
     ).update_yaxes(autorange="reversed")
@@ -93,6 +105,29 @@ def _removed(x: Matrix, y: Matrix, removed: Matrix) -> go.Heatmap:
         hovertemplate="output %{y}, input %{x}<br>removed<extra></extra>",
         hoverongaps=False,
     )
+
+
+def _parted(shape: tuple[int, ...], parting: tuple[int, int]) -> list[go.Scatter]:
+    """Return the lines that part groups of so many rows and columns; none where they are a blur."""
+    (height, width), (rows, columns) = shape, parting
+    edges: list[tuple[list[float | None], list[float | None]]] = []
+    if rows and height // rows <= MOST_LINES:
+        for place in np.arange(rows, height, rows) - 0.5:
+            edges.append(([-0.5, width - 0.5, None], [place, place, None]))
+    if 1 < columns < width and width // columns <= MOST_LINES:
+        for place in np.arange(columns, width, columns) - 0.5:
+            edges.append(([place, place, None], [-0.5, height - 0.5, None]))
+    if not edges:
+        return []
+    line = go.Scatter(
+        x=[x for xs, _ in edges for x in xs],
+        y=[y for _, ys in edges for y in ys],
+        mode="lines",
+        line={"color": FAINT, "width": 1},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    return [line]
 
 
 def _limit(values: Matrix) -> float:

@@ -88,6 +88,17 @@ class View:
         return math.prod(self.shape) // self.columns
 
     @property
+    def inputs_last(self) -> bool:
+        """Return whether the columns go through the inputs before the places of the kernel."""
+        return self.order[-1] < len(self.order) - 1
+
+    @property
+    def parting(self) -> tuple[int, int]:
+        """Return after how many rows and columns a picture parts the groups; 0: nowhere."""
+        high = self.tile[0] if self.rows == self.outputs else 0  # else its rows are no outputs
+        return high if 1 < high < self.outputs else 0, self.lines
+
+    @property
     def grid(self) -> tuple[int, int]:
         """Return how many tiles lie below and beside one another."""
         return -(-self.rows // self.tile[0]), -(-self.columns // self.tile[1])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from torch import nn
@@ -26,5 +27,6 @@ def weights(model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS) -> Fo
 def _in_place(layer: Axes) -> View:
     """Return the weights as they lie in memory: unit i is the i-th."""
     order = tuple(range(len(layer.shape)))
-    columns = max(1, layer.columns)
-    return View(layer.shape, layer.shape, order, columns, (1, 1), layer.rows)
+    first = layer.shape[0]
+    columns = math.prod(layer.shape) // max(first, 1)
+    return View(layer.shape, layer.shape, order, max(columns, 1), (1, 1), first)

@@ -32,8 +32,8 @@ LEGEND = (
     "One number and one colour: these layers lose the same channels. On the band: the group "
     "chosen here. ▶ takes its channels in. Striped: goes. Dotted: stays whole."
 )
-WIDTHS_STAY = "Single weights become zeros, so every layer keeps its outputs and its width."
-SINGLE_WEIGHTS = "Single weights are removed one by one, so nothing else goes with them."
+WIDTHS_STAY = "What goes becomes zeros, so every layer keeps its outputs and its width."
+SINGLE_WEIGHTS = "They become zeros where they are, so nothing else goes with them."
 COLUMNS = {
     "layer": "Layer",
     "kind": "Kind",
@@ -80,10 +80,13 @@ def number_of(units: Sequence[Units], chosen: Units | None) -> int:
     return names.index(chosen.name) + 1 if isinstance(chosen, ChannelUnits) else 0
 
 
-def group_label(number: int, units: Units) -> str:
-    """Return a group as one choice: `3 · conv1 and 2 more layers (64 channels)`."""
+def group_label(number: int, units: Units, unit: str) -> str:
+    """Return a group as one choice: `3 · conv1 and 2 more layers (64 channels)`.
+
+    `unit` is what one unit is called.
+    """
     if not isinstance(units, ChannelUnits):
-        return f"{units.name} ({fmt.plural(units.count, 'weight')})"
+        return f"{units.name} ({fmt.plural(units.count, unit)})"
     others = len(units.layers) - 1
     more = f" and {fmt.plural(others, 'more layer')}" if others else ""
     return f"{number} · {units.name}{more} ({fmt.plural(units.count, 'channel')})"
@@ -144,11 +147,11 @@ def ranges(indices: Sequence[int]) -> str:
     return ", ".join(shown) + more
 
 
-def weights_sentence(units: Units, keep: Tensor | None) -> str:
-    """Return how many single weights of a layer go."""
+def weights_sentence(units: Units, keep: Tensor | None, unit: str) -> str:
+    """Return how many of a layer's units, each called a `unit`, go where nothing goes with them."""
     gone = 0 if keep is None else int((~keep).sum())
     return (
-        f"{gone:,} of the {fmt.plural(units.count, 'weight')} of {text.escape(units.name)} "
+        f"{gone:,} of the {fmt.plural(units.count, unit)} of {text.escape(units.name)} "
         f"{'goes' if gone == 1 else 'go'}. {SINGLE_WEIGHTS}"
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pruneviz.allocate import WIDTHS
 from pruneviz.criteria import CRITERIA
 from pruneviz.plan import Lock, Plan, Setting, parse_lock
 from pruneviz.report import LayerReport
@@ -51,18 +52,32 @@ def set_parameter(name: str, value: Setting) -> None:
     state.edit(criterion_parameters={**state.plan().criterion_parameters, name: value})
 
 
-def set_granularity(name: str | None) -> None:
+def set_granularity(name: str) -> None:
     """Remove other units; locks of single units mean other units now, so they go."""
-    if name is None:
-        return
-    locks = {layer: lock for layer, lock in state.plan().locks.items() if lock == "all"}
-    state.edit(granularity=name, locks=locks)
+    state.edit(granularity=name, granularity_parameters={}, locks=_whole_layers())
 
 
-def set_scope(name: str | None) -> None:
-    """Share the overall amount out differently."""
-    if name is not None:
-        state.edit(scope=name)
+def set_granularity_parameter(name: str, value: Setting) -> None:
+    """Change one parameter of the granularity, and so what its units are."""
+    changed = {**state.plan().granularity_parameters, name: value}
+    state.edit(granularity_parameters=changed, locks=_whole_layers())
+
+
+def _whole_layers() -> dict[str, Lock]:
+    """Return the locks that hold whatever the units are."""
+    return {layer: lock for layer, lock in state.plan().locks.items() if lock == "all"}
+
+
+def set_scope(name: str) -> None:
+    """Share the overall amount out differently; the widths that were asked for stay asked for."""
+    given, known = state.plan().scope_parameters, {p.name for p in WIDTHS}
+    widths = {parameter: value for parameter, value in given.items() if parameter in known}
+    state.edit(scope=name, scope_parameters=widths)
+
+
+def set_scope_parameter(name: str, value: Setting) -> None:
+    """Change one parameter of the scope."""
+    state.edit(scope_parameters={**state.plan().scope_parameters, name: value})
 
 
 def set_overall(value: float) -> None:

@@ -13,6 +13,7 @@ import streamlit as st
 
 from pruneviz.criteria import CRITERIA
 from pruneviz.figures import format as fmt
+from pruneviz.granularity import noun
 from pruneviz.history.lineage import Lineage
 from pruneviz.history.row import Row
 from pruneviz.plan import Plan
@@ -81,7 +82,7 @@ def page_of(row: Row) -> str:
 
 def how(row: Row) -> str:
     """Return how a run pruned, without its model: `48 % of channels, Taylor, global`."""
-    criterion, units = row.criterion, f"{row.granularity}s"
+    criterion, units = row.criterion, f"{noun(row.granularity)}s"
     if criterion in CRITERIA.names():
         criterion = CRITERIA.get(criterion).title.replace(",", "")
     removed = row.sparsity if row.achieved is None else row.achieved

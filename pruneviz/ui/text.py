@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pruneviz.allocate import SCOPES
+from pruneviz.allocate import decides_amount as scope_decides_amount
 from pruneviz.criteria import CRITERIA
 from pruneviz.figures import format as fmt
-from pruneviz.granularity import Units
+from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.plan import Plan
 from pruneviz.report import Accuracy, Amount, LatencyPair, LayerReport, Skipped
 from pruneviz.subjects import ModelCard, Subject
@@ -60,7 +62,29 @@ def in_percent(problem: str) -> str:
 
 def ranking_line(plan: Plan) -> str:
     """Return what is removed and how it is ranked: `channels, Magnitude L1`."""
-    return f"{plan.granularity}s, {_criterion(plan.criterion)}"
+    return f"{units_removed(plan)}, {_criterion(plan.criterion)}"
+
+
+def units_removed(plan: Plan) -> str:
+    """Return what is removed: `channels`, `blocks (rows 4, columns 4)`."""
+    name = plan.granularity
+    units = f"{noun(name)}s"
+    if name not in GRANULARITIES.names():
+        return units
+    entry = GRANULARITIES.get(name)
+    settings = {
+        p.name: plan.granularity_parameters.get(p.name, p.default) for p in entry.parameters
+    }
+    values = ", ".join(f"{parameter} {value}" for parameter, value in settings.items())
+    shared = sum(other.unit == entry.unit for other in GRANULARITIES) > 1  # the noun is not enough
+    title = entry.title if shared and entry.unit else ""
+    detail = ": ".join(part for part in (title, values) if part)
+    return f"{units} ({detail})" if detail else units
+
+
+def decides_amount(plan: Plan) -> bool:
+    """Return whether the plan's scope decides how much goes, so the overall slider does not."""
+    return plan.scope in SCOPES.names() and scope_decides_amount(plan.scope)
 
 
 def plan_line(plan: Plan, removed: float | None) -> str:
@@ -106,6 +130,9 @@ def scope_sentence(plan: Plan) -> str:
     own = f"{by_hand} set by hand" if plan.layers else "no layer is set by hand"
     if plan.scope == "layer":
         return f"Moves every layer that has no value of its own; {own}."
+    if decides_amount(plan):
+        title = SCOPES.get(plan.scope).title
+        return f"Not used: '{escape(title)}' decides how much goes; {own}."
     return f"The whole network loses this; layers set by hand keep their value; {own}."
 
 
@@ -115,7 +142,7 @@ def layer_label(plan: Plan, units: Units, row: LayerReport | None) -> str:
     Without a row it is not known how many go. It is read out as it stands, so there is no Markdown
     in it.
     """
-    all_units = f"{units.count:,} {plan.granularity}s"
+    all_units = f"{units.count:,} {noun(plan.granularity)}s"
     label = f"{units.name} · " + (f"{row.removed:,} of {all_units} go" if row else all_units)
     if units.name in plan.locks:
         kept = plan.locks[units.name]
@@ -277,4 +304,7 @@ def _criterion(name: str) -> str:
 
 
 def _scope(plan: Plan) -> str:
-    return {"layer": "layer by layer", "uniform": "uniform", "global": "global"}[plan.scope]
+    if plan.scope not in SCOPES.names():
+        return plan.scope
+    title = SCOPES.get(plan.scope).title
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]

@@ -105,22 +105,6 @@ def choose(
     _chosen(registry, value)
 
 
-def segments(
-    registry: Registry[Any], label: str, key: str, value: str, edit: Callable[[str | None], None]
-) -> None:
-    """Draw a registry's few methods side by side; `edit` is called with the chosen name."""
-    st.segmented_control(
-        label,
-        registry.names(),
-        required=True,
-        format_func=lambda name: registry.get(name).title,
-        key=follow(key, registry.get(value).name),
-        on_change=changes(key, edit),
-        width="stretch",
-    )
-    _chosen(registry, value)
-
-
 def percent_slider(
     label: str,
     key: str,
