@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,8 +34,25 @@ class Counting:
         counted = {"parameters": self._parameters, "macs": self._macs, "bytes": self._bytes}
         if of not in counted:
             raise ValueError(f"{of} cannot be counted: choose from {', '.join(counted)}")
+        tiled = [layer for layer in self.units if isinstance(layer, TiledUnits)]
+        if of != "bytes" and len(tiled) == len(self.units):
+            return self._without_masks(of, tiled, keep)
         pruned, masks = self._pruned(keep)
         return counted[of](pruned, masks)
+
+    def _without_masks(
+        self, of: str, units: Sequence[TiledUnits], keep: Mapping[str, Tensor]
+    ) -> int:
+        """Return what is left of parameters or macs where units are weights of one tensor each."""
+        counts = parameters_by_name(self.model) if of == "parameters" else dict(self.macs)
+        for layer in units:
+            name, sizes, stays = layer.parameter, layer.sizes(), keep[layer.name]
+            left = int(sizes[stays].sum()) if len(sizes) > 1 else int(stays.count_nonzero())
+            if of == "parameters":
+                counts[name] = left
+            elif name in counts:
+                counts[name] = round(counts[name] * left / math.prod(layer.shape))
+        return sum(counts.values())
 
     def _pruned(self, keep: Mapping[str, Tensor]) -> tuple[nn.Module, dict[str, Tensor]]:
         """Return the smaller network, or the original with its masks, which copy nothing."""

@@ -15,7 +15,7 @@ FLOORS = [
      "explain"},
     {"allocate", "surgery", "rehearsal", "apply", "counting", "proof", "sensitivity", "compare",
      "export", "store", "recovery", "history"},
-    {"run", "recover"},
+    {"run", "recover", "timed"},
     {"jobs"},
     {"figures"},
     {"ui", "cli", "__main__"},

@@ -17,6 +17,7 @@ from pruneviz.allocate.budget import smallest
 from pruneviz.allocate.sensitivity import curves, ratios, ratios_for, tolerated
 from pruneviz.plan import Plan
 from pruneviz.subjects import load_subject
+from pruneviz.timed import within_milliseconds
 
 
 @dataclass(frozen=True)
@@ -187,6 +188,29 @@ def test_bisection_finds_what_trying_them_all_finds(drops, target):
     cost = [400 - total for total in itertools.accumulate(drops)]
     found = smallest(cost.__getitem__, target, len(cost) - 1)
     assert found == next((k for k, c in enumerate(cost) if c <= target), None)
+
+
+def test_a_budget_of_milliseconds_gives_the_smallest_amount_that_is_as_fast():
+    plan = Plan(scope="uniform")
+    prepared = engine.prepare(load_subject(plan), plan)
+    seen = []
+
+    def measure(pruned):  # a network of which every parameter takes as long
+        seen.append(pruned)
+        return sum(p.numel() for p in pruned.model.parameters()) / 1e4
+
+    found, taken = within_milliseconds(prepared, plan, 3.0, measure)
+    assert taken <= 3.0
+    assert len(seen) <= 9
+    assert measure(engine.prune(prepared, found)) == taken
+    less = found.changed(sparsity=found.sparsity - 0.01)
+    assert measure(engine.prune(prepared, less)) > 3.0
+    with pytest.raises(ValueError, match="0 ms cannot be met: with all that can go gone"):
+        within_milliseconds(prepared, plan, 0.0, measure)
+    with pytest.raises(ValueError, match="decides by itself how much goes"):
+        within_milliseconds(prepared, plan.changed(scope="budget"), 3.0)
+    _, taken = within_milliseconds(prepared, plan, 1e6)
+    assert taken > 0
 
 
 AMOUNT = ["layer", "uniform", "global", "erk", "owl"]

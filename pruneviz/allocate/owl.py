@@ -39,7 +39,7 @@ from pruneviz.registry import Parameter
 def owl(request: Request, outlier: float = 5.0, band: float = 0.08) -> Counts:
     """Return each layer's count by its share of outliers; the total is exact."""
     names = request.free()
-    spared = scaled({n: outlier_ratio(request.ranking.scores[n], outlier) for n in names}, band)
+    spared = scaled({n: _ratio(request, n, outlier) for n in names}, band)
     total = sum(request.counts[name] for name in names) or 1
     mean = sum(spared[name] * request.counts[name] for name in names) / total
 
@@ -51,11 +51,13 @@ def owl(request: Request, outlier: float = 5.0, band: float = 0.08) -> Counts:
 
 
 def outlier_ratio(scores: Tensor, outlier: float) -> float:
-    """Return the share of finite scores above `outlier` times their mean."""
-    finite = scores if bool(scores.isfinite().all()) else scores[scores.isfinite()]
-    if not len(finite):
-        return 0.0
-    return int((finite > outlier * finite.mean()).count_nonzero()) / len(finite)
+    """Return the share of scores above `outlier` times their mean."""
+    return int((scores > outlier * scores.mean()).count_nonzero()) / len(scores)
+
+
+def _ratio(request: Request, name: str, outlier: float) -> float:
+    """Return a layer's share of outliers among its finite scores."""
+    return request.ranking.fact(name, "outliers", lambda s: outlier_ratio(s, outlier), outlier)
 
 
 def scaled(ratios: dict[str, float], band: float) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -25,6 +25,7 @@ class Ranking:
     _within: dict[str, np.ndarray] = field(default_factory=dict)
     _across: dict[str, np.ndarray] = field(default_factory=dict)
     _order: dict[str, Tensor] = field(default_factory=dict)
+    _facts: dict[tuple[str, str, float], float] = field(default_factory=dict)
     _locked: list[tuple[dict[str, bytes], Ranking]] = field(default_factory=list)
 
     @classmethod
@@ -40,6 +41,20 @@ class Ranking:
         if name not in self._order:
             self._order[name] = by_group(self.scores[name], self.rules[name])
         return self._order[name]
+
+    def fact(
+        self, name: str, what: str, of: Callable[[Tensor], float], setting: float = 0.0
+    ) -> float:
+        """Return a number that a layer's finite scores have whatever goes, computed once.
+
+        `of` computes `what` from the scores under a `setting`; 0 where no score is finite.
+        """
+        key = (name, what, setting)
+        if key not in self._facts:
+            scores = self.scores[name]
+            finite = scores[scores.isfinite()]
+            self._facts[key] = of(finite) if len(finite) else 0.0
+        return self._facts[key]
 
     def within(self, name: str) -> np.ndarray:
         """Return the rank of each unit in its layer, int32 (count,)."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from pruneviz.allocate.request import OVERALL, SCOPES, WIDTHS, Counts, Request, exact_count
 from pruneviz.registry import Parameter
@@ -38,11 +40,14 @@ def threshold(request: Request, value: float = 0.5, relative: bool = True) -> Co
     """Return how many units of each layer score below the threshold, locked ones apart."""
     counts = {}
     for name in request.free():
-        scores = request.ranking.scores[name]
-        finite = scores if bool(scores.isfinite().all()) else scores[scores.isfinite()]
-        size = float(finite.double().square().mean().sqrt()) if len(finite) else 0.0
+        size = request.ranking.fact(name, "root mean square", root_mean_square)
         counts[name] = _below(request, name, value * size if relative else value)
     return counts
+
+
+def root_mean_square(scores: Tensor) -> float:
+    """Return √(mean u²)."""
+    return float(torch.linalg.vector_norm(scores, dtype=torch.float64)) / math.sqrt(len(scores))
 
 
 @SCOPES.register(
@@ -103,10 +108,10 @@ def _ranked_anew(request: Request, names: list[str]) -> dict[str, np.ndarray]:
 
 def _below(request: Request, name: str, value: float) -> int:
     """Return how many unlocked units of a layer score below a value, no more than can go."""
-    low = (request.ranking.order(name) < value).numpy()
+    low = request.ranking.order(name).numpy() < value
     locked = request.locked[name]
     count = int(np.count_nonzero(low)) - int(np.count_nonzero(low[locked]))
     return request.limited(name, min(count, request.removable(name)) if len(locked) else count)
 
 
-__all__ = ["percentile", "threshold"]
+__all__ = ["percentile", "root_mean_square", "threshold"]
