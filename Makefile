@@ -1,4 +1,4 @@
-# Two commands: `make app` opens the app, `make test` checks everything.
+# Two commands: `make app` opens the app, `make test` checks everything, with two tests at a time.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +14,7 @@ test: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 install: $(VENV)/.app
 

@@ -40,7 +40,10 @@ from pruneviz.subjects import load_subject
 KILLS, QUICK_KILLS = 50, 6
 LONGEST_SECONDS = 4.0
 MEGABYTES = 6
-RESULTS = ("plan.yaml", "weights.safetensors", "masks.safetensors", "recipe.json", "points.csv")
+RESULTS = (
+    "plan.yaml", "weights.safetensors", "masks.safetensors", "surgery.json", "recipe.json",
+    "points.csv",
+)  # fmt: skip
 WRITER = """
 import random, sys
 from pathlib import Path

@@ -107,7 +107,8 @@ def page_ms(home: str, count: int) -> str:
     waits = []
     with served(home, None) as port, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=CHROMIUM
+            executable_path=shutil.which("chromium") or shutil.which("chromium-headless-shell"),
+            args=CHROMIUM,
         )
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         page.goto(f"http://localhost:{port}/")

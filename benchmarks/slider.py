@@ -84,7 +84,8 @@ def main() -> None:
     presses = 10 if quick_asked(__doc__) else 30
     with tempfile.TemporaryDirectory() as home, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=shutil.which("chromium"), args=CHROMIUM
+            executable_path=shutil.which("chromium") or shutil.which("chromium-headless-shell"),
+            args=CHROMIUM,
         )
         # One after the other: two servers would share the cores.
         with served(home, None) as port:

@@ -7,8 +7,9 @@ import streamlit as st
 from torch import Tensor
 
 from pruneviz.figures import architecture as figures
-from pruneviz.granularity import GRANULARITIES, Units, noun
+from pruneviz.granularity import Units, noun
 from pruneviz.granularity.channel import ChannelUnits
+from pruneviz.granularity.depth import BlockUnits
 from pruneviz.measure.by_layer import LayerCost, table
 from pruneviz.ui import architecture, frame, state, text, theme, widgets
 from pruneviz.ui.frame import View
@@ -18,11 +19,10 @@ FIGURE_HEIGHT = 780  # pixels; a network with more layers is scrolled
 
 def diagram(view: View, rows: Sequence[LayerCost], units: Units | None) -> None:
     """Draw the network; a click on a row chooses its layer."""
-    number = architecture.number_of(view.prepared.units, units)
+    number = architecture.number_of(view.prepared.units, units, state.layer())
     chart = figures.network(rows, state.layer(), number, possible=view.possible)
     scrolled("architecture-network", chart)
-    single = GRANULARITIES.get(view.plan.granularity).family != "structured"
-    st.caption(architecture.WIDTHS_STAY if single else architecture.LEGEND)
+    st.caption(architecture.legend(view.plan.granularity))
 
 
 def scrolled(key: str, chart: go.Figure) -> None:
@@ -40,10 +40,9 @@ def scrolled(key: str, chart: go.Figure) -> None:
 def choose_group(view: View, rows: Sequence[LayerCost], units: Units | None) -> None:
     """Draw the choice of a group, and what goes with one of its channels."""
     groups = {each.name: (place, each) for place, each in enumerate(view.prepared.units, 1)}
-    single = GRANULARITIES.get(view.plan.granularity).family != "structured"
     unit = noun(view.plan.granularity)
     st.selectbox(
-        "Layer" if single else "Group of layers",
+        architecture.choice_label(view.plan.granularity),
         list(groups),
         index=None,
         format_func=lambda name: architecture.group_label(*groups[name], unit),
@@ -58,6 +57,10 @@ def choose_group(view: View, rows: Sequence[LayerCost], units: Units | None) -> 
         st.info(architecture.whole_sentence(whole))
     elif isinstance(units, ChannelUnits):
         channel(view, units, keep)
+    elif isinstance(units, BlockUnits):
+        st.markdown(architecture.blocks_sentence(units, keep))
+        table_of = text.blocks_table(units, keep)
+        st.dataframe(table_of, hide_index=True, alt=f"The residual blocks of {units.name}")
     else:
         st.markdown(architecture.weights_sentence(units, keep, unit))
 
@@ -65,7 +68,7 @@ def choose_group(view: View, rows: Sequence[LayerCost], units: Units | None) -> 
 def channel(view: View, units: ChannelUnits, keep: Tensor | None) -> None:
     """Draw the choice of a channel, and every place that holds a part of it."""
     chosen = st.number_input(
-        f"Channel (0 to {units.count - 1:,})",
+        f"{units.noun.capitalize()} (0 to {units.count - 1:,})",
         0,
         units.count - 1,
         architecture.first_going(keep),
@@ -76,7 +79,7 @@ def channel(view: View, units: ChannelUnits, keep: Tensor | None) -> None:
     st.dataframe(
         architecture.taken_table(view.subject, units, chosen),
         hide_index=True,
-        alt=f"What goes with channel {chosen}",
+        alt=f"What goes with {units.noun} {chosen}",
     )
 
 

@@ -8,6 +8,7 @@ from pruneviz.compare import disagreements
 from pruneviz.explain import (
     METHODS,
     convolutions_and_linears,
+    nothing_left,
     on_original_channels,
     similarity,
     surviving,
@@ -120,7 +121,11 @@ def look_at_channels(view: frame.View, index: int, target: int, classes: tuple[s
     pruned = view.pruned
     before = judge.channels(view.plan, "original", index, layer, target)
     keep = surviving(layer, len(before.maps), pruned.cuts, pruned.masks)
-    after = on_original_channels(judge.channels(view.plan, "pruned", index, layer, target), keep)
+    if bool(keep.any()):
+        found = judge.channels(view.plan, "pruned", index, layer, target)
+        after = on_original_channels(found, keep)
+    else:
+        after = nothing_left(before)
     shares = (before.importance, after.importance)
     if before.maps.dim() == 3:
         chart = detectors.grid(layer, before.maps, after.maps, keep, shares)

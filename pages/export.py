@@ -12,6 +12,7 @@ WHAT = {
     "weights.safetensors": "the pruned network's weights",
     "recipe.json": "the pruned network's graph, as data",
     "masks.safetensors": "which weights of the original stay",
+    "surgery.json": "which indices were cut out of which tensor; repeats the cut on other weights",
     "report.json": "every number, with its interval and machine",
 }
 REBUILD = """from pathlib import Path

@@ -8,6 +8,7 @@ from pruneviz.allocate import SCOPES
 from pruneviz.criteria import CRITERIA
 from pruneviz.figures import layers as figures
 from pruneviz.granularity import GRANULARITIES, Units
+from pruneviz.granularity.depth import BlockUnits
 from pruneviz.plan import Plan
 from pruneviz.report import LayerReport
 from pruneviz.ui import edits, frame, state, text, widgets
@@ -110,7 +111,7 @@ def details(view: View) -> None:
         key = f"tune-units-{chosen}"
         lock = view.plan.locks.get(chosen)
         st.text_input(
-            f"Units that must stay (0 to {units.count - 1})",
+            text.units_label(view.plan, units),
             placeholder="such as 0,3,8-11",
             key=widgets.follow(key, edits.units_text(lock)),
             disabled=lock == "all",
@@ -118,6 +119,10 @@ def details(view: View) -> None:
                 key, lambda text: edits.lock_units(chosen, text, units.count)
             ),
         )
+        if isinstance(units, BlockUnits):
+            keep = view.pruned.keep[chosen] if view.possible else None
+            table = text.blocks_table(units, keep)
+            st.dataframe(table, hide_index=True, alt=f"The residual blocks of {chosen}")
 
 
 def picture(view: View, rows: list[LayerReport]) -> None:

@@ -29,6 +29,8 @@ with frame.page("Weights", "What do the weights look like, and which of them go?
     widgets.figure(weights.heatmap(layer, weight, mask, grouped), key="weights-heatmap")
     if mask is None or bool(mask.all()):
         widgets.empty("Nothing of this layer is removed. Tune decides how much goes, and where.")
+    elif view.pruned.bypassed:
+        st.caption("This whole layer goes with its residual block, so all its weights are pale.")
     elif view.pruned.is_cut:
         st.caption(
             "A pale row is a channel that this layer loses; a pale column is a channel that "

@@ -1,4 +1,4 @@
-"""Which units stay in; the pruned network out: cut smaller, or masked where units are no slices."""
+"""Which units stay in; the pruned network out: cut smaller, or masked where nothing can be cut."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ DENSE_NOTE = (
 
 @dataclass(frozen=True)
 class Applied:
-    """A pruned network with what was kept of each layer (bool, by units name) and the cuts made."""
+    """A pruned network with what was kept of each layer (bool, by units name) and the cuts made.
+
+    `bypassed` are the paths of the modules that return their input from now on.
+    """
 
     original: nn.Module
     units: tuple[Units, ...]
@@ -32,6 +35,7 @@ class Applied:
     model: nn.Module
     cuts: tuple[Cut, ...]
     sizes: tuple[Size, ...]
+    bypassed: tuple[str, ...]
 
     @cached_property
     def masks(self) -> Masks:
@@ -41,24 +45,32 @@ class Applied:
     @property
     def surgery(self) -> Surgery:
         """Return the cuts as data that can be saved and repeated on other weights."""
-        return Surgery(cuts=self.cuts, sizes=self.sizes)
+        return Surgery(cuts=self.cuts, sizes=self.sizes, bypassed=self.bypassed)
 
     @property
     def is_cut(self) -> bool:
-        """Return whether tensors got smaller (else the removed weights are zeros)."""
-        return bool(self.cuts)
+        """Return whether tensors got smaller or went (else the removed weights are zeros)."""
+        return bool(self.cuts or self.bypassed)
 
-    def max_relative_error(self, example: Any) -> float:
+    def max_relative_error(self, example: Any, failed: list[str] | None = None) -> float:
         """Return the largest difference between the masked and the cut model's outputs.
 
         Each output tensor's is relative to the masked model's largest value in it, on `example`,
         (B, …). Infinite where they differ in shape. Raises ValueError where an output is not
-        finite, or where there is none.
+        finite, or where there is none. The modules in which the cut model fails are put into
+        `failed`, the innermost first.
         """
         if not self.is_cut:
             return 0.0
         stays = joined_keep(layer.call_keep(self.keep[layer.name]) for layer in self.units)
-        preview, real = answers(masked(self.original, self.masks), self.model, example, stays)
+        preview, real = answers(
+            lambda: masked(self.original, self.masks),
+            self.model,
+            example,
+            stays,
+            failed,
+            self.bypassed,
+        )
         if [t.shape for t in preview] != [t.shape for t in real]:
             return float("inf")
         pairs = [(a.double(), b.double()) for a, b in zip(preview, real, strict=True) if a.numel()]
@@ -81,11 +93,13 @@ def apply(model: nn.Module, units: tuple[Units, ...], keep: Mapping[str, Tensor]
     touched = [layer for layer in units if not bool(keep[layer.name].all())]
     cuts = cuts_from(layer.axis_keep(keep[layer.name]) for layer in touched)
     sizes = sizes_from(layer.size_keep(keep[layer.name]) for layer in touched)
-    if cuts:
-        pruned = cut(model, cuts, sizes)
+    gone = [layer.bypassed(keep[layer.name]) for layer in touched]
+    bypassed = tuple(path for paths in gone for path in paths)
+    if cuts or bypassed:
+        pruned = cut(model, cuts, sizes, bypassed)
     else:
         pruned = masked(model, combine(layer.masks(keep[layer.name]) for layer in touched))
-    return Applied(model, units, keep, pruned, cuts, sizes)
+    return Applied(model, units, keep, pruned, cuts, sizes, bypassed)
 
 
 def applied_notes(applied: Applied, granularity: str) -> tuple[str, ...]:

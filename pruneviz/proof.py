@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import copy
+import functools
+import hashlib
+import zlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import Applied, apply
+from pruneviz.concluded import Conclusion, digest_of, recall, record
 from pruneviz.coupling.accept import accept, answer
-from pruneviz.coupling.layouts import FIRST_LAYOUT, HELD
-from pruneviz.coupling.study import feed, first_input, study, where
+from pruneviz.coupling.layouts import HELD, Choice
+from pruneviz.coupling.study import first_input, study
 from pruneviz.criteria import Evidence, score
-from pruneviz.granularity import GRANULARITIES, Units
+from pruneviz.granularity import GRANULARITIES, Granularity, Units
+from pruneviz.granularity.units import belongs
 from pruneviz.measure.cost import parameters_by_name
 from pruneviz.plan import Plan
 from pruneviz.registry import Value
 from pruneviz.report import Skipped
 
 TOLERANCE = 1e-4  # of the largest output: above it, preview and cut are not the same thing
+
+
+Found = tuple[Units, ...]
+Left = tuple[Skipped, ...]
 
 
 class CutError(ValueError):
@@ -42,20 +52,38 @@ def lively(model: nn.Module, example: Any, seed: int = 0) -> nn.Module:
     takes its statistics from `example`, (B ≥ 2, …). The model itself is left as it was.
     """
     accept(model)
-    alive = copy.deepcopy(study(model))
+    alive = copy.deepcopy(_alive(model, example, seed))
+    if not _norms_of(alive):
+        with torch.no_grad():
+            answer(study(alive), example)
+    return alive
+
+
+def _norms_of(model: nn.Module) -> list[_BatchNorm]:
+    return [m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+
+
+def _alive(model: nn.Module, example: Any, seed: int = 0) -> nn.Module:
+    """Return what `lively` returns, sharing with the model all tensors that are as they were."""
     generator = torch.Generator().manual_seed(seed)
+    others: dict[int, Tensor] = {}
     with torch.no_grad():
-        for parameter in alive.parameters():
+        for parameter in model.parameters():
             weights = parameter.is_floating_point() and parameter.numel() > 1
             if weights and bool(parameter.std() < 1e-8):
-                noise = torch.randn(parameter.shape, generator=generator)
-                parameter.add_(noise.to(parameter.dtype), alpha=0.1)
-        norms = [m for m in alive.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+                noise = torch.randn(parameter.shape, generator=generator).to(parameter.dtype)
+                noisy = parameter.detach().clone().add_(noise, alpha=0.1)
+                others[id(parameter)] = nn.Parameter(noisy, parameter.requires_grad)
+        for norm in _norms_of(model):
+            others.update((id(tensor), tensor.clone()) for tensor in norm.buffers(recurse=False))
+        alive = study(model, others)
+        norms = _norms_of(alive)
         momenta = [norm.momentum for norm in norms]
         for norm in norms:
             norm.train()
             norm.momentum = 1.0
-        answer(alive, example)
+        if norms:
+            answer(alive, example)
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.eval()
             norm.momentum = momentum
@@ -66,12 +94,11 @@ def prove(applied: Applied, example: Any) -> float:
     """Return the masked-to-cut error on `example`, (B, …); ValueError if the cut does not hold."""
     owners: list[str] = []
     try:
-        with where(applied.model, owners):
-            error = applied.max_relative_error(example)
-    except ValueError:
-        raise
+        error = applied.max_relative_error(example, owners)
+    # Any code of any user: whatever its forward pass raises says that it cannot be cut so.
     except Exception as failure:
-        # Any code of any user: whatever its forward pass raises says that it cannot be cut so.
+        if isinstance(failure, ValueError) and not owners:
+            raise
         raise CutError(
             "the cut network does not run, its code holds a fixed size: "
             f"{(str(failure).splitlines() or [type(failure).__name__])[0]}",
@@ -93,61 +120,165 @@ def find_units(
 ) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
     """Return a model's units whose cut is proved on `example`, and what is left out, with reasons.
 
-    `parameters` are the granularity's own. A view that splits channels can be read in several
-    ways: where the cut does not hold as it was read first, the model is traced again with the next
-    reading.
+    `parameters` are the granularity's own. What was concluded for this very model is kept: then it
+    is traced once, and not proved again.
     """
     accept(model)
     entry = GRANULARITIES.get(granularity)
     settings = entry.settings(parameters or {})
+    find = functools.partial(entry.implementation, **settings)
+    digest = digest_of(model, example, granularity, settings)
+    known = recall(digest)
+    again = None if known is None else read_again(find, model, example, known)
+    if again is not None:
+        return again
+    units, skipped, conclusion = conclude(find, model, example)
+    record(conclusion.model_copy(update={"digest": digest}))
+    return units, skipped
+
+
+def read_again(
+    find: Granularity, model: nn.Module, example: Any, known: Conclusion
+) -> tuple[Found, Left] | None:
+    """Return units read as was concluded, None where the conclusion is not of this model."""
+    found, skipped = find(model, example if known.whole else first_input(example), known.readings)
+    faulty = {layer.name for layer in known.faulty}
+    if not faulty <= {layer.name for layer in found}:
+        return None
+    proved = tuple(layer for layer in found if layer.name not in faulty)
+    return proved, (*skipped, *known.faulty)
+
+
+def conclude(find: Granularity, model: nn.Module, example: Any) -> tuple[Found, Left, Conclusion]:
+    """Return what `find_units` returns, proved anew, and what the proof concluded.
+
+    A view that splits channels can be read in several ways: where the cut does not hold as it was
+    read first, the model is traced again with the next reading. Where none holds for all, the one
+    that cuts most is returned, without what is faulty.
+    """
     layouts: dict[str, int] = {}
-    alive, one = None, _smallest(model, example)
-    while True:
-        found, skipped = entry.implementation(model, one, layouts, **settings)
-        if not any(layer.axis_keep(torch.ones(layer.count, dtype=torch.bool)) for layer in found):
-            return found, skipped  # nothing is cut out, so nothing can be cut wrongly
-        alive = lively(model, example) if alive is None else alive
-        fault = _fault(alive, one, found)
+    one, found, skipped = first_reading(find, model, example)
+    trials: Trials | None = None
+    tried: list[_Reading] = []
+    while any(_cuts(layer) for layer in found):
+        trials = Trials(_alive(model, example), one) if trials is None else trials
+        fault = trials.fault(found)
         if fault is None:
-            return found, skipped
-        again = _next_readings(layouts, _blamed(alive, found, fault))
+            break
+        again = _next_readings(_blamed(trials.alive, found, fault))
         if not again:
-            proved, faulty = provable(alive, one, found)
+            proved, faulty = provable(trials, found)
+            tried.append(_Reading(proved, skipped, faulty, dict(layouts)))
             names = {layer.name for layer in faulty}
-            doubted = {c for layer in found if layer.name in names for c in layer.choices}
-            again = _next_readings(layouts, doubted)
+            again = _next_readings({c for u in found if u.name in names for c in u.choices})
             if not again:
-                return proved, (*skipped, *faulty)
+                return _most(tried).concluded(whole=one is example)
         layouts.update(again)
+        found, skipped = find(model, one, layouts)
+    return _most([_Reading(found, skipped, (), layouts), *tried]).concluded(whole=one is example)
 
 
-def _blamed(alive: nn.Module, found: tuple[Units, ...], fault: CutError) -> set[tuple[str, str]]:
-    """Return the choices of the modules like the one in which the cut network failed."""
-    if fault.owner is None:
-        return set()
-    kind = type(alive.get_submodule(fault.owner))
-    choices = {choice for layer in found for choice in layer.choices}
-    return {choice for choice in choices if type(alive.get_submodule(choice[1])) is kind}
+@dataclass(frozen=True)
+class _Reading:
+    """What a reading of a network lets be cut, and what not."""
+
+    proved: Found
+    skipped: Left
+    faulty: Left
+    layouts: dict[str, int]
+
+    def concluded(self, whole: bool) -> tuple[Found, Left, Conclusion]:
+        kept = Conclusion(digest="", readings=self.layouts, faulty=self.faulty, whole=whole)
+        return self.proved, (*self.skipped, *self.faulty), kept
 
 
-def _next_readings(layouts: Mapping[str, int], doubted: set[tuple[str, str]]) -> dict[str, int]:
-    """Return the next reading of each doubted call that has one."""
-    read = {key: layouts.get(key, FIRST_LAYOUT) + 1 for key, _ in doubted}
-    return {key: layout for key, layout in read.items() if layout <= HELD}
+def _most(readings: list[_Reading]) -> _Reading:
+    """Return the reading under which units of the most weights can be cut; the first of equals."""
+    return max(readings, key=lambda r: sum(int(layer.sizes().sum()) for layer in r.proved))
+
+
+def first_reading(find: Granularity, model: nn.Module, example: Any) -> tuple[Any, Found, Left]:
+    """Return the units with the example that they were found on.
+
+    It is one input, or the whole example where the model's code wants as many.
+    """
+    one = first_input(example)
+    try:
+        return one, *find(model, one, {})
+    except ValueError:
+        return example, *find(model, example, {})
+
+
+def _cuts(layer: Units) -> bool:
+    """Whether a cut takes any of these units out, so that nothing but zeros could be left."""
+    none = torch.zeros(layer.count, dtype=torch.bool)
+    return bool(layer.axis_keep(none) or layer.bypassed(none))
+
+
+def _blamed(alive: nn.Module, found: tuple[Units, ...], fault: CutError) -> set[Choice]:
+    """Return the choices of the modules like the one in which the cut network failed.
+
+    Where those make none, it is the module around it that gave it what it cannot take.
+    """
+    owner, choices = fault.owner, {choice for layer in found for choice in layer.choices}
+    while owner:
+        kind = type(alive.get_submodule(owner))
+        alike = {c for c in choices if type(alive.get_submodule(c.owner)) is kind}
+        if alike:
+            return alike
+        owner = owner.rpartition(".")[0]
+    return set()
+
+
+def _next_readings(doubted: set[Choice]) -> dict[str, int]:
+    """Return the next reading of the doubted calls, those that are the least far on."""
+    read = {choice.key: choice.next for choice in doubted}
+    least = min(read.values(), default=HELD + 1)
+    return {key: layout for key, layout in read.items() if layout == least <= HELD}
+
+
+class Trials:
+    """Which cuts hold on `example`: about half of some layers, each tried once.
+
+    `alive` is a model as `lively` returns it.
+    """
+
+    def __init__(self, alive: nn.Module, example: Any) -> None:
+        self.alive, self.example = alive, example
+        self._known: dict[frozenset[bytes], CutError | None] = {}
+        self._contents: dict[int, tuple[Units, bytes]] = {}  # layers are held, so their id is
+
+    def fault(self, units: tuple[Units, ...]) -> CutError | None:
+        """Return why about half of these layers cannot be cut, None where it can."""
+        cut = frozenset(self._content(layer) for layer in units)
+        if cut not in self._known:
+            self._known[cut] = _fault(self.alive, self.example, units)
+        return self._known[cut]
+
+    def _content(self, layer: Units) -> bytes:
+        """Return a digest of all that a cut of a layer touches."""
+        if id(layer) not in self._contents:
+            keep, content = _about_half(layer), hashlib.sha256(layer.name.encode())
+            for part in (layer.axis_keep(keep), layer.call_keep(keep), layer.size_keep(keep)):
+                for place, stays in part.items():
+                    content.update(repr(place).encode() + stays.numpy().tobytes())
+                content.update(b";")
+            self._contents[id(layer)] = layer, content.digest()
+        return self._contents[id(layer)][1]
 
 
 def provable(
-    alive: nn.Module, example: Any, units: tuple[Units, ...]
+    trials: Trials, units: tuple[Units, ...]
 ) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
-    """Split units into those whose cut is proved on `example`, and the others with the reason.
+    """Split units into those whose cut is proved, and the others with the reason.
 
-    Half of every layer is cut at once. Where that fails in a module, the units that reach into it
-    are set aside and tried one after another; where nobody knows where it fails, the layers are
-    halved until the faulty ones are alone. `alive` is a model as `lively` returns it.
+    About half of every layer is cut at once. Where that fails in a module, the units that reach
+    into it are set aside and tried one after another; where nobody knows where it fails, the layers
+    are halved until the faulty ones are alone.
     """
     waiting, aside = units, list[Units]()
     while waiting:
-        fault = _fault(alive, example, waiting)
+        fault = trials.fault(waiting)
         if fault is None:
             break
         suspects = tuple(layer for layer in waiting if _reaches(layer, fault.owner))
@@ -155,28 +286,29 @@ def provable(
             break
         aside += suspects
         waiting = tuple(layer for layer in waiting if layer not in suspects)
-    proved, skipped = _halved(alive, example, waiting, ())
+    proved, skipped = _halved(trials, waiting, ())
     for layer in aside:
-        more, faulty = _halved(alive, example, (layer,), proved)
+        more, faulty = _halved(trials, (layer,), proved)
         proved, skipped = more, [*skipped, *faulty]
     return tuple(layer for layer in units if layer in proved), tuple(skipped)
 
 
 def _reaches(layer: Units, owner: str | None) -> bool:
     """Whether units take something along that belongs to a module."""
-    whole = torch.ones(layer.count, dtype=torch.bool)
-    return bool(owner) and any(name.startswith(f"{owner}.") for name, _ in layer.axis_keep(whole))
+    none = torch.zeros(layer.count, dtype=torch.bool)
+    names = (*(name for name, _ in layer.axis_keep(none)), *layer.bypassed(none))
+    return bool(owner) and any(belongs(name, str(owner)) for name in names)
 
 
 def _halved(
-    alive: nn.Module, example: Any, units: tuple[Units, ...], proved: tuple[Units, ...]
+    trials: Trials, units: tuple[Units, ...], proved: tuple[Units, ...]
 ) -> tuple[tuple[Units, ...], list[Skipped]]:
     """Return what is proved and what is proved besides, halving what fails, and the faulty ones."""
     skipped = []
     waiting = [units] if units else []
     while waiting:
         some = waiting.pop()
-        fault = _fault(alive, example, (*proved, *some))
+        fault = trials.fault((*proved, *some))
         if fault is None:
             proved = (*proved, *some)
         elif len(some) == 1:
@@ -187,27 +319,33 @@ def _halved(
     return proved, skipped
 
 
-def _smallest(model: nn.Module, example: Any) -> Any:
-    """Return an example of one input, or the whole one where the model's code wants as many."""
-    one = first_input(example)
-    try:
-        with torch.no_grad():
-            feed(study(model), one)
-    # Any code of any user: whatever it raises, it runs on what it was given.
-    except Exception:
-        return example
-    return one
+def _about_half(layer: Units) -> Tensor:
+    """Return which units stay in a trial, bool (count,): other numbers and places in every layer.
+
+    Where all lost the same, layers that must agree and are not known to would agree by chance.
+    """
+    random = torch.Generator().manual_seed(zlib.crc32(layer.name.encode()))
+    least = max(1, layer.count // 3)
+    gone = int(torch.randint(least, max(least + 1, 2 * layer.count // 3), (), generator=random))
+    return torch.randperm(layer.count, generator=random) >= gone
 
 
 def _fault(alive: nn.Module, example: Any, units: tuple[Units, ...]) -> CutError | None:
-    """Return why every second unit of these layers cannot be cut, None where it can."""
-    keep = {layer.name: torch.arange(layer.count) % 2 == 1 for layer in units}
-    try:
-        prove(apply(alive, units, keep), example)
-    except CutError as fault:
-        return fault
-    except ValueError as fault:
-        return CutError(str(fault))
+    """Return why about half of these layers cannot be cut, None where it can.
+
+    Of layers that may lose all their units, all are cut too.
+    """
+    half = {layer.name: _about_half(layer) for layer in units}
+    cuts = [half]
+    if any(not layer.least for layer in units):
+        cuts.append({layer.name: half[layer.name] & bool(layer.least) for layer in units})
+    for keep in cuts:
+        try:
+            prove(apply(alive, units, keep), example)
+        except CutError as fault:
+            return fault
+        except ValueError as fault:
+            return CutError(str(fault))
     return None
 
 

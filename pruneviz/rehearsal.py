@@ -8,7 +8,8 @@ so the second repeats what the first has chosen. What both chose from is compare
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.coupling.averages import kept_only, spread
-from pruneviz.coupling.study import Counted, feed, slowly, study
+from pruneviz.coupling.study import Counted, feed, slowly, studied, study, where
 from pruneviz.measure.one_trace import ONE_TRACE
 
 CallKeep = Mapping[tuple[str, int], Tensor]  # (call, dimension) → bool for each index along it
@@ -42,6 +43,7 @@ class _KeptOnly(_Mode):
         self._stays: dict[str, tuple[int, Tensor]] = {
             key: (dim, keep) for (key, dim), keep in stays.items() if not bool(keep.all())
         }
+        self.anything = bool(self._stays)
         self._counted = Counted()
 
     def __torch_dispatch__(
@@ -56,39 +58,66 @@ class _KeptOnly(_Mode):
         return spread(key, out, args[0], dim, keep)
 
 
-class _Decisions(_Mode):
-    """Notes what is chosen by value, or repeats what was noted."""
+class _Chooses(BaseException):
+    """A network is about to choose by value, before it is known what another has chosen."""
 
-    def __init__(self, noted: dict[str, Any] | None = None) -> None:
+
+class _Decisions(_Mode):
+    """Notes what is chosen by value, or repeats what was noted, or ends where it is not known."""
+
+    def __init__(self, noted: Mapping[str, Any] | None = None, unknown: bool = False) -> None:
         super().__init__()
         self.noted: dict[str, Any] = {}
         self.weighed: list[Tensor] = []
-        self._repeated = noted
+        self._repeated, self._unknown = noted, unknown
         self._counted = Counted()
+        self._inside = 0
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
         out = func(*args, **kwargs)
-        if not _is_decision(args, kwargs, out):
+        if self._inside or not _is_decision(args, kwargs, out):
             return out
         key = self._counted.key(func)
         self.noted[key] = out
+        if self._unknown:
+            raise _Chooses
         self.weighed += [tensor.clone() for tensor in _tensors(args) if tensor.is_floating_point()]
         before = None if self._repeated is None else self._repeated.get(key)
         return out if before is None else _repeat(key, args, out, before)
 
+    @contextmanager
+    def outside(self, model: nn.Module, paths: Sequence[str]) -> Iterator[nn.Module]:
+        """Note nothing of what goes on in some modules: another network does without them."""
+
+        def step(by: int) -> Any:
+            def hook(*_: Any) -> None:
+                self._inside += by
+
+            return hook
+
+        hooks = []
+        try:
+            for module in map(model.get_submodule, paths):
+                hooks.append(module.register_forward_pre_hook(step(1)))
+                hooks.append(module.register_forward_hook(step(-1)))
+            yield model
+        finally:
+            for hook in hooks:
+                hook.remove()
+
 
 def _is_decision(args: Any, kwargs: Any, out: Any) -> bool:
     """Whether whole numbers or truth values come out where fractions go in."""
-    given = [x for x in tree_leaves((args, kwargs)) if isinstance(x, Tensor)]
-    if not any(x.is_floating_point() for x in given):
-        return False
-    return any(
+    found = [out] if isinstance(out, Tensor) else tree_leaves(out)
+    if not any(
         not x.is_floating_point() if isinstance(x, Tensor) else isinstance(x, int | float)
-        for x in tree_leaves(out)
-    )
+        for x in found
+    ):
+        return False
+    return any(x.is_floating_point() for x in _tensors((args, kwargs)))
 
 
 def _repeat(key: str, args: Any, out: Any, before: Any) -> Any:
@@ -110,25 +139,59 @@ def _repeat(key: str, args: Any, out: Any, before: Any) -> Any:
 
 
 def answers(
-    masked: nn.Module, cut: nn.Module, example: Any, stays: CallKeep
+    masked: Callable[[], nn.Module],
+    cut: nn.Module,
+    example: Any,
+    stays: CallKeep,
+    failed: list[str] | None = None,
+    bypassed: Sequence[str] = (),
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Return the tensors that the masked and the cut network answer an example with.
 
-    Those that they choose by value from follow. `stays` says over which indices the masked one
-    averages; the cut one repeats its decisions.
+    Those that they choose by value from follow. `masked` builds a network of its own, `stays` says
+    over which indices it averages; the cut one repeats its decisions, but for those in the modules
+    that it bypasses. The modules in which the cut one fails are put into `failed`, the innermost
+    first.
     """
-    with ONE_TRACE, torch.no_grad(), slowly(masked):
-        deciding = _Decisions()
-        with deciding, _KeptOnly(stays):
-            first = _tensors(feed(study(masked), example))
-        with _Decisions(deciding.noted) as repeating:
-            second = _tensors(feed(study(cut), example))
+    failed = [] if failed is None else failed
+    averaging, deciding, repeating = _KeptOnly(stays), _Decisions(), _Decisions()
+    with ONE_TRACE, torch.no_grad(), slowly(cut):
+        looked_at = study(cut)
+        second = _undecided(looked_at, example, failed)
+        whole = masked()
+        preview = studied(whole, whole)
+        with (
+            deciding.outside(preview, bypassed),
+            deciding,
+            averaging if averaging.anything else nullcontext(),
+        ):
+            first = _tensors(feed(preview, example))
+        if second is None:
+            with where(looked_at, failed), _Decisions(deciding.noted) as repeating:
+                second = _tensors(feed(looked_at, example))
     for one, other in zip(deciding.weighed, repeating.weighed, strict=False):
         # Where fewer channels are weighed, or what has no number, the answers have to do.
         if one.shape == other.shape and bool(torch.isfinite(one).all()):
             first.append(one)
             second.append(other)
     return first, second
+
+
+def _undecided(cut: nn.Module, example: Any, failed: list[str]) -> list[Tensor] | None:
+    """Return the answer of a cut network that chooses nothing by value, None where it does.
+
+    Most cuts that do not hold end here, without any run of the masked network.
+    """
+    choosing = _Decisions(unknown=True)
+    answer = None
+    try:
+        with where(cut, failed), choosing:
+            answer = _tensors(feed(cut, example))
+    except (Exception, _Chooses):
+        if not choosing.noted:
+            raise
+        failed.clear()
+    return None if choosing.noted else answer
 
 
 def _tensors(output: Any) -> list[Tensor]:

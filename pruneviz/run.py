@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 
 from torch import Tensor, nn
 
-from pruneviz.allocate import SCOPES, Costs, Ranking, allocate
+from pruneviz.allocate import SCOPES, Costs, Ranking, allocate, locked_units
 from pruneviz.apply import Applied, applied_notes, apply
 from pruneviz.calibrate import gradients
 from pruneviz.counting import Counting
@@ -231,7 +231,7 @@ def _sparsity(prepared: Prepared, pruned: Pruned) -> Sparsity:
     return Sparsity(
         requested=pruned.requested,
         achieved=(total - kept) / total,
-        unit=noun(pruned.plan.granularity),
+        unit=pruned.plan.granularity,
         units=total,
         removed=total - kept,
     )
@@ -246,7 +246,7 @@ def _layers(
     def part(counts: Mapping[str, int], layers: tuple[str, ...]) -> dict[str, int]:
         return {name: count for name, count in counts.items() if layer_of(name) in layers}
 
-    rows = []
+    rows, locked = [], locked_units(prepared.units, pruned.plan)
     counted: set[str] = set()  # a layer whose outputs lie in two groups counts in the first
     for layer in prepared.units:
         removed = int((~pruned.keep[layer.name]).sum())
@@ -258,20 +258,13 @@ def _layers(
                 layers=layer.layers,
                 units=layer.count,
                 removed=removed,
-                locked=_locked_units(pruned.plan, layer),
+                locked=len(locked[layer.name]),
                 sparsity=removed / layer.count,
                 parameters=_amount(part(before.parameters, names), part(parameters, names)),
                 macs=_amount(part(before.macs, names), part(macs, names)),
             )
         )
     return tuple(rows)
-
-
-def _locked_units(plan: Plan, layer: Units) -> int:
-    locks = [plan.locks[name] for name in {layer.name, *layer.layers} if name in plan.locks]
-    if "all" in locks:
-        return layer.count
-    return len({index for lock in locks for index in lock})
 
 
 def scan(prepared: Prepared, levels: tuple[float, ...] | None = None) -> Scan:

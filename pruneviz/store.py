@@ -1,4 +1,4 @@
-"""A run in a folder: plan, report, masks, and the pruned network as weights with a recipe."""
+"""A run in a folder: plan, report, masks, cuts, and the pruned network as weights and recipe."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from pruneviz.run import Prepared, Pruned
 
 PLAN_FILE, REPORT_FILE, MASKS_FILE = "plan.yaml", "report.json", "masks.safetensors"
+SURGERY_FILE = "surgery.json"  # of a network that was cut; where zeros were set, masks say all
 # The report goes first and comes last: a folder with a report holds one whole run.
-FILES = (REPORT_FILE, PLAN_FILE, MASKS_FILE, WEIGHTS_FILE, RECIPE_FILE)
+FILES = (REPORT_FILE, PLAN_FILE, MASKS_FILE, SURGERY_FILE, WEIGHTS_FILE, RECIPE_FILE)
 
 
 def write_run(
@@ -40,6 +41,9 @@ def write_run(
             notes = _write_network(beside, prepared, pruned)
             masks = {name: mask.contiguous() for name, mask in pruned.masks.items()}
             save_file(masks, beside / MASKS_FILE)
+            if pruned.is_cut:
+                cuts = pruned.surgery.model_dump_json(indent=1)
+                (beside / SURGERY_FILE).write_text(cuts, encoding="utf-8")
             (beside / PLAN_FILE).write_text(pruned.plan.to_yaml(), encoding="utf-8")
             (beside / REPORT_FILE).write_text(report.model_dump_json(indent=1), encoding="utf-8")
             for file in FILES:

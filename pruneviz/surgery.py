@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -10,6 +10,8 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
+from pruneviz.bypass import is_bypassed, names_left, with_bypasses
+from pruneviz.explicit import make_explicit
 from pruneviz.granularity.units import AxisKeep
 from pruneviz.masks import with_parameters
 from pruneviz.plan import plan_faults
@@ -44,6 +46,7 @@ class Surgery(BaseModel):
 
     cuts: tuple[Cut, ...]
     sizes: tuple[Size, ...] = ()
+    bypassed: tuple[Annotated[str, Field(min_length=1)], ...] = ()
 
     @classmethod
     def from_json(cls, text: str) -> Surgery:
@@ -55,7 +58,7 @@ class Surgery(BaseModel):
 
     def perform(self, model: nn.Module) -> nn.Module:
         """Return a copy of a network of the original shapes, cut so; its weights may be others."""
-        return cut(model, self.cuts, self.sizes)
+        return cut(model, self.cuts, self.sizes, self.bypassed)
 
     def origins(self, parameter: str, axis: int, size: int) -> tuple[int, ...]:
         """Return the original index of each index that is left along an axis of original `size`."""
@@ -92,11 +95,17 @@ def sizes_from(parts: Iterable[AxisKeep]) -> tuple[Size, ...]:
     )
 
 
-def cut(model: nn.Module, cuts: Iterable[Cut], sizes: Iterable[Size] = ()) -> nn.Module:
+def cut(
+    model: nn.Module,
+    cuts: Iterable[Cut],
+    sizes: Iterable[Size] = (),
+    bypassed: Sequence[str] = (),
+) -> nn.Module:
     """Return a copy of the model with the cuts applied; the model itself is left as it was.
 
-    `sizes` are those that its modules remember beside their tensors. Raises ValueError where a cut
-    names a tensor, axis or index that the model does not have.
+    `sizes` are those that its modules remember beside their tensors, `bypassed` the paths of
+    modules that return their input from now on. Raises ValueError where a cut names a tensor, axis
+    or index, or a bypass a module, that the model does not have.
     """
     tensors = dict([*model.named_parameters(), *model.named_buffers()])
     smaller: dict[str, Tensor] = {}
@@ -110,11 +119,13 @@ def cut(model: nn.Module, cuts: Iterable[Cut], sizes: Iterable[Size] = ()) -> nn
                 f"whose shape is {tuple(tensor.shape)}"
             )
         smaller[each.parameter] = tensor.index_select(each.axis, torch.tensor(each.kept))
-    pruned = with_parameters(model, smaller)
+    pruned = with_bypasses(model, bypassed, smaller)
+    make_explicit(pruned, model, lambda path: any(name.startswith(f"{path}.") for name in smaller))
     for module in pruned.modules():
         _fit_attributes(module)
     for size in sizes:
-        _remember(pruned, size)
+        if not is_bypassed(size.attribute, bypassed):
+            _remember(pruned, size)
     return pruned
 
 
@@ -125,26 +136,34 @@ def _remember(model: nn.Module, size: Size) -> None:
     if size.place < 0:
         setattr(module, name, size.size)
         return
-    several = list(getattr(module, name))
+    before = getattr(module, name)
+    several = list(before)
     several[size.place] = size.size
-    setattr(module, name, tuple(several))
+    setattr(module, name, several if isinstance(before, list) else tuple(several))
 
 
-def expand(original: nn.Module, small: nn.Module, cuts: Iterable[Cut]) -> nn.Module:
+def expand(
+    original: nn.Module, small: nn.Module, cuts: Iterable[Cut], bypassed: Sequence[str] = ()
+) -> nn.Module:
     """Return a copy of the original that answers as a network cut from it, at full size.
 
-    What is cut out is 0 (a BatchNorm's variance 1); everything else has the values of `small`,
-    which may have been trained since. `cut` of the result is `small` again. Raises ValueError where
-    `small` is not of the shapes that the cuts leave.
+    What is cut out or belongs to a bypassed module is 0 (a BatchNorm's variance 1); everything else
+    has the values of `small`, which may have been trained since. `cut` of the result is `small`
+    again. Raises ValueError where `small` is not of the shapes that the cuts leave.
     """
     kept: dict[str, list[Cut]] = {}
     for each in cuts:
         kept.setdefault(each.parameter, []).append(each)
     sources = dict([*small.named_parameters(), *small.named_buffers()])
-    written = {}
+    written, left = {}, names_left(original, bypassed)
     for name, tensor in [*original.named_parameters(), *original.named_buffers()]:
         empty = torch.ones_like if name.endswith("running_var") else torch.zeros_like
-        written[name] = _written(name, empty(tensor), sources[name].detach(), kept.get(name, []))
+        there = left[name]
+        if there is None:
+            written[name] = empty(tensor)
+        else:
+            small_one = sources[there].detach()
+            written[name] = _written(name, empty(tensor), small_one, kept.get(name, []))
     return with_parameters(original, written)
 
 

@@ -1,9 +1,20 @@
-"""Shared by all tests: one thread for torch, fixed seeds, a home folder for each test."""
+"""Shared by all tests: one thread for torch, fixed seeds, a home folder for each test.
+
+Nothing here or in the tests takes a busy machine for a fault: examples have no deadline.
+"""
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
+
+from pruneviz.cli import main
+
+settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("suite")
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -15,3 +26,17 @@ def _one_thread() -> None:
 def _own_home(tmp_path_factory, monkeypatch):
     monkeypatch.setenv("PRUNEVIZ_HOME", str(tmp_path_factory.mktemp("home")))
     torch.manual_seed(0)
+
+
+@pytest.fixture
+def pruneviz(monkeypatch, capsys):
+    """Call the command line in this process; return exit code, standard output and error."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["pruneviz", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return ended.value.code or 0, captured.out, captured.err
+
+    return call

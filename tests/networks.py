@@ -121,6 +121,47 @@ class Normalised(nn.Module):
         return self.head(torch.relu(self.free(self.norm(self.normed(x)))))
 
 
+class Block(nn.Module):
+    """Two convolutions beside a shortcut, an identity unless the shape changes."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.a = nn.Sequential(nn.Conv2d(inputs, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU())
+        self.b = nn.Sequential(nn.Conv2d(6, outputs, 3, padding=1), nn.BatchNorm2d(outputs))
+        self.short = nn.Identity() if inputs == outputs else nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.relu(self.b(self.a(x)) + self.short(x))
+
+
+class Stacked(nn.Module):
+    """Two stages of residual blocks; the first block of the second changes the shape."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU())
+        self.one = nn.Sequential(Block(8, 8), Block(8, 8), Block(8, 8))
+        self.two = nn.Sequential(Block(8, 10), Block(10, 10))
+        self.head = nn.Linear(10, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.two(self.one(self.stem(x))).mean((2, 3)))
+
+
+class Attentive(nn.Module):
+    """Patches of an image through two layers of attention: it has channels, heads and blocks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 12, 8, stride=8)
+        layer = nn.TransformerEncoderLayer(12, 3, 16, batch_first=True, norm_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+        self.head = nn.Linear(12, 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(self.encoder(self.stem(x).flatten(2).mT).mean(1))
+
+
 IMAGE_NETWORKS = [Residual, ZeroPadded, Concatenated, Grouped, FixedView]
 VECTOR_NETWORKS = [Shared, Normalised]
 ALL_NETWORKS = IMAGE_NETWORKS + VECTOR_NETWORKS
@@ -131,5 +172,5 @@ def build(kind: type[nn.Module], seed: int = 0) -> tuple[nn.Module, Tensor]:
     from pruneviz.proof import lively
 
     torch.manual_seed(seed)
-    example = torch.randn((2, 3, 16, 16) if kind in IMAGE_NETWORKS else (2, 8))
+    example = torch.randn((2, 8) if kind in VECTOR_NETWORKS else (2, 3, 16, 16))
     return lively(kind().eval(), example, seed), example

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 import pytest
@@ -32,6 +33,7 @@ class FakeUnits:
     name: str
     count: int
     least: int = 1
+    places: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def layers(self):

@@ -11,23 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from pruneviz.cli import main
 from pruneviz.subjects import list_models
-
-
-@pytest.fixture
-def pruneviz(monkeypatch, capsys):
-    """Call the command line in this process; return exit code, standard output and error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["pruneviz", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        captured = capsys.readouterr()
-        return ended.value.code or 0, captured.out, captured.err
-
-    return call
-
 
 MLP = ("--model", "sample:tumour-mlp")
 

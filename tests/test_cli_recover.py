@@ -7,32 +7,25 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
 from pruneviz import jobs
 from pruneviz.home import default_home
+from tests.slow import WAIT_SECONDS, wait_until
 
 EPOCHS = "400"
 
 
-def pruneviz(*arguments):
-    """Run the command in a process of its own; return exit code, standard output and error."""
-    command = [sys.executable, "-m", "pruneviz", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.returncode, done.stdout, done.stderr
-
-
 @pytest.fixture
-def made(tmp_path):
+def made(pruneviz, tmp_path):
     folder = tmp_path / "made"
     model = ("--model", "sample:tumour-mlp", "--sparsity", "0.5")
     assert pruneviz("run", *model, "--out", folder)[0] == 0
     return folder
 
 
-def test_ctrl_c_leaves_a_job_that_resume_finishes(made, tmp_path):
+def test_ctrl_c_leaves_a_job_that_resume_finishes(pruneviz, made, tmp_path):
     command = ("recover", made, "--epochs", EPOCHS, "--set", "learning_rate=0.001")
     running = subprocess.Popen(
         [sys.executable, "-m", "pruneviz", *map(str, command)],
@@ -40,17 +33,12 @@ def test_ctrl_c_leaves_a_job_that_resume_finishes(made, tmp_path):
         # A suite that was begun in the background ignores Ctrl-C, and so would what it begins.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
-    end = time.monotonic() + 90
-    while time.monotonic() < end:
-        folders = [f for f in jobs.active(default_home()) if f.status().fraction > 0.05]
-        if folders:
-            break
-        time.sleep(0.05)
+    wait_until(lambda: any(job.status().fraction > 0.05 for job in jobs.active(default_home())))
+    (folder,) = jobs.active(default_home())
     os.kill(running.pid, signal.SIGINT)
-    _, said = running.communicate(timeout=60)
+    _, said = running.communicate(timeout=WAIT_SECONDS)
     assert running.returncode == 130, said
     assert "pruneviz runs resume" in said
-    (folder,) = folders
     assert folder.state() == "stopped"
     code, _, said = pruneviz(*command)
     assert code == 1
@@ -76,12 +64,8 @@ def test_ctrl_c_leaves_a_job_that_resume_finishes(made, tmp_path):
         (("--set", "optimiser=dance"), "must be one of sgd, adamw"),
     ],
 )
-def test_bad_input_gets_a_sentence(tmp_path, arguments, sentence, monkeypatch, capsys):
-    from pruneviz.cli import main
-
+def test_bad_input_gets_a_sentence(pruneviz, tmp_path, arguments, sentence):
     (tmp_path / "plan.yaml").write_text("model: sample:tumour-mlp")
-    monkeypatch.setattr(sys, "argv", ["pruneviz", "recover", str(tmp_path), *arguments])
-    with pytest.raises(SystemExit) as ended:
-        main()
-    assert ended.value.code == 1
-    assert sentence in capsys.readouterr().err
+    code, _, said = pruneviz("recover", tmp_path, *arguments)
+    assert code == 1
+    assert sentence in said

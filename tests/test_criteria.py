@@ -14,25 +14,30 @@ from pruneviz.calibrate import gradients
 from pruneviz.criteria import CRITERIA, Evidence, score
 from pruneviz.granularity import GRANULARITIES
 from pruneviz.plan import Plan
-from tests.networks import Concatenated, Residual, build
+from tests.networks import Attentive, Concatenated, Residual, Stacked, build
 
 PAIRS = list(itertools.product(CRITERIA.names(), GRANULARITIES.names()))
 
 
 def scored(model, example, criterion, granularity, seed=0, labels=None):
     units, _ = GRANULARITIES.get(granularity).implementation(model, example)
+    return units, scores_of(model, example, criterion, units, seed, labels)
+
+
+def scores_of(model, example, criterion, units, seed=0, labels=None):
     weights = {n: p.detach() for n, p in model.named_parameters()}
     labels = torch.zeros(len(example), dtype=torch.long) if labels is None else labels
     found = next(iter(gradients(model, example, labels)))
-    return units, score(criterion, {}, units, Evidence(weights, found, seed))
+    return score(criterion, {}, units, Evidence(weights, found, seed))
 
 
 @pytest.mark.parametrize(("criterion", "granularity"), PAIRS)
-@pytest.mark.parametrize("kind", [Residual, Concatenated])
+@pytest.mark.parametrize("kind", [Residual, Concatenated, Stacked, Attentive])
 def test_one_finite_score_a_unit_and_the_same_twice(kind, criterion, granularity):
     model, example = build(kind)
     units, scores = scored(model, example, criterion, granularity)
     _, again = scored(model, example, criterion, granularity)
+    assert units or (granularity in {"depth", "head"} and kind is not Attentive)
     for layer in units:
         assert scores[layer.name].shape == (layer.count,)
         assert bool(torch.isfinite(scores[layer.name]).all())
@@ -41,10 +46,12 @@ def test_one_finite_score_a_unit_and_the_same_twice(kind, criterion, granularity
 
 @pytest.mark.parametrize(("criterion", "granularity"), PAIRS)
 def test_zero_weights_give_no_nan(criterion, granularity):
-    model, example = build(Residual)
+    model, example = build(Attentive)
+    units, _ = GRANULARITIES.get(granularity).implementation(model, example)
     for parameter in model.parameters():
         parameter.data.zero_()
-    _, scores = scored(model, example, criterion, granularity)
+    scores = scores_of(model, example, criterion, units)
+    assert scores
     assert all(bool(torch.isfinite(s).all()) for s in scores.values())
 
 

@@ -12,7 +12,6 @@ from safetensors.torch import load_file, save_file
 
 from pruneviz import run as engine
 from pruneviz.allocate import SCOPES
-from pruneviz.granularity import GRANULARITIES
 from pruneviz.plan import Plan
 from pruneviz.recover import Recovering, cost, epochs_within, load_recovered, with_epochs
 from pruneviz.recovery.recipes import PRESETS, RECIPES
@@ -20,13 +19,18 @@ from pruneviz.recovery.rounds import Amounts, epochs_reached
 from pruneviz.report import differences
 from pruneviz.store import write_run
 from pruneviz.subjects import load_subject
-from tests.fitting import fitting
+from tests.fitting import CNN, FITTING, RESNET, fitting
 from tests.recovering import finish, same
 
 FINETUNE = {"method": "finetune", "parameters": {"epochs": 3, "batch_size": 64}}
 RECALIBRATE = {"method": "recalibrate", "parameters": {"inputs": 256}}
 TUMOUR = Plan(model="sample:tumour-mlp", recovery=[FINETUNE])
 DIGITS = Plan(sparsity=0.6, recovery=[RECALIBRATE, FINETUNE], granularity="weight", scope="global")
+BLOCKS = Plan(
+    model="sample:digits-resnet", granularity="depth", scope="global", sparsity=0.5,
+    recovery=[RECALIBRATE, FINETUNE],
+)  # fmt: skip
+OTHERS = [name for name in FITTING if name not in ("channel", "weight", "depth")]
 ROUNDS = {"schedule": "linear", "schedule_parameters": {"rounds": 3}}
 
 
@@ -59,19 +63,21 @@ def test_one_round_is_the_recovery_of_what_prune_leaves():
 
 
 IN_ROUNDS = [
-    *itertools.product(SCOPES.names(), ["channel", "weight"], [{}, {1: 0.9}, {0: 0.2}]),
-    *itertools.product(["layer", "global"], GRANULARITIES.names(), [{}, {1: 0.9}]),
-    *(("budget", granularity, {}) for granularity in GRANULARITIES.names()),
+    *itertools.product(SCOPES.names(), ["channel", "weight", "depth"], [{}, {1: 0.9}, {0: 0.2}]),
+    *itertools.product(["layer", "global"], OTHERS, [{}, {1: 0.9}]),
+    *(("budget", name, {}) for name in OTHERS),
 ]
+STAGES, CONVS, LINEARS = ("stage1", "stage3"), ("conv1", "conv2"), ("fc1", "fc2")
 
 
 @pytest.mark.parametrize(("scope", "granularity", "own"), IN_ROUNDS)
 def test_rounds_only_remove_more_and_end_exactly(scope, granularity, own):
     fields = fitting(granularity)
-    names = ("conv1", "conv2") if "digits" in fields["model"] else ("fc1", "fc2")
+    names = {RESNET: STAGES, CNN: CONVS}.get(fields["model"], LINEARS)
+    spared = [0] if granularity == "depth" else [0, 5]
     own = {names[place]: sparsity for place, sparsity in own.items()}
     plan = Plan(
-        sparsity=0.43, scope=scope, layers=own, locks={names[0]: [0, 5]},
+        sparsity=0.43, scope=scope, layers=own, locks={names[0]: spared},
         schedule="cubic", schedule_parameters={"rounds": 5}, recovery=[], **fields,
         scope_parameters={"left": 0.65} if scope == "budget" else {},
     )  # fmt: skip
@@ -87,12 +93,12 @@ def test_rounds_only_remove_more_and_end_exactly(scope, granularity, own):
         assert all(not bool((after[name] & ~before[name]).any()) for name in before)
     for name in own:
         assert int((~kept[-1][name]).sum()) == removed[name]
-    assert all(bool(keep[names[0]][[0, 5]].all()) for keep in kept)
+    assert all(bool(keep[names[0]][spared].all()) for keep in kept)
     assert work.result().requested == once.requested
     assert work.result().recovery.best_epoch is None
 
 
-@pytest.mark.parametrize("granularity", GRANULARITIES.names())
+@pytest.mark.parametrize("granularity", FITTING)
 def test_each_round_ranks_by_the_weights_it_finds(granularity):
     bold = {"method": "finetune", "parameters": {"epochs": 3, "learning_rate": 0.5}}
     sparsity = 0.48 if granularity in ("n_m", "pattern") else 0.6  # 0.5 is the most of 1:2
@@ -118,6 +124,7 @@ def test_each_round_ranks_by_the_weights_it_finds(granularity):
         DIGITS.changed(**ROUNDS),
         TUMOUR.changed(sparsity=0.6, scope="global", **ROUNDS),
         DIGITS.changed(granularity="channel", scope="layer"),
+        BLOCKS.changed(**ROUNDS),
     ],
 )
 def test_interrupted_anywhere_it_ends_the_same(plan):

@@ -14,18 +14,18 @@ from pruneviz.allocate import SCOPES, decides_amount
 from pruneviz.criteria import CRITERIA
 from pruneviz.evaluate import predict
 from pruneviz.export import rebuild
-from pruneviz.granularity import GRANULARITIES
 from pruneviz.plan import Plan
 from pruneviz.report import Report, differences
 from pruneviz.store import read_plan, read_report, write_run
 from pruneviz.subjects import Subject, list_models, load_subject
-from tests.fitting import fitting
+from pruneviz.surgery import Surgery
+from tests.fitting import FITTING, fitting
 
 ALL = list(
     dict.fromkeys(
         [
-            *itertools.product(CRITERIA.names(), GRANULARITIES.names(), ["layer"]),
-            *itertools.product(["magnitude_l1"], GRANULARITIES.names(), SCOPES.names()),
+            *itertools.product(CRITERIA.names(), FITTING, ["layer"]),
+            *itertools.product(["magnitude_l1"], FITTING, SCOPES.names()),
         ]
     )
 )
@@ -44,13 +44,13 @@ def test_every_combination_runs_exactly_and_replays(criterion, granularity, scop
 
 
 EVERY_SAMPLE = itertools.product(["channel", "weight"], [card.reference for card in list_models()])
-FITTING = [
+PAIRS = [
     *({"granularity": name, "model": model} for name, model in EVERY_SAMPLE),
-    *(fitting(name) for name in GRANULARITIES.names()),
+    *(fitting(name) for name in FITTING),
 ]
 
 
-@pytest.mark.parametrize("fields", FITTING, ids=lambda f: f"{f['granularity']} {f['model']}")
+@pytest.mark.parametrize("fields", PAIRS, ids=lambda f: f"{f['granularity']} {f['model']}")
 def test_the_files_say_what_the_report_says(fields, tmp_path):
     plan = Plan(sparsity=0.5, **fields)
     prepared, pruned, report = engine.run(plan, latency_runs=3)
@@ -60,6 +60,11 @@ def test_the_files_say_what_the_report_says(fields, tmp_path):
     assert read_report(tmp_path) == report
     masks = load_file(tmp_path / "masks.safetensors")
     assert all(torch.equal(masks[name], mask) for name, mask in pruned.masks.items())
+    assert (tmp_path / "surgery.json").exists() == pruned.is_cut
+    if pruned.is_cut:
+        surgery = Surgery.from_json((tmp_path / "surgery.json").read_text())
+        repeated = surgery.perform(prepared.subject.model).state_dict()
+        assert all(torch.equal(repeated[k], t) for k, t in pruned.model.state_dict().items())
     again = rebuild(tmp_path / "recipe.json", tmp_path / "weights.safetensors")
     x = prepared.subject.data.x
     torch.testing.assert_close(predict(again, x), predict(pruned.model, x), rtol=1e-5, atol=1e-5)
@@ -126,7 +131,8 @@ def test_another_run_in_the_folder_is_not_overwritten(tmp_path):
     write_run(tmp_path, *second, force=True)
     assert read_report(tmp_path) == second[2]
     assert sorted(p.name for p in tmp_path.iterdir()) == [
-        "masks.safetensors", "plan.yaml", "recipe.json", "report.json", "weights.safetensors",
+        "masks.safetensors", "plan.yaml", "recipe.json", "report.json", "surgery.json",
+        "weights.safetensors",
     ]  # fmt: skip
 
 

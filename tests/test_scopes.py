@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -26,6 +27,7 @@ class FakeUnits:
     shape: tuple[int, ...]
     count: int
     least: int = 1
+    places: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def layers(self):

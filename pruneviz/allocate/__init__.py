@@ -1,6 +1,7 @@
 """Scores, a budget and locks in; which units stay out: one file for each family of shares."""
 
-from pruneviz.allocate.allocation import Allocation, allocate, set_by_hand
+from pruneviz.allocate.allocation import Allocation, allocate
+from pruneviz.allocate.names import locked_units, set_by_hand
 from pruneviz.allocate.ranking import Ranking
 from pruneviz.allocate.request import (
     SCOPES,
@@ -31,6 +32,7 @@ __all__ = [
     "at_most",
     "decides_amount",
     "exact_count",
+    "locked_units",
     "ranks_across",
     "set_by_hand",
 ]

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 
-import numpy as np
 from torch import Tensor
 
 from pruneviz.allocate.choose import Kept, chosen
+from pruneviz.allocate.names import locked_units, own_sparsities
 from pruneviz.allocate.ranking import Ranking
 from pruneviz.allocate.request import (
     MINIMUM,
     MULTIPLE,
     SCOPES,
     Costs,
-    Counts,
     Request,
     decides_amount,
 )
@@ -43,16 +41,15 @@ def allocate(
     """
     entry = SCOPES.get(plan.scope)
     settings = entry.settings(plan.scope_parameters)
-    minimum, multiple = int(settings.pop(MINIMUM, 1)), int(settings.pop(MULTIPLE, 1))
+    minimum, multiple = int(settings.pop(MINIMUM, 0)), int(settings.pop(MULTIPLE, 1))
     counts = {layer.name: layer.count for layer in units}
-    aliases = _aliases(units)
-    locked = _locked(plan, aliases, counts)
+    locked = locked_units(units, plan)
     request = Request(
         units=units,
         ranking=ranking.under(locked),
         counts=counts,
         sparsity=plan.sparsity,
-        own=_own_sparsities(plan, aliases),
+        own=own_sparsities(units, plan),
         locked=locked,
         least={layer.name: _least(layer, minimum) for layer in units},
         multiple=multiple,
@@ -66,7 +63,7 @@ def allocate(
 
 def _least(layer: Units, minimum: int) -> int:
     """Return how many units of a layer must stay under a plan's minimum width."""
-    return max(layer.least, min(minimum, layer.count) if minimum > 1 else 0)
+    return max(layer.least, min(minimum, layer.count))
 
 
 def _said(request: Request, scope: str, keep: Kept) -> tuple[float, tuple[str, ...]]:
@@ -84,69 +81,6 @@ def _said(request: Request, scope: str, keep: Kept) -> tuple[float, tuple[str, .
     return asked, tuple(dict.fromkeys(request.notes))
 
 
-def set_by_hand(units: tuple[Units, ...], plan: Plan) -> frozenset[str]:
-    """Return the names of the units whose sparsity a plan gives itself, whatever its scope."""
-    return frozenset(_own_sparsities(plan, _aliases(units)))
-
-
-def _aliases(units: tuple[Units, ...]) -> dict[str, tuple[str, ...]]:
-    """Return, for every layer, the names of the units that its outputs belong to."""
-    found: dict[str, tuple[str, ...]] = {}
-    for each in units:
-        for layer in dict.fromkeys((each.name, *each.layers)):
-            found[layer] = (*found.get(layer, ()), each.name)
-    return found
-
-
-def _resolve(name: str, aliases: dict[str, tuple[str, ...]], what: str) -> tuple[str, ...]:
-    if name not in aliases:
-        close = difflib.get_close_matches(name, aliases, 3) or list(aliases)[:5]
-        raise ValueError(
-            f"{what} names layer '{name}', which cannot be pruned here or does not exist; "
-            f"did you mean {', '.join(close)}?"
-        )
-    return aliases[name]
-
-
-def _own_sparsities(plan: Plan, aliases: dict[str, tuple[str, ...]]) -> dict[str, float]:
-    """Return the sparsities set by hand; a name of units means them, a layer's all it is in."""
-    own: dict[str, float] = {}
-    for layer, value in plan.layers.items():
-        names = _resolve(layer, aliases, "a sparsity")
-        for name in (layer,) if layer in names else names:
-            if own.setdefault(name, value) != value:
-                raise ValueError(
-                    f"the units of '{layer}' and '{name}' go together, so they cannot lose "
-                    f"{value:g} and {own[name]:g}: give them one sparsity"
-                )
-    return own
-
-
-def _locked(
-    plan: Plan, aliases: dict[str, tuple[str, ...]], counts: Counts
-) -> dict[str, np.ndarray]:
-    """Return the locked units; a whole layer's lock holds wherever its outputs belong."""
-    locked = {name: np.zeros(0, np.int64) for name in counts}
-    for layer, lock in plan.locks.items():
-        names = _resolve(layer, aliases, "a lock")
-        if lock == "all":
-            locked.update({name: np.arange(counts[name]) for name in names})
-            continue
-        name = layer if layer in names else names[0]
-        if name != layer and len(names) > 1:
-            raise ValueError(
-                f"the outputs of '{layer}' belong to several groups ({', '.join(names)}): "
-                "lock units of these by name, or the whole layer"
-            )
-        if max(lock) >= counts[name]:
-            raise ValueError(
-                f"the lock of layer '{layer}' names unit {max(lock)}, "
-                f"but its units are 0 to {counts[name] - 1}"
-            )
-        locked[name] = np.union1d(locked[name], np.asarray(lock))
-    return locked
-
-
 def _requested(request: Request, scope: str) -> float:
     """Return the fraction of all units that was asked for."""
     if scope != "layer" or not request.own:
@@ -156,4 +90,4 @@ def _requested(request: Request, scope: str) -> float:
     return asked / total if total else 0.0
 
 
-__all__ = ["Allocation", "allocate", "set_by_hand"]
+__all__ = ["Allocation", "allocate"]

@@ -27,10 +27,11 @@ MINIMUM, MULTIPLE = "minimum_width", "multiple_of"
 WIDTHS = (
     Parameter(
         name=MINIMUM,
-        default=1,
-        minimum=1,
+        default=0,
+        minimum=0,
         maximum=1_000_000,
-        help="How many units every layer keeps at least; a smaller layer stays whole.",
+        help="How many units every layer keeps at least; a smaller layer stays whole. One always "
+        "stays, but all residual blocks of a stage may go.",
     ),
     Parameter(
         name=MULTIPLE,
@@ -146,12 +147,13 @@ class Request:
         return min(max(asked - by_hand, 0), possible)
 
     def _say_what_stays(self, asked: int, by_hand: int, possible: int) -> None:
-        usual = max(self.least.values()) <= 1
+        most = max(self.least.values(), default=0)
+        usual = most <= 1
         if self.own:
             reason = "one unit of each layer stays" if usual else self.at_least()
             self.notes.append(
                 f"the layers set by hand leave at most {by_hand + possible} of the {asked} units "
-                f"asked for overall: {reason}"
+                f"asked for overall{f': {reason}' if most else ''}"
             )
         elif usual:
             self.notes.append(f"one unit of each layer stays: {self.at_least()}")

@@ -29,7 +29,7 @@ def _below(request: Request, name: str, width: int) -> int:
         return width
     smallest = request.counts[name] - request.removable(name)
     lower = width // request.multiple * request.multiple
-    return lower if lower >= max(smallest, 1) else _above(request, name, smallest)
+    return lower if lower >= smallest else _above(request, name, smallest)
 
 
 def _above(request: Request, name: str, width: int) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from rich.table import Table
 
 from pruneviz.cli.console import output
+from pruneviz.granularity import noun
 from pruneviz.report import Report
 
 
@@ -18,7 +19,7 @@ def print_report(report: Report) -> None:
         table.add_row(*row)
     console.print(f"{report.model} ({report.weights_label}), plan {report.digest[:12]}")
     console.print(
-        f"{sparsity.removed:,} of {sparsity.units:,} units ({sparsity.unit}) removed: "
+        f"{sparsity.removed:,} of {sparsity.units:,} units ({noun(sparsity.unit)}) removed: "
         f"asked {sparsity.requested:.4g}, reached {sparsity.achieved:.4g}"
     )
     console.print(table)

@@ -21,8 +21,9 @@ def attend(call: Call) -> Any:
     """Follow attention: heads go together, query with key inside them, value to the output."""
     query, key, value = call.args[:3]
     tags: list[Tensor] = []
+    added = _added(call)
     for dim in range(query.ndim - 2):
-        tags += _together(call, (query, key, value), dim)
+        tags += _heads(call, (query, key, value, *added), dim)
     last = query.ndim - 1
     _together(call, (query, key), last)
     for tag in call.look(query):
@@ -30,26 +31,48 @@ def attend(call: Call) -> Any:
             # The scale of the scores is by the width: over what is kept, as in the cut network.
             averages(call, tag, last)
     tags += [tag for tag in call.look(value) if varying(tag) == (last,)]
-    for tensor in (query, key, value):
+    for tensor in (query, key, value, *added):
         for tag in call.look(tensor):
-            if len(varying(tag)) != 1 or varying(tag) == (last - 1,):
+            rows = (last, last - 1) if any(tensor is each for each in added) else (last - 1,)
+            if len(varying(tag)) != 1 or varying(tag)[0] in rows:
                 call.ids.fix(small(tag), "attention meets them in an unusual layout")
     shape = call.out[0].shape
     found = tuple(small(tag).expand(shape) for tag in tags)
     return [found, *[() for _ in call.out[1:]]]
 
 
+def _heads(call: Call, tensors: tuple[Tensor, ...], dim: int) -> list[Tensor]:
+    """Unite the ids of several activations over which a product runs in parallel."""
+    found = _together(call, tensors, dim)
+    for tag in found:
+        call.ids.in_parallel(small(tag))
+    return found
+
+
+def _added(call: Call) -> tuple[Tensor, ...]:
+    """Return what attention adds to its scores, (…, heads, queries, keys), if anything."""
+    names = [argument.name for argument in call.op._schema.arguments]
+    given = {**dict(zip(names, call.args, strict=False)), **call.kwargs}
+    found = given.get("attn_mask"), given.get("attn_bias")
+    return tuple(each for each in found if isinstance(each, Tensor))
+
+
 def _together(call: Call, tensors: tuple[Tensor, ...], dim: int) -> list[Tensor]:
-    """Unite the ids of several activations along one dimension; return those of the first."""
+    """Unite the ids of several activations along one dimension; return those of the first.
+
+    None are returned where one of them has values of a fixed number.
+    """
     found = [next((t for t in call.look(x) if varying(t) == (dim,)), None) for x in tensors]
     known = [tag for tag in found if tag is not None]
     for tag, tensor in zip(found, tensors, strict=True):
         if tag is None and known and tensor.shape[dim] > 1:
             for other in known:
                 call.ids.fix(small(other), "attention meets them with values of a fixed number")
+            return []  # of a fixed number from here on
     for other in known[1:]:
-        if small(other).numel() == small(known[0]).numel():
-            call.ids.unite(small(known[0]).reshape(-1), small(other).reshape(-1))
+        more, fewer = sorted((small(known[0]).reshape(-1), small(other).reshape(-1)), key=len)[::-1]
+        if len(more) % len(fewer) == 0:  # each key serves as many queries, one after another
+            call.ids.unite(more, fewer.repeat_interleave(len(more) // len(fewer)))
         else:
             for tag in (known[0], other):
                 call.ids.fix(small(tag), "attention shares some of them out to several")
@@ -62,7 +85,7 @@ def batched(call: Call) -> Any:
     left, right = call.args[offset : offset + 2]
     if offset and call.look(call.args[0]):
         raise ValueError("what is added has channels of its own")
-    tags = _together(call, (left, right), 0)
+    tags = _heads(call, (left, right), 0)
     _inner(call, left, right)
     rows = [tag for tag in call.look(left) if varying(tag) == (1,)]
     columns = [tag for tag in call.look(right) if varying(tag) == (2,)]

@@ -15,8 +15,12 @@ REDUCTIONS = """
     mean sum amax amin max min var std var_mean norm linalg_vector_norm logsumexp prod
 """.split()
 CHOICES = "argmax argmin any all median mode".split()
-ALONG = ["_softmax", "_log_softmax", "softmax", "log_softmax"]
+ALONG = ["_softmax", "_safe_softmax", "_log_softmax", "softmax", "log_softmax"]
 ORDERED = ["cumsum", "cumprod", "cummax", "cummin"]
+BATCH_NORMS = """
+    native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training
+    _batch_norm_with_update _batch_norm_no_update cudnn_batch_norm miopen_batch_norm batch_norm
+""".split()
 LAYER_NORMS = ["native_layer_norm", "_fused_rms_norm"]
 
 
@@ -93,6 +97,31 @@ def group_norm(call: Call) -> Any:
                 call.ids.unite(along, own)
         averages(call, tag, 1)
     return _first_of(call, tags)
+
+
+def batch_norm(call: Call) -> Any:
+    """Unite each channel with its scale, shift, mean and variance."""
+    source = call.look(call.args[0])
+    for tensor in call.args[1:5]:
+        if isinstance(tensor, Tensor) and tensor.numel():
+            own = axis_ids(call.look(tensor), tensor, 0)
+            for tag in source:
+                if varying(tag) == (1,) and own is not None:
+                    call.ids.unite(line(tag, 1), own)
+                elif 1 in varying(tag):
+                    call.ids.fix(small(tag), "a normalisation meets them in an unusual layout")
+    for tag in source if _by_statistics_of_its_own(call) else ():
+        for dim in varying(tag):
+            if dim != 1:
+                averages(call, tag, dim)
+    return [source, *[() for _ in call.out[1:]]] if isinstance(call.out, list | tuple) else source
+
+
+def _by_statistics_of_its_own(call: Call) -> bool:
+    """Whether a batch norm takes mean and variance from what comes in, as for weights."""
+    names = [argument.name for argument in call.op._schema.arguments]
+    given = {**dict(zip(names, call.args, strict=False)), **call.kwargs}
+    return bool(given.get("training")) or given.get("running_mean") is None
 
 
 def reduce(call: Call) -> Any:
@@ -179,7 +208,7 @@ def _selected(name: str, args: tuple[Any, ...], dim: int, stays: Tensor) -> tupl
 def spread(key: str, out: Any, like: Tensor, dim: int, stays: Tensor) -> Any:
     """Return a call's result at full size, with zeros where nothing stays."""
     name = key.partition("#")[0]
-    if name not in (*LAYER_NORMS, "native_group_norm", *ALONG):
+    if name not in (*LAYER_NORMS, *BATCH_NORMS, "native_group_norm", *ALONG):
         return out
     first = out[0] if isinstance(out, list | tuple) else out
     full = first.new_zeros(like.shape)

@@ -24,8 +24,11 @@ class Call:
     shape, each varying along its own dimensions (a list of such tuples for several outputs).
     `key` names the call (the operator and which call of it this is), `owner` is the path of the
     module that makes it, `layout` says which reading of an ambiguous view to take,
-    and `blank` whether a tensor was filled with one value during the pass: such a tensor is made as
-    large as it is wanted, which the proof of the cut has to show.
+    `taken` gives the ids of what that module takes in, and `blank` says whether a tensor was filled
+    with one value during the pass: such a tensor is made as large as it is wanted, which the proof
+    of the cut has to show. `asked` says whether the user's code asked for the call, with its sizes,
+    or torch did, within a product; `given` are the sizes of a view as the code wrote them, -1 where
+    it left one open.
     """
 
     ids: Ids
@@ -38,6 +41,9 @@ class Call:
     owner: str = ""
     layout: int = 0
     blank: Callable[[Tensor], bool] = lambda tensor: False
+    taken: Callable[[], Tags] = tuple
+    asked: bool = True
+    given: tuple[int, ...] | None = None
 
     @property
     def name(self) -> str:

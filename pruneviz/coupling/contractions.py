@@ -6,13 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-from pruneviz.coupling.call import Call, Tags
+from pruneviz.coupling.call import Call, Tags, pin
 from pruneviz.coupling.ids import Ids, line, small, varying
-
-BATCH_NORMS = """
-    native_batch_norm _native_batch_norm_legit _native_batch_norm_legit_no_training
-    _batch_norm_with_update _batch_norm_no_update cudnn_batch_norm miopen_batch_norm batch_norm
-""".split()
+from pruneviz.coupling.layouts import remember
 
 
 def convolve(call: Call) -> Any:
@@ -63,6 +59,8 @@ def _grouped(
 
 def _depthwise(call: Call, incoming: Tensor | None, outputs: Tensor) -> None:
     """Unite each input with its own outputs."""
+    if incoming is not None:
+        remember(call, incoming)
     if incoming is None:
         call.ids.fix(outputs, "a depthwise convolution ties them to the model's input")
     else:
@@ -86,6 +84,41 @@ def multiply(call: Call) -> Any:
         call.ids.produced_by(outputs)
         tags.append(outputs.view(1, -1).expand(call.out.shape))
     return tuple(tags)
+
+
+def grouped_product(call: Call) -> Any:
+    """Multiply rows with the matrix that is theirs, as experts do: (t, k) with (e, k, n)."""
+    left, right, *_ = call.args
+    if left.ndim != 2 or right.ndim != 3:
+        return pin(call)
+    unusual = "a product of grouped rows meets them unusually"
+    for tag in (*call.look(left), *call.look(right)):
+        if len(varying(tag)) != 1:
+            call.ids.fix(small(tag), unusual)
+    for tag in (*_varying_along(call.look(left), 0), *_varying_along(call.look(right), 0)):
+        call.ids.fix(small(tag), "rows are given to them by number")
+    incoming = next((t for t in call.look(left) if varying(t) == (1,)), None)
+    for axis in (1, 2):
+        _in_steps(call, axis_ids(call.look(right), right, axis))
+    if incoming is not None:
+        _meet(call.ids, line(incoming, 1), axis_ids(call.look(right), right, 1))
+    outputs = axis_ids(call.look(right), right, 2)
+    if outputs is None:
+        return ()
+    call.ids.produced_by(outputs)
+    return (outputs.view(1, -1).expand(call.out.shape),)
+
+
+def _in_steps(call: Call, ids: Tensor | None) -> None:
+    """Let as many neighbours go together as fill 16 bytes, the steps in which a kernel works."""
+    step = max(1, 16 // call.out.element_size())
+    if ids is None:
+        return
+    if len(ids) % step:
+        call.ids.fix(ids, "a product of grouped rows takes them in steps of 16 bytes")
+        return
+    for each in ids.view(-1, step).unbind(1):
+        call.ids.unite(ids[::step], each)
 
 
 def _meet_bias(call: Call, bias: Tensor | None, outputs: Tensor) -> None:
@@ -113,7 +146,12 @@ def axis_ids(tags: Tags, tensor: Tensor | None, axis: int) -> Tensor | None:
 
 
 def _incoming(ids: Ids, tags: Tags, dim: int, reason: str) -> Tensor | None:
-    """Return the ids along `dim` of an activation, pinning those that vary along others too."""
+    """Return the ids along `dim` of an activation, pinning those that vary along others too.
+
+    Beside others, ids that stay anyway are passed over.
+    """
+    if len(tags) > 1:
+        tags = tuple(tag for tag in tags if not ids.are_held(tag))
     if len(tags) == 1 and varying(tags[0]) == (dim,):
         return line(tags[0], dim)
     for tag in tags:
@@ -131,17 +169,3 @@ def _meet(ids: Ids, incoming: Tensor | None, own: Tensor | None) -> None:
     known = incoming >= 0
     ids.unite(incoming[known], own[known])
     ids.fix(own[~known], "the inputs that they take have a fixed size")
-
-
-def batch_norm(call: Call) -> Any:
-    """Unite each channel with its scale, shift, mean and variance."""
-    source = call.look(call.args[0])
-    for tensor in call.args[1:5]:
-        if isinstance(tensor, Tensor) and tensor.numel():
-            own = axis_ids(call.look(tensor), tensor, 0)
-            for tag in source:
-                if varying(tag) == (1,) and own is not None:
-                    call.ids.unite(_incoming(call.ids, (tag,), 1, ""), own)  # type: ignore[arg-type]
-                else:
-                    call.ids.fix(small(tag), "a normalisation meets them in an unusual layout")
-    return [source, *[() for _ in call.out[1:]]] if isinstance(call.out, list | tuple) else source

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +13,9 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
-from pruneviz.coupling.ids import Axis, Ids
+from pruneviz.coupling.ids import Ids, distinct
+from pruneviz.coupling.layouts import Choice
+from pruneviz.explicit import kind_of
 from pruneviz.report import Skipped
 
 TOGETHER = "all its channels go together, so none of them can go"
@@ -40,6 +44,7 @@ class Group:
     `calls` are operator calls that average over units, `sizes` whole numbers that modules remember;
     of a Member of these, `parameter` is the call's key or the attribute's path. `choices` are the
     calls that could have been read in another way, each with the path of the module that makes it.
+    `heads` says that the units are heads of attention.
     """
 
     name: str
@@ -48,7 +53,8 @@ class Group:
     members: tuple[Member, ...]
     calls: tuple[Member, ...] = ()
     sizes: tuple[Member, ...] = ()
-    choices: frozenset[tuple[str, str]] = frozenset()
+    choices: frozenset[Choice] = frozenset()
+    heads: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +63,13 @@ class Coupling:
 
     groups: tuple[Group, ...]
     skipped: tuple[Skipped, ...]
+    held: frozenset[Choice] = frozenset()  # calls that meet nothing that can be cut
+
+    @property
+    def reach(self) -> int:
+        """Return how many outputs of layers can be cut."""
+        members = [member for group in self.groups for member in group.members]
+        return sum(len(member.index) for member in members if member.produces)
 
 
 def groups_of(model: nn.Module, ids: Ids) -> Coupling:
@@ -71,15 +84,17 @@ def groups_of(model: nn.Module, ids: Ids) -> Coupling:
         produced[component[axis.first : axis.first + axis.size]] = True
     cuttable = produced & ~is_fixed
     by_signature = _joined(ids, _signatures(ids, component, cuttable))
+    numbering = _Numbering(ids, component, np.full(count, -1))
     groups: list[Group] = []
-    grouped: set[int] = set()
+    grouped = np.zeros(count, bool)
     names: set[str] = set()
     for axis_indices, units in by_signature.items():
-        group = _group(ids, axis_indices, units, component, names)
+        group = _group(numbering, axis_indices, units, names)
         if group.layers and group.count > 1:
             groups.append(group)
-            grouped.update(units)
-    return Coupling(tuple(groups), _skipped(model, ids, component, grouped, reasons, groups))
+            grouped[units] = True
+    skipped = _skipped(model, ids, component, grouped, reasons, groups)
+    return Coupling(tuple(groups), skipped, numbering.meeting_none_of(grouped))
 
 
 def _components(ids: Ids) -> tuple[np.ndarray, int]:
@@ -96,7 +111,7 @@ def _reasons(ids: Ids, component: np.ndarray) -> dict[int, str]:
     """Return why a component must stay: the first reason that the trace met."""
     reasons: dict[int, str] = {}
     for fixed, reason in ids.fixed:
-        for each in np.unique(component[fixed]).tolist():
+        for each in distinct(component[fixed]).tolist():
             reasons.setdefault(each, reason)
     return reasons
 
@@ -105,15 +120,23 @@ def _signatures(
     ids: Ids, component: np.ndarray, cuttable: np.ndarray
 ) -> dict[tuple[int, ...], list[int]]:
     """Return, for each set of parameter axes, the units that touch exactly those."""
-    touched: dict[int, list[int]] = defaultdict(list)
-    for number, axis in enumerate(ids.axes):
-        for unit in np.unique(component[axis.first : axis.first + axis.size]).tolist():
-            if cuttable[unit]:
-                touched[unit].append(number)
-    groups: dict[tuple[int, ...], list[int]] = defaultdict(list)
-    for unit, axes in touched.items():
-        groups[tuple(axes)].append(unit)
-    return groups
+    sizes = [axis.size for axis in ids.axes]
+    number = np.repeat(np.arange(len(ids.axes)), sizes)
+    here = cuttable[component]
+    pairs = distinct(component[here].astype(np.int64) * len(sizes) + number[here])
+    unit, axis = pairs // max(len(sizes), 1), (pairs % max(len(sizes), 1)).astype(np.int32)
+    starts = np.flatnonzero(np.diff(unit, prepend=-1))
+    # Units in the order in which the trace met them: by their first axis, then by number.
+    order = np.argsort(axis[starts], kind="stable")
+    ends = np.append(starts[1:], unit.size)
+    held, width = axis.tobytes(), axis.itemsize
+    groups: dict[bytes, list[int]] = defaultdict(list)
+    for first, last in zip(starts[order].tolist(), ends[order].tolist(), strict=True):
+        groups[held[first * width : last * width]].append(first)
+    return {
+        tuple(np.frombuffer(axes, np.int32).tolist()): unit[firsts].tolist()
+        for axes, firsts in groups.items()
+    }
 
 
 def _joined(
@@ -136,35 +159,80 @@ def _joined(
     return joined
 
 
-def _group(
-    ids: Ids,
-    axis_indices: tuple[int, ...],
-    units: list[int],
-    component: np.ndarray,
-    names: set[str],
-) -> Group:
-    order = _unit_order(ids.axes[_first_producer(ids, axis_indices)], units, component)
-    number = np.full(component.max() + 1, -1)
-    number[order] = np.arange(len(order))
-    members: dict[str, list[Member]] = {"tensor": [], "call": [], "attribute": []}
-    layers = []
-    for index in axis_indices:
-        axis = ids.axes[index]
-        unit = number[component[axis.first : axis.first + axis.size]]
+class _Numbering:
+    """The units of one group after another, numbered in the order of its first layer."""
+
+    def __init__(self, ids: Ids, component: np.ndarray, number: np.ndarray) -> None:
+        self.ids, self.component, self.number = ids, component, number
+        self.producers = frozenset(ids.producers)
+        self._met = {choice: self._components(met) for choice, met in ids.choices.items()}
+        self._heads = self._components(ids.heads)
+
+    def _components(self, met: list[np.ndarray]) -> np.ndarray:
+        joined = np.concatenate([np.zeros(0, np.int64), *met])
+        return distinct(self.component[joined[joined >= 0]])
+
+    @contextmanager
+    def of(self, axis_indices: tuple[int, ...], units: list[int]) -> Iterator[int]:
+        """Number units while a group is made of them; how many there are."""
+        along = self.along(_first_producer(self.ids, axis_indices))
+        _, first = np.unique(along, return_index=True)
+        ordered = along[np.sort(first)]
+        self.number[units] = 0
+        ordered = ordered[self.number[ordered] == 0]
+        self.number[units] = -1
+        self.number[ordered] = np.arange(len(ordered))
+        yield len(ordered)
+        self.number[ordered] = -1
+
+    def along(self, index: int) -> np.ndarray:
+        """Return the component of each id of an axis."""
+        axis = self.ids.axes[index]
+        return self.component[axis.first : axis.first + axis.size]
+
+    def member(self, index: int) -> Member:
+        """Return what an axis has of the group's units."""
+        axis, unit = self.ids.axes[index], self.number[self.along(index)]
         at = np.flatnonzero(unit >= 0)
-        produces = index in ids.producers
-        members[axis.kind].append(
-            Member(
-                axis.parameter,
-                axis.axis,
-                torch.from_numpy(at),
-                torch.from_numpy(unit[at]),
-                produces,
-                axis.size,
-            )
+        return Member(
+            axis.parameter,
+            axis.axis,
+            torch.from_numpy(at),
+            torch.from_numpy(unit[at]),
+            index in self.producers,
+            axis.size,
         )
-        if produces:
-            layers.append(layer_of(axis.parameter))
+
+    def choices(self) -> frozenset[Choice]:
+        """Return the calls that could be read in several ways and that units of the group meet."""
+        met = self._met.items()
+        return frozenset(
+            self._choice(call) for call, units in met if (self.number[units] >= 0).any()
+        )
+
+    def meeting_none_of(self, grouped: np.ndarray) -> frozenset[Choice]:
+        """Return the calls that could be read otherwise and meet no units of any group."""
+        met = self._met.items()
+        return frozenset(self._choice(call) for call, units in met if not grouped[units].any())
+
+    def _choice(self, call: tuple[str, str]) -> Choice:
+        return Choice(*call, *self.ids.readings[call])
+
+    def heads(self) -> bool:
+        """Return whether units of the group are heads of attention."""
+        return bool((self.number[self._heads] >= 0).any())
+
+
+def _group(
+    numbering: _Numbering, axis_indices: tuple[int, ...], units: list[int], names: set[str]
+) -> Group:
+    """Return units as a group with a name of its own."""
+    members: dict[str, list[Member]] = {"tensor": [], "call": [], "attribute": []}
+    with numbering.of(axis_indices, units) as count:
+        for index in axis_indices:
+            members[numbering.ids.axes[index].kind].append(numbering.member(index))
+        choices, heads = numbering.choices(), numbering.heads()
+    layers = [layer_of(member.parameter) for member in members["tensor"] if member.produces]
     name = layers[0] if layers else ""
     suffix = 2
     while name in names:
@@ -173,33 +241,18 @@ def _group(
     return Group(
         name,
         tuple(dict.fromkeys(layers)),
-        len(order),
+        count,
         members=tuple(members["tensor"]),
         calls=tuple(members["call"]),
         sizes=tuple(members["attribute"]),
-        choices=_choices(ids, number, component),
-    )
-
-
-def _choices(ids: Ids, number: np.ndarray, component: np.ndarray) -> frozenset[tuple[str, str]]:
-    """Return the calls that could be read in several ways and that units of a group meet."""
-    return frozenset(
-        choice
-        for choice, met in ids.choices.items()
-        if any((number[component[each[each >= 0]]] >= 0).any() for each in met)
+        choices=choices,
+        heads=heads,
     )
 
 
 def _first_producer(ids: Ids, axis_indices: tuple[int, ...]) -> int:
-    return next(index for index in ids.producers if index in axis_indices)
-
-
-def _unit_order(axis: Axis, units: list[int], component: np.ndarray) -> np.ndarray:
-    """Return the units in the order in which the first producing layer holds them."""
-    along = component[axis.first : axis.first + axis.size]
-    _, first = np.unique(along, return_index=True)
-    ordered = along[np.sort(first)]
-    return ordered[np.isin(ordered, units)]
+    axes = set(axis_indices)
+    return next(index for index in ids.producers if index in axes)
 
 
 def layer_of(parameter: str) -> str:
@@ -211,7 +264,7 @@ def _skipped(
     model: nn.Module,
     ids: Ids,
     component: np.ndarray,
-    grouped: set[int],
+    grouped: np.ndarray,
     reasons: dict[int, str],
     groups: list[Group],
 ) -> tuple[Skipped, ...]:
@@ -220,7 +273,7 @@ def _skipped(
     for producer in ids.producers:
         axis = ids.axes[producer]
         units = component[axis.first : axis.first + axis.size]
-        left = [u for u in units.tolist() if u not in grouped]
+        left = units[~grouped[units]].tolist()
         if left:
             together = axis.size > 1 and len(set(left)) == 1
             single = TOGETHER if together else "it has a single unit"
@@ -253,4 +306,4 @@ def _why_not(
     reason = next((r for r in held if r), None)
     if reason is None:
         reason = "it has a single unit" if parameter.shape[0] == 1 else "it produces no units"
-    return reason if isinstance(owner, LAYER_TYPES) else f"{type(owner).__name__}: {reason}"
+    return reason if isinstance(owner, LAYER_TYPES) else f"{kind_of(owner)}: {reason}"

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from pruneviz.coupling.remembered import Reads
 
 UNKNOWN = -1  # a position of a tensor that no parameter index stands behind
 
@@ -41,14 +46,20 @@ class Ids:
     edges: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     fixed: list[tuple[np.ndarray, str]] = field(default_factory=list)
     choices: dict[tuple[str, str], list[np.ndarray]] = field(default_factory=dict)
+    heads: list[np.ndarray] = field(default_factory=list)
+    readings: dict[tuple[str, str], tuple[bool, int]] = field(default_factory=dict)
+    reads: Reads = field(default_factory=dict)
     total: int = 0
 
     def __post_init__(self) -> None:
         named = [*self.model.named_parameters(), *self.model.named_buffers()]
         self._names = {id(tensor): name for name, tensor in named}
+        self._buffers = {name for name, _ in self.model.named_buffers()}
         self._of_parameter: dict[str, list[Axis]] = {}
         self._tensors = [tensor for _, tensor in named]
         self._virtual: dict[tuple[str, int], Axis] = {}
+        self._firsts: list[int] = []
+        self._held: set[int] = set()
 
     def of_parameter(self, tensor: Tensor) -> tuple[Tensor, ...] | None:
         """Return one id tensor (of the parameter's shape) for each axis longer than 1, or None."""
@@ -66,10 +77,13 @@ class Ids:
     def depends(self, kind: Kind, name: str, place: int, ids: Tensor) -> None:
         """Record that a call, or a size that a module remembers, follows what becomes of `ids`.
 
-        `ids` are those along one dimension, shape (n,). The same name and place is the same size.
+        `ids` are those along one dimension, shape (n,). The same name and place is the same size
+        of a module.
         """
         axis = self._virtual.get((name, place))
-        if axis is None:
+        if (
+            axis is None or kind == "call"
+        ):  # where dimensions were merged, each has a say of its own
             axis = self._virtual[name, place] = self._new_axis(name, place, len(ids), kind)
         if axis.size != len(ids):
             self.fix(ids, f"`{name}` holds two sizes")
@@ -78,37 +92,65 @@ class Ids:
         own = torch.arange(axis.first, axis.first + axis.size)
         self.unite(ids[known], own[known])
 
-    def choose(self, key: str, owner: str, ids: Tensor) -> None:
-        """Record that one of several readings of a call by the module `owner` was taken."""
-        self.choices.setdefault((key, owner), []).append(np.unique(ids.reshape(-1).numpy()))
+    def choose(self, key: str, owner: str, ids: Tensor, layout: int, ties: bool) -> None:
+        """Record that one of several readings of a call by the module `owner` was taken.
+
+        `ties` says that it can be tied to what the module takes in.
+        """
+        before, _ = self.readings.get((key, owner), (False, layout))
+        self.readings[key, owner] = (ties or before, layout)
+        self.choices.setdefault((key, owner), []).append(distinct(ids.reshape(-1).numpy()))
+
+    def in_parallel(self, ids: Tensor) -> None:
+        """Record that attention runs beside itself over these ids: they are heads."""
+        self.heads.append(distinct(ids.reshape(-1).numpy()))
 
     def _new_axis(self, name: str, axis: int, size: int, kind: Kind = "tensor") -> Axis:
         self.axes.append(Axis(name, axis, self.total, size, kind))
+        self._firsts.append(self.total)
         self.total += size
         return self.axes[-1]
 
     def unite(self, first: Tensor, second: Tensor) -> None:
         """Record that ids at the same position go together; ids beside an UNKNOWN must stay."""
-        pairs = torch.stack([first.reshape(-1), second.reshape(-1)]).numpy()
-        known = (pairs >= 0).all(axis=0)
-        self.edges.append((pairs[0, known], pairs[1, known]))
-        alone = pairs[:, ~known].reshape(-1)
+        one, other = first.reshape(-1).numpy(), second.reshape(-1).numpy()
+        if one.size != other.size:
+            raise ValueError(f"{one.size} ids cannot be united with {other.size}")
+        known = (one >= 0) & (other >= 0)
+        if known.all():
+            self.edges.append((one, other))
+            return
+        self.edges.append((one[known], other[known]))
+        alone = np.concatenate([one[~known], other[~known]])
         self.fix(torch.from_numpy(alone), "they are combined with values of a fixed size")
 
     def fix(self, ids: Tensor, reason: str, foremost: bool = False) -> None:
         """Record that these ids must stay, and why (the end of a sentence about the units)."""
-        known = np.unique(ids.reshape(-1).numpy())
-        known = known[known >= 0]
+        known = ids.reshape(-1).numpy()
+        known = distinct(known[known >= 0])
         if known.size:
+            self._held.update(known.tolist())
             self.fixed.insert(0 if foremost else len(self.fixed), (known, reason))
+
+    def are_held(self, ids: Tensor) -> bool:
+        """Return whether every one of these ids is known to stay."""
+        return bool(self._held) and self._held.issuperset(small(ids).reshape(-1).tolist())
 
     def produced_by(self, ids: Tensor) -> None:
         """Record that these ids are a layer's outputs, so that their axis is one to prune."""
         first = int(ids.reshape(-1)[0])
         if first >= 0:
-            index = int(np.searchsorted([axis.first for axis in self.axes], first, "right")) - 1
-            if index not in self.producers:
+            index = bisect_right(self._firsts, first) - 1
+            learned = self.axes[index].parameter not in self._buffers
+            if index not in self.producers and learned:
                 self.producers.append(index)
+
+
+def distinct(numbers: np.ndarray) -> np.ndarray:
+    """Return the different whole numbers (at least 0, or UNKNOWN) of an array, in order."""
+    ordered: np.ndarray = np.sort(numbers, axis=None)
+    first: np.ndarray = ordered[np.diff(ordered, prepend=UNKNOWN - 1) != 0]
+    return first
 
 
 def _along(axis: Axis, shape: torch.Size) -> Tensor:
@@ -120,12 +162,45 @@ def _along(axis: Axis, shape: torch.Size) -> Tensor:
 
 def collapse(ids: Tensor) -> Tensor:
     """Return the same ids with stride 0 wherever they do not vary, which keeps them small."""
-    for dim in range(ids.ndim):
-        if ids.shape[dim] > 1 and ids.stride(dim) != 0:
-            first = ids.narrow(dim, 0, 1)
-            if bool((first == ids).all()):
-                ids = first.expand(ids.shape)
-    return ids
+    held = small(ids)
+    for dim in range(held.ndim):
+        if held.shape[dim] > 1:
+            first = held.narrow(dim, 0, 1)
+            # Where they vary, the first two mostly differ already.
+            alike = torch.equal(first, held.narrow(dim, 1, 1))
+            if alike and bool((first == held).all()):
+                held = first.clone()  # or it would hold all that it was taken from
+    return ids if held.shape == ids.shape else held.expand(ids.shape)
+
+
+def reshaped(ids: Tensor, shape: Sequence[int]) -> Tensor:
+    """Return ids in another shape, row by row; what does not vary stays small."""
+    if not ids.numel() or math.prod(shape) != ids.numel():
+        return ids.reshape(tuple(shape))
+    before, after = list(ids.shape), list(shape)
+    for old, new in _factors(ids.shape, shape):
+        if not any(ids.shape[d] > 1 and ids.stride(d) != 0 for d in old):
+            for d in old:
+                ids, before[d] = ids.narrow(d, 0, 1), 1
+            for d in new:
+                after[d] = 1
+    return ids.reshape(after).expand(tuple(shape))
+
+
+def _factors(before: Sequence[int], after: Sequence[int]) -> list[tuple[range, range]]:
+    """Return the smallest runs of dimensions that hold as many positions before as after."""
+    runs = []
+    i = j = 0
+    while i < len(before) or j < len(after):
+        end_i, end_j = min(i + 1, len(before)), min(j + 1, len(after))
+        while (held := math.prod(before[i:end_i])) != (wanted := math.prod(after[j:end_j])):
+            if held < wanted:
+                end_i += 1
+            else:
+                end_j += 1
+        runs.append((range(i, end_i), range(j, end_j)))
+        i, j = end_i, end_j
+    return runs
 
 
 def varying(ids: Tensor) -> tuple[int, ...]:

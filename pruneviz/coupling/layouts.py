@@ -1,17 +1,50 @@
-"""Views that split channels: which reading of the parts is taken, and what each keeps together."""
+"""Views and parts of channels: which reading is taken, and what each keeps together.
+
+A view that splits channels, or a slice of them, says by its numbers alone neither which channels
+are alike nor whether the numbers would follow a cut. So there are readings, from the one that cuts
+most finely to the one that cuts nothing, and the proof says which holds.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from pruneviz.coupling.call import Call
 from pruneviz.coupling.ids import collapse, line, small, varying
+from pruneviz.coupling.remembered import numbers_like, several_like
+from pruneviz.explicit import Explicit
 
-EQUAL, WHOLE, HELD = 0, 1, 2
+# The odd ones are those before, and sizes are tied besides to what the calling module takes in.
+EQUAL, EQUAL_TIED, WHOLE, WHOLE_TIED, HELD = range(5)
 FIRST_LAYOUT = EQUAL
+MOST_PIECES = 8  # a slice that could be one of more equal pieces is none of them
+MULTIPLES = (2, 3)  # queries, keys and values; values and gates
+
+
+class Choice(NamedTuple):
+    """A call that can be read in several ways, and the module that makes it.
+
+    `ties` says whether sizes can be tied to what the module takes in, `layout` how it was read.
+    """
+
+    key: str
+    owner: str
+    ties: bool = False
+    layout: int = FIRST_LAYOUT
+
+    @property
+    def next(self) -> int:
+        """Return the reading after this one, beyond HELD where there is none."""
+        if self.ties or self.layout >= WHOLE_TIED:
+            return self.layout + 1
+        return WHOLE if self.layout < WHOLE else HELD
+
+
+def _choose(call: Call, ids: Tensor, ties: bool = False) -> None:
+    call.ids.choose(call.key, call.owner, ids, call.layout, ties)
 
 
 def split(call: Call, tag: Tensor, moved: Tensor) -> Tensor:
@@ -21,11 +54,11 @@ def split(call: Call, tag: Tensor, moved: Tensor) -> Tensor:
     shuffled group); WHOLE removes whole parts (heads); HELD removes none of them.
     """
     dims = varying(moved)
-    call.ids.choose(call.key, call.owner, small(tag))
+    _choose(call, small(tag))
     if call.layout >= HELD:
         call.ids.fix(small(tag), f"`{call.name}` splits them into a fixed layout")
         return moved
-    kept = dims[-1] if call.layout == EQUAL else dims[-2]
+    kept = dims[-1] if call.layout in (EQUAL, EQUAL_TIED) else dims[-2]
     first = moved
     for dim in dims:
         if dim != kept:
@@ -40,7 +73,7 @@ def equal_pieces(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> list[Tens
 
     Read as EQUAL, the same ones go from each piece.
     """
-    if len(pieces) < 2 or call.layout != EQUAL or len({p.shape for p in pieces}) > 1:
+    if len(pieces) < 2 or call.layout >= HELD or len({p.shape for p in pieces}) > 1:
         return []
     whole = (
         [d for d in range(tag.ndim) if tag.shape[d] != pieces[0].shape[d]]
@@ -51,10 +84,100 @@ def equal_pieces(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> list[Tens
         return []
     if len(pieces) * pieces[0].shape[whole[0]] != tag.shape[whole[0]]:
         return []
-    call.ids.choose(call.key, call.owner, small(tag))
+    _choose(call, small(tag))
     for piece in pieces[1:]:
         call.ids.unite(small(pieces[0]), small(piece))
+    counted = next((x for x in (pieces[0], tag) if _numbers(call, x.shape[whole[0]])), None)
+    if counted is not None:
+        _choose(call, small(tag), ties=True)
+        if call.layout in (EQUAL_TIED, WHOLE_TIED):
+            remember(call, line(counted, whole[0]))
     return [pieces[0]] * len(pieces)
+
+
+def by_its_tensors(call: Call) -> bool:
+    """Whether the calling module reads the sizes of the parts it takes off its tensors."""
+    return isinstance(call.ids.model.get_submodule(call.owner), Explicit)
+
+
+def sliced(call: Call, tag: Tensor) -> bool:
+    """Follow a slice of channels that may be one of several; False where none of them may go.
+
+    Where it can be one of a few equal pieces, or takes every second, the same ones go from each.
+    Elsewhere its bounds follow what is before them, as far as a module remembers them.
+    """
+    dim, start, end, step = _bounds(call, tag)
+    if varying(tag) != (dim,):
+        return False
+    _choose(call, small(tag))
+    if call.layout >= HELD:
+        return False
+    along, size = line(tag, dim), tag.shape[dim]
+    length = end - start
+    if step > 1:
+        return length == size - start and _every(call, along, step)
+    equal = call.layout in (EQUAL, EQUAL_TIED) and _is_equal_piece(start, length, size)
+    if equal:
+        pieces = along.view(-1, length)
+        for each in pieces[1:]:
+            call.ids.unite(pieces[0], each)
+    for bound in (start, end):
+        if 0 < bound < size and _numbers(call, bound):
+            _choose(call, small(tag), ties=True)
+            if not equal or call.layout in (EQUAL_TIED, WHOLE_TIED):
+                remember(call, along[:bound])
+    return True
+
+
+def _every(call: Call, along: Tensor, step: int) -> bool:
+    """Let each row of `step` neighbours go together; False where they make no whole rows."""
+    if len(along) % step:
+        return False
+    for each in along.view(-1, step).unbind(1):
+        call.ids.unite(along[::step], each)
+    return True
+
+
+def pieces_by_size(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> bool:
+    """Let the sizes of a split into pieces follow; False where a module remembers none of them.
+
+    A piece of a size that nobody remembers stays whole, but for the last one of a split into pieces
+    of one size, which is what is left.
+    """
+    dim = call.args[2] % tag.ndim if len(call.args) > 2 else call.kwargs.get("dim", 0) % tag.ndim
+    if varying(tag) != (dim,):
+        return False
+    sizes = [piece.shape[dim] for piece in pieces]
+    together = _several(call, sizes)
+    if not together and not any(_numbers(call, size) for size in sizes):
+        return False
+    _choose(call, small(tag))
+    if call.layout >= HELD:
+        return False
+    for place, piece in enumerate(pieces):
+        for name in together:
+            call.ids.depends("attribute", _path(call, name), place, line(piece, dim))
+        rest = call.name != "split_with_sizes" and place == len(pieces) - 1
+        if not together and _numbers(call, sizes[place]):
+            remember(call, line(piece, dim))
+        elif not together and not rest:
+            call.ids.fix(small(piece), f"`{call.name}` takes a part of a fixed size")
+    return True
+
+
+def _bounds(call: Call, tag: Tensor) -> tuple[int, int, int, int]:
+    """Return the dimension, start, end and step of a slice, as whole numbers within its size."""
+    dim, start, end, step = [*call.args[1:], *[None] * 4][:4]
+    dim = (dim or 0) % tag.ndim
+    first, last, every = slice(start, end, step).indices(tag.shape[dim])
+    return dim, first, last, every
+
+
+def _is_equal_piece(start: int, length: int, size: int) -> bool:
+    """Whether a slice can be one of a few pieces of one size."""
+    if length < 1 or size % length or start % length:
+        return False
+    return 1 < size // length <= MOST_PIECES
 
 
 def small_alike(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
@@ -65,30 +188,84 @@ def small_alike(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
     return first, second
 
 
-def remembered_sizes(call: Call, tag: Tensor, sizes: Any) -> None:
+def remembered_sizes(call: Call, before: Tensor, tag: Tensor, sizes: Any) -> None:
     """Let the sizes that the calling module remembers follow the ids that they count.
 
-    `sizes` is what the view was asked for. Only modules of the user's own are looked at: what
-    torch's own layers remember follows from their tensors.
+    `sizes` is what the view was asked for. A size that no module remembers may be computed from
+    what the module takes in: then both are tied, where the reading says so.
     """
-    if not isinstance(sizes, list | tuple) or len(sizes) != tag.ndim or not call.owner:
+    if not call.asked:
         return
-    module = call.ids.model.get_submodule(call.owner)
-    if type(module).__module__.startswith("torch.nn"):
+    if call.given is not None and len(call.given) == tag.ndim:
+        sizes = call.given
+    if not isinstance(sizes, list | tuple) or len(sizes) != tag.ndim:
         return
+    together = _several(call, sizes)
+    as_before = {before.shape[dim] for dim in varying(before)}
     for dim in varying(tag):
         size = tag.shape[dim]
         if sizes[dim] != size:  # it was left open
             continue
         along = line(tag, dim)
-        for name in remembering(module, size):
-            call.ids.depends("attribute", f"{call.owner}.{name}", -1, along)
+        for name in together:
+            call.ids.depends("attribute", _path(call, name), dim, along)
+        remember(call, along)
+        _tie(call, along, changed=size not in as_before)
 
 
-def remembering(module: nn.Module, size: int) -> list[str]:
-    """Return the names of a module's whole numbers that have this value."""
-    return [
-        name
-        for name, value in vars(module).items()
-        if type(value) is int and value == size and not name.startswith("_")
-    ]
+def remember(call: Call, along: Tensor) -> None:
+    """Let the whole numbers that the calling module remembers follow the ids that they count.
+
+    Where none is that large, it may be a part: two or three times as many are asked for.
+    """
+    size = len(along)
+    names = _numbers(call, size)
+    for name in names:
+        call.ids.depends("attribute", _path(call, name), -1, along)
+    for times in MULTIPLES if not names and call.layout in (EQUAL_TIED, WHOLE_TIED) else ():
+        if size % times == 0 and (parts := _numbers(call, size // times)):
+            pieces = along.view(times, -1)
+            for piece in pieces[1:]:
+                call.ids.unite(pieces[0], piece)
+            for name in parts:
+                call.ids.depends("attribute", _path(call, name), -1, pieces[0])
+            return
+
+
+def _tie(call: Call, along: Tensor, changed: bool) -> None:
+    """Tie ids to those of the calling module's input, of which they can be a whole part."""
+    if type(call.ids.model.get_submodule(call.owner)).__module__.startswith("torch.nn"):
+        return
+    own = set(along.tolist())
+    for tag in call.taken():
+        dims = varying(tag)
+        if len(dims) != 1 or tag.shape[dims[0]] % len(along) or len(along) == 1:
+            continue
+        source = line(tag, dims[0])
+        if own & set(source.tolist()):
+            continue
+        if call.layout in (EQUAL_TIED, WHOLE_TIED):
+            call.ids.unite(source.view(-1, len(along)), along.expand(len(source) // len(along), -1))
+        _choose(call, along, ties=True)
+        if call.layout >= HELD and changed:
+            call.ids.fix(along, f"`{call.name}` gives them a size that the code computes")
+        return
+
+
+def _path(call: Call, name: str) -> str:
+    """Return the path of an attribute of the calling module."""
+    return f"{call.owner}.{name}" if call.owner else name
+
+
+def _numbers(call: Call, size: int) -> list[str]:
+    """Return the names of the calling module's whole numbers that are that large."""
+    if not call.asked:
+        return []
+    return numbers_like(call.ids.model.get_submodule(call.owner), size, call.ids.reads)
+
+
+def _several(call: Call, sizes: Sequence[int]) -> list[str]:
+    """Return the name of the calling module's tuple or list of these sizes."""
+    if not call.asked:
+        return []
+    return several_like(call.ids.model.get_submodule(call.owner), list(sizes), call.ids.reads)

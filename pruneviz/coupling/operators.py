@@ -10,8 +10,15 @@ import torch
 from torch import Tensor
 
 from pruneviz.coupling.call import Call, Tags, pin
-from pruneviz.coupling.ids import UNKNOWN, collapse, small, varying
-from pruneviz.coupling.layouts import equal_pieces, remembered_sizes, split
+from pruneviz.coupling.ids import UNKNOWN, collapse, distinct, reshaped, small, varying
+from pruneviz.coupling.layouts import (
+    by_its_tensors,
+    equal_pieces,
+    pieces_by_size,
+    remembered_sizes,
+    sliced,
+    split,
+)
 
 MOVES = """
     view _unsafe_view reshape permute transpose t unsqueeze squeeze expand clone contiguous
@@ -19,6 +26,7 @@ MOVES = """
     pixel_unshuffle transpose_ t_ squeeze_ unsqueeze_
 """.split()
 RESHAPES = ("view", "_unsafe_view", "reshape", "_reshape_alias")
+COPIES = ("clone", "contiguous", "detach", "alias", "_to_copy", "lift_fresh")
 PARTS = """
     slice select split split_with_sizes unsafe_split unsafe_chunk unbind narrow chunk index_select
     unfold
@@ -45,19 +53,24 @@ def move(call: Call) -> Any:
     for tag in call.look(call.args[0]):
         # ids have strides of their own, so they are reshaped where the tensor is merely viewed
         same = call.name in RESHAPES
-        moved = collapse(tag.reshape(call.args[1]) if same else _moved(call, tag))
+        moved = collapse(reshaped(tag, call.out.shape) if same else _moved(call, tag))
         if len(varying(moved)) > len(varying(tag)):
             moved = split(call, tag, moved)
-        elif call.name == "roll" and not torch.equal(moved, tag):
+        elif call.name == "roll" and not torch.equal(small(moved), small(tag)):
             call.ids.fix(small(tag), "`roll` shifts them by a fixed number")
         if same or call.name == "expand":
-            remembered_sizes(call, moved, call.args[1])
+            remembered_sizes(call, tag, moved, call.args[1])
         tags.append(moved)
     return tuple(tags)
 
 
 def _moved(call: Call, tag: Tensor) -> Tensor:
-    """Run the operator on ids, not in place where it works in place."""
+    """Run the operator on ids, not in place where it works in place, and on no more than needed."""
+    if call.name in COPIES:
+        return tag
+    dims = call.args[2:] if call.name == "roll" else call.args[1:]
+    if call.name in ("roll", "flip") and dims and dims[0]:
+        return call.op(small(tag), *call.args[1:]).expand(tag.shape)  # type: ignore[no-any-return]
     if not call.name.endswith("_"):
         return call.op(tag, *call.args[1:])  # type: ignore[no-any-return]
     return getattr(tag, call.name.rstrip("_"))(*call.args[1:])  # type: ignore[no-any-return]
@@ -69,11 +82,13 @@ def part(call: Call) -> Any:
     for tag in call.look(call.args[0]):
         results = call.op(tag, *call.args[1:])
         pieces = results if isinstance(results, list | tuple) else [results]
+        if call.name == "split_with_sizes" and by_its_tensors(call):
+            parts.append([collapse(piece) for piece in pieces])
+            continue
         if equal := equal_pieces(call, tag, pieces):
             parts.append(equal)
             continue
-        chosen = call.name == "index_select" and call.args[1] % tag.ndim in varying(tag)
-        if chosen or any(_lost(tag, piece) for piece in pieces):
+        if not _can_be_followed(call, tag, pieces):
             call.ids.fix(small(tag), f"`{call.name}` takes a part of a fixed size")
         parts.append([collapse(piece) for piece in pieces])
     if isinstance(call.out, list | tuple):
@@ -81,9 +96,30 @@ def part(call: Call) -> Any:
     return tuple(pieces[0] for pieces in parts)
 
 
+def _can_be_followed(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> bool:
+    """Whether parts lose with the whole what it loses."""
+    if call.name == "index_select" and call.args[1] % tag.ndim in varying(tag):
+        return False
+    if all(_takes_none(tag, piece) or not _lost(tag, piece) for piece in pieces):
+        return True
+    if call.name == "slice":
+        return sliced(call, tag)
+    return call.name in ("split", "split_with_sizes") and pieces_by_size(call, tag, pieces)
+
+
+def _takes_none(whole: Tensor, piece: Tensor) -> bool:
+    """Whether a piece takes none of the ids: what is left over where everything is turned."""
+    return piece.ndim == whole.ndim and any(piece.shape[d] == 0 for d in varying(whole))
+
+
 def _lost(whole: Tensor, piece: Tensor) -> bool:
     """Whether a piece lacks some of the ids of the whole."""
-    return bool(torch.unique(small(whole)).numel() != torch.unique(collapse(piece)).numel())
+    return _number(whole) != _number(collapse(piece))
+
+
+def _number(ids: Tensor) -> int:
+    """Return how many different ids there are."""
+    return int(distinct(small(ids).numpy()).size)
 
 
 def restride(call: Call) -> Any:
@@ -149,17 +185,44 @@ def concatenate(call: Call) -> Any:
     """Concatenate the ids as the tensors are concatenated; what has no ids stays UNKNOWN."""
     tensors = [t for t in call.args[0] if t.numel()]
     dim = (call.args[1] if len(call.args) > 1 else call.kwargs.get("dim", 0)) % call.out.ndim
-    joined = [call.look(t) or (_blank(t.shape),) for t in tensors]
-    if len({len(tags) for tags in joined}) > 1:
-        return pin(call)
-    tags = tuple(collapse(torch.cat(column, dim)) for column in zip(*joined, strict=True))
-    for column in zip(*joined, strict=True):
-        across = [tag for tag in column if any(d != dim for d in varying(tag))]
-        for tag in across[1:]:
-            call.ids.unite(*_aligned(across[0].narrow(dim, 0, 1), tag.narrow(dim, 0, 1)))
-        for tag in across if len(across) < len(column) else ():
-            call.ids.fix(small(tag), "they are combined with values of a fixed size")
+    ways = dict.fromkeys(varying(tag) for tensor in tensors for tag in call.look(tensor))
+    tags = []
+    for way in ways:
+        column = [[t for t in call.look(x) if varying(t) == way] for x in tensors]
+        if any(len(found) > 1 for found in column):
+            return pin(call)
+        tags.append((_side_by_side if dim in way else _alike)(call, tensors, column, dim))
     return tuple(tag for tag in tags if bool((small(tag) >= 0).any()))
+
+
+def _alike(call: Call, tensors: list[Tensor], column: list[list[Tensor]], dim: int) -> Tensor:
+    """Unite the ids of tensors that are joined along another dimension than that of the ids."""
+    first, *others = [tag.narrow(dim, 0, 1) for found in column for tag in found]
+    for tag in others:
+        call.ids.unite(*_aligned(first, tag))
+    for tensor, found in zip(tensors, column, strict=True):
+        if not found and not call.blank(tensor):
+            call.ids.fix(small(first), "they are combined with values of a fixed size")
+    return first.expand(call.out.shape)
+
+
+def _aligned(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+    one, other = torch.broadcast_tensors(small(first), small(second))
+    return one, other
+
+
+def _side_by_side(
+    call: Call, tensors: list[Tensor], column: list[list[Tensor]], dim: int
+) -> Tensor:
+    """Join ids along their own dimension; across it, they go together."""
+    across = [t for found in column for t in found if any(d != dim for d in varying(t))]
+    for tag in across[1:]:
+        call.ids.unite(*_aligned(across[0].narrow(dim, 0, 1), tag.narrow(dim, 0, 1)))
+    for tag in across if len(across) < len(column) else ():
+        call.ids.fix(small(tag), "they are combined with values of a fixed size")
+    joined = [found[0] if found else _blank(x)
+              for x, found in zip(tensors, column, strict=True)]  # fmt: skip
+    return collapse(torch.cat(joined, dim))
 
 
 def pad(call: Call) -> Any:
@@ -208,10 +271,12 @@ def pointwise(call: Call) -> Any:
     for operand in operands:
         for tag in call.look(operand):
             _add(call, tags, collapse(_widened(tag, single.ndim).expand(single.shape)))
-    for tag in tags:
-        for operand in operands:
-            if not call.blank(operand) and not _follows(operand, call.look(operand), tag):
-                call.ids.fix(small(tag), "they are combined with values of a fixed size")
+    held = [tag for tag in tags if not all(
+        call.blank(x) or _follows(x, call.look(x), tag) for x in operands)]  # fmt: skip
+    for tag in held:
+        call.ids.fix(small(tag), "they are combined with values of a fixed size")
+    if len(held) < len(tags):  # what is held is of a fixed size from here on
+        tags = [tag for tag in tags if not any(tag is each for each in held)]
     return [tuple(tags) for _ in call.out] if isinstance(call.out, list | tuple) else tuple(tags)
 
 
@@ -229,12 +294,19 @@ def _widened(tag: Tensor, ndim: int) -> Tensor:
 
 
 def _follows(operand: Tensor, tags: Tags, tag: Tensor) -> bool:
-    """Whether an operand shrinks with `tag`: it has such ids itself, or is broadcast along them."""
+    """Whether an operand shrinks with `tag`: it has such ids itself, or is broadcast along them.
+
+    What was expanded is as large as what it was expanded for, which the proof has to show.
+    """
     dims = varying(tag)
     missing = tag.ndim - operand.ndim
-    if all(d < missing or operand.shape[d - missing] == 1 for d in dims):
+    if all(d < missing or _repeats(operand, d - missing) for d in dims):
         return True
     return any(tuple(d + missing for d in varying(t)) == dims for t in tags)
+
+
+def _repeats(operand: Tensor, dim: int) -> bool:
+    return operand.shape[dim] == 1 or operand.stride(dim) == 0
 
 
 def stack(call: Call) -> Any:
@@ -252,10 +324,5 @@ def stack(call: Call) -> Any:
     return tuple(tags)
 
 
-def _aligned(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
-    one, other = torch.broadcast_tensors(small(first), small(second))
-    return one, other
-
-
-def _blank(shape: Sequence[int]) -> Tensor:
-    return torch.full((1,) * len(shape), UNKNOWN).expand(tuple(shape))
+def _blank(like: Tensor) -> Tensor:
+    return torch.full((1,) * like.ndim, UNKNOWN).expand(like.shape)

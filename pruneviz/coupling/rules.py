@@ -1,5 +1,6 @@
 """Which rule an operator follows; one without a rule pins every id that reaches it."""
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -19,7 +20,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(averages.LAYER_NORMS, averages.layer_norm),
     **dict.fromkeys(attention.ATTENTIONS, attention.attend),
     **dict.fromkeys(["bmm", "baddbmm"], attention.batched),
-    **dict.fromkeys(contractions.BATCH_NORMS, contractions.batch_norm),
+    **dict.fromkeys(averages.BATCH_NORMS, averages.batch_norm),
     "as_strided_": operators.restride,
     "stack": operators.stack,
     "cat": operators.concatenate,
@@ -33,11 +34,13 @@ RULES: dict[str, Rule] = {
     "mm": contractions.multiply,
     "addmm": contractions.multiply,
     "native_group_norm": averages.group_norm,
+    "_grouped_mm": contractions.grouped_product,
     "embedding": attention.embed,
     "roi_align": attention.align,
 }
 
 
+@cache
 def rule_for(op: Any) -> Rule:
     """Return the rule of an operator overload: by name, as pointwise, or the one that pins."""
     name = op.overloadpacket.__name__

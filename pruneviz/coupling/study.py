@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from pruneviz.explicit import make_explicit
+from pruneviz.masks import copied
 
 REGIONS = 16
 NO_THRESHOLD = -1.0  # every score is above it
@@ -29,18 +33,25 @@ def first_input(example: Any) -> Any:
     return example[:1] if isinstance(example, Tensor) and example.ndim else example
 
 
-def study(model: nn.Module) -> nn.Module:
+def study(model: nn.Module, others: Mapping[int, Tensor] = MappingProxyType({})) -> nn.Module:
     """Return a copy with the same tensors, so that hooks and sizes of it are nobody else's.
 
-    It is in eval mode whatever the model is in. A detector that resizes its inputs gets small ones,
-    and reports even what it doubts: what goes together does not depend on it, and an answer without
-    any box proves nothing.
+    `others` gives by identity the tensors that stand there instead. The copy is in eval mode
+    whatever the model is in, and its attention in the form that can be cut. A detector that resizes
+    its inputs gets small ones, and reports even what it doubts: what goes together does not depend
+    on it, and an answer without any box proves nothing.
     """
     tensors = [*model.parameters(), *model.buffers()]
-    copied = copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
-    for module in copied.modules():
+    looked_at = copied(model, {**{id(tensor): tensor for tensor in tensors}, **others})
+    return studied(looked_at, model)
+
+
+def studied(own: nn.Module, model: nn.Module) -> nn.Module:
+    """Make `own`, a copy that is nobody else's, one that is looked at as `study` says."""
+    make_explicit(own, model)
+    for module in own.modules():
         _look_at_little(module)
-    return copied.eval()
+    return own.eval()
 
 
 def _look_at_little(module: nn.Module) -> None:
@@ -61,6 +72,12 @@ def _set(module: nn.Module, **values: object) -> None:
         setattr(module, name, value)
 
 
+@cache
+def name_of(op: Any) -> str:
+    """Return an operator's name without its overload."""
+    return str(op.overloadpacket.__name__)
+
+
 class Counted:
     """Names the operator calls of a forward pass: `mean#3` is the fourth call of `mean`."""
 
@@ -69,32 +86,43 @@ class Counted:
 
     def key(self, op: Any) -> str:
         """Return the name of this call, and count it."""
-        name = str(op.overloadpacket.__name__)
+        name = name_of(op)
         self._seen[name] += 1
         return f"{name}#{self._seen[name] - 1}"
 
 
 @contextmanager
 def path_through(
-    model: nn.Module, owners: list[str], failed: list[str] | None = None
+    model: nn.Module,
+    owners: list[str],
+    failed: list[str] | None = None,
+    taken: dict[str, Any] | None = None,
 ) -> Iterator[None]:
     """Keep in `owners` the paths of the modules that are under way, the innermost last.
 
-    Those that an error ends are put into `failed`, the innermost first.
+    Those that an error ends are put into `failed`, the innermost first; what each is called with is
+    in `taken` while it is under way.
     """
     hooks = []
 
     def entering(path: str) -> Any:
-        return lambda *_: owners.append(path)
+        def enter(_: nn.Module, args: Any, kwargs: Any) -> None:
+            owners.append(path)
+            if taken is not None:
+                taken[path] = (args, kwargs)
+
+        return enter
 
     def leaving(module: Any, args: Any, out: Any) -> None:
         path = owners.pop()
+        if taken is not None:
+            taken.pop(path, None)
         if failed is not None and (failed or sys.exc_info()[0] is not None or out is None):
             failed.append(path)
 
     try:
         for path, module in model.named_modules():
-            hooks.append(module.register_forward_pre_hook(entering(path)))
+            hooks.append(module.register_forward_pre_hook(entering(path), with_kwargs=True))
             hooks.append(module.register_forward_hook(leaving, always_call=True))
         yield
     finally:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Any
 
@@ -12,11 +13,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.coupling.accept import accept, answer
+from pruneviz.coupling.beside import Beside
 from pruneviz.coupling.call import Call, Rule, Tags, pin
 from pruneviz.coupling.groups import Coupling, groups_of
 from pruneviz.coupling.ids import Ids, small, varying
-from pruneviz.coupling.layouts import FIRST_LAYOUT
-from pruneviz.coupling.operators import FILLS, MOVES, PARTS
+from pruneviz.coupling.layouts import FIRST_LAYOUT, WHOLE
+from pruneviz.coupling.operators import FILLS, MOVES, PARTS, RESHAPES
+from pruneviz.coupling.remembered import Asking, watching
 from pruneviz.coupling.rules import rule_for
 from pruneviz.coupling.study import Counted, path_through, slowly, study
 from pruneviz.measure.one_trace import ONE_TRACE
@@ -30,9 +33,10 @@ class _Trace(TorchDispatchMode):
         self.ids = ids
         self._layouts, self._counted = layouts, Counted()
         self.owners: list[str] = []
-        self._blank: dict[int, Tensor] = {}
-        # Tensors are kept beside their ids so that no identity is reused during the pass.
-        self._carried: dict[int, tuple[Tensor, Tags]] = {}
+        self.taken: dict[str, Any] = {}
+        self.asking = Asking()
+        self._blank: Beside[bool] = Beside()
+        self._carried: Beside[Tags] = Beside()
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -43,9 +47,9 @@ class _Trace(TorchDispatchMode):
         """Return the id tensors of a value, () where it has none."""
         if not isinstance(value, Tensor):
             return ()
-        carried = self._carried.get(id(value))
+        carried = self._carried.get(value)
         if carried is not None:
-            return carried[1]
+            return carried
         own = self.ids.of_parameter(value)
         if own is None:
             return ()
@@ -54,7 +58,12 @@ class _Trace(TorchDispatchMode):
 
     def is_blank(self, tensor: Tensor) -> bool:
         """Return whether a tensor was filled with one value during the pass."""
-        return id(tensor) in self._blank
+        return self._blank.get(tensor) is not None
+
+    def forget(self) -> None:
+        """Let go of all that was noted beside tensors."""
+        self._blank.clear()
+        self._carried.clear()
 
     def _note_blank(self, func: Any, args: tuple[Any, ...], out: Any) -> None:
         """Note a tensor that is filled with one value, or is a part of such a tensor."""
@@ -62,17 +71,22 @@ class _Trace(TorchDispatchMode):
         if func._schema.is_mutable:
             written = args[0] if isinstance(args[0], Tensor) else None
             for tensor in (written, getattr(written, "_base", None)):
-                self._blank.pop(id(tensor), None)
+                self._blank.drop(tensor)
             return
         source = args[0] if args and isinstance(args[0], Tensor) else None
         part = source is not None and self.is_blank(source) and name in (*MOVES, *PARTS)
         if name in FILLS or part:
-            for tensor in tree_leaves(out):
-                self._blank[id(tensor)] = tensor
+            for tensor in _leaves(out):
+                self._blank.put(tensor, True)
 
     def _carry(self, tensor: Any, tags: Tags) -> None:
         if isinstance(tensor, Tensor) and tags:
-            self._carried[id(tensor)] = (tensor, tuple(t for t in tags if varying(t)))
+            self._carried.put(tensor, tuple(t for t in tags if varying(t)))
+
+    def _taken_by(self, owner: str) -> Tags:
+        """Return the ids of what a module was called with."""
+        leaves = tree_leaves(self.taken.get(owner, ()))
+        return tuple(tag for leaf in leaves for tag in self.tags(leaf))
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -81,18 +95,22 @@ class _Trace(TorchDispatchMode):
         key = self._counted.key(func)
         out = func(*args, **kwargs)
         self._note_blank(func, args, out)
-        if not any(self.tags(leaf) for leaf in tree_leaves((args, kwargs))):
+        if not any(self.tags(tensor) for tensor in _leaves((args, kwargs))):
             return out
         rule = rule_for(func)
         writes_part = func._schema.is_mutable and isinstance(args[0], Tensor) and args[0]._is_view()
         if writes_part and not self.tags(args[0]):
             rule = pin
-        with torch.utils._python_dispatch._disable_current_modes():
+        others = torch._C._len_torch_dispatch_stack()  # this one is off while it handles a call
+        with torch.utils._python_dispatch._disable_current_modes() if others else nullcontext():
             owner = self.owners[-1] if self.owners else ""
             layout = self._layouts.get(key, FIRST_LAYOUT)
             call = Call(
-                self.ids, func, args, kwargs, self.tags, out, key, owner, layout, self.is_blank
-            )
+                self.ids, func, args, kwargs, self.tags, out, key, owner, layout, self.is_blank,
+                lambda: self._taken_by(owner),
+                self.asking.asked,
+                self.asking.given,
+            )  # fmt: skip
             result = _followed(rule, call)
         if isinstance(out, list | tuple):
             for tensor, tags in zip(out, result, strict=True):
@@ -100,6 +118,17 @@ class _Trace(TorchDispatchMode):
         else:
             self._carry(out, result)
         return out
+
+
+def _leaves(value: Any) -> Iterator[Tensor]:
+    """Return the tensors among an operator's arguments or results."""
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _leaves(part)
+    elif isinstance(value, dict):
+        yield from _leaves([*value.values()])
 
 
 def _followed(rule: Rule, call: Call) -> Any:
@@ -121,10 +150,33 @@ def trace(
     listed in `Coupling.skipped` with its reason.
     """
     accept(model)
+    coupling = _traced(model, example, layouts)
+    whole = {
+        choice.key: WHOLE
+        for choice in coupling.held
+        if choice.key.startswith(RESHAPES) and choice.key not in layouts
+    }
+    if not whole:
+        return coupling
+    # Where nothing inside the parts can go, whole parts may.
+    other = _traced(model, example, {**layouts, **whole})
+    return other if other.reach > coupling.reach else coupling
+
+
+def _traced(model: nn.Module, example: Any, layouts: Mapping[str, int]) -> Coupling:
+    """Look at one forward pass, with the readings that `layouts` names."""
     studied = study(model)
     ids = Ids(studied)
     mode = _Trace(ids, layouts)
-    with ONE_TRACE, torch.no_grad(), path_through(studied, mode.owners), slowly(studied), mode:
+    with (
+        ONE_TRACE,
+        torch.no_grad(),
+        path_through(studied, mode.owners, taken=mode.taken),
+        slowly(studied),
+        watching(studied, ids.reads),
+        mode.asking,
+        mode,
+    ):
         output = answer(studied, example)
     for leaf in tree_leaves(output):
         if not isinstance(leaf, Tensor | int | float | str | None):
@@ -134,4 +186,5 @@ def trace(
             )
         for tag in mode.tags(leaf):
             ids.fix(small(tag), "they are the model's outputs", foremost=True)
+    mode.forget()
     return groups_of(studied, ids)

@@ -5,6 +5,7 @@ from pruneviz.explain.detectors import (
     Detectors,
     convolutions_and_linears,
     detectors,
+    nothing_left,
     on_original_channels,
     surviving,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "attribute",
     "convolutions_and_linears",
     "detectors",
+    "nothing_left",
     "on_original_channels",
     "similarity",
     "surviving",

@@ -102,6 +102,12 @@ def on_original_channels(found: Detectors, keep: Tensor) -> Detectors:
     return Detectors(found.layer, maps, importance)
 
 
+def nothing_left(of: Detectors) -> Detectors:
+    """Return the detectors of a layer that is gone whole: zeros in the original's shape."""
+    zeros = torch.zeros_like
+    return Detectors(of.layer, zeros(of.maps), zeros(of.importance))
+
+
 def _channels_first(output: Tensor, module: nn.Module) -> Tensor:
     """Return one input's output as (channels, …): linear layers hold their channels last."""
     one = output[0]

@@ -99,7 +99,7 @@ def ties(layers: Sequence[LayerCost]) -> str:
     group, most = max(members.items(), key=lambda item: item[1])
     count = fmt.plural(len(members), "group")
     if most == 1:
-        return f"{total}, {count}: no two layers must lose the same channels"
+        return f"{total}, {count}: no two layers must lose the same units"
     first = next(row.name for row in layers if group in row.groups)
     return (
         f"{total}, {count}: group {group} ties {most} layers together "

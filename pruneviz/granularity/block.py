@@ -1,4 +1,4 @@
-"""Blocks: rectangles of a layer's matrix, which block-sparse kernels skip whole."""
+"""Blocks of weights: rectangles of a layer's matrix, which block-sparse kernels skip whole."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pruneviz.registry import Parameter
 
 @GRANULARITIES.register(
     name="block",
-    title="Blocks",
+    title="Blocks of weights",
     family="semi-structured",
     sentence="Sets rectangles of a layer's matrix (outputs × inputs and kernel places) to zero; "
     "those at its last rows and columns are smaller where it cannot be divided.",
     formula="unit = rows × columns of the matrix (out, in · kernel)",
     source="Narang et al. 2017, arXiv 1711.02782",
-    unit="block",
+    unit="tile",
     parameters=(
         Parameter(name="rows", default=4, minimum=1, maximum=4096, help="Outputs in a block."),
         Parameter(

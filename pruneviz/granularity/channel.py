@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,16 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling import Group, Member, trace
-from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, AxisKeep, Layouts, Units, Values
+from pruneviz.coupling.layouts import Choice
+from pruneviz.granularity.units import (
+    GRANULARITIES,
+    NO_LAYOUTS,
+    NOTHING,
+    AxisKeep,
+    Found,
+    Layouts,
+    Values,
+)
 from pruneviz.masks import Masks, combine
 from pruneviz.report import Skipped
 
@@ -29,6 +38,11 @@ class ChannelUnits:
         return self.group.name
 
     @property
+    def noun(self) -> str:
+        """Return what one unit is called."""
+        return "head" if self.group.heads else "channel"
+
+    @property
     def layers(self) -> tuple[str, ...]:
         """Return every layer whose outputs the units are."""
         return self.group.layers
@@ -40,8 +54,13 @@ class ChannelUnits:
 
     @property
     def least(self) -> int:
-        """Return 1: a layer without outputs is none."""
+        """Return 1: a layer without any output is no layer."""
         return 1
+
+    @property
+    def places(self) -> Mapping[str, int]:
+        """Return {}: a layer is many channels."""
+        return NOTHING
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -87,14 +106,22 @@ class ChannelUnits:
 
     def call_keep(self, keep: Tensor) -> AxisKeep:
         """Return, by (call, dimension), over which indices calls average."""
-        return {(m.parameter, m.axis): _stays(m, m.size, keep) for m in self.group.calls}
+        stays: dict[tuple[str, int], Tensor] = {}
+        for member in self.group.calls:
+            place, some = (member.parameter, member.axis), _stays(member, member.size, keep)
+            stays[place] = stays[place] & some if place in stays else some
+        return stays
 
     def size_keep(self, keep: Tensor) -> AxisKeep:
         """Return, by (attribute, place), what stays of the sizes that modules remember."""
         return {(m.parameter, m.axis): _stays(m, m.size, keep) for m in self.group.sizes}
 
+    def bypassed(self, keep: Tensor) -> tuple[str, ...]:
+        """Return (): tensors get smaller, and every module still computes."""
+        return ()
+
     @property
-    def choices(self) -> frozenset[tuple[str, str]]:
+    def choices(self) -> frozenset[Choice]:
         """Return the calls that could be read otherwise, each with the module that makes it."""
         return self.group.choices
 
@@ -124,10 +151,15 @@ def _stays(member: Member, size: int, keep: Tensor) -> Tensor:
     formula="unit = one output of a layer, with every index that must go with it",
     source="Li et al. 2016, arXiv 1608.08710",
 )
-def channels(
-    model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS
-) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
+def channels(model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS) -> Found:
     """Trace the model and return its groups of channels, and the layers that cannot be cut."""
+    return coupled(model, example, layouts)
+
+
+def coupled(
+    model: nn.Module, example: Any, layouts: Layouts
+) -> tuple[tuple[ChannelUnits, ...], tuple[Skipped, ...]]:
+    """Trace the model and return its groups as units, and the layers that are in none."""
     coupling = trace(model, example, layouts)
     tensors = [*model.named_parameters(), *model.named_buffers()]
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors}
@@ -136,4 +168,4 @@ def channels(
     return found, coupling.skipped
 
 
-__all__ = ["ChannelUnits", "channels"]
+__all__ = ["ChannelUnits", "channels", "coupled"]

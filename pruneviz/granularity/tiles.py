@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling.groups import LAYER_TYPES
-from pruneviz.granularity.units import AxisKeep, Found, Rule, Units, Values
+from pruneviz.coupling.layouts import Choice
+from pruneviz.granularity.units import NOTHING, AxisKeep, Found, Rule, Units, Values
 from pruneviz.masks import Masks
 from pruneviz.report import Skipped
 
@@ -174,6 +175,11 @@ class TiledUnits:
         return 1 if self.rule is None else self.count // self.rule.of * self.rule.stay
 
     @property
+    def places(self) -> Mapping[str, int]:
+        """Return {}: a layer is many units."""
+        return NOTHING
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Return the shape of the weight tensor."""
         return self.view.shape
@@ -206,8 +212,12 @@ class TiledUnits:
         """Return {}: no tensor gets smaller."""
         return {}
 
+    def bypassed(self, keep: Tensor) -> tuple[str, ...]:
+        """Return (): every module still computes."""
+        return ()
+
     @property
-    def choices(self) -> frozenset[tuple[str, str]]:
+    def choices(self) -> frozenset[Choice]:
         """Return nothing: parts of a tensor go with no others."""
         return frozenset()
 

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from pruneviz.coupling.layouts import Choice
 from pruneviz.masks import Masks
 from pruneviz.registry import Registry
 from pruneviz.report import Skipped
@@ -34,7 +35,11 @@ class Units(Protocol):
 
     @property
     def least(self) -> int:
-        """Return how many units must stay whatever is asked."""
+        """Return how many units must stay whatever is asked; 0 where all of them may go."""
+
+    @property
+    def places(self) -> Mapping[str, int]:
+        """Return by module path which single unit it is or is a part of; {} where none is."""
 
     def sum(self, values: Values) -> Tensor:
         """Return the sum of the values over each unit's weights, shape (count,)."""
@@ -57,11 +62,15 @@ class Units(Protocol):
     def size_keep(self, keep: Tensor) -> AxisKeep:
         """Return, by (attribute, place), what stays of the sizes that modules remember."""
 
+    def bypassed(self, keep: Tensor) -> tuple[str, ...]:
+        """Return the paths of the modules that return their input from now on; () where none."""
+
     @property
-    def choices(self) -> frozenset[tuple[str, str]]:
+    def choices(self) -> frozenset[Choice]:
         """Return the calls that could be read otherwise, each with the module that makes it."""
 
 
+NOTHING: Mapping[str, int] = MappingProxyType({})
 NO_LAYOUTS: Mapping[str, int] = MappingProxyType({})
 Layouts = Mapping[str, int]  # a call that can be read in several ways → which reading to take
 Found = tuple[tuple[Units, ...], tuple[Skipped, ...]]
@@ -103,6 +112,11 @@ def noun(granularity: str) -> str:
     return GRANULARITIES.get(granularity).unit or granularity
 
 
+def belongs(name: str, path: str) -> bool:
+    """Return whether a parameter or module is a module, or a part of it, by their paths."""
+    return name == path or name.startswith(f"{path}.")
+
+
 def mean(units: Units, values: Values) -> Tensor:
     """Return the mean of the values over each unit's weights, shape (count,)."""
     return units.sum(values) / units.sizes().to(torch.get_default_dtype())
@@ -116,6 +130,7 @@ __all__ = [
     "Rule",
     "Units",
     "Values",
+    "belongs",
     "mean",
     "noun",
     "rule_of",

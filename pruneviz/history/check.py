@@ -30,7 +30,7 @@ from pruneviz.history.row import REPORT_FILE
 from pruneviz.plan import Plan, plan_faults, shown
 from pruneviz.report import EpochRow, Report
 
-PLAN_FILE, RECIPE_FILE = "plan.yaml", "recipe.json"
+PLAN_FILE, RECIPE_FILE, SURGERY_FILE = "plan.yaml", "recipe.json", "surgery.json"
 TENSORS = ("weights.safetensors", "masks.safetensors")
 MAX_TENSOR_BYTES = 2_000_000_000
 MAX_TEXT_BYTES = 50_000_000
@@ -221,6 +221,12 @@ def _check_json(text: str, where: str) -> None:
         raise ValueError(f"{where} is not JSON; export the run again") from error
 
 
+def _check_surgery(text: str, where: str) -> None:
+    from pruneviz.surgery import Surgery  # brings torch
+
+    _record(text, Surgery, where)
+
+
 def _check_curve(text: str, where: str) -> None:
     _check_json(text, where)
     rows = json.loads(text)
@@ -251,6 +257,7 @@ KNOWN: dict[str, Callable[[str, str], None]] = {
     CURVE_FILE: _check_curve,
     ENVIRONMENT_FILE: _check_json,
     RECIPE_FILE: _check_json,
+    SURGERY_FILE: _check_surgery,
     LOG_FILE: _check_text,
     POINTS_FILE: _check_text,
     **dict.fromkeys(TENSORS, _check_text),  # by their headers alone, in `_check_tensors`

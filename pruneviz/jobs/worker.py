@@ -34,7 +34,8 @@ from pruneviz.jobs.watchdog import Watchdog
 LOCK_SECONDS = 1.0  # longer than anyone looks at the lock
 STATUS_SECONDS = 0.25
 PACE_SECONDS = 20.0  # long enough for the judging after an epoch to count in
-NICENESS = 10
+NICENESS = 10  # more than that of whoever began the job
+MOST_NICE = 19
 AUTOGROUP = Path("/proc/self/autogroup")  # Linux alone has it
 log = logging.getLogger(__name__)
 
@@ -182,8 +183,9 @@ def _attempt(folder: RunFolder, spec: Spec, reporter: Reporter) -> None:
 
 def _step_back() -> None:
     """Let everybody else go first, above all the app and the browser that shows it."""
+    process = psutil.Process()
     with contextlib.suppress(psutil.Error, OSError):
-        psutil.Process().nice(NICENESS)
+        process.nice(min(process.nice() + NICENESS, MOST_NICE))
     with contextlib.suppress(OSError):
         # Linux shares the processor out by session first, so a nice process alone in its session
         # takes as much as any other: the session has to be nice too.

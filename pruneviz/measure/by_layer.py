@@ -26,7 +26,8 @@ class LayerCost:
     """One layer, or the rest of the network, whose `width` (number of outputs) is None.
 
     `groups` are the numbers, from 1, of the groups whose channels are its outputs, `inputs` of
-    those whose channels it takes in. `reason` says why it stays whole, "" where it need not.
+    those whose channels it takes in; of blocks, each is a group of its own. `reason` says why it
+    stays whole, "" where it need not.
     """
 
     name: str
@@ -54,20 +55,26 @@ def by_layer(
     rest are norms, other vectors, and products of two activations.
     """
     members = _members(units)
-    gone = _gone(members, keep)
+    gone, blocks = _gone(members, keep), _blocks(units)
     reasons = {layer.name: layer.reason for layer in skipped}
     numbers, costs = _sums(parameters), _sums(macs)
     rows = []
     for name, matrices in _in_forward_order(model, macs[0]).items():
         own = [member for matrix in matrices for member in members.get(matrix, ())]
+        block = blocks.get(name)
+        width = _width(model, name, matrices[0], gone.get(matrices[0]))
+        if block and keep and not bool(keep[block.units][block.unit]):
+            width = Amount(original=width.original, pruned=0)
         rows.append(
             LayerCost(
                 name=name,
                 kind=type(_owner(model, name)).__name__,
-                width=_width(model, name, matrices[0], gone.get(matrices[0])),
+                width=width,
                 parameters=numbers.pop(name, NOTHING),
                 macs=costs.pop(name, NOTHING),
-                groups=_numbers(member for member in own if member.part.produces),
+                groups=(block.number,)
+                if block
+                else _numbers(member for member in own if member.part.produces),
                 inputs=_numbers(member for member in own if not member.part.produces),
                 reason=reasons.get(name, reasons.get(matrices[0], "")),
             )
@@ -115,6 +122,29 @@ def _members(units: Sequence[Units]) -> dict[str, list[_Numbered]]:
                 numbered = _Numbered(number, each.name, member)
                 found.setdefault(member.parameter, []).append(numbered)
     return found
+
+
+@dataclass(frozen=True)
+class _Block:
+    """A block's number in the network, from 1, with its units' name and its place among them."""
+
+    number: int
+    units: str
+    unit: int
+
+
+def _blocks(units: Sequence[Units]) -> dict[str, _Block]:
+    """Return by layer the block that it is a part of."""
+    found: dict[str, _Block] = {}
+    for each in units:
+        for layer, unit in each.places.items():
+            found[layer] = _Block(block_number(units, each, unit), each.name, unit)
+    return found
+
+
+def block_number(units: Sequence[Units], stage: Units, unit: int) -> int:
+    """Return the number, from 1, of a unit among those of all stages."""
+    return sum(each.count for each in units[: units.index(stage)]) + unit + 1
 
 
 def _numbers(members: Iterable[_Numbered]) -> tuple[int, ...]:

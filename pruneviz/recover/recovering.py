@@ -61,7 +61,7 @@ class Recovering:
         self._method: Recovery | None = None
         self._control: Control | None = None
         whole = {u.name: torch.ones(u.count, dtype=torch.bool) for u in prepared.units}
-        self._applied = Applied(model, prepared.units, whole, model, (), ())
+        self._applied = Applied(model, prepared.units, whole, model, (), (), ())
         self._rows: list[EpochRow] = []
         self._notes: list[str] = []
         self._stops: list[str] = []
@@ -303,4 +303,4 @@ def full_size(applied: Applied) -> nn.Module:
     """Return a pruned network at the original's size, zeros where it was cut."""
     if not applied.is_cut:
         return applied.model
-    return expand(applied.original, applied.model, applied.cuts)
+    return expand(applied.original, applied.model, applied.cuts, applied.bypassed)

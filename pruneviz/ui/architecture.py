@@ -11,10 +11,11 @@ from torch import Tensor
 
 from pruneviz import run
 from pruneviz.figures import format as fmt
-from pruneviz.granularity import Units
+from pruneviz.granularity import GRANULARITIES, Units
 from pruneviz.granularity.channel import ChannelUnits
+from pruneviz.granularity.depth import BlockUnits
 from pruneviz.granularity.taken import Taken, parameters_taken, taken
-from pruneviz.measure.by_layer import LayerCost, by_layer, table
+from pruneviz.measure.by_layer import LayerCost, block_number, by_layer, table
 from pruneviz.plan import Plan
 from pruneviz.report import Skipped
 from pruneviz.subjects import Subject
@@ -29,8 +30,12 @@ LEAVES = {
     "running_var": "variance",
 }
 LEGEND = (
-    "One number and one colour: these layers lose the same channels. On the band: the group "
-    "chosen here. ▶ takes its channels in. Striped: goes. Dotted: stays whole."
+    "One number and one colour: these layers lose the same units. On the band: the group "
+    "chosen here. ▶ takes its outputs in. Striped: goes. Dotted: stays whole."
+)
+BLOCKS = (
+    "One number and one colour: these layers are one residual block and go together. On the "
+    "band: the block chosen here. Striped: goes. Dotted: is in no block that can be left out."
 )
 WIDTHS_STAY = "What goes becomes zeros, so every layer keeps its outputs and its width."
 SINGLE_WEIGHTS = "They become zeros where they are, so nothing else goes with them."
@@ -74,22 +79,46 @@ def group_of(units: Sequence[Units], rows: Sequence[LayerCost], wanted: str) -> 
     return next((each for each in units if len(each.layers) > 1), units[0])
 
 
-def number_of(units: Sequence[Units], chosen: Units | None) -> int:
-    """Return the number of the chosen group, from 1; 0 where nothing is tied together."""
+def legend(granularity: str) -> str:
+    """Return how the picture of a network is read, by what is removed from it."""
+    if _is_masked(granularity):
+        return WIDTHS_STAY
+    return BLOCKS if granularity == "depth" else LEGEND
+
+
+def choice_label(granularity: str) -> str:
+    """Return what is chosen beside the picture."""
+    if _is_masked(granularity):
+        return "Layer"
+    return "Stage of residual blocks" if granularity == "depth" else "Group of layers"
+
+
+def _is_masked(granularity: str) -> bool:
+    """Return whether what goes becomes zeros, so that every layer keeps its width."""
+    return GRANULARITIES.get(granularity).family != "structured"
+
+
+def number_of(units: Sequence[Units], chosen: Units | None, layer: str = "") -> int:
+    """Return the number of the chosen group, from 1; 0 where nothing is tied together.
+
+    Of a stage, that of the block which holds `layer`, else of its first.
+    """
     names = [each.name for each in units]
+    if isinstance(chosen, BlockUnits):
+        return block_number(units, chosen, chosen.places.get(layer, 0))
     return names.index(chosen.name) + 1 if isinstance(chosen, ChannelUnits) else 0
 
 
 def group_label(number: int, units: Units, unit: str) -> str:
     """Return a group as one choice: `3 · conv1 and 2 more layers (64 channels)`.
 
-    `unit` is what one unit is called.
+    `unit` is what one unit is called, where the group does not say so itself.
     """
     if not isinstance(units, ChannelUnits):
         return f"{units.name} ({fmt.plural(units.count, unit)})"
     others = len(units.layers) - 1
     more = f" and {fmt.plural(others, 'more layer')}" if others else ""
-    return f"{number} · {units.name}{more} ({fmt.plural(units.count, 'channel')})"
+    return f"{number} · {units.name}{more} ({fmt.plural(units.count, units.noun)})"
 
 
 def first_going(keep: Tensor | None) -> int:
@@ -100,12 +129,13 @@ def first_going(keep: Tensor | None) -> int:
 
 def channel_sentence(units: ChannelUnits, channel: int, keep: Tensor | None) -> str:
     """Return whether a channel stays, and what cutting it takes along."""
+    name = f"{units.noun.capitalize()} {channel}"
     takes = f"{fmt.plural(parameters_taken(units, channel), 'parameter')} with it"
     if keep is None:
-        return f"Channel {channel} would take {takes}:"
+        return f"{name} would take {takes}:"
     if bool(keep[channel]):
-        return f"Channel {channel} **stays** in this plan. It would take {takes}:"
-    return f"Channel {channel} **goes** in this plan. It takes {takes}:"
+        return f"{name} **stays** in this plan. It would take {takes}:"
+    return f"{name} **goes** in this plan. It takes {takes}:"
 
 
 def taken_table(subject: Subject, units: ChannelUnits, channel: int) -> pd.DataFrame:
@@ -153,6 +183,15 @@ def weights_sentence(units: Units, keep: Tensor | None, unit: str) -> str:
     return (
         f"{gone:,} of the {fmt.plural(units.count, unit)} of {text.escape(units.name)} "
         f"{'goes' if gone == 1 else 'go'}. {SINGLE_WEIGHTS}"
+    )
+
+
+def blocks_sentence(units: Units, keep: Tensor | None) -> str:
+    """Return how many blocks of a stage go."""
+    gone = 0 if keep is None else int((~keep).sum())
+    return (
+        f"{gone:,} of the {fmt.plural(units.count, 'residual block')} of {text.escape(units.name)} "
+        f"{'goes' if gone == 1 else 'go'}. What a block is given goes on unchanged when it goes."
     )
 
 

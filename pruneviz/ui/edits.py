@@ -11,6 +11,7 @@ from pruneviz.plan import Lock, Plan, Setting, parse_lock
 from pruneviz.report import LayerReport
 from pruneviz.ui import recipes, state
 
+DEPTH = "depth"
 # What belongs to one model or its data, and means nothing for another.
 MODEL_FIELDS: dict[str, Any] = {
     "weights": None,
@@ -53,7 +54,14 @@ def set_parameter(name: str, value: Setting) -> None:
 
 
 def set_granularity(name: str) -> None:
-    """Remove other units; locks of single units mean other units now, so they go."""
+    """Remove other units; locks of single units mean other units now, so they go.
+
+    So do the amounts and locks of layers, where stages of blocks come in place of layers, or go.
+    """
+    plan = state.plan()
+    if DEPTH in (name, plan.granularity) and name != plan.granularity:
+        state.edit(granularity=name, granularity_parameters={}, locks={}, layers={})
+        return
     state.edit(granularity=name, granularity_parameters={}, locks=_whole_layers())
 
 

@@ -9,12 +9,14 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import pandas as pd
+from torch import Tensor
 
 from pruneviz.allocate import SCOPES
 from pruneviz.allocate import decides_amount as scope_decides_amount
 from pruneviz.criteria import CRITERIA
 from pruneviz.figures import format as fmt
 from pruneviz.granularity import GRANULARITIES, Units, noun
+from pruneviz.granularity.depth import BlockUnits
 from pruneviz.plan import Plan
 from pruneviz.report import Accuracy, Amount, LatencyPair, LayerReport, Skipped
 from pruneviz.subjects import ModelCard, Subject
@@ -66,7 +68,7 @@ def ranking_line(plan: Plan) -> str:
 
 
 def units_removed(plan: Plan) -> str:
-    """Return what is removed: `channels`, `blocks (rows 4, columns 4)`."""
+    """Return what is removed: `channels`, `tiles (rows 4, columns 4)`."""
     name = plan.granularity
     units = f"{noun(name)}s"
     if name not in GRANULARITIES.names():
@@ -142,23 +144,46 @@ def layer_label(plan: Plan, units: Units, row: LayerReport | None) -> str:
     Without a row it is not known how many go. It is read out as it stands, so there is no Markdown
     in it.
     """
-    all_units = f"{units.count:,} {noun(plan.granularity)}s"
+    all_units = fmt.plural(units.count, noun(plan.granularity))
     label = f"{units.name} · " + (f"{row.removed:,} of {all_units} go" if row else all_units)
     if units.name in plan.locks:
         kept = plan.locks[units.name]
         label += " · locked" if kept == "all" else f" · {len(kept)} locked"
+    elif row and row.locked:
+        label += f" · {row.locked} locked"
     return f"{label} · by hand" if units.name in plan.layers else label
 
 
 def coupled_sentence(units: Units) -> str:
     """Return which other layers lose the same units; "" when none does."""
-    others = [name for name in units.layers if name != units.name]
+    others = [n for n in units.layers if n != units.name and n not in units.places]
     return f"Goes together with {', '.join(others)}." if others else ""
 
 
 def alone_sentence(units: Units) -> str:
     """Return that a layer's units go alone."""
+    if units.places:
+        return f"A residual block of {units.name} goes whole and alone; what it is given goes on."
     return f"The units of {units.name} are its own; no other layer loses units with it."
+
+
+def units_label(plan: Plan, units: Units) -> str:
+    """Return what is asked for where single units are locked."""
+    return f"{noun(plan.granularity).capitalize()}s that must stay (0 to {units.count - 1})"
+
+
+def blocks_table(units: BlockUnits, keep: Tensor | None) -> pd.DataFrame:
+    """Return one row a block: its number, its path, its parameters, whether it stays if known."""
+    table = pd.DataFrame(
+        {
+            "Block": range(units.count),
+            "Path": units.blocks,
+            "Parameters": units.sizes().tolist(),
+        }
+    )
+    if keep is not None:
+        table["In this plan"] = ["stays" if stays else "goes" for stays in keep.tolist()]
+    return table
 
 
 def skipped_title(skipped: Sequence[Skipped]) -> str:

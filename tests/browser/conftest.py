@@ -11,14 +11,16 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.browser.server import Server, serve
+from tests.browser.server import Server, end_jobs, serve
 
 HERE = Path(__file__).parent
 FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 ).split()
-WAIT_MS = 15_000
+NAMES = ("chromium-headless-shell", "chromium")  # the shell has no window to draw
+WAIT_MS = 60_000  # a machine that is busy takes its time
+FAILED = pytest.StashKey[bool]()
 Tabs = Callable[..., Page]
 
 
@@ -29,11 +31,19 @@ def pytest_collection_modifyitems(items):
             item.add_marker(pytest.mark.browser)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item):
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     expect.set_options(timeout=WAIT_MS)
     with sync_playwright() as playwright:
-        found = shutil.which("chromium") or playwright.chromium.executable_path
+        installed = filter(None, map(shutil.which, NAMES))
+        found = next(installed, playwright.chromium.executable_path)
         if not Path(found).is_file():
             pytest.fail(
                 "there is no Chromium for the browser tests: run tests/browser/install.sh, or "
@@ -49,6 +59,7 @@ def server(tmp_path_factory) -> Iterator[Server]:
     """Serve the app; whatever the tests did to it, its log must hold no complaint at the end."""
     with serve(tmp_path_factory.mktemp("server")) as running:
         yield running
+        end_jobs(running.home)
     assert running.complaints() == []
 
 
@@ -98,12 +109,14 @@ class Watch:
 
 
 @pytest.fixture
-def tabs(browser, server) -> Iterator[Tabs]:
+def tabs(browser, server, request) -> Iterator[Tabs]:
     """Return a function that opens tabs; errors and requests to elsewhere fail the test."""
     watch = Watch(browser, server.url)
     yield watch.open
     for context in watch.contexts:
         context.close()
+    if request.node.stash.get(FAILED, False):
+        end_jobs(server.home)  # or the next test's job waits until a failed one's has ended
     assert watch.problems == []
 
 

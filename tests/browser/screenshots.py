@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 
 from pruneviz.plan import Plan
 from tests.browser import steps
+from tests.slow import WAIT_SECONDS
 
 PLAN = Plan(criterion="taylor", scope="global", sparsity=0.3)
 WIDTH, HEIGHT = 1440, 1000
@@ -52,11 +53,11 @@ def take(page: Page, name: str, folder: Path) -> list[Path]:
     expect(drawn).to_have_count(FIGURES[name])
     if name == "sensitivity":
         done = page.locator(".st-key-scan-controls")
-        expect(done).to_contain_text("held-out inputs", timeout=60_000)
+        expect(done).to_contain_text("held-out inputs", timeout=1000 * WAIT_SECONDS)
     if name == "recover":
         controls = page.locator(".st-key-recover-controls")
         controls.get_by_role("button", name="Start", exact=True).click()
-        expect(controls).to_contain_text("finished:", timeout=60_000)
+        expect(controls).to_contain_text("finished:", timeout=1000 * WAIT_SECONDS)
         steps.exact(page)
     for passing in ("stSkeleton", "stToast"):
         expect(page.get_by_test_id(passing)).to_have_count(0)

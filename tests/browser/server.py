@@ -14,9 +14,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from pruneviz import jobs
+
 ROOT = Path(__file__).parents[2]
 COMPLAINT = re.compile(r"traceback|error|warning", re.IGNORECASE)
-START_SECONDS = 90
+START_SECONDS = 300  # a machine that is busy takes its time
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,14 @@ class Server:
     def complaints(self) -> list[str]:
         """Return the lines of the log that tell of something wrong."""
         return [line for line in self.log.read_text().splitlines() if COMPLAINT.search(line)]
+
+
+def end_jobs(home: Path) -> None:
+    """Stop the jobs that a test left under way, so that nothing waits for them or outlives them."""
+    for folder in jobs.active(home):
+        jobs.cancel(folder)
+        for _ in jobs.follow(folder):
+            pass
 
 
 def free_port() -> int:

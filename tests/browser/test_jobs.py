@@ -5,54 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
-from pruneviz.history.folder import RunFolder, is_digest, runs_directory
-from pruneviz.plan import Plan
+from pruneviz.history.folder import CANCEL_FILE, RunFolder, is_digest, runs_directory
 from tests.browser import steps
-from tests.browser.server import Server, serve
+from tests.browser.server import Server, end_jobs, serve
+from tests.slow import WAIT_SECONDS, SlowNetwork, wait_until
 
-# Slow in the job's process alone, and as slow as the file beside it says.
-NETWORK = """
-import sys
-import time
-import torch
-from pathlib import Path
-
-PACE = Path(__file__).with_name("seconds")
-
-class Slow(torch.nn.Sequential):
-    def forward(self, x):
-        if "jobs" in sys.argv[0]:
-            time.sleep(float(PACE.read_text()))
-        return super().forward(x)
-
-def build():
-    torch.manual_seed(0)
-    return Slow(torch.nn.Linear(4, 16), torch.nn.ReLU(), torch.nn.Linear(16, 8), torch.nn.ReLU(),
-                torch.nn.Linear(8, 2))
-"""
 POINTS = 18
-PACE = 0.12  # seconds; four forward passes a point
-WAIT_MS = 60_000
+PACE = 0.2  # seconds; four forward passes a point
+WAIT_MS = 1000 * WAIT_SECONDS
 LINE = re.compile(rf"(\d+) of {POINTS} points measured")
 
 
-class Bench:
+class Bench(SlowNetwork):
     """A server that may open one slow network, and its pace."""
-
-    def __init__(self, folder) -> None:
-        self.folder = folder
-        (folder / "net.py").write_text(NETWORK)
-        self.pace(PACE)
-        x = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
-        np.savez(folder / "data.npz", x=x, y=(x.sum(1) > 0).astype(np.int64))
-        self.plan = Plan(model=f"python:{folder}/net.py:build", data=f"npz:{folder}/data.npz")
-
-    def pace(self, seconds: float) -> None:
-        (self.folder / "seconds").write_text(str(seconds))
 
     def serve(self):
         return serve(self.folder, "--model", self.plan.model, "--data", str(self.plan.data))
@@ -67,6 +35,8 @@ def bench(tmp_path_factory) -> Bench:
 def slow(bench) -> Iterator[Server]:
     with bench.serve() as server:
         yield server
+        bench.pace(0)
+        end_jobs(server.home)
     assert server.complaints() == []
 
 
@@ -88,6 +58,14 @@ def newest(server: Server) -> RunFolder:
     return RunFolder(max(folders, key=lambda path: path.stat().st_ctime_ns))
 
 
+def stop(button: Locator, job: RunFolder, bench: Bench) -> None:
+    """Press a button that stops a job, which stays in one forward pass until it is asked to."""
+    bench.hold()
+    button.click()
+    wait_until(job.file(CANCEL_FILE).exists)
+    bench.pace(PACE)
+
+
 def jobs(page: Page):
     return page.locator(".st-key-strip-jobs button").first
 
@@ -98,6 +76,7 @@ def test_a_scan_goes_on_over_pages_a_refresh_and_a_restart_of_the_server(tabs, b
         page = tabs(url=server.url)
         steps.visit(page, "sensitivity", plan)
         before = points(page, 2)
+        bench.hold()
         steps.go(page, "tune")
         expect(jobs(page)).to_contain_text("1 under way")
         steps.go(page, "sensitivity")
@@ -110,7 +89,9 @@ def test_a_scan_goes_on_over_pages_a_refresh_and_a_restart_of_the_server(tabs, b
     with bench.serve() as server:
         page = tabs(url=server.url)
         steps.visit(page, "sensitivity", plan)
-        points(page, before)
+        before = points(page, before)
+        bench.pace(PACE)
+        points(page, min(before + 1, POINTS))
         bench.pace(0)
         points(page, POINTS)
         expect(page.locator(".st-key-scan-controls")).to_contain_text("held-out inputs")
@@ -124,6 +105,7 @@ def test_a_job_that_is_done_says_so_on_another_page_and_leads_back(tabs, slow, b
     page = tabs(url=slow.url)
     steps.visit(page, "sensitivity", bench.plan.changed(seed=2))
     points(page, 1)
+    bench.hold()
     steps.go(page, "tune")
     expect(page.get_by_test_id("stToast")).to_have_count(0)
     bench.pace(0)
@@ -141,7 +123,7 @@ def test_a_stopped_scan_resumes_from_its_checkpoint(tabs, slow, bench):
     page = tabs(url=slow.url)
     steps.visit(page, "sensitivity", bench.plan.changed(seed=3))
     points(page, 3)
-    page.locator(".st-key-scan-stop button").click()
+    stop(page.locator(".st-key-scan-stop button"), newest(slow), bench)
     controls = page.locator(".st-key-scan-controls")
     expect(controls).to_contain_text("stopped")
     done = points(page, 3)
@@ -161,10 +143,11 @@ def test_the_panel_stops_a_job_and_goes_on_with_it(tabs, slow, bench):
     page = tabs(url=slow.url)
     steps.visit(page, "sensitivity", bench.plan.changed(seed=4))
     points(page, 1)
+    bench.hold()
     jobs(page).click()
     panel = page.locator(".st-key-jobs-panel")
     expect(panel).to_contain_text("Sensitivity scan")
-    panel.get_by_role("button", name="Stop").click()
+    stop(panel.get_by_role("button", name="Stop"), newest(slow), bench)
     expect(page.locator(".st-key-scan-controls")).to_contain_text("stopped")
     steps.go(page, "home")  # while the panel is open
     steps.no_exception(page)

@@ -14,9 +14,10 @@ from pruneviz.figures import format as fmt
 from pruneviz.plan import Plan
 from pruneviz.recovery.recipes import RECIPES
 from tests.browser import steps
+from tests.slow import WAIT_SECONDS
 
 PRUNED = Plan(criterion="taylor", scope="global", sparsity=0.6)
-JOB_MS = 60_000  # a process comes up and trains, while other tests run
+JOB_MS = 1000 * WAIT_SECONDS  # a process comes up and trains, while other tests run
 
 
 def test_from_start_to_the_same_numbers_on_the_command_line(page, tmp_path):

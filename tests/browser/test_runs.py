@@ -9,6 +9,7 @@ from pruneviz.figures.format import plural
 from pruneviz.history.index import History
 from tests.browser import steps
 from tests.history.folders import make_run
+from tests.slow import WAIT_SECONDS
 
 ROW_HEIGHT, CHECKBOX = 35, 18  # pixels
 
@@ -81,7 +82,7 @@ def test_two_marked_runs_are_compared_and_taken_along(page, kept):
 def test_what_one_sees_is_kept_and_leads_to_its_run(page):
     steps.visit(page, "compare")
     page.locator(".st-key-keep-run button").first.click()
-    page.get_by_role("link", name="Kept in Runs").click(timeout=60_000)
+    page.get_by_role("link", name="Kept in Runs").click(timeout=1000 * WAIT_SECONDS)
     steps.arrived(page, "runs")
     expect(page.get_by_role("row", name="Accuracy")).to_contain_text("97.7 %")
     steps.no_exception(page)

@@ -15,6 +15,7 @@ from pruneviz.export import rebuild
 from pruneviz.figures import format as fmt
 from pruneviz.plan import Plan
 from tests.browser import steps
+from tests.slow import WAIT_SECONDS
 
 SAME = ("accuracy", "parameters", "macs", "bytes", "digest")
 SAMPLES = ("digits-cnn", "digits-resnet", "tumour-mlp")
@@ -67,7 +68,7 @@ def look(page, numbers):
     """Every page shows the same numbers and a figure; the scan ends with all its curves."""
     steps.go(page, "sensitivity")
     expect(page.locator(".st-key-scan-controls")).to_contain_text(
-        re.compile(r"36 of 36 points measured"), timeout=60_000
+        re.compile(r"36 of 36 points measured"), timeout=1000 * WAIT_SECONDS
     )
     curves = page.locator(".st-key-sensitivity-figure .scatterlayer .trace")
     expect(curves).not_to_have_count(0)
@@ -110,7 +111,7 @@ def repeat(folder, report):
 
 def pruneviz(*arguments):
     command = [sys.executable, "-m", "pruneviz", *map(str, arguments)]
-    done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd="/", capture_output=True, text=True, timeout=WAIT_SECONDS)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -127,16 +127,6 @@ def test_a_cut_says_which_sizes_modules_remember():
     assert model.attention.inside == 8, "the original remembers what it did"
 
 
-def test_packed_attention_of_torch_is_cut_in_part_and_says_so():
-    torch.manual_seed(0)
-    layer = nn.TransformerEncoderLayer(12, 3, 16, batch_first=True)
-    model = nn.Sequential(nn.Linear(6, 12), layer, nn.Linear(12, 4)).eval()
-    result = check(model, torch.randn(2, 5, 6), 0.5)
-    assert result["groups"] >= 1
-    assert result["max_relative_error"] <= 1e-4
-    assert any("self_attn" in item["name"] for item in result["skipped"])
-
-
 @pytest.mark.parametrize("kind", [nn.LSTM, nn.GRU, nn.RNN])
 @pytest.mark.parametrize("layers", [1, 2])
 def test_recurrent_layers_lose_hidden_units(kind, layers):

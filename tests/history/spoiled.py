@@ -260,6 +260,7 @@ BAD = [
     (replaced("curve.json", b"{}"), "is no list of epochs"),
     (replaced("curve.json", b'[{"epoch": "x"}]'), "'curve.json' of the run .* is damaged"),
     (replaced("recipe.json", b"[" * 100_000), "is not JSON"),
+    (replaced("surgery.json", b'{"cuts": [{"parameter": "a"}]}'), "'surgery.json' .* is damaged"),
     (replaced("log.txt", b"\0\0"), "is not text"),
     (replaced("weights.safetensors", pickle.dumps({"a": 1})), "is a pickle|not a safetensors"),
     (replaced("weights.safetensors", b"PK\x03\x04" + bytes(90)), "is a pickle"),

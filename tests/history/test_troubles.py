@@ -20,13 +20,19 @@ from pruneviz.history.row import DAMAGED
 from tests.history.folders import make_run, rows_of_folders
 from tests.history.mounts import full, read_only, small_disk
 from tests.history.test_index import indexed
+from tests.slow import WAIT_SECONDS
 
 ROOT = Path(__file__).parents[2]
 
 
 def start(home, source, seed, steps):
     command = [sys.executable, "-m", "tests.history.worker", home, source, seed, steps]
-    return subprocess.Popen([str(part) for part in command], cwd=ROOT, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        [str(part) for part in command],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
 
 
 @pytest.fixture
@@ -56,7 +62,7 @@ def test_four_processes_at_once_leave_the_index_as_the_folders(home, source):
         shutil.copytree(path, runs_directory(home) / path.name)
     started = [start(home, source, seed, 40) for seed in range(4)]
     for process in started:
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=WAIT_SECONDS)
         assert process.returncode == 0, errors.decode()
     whole_and_unharmed(home, source)
 
@@ -67,7 +73,9 @@ def test_killed_processes_leave_the_index_as_the_folders(home, source):
     chance = random.Random(0)
     for turn in range(5):
         started = [start(home, source, 10 * turn + seed, 10_000) for seed in range(2)]
-        time.sleep(0.9 + chance.random())
+        for process in started:
+            assert process.stdout.readline() == b"begun\n", process.stderr.read().decode()
+        time.sleep(chance.random())
         for process in started:
             assert process.poll() is None, process.stderr.read().decode()
             process.kill()

@@ -27,6 +27,8 @@ def copy_whole(source: Path, goal: Path) -> None:
 def main(home: Path, runs: Path, seed: int, steps: int) -> None:
     """Do so many things at random."""
     chance, sources = random.Random(seed), sorted(runs.iterdir())
+    sys.stdout.write("begun\n")
+    sys.stdout.flush()
     for _ in range(steps):
         source, history = chance.choice(sources), History(home)
         try:

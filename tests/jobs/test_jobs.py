@@ -28,8 +28,9 @@ from pruneviz.jobs import slots, worker
 from pruneviz.plan import Plan
 from pruneviz.sensitivity import read_points
 from pruneviz.subjects import load_subject
+from tests.slow import WAIT_SECONDS, wait_until
 
-WAIT_SECONDS = 60
+LAST_PASSES = 8  # of a job that was asked to stop: two points of a scan
 
 
 def until(folder, condition):
@@ -83,14 +84,21 @@ def test_a_job_computes_what_the_engine_computes_and_is_not_computed_twice(bench
 
 def test_cancel_then_resume_goes_on_from_the_checkpoint(bench):
     bench.pace(0.15)
-    folder = bench.scan()
-    until(folder, lambda s: s.fraction > 0.15)
-    asked = time.monotonic()
-    jobs.cancel(folder)
-    status = until(folder, lambda s: s.state == "stopped")
-    assert time.monotonic() - asked < 1.5
-    assert jobs.active(bench.home) == []
-    until(folder, lambda s: not folder.alive())
+    folder, reached = bench.scan(), 0.15
+    for _ in range(3):  # a machine that is busy for a moment may make it late
+        until(folder, lambda s, reached=reached: s.state == "running" and s.fraction > reached)
+        begun, asked = bench.passes(), time.monotonic()
+        jobs.cancel(folder)
+        status = until(folder, lambda s: s.state == "stopped")
+        took = time.monotonic() - asked
+        until(folder, lambda s: not folder.alive())
+        assert bench.passes() - begun <= LAST_PASSES
+        assert jobs.active(bench.home) == []
+        if took < 1.5:
+            break
+        reached = status.fraction
+        jobs.resume(folder)
+    assert took < 1.5
     done = len(points(folder))
     bench.pace(0)
     jobs.resume(folder)
@@ -144,10 +152,7 @@ def test_a_killed_job_is_interrupted_and_resumes(bench):
     folder = bench.scan()
     status = until(folder, lambda s: s.fraction > 0.1)
     os.kill(status.pid, signal.SIGKILL)
-    end_of_wait = time.monotonic() + 10
-    while folder.state() != "interrupted" and time.monotonic() < end_of_wait:
-        time.sleep(0.02)
-    assert folder.state() == "interrupted"
+    wait_until(lambda: folder.state() == "interrupted")
     assert [f.digest for f in jobs.active(bench.home)] == [folder.digest]
     bench.pace(0)
     jobs.resume(folder)
@@ -158,13 +163,12 @@ def test_a_job_that_hangs_is_killed_five_seconds_after_it_was_asked_to_stop(benc
     bench.pace(0.1)
     folder = bench.scan()
     until(folder, lambda s: s.fraction > 0.05)
-    bench.pace(60)
-    time.sleep(0.3)
+    bench.hold()
     asked = time.monotonic()
     jobs.cancel(folder)
     assert end(folder) == "stopped"
-    assert 4 < time.monotonic() - asked < 12
-    assert not folder.alive()
+    assert 4 < time.monotonic() - asked < 30
+    wait_until(lambda: not folder.alive())
 
 
 def test_two_at_once_share_one_job_and_one_process(bench):
@@ -184,6 +188,7 @@ def test_the_queue_runs_one_after_another_oldest_first_and_a_waiting_job_can_be_
     bench.pace(0.1)
     first = bench.scan(seed=0)
     until(first, lambda s: s.state == "running")
+    bench.hold()
     second = bench.scan(seed=1)
     until(second, lambda s: "waiting" in s.sentence)
     third = bench.scan(seed=2)
@@ -218,6 +223,7 @@ def test_a_job_has_a_lower_priority_than_the_server(bench):
     bench.pace(0.1)
     folder = bench.scan()
     status = until(folder, lambda s: s.fraction > 0)
+    bench.hold()
     assert psutil.Process(status.pid).nice() > psutil.Process().nice()
     if worker.AUTOGROUP.exists():
         assert worker.AUTOGROUP.read_text().strip() != autogroup(status.pid)
@@ -263,13 +269,21 @@ def test_a_damaged_status_or_job_is_no_end(bench):
     assert "job.json is missing or damaged" in folder.status().error
 
 
+def lives(process):
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+def is_for(folder, process):
+    return str(folder.path) in process.cmdline()
+
+
 def test_a_run_that_is_deleted_while_its_process_starts_stays_deleted(bench):
     folder = bench.scan()
+    (process,) = (p for p in psutil.Process().children() if lives(p) and is_for(folder, p))
     shutil.rmtree(folder.path)
-    end_of_wait = time.monotonic() + 4
-    while time.monotonic() < end_of_wait:
+    while lives(process):
         assert not folder.file("status.json").exists()
-        time.sleep(0.1)
+        time.sleep(0.02)
     assert not folder.path.exists()
 
 

@@ -124,3 +124,20 @@ def test_a_channel_that_is_not_there_is_refused():
     units, _ = GRANULARITIES.get("channel").implementation(model, example)
     with pytest.raises(ValueError, match="channels 0 to 7, not 8"):
         taken(model, units[0], 8)
+
+
+def test_a_block_is_a_group_and_its_layers_end_with_it():
+    plan = Plan(model="sample:digits-resnet", granularity="depth", sparsity=0.5)
+    rows, prepared, pruned, (parameters, macs) = costs_of(plan)
+    assert sum(r.parameters.pruned for r in rows) == sum(parameters.values())
+    assert sum(r.macs.pruned for r in rows) == sum(macs.values())
+    blocks = [block for units in prepared.units for block in units.blocks]
+    assert len(pruned.bypassed) == 4
+    for row in rows[:-1]:
+        within = [n for n, block in enumerate(blocks, 1) if row.name.startswith(f"{block}.")]
+        assert list(row.groups) == within
+        gone = any(row.name.startswith(f"{path}.") for path in pruned.bypassed)
+        assert (row.width.pruned == 0) == gone
+        assert (row.macs.pruned == 0) == gone
+        assert (row.parameters.pruned == 0) == gone
+        assert bool(row.reason) == (not within)

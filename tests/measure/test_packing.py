@@ -84,9 +84,9 @@ def test_tied_and_strided_tensors_are_stored(tmp_path):
 def test_counting_is_quick_for_25_million_weights():
     state = {f"w{i}": torch.zeros(1000, 2500) for i in range(10)}
     masks = {name: torch.ones(1000, 2500, dtype=torch.bool) for name in state}
-    start = time.perf_counter()
+    start = time.process_time()  # the processor's: a busy machine is not the counting's fault
     stored_bytes(state, masks)
-    assert time.perf_counter() - start < 0.5
+    assert time.process_time() - start < 0.5
 
 
 def test_wrong_masks_and_parts_are_refused_by_name():

@@ -26,7 +26,7 @@ PLANS = {
 
 
 def _open(page: str, plan: Plan, **query: str) -> AppTest:
-    at = AppTest.from_file(str(PAGES / f"{page}.py"), default_timeout=60)
+    at = AppTest.from_file(str(PAGES / f"{page}.py"), default_timeout=300)
     at.query_params["plan"] = link.encode(plan)
     for name, value in query.items():
         at.query_params[name] = value

@@ -13,6 +13,7 @@ from pruneviz.plan import Plan
 from pruneviz.recover import Recovering
 from pruneviz.subjects import load_subject
 from tests.recovering import finish
+from tests.slow import WAIT_SECONDS
 
 ROOT = Path(__file__).parents[2]
 STEP = {"method": "finetune", "parameters": {"epochs": 2, "batch_size": 126}}  # 63 for each
@@ -37,7 +38,7 @@ def test_two_processes_end_as_one(tmp_path):
     script = tmp_path / "train.py"
     script.write_text(f"import sys; sys.path.insert(0, {str(ROOT)!r})\n{SCRIPT}")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
-    subprocess.run([*command, str(script), str(tmp_path / "w")], check=True, timeout=120)
+    subprocess.run([*command, str(script), str(tmp_path / "w")], check=True, timeout=WAIT_SECONDS)
     first, second = (torch.load(tmp_path / f"w{rank}", weights_only=True) for rank in range(2))
     alone = recovered()[0].model.state_dict()
     for name, tensor in alone.items():

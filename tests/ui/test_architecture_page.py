@@ -17,7 +17,7 @@ RESIDUAL = Plan(model="sample:digits-resnet", sparsity=0.3)
 
 
 def start(plan: Plan | None = None, **query: str) -> AppTest:
-    at = AppTest.from_file(str(PAGE), default_timeout=120)
+    at = AppTest.from_file(str(PAGE), default_timeout=300)
     if plan:
         at.query_params["plan"] = link.encode(plan)
     for name, value in query.items():

@@ -61,7 +61,7 @@ def job():
 
 
 def page() -> AppTest:
-    return AppTest.from_file(PAGE, default_timeout=60).run()
+    return AppTest.from_file(PAGE, default_timeout=300).run()
 
 
 def label(at: AppTest) -> str:

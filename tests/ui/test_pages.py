@@ -28,7 +28,7 @@ PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
 
 
 def start(script: str, plan: Plan | None = None) -> AppTest:
-    at = AppTest.from_file(str(ROOT / script), default_timeout=120)
+    at = AppTest.from_file(str(ROOT / script), default_timeout=300)
     if plan:
         at.query_params["plan"] = link.encode(plan)
     return at.run()

@@ -23,7 +23,7 @@ PAGE = str(Path(__file__).parents[2] / "pages" / "runs.py")
 
 
 def page(*chosen: RunFolder) -> AppTest:
-    at = AppTest.from_file(PAGE, default_timeout=60)
+    at = AppTest.from_file(PAGE, default_timeout=300)
     if len(chosen) == 1:
         at.query_params["run"] = chosen[0].digest
     elif chosen:
@@ -214,7 +214,7 @@ def test_a_familys_tree_leads_to_its_other_runs():
 
 def test_a_run_that_is_gone_is_said_and_the_page_goes_on():
     make_run(default_home())
-    at = AppTest.from_file(PAGE, default_timeout=60)
+    at = AppTest.from_file(PAGE, default_timeout=300)
     at.query_params["run"] = "f" * 64
     at.run()
     assert "There is no run ffffffffffff" in at.error[0].value
@@ -252,7 +252,7 @@ def test_what_is_taken_along_can_be_taken_in():
     assert f"{folder.digest}/report.json" in zipfile.ZipFile(io.BytesIO(packed)).namelist()
     history = run_actions.history()
     history.delete(folder.digest)
-    at = AppTest.from_file(PAGE, default_timeout=60).run()
+    at = AppTest.from_file(PAGE, default_timeout=300).run()
     at.file_uploader(key="runs-import").upload("runs.zip", packed, "application/zip").run()
     at.button(key="runs-import-do").click().run()
     assert "1 run taken in" in at.success[0].value
@@ -260,7 +260,7 @@ def test_what_is_taken_along_can_be_taken_in():
 
 
 def test_a_zip_that_is_none_is_refused_in_a_sentence():
-    at = AppTest.from_file(PAGE, default_timeout=60).run()
+    at = AppTest.from_file(PAGE, default_timeout=300).run()
     at.file_uploader(key="runs-import").upload("runs.zip", b"PK\x03\x04nothing").run()
     at.button(key="runs-import-do").click().run()
     assert "is not a whole zip file" in at.error[0].value

@@ -9,12 +9,19 @@ from pruneviz.allocate import SCOPES, decides_amount
 from pruneviz.granularity import GRANULARITIES, noun
 from pruneviz.plan import Plan
 from pruneviz.ui import link, text
+from tests.fitting import FITTING
 from tests.ui.test_pages import start, words
 
 
-@pytest.mark.parametrize("name", GRANULARITIES.names())
+def seen(granularity: str, sparsity: float) -> Plan:
+    """Return a plan for the digits, by a network that has such units."""
+    model = "sample:digits-resnet" if granularity == "depth" else "sample:digits-cnn"
+    return Plan(model=model, granularity=granularity, sparsity=sparsity)
+
+
+@pytest.mark.parametrize("name", FITTING)
 def test_every_granularity_is_tuned_with_its_own_parameters(name: str) -> None:
-    at = start("pages/tune.py", Plan(granularity=name, sparsity=0.3))
+    at = start("pages/tune.py", seen(name, 0.5))
     assert not at.exception
     assert not at.error
     assert at.selectbox(key="tune-granularity").value == name
@@ -26,9 +33,9 @@ def test_every_granularity_is_tuned_with_its_own_parameters(name: str) -> None:
 
 
 @pytest.mark.parametrize("page", ["weights", "architecture"])
-@pytest.mark.parametrize("name", GRANULARITIES.names())
+@pytest.mark.parametrize("name", FITTING)
 def test_every_granularity_is_shown(page: str, name: str) -> None:
-    at = start(f"pages/{page}.py", Plan(granularity=name, sparsity=0.4))
+    at = start(f"pages/{page}.py", seen(name, 0.4))
     assert not at.exception
     assert not at.error
     assert at.get("plotly_chart")
@@ -96,7 +103,7 @@ def test_units_are_said_in_words() -> None:
     assert text.units_removed(Plan(granularity="weight")) == "weights"
     assert text.units_removed(Plan(granularity="n_m")) == "weights (N:M: n 2, m 4)"
     block = Plan(granularity="block", granularity_parameters={"rows": 8})
-    assert text.units_removed(block) == "blocks (rows 8, columns 4)"
+    assert text.units_removed(block) == "tiles (rows 8, columns 4)"
     assert text.plan_line(Plan(scope="erk"), None).endswith("ERK (Erdős–Rényi kernel)")
     assert text.plan_line(Plan(scope="budget"), None).endswith("under a budget")
 

@@ -25,7 +25,7 @@ def tiny() -> None:
 
 
 def app(plan: Plan | None = None, raw: str = "") -> AppTest:
-    at = AppTest.from_function(tiny, default_timeout=60)
+    at = AppTest.from_function(tiny, default_timeout=300)
     if plan or raw:
         at.query_params["plan"] = raw or link.encode(plan or Plan())
     return at.run()
@@ -117,7 +117,7 @@ def test_navigation_without_a_link_keeps_the_plan() -> None:
 
 def test_snapshots_come_back_also_after_a_refresh() -> None:
     at = press(app(Plan(sparsity=0.2)), "snap", "half")
-    fresh = AppTest.from_function(tiny, default_timeout=60)
+    fresh = AppTest.from_function(tiny, default_timeout=300)
     for name, values in at.query_params.items():
         fresh.query_params[name] = values
     fresh.run()
@@ -154,7 +154,7 @@ def sliders() -> None:
 
 
 def test_a_widget_that_repeats_an_old_value_beside_another_change_is_not_believed() -> None:
-    at = AppTest.from_function(sliders, default_timeout=60).run()
+    at = AppTest.from_function(sliders, default_timeout=300).run()
     at.number_input(key="overall").set_value(0.5).run()
     at.button(key="undo").click().run()
     at.number_input(key="overall").set_value(0.5)
@@ -165,7 +165,7 @@ def test_a_widget_that_repeats_an_old_value_beside_another_change_is_not_believe
 
 
 def test_an_old_value_alone_is_believed() -> None:
-    at = AppTest.from_function(sliders, default_timeout=60).run()
+    at = AppTest.from_function(sliders, default_timeout=300).run()
     at.number_input(key="overall").set_value(0.5).run()
     at.button(key="undo").click().run()
     at.number_input(key="overall").set_value(0.5).run()

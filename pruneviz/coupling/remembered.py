@@ -1,0 +1,121 @@
+"""Whole numbers that modules remember: which of them a view or a part of a tensor was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from typing import Any
+
+from torch import nn
+from torch.overrides import TorchFunctionMode
+
+from pruneviz.explicit import Explicit
+
+ASKED = """
+    view reshape unflatten expand repeat split chunk split_with_sizes tensor_split narrow
+    __getitem__ conv1d conv2d conv3d conv_transpose2d broadcast_to
+""".split()
+VIEWS = ("view", "reshape", "expand")
+Reads = dict[tuple[int, str], int]  # (a module's identity, an attribute) → when it was read last
+
+
+@contextmanager
+def watching(model: nn.Module, reads: Reads) -> Iterator[None]:
+    """Note in `reads` when modules of the user's own read which of their whole numbers.
+
+    Two numbers of a module may happen to be equal: the one that it read last is the one that it
+    asked for. The classes of the modules are their own again afterwards.
+    """
+    clock, before = count(), []
+    try:
+        for module in model.modules():
+            kind = type(module)
+            if kind.__module__.startswith("torch."):
+                continue
+            try:
+                module.__class__ = _watched(kind, reads, clock)
+            except TypeError:  # an unusual class stays: all its numbers are looked at
+                continue
+            before.append((module, kind))
+        yield
+    finally:
+        for module, kind in before:
+            module.__class__ = kind
+
+
+class Asking(TorchFunctionMode):
+    """Knows whether the function under way is one that is given sizes by the code that calls it.
+
+    A product of matrices reshapes what it multiplies, by sizes that no module has read.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = True
+        self.given: tuple[int, ...] | None = None
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        before = self.asked, self.given
+        name = getattr(func, "__name__", "")
+        self.asked, self.given = name in ASKED, _sizes(args[1:]) if name in VIEWS else None
+        try:
+            return func(*args, **(kwargs or {}))
+        finally:
+            self.asked, self.given = before
+
+
+def _sizes(given: tuple[Any, ...]) -> tuple[int, ...] | None:
+    """Return the sizes that a view was asked for, one by one or together."""
+    sizes = given[0] if len(given) == 1 and isinstance(given[0], tuple | list) else given
+    return tuple(sizes) if sizes and all(isinstance(size, int) for size in sizes) else None
+
+
+def _watched(kind: type[nn.Module], reads: Reads, clock: Iterator[int]) -> type[nn.Module]:
+    """Return a class like another one that notes which whole numbers are read."""
+
+    def read(module: nn.Module, name: str) -> Any:
+        value = kind.__getattribute__(module, name)
+        if type(value) in (int, tuple, list):
+            reads[id(module), name] = next(clock)
+        return value
+
+    names = {"__getattribute__": read, "__module__": kind.__module__, "__qualname__": kind.__name__}
+    return type(kind.__name__, (kind,), names)
+
+
+def numbers_like(module: nn.Module, size: int, reads: Reads) -> list[str]:
+    """Return the names of a module's whole numbers that have this value, those it may have meant.
+
+    These are the one that was read last, or all where nobody saw one read. What torch's own layers
+    remember follows from their tensors.
+    """
+    if type(module).__module__.startswith("torch.nn"):
+        return []
+    if isinstance(module, Explicit):  # it says itself which of its numbers may follow
+        return [name for name in module.counts if getattr(module, name) == size]
+    names = [
+        name
+        for name, value in vars(module).items()
+        if type(value) is int and value == size and not name.startswith("_")
+    ]
+    return _read_last(module, names, reads)
+
+
+def several_like(module: nn.Module, sizes: list[int], reads: Reads) -> list[str]:
+    """Return the name of the tuple or list of these whole numbers that a module remembers."""
+    if type(module).__module__.startswith("torch.nn"):
+        return []
+    names = [
+        name
+        for name, value in vars(module).items()
+        if type(value) in (tuple, list) and list(value) == sizes and not name.startswith("_")
+    ]
+    return _read_last(module, names, reads)
+
+
+def _read_last(module: nn.Module, names: list[str], reads: Reads) -> list[str]:
+    seen = [name for name in names if (id(module), name) in reads]
+    return [max(seen, key=lambda name: reads[id(module), name])] if seen else names

@@ -1,0 +1,12 @@
+"""Attention whose sizes are its tensors' sizes, so that it can be cut: the same answers as before.
+
+Some modules compute the size of a head from the width of their input, and split what they have
+projected into three equal parts. Cut smaller, they would split it in the wrong places. Their
+explicit form is a subclass with the same parameters under the same names: it reads the parts' sizes
+off its tensors, remembers one number, that of its heads, and keeps the scale of the scores.
+"""
+
+from pruneviz.explicit.form import Explicit, kind_of
+from pruneviz.explicit.forms import has_form, make_explicit
+
+__all__ = ["Explicit", "has_form", "kind_of", "make_explicit"]

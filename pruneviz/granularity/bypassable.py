@@ -1,0 +1,170 @@
+"""Which modules can be left out: those that return their input when all their parameters are 0."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+from pruneviz.coupling.study import feed, slowly, study
+from pruneviz.granularity.units import belongs
+from pruneviz.measure.one_trace import ONE_TRACE
+
+CLOSE = 1e-6  # relative to the input's largest value
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A forward pass: the paths of the blocks and of all modules called, in its order.
+
+    `against` says by path why a module that holds a matrix is no block.
+    """
+
+    blocks: tuple[str, ...]
+    called: tuple[str, ...]
+    against: dict[str, str]
+
+    def in_order(self, paths: set[str]) -> tuple[str, ...]:
+        """Return paths in the order in which they are first called; others come last, by name."""
+        place = {path: number for number, path in enumerate(self.called)}
+        return tuple(sorted(paths, key=lambda path: (place.get(path, len(place)), path)))
+
+    def reason(self, layer: str) -> str:
+        """Return why a layer is in no block: what speaks against the outermost module around it.
+
+        One that holds blocks, or the whole network, is no block that anyone would look for.
+        """
+        parts = layer.split(".")
+        around = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
+        for path in around:
+            holds = any(belongs(block, path) for block in self.blocks)
+            if path in self.against and not holds:
+                return self.against[path] if path == layer else f"{path}: {self.against[path]}"
+        return "it is in no module that is called on its own"
+
+
+def watch(model: nn.Module, example: Any) -> Watched:
+    """Run a copy of the model on an example and look for its blocks.
+
+    A block is a module that holds a matrix, owns its parameters alone, is called once, and returns
+    the tensor it is given, unchanged, when all its parameters are 0; of nested ones the innermost.
+    """
+    copied, often = study(model), dict[str, int]()
+    while True:
+        trial = _Trial(copied, often)
+        with ONE_TRACE, torch.no_grad(), slowly(copied), trial.hooked():
+            feed(copied, example)
+        again = {path: trial.calls[path] for path in trial.blocks if trial.calls[path] > 1}
+        if not again:
+            return Watched(tuple(trial.blocks), tuple(trial.calls), trial.against)
+        often.update(again)  # what is around them may be a block in their place
+
+
+class _Trial:
+    """Tries each module, after its first call, with zeros in place of its parameters.
+
+    Inner modules come before those around them, which are not tried where a block was found inside.
+    """
+
+    def __init__(self, model: nn.Module, often: dict[str, int]) -> None:
+        self._model, self._often = model, often
+        self._shared = _shared(model)
+        self._trying = False
+        self._given: list[Tensor | None] = []
+        self.calls: Counter[str] = Counter()
+        self.blocks: list[str] = []
+        self.against: dict[str, str] = {}
+
+    @contextmanager
+    def hooked(self) -> Iterator[None]:
+        """Try the modules while the model runs."""
+        hooks = []
+        try:
+            for path, module in self._model.named_modules():
+                if path:
+                    before, after = self._around(path)
+                    hooks.append(module.register_forward_pre_hook(before, with_kwargs=True))
+                    hooks.append(module.register_forward_hook(after, with_kwargs=True))
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
+    def _around(self, path: str) -> tuple[Any, Any]:
+        def before(module: nn.Module, args: Any, kwargs: Any) -> None:
+            if not self._trying:
+                self.calls[path] += 1
+                wanted = self.calls[path] == 1 and any(p.ndim > 1 for p in module.parameters())
+                given = first(args, kwargs) if wanted else None
+                # its own code may write into what it is given
+                self._given.append(given.clone() if isinstance(given, Tensor) else None)
+
+        def after(module: nn.Module, args: Any, kwargs: Any, out: Any) -> None:
+            if self._trying:
+                return
+            given = self._given.pop()
+            if given is None or any(belongs(block, path) for block in self.blocks):
+                return
+            self._trying = True
+            try:
+                fault = self._fault(path, module, given, out, args, kwargs)
+            finally:
+                self._trying = False
+            if fault:
+                self.against[path] = fault
+            else:
+                self.blocks.append(path)
+
+        return before, after
+
+    def _fault(
+        self, path: str, module: nn.Module, given: Tensor, out: Any, args: Any, kwargs: Any
+    ) -> str:
+        """Return why a module is no block; "" where it is one on this input."""
+        if path in self._often:
+            return f"it is called {self._often[path]} times in a forward pass"
+        for names in self._shared:
+            own = [name for name in names if belongs(name, path)]
+            if 0 < len(own) < len(names):
+                return f"it shares '{own[0]}' with another part of the network"
+        if not isinstance(out, Tensor):
+            return f"it returns a {type(out).__name__}, and no single tensor"
+        if out.shape != given.shape or out.dtype != given.dtype:
+            return f"it makes {tuple(out.shape[1:])} of {tuple(given.shape[1:])}"
+        if not bool(given.any()) or not bool(torch.isfinite(given).all()):
+            return "what it is given is 0 everywhere, or not finite, which proves nothing"
+        try:
+            zeroed = _at_zero(module, given.clone(), args, kwargs)
+        # Any code of any user: whatever it raises, it does not run on zeros.
+        except Exception as error:
+            return f"it does not run when its parameters are 0 ({type(error).__name__})"
+        if not bool((zeroed - given).abs().max() <= CLOSE * given.abs().max()):
+            return "without its weights it does not return what it is given"
+        return ""
+
+
+def first(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return the first argument of a call, by place or by name; None where there is none."""
+    return args[0] if args else next(iter(kwargs.values()), None)
+
+
+def _at_zero(module: nn.Module, given: Tensor, args: Any, kwargs: Any) -> Any:
+    """Return a module's answer to `given` in place of the first argument, its parameters all 0."""
+    zeros = {name: torch.zeros_like(p) for name, p in module.named_parameters()}
+    if args:
+        return functional_call(module, zeros, (given, *args[1:]), kwargs)
+    return functional_call(module, zeros, (), {**kwargs, next(iter(kwargs)): given})
+
+
+def _shared(model: nn.Module) -> list[list[str]]:
+    """Return the names of each parameter that the network knows under several."""
+    names: dict[int, list[str]] = {}
+    for name, parameter in model.named_parameters(remove_duplicate=False):
+        names.setdefault(id(parameter), []).append(name)
+    return [several for several in names.values() if len(several) > 1]

@@ -1,0 +1,59 @@
+"""Heads of attention: a unit is a head, with its rows of query, key and value and what reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from torch import nn
+
+from pruneviz.coupling.layouts import WHOLE
+from pruneviz.granularity.channel import ChannelUnits, coupled
+from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
+from pruneviz.report import Skipped
+
+
+class _WholeParts(Mapping[str, int]):
+    """Readings under which a view that splits channels parts them into whole heads."""
+
+    def __init__(self, layouts: Layouts) -> None:
+        self._layouts = layouts
+
+    def __getitem__(self, call: str) -> int:
+        return max(WHOLE, self._layouts.get(call, WHOLE))
+
+    def __contains__(self, call: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layouts)
+
+    def __len__(self) -> int:
+        return len(self._layouts)
+
+
+@GRANULARITIES.register(
+    name="head",
+    title="Attention heads",
+    family="structured",
+    sentence="Cuts whole heads of attention out: their queries, keys, values and what reads them.",
+    formula="unit = one head; with grouped queries, a key-value head with its query heads",
+    source="Michel et al. 2019, arXiv 1905.10650",
+)
+def heads(model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS) -> Found:
+    """Trace the model and return the heads of each attention, and the layers without any."""
+    found, skipped = coupled(model, example, _WholeParts(layouts))
+    chosen = tuple(units for units in found if units.group.heads)
+    return chosen, _without_heads(found, chosen, skipped)
+
+
+def _without_heads(
+    found: tuple[ChannelUnits, ...],
+    chosen: tuple[ChannelUnits, ...],
+    skipped: tuple[Skipped, ...],
+) -> tuple[Skipped, ...]:
+    """Return what is left out: what cannot be cut at all, and what no head is made of."""
+    taken = {layer for units in chosen for layer in units.layers}
+    others = dict.fromkeys(layer for units in found for layer in units.layers)
+    beside = [Skipped(name=n, reason="its outputs are no heads") for n in others if n not in taken]
+    return (*skipped, *beside)

@@ -1,0 +1,108 @@
+"""What a proof concluded is kept for the very same model, and for no other."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from pruneviz import concluded, proof
+
+
+class Fixed(nn.Module):
+    """One layer can be cut; the other feeds a view of a fixed size, where the cut does not run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.second, self.last = nn.Linear(4, 6), nn.Linear(6, 8), nn.Linear(8, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        hidden = self.second(self.first(x).relu())
+        return self.last(hidden.reshape(len(x), 8).clone())
+
+
+class Otherwise(Fixed):
+    """The same structure and weights, run by other code."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(-x)
+
+
+@pytest.fixture
+def proofs(monkeypatch):
+    run = []
+    prove = proof.prove
+    monkeypatch.setattr(proof, "prove", lambda *args: (run.append(1), prove(*args))[1])
+    return run
+
+
+def described(units):
+    return [
+        (u.name, u.layers, u.count, [(m.parameter, m.axis, m.index.tolist(), m.unit.tolist())
+                                     for m in u.group.members])
+        for u in units
+    ]  # fmt: skip
+
+
+def test_a_second_time_finds_the_same_and_proves_nothing(proofs):
+    model, example = Fixed().eval(), torch.rand(2, 4)
+    units, skipped = proof.find_units(model, example, "channel")
+    assert proofs
+    proofs.clear()
+    again, left = proof.find_units(copy.deepcopy(model), example, "channel")
+    assert not proofs
+    assert described(again) == described(units)
+    assert left == skipped
+
+
+@pytest.mark.parametrize("changed", ["weights", "code", "shape", "number", "granularity"])
+def test_another_model_is_another_digest(changed):
+    model, example, granularity = Fixed().eval(), torch.rand(2, 4), "channel"
+    before = concluded.digest_of(model, example, granularity)
+    other = copy.deepcopy(model)
+    assert concluded.digest_of(other, example, granularity) == before
+    if changed == "weights":
+        with torch.no_grad():
+            other.last.bias[0] += 1e-6
+    elif changed == "code":
+        other.__class__ = Otherwise
+    elif changed == "shape":
+        example = torch.rand(3, 4)
+    elif changed == "number":
+        other.groups = 2
+    else:
+        granularity = "weight"
+    assert concluded.digest_of(other, example, granularity) != before
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{", '{"digest": "of another"}', '{"readings": {"a": "b"}}']
+)
+def test_a_damaged_or_foreign_file_is_proved_anew(proofs, content):
+    model, example = Fixed().eval(), torch.rand(2, 4)
+    expected = described(proof.find_units(model, example, "channel")[0])
+    (kept,) = concluded._folder().glob("*.json")
+    kept.write_text(content)
+    proofs.clear()
+    assert described(proof.find_units(model, example, "channel")[0]) == expected
+    assert proofs
+    assert concluded.recall(kept.stem) is not None
+
+
+def test_a_home_that_cannot_be_written_is_no_matter(tmp_path, monkeypatch, proofs):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PRUNEVIZ_HOME", str(tmp_path / "file"))
+    model, example = Fixed().eval(), torch.rand(2, 4)
+    first, second = (proof.find_units(model, example, "channel")[0] for _ in range(2))
+    assert proofs
+    assert described(first) == described(second)
+
+
+def test_the_oldest_go(monkeypatch):
+    monkeypatch.setattr(concluded, "MOST_FILES", 3)
+    for number in range(5):
+        concluded.record(concluded.Conclusion(digest=str(number)))
+    assert len(list(concluded._folder().iterdir())) == 3
+    assert concluded.recall("4") is not None
