@@ -82,6 +82,9 @@ def _setting(given: Setting) -> Setting:
     return int(given) if given.strip().lstrip("+-").isdecimal() else float(given)
 
 
+SINCE_3 = ("granularity_parameters", "scope_parameters")
+
+
 class RecoveryStep(BaseModel):
     """One way to win accuracy back, by its name in the registry, with its parameters."""
 
@@ -175,8 +178,16 @@ class Plan(BaseModel):
         return type(self)(**{**self.model_dump(), **fields})
 
     def canonical_json(self) -> str:
-        """Return the plan with every default spelled out, keys sorted, no spaces."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """Return the plan with every default spelled out, keys sorted, no spaces.
+
+        A plan that asks for nothing that came with version 3 reads as it did in version 2, so its
+        digest, and with it the folder of its run, is still the same.
+        """
+        fields = self.model_dump(mode="json")
+        if not any(fields[name] for name in SINCE_3):
+            fields = {n: value for n, value in fields.items() if n not in SINCE_3}
+            fields["schema_version"] = 2
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
     def digest(self) -> str:
         """Return the SHA-256 of the canonical JSON, as 64 hexadecimal digits."""

@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
 from torch import Tensor, nn
 
-from pruneviz.allocate import SCOPES, Costs, Ranking, allocate, locked_units
+from pruneviz.allocate import Costs, Ranking, allocate, locked_units, scope_settings
 from pruneviz.apply import Applied, applied_notes, apply
 from pruneviz.calibrate import gradients
 from pruneviz.counting import Counting
@@ -158,13 +159,22 @@ def bind(plan: Plan, subject: Subject) -> Plan:
         weights_sha256=subject.sha256,
         data=subject.data.reference if subject.data else None,
         data_sha256=subject.data.sha256 if subject.data else None,
-        criterion_parameters=CRITERIA.get(plan.criterion).settings(plan.criterion_parameters),
-        granularity_parameters=GRANULARITIES.get(plan.granularity).settings(
-            plan.granularity_parameters
-        ),
-        scope_parameters=SCOPES.get(plan.scope).settings(plan.scope_parameters),
-        **spelled_out(plan),
+        **methods(plan),
     )
+
+
+def methods(plan: Plan) -> dict[str, Any]:
+    """Return what a plan's methods take, with defaults, as fields of a plan.
+
+    ValueError names a method or parameter that does not exist; no model is opened for that.
+    """
+    granularity = GRANULARITIES.get(plan.granularity)
+    return {
+        "criterion_parameters": CRITERIA.get(plan.criterion).settings(plan.criterion_parameters),
+        "granularity_parameters": granularity.settings(plan.granularity_parameters),
+        "scope_parameters": scope_settings(plan),
+        **spelled_out(plan),
+    }
 
 
 def time_models(
@@ -293,6 +303,7 @@ def recovered(prepared: Prepared, plan: Plan, device: str = "cpu") -> Pruned:
 
 def run(plan: Plan, latency_runs: int = 100, threads: int = 1) -> tuple[Prepared, Pruned, Report]:
     """Carry a plan out: load, prepare, prune, recover where it says so, measure."""
+    methods(plan)  # a wrong name is said before anything is opened
     subject = load_subject(plan)
     prepared = prepare(subject, plan)
     pruned = recovered(prepared, plan) if asks_for_rounds(plan) else prune(prepared, plan)

@@ -99,7 +99,7 @@ def test_what_a_granularity_and_a_scope_take_is_given_by_name(pruneviz, tmp_path
     assert code == 0
     report = json.loads(out)
     assert report["plan"]["granularity_parameters"] == {"n": 1, "m": 4}
-    assert report["plan"]["scope_parameters"] == {"minimum_width": 900, "multiple_of": 1}
+    assert report["plan"]["scope_parameters"] == {"minimum_width": 900}
     assert all(row["units"] - row["removed"] >= min(900, row["units"]) for row in report["layers"])
     relative = ("--scope", "threshold", "--scope-parameter", "relative=false")
     code, out, _ = pruneviz("run", plan, *MLP, "--granularity", "weight", *relative, "--json")

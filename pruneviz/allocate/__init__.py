@@ -14,6 +14,7 @@ from pruneviz.allocate.request import (
     decides_amount,
     exact_count,
     ranks_across,
+    scope_settings,
 )
 from pruneviz.registry import import_all
 
@@ -34,5 +35,6 @@ __all__ = [
     "exact_count",
     "locked_units",
     "ranks_across",
+    "scope_settings",
     "set_by_hand",
 ]

@@ -13,7 +13,7 @@ from torch import Tensor
 from pruneviz.allocate.ranking import Ranking
 from pruneviz.granularity.units import Units
 from pruneviz.plan import Plan
-from pruneviz.registry import Parameter, Registry
+from pruneviz.registry import Parameter, Registry, Value
 
 Counts = dict[str, int]
 Costs = Callable[[str, Mapping[str, Tensor]], int]  # (what of, what is kept) → how much is left
@@ -57,6 +57,13 @@ def at_most(count: int, units: int) -> float:
 def decides_amount(scope: str) -> bool:
     """Return whether a scope decides by itself how much goes, without the overall amount."""
     return SCOPES.get(scope).family != OVERALL
+
+
+def scope_settings(plan: Plan) -> dict[str, Value]:
+    """Return the parameters of a plan's scope with defaults, without the widths it leaves free."""
+    settings = SCOPES.get(plan.scope).settings(plan.scope_parameters)
+    free = {parameter.name: parameter.default for parameter in WIDTHS}
+    return {name: value for name, value in settings.items() if free.get(name) != value}
 
 
 def ranks_across(plan: Plan) -> bool:
@@ -177,4 +184,5 @@ __all__ = [
     "decides_amount",
     "exact_count",
     "ranks_across",
+    "scope_settings",
 ]
