@@ -98,7 +98,8 @@ def test_rounds_only_remove_more_and_end_exactly(scope, granularity, own):
     assert work.result().recovery.best_epoch is None
 
 
-@pytest.mark.parametrize("granularity", FITTING)
+# blocks lie so far apart that training changes no order
+@pytest.mark.parametrize("granularity", [name for name in FITTING if name != "depth"])
 def test_each_round_ranks_by_the_weights_it_finds(granularity):
     bold = {"method": "finetune", "parameters": {"epochs": 3, "learning_rate": 0.5}}
     sparsity = 0.48 if granularity in ("n_m", "pattern") else 0.6  # 0.5 is the most of 1:2

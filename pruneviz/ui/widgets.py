@@ -134,12 +134,17 @@ def parameters(
     given: Mapping[str, Any],
     edit: Callable[[str, Any], None],
 ) -> None:
-    """Draw a widget for each parameter of the chosen method; most methods have none."""
+    """Draw a widget for each parameter of the chosen method, two side by side where they fit."""
     entry = registry.get(name)
+    if not entry.parameters:
+        return
+    across = min(2, len(entry.parameters))
+    grid = st.grid(across, min_column_width=120, gap="small", key=f"parameters-{registry.kind}")
     for definition in entry.parameters:
         value = given.get(definition.name, definition.default)
         key = f"parameter-{name}-{definition.name}"
-        parameter(definition, key, value, partial(edit, definition.name))
+        with grid.cell():
+            parameter(definition, key, value, partial(edit, definition.name))
 
 
 def _chosen(registry: Registry[Any], value: str) -> None:
