@@ -4,10 +4,10 @@ from functools import partial
 
 import streamlit as st
 
-from pruneviz.allocate import SCOPES
+from pruneviz.allocate import SCOPES, strangers
 from pruneviz.criteria import CRITERIA
 from pruneviz.figures import layers as figures
-from pruneviz.granularity import GRANULARITIES, Units
+from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.granularity.depth import BlockUnits
 from pruneviz.plan import Plan
 from pruneviz.report import LayerReport
@@ -61,6 +61,19 @@ def layers_header(plan: Plan) -> None:
             disabled=not plan.layers,
             help="Forget every layer's own value",
             on_click=edits.follow_overall,
+        )
+
+
+def left_behind(view: View) -> None:
+    """Offer to forget layers that were set or locked and have no units of this granularity."""
+    names = strangers(view.prepared.units, view.plan)
+    if names:
+        st.button(
+            f"Forget the amounts and locks of {text.escape(', '.join(names))}",
+            key="tune-forget",
+            help=f"They have no {noun(view.plan.granularity)}s that can be removed",
+            on_click=edits.forget_layers,
+            args=(names,),
         )
 
 
@@ -147,6 +160,7 @@ def skipped(view: View) -> None:
 with frame.page("Tune", "How much goes, and where?") as view:
     overall(view.plan)
     methods(view.plan)
+    left_behind(view)
     grid = st.grid(2, min_column_width=420, gap="medium")
     units = view.prepared.units
     rows = view.layers

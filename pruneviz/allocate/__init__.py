@@ -1,7 +1,7 @@
 """Scores, a budget and locks in; which units stay out: one file for each family of shares."""
 
 from pruneviz.allocate.allocation import Allocation, allocate
-from pruneviz.allocate.names import locked_units, set_by_hand
+from pruneviz.allocate.names import locked_units, set_by_hand, strangers
 from pruneviz.allocate.ranking import Ranking
 from pruneviz.allocate.request import (
     SCOPES,
@@ -37,4 +37,5 @@ __all__ = [
     "ranks_across",
     "scope_settings",
     "set_by_hand",
+    "strangers",
 ]

@@ -54,6 +54,12 @@ def locked_units(units: tuple[Units, ...], plan: Plan) -> dict[str, np.ndarray]:
     return locked
 
 
+def strangers(units: tuple[Units, ...], plan: Plan) -> tuple[str, ...]:
+    """Return the layers that a plan gives an amount or a lock and that have no units here."""
+    known = _aliases(units)
+    return tuple(name for name in sorted({*plan.layers, *plan.locks}) if name not in known)
+
+
 def _aliases(units: tuple[Units, ...]) -> dict[str, tuple[str, ...]]:
     """Return, for every layer, the names of the units that its outputs belong to."""
     found: dict[str, tuple[str, ...]] = {}
@@ -104,4 +110,4 @@ def _numbered(units: Units, layer: str, lock: tuple[int, ...]) -> np.ndarray:
     return np.asarray(lock)
 
 
-__all__ = ["locked_units", "own_sparsities", "set_by_hand"]
+__all__ = ["locked_units", "own_sparsities", "set_by_hand", "strangers"]

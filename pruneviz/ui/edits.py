@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from pruneviz.allocate import WIDTHS
@@ -102,6 +102,14 @@ def follow_overall(name: str | None = None) -> None:
     """Let one layer, or all layers, follow the overall slider again."""
     layers = state.plan().layers
     state.edit(layers={n: s for n, s in layers.items() if name is not None and n != name})
+
+
+def forget_layers(names: Collection[str]) -> None:
+    """Take the own amounts and the locks of some layers out of the plan."""
+    plan = state.plan()
+    layers = {n: s for n, s in plan.layers.items() if n not in names}
+    locks: dict[str, Lock] = {n: lock for n, lock in plan.locks.items() if n not in names}
+    state.edit(layers=layers, locks=locks)
 
 
 def lock_layer(name: str, on: bool) -> None:

@@ -57,6 +57,19 @@ def test_a_parameter_of_the_granularity_changes_what_goes_and_frees_single_units
     assert shown(at).granularity_parameters == {}
 
 
+def test_locks_of_layers_without_such_units_are_forgotten_by_a_button() -> None:
+    plan = Plan(granularity="kernel", sparsity=0.4, locks={"hidden": "all", "conv1": "all"},
+                layers={"classifier": 0.5})  # fmt: skip
+    at = start("pages/tune.py", plan)
+    assert "cannot be pruned here" in at.error[0].value
+    button = at.button(key="tune-forget")
+    assert button.label.replace("\\", "").endswith("of classifier, hidden")
+    button.click().run()
+    assert not at.error
+    assert (shown(at).locks, shown(at).layers) == ({"conv1": "all"}, {})
+    assert not [b for b in at.button if b.key == "tune-forget"]
+
+
 @pytest.mark.parametrize("scope", SCOPES.names())
 def test_every_scope_draws_its_parameters_and_says_who_decides(scope: str) -> None:
     at = start("pages/tune.py", Plan(sparsity=0.5, scope=scope))
