@@ -26,7 +26,8 @@ with frame.page("Weights", "What do the weights look like, and which of them go?
     mask = view.pruned.masks.get(f"{layer}.weight")
     units = next((u for u in view.prepared.units if u.name == layer), None)
     grouped = units.view if isinstance(units, TiledUnits) else None
-    widgets.figure(weights.heatmap(layer, weight, mask, grouped), key="weights-heatmap")
+    chart = weights.heatmap(layer, weight, mask, grouped)
+    widgets.figure(chart, key="weights-heatmap")
     if mask is None or bool(mask.all()):
         widgets.empty("Nothing of this layer is removed. Tune decides how much goes, and where.")
     elif view.pruned.bypassed:
@@ -37,7 +38,11 @@ with frame.page("Weights", "What do the weights look like, and which of them go?
             "a layer before it loses, so its weights here have nothing left to multiply."
         )
     else:
-        parts = " Lines part what goes together." if grouped and any(grouped.parting) else ""
+        near = None
+        if grouped and any(grouped.parting) and not weights.is_parted(chart):
+            near = weights.closeup(layer, weight, mask, grouped)
+            widgets.figure(near, key="weights-closeup")
+        parts = " Lines part what goes together." if weights.is_parted(near or chart) else ""
         st.caption(f"A pale cell is a weight that is set to 0.{parts}")
     if cache.is_recovered(view.plan):
         st.caption("What stays is shown as the recovery left it, what goes as it was before.")

@@ -14,8 +14,7 @@ from pruneviz.registry import Parameter
     title="Outlier-weighed (OWL)",
     family=OVERALL,
     sentence="Layers with more scores far above their mean lose less, within a band around the "
-    "overall amount. Ranked by |w|·‖x‖ this is OWL as published; any other criterion's scores are "
-    "weighed in the same way.",
+    "overall amount; as published the scores are |w|·‖x‖, and any criterion's are weighed so.",
     formula="sₗ = s + mean(d) − dₗ, d ∝ share of scores > M · mean, scaled to span 2λ",
     source="Yin et al. 2023, arXiv 2310.05175",
     parameters=(

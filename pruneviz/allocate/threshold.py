@@ -55,7 +55,7 @@ def root_mean_square(scores: Tensor) -> float:
     title="Percentile",
     family=OVERALL,
     sentence="What scores below a percentile goes: the overall amount says which one, of all "
-    "layers together or of each layer. Equal scores at the percentile stay together.",
+    "layers together or of each; equal scores at the percentile stay together.",
     formula="remove u < the s-quantile of u",
     source="Blalock et al. 2020, arXiv 2003.03033",
     parameters=(

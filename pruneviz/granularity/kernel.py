@@ -14,8 +14,8 @@ from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
     name="kernel",
     title="Kernels",
     family="semi-structured",
-    sentence="Sets whole kernels to zero: an output no longer reads that input. Linear layers have "
-    "none and stay whole.",
+    sentence="Sets whole kernels to zero, so that an output no longer reads an input; linear "
+    "layers have none and stay whole.",
     formula="unit = the kernel of one output and one input",
     source="Mao et al. 2017, arXiv 1705.08922",
     unit="kernel",

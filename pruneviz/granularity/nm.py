@@ -31,8 +31,8 @@ class BestOf:
     name="n_m",
     title="N:M",
     family="semi-structured",
-    sentence="Of every M consecutive inputs N stay. 1 − N/M of the weights go at most; a smaller "
-    "amount prunes so many groups and leaves the others whole, the lowest scores first.",
+    sentence="Of every M consecutive inputs N stay, so 1 − N/M of the weights go at most; a "
+    "smaller amount prunes the groups of the lowest scores and leaves the others whole.",
     formula="unit = one weight; in each group of M inputs (at one kernel place) M − N go together",
     source="Mishra et al. 2021, arXiv 2104.08378",
     unit="weight",

@@ -92,9 +92,8 @@ def _unique(codes: Tensor) -> tuple[Tensor, Tensor]:
     name="pattern",
     title="Kernel patterns",
     family="semi-structured",
-    sentence="Every pruned kernel keeps the best of a few patterns: those that the largest weights "
-    "of the network's kernels form most often, centre included. What no pattern holds is the most "
-    "that can go; a smaller amount prunes so many kernels and leaves the others whole.",
+    sentence="Every pruned kernel keeps its best of a few patterns, those that the largest weights "
+    "of all kernels form most often; a smaller amount leaves kernels whole.",
     formula="unit = one weight; of a kernel all but argmax_P Σ_{i ∈ P} uᵢ go together",
     source="Niu et al. 2020 (PatDNN), arXiv 2001.00138",
     unit="weight",

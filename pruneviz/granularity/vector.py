@@ -16,8 +16,8 @@ from pruneviz.registry import Parameter
     name="vector",
     title="Rows and columns",
     family="semi-structured",
-    sentence="Sets rows or columns to zero: of every kernel, or of the layer's whole matrix "
-    "(outputs × inputs and kernel places). Linear layers have a matrix only.",
+    sentence="Sets rows or columns to zero, of every kernel or of the layer's whole matrix "
+    "(outputs × inputs and kernel places); linear layers have a matrix only.",
     formula="unit = one row or column of a kernel, or of the matrix (out, in · kernel)",
     source="Mao et al. 2017, arXiv 1705.08922",
     unit="vector",

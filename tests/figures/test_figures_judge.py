@@ -74,6 +74,22 @@ def test_a_view_puts_groups_side_by_side_and_parts_them():
     assert len(weights.heatmap("conv1", weight, mask).data) == 2
 
 
+def test_groups_of_a_large_layer_are_seen_close_up():
+    view = axes(nn.Conv2d(64, 64, 3)).view(576, (1, 1), lines=4, inputs_last=True)
+    torch.manual_seed(0)
+    weight = torch.randn(64, 64, 3, 3)
+    mask = torch.rand(64, 64, 3, 3) > 0.5
+    assert not weights.is_parted(weights.heatmap("conv3", weight, mask, view))
+    near = weights.closeup("conv3", weight, mask, view)
+    assert weights.is_parted(near)
+    pale, cells, lines = near.data
+    stays = view.picture(mask).numpy()[:24, :96]
+    assert np.array_equal(np.asarray(pale.z) == 1, ~stays)
+    assert np.array_equal(np.isnan(np.asarray(cells.z)), ~stays)
+    assert sorted({x for x in lines.x if x is not None}) == [k - 0.5 for k in range(4, 96, 4)]
+    assert near.layout.title.text.startswith("conv3, close up: 1.2 k of 2.3 k weights stay")
+
+
 def _figures():
     torch.manual_seed(0)
     weight, mask = torch.randn(8, 4, 3, 3), torch.rand(8, 4, 3, 3) > 0.5
@@ -88,6 +104,7 @@ def _figures():
         "heatmap, whole": weights.heatmap("conv1", weight, None),
         "heatmap, all gone": weights.heatmap("conv1", weight, torch.zeros_like(mask)),
         "heatmap, in groups": weights.heatmap("conv1", weight, mask, VIEW),
+        "heatmap, close up": weights.closeup("conv1", weight, mask, VIEW),
         "distribution": weights.distribution("conv1", weight, mask),
         "images": images.attribution_pair(torch.rand(1, 8, 8), maps[0], maps[1], "Alike"),
         "bars": images.attribution_bars(("age", "size"), torch.randn(2), torch.randn(2), "Alike"),
