@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pruneviz.run import Baseline
 
 NO_BREAK = "\u00a0"
+TILES = "block"  # the granularity whose units are rectangles of weights
 NO_DATA = "no data: choose some on Home"
 # Fractions of units that a plan asks for or can have; counts of units are followed by other words.
 FRACTION = re.compile(r"(?<![\w.])[01](?:\.\d+)?(?= at most\b| cannot be reached|; unlock)")
@@ -68,7 +69,7 @@ def ranking_line(plan: Plan) -> str:
 
 
 def units_removed(plan: Plan) -> str:
-    """Return what is removed: `channels`, `tiles (rows 4, columns 4)`."""
+    """Return what is removed: `channels`, `tiles of 4×4 weights`."""
     name = plan.granularity
     units = f"{noun(name)}s"
     if name not in GRANULARITIES.names():
@@ -77,6 +78,8 @@ def units_removed(plan: Plan) -> str:
     settings = {
         p.name: plan.granularity_parameters.get(p.name, p.default) for p in entry.parameters
     }
+    if name == TILES:
+        return f"{units} of {settings['rows']}×{settings['columns']} weights"
     values = ", ".join(f"{parameter} {value}" for parameter, value in settings.items())
     shared = sum(other.unit == entry.unit for other in GRANULARITIES) > 1  # the noun is not enough
     title = entry.title if shared and entry.unit else ""

@@ -116,7 +116,7 @@ def test_units_are_said_in_words() -> None:
     assert text.units_removed(Plan(granularity="weight")) == "weights"
     assert text.units_removed(Plan(granularity="n_m")) == "weights (N:M: n 2, m 4)"
     block = Plan(granularity="block", granularity_parameters={"rows": 8})
-    assert text.units_removed(block) == "tiles (rows 8, columns 4)"
+    assert text.units_removed(block) == "tiles of 8×4 weights"
     assert text.plan_line(Plan(scope="erk"), None).endswith("ERK (Erdős–Rényi kernel)")
     assert text.plan_line(Plan(scope="budget"), None).endswith("under a budget")
 
