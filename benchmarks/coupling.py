@@ -20,11 +20,8 @@ import argparse
 import ctypes
 import gc
 import json
-import multiprocessing
-import queue
 import statistics
 import time
-import warnings
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -33,6 +30,7 @@ from typing import Any
 import torch
 import torch_pruning
 import torchvision
+from apart import Found, tried
 from common import finish
 from torch import Tensor, nn
 
@@ -46,14 +44,12 @@ from pruneviz.plan import Plan
 from pruneviz.proof import find_units, first_reading, lively, prove
 from pruneviz.subjects import torchvision_models
 
-LIMIT_SECONDS = 100.0
 ROWS = Path(__file__).with_name("coupling.rows.json")
 SPARSITY = 0.5
 QUICK = ("resnet18", "shufflenet_v2_x1_0", "convnext_tiny", "fcos_resnet50_fpn")
 DETECTORS = ("fasterrcnn", "maskrcnn", "keypointrcnn", "fcos", "retinanet", "ssd")
 FULL_SIZE = ("vit", "maxvit", "swin_", "mvit", "s3d")
 VIDEO = ("mvit", "s3d", "swin3d", "r3d", "mc3", "r2plus1d")
-Found = dict[str, Any]
 
 
 def example_of(name: str) -> Any:
@@ -73,13 +69,13 @@ def example_of(name: str) -> Any:
 
 
 def build(name: str) -> nn.Module:
-    """Return a model with seeded random weights that no unit of it is idle under."""
+    """Return a model with seeded random weights."""
     if name.startswith("raft"):
         torch.manual_seed(0)
         model: nn.Module = torchvision.models.get_model(name, weights=None)
     else:
         model = torchvision_models._build(name)
-    return lively(model.eval(), example_of(name))
+    return model.eval()
 
 
 def small() -> tuple[nn.Module, Tensor]:
@@ -99,7 +95,12 @@ def ours(name: str) -> Found:
     """Cut a model with PruneViz, first without and then with proofs."""
     model, example = small()
     prove(cut_half(model, find_units(model, example, "channel")[0]), example)
-    model, example = build(name), example_of(name)
+    example = example_of(name)
+    return measured(lively(build(name), example), example)
+
+
+def measured(model: nn.Module, example: Any) -> Found:
+    """Trace, prove, rank and cut a lively model, and say what became of it."""
     before = sum(p.numel() for p in model.parameters())
     begun = time.perf_counter()
     one, offered, _ = first_reading(channels, model, example)
@@ -112,6 +113,7 @@ def ours(name: str) -> Found:
     return {
         "groups": len(units), "units": sum(layer.count for layer in units),
         "skipped": len(skipped), "before": before, "seconds": seconds,
+        "held": [(item.name, item.reason) for item in skipped],
         "proved_seconds": proved_seconds, "memory": trace_memory(model, one),
         "after": sum(p.numel() for p in applied.model.parameters()),
         "error": prove(applied, example),
@@ -175,31 +177,6 @@ def _step(model: nn.Module, example: Any) -> None:
     pruner.step()
 
 
-def _work(tool: Callable[[str], Found], name: str, answers: Any) -> None:
-    warnings.simplefilter("ignore")
-    torch.set_num_threads(1)
-    try:
-        answers.put(tool(name))
-    # Whatever a tool does with a model is its row of the table.
-    except BaseException as fault:
-        line = (str(fault).splitlines() or [""])[0][:60].replace("|", "/")
-        answers.put({"fault": f"{type(fault).__name__}: {line}"})
-
-
-def tried(tool: Callable[[str], Found], name: str) -> Found:
-    """Return what a tool makes of a model, in a process that may crash or hang."""
-    answers: Any = multiprocessing.Queue()
-    process = multiprocessing.Process(target=_work, args=(tool, name, answers), daemon=True)
-    process.start()
-    try:
-        found: Found = answers.get(timeout=LIMIT_SECONDS)
-    except queue.Empty:
-        found = {"fault": f"no answer in {LIMIT_SECONDS:.0f} s"}
-    process.kill()
-    process.join()
-    return found
-
-
 def row(name: str, mine: Found, other: Found) -> list[str]:
     """Return a line of the table."""
     beside = (
@@ -229,7 +206,10 @@ def summary(found: dict[str, tuple[Found, Found]]) -> tuple[str, float]:
         statistics.median([m[key] / t["seconds"] for m, t in both] or [float("nan")])
         for key in ("seconds", "proved_seconds")
     )
-    slowest = max((m["proved_seconds"] for m in cut if m["before"] <= 1e8), default=0.0)
+    slowest, proved_slowest = (
+        max((m[key] for m in cut if m["before"] <= 1e8), default=0.0)
+        for key in ("seconds", "proved_seconds")
+    )
     memories = [m["memory"] for m in cut if m["memory"] is not None]
     words = (
         f"{len(found)} models, random weights, one thread; {len(cut)} are cut, at an error "
@@ -238,7 +218,8 @@ def summary(found: dict[str, tuple[Found, Found]]) -> tuple[str, float]:
         "part: what stays is listed with its reason by `pruneviz check`. Seconds to "
         f"Torch-Pruning's, in the median of the {len(both)} that both cut: {plain:.2f} for trace "
         f"and cut, {proved:.2f} with proofs. The slowest of at most 100 M parameters takes "
-        f"{slowest:.1f} s with proofs. The trace holds at most "
+        f"{slowest:.1f} s for trace and cut, {proved_slowest:.1f} s with proofs. "
+        "The trace holds at most "
         f"{max(memories, default=float('nan')):.1f} times the network, a forward pass apart."
     )
     return words, plain

@@ -108,7 +108,7 @@ def torch_pruning_row(subject: Subject, seeds: tuple[int, ...], epochs: int) -> 
     settings = RECOVERIES.get("finetune").settings({"epochs": epochs})
     for seed in seeds:
         small = torch_pruned(subject)
-        task = Task(model=small, masks={}, teacher=subject.model, data=data, seed=seed)
+        task = Task(model=small, masks={}, cuts=(), teacher=subject.model, data=data, seed=seed)
 
         def train(task: Task = task) -> nn.Module:
             training = RECOVERIES.get("finetune").implementation(task, **settings)
@@ -199,7 +199,9 @@ def overhead(plan: Plan, quick: bool) -> None:
     prepared = run.prepare(subject, chosen)
     pruned = run.prune(prepared, chosen)
     settings = RECOVERIES.get("finetune").settings({"epochs": 1000, "augmentation": "none"})
-    task = Task(model=pruned.model, masks=pruned.masks, teacher=subject.model, data=data)
+    task = Task(
+        model=pruned.model, masks=pruned.masks, cuts=pruned.cuts, teacher=subject.model, data=data
+    )
     training = RECOVERIES.get("finetune").implementation(task, **settings)
     plain = plain_loop(pruned.model, data, int(settings["batch_size"]))
     steps = 4 if quick else 12

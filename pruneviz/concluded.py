@@ -7,6 +7,7 @@ import inspect
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,11 @@ from pruneviz.registry import Value
 from pruneviz.report import Skipped
 
 MOST_FILES = 200
+VERSIONED = ("torch", "torchvision")  # packages whose code is known by its version
+ENGINE = (
+    "coupling/*.py", "explicit/*.py", "granularity/*.py", "proof.py", "rehearsal.py", "apply.py",
+    "surgery.py", "bypass.py", "masks.py",
+)  # fmt: skip
 
 
 class Conclusion(BaseModel):
@@ -44,12 +50,21 @@ def digest_of(
     found = hashlib.sha256()
     for text in (*_structure(model), *_shapes(example), granularity, *_settings(settings or {})):
         found.update(text.encode() + b"\0")
-    for package in ("torch", "pruneviz"):
-        found.update(f"{package} {version(package)}\0".encode())
+    for text in (*(f"{package} {version(package)}" for package in VERSIONED), _engine()):
+        found.update(text.encode() + b"\0")
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
         flat = tensor.detach().cpu().contiguous().reshape(-1)
         found.update(flat.view(torch.uint8).numpy().data)
+    return found.hexdigest()
+
+
+@cache
+def _engine() -> str:
+    """Return a digest of the code that traces, cuts and proves."""
+    found, root = hashlib.sha256(), Path(__file__).parent
+    for file in sorted(file for room in ENGINE for file in root.glob(room)):
+        found.update(file.read_bytes())
     return found.hexdigest()
 
 
@@ -62,7 +77,8 @@ def _structure(model: nn.Module) -> Iterator[str]:
             if _is_plain(value):
                 yield f"{name}={value!r}"
     for kind in sorted(kinds, key=lambda each: (each.__module__, each.__qualname__)):
-        yield _source(kind)
+        if kind.__module__.partition(".")[0] not in VERSIONED:
+            yield _source(kind)
 
 
 def _is_plain(value: object) -> bool:

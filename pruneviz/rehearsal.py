@@ -165,10 +165,10 @@ def answers(
             deciding,
             averaging if averaging.anything else nullcontext(),
         ):
-            first = _tensors(feed(preview, example))
+            first = _answer(preview, example)
         if second is None:
             with where(looked_at, failed), _Decisions(deciding.noted) as repeating:
-                second = _tensors(feed(looked_at, example))
+                second = _answer(looked_at, example)
     for one, other in zip(deciding.weighed, repeating.weighed, strict=False):
         # Where fewer channels are weighed, or what has no number, the answers have to do.
         if one.shape == other.shape and bool(torch.isfinite(one).all()):
@@ -186,12 +186,19 @@ def _undecided(cut: nn.Module, example: Any, failed: list[str]) -> list[Tensor] 
     answer = None
     try:
         with where(cut, failed), choosing:
-            answer = _tensors(feed(cut, example))
+            answer = _answer(cut, example)
     except (Exception, _Chooses):
         if not choosing.noted:
             raise
         failed.clear()
     return None if choosing.noted else answer
+
+
+def _answer(model: nn.Module, example: Any) -> list[Tensor]:
+    """Return the tensors a network answers with; what it draws at random is the same each time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return _tensors(feed(model, example))
 
 
 def _tensors(output: Any) -> list[Tensor]:

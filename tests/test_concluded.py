@@ -57,8 +57,8 @@ def test_a_second_time_finds_the_same_and_proves_nothing(proofs):
     assert left == skipped
 
 
-@pytest.mark.parametrize("changed", ["weights", "code", "shape", "number", "granularity"])
-def test_another_model_is_another_digest(changed):
+@pytest.mark.parametrize("changed", ["weights", "code", "shape", "number", "granularity", "engine"])
+def test_another_model_is_another_digest(changed, monkeypatch):
     model, example, granularity = Fixed().eval(), torch.rand(2, 4), "channel"
     before = concluded.digest_of(model, example, granularity)
     other = copy.deepcopy(model)
@@ -72,6 +72,8 @@ def test_another_model_is_another_digest(changed):
         example = torch.rand(3, 4)
     elif changed == "number":
         other.groups = 2
+    elif changed == "engine":
+        monkeypatch.setattr(concluded, "_engine", lambda: "other code")
     else:
         granularity = "weight"
     assert concluded.digest_of(other, example, granularity) != before

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
+from torch.utils._pytree import tree_leaves
 
 from pruneviz.coupling.study import feed, where
+
+QUANTIZED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized")
 
 
 def accept(model: nn.Module) -> None:
@@ -22,6 +25,18 @@ def accept(model: nn.Module) -> None:
             "this model is compiled: give the one from before torch.compile, and compile the "
             "pruned one again"
         )
+    for path, module in model.named_modules():
+        if type(module).__module__.startswith(QUANTIZED):
+            raise ValueError(
+                f"'{path}' is quantised, and its numbers cannot be cut: prune the network from "
+                "before quantisation, and quantise the pruned one"
+            )
+        for name, value in vars(module).items():
+            if isinstance(value, Tensor) and not value.is_leaf:
+                raise ValueError(
+                    f"'{path}.{name}' is computed from parameters and kept, so the model cannot be "
+                    "copied: use torch.nn.utils.parametrizations (weight_norm), or remove it first"
+                )
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if is_lazy(tensor):
             raise ValueError(f"'{name}' has no shape yet: run the model once on an input, then ask")
@@ -31,6 +46,12 @@ def accept(model: nn.Module) -> None:
 
 def answer(model: nn.Module, example: Any) -> Any:
     """Return the model's answer; ValueError names the module in which its forward pass fails."""
+    empty = [leaf for leaf in tree_leaves(example) if isinstance(leaf, Tensor) and not leaf.numel()]
+    if empty:
+        raise ValueError(
+            f"the example holds an input without a single value, of shape {tuple(empty[0].shape)}: "
+            "give one sample or more"
+        )
     failed: list[str] = []
     try:
         with where(model, failed):

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pruneviz.coupling.call import Call, Tags
+from pruneviz.coupling.call import Call, Tags, pin
 from pruneviz.coupling.contractions import axis_ids
 from pruneviz.coupling.ids import collapse, line, small, varying
 
@@ -22,6 +22,7 @@ BATCH_NORMS = """
     _batch_norm_with_update _batch_norm_no_update cudnn_batch_norm miopen_batch_norm batch_norm
 """.split()
 LAYER_NORMS = ["native_layer_norm", "_fused_rms_norm"]
+WEIGHT_NORM = "_weight_norm_interface"
 
 
 def averages(call: Call, tag: Tensor, dim: int) -> None:
@@ -97,6 +98,24 @@ def group_norm(call: Call) -> Any:
                 call.ids.unite(along, own)
         averages(call, tag, 1)
     return _first_of(call, tags)
+
+
+def weight_norm(call: Call) -> Any:
+    """Unite the direction and the norm of each unit of a weight that is made of both.
+
+    The norm is taken over what is left: what a mask has set to zero adds nothing to it. Of units
+    that go whole, nothing but 0 / 0 would be left.
+    """
+    direction, norm = call.args[:2]
+    dim = (call.args[2] if len(call.args) > 2 else 0) % direction.ndim
+    own = axis_ids(call.look(direction), direction, dim), axis_ids(call.look(norm), norm, dim)
+    if own[0] is None or own[1] is None:
+        return pin(call)
+    call.ids.unite(own[0], own[1])
+    for tag in call.look(direction):
+        if varying(tag) == (dim,):
+            averages(call, tag, dim)
+    return [call.look(direction), ()]
 
 
 def batch_norm(call: Call) -> Any:
@@ -199,6 +218,8 @@ def _selected(name: str, args: tuple[Any, ...], dim: int, stays: Tensor) -> tupl
         shape[place] = len(index)
         affine = [t if t is None else t.index_select(place, index) for t in args[2:-1]]
         return (source, shape, *affine, args[-1])
+    if name == WEIGHT_NORM:
+        return (source, args[1].index_select(dim, index), *args[2:])
     if name == "native_group_norm":
         affine = [t if t is None else t.index_select(0, index) for t in args[1:3]]
         return (source, *affine, args[3], len(index), *args[5:])
@@ -208,7 +229,7 @@ def _selected(name: str, args: tuple[Any, ...], dim: int, stays: Tensor) -> tupl
 def spread(key: str, out: Any, like: Tensor, dim: int, stays: Tensor) -> Any:
     """Return a call's result at full size, with zeros where nothing stays."""
     name = key.partition("#")[0]
-    if name not in (*LAYER_NORMS, *BATCH_NORMS, "native_group_norm", *ALONG):
+    if name not in (*LAYER_NORMS, *BATCH_NORMS, "native_group_norm", WEIGHT_NORM, *ALONG):
         return out
     first = out[0] if isinstance(out, list | tuple) else out
     full = first.new_zeros(like.shape)

@@ -86,6 +86,20 @@ def multiply(call: Call) -> Any:
     return tuple(tags)
 
 
+def times_vector(call: Call) -> Any:
+    """Contract a matrix, or a vector, with a vector: unite the ids along what is summed over."""
+    left, right = call.args[:2]
+    inner = left.ndim - 1
+    reason = "a product with a vector meets them in an unusual layout"
+    incoming = _incoming(call.ids, _varying_along(call.look(left), inner), inner, reason)
+    taken = _incoming(call.ids, call.look(right), 0, reason)
+    if incoming is not None:
+        _meet(call.ids, incoming, taken)
+    elif taken is not None:
+        call.ids.fix(taken, "the tensor that consumes them is no parameter")
+    return tuple(tag[:, 0] for tag in _varying_along(call.look(left), 0) if inner)
+
+
 def grouped_product(call: Call) -> Any:
     """Multiply rows with the matrix that is theirs, as experts do: (t, k) with (e, k, n)."""
     left, right, *_ = call.args

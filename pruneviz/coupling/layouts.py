@@ -82,7 +82,8 @@ def equal_pieces(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> list[Tens
     )
     if len(whole) != 1 or varying(tag) != (whole[0],):
         return []
-    if len(pieces) * pieces[0].shape[whole[0]] != tag.shape[whole[0]]:
+    sizes = [piece.shape[whole[0]] for piece in pieces]
+    if sum(sizes) != tag.shape[whole[0]] or _several(call, sizes):  # each has a size of its own
         return []
     _choose(call, small(tag))
     for piece in pieces[1:]:

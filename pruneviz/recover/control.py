@@ -68,7 +68,13 @@ def measure_control(prepared: Prepared, plan: Plan, device: str) -> Control:
     settings = entry.settings({**(asked[0] if asked else {}), "keep_better": False})
     model = subject.model
     task = Task(
-        model=model, masks={}, teacher=model, data=subject.data, seed=plan.seed, device=device
+        model=model,
+        masks={},
+        cuts=(),
+        teacher=model,
+        data=subject.data,
+        seed=plan.seed,
+        device=device,
     )
     work = entry.implementation(task, **settings)
     while not work.finished:

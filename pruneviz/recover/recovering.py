@@ -150,6 +150,7 @@ class Recovering:
             masks={} if applied.is_cut else applied.masks,
             teacher=self._prepared.subject.model,
             data=self.data,
+            cuts=applied.cuts,
             seed=self.plan.seed,
             device=self._device,
             round=phase.round,

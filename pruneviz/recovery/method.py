@@ -12,6 +12,7 @@ from pruneviz.masks import Masks
 from pruneviz.registry import Registry, Value
 from pruneviz.report import EpochRow
 from pruneviz.subjects import Data
+from pruneviz.surgery import Cut
 
 State = dict[str, Any]  # tensors and plain values alone: torch.load(weights_only=True) reads it
 
@@ -21,7 +22,8 @@ class Task:
     """A pruned network to recover, and what a recovery may use.
 
     `model` is left as it is: a recovery works on a copy. `masks` (by parameter name, True = stays)
-    are those of its single weights, {} where it was cut smaller. `teacher` is the original.
+    are those of its single weights, {} where it was cut smaller, `cuts` say which of the original's
+    indices are left then. `teacher` is the original.
     `round`, `sparsity` and `epochs_before` (trained so far) say where in a schedule it stands;
     `epochs_earlier` of `epochs_planned` are those of the same recovery in earlier rounds, 0 of 0
     where it is on its own. `device` is "cpu", "auto" or "cuda".
@@ -31,6 +33,7 @@ class Task:
     masks: Masks
     teacher: nn.Module
     data: Data
+    cuts: tuple[Cut, ...]
     seed: int = 0
     device: str = "cpu"
     round: int = 1

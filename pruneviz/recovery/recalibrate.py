@@ -8,8 +8,6 @@ import math
 import torch
 from torch import Tensor, nn
 
-from pruneviz.evaluate import predict
-from pruneviz.measure.quality import predicted
 from pruneviz.recovery.augment import (
     AUGMENTATION,
     augmentation_note,
@@ -17,6 +15,7 @@ from pruneviz.recovery.augment import (
     chosen_augmentation,
     draws,
 )
+from pruneviz.recovery.choice import better
 from pruneviz.recovery.device import torch_device
 from pruneviz.recovery.method import RECOVERIES, State, Task
 from pruneviz.recovery.norms import BatchNorm, batch_norms, no_batch_norm
@@ -119,24 +118,9 @@ class Recalibrate:
 
     def _finish(self) -> None:
         if self._keep_better:
-            self._choose()
+            self._model, note = better(self._task, self._model, "BatchNorm statistics")
+            self.notes += [note] if note else []
         self.curve.append(held_out_row(self._task, "recalibrate", self._model, self._device))
-
-    def _choose(self) -> None:
-        """Go back to the old statistics where these answer the calibration inputs better."""
-        data = self._task.data
-        x, y = data.calibration_x.to(self._device), data.calibration_y
-        old = copy.deepcopy(self._task.model).to(self._device)
-        before, after = (
-            int((predicted(predict(model, x).cpu()) == y).sum()) / len(y)
-            for model in (old, self._model)
-        )
-        if before > after:
-            self._model = old
-            self.notes.append(
-                f"The BatchNorm statistics were left as they were: with new ones, accuracy on the "
-                f"calibration inputs is {after:.1%} and with the old {before:.1%}."
-            )
 
     def state(self) -> State:
         """Return everything from which `restore` goes on."""

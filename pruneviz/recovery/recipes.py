@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
+import pruneviz.recovery.correct_biases
 import pruneviz.recovery.distill
 import pruneviz.recovery.finetune
 import pruneviz.recovery.recalibrate  # noqa: F401  # recipes are made of them
@@ -80,6 +81,15 @@ def _register_all() -> None:
         "prune → statistics",
         ONE_SHOT,
         ("recalibrate",),
+    )
+    _recipe(
+        "correct_biases",
+        "Correct biases",
+        "Shifts biases until every unit's mean answer is the original's, in seconds and without "
+        "training: for networks with and without BatchNorm.",
+        "prune → means",
+        ONE_SHOT,
+        ("correct_biases",),
     )
     _recipe(
         "finetune",

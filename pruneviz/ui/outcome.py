@@ -32,6 +32,12 @@ SEEDS_HELP = (
     "how much of a difference is chance."
 )
 UNKNOWN_COST = "What a step takes is not measured yet"
+# What a network is called that was recovered without an epoch, by the last step of its curve.
+AFTER = {
+    "prune": "After pruning",
+    "recalibrate": "After recalibration",
+    "correct_biases": "After bias correction",
+}
 
 
 def offered(
@@ -81,7 +87,7 @@ def table(report: Report) -> str:
         rows.append(("Original, recalibrated: the control", control.accuracy, control.interval))
     rows.append(("Pruned, before recovery", recovery.before.accuracy, recovery.before.interval))
     found, best = best_and_last(recovery.curve), recovery.best_epoch
-    last = f"Last epoch: {recovery.epochs}" if recovery.epochs else "After recalibration"
+    last = f"Last epoch: {recovery.epochs}" if recovery.epochs else AFTER[recovery.curve[-1].step]
     if best and best == recovery.epochs:
         last = f"Best and last epoch: {best}"
     elif found and best is not None:

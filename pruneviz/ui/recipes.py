@@ -20,7 +20,12 @@ PROPOSED = "finetune"
 OTHER = "other"  # a recovery that is no recipe's, from a plan written by hand
 WITHOUT: dict[str, Any] = {"schedule": ONE_SHOT, "schedule_parameters": {}, "recovery": ()}
 MOST_EPOCHS = next(int(p.maximum or 0) for p in TRAINING if p.name == EPOCHS)
-DONE = {"recalibrate": "recalibrated", "finetune": "fine-tuned", "distill": "distilled"}
+DONE = {
+    "recalibrate": "recalibrated",
+    "correct_biases": "bias-corrected",
+    "finetune": "fine-tuned",
+    "distill": "distilled",
+}
 
 
 def proposed(plan: Plan) -> Plan:

@@ -161,13 +161,29 @@ class InPieces(nn.Module):
         return self.few(few) + self.many(many)
 
 
+class Beside(nn.Module):
+    """Four pieces whose sizes are remembered one by one, all 3 by chance; the first stays as is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wide, self.narrow = nn.Conv2d(8, 12, 1), nn.Conv2d(12, 5, 1)
+        self.sizes = (12 - 3 * 3, 3, 3, 3)
+        self.parts = nn.ModuleList(nn.Conv2d(3, 3, 3, padding=1, groups=3) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        first, *others = torch.split(torch.relu(self.wide(x)), self.sizes, dim=1)
+        mixed = [part(other) for part, other in zip(self.parts, others, strict=True)]
+        return self.narrow(torch.cat([first, *mixed], 1))
+
+
 @pytest.mark.parametrize(
     ("inner", "width"),
     [
         (nn.Sequential(Standardised(8, 10, 3), nn.ReLU(), Standardised(10, 6, 3)), 6),
         (InPieces(), 4),
+        (Beside(), 5),
     ],
-    ids=["normalised weights", "pieces"],
+    ids=["normalised weights", "pieces", "pieces of one size"],
 )
 def test_convolutions_of_other_makes_are_cut(inner, width):
     class Net(nn.Module):

@@ -21,6 +21,14 @@ class Compiled(nn.Module):
         self._orig_mod = model
 
 
+class Kept(nn.Linear):
+    """Keeps a weight that it computed, as the older weight_norm does."""
+
+    def __init__(self, *sizes: int) -> None:
+        super().__init__(*sizes)
+        self.kept = self.weight * 2
+
+
 @pytest.mark.parametrize(
     ("model", "words"),
     [
@@ -28,6 +36,7 @@ class Compiled(nn.Module):
         (small().to("meta"), r"'0.weight' is on the device 'meta'"),
         (nn.Sequential(nn.LazyLinear(8)), r"'0.weight' has no shape yet"),
         (nn.Sequential(nn.Linear(5, 2)), r"does not run on its example: RuntimeError in '0'"),
+        (nn.Sequential(Kept(4, 2)), r"'0.kept' is computed from parameters and kept"),
     ],
 )
 def test_it_is_refused_in_a_sentence(model, words):
@@ -71,3 +80,18 @@ def test_frozen_whole_and_complex_parameters_are_no_trouble():
     assert result["groups"] >= 2
     assert result["max_relative_error"] <= 1e-5
     assert not any(parameter.requires_grad for parameter in model.parameters())
+
+
+@pytest.mark.parametrize("shape", [(0, 4), (2, 0)])
+def test_an_example_without_values_is_refused(shape):
+    with pytest.raises(ValueError, match="an input without a single value"):
+        find_units(
+            nn.Sequential(nn.Linear(shape[1], 8), nn.Linear(8, 2)), torch.ones(shape), "channel"
+        )
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_a_quantised_network_is_refused():
+    quantised = torch.ao.quantization.quantize_dynamic(small().eval())
+    with pytest.raises(ValueError, match=r"'0' is quantised.* before quantisation"):
+        find_units(quantised, torch.randn(2, 4), "channel")

@@ -140,16 +140,3 @@ def test_tracing_leaves_the_model_as_it_was():
     assert not model.training
     assert all(not m._forward_hooks and not m._forward_pre_hooks for m in model.modules())
     assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
-
-
-@pytest.mark.parametrize(
-    "name", ["resnet18", "mobilenet_v3_small", "densenet121", "squeezenet1_0", "regnet_y_400mf"]
-)
-def test_torchvision_models_are_cut_exactly(name):
-    import torchvision
-
-    model = torchvision.models.get_model(name, weights=None).eval()
-    result = check(model, torch.randn(2, 3, 64, 64), 0.5)
-    assert [s["name"].split(".")[0] for s in result["skipped"]] in (["fc"], ["classifier"])
-    assert result["parameters"]["pruned"] < 0.5 * result["parameters"]["original"]
-    assert result["max_relative_error"] <= 1e-5

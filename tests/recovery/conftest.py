@@ -19,6 +19,7 @@ def make_task(plan: Plan) -> Task:
     return Task(
         model=pruned.model,
         masks={} if pruned.is_cut else pruned.masks,
+        cuts=pruned.cuts,
         teacher=subject.model,
         data=subject.data,
     )

@@ -1,0 +1,78 @@
+"""What comes back without any training: each such recovery by itself, and all of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from torch import nn
+
+from pruneviz.apply import Applied
+from pruneviz.evaluate import predict
+from pruneviz.measure.quality import accuracy_pair
+from pruneviz.recovery import RECOVERIES, Task
+from pruneviz.report import Accuracy
+from pruneviz.run import Prepared
+from pruneviz.subjects import Data
+
+FAMILY = "without training"
+
+
+@dataclass(frozen=True)
+class Untrained:
+    """Held-out accuracy after some recoveries without training, () for none.
+
+    Its `original` is the network as it was pruned, its `pruned` the one after these recoveries.
+    """
+
+    methods: tuple[str, ...]
+    accuracy: Accuracy
+
+
+def untrained_methods(model: nn.Module, data: Data) -> tuple[str, ...]:
+    """Return the recoveries without training that a model allows, in the order they are taken."""
+    return tuple(
+        e.name for e in RECOVERIES if e.family == FAMILY and _possible(e.name, model, data)
+    )
+
+
+def _possible(method: str, model: nn.Module, data: Data) -> bool:
+    entry = RECOVERIES.get(method)
+    try:
+        return bool(entry.implementation.steps(model, data, **entry.settings({})))
+    except ValueError:  # the sentence says that there is nothing in the model to work on
+        return False
+
+
+def without_training(prepared: Prepared, applied: Applied, seed: int = 0) -> Iterator[Untrained]:
+    """Yield the accuracy as pruned, after each recovery, and after all, as each is known.
+
+    ValueError where the subject has no labelled data.
+    """
+    data = prepared.subject.data
+    if data is None:
+        raise ValueError("accuracy needs labelled data: name data with labels first")
+    methods = untrained_methods(applied.model, data)
+    before = predict(applied.model, data.x)
+    yield Untrained((), accuracy_pair(before, before, data.y))
+    sets = [(method,) for method in methods]
+    for chosen in [*sets, methods] if len(methods) > 1 else sets:
+        after = predict(_recovered(prepared, applied, data, chosen, seed), data.x)
+        yield Untrained(chosen, accuracy_pair(before, after, data.y))
+
+
+def _recovered(
+    prepared: Prepared, applied: Applied, data: Data, methods: tuple[str, ...], seed: int
+) -> nn.Module:
+    model = applied.model
+    for method in methods:
+        entry = RECOVERIES.get(method)
+        task = Task(
+            model=model, masks={} if applied.is_cut else applied.masks, cuts=applied.cuts,
+            teacher=prepared.subject.model, data=data, seed=seed,
+        )  # fmt: skip
+        work = entry.implementation(task, **entry.settings({}))
+        while not work.finished:
+            work.step()
+        model = work.model
+    return model

@@ -1,0 +1,32 @@
+"""Whether a network changed without training is worth keeping: by its calibration inputs."""
+
+from __future__ import annotations
+
+import copy
+
+from torch import nn
+
+from pruneviz.evaluate import predict
+from pruneviz.measure.quality import predicted
+from pruneviz.recovery.device import torch_device
+from pruneviz.recovery.method import Task
+
+
+def better(task: Task, changed: nn.Module, what: str) -> tuple[nn.Module, str]:
+    """Return the changed network, or the task's own where that answers calibration inputs better.
+
+    The sentence, "" where the changed one stays, says so of `what` was changed. Both are on the
+    task's device.
+    """
+    device = torch_device(task.device)
+    own = copy.deepcopy(task.model).to(device)
+    x, y = task.data.calibration_x.to(device), task.data.calibration_y
+    before, after = (
+        int((predicted(predict(model, x).cpu()) == y).sum()) / len(y) for model in (own, changed)
+    )
+    if before <= after:
+        return changed, ""
+    return own, (
+        f"The {what} were left as they were: with new ones, accuracy on the calibration inputs is "
+        f"{after:.1%} and with the old {before:.1%}."
+    )

@@ -1,0 +1,212 @@
+"""Bias correction: each unit's mean answer is brought back to what it was in the original."""
+
+from __future__ import annotations
+
+import copy
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pruneviz.recovery.choice import better
+from pruneviz.recovery.device import torch_device
+from pruneviz.recovery.method import RECOVERIES, State, Task
+from pruneviz.recovery.rows import curve_state, held_out_row, read_curve
+from pruneviz.recovery.states import copied, load, refuse_other
+from pruneviz.registry import Parameter, Value
+from pruneviz.report import EpochRow
+from pruneviz.subjects import Data, freeze
+
+# Which dimension of its answer a layer's bias belongs to.
+UNITS_DIM: dict[type[nn.Module], int] = {
+    nn.modules.conv._ConvNd: 1,
+    nn.modules.batchnorm._BatchNorm: 1,
+    nn.GroupNorm: 1,
+    nn.Linear: -1,
+    nn.LayerNorm: -1,
+}
+Means = dict[str, Tensor]
+NOTHING = (
+    "there is no bias to correct: no convolution, linear or normalisation layer of the model has "
+    "one; leave 'correct_biases' out, or fine-tune"
+)
+
+
+@RECOVERIES.register(
+    name="correct_biases",
+    title="Bias correction",
+    family="without training",
+    sentence="Shifts each bias so that every unit that is left answers, on average, what it "
+    "answered in the original: pruning takes something from every sum, and this puts its mean "
+    "back. No label and no gradient is used: two passes over a few hundred inputs.",
+    formula="b ← b + E[z_original] − E[z_pruned], layer after layer",
+    source="Nagel et al. 2019, arXiv 1906.04721, section 4.2",
+    parameters=(
+        Parameter(
+            name="inputs",
+            default=256,
+            help="How many calibration inputs the means are taken over; never more than there are.",
+            minimum=1,
+            maximum=4096,
+        ),
+        Parameter(
+            name="keep_better",
+            default=True,
+            help="Keep the old biases where the network answers the calibration inputs better "
+            "with them, and say so.",
+        ),
+    ),
+)
+class CorrectBiases:
+    """Bias correction in one step; ValueError for a model without biases."""
+
+    def __init__(self, task: Task, **settings: Value) -> None:
+        """Begin with the biases as they are; the settings are those of the registry."""
+        self.total = self.steps(task.model, task.data, **settings)
+        self.curve: list[EpochRow] = []
+        self.notes: list[str] = []
+        self.stopped = ""
+        self._task, self._keep_better = task, bool(settings["keep_better"])
+        self._device = torch_device(task.device)
+        self._x = task.data.calibration_x[: int(settings["inputs"])]
+        self._model = copy.deepcopy(task.model).to(self._device)
+        self._done = 0
+
+    @classmethod
+    def steps(cls, model: nn.Module, data: Data, **settings: Value) -> int:
+        """Return 1; ValueError for a model without biases."""
+        if not any(_dim(module) is not None for module in model.modules()):
+            raise ValueError(NOTHING)
+        return 1
+
+    @property
+    def done(self) -> int:
+        """Return 1 once the biases are corrected."""
+        return self._done
+
+    @property
+    def finished(self) -> bool:
+        """Return whether the biases are corrected."""
+        return self._done >= self.total
+
+    @property
+    def sentence(self) -> str:
+        """Return what it does now."""
+        return f"correcting biases on {len(self._x):,} inputs"
+
+    @property
+    def model(self) -> nn.Module:
+        """Return the network as it is now, a copy on the CPU in eval mode."""
+        return freeze(copy.deepcopy(self._model).cpu())
+
+    def step(self) -> None:
+        """Take the original's means and bring the network to them."""
+        x = self._x.to(self._device)
+        teacher = copy.deepcopy(self._task.teacher).to(self._device)
+        correct_biases(self._model, mean_answers(teacher, x), x, self._task)
+        if self._keep_better:
+            self._model, note = better(self._task, self._model, "biases")
+            self.notes += [note] if note else []
+        self._done = 1
+        self.curve.append(held_out_row(self._task, "correct_biases", self._model, self._device))
+
+    def state(self) -> State:
+        """Return everything from which `restore` goes on."""
+        return {
+            "method": "correct_biases",
+            "done": self._done,
+            "model": copied(self._model.state_dict()),
+            "curve": curve_state(self.curve),
+            "notes": list(self.notes),
+        }
+
+    def restore(self, state: State) -> None:
+        """Go on from a state; ValueError where it is not one of this network."""
+        refuse_other("correct_biases", state)
+        load(self._model, state["model"])
+        self._done = int(state["done"])
+        self.curve, self.notes = read_curve(state["curve"]), list(state["notes"])
+
+
+def mean_answers(model: nn.Module, x: Tensor) -> Means:
+    """Return the mean answer of each unit, (units,), of the layers with biases called once."""
+    means: Means = {}
+    with _answering(model, lambda path, mean: means.__setitem__(path, mean)) as calls:
+        model(x)
+    return {path: mean for path, mean in means.items() if calls[path] == 1}
+
+
+def correct_biases(model: nn.Module, wanted: Means, x: Tensor, task: Task) -> None:
+    """Shift biases in place so that the mean answers on `x` are the wanted ones.
+
+    All happens in one pass: each layer answers already corrected, so those behind it see what they
+    will. Layers called more than once are left, and so are biases that a mask removes.
+    """
+    with _answering(model, lambda path, mean: None) as calls:
+        model(x)
+    once = {path for path in wanted if calls[path] == 1}
+    kept = {cut.parameter: list(cut.kept) for cut in task.cuts if cut.axis == 0}
+
+    def correct(path: str, mean: Tensor) -> Tensor | None:
+        if path not in once:
+            return None
+        name = f"{path}.bias"
+        target = wanted[path][kept[name]] if name in kept else wanted[path]
+        bias = model.get_submodule(path).bias
+        assert isinstance(bias, Tensor)
+        shift = (target - mean).to(bias.dtype)
+        if name in task.masks:
+            shift = shift * task.masks[name].to(shift)
+        bias.add_(shift)
+        return shift
+
+    with _answering(model, correct):
+        model(x)
+
+
+@contextmanager
+def _answering(
+    model: nn.Module, seen: Callable[[str, Tensor], Tensor | None]
+) -> Iterator[Counter[str]]:
+    """Call `seen` with each layer's path and its units' mean answers; yield the number of calls.
+
+    What it returns, (units,) or None, is added to the layer's answer.
+    """
+    calls: Counter[str] = Counter()
+
+    def watch(path: str, dim: int) -> Any:
+        def hook(module: nn.Module, args: Any, out: Tensor) -> Tensor | None:
+            calls[path] += 1
+            across = [d for d in range(out.ndim) if d != dim % out.ndim]
+            shift = seen(path, out.double().mean(across))
+            if shift is None:
+                return None
+            shape = [1] * out.ndim
+            shape[dim] = len(shift)
+            return out + shift.view(shape)
+
+        return hook
+
+    watched = ((path, module, _dim(module)) for path, module in model.named_modules())
+    hooks = [
+        module.register_forward_hook(watch(path, dim))
+        for path, module, dim in watched
+        if dim is not None
+    ]
+    try:
+        with torch.no_grad():
+            yield calls
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _dim(module: nn.Module) -> int | None:
+    """Return the dimension that a layer's bias belongs to, None where it has no such bias."""
+    bias = getattr(module, "bias", None)
+    if not isinstance(bias, nn.Parameter) or bias.ndim != 1 or not bias.is_floating_point():
+        return None
+    return next((dim for kind, dim in UNITS_DIM.items() if isinstance(module, kind)), None)
