@@ -200,6 +200,16 @@ def test_a_cut_recovered_network_is_read_back_and_checked(tmp_path):
         load_recovered(prepared, plan, tmp_path)
 
 
+def test_a_recovered_network_within_a_budget_is_read_back(tmp_path):
+    settings = {"of": "parameters", "left": 0.5}
+    plan = TUMOUR.changed(scope="budget", scope_parameters=settings)
+    prepared, pruned, report = engine.run(plan, latency_runs=3)
+    write_run(tmp_path, prepared, pruned, report)
+    loaded = load_recovered(prepared, plan, tmp_path)
+    assert same(loaded.model, pruned.model)
+    assert loaded.requested == pruned.requested
+
+
 def test_weights_that_masks_remove_must_be_zero(tmp_path):
     plan = TUMOUR.changed(sparsity=0.5, granularity="weight")
     prepared, pruned, report = engine.run(plan, latency_runs=3)
