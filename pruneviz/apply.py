@@ -55,10 +55,12 @@ class Applied:
     def max_relative_error(self, example: Any, failed: list[str] | None = None) -> float:
         """Return the largest difference between the masked and the cut model's outputs.
 
-        Each output tensor's is relative to the masked model's largest value in it, on `example`,
-        (B, …). Infinite where they differ in shape. Raises ValueError where an output is not
-        finite, or where there is none. The modules in which the cut model fails are put into
-        `failed`, the innermost first.
+        It is relative to the masked model's largest value on `example`, (B, …), in the same slice:
+        each index of each dimension but the first is one, so that small answers beside large ones
+        count; a slice's own values count for 1 % of the whole tensor's at least, or rounding would.
+        Infinite where they differ in shape, or in where they are not finite. Raises ValueError
+        where no value is finite, or where there is none. The modules in which the cut model fails
+        are put into `failed`, the innermost first.
         """
         if not self.is_cut:
             return 0.0
@@ -73,19 +75,35 @@ class Applied:
         )
         if [t.shape for t in preview] != [t.shape for t in real]:
             return float("inf")
-        pairs = [(a.double(), b.double()) for a, b in zip(preview, real, strict=True) if a.numel()]
+        pairs = [(_real(a), _real(b)) for a, b in zip(preview, real, strict=True) if a.numel()]
         if not pairs:
             raise ValueError("the model answers its example with nothing that can be compared")
-        if not all(bool(torch.isfinite(a).all()) for a, _ in pairs):
+        if not all(bool(torch.isfinite(a).any()) for a, _ in pairs):
             raise ValueError("the model's outputs are not finite: look for NaN in weights or input")
         return max(_relative(a, b) for a, b in pairs)
 
 
+LEAST_SHARE = 0.01  # of a tensor's largest value, what a slice is measured by at least
+
+
+def _real(answer: Tensor) -> Tensor:
+    """Return an answer as float64, a complex one as its two parts."""
+    return torch.view_as_real(answer).double() if answer.is_complex() else answer.double()
+
+
 def _relative(expected: Tensor, actual: Tensor) -> float:
-    difference = float((expected - actual).abs().max())
-    if math.isnan(difference):  # a NaN compares as neither larger nor smaller, and would be lost
+    finite = torch.isfinite(expected)
+    if not bool(torch.equal(finite, torch.isfinite(actual))):
         return math.inf
-    return difference / (float(expected.abs().max()) or 1.0)
+    expected = expected.masked_fill(~finite, 0)
+    difference = (expected - actual.masked_fill(~finite, 0)).abs()
+    largest = float(expected.abs().max()) or 1.0
+    error = float(difference.max()) / largest
+    for dim in range(1, expected.ndim):
+        across = [d for d in range(expected.ndim) if d != dim]
+        scale = expected.abs().amax(across).clamp_min(LEAST_SHARE * largest)
+        error = max(error, float((difference.amax(across) / scale).max()))
+    return error
 
 
 def apply(model: nn.Module, units: tuple[Units, ...], keep: Mapping[str, Tensor]) -> Applied:

@@ -22,6 +22,9 @@ from pruneviz.registry import Value
 from pruneviz.report import Skipped
 
 MOST_FILES = 200
+DEEPEST = 3  # how far what a module remembers is looked into
+FEW = 1000  # of a tensor that is no parameter, how many values
+_ANY_MODULE = frozenset(vars(nn.Module()))
 VERSIONED = ("torch", "torchvision")  # packages whose code is known by its version
 ENGINE = (
     "coupling/*.py", "explicit/*.py", "granularity/*.py", "proof.py", "rehearsal.py", "apply.py",
@@ -48,15 +51,29 @@ def digest_of(
 ) -> str:
     """Return the SHA-256 of what a proof depends on: code, sizes, weights, shapes and settings."""
     found = hashlib.sha256()
-    for text in (*_structure(model), *_shapes(example), granularity, *_settings(settings or {})):
+    versions = (f"{package} {version(package)}" for package in VERSIONED)
+    texts = (granularity, *_settings(settings or {}), *versions, _engine())
+    for text in (*_structure(model), *texts):
         found.update(text.encode() + b"\0")
-    for text in (*(f"{package} {version(package)}" for package in VERSIONED), _engine()):
-        found.update(text.encode() + b"\0")
-    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
-        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
-        flat = tensor.detach().cpu().contiguous().reshape(-1)
-        found.update(flat.view(torch.uint8).numpy().data)
+    leaves, tree = tree_flatten(example)
+    found.update(repr(tree).encode())
+    named = [*model.named_parameters(), *model.named_buffers()]
+    for name, value in [*named, *enumerate(leaves)]:
+        found.update(f"{name} ".encode())
+        _add(found, value)
     return found.hexdigest()
+
+
+def _add(found: Any, value: Any) -> None:
+    """Add a tensor's type, shape and values to a digest, or anything else by its text."""
+    if not isinstance(value, Tensor):
+        found.update(repr(value).encode() + b"\0")
+        return
+    found.update(f"{value.dtype} {tuple(value.shape)} {value.layout}\0".encode())
+    parts = [value] if value.layout == torch.strided else [value.to_dense()]
+    for part in parts:
+        flat = part.detach().cpu().contiguous().reshape(-1)
+        found.update(flat.view(torch.uint8).numpy().data)
 
 
 @cache
@@ -74,11 +91,30 @@ def _structure(model: nn.Module) -> Iterator[str]:
         kinds.update(type(module).__mro__[:-1])
         yield f"{path} {type(module).__module__}.{type(module).__qualname__}"
         for name, value in sorted(vars(module).items()):
-            if _is_plain(value):
-                yield f"{name}={value!r}"
-    for kind in sorted(kinds, key=lambda each: (each.__module__, each.__qualname__)):
-        if kind.__module__.partition(".")[0] not in VERSIONED:
-            yield _source(kind)
+            if name not in _ANY_MODULE:
+                yield f"{name}={_text(value)}"
+    sources = {
+        _source(kind) for kind in kinds if kind.__module__.partition(".")[0] not in VERSIONED
+    }
+    yield from sorted(sources)
+
+
+def _text(value: object, depth: int = 0) -> str:
+    """Return what a module remembers as text: values, what holds values, and small tensors."""
+    if _is_plain(value):
+        return repr(value)
+    if depth > DEEPEST:
+        return type(value).__qualname__
+    if isinstance(value, Tensor):
+        return f"{value.dtype}{tuple(value.shape)}{value.detach().flatten()[:FEW].tolist()}"
+    if isinstance(value, dict):
+        return str({_text(k, depth + 1): _text(v, depth + 1) for k, v in value.items()})
+    if isinstance(value, tuple | list | set | frozenset):
+        texts = [_text(each, depth + 1) for each in value]
+        return str(texts if isinstance(value, tuple | list) else sorted(texts))
+    if callable(value) or isinstance(value, nn.Module):
+        return str(getattr(value, "__qualname__", type(value).__qualname__))
+    return f"{type(value).__qualname__} {_text(dict(getattr(value, '__dict__', {})), depth + 1)}"
 
 
 def _is_plain(value: object) -> bool:
@@ -88,8 +124,10 @@ def _is_plain(value: object) -> bool:
 
 
 def _source(kind: type) -> str:
+    """Return the source of the file that a class stands in, as functions beside it are its too."""
+    module = inspect.getmodule(kind)
     try:
-        return inspect.getsource(kind)
+        return inspect.getsource(module if module is not None else kind)
     except (OSError, TypeError):  # it was typed in, or is not written in Python
         codes = [f.__code__ for f in vars(kind).values() if inspect.isfunction(f)]
         return repr([(c.co_code, c.co_names, [x for x in c.co_consts if _is_plain(x)])
@@ -99,13 +137,6 @@ def _source(kind: type) -> str:
 def _settings(settings: Mapping[str, Value]) -> Iterator[str]:
     for name, value in sorted(settings.items()):
         yield f"{name}={value!r}"
-
-
-def _shapes(example: Any) -> Iterator[str]:
-    leaves, tree = tree_flatten(example)
-    yield repr(tree)
-    for leaf in leaves:
-        yield f"{leaf.dtype} {tuple(leaf.shape)}" if isinstance(leaf, Tensor) else repr(leaf)
 
 
 def _folder() -> Path:

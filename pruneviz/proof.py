@@ -17,6 +17,7 @@ from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import Applied, apply
 from pruneviz.concluded import Conclusion, digest_of, recall, record
 from pruneviz.coupling.accept import accept, answer
+from pruneviz.coupling.groups import UNUSED
 from pruneviz.coupling.layouts import HELD, Choice
 from pruneviz.coupling.study import first_input, study
 from pruneviz.criteria import Evidence, score
@@ -34,6 +35,9 @@ Found = tuple[Units, ...]
 Left = tuple[Skipped, ...]
 
 
+SHUT = 1e-3  # a gate or scale below it lets no error of what it gates be seen
+
+
 class CutError(ValueError):
     """A cut that does not hold; `owner` is the path of the module in which it failed, if known."""
 
@@ -48,8 +52,9 @@ _BatchNorm = nn.modules.batchnorm._BatchNorm
 def lively(model: nn.Module, example: Any, seed: int = 0) -> nn.Module:
     """Return a copy whose output depends on every unit: a proof on it means something.
 
-    Constant parameters (scales of 1, biases and zero-initialised layers) get noise, and BatchNorm
-    takes its statistics from `example`, (B ≥ 2, …). The model itself is left as it was.
+    Constant parameters (scales of 1, biases and zero-initialised layers) get noise, so do gates
+    that are all but shut, and BatchNorm takes its statistics from `example`, (B ≥ 2, …). The model
+    itself is left as it was.
     """
     accept(model)
     alive = copy.deepcopy(_alive(model, example, seed))
@@ -63,14 +68,22 @@ def _norms_of(model: nn.Module) -> list[_BatchNorm]:
     return [m for m in model.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
 
 
+def _silent(parameter: Tensor) -> bool:
+    """Whether nothing, or the same of all units, comes through a parameter."""
+    if not parameter.is_floating_point() or not parameter.numel():
+        return False
+    if parameter.numel() == 1 or bool(parameter.detach().abs().max() < SHUT):
+        return bool(parameter.detach().abs().max() < SHUT)
+    return bool(parameter.detach().std() < 1e-8)
+
+
 def _alive(model: nn.Module, example: Any, seed: int = 0) -> nn.Module:
     """Return what `lively` returns, sharing with the model all tensors that are as they were."""
     generator = torch.Generator().manual_seed(seed)
     others: dict[int, Tensor] = {}
     with torch.no_grad():
         for parameter in model.parameters():
-            weights = parameter.is_floating_point() and parameter.numel() > 1
-            if weights and bool(parameter.std() < 1e-8):
+            if _silent(parameter):
                 noise = torch.randn(parameter.shape, generator=generator).to(parameter.dtype)
                 noisy = parameter.detach().clone().add_(noise, alpha=0.1)
                 others[id(parameter)] = nn.Parameter(noisy, parameter.requires_grad)
@@ -152,16 +165,40 @@ def read_again(
 def conclude(find: Granularity, model: nn.Module, example: Any) -> tuple[Found, Left, Conclusion]:
     """Return what `find_units` returns, proved anew, and what the proof concluded.
 
+    One input is enough for most networks to be traced on, and is quicker; the cut is proved on the
+    whole example, and where it does not hold there, or where one input leaves layers unused, all is
+    done on the whole.
+    """
+    one, found, skipped = first_reading(find, model, example)
+    alone = one is not example and not any(item.reason == UNUSED for item in skipped)
+    if not alone and one is not example:
+        found, skipped = find(model, example, {})
+    if not any(_cuts(layer) for layer in found):
+        return _Reading(found, skipped, (), {}).concluded(whole=not alone)
+    whole = Trials(_alive(model, example), example)
+    fault = whole.fault(found)
+    if fault is None:
+        return _Reading(found, skipped, (), {}).concluded(whole=not alone)
+    if alone:
+        reading = _read(find, model, Trials(whole.alive, one), found, skipped)
+        if whole.fault(reading.proved) is None:
+            return reading.concluded(whole=False)
+        found, skipped = find(model, example, {})
+    return _read(find, model, whole, found, skipped).concluded(whole=True)
+
+
+def _read(
+    find: Granularity, model: nn.Module, trials: Trials, found: Found, skipped: Left
+) -> _Reading:
+    """Return the reading of a network whose cut holds in the trials, of several the one most cut.
+
     A view that splits channels can be read in several ways: where the cut does not hold as it was
     read first, the model is traced again with the next reading. Where none holds for all, the one
     that cuts most is returned, without what is faulty.
     """
     layouts: dict[str, int] = {}
-    one, found, skipped = first_reading(find, model, example)
-    trials: Trials | None = None
     tried: list[_Reading] = []
     while any(_cuts(layer) for layer in found):
-        trials = Trials(_alive(model, example), one) if trials is None else trials
         fault = trials.fault(found)
         if fault is None:
             break
@@ -172,10 +209,10 @@ def conclude(find: Granularity, model: nn.Module, example: Any) -> tuple[Found, 
             names = {layer.name for layer in faulty}
             again = _next_readings({c for u in found if u.name in names for c in u.choices})
             if not again:
-                return _most(tried).concluded(whole=one is example)
+                return _most(tried)
         layouts.update(again)
-        found, skipped = find(model, one, layouts)
-    return _most([_Reading(found, skipped, (), layouts), *tried]).concluded(whole=one is example)
+        found, skipped = find(model, trials.example, layouts)
+    return _most([_Reading(found, skipped, (), layouts), *tried])
 
 
 @dataclass(frozen=True)
@@ -250,6 +287,8 @@ class Trials:
 
     def fault(self, units: tuple[Units, ...]) -> CutError | None:
         """Return why about half of these layers cannot be cut, None where it can."""
+        if not units:
+            return None
         cut = frozenset(self._content(layer) for layer in units)
         if cut not in self._known:
             self._known[cut] = _fault(self.alive, self.example, units)

@@ -86,7 +86,7 @@ class _Decisions(_Mode):
             raise _Chooses
         self.weighed += [tensor.clone() for tensor in _tensors(args) if tensor.is_floating_point()]
         before = None if self._repeated is None else self._repeated.get(key)
-        return out if before is None else _repeat(key, args, out, before)
+        return out if before is None else _repeat(key, func, args, kwargs, out, before)
 
     @contextmanager
     def outside(self, model: nn.Module, paths: Sequence[str]) -> Iterator[nn.Module]:
@@ -113,20 +113,21 @@ def _is_decision(args: Any, kwargs: Any, out: Any) -> bool:
     """Whether whole numbers or truth values come out where fractions go in."""
     found = [out] if isinstance(out, Tensor) else tree_leaves(out)
     if not any(
-        not x.is_floating_point() if isinstance(x, Tensor) else isinstance(x, int | float)
+        not (x.is_floating_point() or x.is_complex())
+        if isinstance(x, Tensor)
+        else isinstance(x, int | float)
         for x in found
     ):
         return False
     return any(x.is_floating_point() for x in _tensors((args, kwargs)))
 
 
-def _repeat(key: str, args: Any, out: Any, before: Any) -> Any:
+def _repeat(key: str, func: Any, args: Any, kwargs: Any, out: Any, before: Any) -> Any:
     """Return what was chosen before, where it fits."""
     if key.partition("#")[0] in PAIRED:
-        places = before[1]
-        dims = [a for a in args[1:] if isinstance(a, int) and not isinstance(a, bool)]
-        dim = dims[-1] if dims and key.startswith("sort") else (dims[1] if len(dims) > 1 else -1)
-        return (args[0].gather(dim, places), places)
+        names = [argument.name for argument in func._schema.arguments]
+        dim = {**dict(zip(names, args, strict=False)), **kwargs}.get("dim", -1)
+        return (args[0].gather(dim, before[1]), before[1])
     if isinstance(out, Tensor):
         return before if before.shape == out.shape or key.startswith("nms") else out
     if isinstance(out, list | tuple):

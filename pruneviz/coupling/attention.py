@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pruneviz.coupling.averages import averages
 from pruneviz.coupling.call import Call, Tags
-from pruneviz.coupling.ids import small, varying
+from pruneviz.coupling.ids import line, small, varying
 
 ATTENTIONS = """
     _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention
@@ -67,7 +67,7 @@ def _together(call: Call, tensors: tuple[Tensor, ...], dim: int) -> list[Tensor]
     for tag, tensor in zip(found, tensors, strict=True):
         if tag is None and known and tensor.shape[dim] > 1:
             for other in known:
-                call.ids.fix(small(other), "attention meets them with values of a fixed number")
+                call.ids.fix(small(other), "a product meets them with values of a fixed number")
             return []  # of a fixed number from here on
     for other in known[1:]:
         more, fewer = sorted((small(known[0]).reshape(-1), small(other).reshape(-1)), key=len)[::-1]
@@ -89,6 +89,8 @@ def batched(call: Call) -> Any:
     _inner(call, left, right)
     rows = [tag for tag in call.look(left) if varying(tag) == (1,)]
     columns = [tag for tag in call.look(right) if varying(tag) == (2,)]
+    for tag in columns:  # of a parameter, as einsum multiplies with one, they are new units
+        call.ids.produced_by(line(tag, 2))
     for tensor in (left, right):
         for tag in call.look(tensor):
             if len(varying(tag)) != 1:

@@ -18,6 +18,7 @@ from pruneviz.coupling.layouts import Choice
 from pruneviz.explicit import kind_of
 from pruneviz.report import Skipped
 
+UNUSED = "the forward pass does not use it"
 TOGETHER = "all its channels go together, so none of them can go"
 LAYER_TYPES = (nn.Linear, nn.modules.conv._ConvNd)
 
@@ -301,7 +302,7 @@ def _why_not(
     """Return why a parameter that produces no units is in no group."""
     axes = [axis for axis in ids.axes if axis.parameter == name]
     if not axes and max(parameter.shape) > 1:
-        return "the forward pass does not use it"
+        return UNUSED
     held = (reasons.get(int(u)) for axis in axes for u in component[axis.first :][: axis.size])
     reason = next((r for r in held if r), None)
     if reason is None:

@@ -210,27 +210,46 @@ def remembered_sizes(call: Call, before: Tensor, tag: Tensor, sizes: Any) -> Non
         along = line(tag, dim)
         for name in together:
             call.ids.depends("attribute", _path(call, name), dim, along)
-        remember(call, along)
+        remember(call, along, dim, sizes)
         _tie(call, along, changed=size not in as_before)
 
 
-def remember(call: Call, along: Tensor) -> None:
+def remember(call: Call, along: Tensor, dim: int = 0, asked: Sequence[int] = ()) -> None:
     """Let the whole numbers that the calling module remembers follow the ids that they count.
 
-    Where none is that large, it may be a part: two or three times as many are asked for.
+    Where none is that large, it may be a part: two or three times as many are asked for. `asked`
+    are all sizes that the code wrote, of which this is the one of `dim`.
     """
     size = len(along)
-    names = _numbers(call, size)
+    places = [place for place, each in enumerate(asked) if each == size]
+    names = _meant(call, _numbers(call, size, max(1, len(places))), places, dim)
     for name in names:
         call.ids.depends("attribute", _path(call, name), -1, along)
     for times in MULTIPLES if not names and call.layout in (EQUAL_TIED, WHOLE_TIED) else ():
-        if size % times == 0 and (parts := _numbers(call, size // times)):
+        part = size // times
+        if size % times or part in asked:  # what counts another dimension is no part of this one
+            continue
+        if parts := _numbers(call, part):
             pieces = along.view(times, -1)
             for piece in pieces[1:]:
                 call.ids.unite(pieces[0], piece)
             for name in parts:
                 call.ids.depends("attribute", _path(call, name), -1, pieces[0])
             return
+
+
+def _meant(call: Call, names: list[str], places: list[int], dim: int) -> list[str]:
+    """Return the numbers that count a dimension, where the code wrote that size at several places.
+
+    Several numbers are meant in the order in which they were read. A single one is that of the
+    first place where the others can be computed from what the module takes in, else of the last.
+    """
+    if len(places) < 2 or not names:
+        return names
+    if len(names) == 1:
+        tied = call.layout in (EQUAL_TIED, WHOLE_TIED)
+        return names if dim == places[0 if tied else -1] else []
+    return names[places.index(dim) :][:1]
 
 
 def _tie(call: Call, along: Tensor, changed: bool) -> None:
@@ -258,11 +277,11 @@ def _path(call: Call, name: str) -> str:
     return f"{call.owner}.{name}" if call.owner else name
 
 
-def _numbers(call: Call, size: int) -> list[str]:
+def _numbers(call: Call, size: int, times: int = 1) -> list[str]:
     """Return the names of the calling module's whole numbers that are that large."""
     if not call.asked:
         return []
-    return numbers_like(call.ids.model.get_submodule(call.owner), size, call.ids.reads)
+    return numbers_like(call.ids.model.get_submodule(call.owner), size, call.ids.reads, times)
 
 
 def _several(call: Call, sizes: Sequence[int]) -> list[str]:

@@ -86,11 +86,12 @@ def _watched(kind: type[nn.Module], reads: Reads, clock: Iterator[int]) -> type[
     return type(kind.__name__, (kind,), names)
 
 
-def numbers_like(module: nn.Module, size: int, reads: Reads) -> list[str]:
+def numbers_like(module: nn.Module, size: int, reads: Reads, times: int = 1) -> list[str]:
     """Return the names of a module's whole numbers that have this value, those it may have meant.
 
-    These are the one that was read last, or all where nobody saw one read. What torch's own layers
-    remember follows from their tensors.
+    These are the one that was read last, or as many in the order of reading as the size is written
+    `times`, or all where nobody saw one read. What torch's own layers remember follows from their
+    tensors.
     """
     if type(module).__module__.startswith("torch.nn"):
         return []
@@ -101,7 +102,7 @@ def numbers_like(module: nn.Module, size: int, reads: Reads) -> list[str]:
         for name, value in vars(module).items()
         if type(value) is int and value == size and not name.startswith("_")
     ]
-    return _read_last(module, names, reads)
+    return _read_last(module, names, reads, times)
 
 
 def several_like(module: nn.Module, sizes: list[int], reads: Reads) -> list[str]:
@@ -116,6 +117,6 @@ def several_like(module: nn.Module, sizes: list[int], reads: Reads) -> list[str]
     return _read_last(module, names, reads)
 
 
-def _read_last(module: nn.Module, names: list[str], reads: Reads) -> list[str]:
+def _read_last(module: nn.Module, names: list[str], reads: Reads, times: int = 1) -> list[str]:
     seen = [name for name in names if (id(module), name) in reads]
-    return [max(seen, key=lambda name: reads[id(module), name])] if seen else names
+    return sorted(seen, key=lambda name: reads[id(module), name])[-times:] if seen else names
