@@ -7,7 +7,7 @@ import streamlit as st
 from torch import Tensor
 
 from pruneviz.figures import architecture as figures
-from pruneviz.granularity import Units
+from pruneviz.granularity import Units, noun
 from pruneviz.granularity.channel import ChannelUnits
 from pruneviz.granularity.depth import BlockUnits
 from pruneviz.measure.by_layer import LayerCost, table
@@ -40,11 +40,12 @@ def scrolled(key: str, chart: go.Figure) -> None:
 def choose_group(view: View, rows: Sequence[LayerCost], units: Units | None) -> None:
     """Draw the choice of a group, and what goes with one of its channels."""
     groups = {each.name: (place, each) for place, each in enumerate(view.prepared.units, 1)}
+    unit = noun(view.plan.granularity)
     st.selectbox(
         architecture.choice_label(view.plan.granularity),
         list(groups),
         index=None,
-        format_func=lambda name: architecture.group_label(*groups[name]),
+        format_func=lambda name: architecture.group_label(*groups[name], unit),
         placeholder="none: the chosen layer stays whole",
         key=widgets.follow("architecture-group", units.name if units else None),
         on_change=lambda: state.choose_layer(st.session_state["architecture-group"] or ""),
@@ -59,9 +60,9 @@ def choose_group(view: View, rows: Sequence[LayerCost], units: Units | None) -> 
     elif isinstance(units, BlockUnits):
         st.markdown(architecture.blocks_sentence(units, keep))
         table_of = text.blocks_table(units, keep)
-        st.dataframe(table_of, hide_index=True, alt=f"The blocks of {units.name}")
+        st.dataframe(table_of, hide_index=True, alt=f"The residual blocks of {units.name}")
     else:
-        st.markdown(architecture.weights_sentence(units, keep))
+        st.markdown(architecture.weights_sentence(units, keep, unit))
 
 
 def channel(view: View, units: ChannelUnits, keep: Tensor | None) -> None:

@@ -4,10 +4,10 @@ from functools import partial
 
 import streamlit as st
 
-from pruneviz.allocate import SCOPES
+from pruneviz.allocate import SCOPES, strangers
 from pruneviz.criteria import CRITERIA
 from pruneviz.figures import layers as figures
-from pruneviz.granularity import GRANULARITIES, Units
+from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.granularity.depth import BlockUnits
 from pruneviz.plan import Plan
 from pruneviz.report import LayerReport
@@ -19,9 +19,13 @@ def methods(plan: Plan) -> None:
     """Draw what is removed, how it is ranked and how the amount is shared out."""
     grid = st.grid(3, min_column_width=270, gap="medium", key="tune-methods")
     with grid.cell(), st.container(gap="xsmall"):
-        widgets.segments(
+        widgets.choose(
             GRANULARITIES, "What to remove", "tune-granularity", plan.granularity,
             edits.set_granularity,
+        )  # fmt: skip
+        widgets.parameters(
+            GRANULARITIES, plan.granularity, plan.granularity_parameters,
+            edits.set_granularity_parameter,
         )  # fmt: skip
     with grid.cell(), st.container(gap="xsmall"):
         widgets.choose(
@@ -30,7 +34,8 @@ def methods(plan: Plan) -> None:
         )  # fmt: skip
         widgets.parameters(CRITERIA, plan.criterion, plan.criterion_parameters, edits.set_parameter)
     with grid.cell(), st.container(gap="xsmall"):
-        widgets.segments(SCOPES, "How to share it out", "tune-scope", plan.scope, edits.set_scope)
+        widgets.choose(SCOPES, "How to share it out", "tune-scope", plan.scope, edits.set_scope)
+        widgets.parameters(SCOPES, plan.scope, plan.scope_parameters, edits.set_scope_parameter)
 
 
 def overall(plan: Plan) -> None:
@@ -41,6 +46,7 @@ def overall(plan: Plan) -> None:
             "tune-overall",
             edits.percent(plan.sparsity),
             edits.set_overall,
+            disabled=text.decides_amount(plan),
         )
         st.caption(text.scope_sentence(plan))
 
@@ -55,6 +61,19 @@ def layers_header(plan: Plan) -> None:
             disabled=not plan.layers,
             help="Forget every layer's own value",
             on_click=edits.follow_overall,
+        )
+
+
+def left_behind(view: View) -> None:
+    """Offer to forget layers that were set or locked and have no units of this granularity."""
+    names = strangers(view.prepared.units, view.plan)
+    if names:
+        st.button(
+            f"Forget the amounts and locks of {text.escape(', '.join(names))}",
+            key="tune-forget",
+            help=f"They have no {noun(view.plan.granularity)}s that can be removed",
+            on_click=edits.forget_layers,
+            args=(names,),
         )
 
 
@@ -116,7 +135,7 @@ def details(view: View) -> None:
         if isinstance(units, BlockUnits):
             keep = view.pruned.keep[chosen] if view.possible else None
             table = text.blocks_table(units, keep)
-            st.dataframe(table, hide_index=True, alt=f"The blocks of {chosen}")
+            st.dataframe(table, hide_index=True, alt=f"The residual blocks of {chosen}")
 
 
 def picture(view: View, rows: list[LayerReport]) -> None:
@@ -141,6 +160,7 @@ def skipped(view: View) -> None:
 with frame.page("Tune", "How much goes, and where?") as view:
     overall(view.plan)
     methods(view.plan)
+    left_behind(view)
     grid = st.grid(2, min_column_width=420, gap="medium")
     units = view.prepared.units
     rows = view.layers

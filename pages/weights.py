@@ -4,6 +4,7 @@ import streamlit as st
 
 from pruneviz.explain import convolutions_and_linears
 from pruneviz.figures import weights
+from pruneviz.granularity.tiles import TiledUnits
 from pruneviz.ui import cache, frame, selection, state, widgets
 
 with frame.page("Weights", "What do the weights look like, and which of them go?") as view:
@@ -23,18 +24,26 @@ with frame.page("Weights", "What do the weights look like, and which of them go?
     )
     weight = cache.weight(view.plan, layer)
     mask = view.pruned.masks.get(f"{layer}.weight")
-    widgets.figure(weights.heatmap(layer, weight, mask), key="weights-heatmap")
+    units = next((u for u in view.prepared.units if u.name == layer), None)
+    grouped = units.view if isinstance(units, TiledUnits) else None
+    chart = weights.heatmap(layer, weight, mask, grouped)
+    widgets.figure(chart, key="weights-heatmap")
     if mask is None or bool(mask.all()):
         widgets.empty("Nothing of this layer is removed. Tune decides how much goes, and where.")
     elif view.pruned.bypassed:
-        st.caption("This whole layer goes with its block, so all its weights are pale.")
+        st.caption("This whole layer goes with its residual block, so all its weights are pale.")
     elif view.pruned.is_cut:
         st.caption(
             "A pale row is a channel that this layer loses; a pale column is a channel that "
             "a layer before it loses, so its weights here have nothing left to multiply."
         )
     else:
-        st.caption("A pale cell is a weight that is set to 0.")
+        near = None
+        if grouped and any(grouped.parting) and not weights.is_parted(chart):
+            near = weights.closeup(layer, weight, mask, grouped)
+            widgets.figure(near, key="weights-closeup")
+        parts = " Lines part what goes together." if weights.is_parted(near or chart) else ""
+        st.caption(f"A pale cell is a weight that is set to 0.{parts}")
     if cache.is_recovered(view.plan):
         st.caption("What stays is shown as the recovery left it, what goes as it was before.")
     widgets.figure(weights.distribution(layer, weight, mask), key="weights-distribution")

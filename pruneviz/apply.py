@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruneviz.granularity.units import Units
+from pruneviz.granularity.units import GRANULARITIES, Units
 from pruneviz.masks import Masks, combine, masked
 from pruneviz.rehearsal import answers
 from pruneviz.surgery import Cut, Size, Surgery, cut, cuts_from, joined_keep, sizes_from
@@ -122,4 +122,5 @@ def apply(model: nn.Module, units: tuple[Units, ...], keep: Mapping[str, Tensor]
 
 def applied_notes(applied: Applied, granularity: str) -> tuple[str, ...]:
     """Return what the user must know of a network that was pruned so."""
-    return () if applied.is_cut or granularity != "weight" else (DENSE_NOTE,)
+    whole = GRANULARITIES.get(granularity).family == "structured"
+    return () if applied.is_cut or whole else (DENSE_NOTE,)

@@ -6,7 +6,7 @@ import hashlib
 import inspect
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten
 
 from pruneviz.home import default_home
+from pruneviz.registry import Value
 from pruneviz.report import Skipped
 
 MOST_FILES = 200
@@ -45,11 +46,14 @@ class Conclusion(BaseModel):
     whole: bool = False
 
 
-def digest_of(model: nn.Module, example: Any, granularity: str) -> str:
-    """Return the SHA-256 of what a proof depends on: code, sizes, weights and shapes."""
+def digest_of(
+    model: nn.Module, example: Any, granularity: str, settings: Mapping[str, Value] | None = None
+) -> str:
+    """Return the SHA-256 of what a proof depends on: code, sizes, weights, shapes and settings."""
     found = hashlib.sha256()
     versions = (f"{package} {version(package)}" for package in VERSIONED)
-    for text in (*_structure(model), granularity, *versions, _engine()):
+    texts = (granularity, *_settings(settings or {}), *versions, _engine())
+    for text in (*_structure(model), *texts):
         found.update(text.encode() + b"\0")
     leaves, tree = tree_flatten(example)
     found.update(repr(tree).encode())
@@ -128,6 +132,11 @@ def _source(kind: type) -> str:
         codes = [f.__code__ for f in vars(kind).values() if inspect.isfunction(f)]
         return repr([(c.co_code, c.co_names, [x for x in c.co_consts if _is_plain(x)])
                      for c in codes])  # fmt: skip
+
+
+def _settings(settings: Mapping[str, Value]) -> Iterator[str]:
+    for name, value in sorted(settings.items()):
+        yield f"{name}={value!r}"
 
 
 def _folder() -> Path:

@@ -82,6 +82,9 @@ def _setting(given: Setting) -> Setting:
     return int(given) if given.strip().lstrip("+-").isdecimal() else float(given)
 
 
+SINCE_3 = ("granularity_parameters", "scope_parameters")
+
+
 class RecoveryStep(BaseModel):
     """One way to win accuracy back, by its name in the registry, with its parameters."""
 
@@ -101,12 +104,13 @@ class Plan(BaseModel):
 
     `sparsity` and `layers` hold the fraction of units removed, 0 to 1. `layers` maps a layer's name
     to its own sparsity; `locks` maps it to "all" or to the indices of the units that must stay.
+    What a criterion, a granularity and a scope take is in their `…_parameters`, by the registry.
     `schedule` says in how many rounds the units go; `recovery` is carried out after each round.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[3] = 3
     model: str = "sample:digits-cnn"
     weights: str | None = None
     weights_sha256: Sha256 | None = None
@@ -116,7 +120,9 @@ class Plan(BaseModel):
     criterion: str = "magnitude_l1"
     criterion_parameters: Mapping[str, Setting] = {}
     granularity: str = "channel"
-    scope: Literal["layer", "uniform", "global"] = "layer"
+    granularity_parameters: Mapping[str, Setting] = {}
+    scope: str = "layer"
+    scope_parameters: Mapping[str, Setting] = {}
     sparsity: float = 0.0
     layers: Mapping[str, float] = {}
     locks: Mapping[str, Lock] = {}
@@ -132,12 +138,18 @@ class Plan(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_version_1(cls, fields: Any) -> Any:
-        if isinstance(fields, Mapping) and fields.get("schema_version") == 1:
-            return {**fields, "schema_version": 2}  # version 2 added fields, with defaults
+    def _read_older(cls, fields: Any) -> Any:
+        if isinstance(fields, Mapping) and fields.get("schema_version") in (1, 2):
+            return {**fields, "schema_version": 3}  # each version added fields, with defaults
         return fields
 
-    @field_validator("criterion_parameters", "schedule_parameters", mode="before")
+    @field_validator(
+        "criterion_parameters",
+        "granularity_parameters",
+        "scope_parameters",
+        "schedule_parameters",
+        mode="before",
+    )
     @classmethod
     def _check_parameters(cls, value: Any, info: ValidationInfo) -> dict[str, Setting]:
         return _settings(value, f"the {str(info.field_name).removesuffix('_parameters')}")
@@ -166,8 +178,16 @@ class Plan(BaseModel):
         return type(self)(**{**self.model_dump(), **fields})
 
     def canonical_json(self) -> str:
-        """Return the plan with every default spelled out, keys sorted, no spaces."""
-        return json.dumps(self.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+        """Return the plan with every default spelled out, keys sorted, no spaces.
+
+        A plan that asks for nothing that came with version 3 reads as it did in version 2, so its
+        digest, and with it the folder of its run, is still the same.
+        """
+        fields = self.model_dump(mode="json")
+        if not any(fields[name] for name in SINCE_3):
+            fields = {n: value for n, value in fields.items() if n not in SINCE_3}
+            fields["schema_version"] = 2
+        return json.dumps(fields, sort_keys=True, separators=(",", ":"))
 
     def digest(self) -> str:
         """Return the SHA-256 of the canonical JSON, as 64 hexadecimal digits."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import functools
 import hashlib
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +25,7 @@ from pruneviz.granularity import GRANULARITIES, Granularity, Units
 from pruneviz.granularity.units import belongs
 from pruneviz.measure.cost import parameters_by_name
 from pruneviz.plan import Plan
+from pruneviz.registry import Value
 from pruneviz.report import Skipped
 
 TOLERANCE = 1e-4  # of the largest output: above it, preview and cut are not the same thing
@@ -123,28 +126,34 @@ def prove(applied: Applied, example: Any) -> float:
 
 
 def find_units(
-    model: nn.Module, example: Any, granularity: str
+    model: nn.Module,
+    example: Any,
+    granularity: str,
+    parameters: Mapping[str, Value] | None = None,
 ) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
     """Return a model's units whose cut is proved on `example`, and what is left out, with reasons.
 
-    What was concluded for this very model is kept: then it is traced once, and not proved again.
+    `parameters` are the granularity's own. What was concluded for this very model is kept: then it
+    is traced once, and not proved again.
     """
     accept(model)
-    digest = digest_of(model, example, granularity)
+    entry = GRANULARITIES.get(granularity)
+    settings = entry.settings(parameters or {})
+    find = functools.partial(entry.implementation, **settings)
+    digest = digest_of(model, example, granularity, settings)
     known = recall(digest)
-    again = None if known is None else read_again(model, example, granularity, known)
+    again = None if known is None else read_again(find, model, example, known)
     if again is not None:
         return again
-    units, skipped, conclusion = conclude(model, example, granularity)
+    units, skipped, conclusion = conclude(find, model, example)
     record(conclusion.model_copy(update={"digest": digest}))
     return units, skipped
 
 
 def read_again(
-    model: nn.Module, example: Any, granularity: str, known: Conclusion
+    find: Granularity, model: nn.Module, example: Any, known: Conclusion
 ) -> tuple[Found, Left] | None:
     """Return units read as was concluded, None where the conclusion is not of this model."""
-    find = GRANULARITIES.get(granularity).implementation
     found, skipped = find(model, example if known.whole else first_input(example), known.readings)
     faulty = {layer.name for layer in known.faulty}
     if not faulty <= {layer.name for layer in found}:
@@ -153,14 +162,13 @@ def read_again(
     return proved, (*skipped, *known.faulty)
 
 
-def conclude(model: nn.Module, example: Any, granularity: str) -> tuple[Found, Left, Conclusion]:
+def conclude(find: Granularity, model: nn.Module, example: Any) -> tuple[Found, Left, Conclusion]:
     """Return what `find_units` returns, proved anew, and what the proof concluded.
 
     One input is enough for most networks to be traced on, and is quicker; the cut is proved on the
     whole example, and where it does not hold there, or where one input leaves layers unused, all is
     done on the whole.
     """
-    find = GRANULARITIES.get(granularity).implementation
     one, found, skipped = first_reading(find, model, example)
     alone = one is not example and not any(item.reason == UNUSED for item in skipped)
     if not alone and one is not example:

@@ -71,7 +71,8 @@ class Entry(Generic[F]):
 
     `needs` are the names of what must be measured first; `update` is a second function, where a
     method has one, that gives what it keeps new values. `cost` is one of `COSTS`, or empty where a
-    kind of method costs nothing to speak of.
+    kind of method costs nothing to speak of. `unit` is what a granularity counts, in the singular;
+    "" where it is called by its name.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Entry(Generic[F]):
     needs: tuple[str, ...] = ()
     update: Callable[..., Any] | None = None
     cost: str = ""
+    unit: str = ""
 
     @property
     def is_slow(self) -> bool:
@@ -129,6 +131,7 @@ class Registry(Generic[F]):
         needs: tuple[str, ...] = (),
         update: Callable[..., Any] | None = None,
         cost: str = "",
+        unit: str = "",
     ) -> Callable[[F], F]:
         """Return a decorator that adds the function under `name`; ValueError on a duplicate."""
         if cost and cost not in COSTS:
@@ -149,6 +152,7 @@ class Registry(Generic[F]):
                 needs=needs,
                 update=update,
                 cost=cost,
+                unit=unit,
             )
             return implementation
 

@@ -6,17 +6,19 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from torch import Tensor, nn
 
-from pruneviz.allocate import Ranking, allocate, locked_units
+from pruneviz.allocate import Costs, Ranking, allocate, locked_units, scope_settings
 from pruneviz.apply import Applied, applied_notes, apply
 from pruneviz.calibrate import Asked, Samples
+from pruneviz.counting import Counting
 from pruneviz.coupling import layer_of
 from pruneviz.coupling.accept import accept
 from pruneviz.criteria import CRITERIA, Evidence, Scored, check_asked, score_asked, updated, updates
 from pruneviz.evaluate import predict
-from pruneviz.granularity import Units, noun
+from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.measure.cost import macs_by_parameter, masked_macs, parameters_by_name
 from pruneviz.measure.latency import Timings, time_pair
 from pruneviz.measure.machine import this_machine
@@ -90,7 +92,8 @@ def measure_baseline(subject: Subject) -> Baseline:
 def preparation_key(plan: Plan) -> str:
     """Return a digest of the plan's fields on which `prepare` depends."""
     deciding = {"model", "weights", "weights_sha256", "data", "data_sha256", "input_shape",
-                "criterion", "criterion_parameters", "granularity", "seed"}  # fmt: skip
+                "criterion", "criterion_parameters", "granularity", "granularity_parameters",
+                "seed"}  # fmt: skip
     text = json.dumps(plan.model_dump(mode="json", include=deciding), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -99,15 +102,20 @@ def prepare(subject: Subject, plan: Plan, baseline: Baseline | None = None) -> P
     """Find the units and score them; ValueError says what the plan asks that the subject lacks."""
     accept(subject.model)
     check_asked(_asked(subject.model, subject, plan, ()))
-    units, skipped = find_units(subject.model, subject.example, plan.granularity)
+    units, skipped = find_units(
+        subject.model, subject.example, plan.granularity, plan.granularity_parameters
+    )
     if not units:
         reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:5])
-        what = noun(plan.granularity)
-        raise ValueError(f"this model has no {what} that can be pruned ({reasons or 'no layers'})")
+        title = GRANULARITIES.get(plan.granularity).title
+        raise ValueError(
+            f"this model has no {noun(plan.granularity)} that can be pruned as '{title}' "
+            f"({reasons or 'no layers'})"
+        )
     found = scored(subject.model, subject, plan, units)
     baseline = baseline or measure_baseline(subject)
     evidence = found.evidence if updates(plan.criterion) else None
-    return Prepared(subject, baseline, units, skipped, Ranking(found.scores), evidence)
+    return Prepared(subject, baseline, units, skipped, Ranking.of(units, found.scores), evidence)
 
 
 def scored(model: nn.Module, subject: Subject, plan: Plan, units: tuple[Units, ...]) -> Scored:
@@ -155,7 +163,7 @@ def removed(
 def prune(prepared: Prepared, plan: Plan) -> Pruned:
     """Remove what the plan asks for; ValueError says which part of it is impossible and why."""
     bound = bind(plan, prepared.subject)
-    allocation = allocate(prepared.units, prepared.ranking, bound)
+    allocation = allocate(prepared.units, prepared.ranking, bound, counting(prepared))
     model = prepared.subject.model
     applied = removed(model, prepared.units, allocation.keep, plan, prepared.evidence)
     notes = (*prepared.subject.notes, *allocation.notes, *pruning_notes(applied, plan))
@@ -173,15 +181,34 @@ def pruning_notes(applied: Applied, plan: Plan) -> tuple[str, ...]:
     return notes
 
 
+def counting(prepared: Prepared) -> Costs:
+    """Return what counts the parameters, MACs or bytes left of a prepared network."""
+    model, example = prepared.subject.model, prepared.subject.example
+    return Counting(model, example, prepared.units, prepared.baseline.macs)
+
+
 def bind(plan: Plan, subject: Subject) -> Plan:
     """Return the plan with defaults, weights and data spelled out, so that its digest has them."""
     return plan.changed(
         weights_sha256=subject.sha256,
         data=subject.data.reference if subject.data else None,
         data_sha256=subject.data.sha256 if subject.data else None,
-        criterion_parameters=CRITERIA.get(plan.criterion).spelled_out(plan.criterion_parameters),
-        **spelled_out(plan),
+        **methods(plan),
     )
+
+
+def methods(plan: Plan) -> dict[str, Any]:
+    """Return what a plan's methods take, with defaults, as fields of a plan.
+
+    ValueError names a method or parameter that does not exist; no model is opened for that.
+    """
+    granularity = GRANULARITIES.get(plan.granularity)
+    return {
+        "criterion_parameters": CRITERIA.get(plan.criterion).spelled_out(plan.criterion_parameters),
+        "granularity_parameters": granularity.settings(plan.granularity_parameters),
+        "scope_parameters": scope_settings(plan),
+        **spelled_out(plan),
+    }
 
 
 def time_models(
@@ -310,6 +337,7 @@ def recovered(prepared: Prepared, plan: Plan, device: str = "cpu") -> Pruned:
 
 def run(plan: Plan, latency_runs: int = 100, threads: int = 1) -> tuple[Prepared, Pruned, Report]:
     """Carry a plan out: load, prepare, prune, recover where it says so, measure."""
+    methods(plan)  # a wrong name is said before anything is opened
     subject = load_subject(plan)
     prepared = prepare(subject, plan)
     pruned = recovered(prepared, plan) if asks_for_rounds(plan) else prune(prepared, plan)

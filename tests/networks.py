@@ -5,11 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pruneviz.granularity import GRANULARITIES
-
-NEED_ATTENTION = {"head"}  # the samples have none
-FITTING = [name for name in GRANULARITIES.names() if name not in NEED_ATTENTION]
-
 
 class Residual(nn.Module):
     """Two blocks with an identity and a 1×1 shortcut."""

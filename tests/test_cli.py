@@ -91,6 +91,23 @@ def test_each_command_has_help(pruneviz, command):
     assert "Usage" in out
 
 
+def test_what_a_granularity_and_a_scope_take_is_given_by_name(pruneviz, tmp_path):
+    plan = tmp_path / "plan.yaml"
+    plan.write_text("granularity: n_m\ngranularity_parameters: {n: 1, m: 2}\nsparsity: 0.25\n")
+    given = ("--granularity-parameter", "m=4", "--scope", "global")
+    code, out, _ = pruneviz("run", plan, *given, "--scope-parameter", "minimum_width=900", "--json")
+    assert code == 0
+    report = json.loads(out)
+    assert report["plan"]["granularity_parameters"] == {"n": 1, "m": 4}
+    assert report["plan"]["scope_parameters"] == {"minimum_width": 900}
+    assert all(row["units"] - row["removed"] >= min(900, row["units"]) for row in report["layers"])
+    relative = ("--scope", "threshold", "--scope-parameter", "relative=false")
+    code, out, _ = pruneviz("run", plan, *MLP, "--granularity", "weight", *relative, "--json")
+    assert code == 0
+    assert json.loads(out)["plan"]["granularity_parameters"] == {}
+    assert json.loads(out)["plan"]["scope_parameters"]["relative"] is False
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -105,7 +122,14 @@ def test_each_command_has_help(pruneviz, command):
         (["--lock", "fc1", "--layer", "fc1=0.5"], "its lock lets at most 0 go"),
         (["--criterion", "best"], "unknown criterion 'best'; choose from"),
         (["--granularity", "atom"], "unknown granularity 'atom'; choose from"),
-        (["--scope", "all"], "scope must be one of layer, uniform, global; got 'all'"),
+        (["--scope", "all"], "unknown scope 'all'; choose from"),
+        (
+            ["--scope-parameter", "widths=8"],
+            "'layer' has no parameter 'widths'; it takes: minimum_",
+        ),
+        (["--granularity-parameter", "n"], "a parameter reads NAME=VALUE, got 'n'"),
+        (["--granularity-parameter", "n=2"], "'channel' has no parameter 'n'; it takes: none"),
+        (["--granularity", "kernel"], "no kernel that can be pruned as 'Kernels' (fc1: a linear"),
         (["--model", "sample:nothing"], "nothing"),
         (["--model", "nothing"], "nothing"),
         (["--input-shape", "3,a"], "an input shape reads 3,224,224"),

@@ -28,8 +28,12 @@ ALL_SAMPLES = {"hrank": {"inputs": 1000}, "ablation": {"inputs": 1000}}  # not a
 
 def network(kind, criterion, granularity):
     """Return a network and two inputs; a smaller one where every unit is measured alone."""
-    measured = CRITERIA.get(criterion).family == "measured" and granularity == "weight"
-    return (perceptron(), torch.randn(2, 8)) if measured else build(kind)
+    whole = granularity in {"channel", "head", "depth"}
+    if CRITERIA.get(criterion).family != "measured" or whole:
+        return build(kind)
+    torch.manual_seed(0)
+    layers = nn.Conv2d(3, 3, 3), nn.ReLU(), nn.Conv2d(3, 2, 3), nn.Flatten(), nn.Linear(8, 3)
+    return nn.Sequential(*layers).eval(), torch.randn(2, 3, 6, 6)
 
 
 def having(granularity, count):

@@ -11,11 +11,13 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from pruneviz.allocate import SCOPES, Ranking, allocate
+from pruneviz.allocate import SCOPES, Ranking, allocate, decides_amount
 from pruneviz.apply import apply
 from pruneviz.bypass import Bypass
+from pruneviz.counting import Counting
 from pruneviz.criteria import Evidence, score
 from pruneviz.masks import masked
+from pruneviz.measure.cost import macs_by_parameter
 from pruneviz.plan import Plan
 from pruneviz.proof import find_units, lively, prove
 from pruneviz.surgery import Surgery, cut, expand
@@ -312,7 +314,7 @@ def ranked(model, example):
     return units, Ranking(score("magnitude_l1", {}, units, Evidence(weights, {}, 0)))
 
 
-@pytest.mark.parametrize("scope", SCOPES.names())
+@pytest.mark.parametrize("scope", [n for n in SCOPES.names() if not decides_amount(n)])
 @pytest.mark.parametrize(("sparsity", "removed"), [(0.25, 1), (0.5, 2), (0.75, 3), (1.0, 4)])
 def test_counts_are_exact_and_all_of_a_stage_may_go(scope, sparsity, removed):
     model, example, _ = made("stacked")
@@ -321,6 +323,43 @@ def test_counts_are_exact_and_all_of_a_stage_may_go(scope, sparsity, removed):
     by_layer = {0.25: 1, 0.5: 3, 0.75: 3, 1.0: 4}[sparsity]  # halves are rounded up in each stage
     assert sum(gone.values()) == (by_layer if scope == "layer" else removed)
     assert not any("never" in note or "stays" in note for note in allocation.notes)
+
+
+@pytest.mark.parametrize("of", ["parameters", "macs", "bytes"])
+def test_a_budget_takes_the_fewest_blocks_that_meet_it(of):
+    model, example, _ = made("stacked")
+    units, ranking = ranked(model, example)
+    count = Counting(model, example, units, macs_by_parameter(model, example))
+    lowest = sorted((float(s), name, i) for name in ranking.scores
+                    for i, s in enumerate(ranking.scores[name]))  # fmt: skip
+    keep = {u.name: torch.ones(u.count, dtype=torch.bool) for u in units}
+    left = [count(of, keep)]
+    for _, name, i in lowest:
+        keep[name][i] = False
+        left.append(count(of, keep))
+    assert left == sorted(left, reverse=True)
+    for removed, budget in enumerate(left):
+        settings = {"of": of, "at_most": budget}
+        found = allocate(units, ranking, Plan(scope="budget", scope_parameters=settings), count)
+        assert sum(int((~stays).sum()) for stays in found.keep.values()) == removed
+    settings = {"of": of, "at_most": left[-1] - 1}
+    with pytest.raises(ValueError, match=f"at least {left[-1]:,} of {left[0]:,} are left; ask for"):
+        allocate(units, ranking, Plan(scope="budget", scope_parameters=settings), count)
+
+
+def test_a_threshold_may_take_every_block_and_widths_keep_some():
+    model, example, _ = made("stacked")
+    units, ranking = ranked(model, example)
+    high = {"value": 1e9, "relative": False}
+    allocation = allocate(units, ranking, Plan(scope="threshold", scope_parameters=high))
+    assert not any(bool(keep.any()) for keep in allocation.keep.values())
+    assert allocation.notes == ()
+    width = Plan(scope="global", sparsity=1.0, scope_parameters={"minimum_width": 1})
+    kept = allocate(units, ranking, width).keep
+    assert [int(keep.sum()) for keep in kept.values()] == [1, 1]
+    pairs = Plan(scope="global", sparsity=0.75, scope_parameters={"multiple_of": 2})
+    kept = allocate(units, ranking, pairs).keep
+    assert all(int(keep.sum()) in (0, 2, keep.numel()) for keep in kept.values())
 
 
 def test_the_lowest_block_goes_even_where_it_is_its_stages_last():

@@ -61,7 +61,9 @@ BOMB = "a: &a [x, x, x]\n" + "".join(
         ("locks: {conv1: some}", "the lock of layer 'conv1' must be 'all' or a list"),
         ("locks: {conv1: [-1]}", "the lock of layer 'conv1'"),
         ("sparsities: 0.5", "unknown keys: sparsities; known keys: schema_version, model"),
-        ("scope: everywhere", "scope must be one of layer, uniform, global; got 'everywhere'"),
+        ("scope: 3", "scope must be text; got 3"),
+        ("scope_parameters: 3", "the parameters of the scope must map a name"),
+        ("granularity_parameters: {n: [1]}", "the parameter 'n' of the granularity must be"),
         ("seed: -1", "seed must be 0 or more; got -1"),
         ("seed: 5000000000", "seed must be 4294967295 or less; got 5000000000"),
         ("seed: few", "seed must be a whole number; got 'few'"),
@@ -83,7 +85,7 @@ BOMB = "a: &a [x, x, x]\n" + "".join(
             "layers: {a: [" + "spam, " * 9999 + "]}",
             "got ['spam', 'spam', 'spam', 'spam', 'spam', 'spam', ...]",
         ),
-        ("schema_version: 3", "schema_version must be 2; got 3"),
+        ("schema_version: 4", "schema_version must be 3; got 4"),
         ("weights_sha256: abc", "weights_sha256 must be 64 digits of 0-9 and a-f; got 'abc'"),
         ("- a\n- b", "a plan is a mapping"),
         ("a: [", "neither YAML nor JSON (line"),
@@ -150,7 +152,21 @@ def test_a_recovery_is_read_checked_and_written():
             Plan.from_text(wrong)
 
 
-def test_a_plan_of_version_1_is_read():
-    since = {"schedule", "schedule_parameters", "recovery"}
-    old = {**Plan(sparsity=0.5).model_dump(mode="json", exclude=since), "schema_version": 1}
+SINCE_2 = {"schedule", "schedule_parameters", "recovery"}
+SINCE_3 = {"granularity_parameters", "scope_parameters"}
+
+
+@pytest.mark.parametrize(("version", "since"), [(1, SINCE_2 | SINCE_3), (2, SINCE_3)])
+def test_a_plan_of_an_older_version_is_read(version, since):
+    old = {**Plan(sparsity=0.5).model_dump(mode="json", exclude=since), "schema_version": version}
     assert Plan.from_fields(old) == Plan(sparsity=0.5)
+
+
+def test_what_a_granularity_and_a_scope_take_is_part_of_the_digest():
+    plain = Plan(granularity="n_m")
+    digests = {
+        plain.changed(**{field: {"n": value}}).digest()
+        for field in ("granularity_parameters", "scope_parameters")
+        for value in (1, 2)
+    }
+    assert len(digests | {plain.digest()}) == 5

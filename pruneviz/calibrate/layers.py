@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pruneviz.coupling.groups import LAYER_TYPES
 from pruneviz.coupling.study import study
-from pruneviz.explicit import Explicit, has_form
+from pruneviz.explicit import Explicit
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def layers_of(model: nn.Module) -> dict[str, Layer]:
             groups = getattr(module, "groups", 1)
             turned = isinstance(module, nn.Embedding) or getattr(module, "transposed", False)
             found.setdefault(name, Layer(name, tuple(module.weight.shape), int(groups), turned))
-    for module in study(model).modules() if has_form(model) else ():
+    for module in study(model).modules():
         for name, count in module.projections.items() if isinstance(module, Explicit) else ():
             weight = dict(module.named_parameters()).get(name)
             if weight is not None and id(weight) in names:

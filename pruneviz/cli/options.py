@@ -21,7 +21,15 @@ Data = Annotated[
 InputShape = Annotated[str | None, typer.Option(help="Shape of one input, such as 3,224,224.")]
 Criterion = Annotated[str | None, typer.Option(help="Such as taylor; a wrong name lists all.")]
 Granularity = Annotated[str | None, typer.Option(help="Such as channel; a wrong name lists all.")]
-Scope = Annotated[str | None, typer.Option(help="layer, uniform or global")]
+GranularityParameter = Annotated[
+    list[str] | None,
+    typer.Option("--granularity-parameter", metavar="NAME=2", help="Such as n=2 or m=4 of n_m."),
+]
+Scope = Annotated[str | None, typer.Option(help="Such as global; a wrong name lists all.")]
+ScopeParameter = Annotated[
+    list[str] | None,
+    typer.Option("--scope-parameter", metavar="NAME=8", help="Such as multiple_of=8 of global."),
+]
 Sparsity = Annotated[str | None, typer.Option(help="Fraction to remove, 0 to 1.")]
 Layer = Annotated[
     list[str] | None, typer.Option("--layer", metavar="NAME=0.3", help="One layer's own sparsity.")
@@ -31,6 +39,10 @@ Lock = Annotated[
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of whatever is drawn at random.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
+
+
+# what is given on the command line is put into the file's own, name by name
+MERGED = {"layers", "locks", "granularity_parameters", "scope_parameters"}
 
 
 def made_plan(path: Path | None, **given: Any) -> Plan:
@@ -53,13 +65,18 @@ def made_plan(path: Path | None, **given: Any) -> Plan:
         "input_shape": _shape,
         "layers": _layers,
         "locks": _locks,
+        "granularity_parameters": _parameters,
+        "scope_parameters": _parameters,
     }
     chosen = {
         name: readers[name](value) if name in readers else value
         for name, value in given.items()
         if value is not None
     }
-    for name in {"layers", "locks"} & chosen.keys():
+    for method in ("granularity", "scope"):
+        if chosen.get(method, fields.get(method)) != fields.get(method):
+            fields.pop(f"{method}_parameters", None)  # they belong to the file's own method
+    for name in MERGED & chosen.keys():
         chosen[name] = {**fields.get(name, {}), **chosen[name]}
     return Plan.from_fields({**fields, **chosen})
 
@@ -80,6 +97,16 @@ def _layers(texts: list[str]) -> dict[str, str]:
         if layers.setdefault(name, value) != value:
             raise ValueError(f"layer '{name}' is given twice: {layers[name]} and {value}")
     return layers
+
+
+def _parameters(texts: list[str]) -> dict[str, str | bool]:
+    parameters: dict[str, str | bool] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"a parameter reads NAME=VALUE, got '{text}'")
+        parameters[name] = {"true": True, "false": False}.get(value.lower(), value)
+    return parameters
 
 
 def _locks(texts: list[str]) -> dict[str, Any]:

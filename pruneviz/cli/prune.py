@@ -16,12 +16,14 @@ from pruneviz.cli.options import (
     Criterion,
     Data,
     Granularity,
+    GranularityParameter,
     InputShape,
     Layer,
     Lock,
     Model,
     PlanFile,
     Scope,
+    ScopeParameter,
     Seed,
     Sparsity,
     Weights,
@@ -40,7 +42,9 @@ def run(
     input_shape: InputShape = None,
     criterion: Criterion = None,
     granularity: Granularity = None,
+    granularity_parameter: GranularityParameter = None,
     scope: Scope = None,
+    scope_parameter: ScopeParameter = None,
     sparsity: Sparsity = None,
     layer: Layer = None,
     lock: Lock = None,
@@ -65,7 +69,8 @@ def run(
 
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
                  criterion=criterion, granularity=granularity, scope=scope, sparsity=sparsity,
-                 layers=layer, locks=lock, seed=seed)  # fmt: skip
+                 layers=layer, locks=lock, seed=seed, scope_parameters=scope_parameter,
+                 granularity_parameters=granularity_parameter)  # fmt: skip
     if engine.asks_for_rounds(made):
         torch.set_num_threads(default_threads())  # as many as a job has, for the same last digits
     prepared, pruned, report = engine.run(made, latency_runs, threads)

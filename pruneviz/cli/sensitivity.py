@@ -14,6 +14,7 @@ from pruneviz.cli.options import (
     Criterion,
     Data,
     Granularity,
+    GranularityParameter,
     InputShape,
     Model,
     PlanFile,
@@ -34,6 +35,7 @@ def sensitivity(
     input_shape: InputShape = None,
     criterion: Criterion = None,
     granularity: Granularity = None,
+    granularity_parameter: GranularityParameter = None,
     seed: Seed = None,
     out: Annotated[Path | None, typer.Option(help="CSV file: layer,sparsity,accuracy")] = None,
     as_json: AsJson = False,
@@ -48,7 +50,8 @@ def sensitivity(
     if out is not None:
         check_writable(out)
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
-                     criterion=criterion, granularity=granularity, seed=seed)  # fmt: skip
+                     criterion=criterion, granularity=granularity, seed=seed,
+                     granularity_parameters=granularity_parameter)  # fmt: skip
     folder = carry_out("sensitivity", made)
     table = read_points(folder.file(POINTS_FILE))
     if out is not None:

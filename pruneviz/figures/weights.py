@@ -8,50 +8,67 @@ from torch import Tensor
 
 from pruneviz.figures.format import count, share
 from pruneviz.figures.pool import Matrix, block_sizes, mean, strongest
-from pruneviz.figures.style import DIVERGING, PRUNED, REMOVED, lay_out
+from pruneviz.figures.style import DIVERGING, FAINT, PRUNED, REMOVED, lay_out
+from pruneviz.granularity.tiles import View
 
 BINS = 60
+CLOSE = (24, 96)  # outputs and columns of which each weight can be seen
+MOST_LINES = 120  # more of them across a figure are closer than a few pixels
 
 
-def heatmap(layer: str, weight: Tensor, mask: Tensor | None) -> go.Figure:
+def heatmap(layer: str, weight: Tensor, mask: Tensor | None, view: View | None = None) -> go.Figure:
     """Return a layer's weights as (outputs, inputs × kernel); the removed are pale.
 
     `weight` is (out, in, …), `mask` bool of its shape (True = stays) or None. Large layers are
-    pooled: each cell shows the strongest weight that stays in it.
+    pooled: each cell shows the strongest weight that stays in it. Where weights go in groups,
+    `view` says in which; lines part them, and its order of columns puts them side by side.
     """
-    values = weight.detach().double().reshape(len(weight), -1).numpy()
-    gone = np.zeros(values.shape) if mask is None else ~mask.reshape(values.shape).numpy()
-    removed = mean(gone.astype(float))
+
+    values, gone = _matrices(weight, mask, view)
+    return _drawn(values, gone, view, _limit(values), f"{layer}: {_stays(gone)}")
+
+
+def closeup(layer: str, weight: Tensor, mask: Tensor | None, view: View) -> go.Figure:
+    """Return a corner of what `heatmap` shows, weight by weight, with lines between the groups."""
+    values, gone = _matrices(weight, mask, view)
+    rows, columns = CLOSE
+    near = gone[:rows, :columns]
+    title = f"{layer}, close up: {_stays(near)}"
+    return _drawn(values[:rows, :columns], near, view, _limit(values), title)
+
+
+def is_parted(figure: go.Figure) -> bool:
+    """Return whether a picture of weights has the lines that part groups."""
+    return any(isinstance(trace, go.Scatter) for trace in figure.data)
+
+
+def _matrices(weight: Tensor, mask: Tensor | None, view: View | None) -> tuple[Matrix, Matrix]:
+    """Return the weights and which are gone (0 or 1), both (outputs, rest), as a view has them."""
+
+    def matrix(tensor: Tensor) -> Matrix:
+        seen = tensor.reshape(len(tensor), -1) if view is None else view.picture(tensor)
+        values: Matrix = seen.numpy()
+        return values
+
+    values = matrix(weight.detach().double())
+    gone = np.zeros(values.shape) if mask is None else ~matrix(mask)
+    return values, gone.astype(float)
+
+
+def _drawn(values: Matrix, gone: Matrix, view: View | None, limit: float, title: str) -> go.Figure:
+    removed = mean(gone)
     shown = strongest(np.where(gone > 0, np.nan, values))
     rows, columns = block_sizes(*values.shape)
     x, y = np.arange(shown.shape[1]) * columns, np.arange(shown.shape[0]) * rows
-    limit = _limit(values)
     figure = go.Figure(
-        [
-            _removed(x, y, removed),
-            go.Heatmap(
-                x=x,
-                y=y,
-                z=np.float32(shown),
-                customdata=np.float32(removed),
-                colorscale=DIVERGING,
-                zmin=-limit,
-                zmax=limit,
-                colorbar={"title": {"text": "weight"}, "thickness": 12},
-                hovertemplate="output %{y}, input %{x}<br>weight %{z:.4f}"
-                + ("<br>%{customdata:.0%} of this cell removed" if rows * columns > 1 else "")
-                + "<extra></extra>",
-                hoverongaps=False,
-            ),
-        ]
+        [_removed(x, y, removed), _cells(x, y, shown, removed, limit, rows * columns)]
     )
+    if view is not None and rows * columns == 1:
+        figure.add_traces(_parted(values.shape, view.parting))
     pooled = "" if rows * columns == 1 else f", {rows}×{columns} weights a cell"
+    across = "kernel position × input" if view and view.inputs_last else "input × kernel position"
     return lay_out(
-        figure,
-        title=f"{layer}: {_stays(gone)}",
-        x=f"input × kernel position (index){pooled}",
-        y="output (index)",
-        height=420,
+        figure, title=title, x=f"{across} (index){pooled}", y="output (index)", height=420
     ).update_yaxes(autorange="reversed")
 
 
@@ -82,6 +99,26 @@ def distribution(layer: str, weight: Tensor, mask: Tensor | None) -> go.Figure:
     )
 
 
+def _cells(
+    x: Matrix, y: Matrix, shown: Matrix, removed: Matrix, limit: float, pooled: int
+) -> go.Heatmap:
+    """Return the weights that stay, `pooled` of them in each cell."""
+    return go.Heatmap(
+        x=x,
+        y=y,
+        z=np.float32(shown),
+        customdata=np.float32(removed),
+        colorscale=DIVERGING,
+        zmin=-limit,
+        zmax=limit,
+        colorbar={"title": {"text": "weight"}, "thickness": 12},
+        hovertemplate="output %{y}, input %{x}<br>weight %{z:.4f}"
+        + ("<br>%{customdata:.0%} of this cell removed" if pooled > 1 else "")
+        + "<extra></extra>",
+        hoverongaps=False,
+    )
+
+
 def _removed(x: Matrix, y: Matrix, removed: Matrix) -> go.Heatmap:
     """Return the pale layer under the weights: the cells of which nothing is left."""
     return go.Heatmap(
@@ -93,6 +130,29 @@ def _removed(x: Matrix, y: Matrix, removed: Matrix) -> go.Heatmap:
         hovertemplate="output %{y}, input %{x}<br>removed<extra></extra>",
         hoverongaps=False,
     )
+
+
+def _parted(shape: tuple[int, ...], parting: tuple[int, int]) -> list[go.Scatter]:
+    """Return the lines that part groups of so many rows and columns; none where they are a blur."""
+    (height, width), (rows, columns) = shape, parting
+    edges: list[tuple[list[float | None], list[float | None]]] = []
+    if rows and height // rows <= MOST_LINES:
+        for place in np.arange(rows, height, rows) - 0.5:
+            edges.append(([-0.5, width - 0.5, None], [place, place, None]))
+    if 1 < columns < width and width // columns <= MOST_LINES:
+        for place in np.arange(columns, width, columns) - 0.5:
+            edges.append(([place, place, None], [-0.5, height - 0.5, None]))
+    if not edges:
+        return []
+    line = go.Scatter(
+        x=[x for xs, _ in edges for x in xs],
+        y=[y for _, ys in edges for y in ys],
+        mode="lines",
+        line={"color": FAINT, "width": 1},
+        hoverinfo="skip",
+        showlegend=False,
+    )
+    return [line]
 
 
 def _limit(values: Matrix) -> float:

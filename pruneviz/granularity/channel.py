@@ -16,8 +16,8 @@ from pruneviz.granularity.units import (
     NO_LAYOUTS,
     NOTHING,
     AxisKeep,
+    Found,
     Layouts,
-    Units,
     Values,
 )
 from pruneviz.masks import Masks, combine
@@ -61,6 +61,12 @@ class ChannelUnits:
     def places(self) -> Mapping[str, int]:
         """Return {}: a layer is many channels."""
         return NOTHING
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape of the first weights whose outputs the units are."""
+        made = [self.shapes[m.parameter] for m in self.group.members if m.produces]
+        return max(made, key=len, default=(self.count,))
 
     def sum(self, values: Values) -> Tensor:
         """Return the sum over the weights that produce each unit (its filters), shape (count,)."""
@@ -157,9 +163,7 @@ def _stays(member: Member, size: int, keep: Tensor) -> Tensor:
     formula="unit = one output of a layer, with every index that must go with it",
     source="Li et al. 2016, arXiv 1608.08710",
 )
-def channels(
-    model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS
-) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
+def channels(model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS) -> Found:
     """Trace the model and return its groups of channels, and the layers that cannot be cut."""
     return coupled(model, example, layouts)
 

@@ -1,4 +1,4 @@
-"""Blocks: a unit is a whole residual block, whose place an identity can take."""
+"""Residual blocks: a unit is a whole residual block, whose place an identity can take."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from pruneviz.granularity.units import (
     GRANULARITIES,
     NO_LAYOUTS,
     AxisKeep,
+    Found,
     Layouts,
-    Units,
     Values,
     belongs,
 )
@@ -110,16 +110,15 @@ class BlockUnits:
 
 @GRANULARITIES.register(
     name="depth",
-    title="Blocks",
+    title="Residual blocks",
     family="structured",
     sentence="Takes whole residual blocks out, so the network gets shallower; widths stay.",
     formula="unit = one module that is the identity when all its parameters are 0",
     source="Chen and Zhao 2018, doi 10.1109/TPAMI.2018.2874634; "
     "Men et al. 2024 (ShortGPT), arXiv 2403.03853",
+    unit="residual block",
 )
-def blocks(
-    model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS
-) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
+def blocks(model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS) -> Found:
     """Run the model and return its stages of blocks, and why other layers are in no block."""
     watched = watch(model, example)
     stages: dict[str, list[str]] = {}

@@ -9,7 +9,7 @@ from torch import nn
 
 from pruneviz.coupling.layouts import WHOLE
 from pruneviz.granularity.channel import ChannelUnits, coupled
-from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Layouts, Units
+from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
 from pruneviz.report import Skipped
 
 
@@ -40,9 +40,7 @@ class _WholeParts(Mapping[str, int]):
     formula="unit = one head; with grouped queries, a key-value head with its query heads",
     source="Michel et al. 2019, arXiv 1905.10650",
 )
-def heads(
-    model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS
-) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
+def heads(model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS) -> Found:
     """Trace the model and return the heads of each attention, and the layers without any."""
     found, skipped = coupled(model, example, _WholeParts(layouts))
     chosen = tuple(units for units in found if units.group.heads)

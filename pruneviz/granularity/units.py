@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pruneviz.coupling.layouts import Choice
 from pruneviz.masks import Masks
@@ -35,7 +35,7 @@ class Units(Protocol):
 
     @property
     def least(self) -> int:
-        """Return how many units must stay whatever is asked: 1, or 0 where all of them may go."""
+        """Return how many units must stay whatever is asked; 0 where all of them may go."""
 
     @property
     def places(self) -> Mapping[str, int]:
@@ -76,16 +76,43 @@ class Units(Protocol):
 NOTHING: Mapping[str, int] = MappingProxyType({})
 NO_LAYOUTS: Mapping[str, int] = MappingProxyType({})
 Layouts = Mapping[str, int]  # a call that can be read in several ways → which reading to take
-Granularity = Callable[[nn.Module, Any, Layouts], tuple[tuple[Units, ...], tuple[Skipped, ...]]]
+Found = tuple[tuple[Units, ...], tuple[Skipped, ...]]
+Granularity = Callable[..., Found]  # (model, example, layouts, **settings)
 GRANULARITIES: Registry[Granularity] = Registry("granularity")
 
 
-_NOUNS = {"depth": "block"}  # where one unit is not called as its granularity
+class Rule(Protocol):
+    """What holds within every group of `of` consecutive units: exactly `stay` of them stay."""
+
+    @property
+    def of(self) -> int:
+        """Return how many units make a group."""
+
+    @property
+    def stay(self) -> int:
+        """Return how many units of a pruned group stay."""
+
+    def spared(self, scores: Tensor) -> Tensor:
+        """Return which units a pruned group keeps, bool of the scores' shape (groups, of)."""
+
+
+def rule_of(units: Units) -> Rule | None:
+    """Return the rule that holds within groups of these units, None where they are free."""
+    rule: Rule | None = getattr(units, "rule", None)
+    return rule
+
+
+def shape_of(units: Units) -> tuple[int, ...] | None:
+    """Return the shape of the weights that the units are outputs or parts of, None if unknown."""
+    shape: tuple[int, ...] | None = getattr(units, "shape", None)
+    return shape
 
 
 def noun(granularity: str) -> str:
-    """Return what one unit of a granularity is called."""
-    return _NOUNS.get(granularity, granularity)
+    """Return what one unit of a granularity is called, in the singular."""
+    if granularity not in GRANULARITIES.names():
+        return granularity
+    return GRANULARITIES.get(granularity).unit or granularity
 
 
 def belongs(name: str, path: str) -> bool:
@@ -102,10 +129,14 @@ def mean(units: Units, values: Values) -> Tensor:
 __all__ = [
     "GRANULARITIES",
     "AxisKeep",
+    "Found",
     "Granularity",
+    "Rule",
     "Units",
     "Values",
     "belongs",
     "mean",
     "noun",
+    "rule_of",
+    "shape_of",
 ]

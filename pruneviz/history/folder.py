@@ -203,7 +203,8 @@ def read_record(path: Path, record: type[R]) -> tuple[R | None, str]:
 def scan_plan(plan: Plan) -> Plan:
     """Return the part of a plan that decides a sensitivity scan: neither amounts nor recovery."""
     fresh = Plan()
-    unused = ("scope", "sparsity", "layers", "locks", "schedule", "schedule_parameters", "recovery")
+    unused = ("scope", "scope_parameters", "sparsity", "layers", "locks", "schedule",
+              "schedule_parameters", "recovery")  # fmt: skip
     return plan.changed(**{name: getattr(fresh, name) for name in unused})
 
 

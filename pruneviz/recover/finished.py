@@ -21,7 +21,7 @@ from pruneviz.measure.packing import unpack
 from pruneviz.measure.quality import predicted
 from pruneviz.plan import Plan
 from pruneviz.report import Report
-from pruneviz.run import Prepared, Pruned, bind
+from pruneviz.run import Prepared, Pruned, bind, counting
 from pruneviz.store import MASKS_FILE, read_report
 from pruneviz.subjects.weights import fit_weights, read_weights
 
@@ -42,8 +42,8 @@ def load_recovered(prepared: Prepared, plan: Plan, directory: Path) -> Pruned:
             f"({bound.digest()[:12]}…): name its own folder"
         )
     masks = read_weights(directory / MASKS_FILE)
-    keep = _keep(prepared.units, masks, directory)
-    applied = apply(prepared.subject.model, prepared.units, keep)
+    units = prepared.units
+    applied = apply(prepared.subject.model, units, _keep(units, masks, directory))
     tensors = unpack(read_weights(directory / WEIGHTS_FILE))
     state = applied.model.state_dict()
     # a recipe's graph may have constants of its own beside the network's tensors
@@ -52,10 +52,11 @@ def load_recovered(prepared: Prepared, plan: Plan, directory: Path) -> Pruned:
         _check_zeros(applied.model.state_dict(), applied.masks, directory)
     if read_label(RunFolder(directory))[0].imported is not None:
         _check_accuracy(prepared, applied.model, report, directory)
+    requested = allocate(units, prepared.ranking, bound, counting(prepared)).requested
     return Pruned(
         **{field.name: getattr(applied, field.name) for field in fields(applied)},
         plan=bound,
-        requested=allocate(prepared.units, prepared.ranking, bound).requested,
+        requested=requested,
         error=report.max_relative_error,
         notes=report.notes,
         recovery=report.recovery,

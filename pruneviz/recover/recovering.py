@@ -22,7 +22,7 @@ from pruneviz.recovery.rounds import EPOCHS, STOP_AFTER, Amounts, Phase, phases
 from pruneviz.recovery.rows import curve_state, held_out_row, read_curve
 from pruneviz.recovery.states import copied, load
 from pruneviz.report import EpochRow, RecoveryReport, best_row
-from pruneviz.run import Prepared, Pruned, bind, pruning_notes, removed, scored
+from pruneviz.run import Prepared, Pruned, bind, counting, pruning_notes, removed, scored
 from pruneviz.surgery import expand
 
 
@@ -53,7 +53,7 @@ class Recovering:
         self.plan = bind(plan, prepared.subject)
         self._prepared, self.data, self._device = prepared, prepared.subject.data, device
         self._where = torch_device(device)
-        self._amounts = Amounts(prepared.units, prepared.ranking, self.plan)
+        self._amounts = Amounts(prepared.units, prepared.ranking, self.plan, counting(prepared))
         model = prepared.subject.model
         self.phases = phases(self.plan, self._amounts.rounds, model, self.data)
         self.total = sum(phase.steps for phase in self.phases)
@@ -139,8 +139,9 @@ class Recovering:
         found = scored(model, self._prepared.subject, self.plan, self._prepared.units)
         keep = self._applied.keep
         scores = {n: s.masked_fill(~keep[n], -torch.inf) for n, s in found.scores.items()}
+        ranking = Ranking.of(self._prepared.units, scores)
         evidence = None if self._prepared.evidence is None else found.evidence
-        return replace(self._prepared, ranking=Ranking(scores), evidence=evidence)
+        return replace(self._prepared, ranking=ranking, evidence=evidence)
 
     def _task(self, phase: Phase) -> Task:
         applied = self._applied

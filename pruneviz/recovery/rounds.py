@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import nn
 
-from pruneviz.allocate import Ranking, allocate, exact_count, set_by_hand
+from pruneviz.allocate import Costs, Ranking, allocate, exact_count, ranks_across, set_by_hand
 from pruneviz.granularity.units import Units
 from pruneviz.plan import Plan, RecoveryStep
 from pruneviz.recovery.method import RECOVERIES
@@ -74,17 +74,23 @@ class Amounts:
     The last round's are exactly those of the plan pruned at once.
     """
 
-    def __init__(self, units: tuple[Units, ...], ranking: Ranking, plan: Plan) -> None:
+    def __init__(
+        self,
+        units: tuple[Units, ...],
+        ranking: Ranking,
+        plan: Plan,
+        costs: Costs | None = None,
+    ) -> None:
         """Count what the whole plan removes; ValueError where it is impossible."""
-        allocation = allocate(units, ranking, plan)
+        allocation = allocate(units, ranking, plan, costs)
         self.requested, self.notes = allocation.requested, allocation.notes
         settings = SCHEDULES.get(plan.schedule).settings(plan.schedule_parameters)
         self.fractions = SCHEDULES.get(plan.schedule).implementation(**settings)
         self._plan = plan
         self._units = {layer.name: layer.count for layer in units}
         self._removed = {name: int((~keep).sum()) for name, keep in allocation.keep.items()}
-        across = plan.scope == "global"
-        self._fixed = set_by_hand(units, plan) if across else frozenset(self._units)
+        self._across = ranks_across(plan)
+        self._fixed = set_by_hand(units, plan) if self._across else frozenset(self._units)
 
     @property
     def rounds(self) -> int:
@@ -98,7 +104,8 @@ class Amounts:
         free = sum(count for name, count in self._removed.items() if name not in self._fixed)
         removed = sum(fixed.values()) + exact_count(fraction, free)
         return self._plan.changed(
-            scope=self._plan.scope if self._plan.scope == "global" else "layer",
+            scope=self._plan.scope if self._across else "layer",
+            scope_parameters=self._plan.scope_parameters if self._across else {},
             sparsity=removed / total,
             layers={name: count / self._units[name] for name, count in fixed.items()},
         )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pruneviz import run
 from pruneviz.figures import format as fmt
-from pruneviz.granularity import Units
+from pruneviz.granularity import GRANULARITIES, Units
 from pruneviz.granularity.channel import ChannelUnits
 from pruneviz.granularity.depth import BlockUnits
 from pruneviz.granularity.taken import Taken, parameters_taken, taken
@@ -34,11 +34,11 @@ LEGEND = (
     "chosen here. ▶ takes its outputs in. Striped: goes. Dotted: stays whole."
 )
 BLOCKS = (
-    "One number and one colour: these layers are one block and go together. On the band: the block "
-    "chosen here. Striped: goes. Dotted: is in no block that can be left out."
+    "One number and one colour: these layers are one residual block and go together. On the "
+    "band: the block chosen here. Striped: goes. Dotted: is in no block that can be left out."
 )
-WIDTHS_STAY = "Single weights become zeros, so every layer keeps its outputs and its width."
-SINGLE_WEIGHTS = "Single weights are removed one by one, so nothing else goes with them."
+WIDTHS_STAY = "What goes becomes zeros, so every layer keeps its outputs and its width."
+SINGLE_WEIGHTS = "They become zeros where they are, so nothing else goes with them."
 COLUMNS = {
     "layer": "Layer",
     "kind": "Kind",
@@ -81,12 +81,21 @@ def group_of(units: Sequence[Units], rows: Sequence[LayerCost], wanted: str) -> 
 
 def legend(granularity: str) -> str:
     """Return how the picture of a network is read, by what is removed from it."""
-    return {"weight": WIDTHS_STAY, "depth": BLOCKS}.get(granularity, LEGEND)
+    if _is_masked(granularity):
+        return WIDTHS_STAY
+    return BLOCKS if granularity == "depth" else LEGEND
 
 
 def choice_label(granularity: str) -> str:
     """Return what is chosen beside the picture."""
-    return {"weight": "Layer", "depth": "Stage of blocks"}.get(granularity, "Group of layers")
+    if _is_masked(granularity):
+        return "Layer"
+    return "Stage of residual blocks" if granularity == "depth" else "Group of layers"
+
+
+def _is_masked(granularity: str) -> bool:
+    """Return whether what goes becomes zeros, so that every layer keeps its width."""
+    return GRANULARITIES.get(granularity).family != "structured"
 
 
 def number_of(units: Sequence[Units], chosen: Units | None, layer: str = "") -> int:
@@ -100,12 +109,13 @@ def number_of(units: Sequence[Units], chosen: Units | None, layer: str = "") -> 
     return names.index(chosen.name) + 1 if isinstance(chosen, ChannelUnits) else 0
 
 
-def group_label(number: int, units: Units) -> str:
-    """Return a group as one choice: `3 · conv1 and 2 more layers (64 channels)`."""
-    if isinstance(units, BlockUnits):
-        return f"{units.name} ({fmt.plural(units.count, 'block')})"
+def group_label(number: int, units: Units, unit: str) -> str:
+    """Return a group as one choice: `3 · conv1 and 2 more layers (64 channels)`.
+
+    `unit` is what one unit is called, where the group does not say so itself.
+    """
     if not isinstance(units, ChannelUnits):
-        return f"{units.name} ({fmt.plural(units.count, 'weight')})"
+        return f"{units.name} ({fmt.plural(units.count, unit)})"
     others = len(units.layers) - 1
     more = f" and {fmt.plural(others, 'more layer')}" if others else ""
     return f"{number} · {units.name}{more} ({fmt.plural(units.count, units.noun)})"
@@ -167,11 +177,11 @@ def ranges(indices: Sequence[int]) -> str:
     return ", ".join(shown) + more
 
 
-def weights_sentence(units: Units, keep: Tensor | None) -> str:
-    """Return how many single weights of a layer go."""
+def weights_sentence(units: Units, keep: Tensor | None, unit: str) -> str:
+    """Return how many of a layer's units, each called a `unit`, go where nothing goes with them."""
     gone = 0 if keep is None else int((~keep).sum())
     return (
-        f"{gone:,} of the {fmt.plural(units.count, 'weight')} of {text.escape(units.name)} "
+        f"{gone:,} of the {fmt.plural(units.count, unit)} of {text.escape(units.name)} "
         f"{'goes' if gone == 1 else 'go'}. {SINGLE_WEIGHTS}"
     )
 
@@ -180,7 +190,7 @@ def blocks_sentence(units: Units, keep: Tensor | None) -> str:
     """Return how many blocks of a stage go."""
     gone = 0 if keep is None else int((~keep).sum())
     return (
-        f"{gone:,} of the {fmt.plural(units.count, 'block')} of {text.escape(units.name)} "
+        f"{gone:,} of the {fmt.plural(units.count, 'residual block')} of {text.escape(units.name)} "
         f"{'goes' if gone == 1 else 'go'}. What a block is given goes on unchanged when it goes."
     )
 

@@ -272,7 +272,9 @@ def _report(digest: str, _plan: Plan) -> Report:
 
 
 def _untouched(plan: Plan) -> Plan:
-    return without_recovery(plan).changed(sparsity=0.0, layers={}, locks={})
+    amounts = ("scope", "scope_parameters", "sparsity", "layers", "locks")
+    fresh = Plan()
+    return without_recovery(plan).changed(**{name: getattr(fresh, name) for name in amounts})
 
 
 def _written(folder: RunFolder) -> int | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+from pruneviz.allocate import WIDTHS
 from pruneviz.calibrate import needs_data
 from pruneviz.criteria import CRITERIA
 from pruneviz.plan import Lock, Plan, Setting, parse_lock
@@ -53,25 +54,39 @@ def set_parameter(name: str, value: Setting) -> None:
     state.edit(criterion_parameters={**state.plan().criterion_parameters, name: value})
 
 
-def set_granularity(name: str | None) -> None:
+def set_granularity(name: str) -> None:
     """Remove other units; locks of single units mean other units now, so they go.
 
     So do the amounts and locks of layers, where stages of blocks come in place of layers, or go.
     """
-    if name is None:
-        return
     plan = state.plan()
     if DEPTH in (name, plan.granularity) and name != plan.granularity:
-        state.edit(granularity=name, locks={}, layers={})
+        state.edit(granularity=name, granularity_parameters={}, locks={}, layers={})
         return
-    locks = {layer: lock for layer, lock in plan.locks.items() if lock == "all"}
-    state.edit(granularity=name, locks=locks)
+    state.edit(granularity=name, granularity_parameters={}, locks=_whole_layers())
 
 
-def set_scope(name: str | None) -> None:
-    """Share the overall amount out differently."""
-    if name is not None:
-        state.edit(scope=name)
+def set_granularity_parameter(name: str, value: Setting) -> None:
+    """Change one parameter of the granularity, and so what its units are."""
+    changed = {**state.plan().granularity_parameters, name: value}
+    state.edit(granularity_parameters=changed, locks=_whole_layers())
+
+
+def _whole_layers() -> dict[str, Lock]:
+    """Return the locks that hold whatever the units are."""
+    return {layer: lock for layer, lock in state.plan().locks.items() if lock == "all"}
+
+
+def set_scope(name: str) -> None:
+    """Share the overall amount out differently; the widths that were asked for stay asked for."""
+    given, known = state.plan().scope_parameters, {p.name for p in WIDTHS}
+    widths = {parameter: value for parameter, value in given.items() if parameter in known}
+    state.edit(scope=name, scope_parameters=widths)
+
+
+def set_scope_parameter(name: str, value: Setting) -> None:
+    """Change one parameter of the scope."""
+    state.edit(scope_parameters={**state.plan().scope_parameters, name: value})
 
 
 def set_overall(value: float) -> None:
@@ -88,6 +103,14 @@ def follow_overall(name: str | None = None) -> None:
     """Let one layer, or all layers, follow the overall slider again."""
     layers = state.plan().layers
     state.edit(layers={n: s for n, s in layers.items() if name is not None and n != name})
+
+
+def forget_layers(names: Collection[str]) -> None:
+    """Take the own amounts and the locks of some layers out of the plan."""
+    plan = state.plan()
+    layers = {n: s for n, s in plan.layers.items() if n not in names}
+    locks: dict[str, Lock] = {n: lock for n, lock in plan.locks.items() if n not in names}
+    state.edit(layers=layers, locks=locks)
 
 
 def lock_layer(name: str, on: bool) -> None:

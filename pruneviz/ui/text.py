@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from torch import Tensor
 
+from pruneviz.allocate import SCOPES
+from pruneviz.allocate import decides_amount as scope_decides_amount
 from pruneviz.criteria import CRITERIA
 from pruneviz.figures import format as fmt
-from pruneviz.granularity import Units, noun
+from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.granularity.depth import BlockUnits
 from pruneviz.plan import Plan
 from pruneviz.registry import COSTS
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 NO_BREAK = "\u00a0"
 WAITING = "Loading and measuring …"
+TILES = "block"  # the granularity whose units are rectangles of weights
 NO_DATA = "no data: choose some on Home"
 # Fractions of units that a plan asks for or can have; counts of units are followed by other words.
 FRACTION = re.compile(r"(?<![\w.])[01](?:\.\d+)?(?= at most\b| cannot be reached|; unlock)")
@@ -64,7 +67,31 @@ def in_percent(problem: str) -> str:
 
 def ranking_line(plan: Plan) -> str:
     """Return what is removed and how it is ranked: `channels, Magnitude L1`."""
-    return f"{noun(plan.granularity)}s, {_criterion(plan.criterion)}"
+    return f"{units_removed(plan)}, {_criterion(plan.criterion)}"
+
+
+def units_removed(plan: Plan) -> str:
+    """Return what is removed: `channels`, `tiles of 4×4 weights`."""
+    name = plan.granularity
+    units = f"{noun(name)}s"
+    if name not in GRANULARITIES.names():
+        return units
+    entry = GRANULARITIES.get(name)
+    settings = {
+        p.name: plan.granularity_parameters.get(p.name, p.default) for p in entry.parameters
+    }
+    if name == TILES:
+        return f"{units} of {settings['rows']}×{settings['columns']} weights"
+    values = ", ".join(f"{parameter} {value}" for parameter, value in settings.items())
+    shared = sum(other.unit == entry.unit for other in GRANULARITIES) > 1  # the noun is not enough
+    title = entry.title if shared and entry.unit else ""
+    detail = ": ".join(part for part in (title, values) if part)
+    return f"{units} ({detail})" if detail else units
+
+
+def decides_amount(plan: Plan) -> bool:
+    """Return whether the plan's scope decides how much goes, so the overall slider does not."""
+    return plan.scope in SCOPES.names() and scope_decides_amount(plan.scope)
 
 
 def plan_line(plan: Plan, removed: float | None) -> str:
@@ -118,6 +145,9 @@ def scope_sentence(plan: Plan) -> str:
     own = f"{by_hand} set by hand" if plan.layers else "no layer is set by hand"
     if plan.scope == "layer":
         return f"Moves every layer that has no value of its own; {own}."
+    if decides_amount(plan):
+        title = SCOPES.get(plan.scope).title
+        return f"Not used: '{escape(title)}' decides how much goes; {own}."
     return f"The whole network loses this; layers set by hand keep their value; {own}."
 
 
@@ -146,7 +176,7 @@ def coupled_sentence(units: Units) -> str:
 def alone_sentence(units: Units) -> str:
     """Return that a layer's units go alone."""
     if units.places:
-        return f"Each block of {units.name} goes whole and alone; what it is given goes on."
+        return f"A residual block of {units.name} goes whole and alone; what it is given goes on."
     return f"The units of {units.name} are its own; no other layer loses units with it."
 
 
@@ -312,4 +342,7 @@ def _criterion(name: str) -> str:
 
 
 def _scope(plan: Plan) -> str:
-    return {"layer": "layer by layer", "uniform": "uniform", "global": "global"}[plan.scope]
+    if plan.scope not in SCOPES.names():
+        return plan.scope
+    title = SCOPES.get(plan.scope).title
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]

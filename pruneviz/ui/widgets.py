@@ -107,22 +107,6 @@ def choose(
     _chosen(registry, value)
 
 
-def segments(
-    registry: Registry[Any], label: str, key: str, value: str, edit: Callable[[str | None], None]
-) -> None:
-    """Draw a registry's few methods side by side; `edit` is called with the chosen name."""
-    st.segmented_control(
-        label,
-        registry.names(),
-        required=True,
-        format_func=lambda name: registry.get(name).title,
-        key=follow(key, registry.get(value).name),
-        on_change=changes(key, edit),
-        width="stretch",
-    )
-    _chosen(registry, value)
-
-
 def percent_slider(
     label: str,
     key: str,
@@ -152,12 +136,17 @@ def parameters(
     given: Mapping[str, Any],
     edit: Callable[[str, Any], None],
 ) -> None:
-    """Draw a widget for each parameter of the chosen method; most methods have none."""
+    """Draw a widget for each parameter of the chosen method, two side by side where they fit."""
     entry = registry.get(name)
+    if not entry.parameters:
+        return
+    across = min(2, len(entry.parameters))
+    grid = st.grid(across, min_column_width=120, gap="small", key=f"parameters-{registry.kind}")
     for definition in entry.parameters:
         value = given.get(definition.name, definition.default)
         key = f"parameter-{name}-{definition.name}"
-        parameter(definition, key, value, partial(edit, definition.name))
+        with grid.cell():
+            parameter(definition, key, value, partial(edit, definition.name))
 
 
 def _chosen(registry: Registry[Any], value: str) -> None:

@@ -54,7 +54,12 @@ NETWORKS = {
     "grouped": (Mixed, (3, 9, 9)),
     "blocks": (Stacked, (3, 6, 6)),
 }
-HAVE = {"head": {"transformer"}, "depth": {"transformer", "blocks"}}
+CONVOLVE = {"transformer", "grouped", "blocks"}  # of kernels with several places
+HAVE = {
+    "head": {"transformer"}, "depth": {"transformer", "blocks"},
+    **dict.fromkeys(("kernel", "pattern", "vector"), CONVOLVE),
+}  # fmt: skip
+FEWEST = ("perceptron", "grouped")  # units, of which each takes a pass where it is left out
 FEW = {"steps": 2, "probes": 2, "rounds": 4, "inputs": 3, "most_units": 10_000}
 LAWS = [
     (network, criterion, granularity)
@@ -62,12 +67,12 @@ LAWS = [
         NETWORKS, CRITERIA.names(), GRANULARITIES.names()
     )
     if network in HAVE.get(granularity, NETWORKS)
-    if (criterion, granularity) != ("ablation", "weight") or network == "perceptron"
+    if criterion != "ablation" or granularity in ("channel", "head", "depth") or network in FEWEST
 ]
 REFUSED = {  # what has no BatchNorm; units that no layer reads as whole channels
     "bn_scale": lambda network, granularity: network == "transformer",
     "thinet": lambda network, granularity: (
-        granularity in {"weight", "depth"}
+        granularity not in {"channel", "head"}
         or (granularity == "channel" and network in {"transformer", "grouped"})
     ),
 }

@@ -11,10 +11,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from torch import nn
 
 from pruneviz.figures import compare, detectors, images, weights
 from pruneviz.figures.pool import mean, strongest
 from pruneviz.figures.style import ORIGINAL, ORIGINAL_ON_DARK, PRUNED, REMOVED, on_dark
+from pruneviz.granularity.tiles import axes
 from pruneviz.measure.latency import Timings
 from pruneviz.measure.quality import by_class
 from pruneviz.report import Amount
@@ -51,6 +53,43 @@ def _logits(seed, n=120, classes=4):
     return torch.randn(n, classes, generator=torch.Generator().manual_seed(seed))
 
 
+VIEW = axes(nn.Conv2d(4, 8, 3)).view(36, (1, 1), lines=2, inputs_last=True)
+
+
+def test_a_view_puts_groups_side_by_side_and_parts_them():
+    weight = torch.arange(8.0 * 4 * 9).reshape(8, 4, 3, 3) + 1
+    mask = torch.ones_like(weight, dtype=torch.bool)
+    mask[:, 2:] = False  # the last two inputs of every kernel place
+    figure = weights.heatmap("conv1", weight, mask, VIEW)
+    pale, cells, lines = figure.data
+    groups = np.asarray(pale.z).reshape(8, 18, 2)
+    assert (groups[:, 1::2] == 1).all()
+    assert np.isnan(groups[:, ::2]).all()
+    assert cells.z[0, 4] == weight[0, 0, 0, 1]
+    assert sorted({x for x in lines.x if x is not None}) == [k - 0.5 for k in range(2, 36, 2)]
+    assert "kernel position × input" in figure.layout.xaxis.title.text
+    block = axes(nn.Conv2d(4, 8, 3)).view(36, (4, 6), lines=6)
+    drawn = weights.heatmap("conv1", weight, mask, block).data[2]
+    assert 3.5 in drawn.y
+    assert len(weights.heatmap("conv1", weight, mask).data) == 2
+
+
+def test_groups_of_a_large_layer_are_seen_close_up():
+    view = axes(nn.Conv2d(64, 64, 3)).view(576, (1, 1), lines=4, inputs_last=True)
+    torch.manual_seed(0)
+    weight = torch.randn(64, 64, 3, 3)
+    mask = torch.rand(64, 64, 3, 3) > 0.5
+    assert not weights.is_parted(weights.heatmap("conv3", weight, mask, view))
+    near = weights.closeup("conv3", weight, mask, view)
+    assert weights.is_parted(near)
+    pale, cells, lines = near.data
+    stays = view.picture(mask).numpy()[:24, :96]
+    assert np.array_equal(np.asarray(pale.z) == 1, ~stays)
+    assert np.array_equal(np.isnan(np.asarray(cells.z)), ~stays)
+    assert sorted({x for x in lines.x if x is not None}) == [k - 0.5 for k in range(4, 96, 4)]
+    assert near.layout.title.text.startswith("conv3, close up: 1.2 k of 2.3 k weights stay")
+
+
 def _figures():
     torch.manual_seed(0)
     weight, mask = torch.randn(8, 4, 3, 3), torch.rand(8, 4, 3, 3) > 0.5
@@ -64,6 +103,8 @@ def _figures():
         "heatmap": weights.heatmap("conv1", weight, mask),
         "heatmap, whole": weights.heatmap("conv1", weight, None),
         "heatmap, all gone": weights.heatmap("conv1", weight, torch.zeros_like(mask)),
+        "heatmap, in groups": weights.heatmap("conv1", weight, mask, VIEW),
+        "heatmap, close up": weights.closeup("conv1", weight, mask, VIEW),
         "distribution": weights.distribution("conv1", weight, mask),
         "images": images.attribution_pair(torch.rand(1, 8, 8), maps[0], maps[1], "Alike"),
         "bars": images.attribution_bars(("age", "size"), torch.randn(2), torch.randn(2), "Alike"),

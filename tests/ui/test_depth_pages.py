@@ -41,20 +41,20 @@ def test_every_page_is_complete(name: str, layer: str) -> None:
     at = start(name, **({"layer": layer} if layer else {}))
     assert not at.exception
     assert not at.error
-    assert "blocks, Magnitude" in words(at)
+    assert "residual blocks, Magnitude" in words(at)
 
 
 def test_tune_says_which_block_each_number_is_and_locks_it() -> None:
     plan = PLAN.changed(locks={"stage1.0": "all"})
     at = start("tune", plan)
     labels = [slider.label for slider in at.slider]
-    assert "stage1 · 2 of 3 blocks go · 1 locked" in labels
-    assert "stage2 · 1 of 2 blocks go" in labels
+    assert "stage1 · 2 of 3 residual blocks go · 1 locked" in labels
+    assert "stage2 · 1 of 2 residual blocks go" in labels
     table = next(t.value for t in at.dataframe if "Path" in t.value)
     assert list(table["Path"]) == ["stage1.0", "stage1.1", "stage1.2"]
     assert list(table["In this plan"]) == ["stays", "goes", "goes"]
     box = at.text_input(key="tune-units-stage1")
-    assert box.label == "Blocks that must stay (0 to 2)"
+    assert box.label == "Residual blocks that must stay (0 to 2)"
     box.set_value("2").run()
     assert "lets at most 1 go" in at.error[0].value.replace("\\", "")
     at.slider(key="tune-overall").set_value(33).run()
@@ -66,26 +66,25 @@ def test_tune_says_which_block_each_number_is_and_locks_it() -> None:
 def test_all_blocks_of_all_stages_may_go() -> None:
     at = start("tune", PLAN.changed(sparsity=1.0))
     assert not at.error
-    assert "stage1 · 3 of 3 blocks go" in [slider.label for slider in at.slider]
+    assert "stage1 · 3 of 3 residual blocks go" in [slider.label for slider in at.slider]
     assert "never pruned to nothing" not in words(at)
 
 
 def test_another_granularity_leaves_amounts_of_layers_behind() -> None:
     plan = PLAN.changed(granularity="channel", layers={"stage1.0.conv1": 0.5})
     at = start("tune", plan)
-    group = next(g for g in at.get("button_group") if g.key == "tune-granularity")
-    group.set_value("depth").run()
+    at.selectbox(key="tune-granularity").set_value("depth").run()
     assert not at.exception
     assert not at.error
-    assert "stage1 · 2 of 3 blocks go" in [slider.label for slider in at.slider]
+    assert "stage1 · 2 of 3 residual blocks go" in [slider.label for slider in at.slider]
 
 
 def test_architecture_shows_blocks() -> None:
     at = start("architecture", layer="stage2.2.conv2")
-    assert "one block and go together" in words(at)
+    assert "one residual block and go together" in words(at)
     title = titles(at)[0].replace("<br>", " ")
     assert title.endswith("group 1 ties 2 layers together (stage1.0.conv1 and 1 more)")
-    assert at.selectbox(key="architecture-group").label == "Stage of blocks"
+    assert at.selectbox(key="architecture-group").label == "Stage of residual blocks"
     table = at.dataframe[0].value
     assert list(table["Path"]) == ["stage2.1", "stage2.2"]
     assert "are not prunable" in words(at)
@@ -93,7 +92,7 @@ def test_architecture_shows_blocks() -> None:
 
 def test_weights_and_attributions_of_a_layer_that_is_gone() -> None:
     gone = PLAN.changed(sparsity=1.0)
-    assert "goes with its block" in words(start("weights", gone, layer=GONE))
+    assert "goes with its residual block" in words(start("weights", gone, layer=GONE))
     at = start("attributions", gone, layer=GONE)
     assert not at.exception
     assert at.selectbox(key="attributions-layer").value == GONE

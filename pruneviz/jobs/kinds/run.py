@@ -31,6 +31,7 @@ def carry_out(spec: Spec, context: Context) -> Iterator[Progress]:
     if has_result(context.folder):  # the attempt before died after its last file was written
         yield Progress(LAST, LAST, "found finished")
         return
+    run.methods(spec.plan)  # a wrong name is said before anything is opened
     prepared = run.prepare(load_subject(spec.plan), spec.plan)
     total = LAST
     if run.asks_for_rounds(spec.plan):

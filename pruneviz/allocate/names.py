@@ -1,0 +1,113 @@
+"""Names in a plan: which units a layer's own sparsity and its lock mean."""
+
+from __future__ import annotations
+
+import difflib
+
+import numpy as np
+
+from pruneviz.granularity.units import Units
+from pruneviz.plan import Plan
+
+
+def own_sparsities(units: tuple[Units, ...], plan: Plan) -> dict[str, float]:
+    """Return the sparsities set by hand; a name of units means them, a layer's all it is in."""
+    aliases, single = _aliases(units), {place: each.name for each in units for place in each.places}
+    own: dict[str, float] = {}
+    for layer, value in plan.layers.items():
+        names = _resolve(layer, aliases, "a sparsity")
+        if layer not in names and layer in single:
+            raise ValueError(
+                f"a sparsity names '{layer}', which belongs to one unit of '{single[layer]}' and "
+                f"stays or goes whole: give '{single[layer]}' a sparsity, or lock '{layer}'"
+            )
+        for name in (layer,) if layer in names else names:
+            if own.setdefault(name, value) != value:
+                raise ValueError(
+                    f"the units of '{layer}' and '{name}' go together, so they cannot lose "
+                    f"{value:g} and {own[name]:g}: give them one sparsity"
+                )
+    return own
+
+
+def set_by_hand(units: tuple[Units, ...], plan: Plan) -> frozenset[str]:
+    """Return the names of the units whose sparsity a plan gives itself, whatever its scope."""
+    return frozenset(own_sparsities(units, plan))
+
+
+def locked_units(units: tuple[Units, ...], plan: Plan) -> dict[str, np.ndarray]:
+    """Return the locked units of each layer, by units name; ValueError where there are no such.
+
+    A whole layer's lock holds wherever its outputs belong, that of a part of one unit for the unit.
+    """
+    aliases, by_name = _aliases(units), {layer.name: layer for layer in units}
+    locked = {name: np.zeros(0, np.int64) for name in by_name}
+    for layer, lock in plan.locks.items():
+        names = _resolve(layer, aliases, "a lock")
+        if lock == "all":
+            chosen = {name: _all_of(by_name[name], layer) for name in names}
+        else:
+            name = _only(layer, names)
+            chosen = {name: _numbered(by_name[name], layer, lock)}
+        for name, indices in chosen.items():
+            locked[name] = np.union1d(locked[name], indices)
+    return locked
+
+
+def strangers(units: tuple[Units, ...], plan: Plan) -> tuple[str, ...]:
+    """Return the layers that a plan gives an amount or a lock and that have no units here."""
+    known = _aliases(units)
+    return tuple(name for name in sorted({*plan.layers, *plan.locks}) if name not in known)
+
+
+def _aliases(units: tuple[Units, ...]) -> dict[str, tuple[str, ...]]:
+    """Return, for every layer, the names of the units that its outputs belong to."""
+    found: dict[str, tuple[str, ...]] = {}
+    for each in units:
+        for layer in dict.fromkeys((each.name, *each.layers, *each.places)):
+            found[layer] = (*found.get(layer, ()), each.name)
+    return found
+
+
+def _resolve(name: str, aliases: dict[str, tuple[str, ...]], what: str) -> tuple[str, ...]:
+    if name not in aliases:
+        close = difflib.get_close_matches(name, aliases, 3) or list(aliases)[:5]
+        raise ValueError(
+            f"{what} names layer '{name}', which cannot be pruned here or does not exist; "
+            f"did you mean {', '.join(close)}?"
+        )
+    return aliases[name]
+
+
+def _all_of(units: Units, layer: str) -> np.ndarray:
+    """Return the units that a layer's name means: all, or the one that it is or is a part of."""
+    place = None if layer == units.name else units.places.get(layer)
+    return np.arange(units.count) if place is None else np.asarray([place])
+
+
+def _only(layer: str, names: tuple[str, ...]) -> str:
+    """Return the one group of units whose numbers are meant; ValueError where there are several."""
+    if layer not in names and len(names) > 1:
+        raise ValueError(
+            f"the outputs of '{layer}' belong to several groups ({', '.join(names)}): "
+            "lock units of these by name, or the whole layer"
+        )
+    return layer if layer in names else names[0]
+
+
+def _numbered(units: Units, layer: str, lock: tuple[int, ...]) -> np.ndarray:
+    """Return the units of these numbers."""
+    if layer != units.name and layer in units.places:
+        raise ValueError(
+            f"'{layer}' belongs to unit {units.places[layer]} of '{units.name}' and has no units "
+            "of its own: lock it whole, without numbers"
+        )
+    if max(lock) >= units.count:
+        raise ValueError(
+            f"the lock of layer '{layer}' names unit {max(lock)}, "
+            f"but its units are 0 to {units.count - 1}"
+        )
+    return np.asarray(lock)
+
+
+__all__ = ["locked_units", "own_sparsities", "set_by_hand", "strangers"]

@@ -1,0 +1,71 @@
+"""From a sensitivity scan: each layer loses what it bore alone."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+
+Curve = Sequence[tuple[float, float]]  # (sparsity, accuracy) of one layer pruned alone
+
+
+def curves(points: Iterable[tuple[str, float, float]], baseline: float) -> dict[str, Curve]:
+    """Return each layer's curve from (layer, sparsity, accuracy), beginning unpruned.
+
+    `baseline` is the accuracy of the unpruned network, a fraction.
+    """
+    found: dict[str, dict[float, float]] = {}
+    for layer, sparsity, accuracy in points:
+        found.setdefault(layer, {0.0: baseline})[sparsity] = accuracy
+    return {layer: sorted(curve.items()) for layer, curve in found.items()}
+
+
+def tolerated(curve: Curve, loss: float) -> float:
+    """Return the largest sparsity up to which a layer alone never loses more than `loss`.
+
+    `curve` ascends from sparsity 0; between its points it is a straight line. `loss` is a
+    difference of accuracies, 0.01 for one point. ValueError where the curve does not begin at 0.
+    """
+    if not curve or curve[0][0] != 0.0:
+        raise ValueError("a sensitivity curve begins with the unpruned network, at sparsity 0")
+    floor = curve[0][1] - loss
+    reached = 0.0
+    for (before, high), (sparsity, low) in itertools.pairwise(curve):
+        if low < floor:
+            return max(before + (sparsity - before) * (high - floor) / (high - low), 0.0)
+        reached = sparsity
+    return reached
+
+
+def ratios(found: Mapping[str, Curve], loss: float) -> dict[str, float]:
+    """Return each layer's sparsity at which it alone loses `loss`: fit for a Plan's `layers`."""
+    if loss < 0:
+        raise ValueError(f"the allowed loss must be 0 or more, got {loss:g}")
+    return {layer: tolerated(curve, loss) for layer, curve in found.items()}
+
+
+def ratios_for(
+    found: Mapping[str, Curve], units: Mapping[str, int], sparsity: float
+) -> dict[str, float]:
+    """Return each layer's sparsity at the one allowed loss that removes `sparsity` of all `units`.
+
+    Found by bisection, so it is exact to about one unit. ValueError where the curves end before.
+    """
+    total = sum(units[layer] for layer in found)
+
+    def removed(loss: float) -> float:
+        return sum(ratios(found, loss)[layer] * units[layer] for layer in found)
+
+    low, high = 0.0, 1.0
+    if removed(high) < sparsity * total:
+        reached = removed(high) / total
+        raise ValueError(
+            f"the scan's levels end at {reached:g} of the units: ask for less than {sparsity:g}, "
+            "or scan higher levels"
+        )
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if removed(middle) < sparsity * total else (low, middle)
+    return ratios(found, high)
+
+
+__all__ = ["Curve", "curves", "ratios", "ratios_for", "tolerated"]
