@@ -12,7 +12,7 @@ from torchvision.models.video import swin_transformer as video
 
 from pruneviz.apply import apply
 from pruneviz.coupling import trace
-from pruneviz.explicit import Explicit, has_form, make_explicit
+from pruneviz.explicit import Explicit, make_explicit
 from pruneviz.proof import check, find_units
 from pruneviz.surgery import Surgery, cut
 
@@ -91,6 +91,13 @@ def test_one_sequence_without_a_batch():
     alone = [x[0] for x in inputs]
     for before, after in zip(module(*alone), explicit(module)(*alone), strict=True):
         torch.testing.assert_close(after, before, **EXACT)
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_it_says_the_widths_that_it_takes_and_gives(name):
+    module, _ = attention(name)
+    for width in ("embed_dim", "kdim", "vdim", "head_dim", "num_heads"):
+        assert getattr(explicit(module), width) == getattr(module, width)
 
 
 SWIN, SWIN_V2 = swin_transformer.ShiftedWindowAttention, swin_transformer.ShiftedWindowAttentionV2
@@ -218,7 +225,6 @@ def test_what_is_cut_is_cut_again_copied_trained_and_exported():
 
 def test_only_what_is_cut_takes_its_explicit_form():
     model, example = reader()
-    assert has_form(model)
     units, _ = find_units(model, example, "channel")
     inner = next(layer for layer in units if layer.name == "encoder.layers.1.linear1")
     keep = {layer.name: torch.ones(layer.count, dtype=torch.bool) for layer in units}
