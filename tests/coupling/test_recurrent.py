@@ -79,7 +79,7 @@ def test_what_is_beside_a_recurrent_layer_is_cut_and_the_layer_says_its_sizes(ki
     torch.manual_seed(0)
     model = Sequence(kind(10, 12, batch_first=True, **options), width).eval()
     small, layers = thinned(model, torch.randn(2, 3, 4))
-    assert {"before", "first"} <= layers
+    assert {"before", "first", "recurrent"} <= layers
     own = small.recurrent
     sizes = {"proj_size": own.proj_size} if "proj_size" in options else {}
     rebuilt = kind(own.input_size, own.hidden_size, **{**options, **sizes})
