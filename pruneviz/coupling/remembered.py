@@ -14,7 +14,7 @@ from pruneviz.explicit import Explicit
 
 ASKED = """
     view reshape unflatten expand repeat split chunk split_with_sizes tensor_split narrow
-    __getitem__ conv1d conv2d conv3d conv_transpose2d broadcast_to
+    __getitem__ __setitem__ conv1d conv2d conv3d conv_transpose2d broadcast_to
 """.split()
 VIEWS = ("view", "reshape", "expand")
 Reads = dict[tuple[int, str], int]  # (a module's identity, an attribute) → when it was read last

@@ -20,6 +20,7 @@ from pruneviz.coupling.ids import Ids, small, varying
 from pruneviz.coupling.layouts import FIRST_LAYOUT, WHOLE
 from pruneviz.coupling.operators import FILLS, MOVES, PARTS, RESHAPES
 from pruneviz.coupling.remembered import Asking, watching
+from pruneviz.coupling.rows import onto_whole, write_part
 from pruneviz.coupling.rules import rule_for
 from pruneviz.coupling.study import Counted, path_through, slowly, study
 from pruneviz.measure.one_trace import ONE_TRACE
@@ -57,7 +58,7 @@ class _Trace(TorchDispatchMode):
         return own
 
     def is_blank(self, tensor: Tensor) -> bool:
-        """Return whether a tensor was filled with one value during the pass."""
+        """Return whether a tensor was filled during the pass, with one value or nothing yet."""
         return self._blank.get(tensor) is not None
 
     def forget(self) -> None:
@@ -94,13 +95,19 @@ class _Trace(TorchDispatchMode):
         kwargs = kwargs or {}
         key = self._counted.key(func)
         out = func(*args, **kwargs)
+        if any(self.tags(tensor) for tensor in _leaves((args, kwargs))):
+            self._follow(func, args, kwargs, key, out)
         self._note_blank(func, args, out)
-        if not any(self.tags(tensor) for tensor in _leaves((args, kwargs))):
-            return out
+        return out
+
+    def _follow(
+        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], key: str, out: Any
+    ) -> None:
+        """Let what comes out of a call carry the ids that its rule gives it."""
         rule = rule_for(func)
         writes_part = func._schema.is_mutable and isinstance(args[0], Tensor) and args[0]._is_view()
         if writes_part and not self.tags(args[0]):
-            rule = pin
+            rule = write_part if func is torch.ops.aten.copy_.default else pin
         others = torch._C._len_torch_dispatch_stack()  # this one is off while it handles a call
         with torch.utils._python_dispatch._disable_current_modes() if others else nullcontext():
             owner = self.owners[-1] if self.owners else ""
@@ -112,12 +119,17 @@ class _Trace(TorchDispatchMode):
                 self.asking.given,
             )  # fmt: skip
             result = _followed(rule, call)
+            if rule is write_part and result:
+                whole = args[0]._base
+                kept = [t for t in self.tags(whole) if varying(t)]
+                written = [onto_whole(args[0], whole, tag) for tag in result]
+                new = [t for t in written if not any(varying(t) == varying(k) for k in kept)]
+                self._carry(whole, (*kept, *new))
         if isinstance(out, list | tuple):
             for tensor, tags in zip(out, result, strict=True):
                 self._carry(tensor, tags)
         else:
             self._carry(out, result)
-        return out
 
 
 def _leaves(value: Any) -> Iterator[Tensor]:
