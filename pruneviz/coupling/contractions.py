@@ -97,7 +97,7 @@ def _depthwise(call: Call, incoming: Tensor | None, outputs: Tensor) -> None:
 
 def multiply(call: Call) -> Any:
     """Contract two matrices: unite the ids along the inner dimension, pass on those outside."""
-    bias, left, right = call.args[:3] if call.name.startswith("addmm") else (None, *call.args[:2])
+    bias, left, right = call.args[:3] if "addmm" in call.name else (None, *call.args[:2])
     reason = "a matrix product meets them in an unusual layout"
     inner_left = _incoming(call.ids, _varying_along(call.look(left), 1), 1, reason)
     inner_right = _incoming(call.ids, _varying_along(call.look(right), 0), 0, reason)
@@ -177,8 +177,11 @@ def _in_steps(call: Call, ids: Tensor | None) -> None:
 
 
 def _meet_bias(call: Call, bias: Tensor | None, outputs: Tensor) -> None:
-    """Unite outputs with what is added to them; a bias that is no parameter has a fixed size."""
-    if bias is None:
+    """Unite outputs with what is added to them; a bias that is no parameter has a fixed size.
+
+    A product with a sparse matrix is added to zeros made for it.
+    """
+    if bias is None or call.blank(bias):
         return
     own = axis_ids(call.look(bias), bias, bias.ndim - 1)
     if own is None and bias.shape[-1] > 1:

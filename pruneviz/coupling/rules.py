@@ -39,6 +39,7 @@ RULES: dict[str, Rule] = {
     "convolution": contractions.convolve,
     "mm": contractions.multiply,
     "addmm": contractions.multiply,
+    "_sparse_addmm": contractions.multiply,
     **dict.fromkeys(["mv", "dot", "vdot"], contractions.times_vector),
     averages.WEIGHT_NORM: averages.weight_norm,
     "native_group_norm": averages.group_norm,

@@ -31,7 +31,9 @@ def first_input(example: Any) -> Any:
     """Return an example of a single input, which has all that the coupling shows."""
     if isinstance(example, tuple):
         return tuple(first_input(part) for part in example)
-    return example[:1] if isinstance(example, Tensor) and example.ndim else example
+    if isinstance(example, Tensor) and example.ndim and example.layout is torch.strided:
+        return example[:1]
+    return example
 
 
 def study(model: nn.Module, others: Mapping[int, Tensor] = MappingProxyType({})) -> nn.Module:

@@ -152,6 +152,27 @@ def test_a_transposed_convolution_in_groups_says_its_sizes(name):
     assert rebuilt.weight.shape == own.weight.shape
 
 
+class Neighbours(nn.Module):
+    """Two layers of a network on a graph, whose edges are the second input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.two, self.head = nn.Linear(4, 8), nn.Linear(8, 6), nn.Linear(6, 3)
+
+    def forward(self, x: Tensor, edges: Tensor) -> Tensor:
+        x = torch.relu(torch.sparse.mm(edges, self.one(x)))
+        return self.head(torch.relu(torch.sparse.mm(edges, self.two(x))))
+
+
+@pytest.mark.filterwarnings("ignore:Sparse CSR tensor support is in beta")
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr])
+def test_a_product_with_a_sparse_matrix_of_edges_lets_channels_go(layout):
+    torch.manual_seed(0)
+    edges = (torch.rand(5, 5) > 0.5).float().to_sparse(layout=layout)
+    result = check(Neighbours().eval(), (torch.randn(5, 4), edges), 0.5)
+    assert (result["groups"], result["max_relative_error"] <= 1e-5) == (2, True), result["skipped"]
+
+
 class Bags(nn.Module):
     """Words by number, summed by bag."""
 
