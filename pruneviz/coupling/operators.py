@@ -35,6 +35,7 @@ FILLS = """
     zeros ones full empty zeros_like ones_like full_like empty_like new_zeros new_ones new_full
     new_empty
 """.split()
+REFILLS = ["fill_", "zero_"]
 FRESH = ["new_zeros", "new_ones", "new_full", "new_empty", "new_empty_strided"]
 SHAPE_ONLY = ["zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"]
 SPATIAL = """

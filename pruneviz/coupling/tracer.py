@@ -18,12 +18,14 @@ from pruneviz.coupling.call import Call, Rule, Tags, pin
 from pruneviz.coupling.groups import Coupling, groups_of
 from pruneviz.coupling.ids import Ids, small, varying
 from pruneviz.coupling.layouts import FIRST_LAYOUT, WHOLE
-from pruneviz.coupling.operators import FILLS, MOVES, PARTS, RESHAPES
+from pruneviz.coupling.operators import FILLS, MOVES, PARTS, REFILLS, RESHAPES
 from pruneviz.coupling.remembered import Asking, watching
 from pruneviz.coupling.rows import onto_whole, write_part
 from pruneviz.coupling.rules import rule_for
 from pruneviz.coupling.study import Counted, path_through, slowly, study
 from pruneviz.measure.one_trace import ONE_TRACE
+
+NOTHING, ONE_VALUE = range(2)  # what a tensor that the pass makes is filled with
 
 
 class _Trace(TorchDispatchMode):
@@ -36,7 +38,7 @@ class _Trace(TorchDispatchMode):
         self.owners: list[str] = []
         self.taken: dict[str, Any] = {}
         self.asking = Asking()
-        self._blank: Beside[bool] = Beside()
+        self._blank: Beside[int] = Beside()
         self._carried: Beside[Tags] = Beside()
 
     @classmethod
@@ -67,18 +69,28 @@ class _Trace(TorchDispatchMode):
         self._carried.clear()
 
     def _note_blank(self, func: Any, args: tuple[Any, ...], out: Any) -> None:
-        """Note a tensor that is filled with one value, or is a part of such a tensor."""
+        """Note a tensor that is filled with one value or nothing yet, or is a part of such a one.
+
+        Where nothing was, a part may be filled with one value; another value is content.
+        """
         name = func.overloadpacket.__name__
         if func._schema.is_mutable:
             written = args[0] if isinstance(args[0], Tensor) else None
             for tensor in (written, getattr(written, "_base", None)):
-                self._blank.drop(tensor)
+                if tensor is not None and name in REFILLS and self._blank.get(tensor) == NOTHING:
+                    self._blank.put(tensor, ONE_VALUE)
+                else:
+                    self._blank.drop(tensor)
             return
         source = args[0] if args and isinstance(args[0], Tensor) else None
-        part = source is not None and self.is_blank(source) and name in (*MOVES, *PARTS)
-        if name in FILLS or part:
+        blank = None
+        if name in FILLS:
+            blank = NOTHING if "empty" in name else ONE_VALUE
+        elif source is not None and name in (*MOVES, *PARTS):
+            blank = self._blank.get(source)
+        if blank is not None:
             for tensor in _leaves(out):
-                self._blank.put(tensor, True)
+                self._blank.put(tensor, blank)
 
     def _carry(self, tensor: Any, tags: Tags) -> None:
         if isinstance(tensor, Tensor) and tags:

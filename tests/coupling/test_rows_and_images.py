@@ -69,6 +69,13 @@ def _in_halves(x: Tensor) -> Tensor:
     return out
 
 
+def _after_zeros(x: Tensor) -> Tensor:
+    out = torch.empty(5, x.shape[1])
+    out[0] = 0
+    out[1:] = x[:-1]
+    return out
+
+
 def _both_ways(x: Tensor) -> Tensor:
     grid = F.affine_grid(torch.tensor([[[0.9, 0.2, 0.1], [0.0, 1.1, 0.0]]] * 2), [2, 1, 5, 5],
                          align_corners=False)  # fmt: skip
@@ -103,6 +110,7 @@ NETWORKS = {
     "gather": lambda: flat(lambda x: x + x.gather(0, _columns(x))),
     "one by one": lambda: flat(_one_by_one),
     "in halves": lambda: flat(_in_halves),
+    "after zeros": lambda: flat(_after_zeros),
     "pixel_shuffle": lambda: image(nn.PixelShuffle(2), 3),
     "pixels and back": lambda: image(nn.Sequential(nn.PixelShuffle(2), nn.PixelUnshuffle(2))),
     "grid_sample": lambda: image(_both_ways),
@@ -219,12 +227,26 @@ def test_a_width_that_zeros_were_made_of_follows():
     assert (result["groups"], result["max_relative_error"] <= 1e-5) == (1, True), result["skipped"]
 
 
+def _half_open(x: Tensor) -> Tensor:
+    gate = torch.zeros(1, x.shape[1])
+    gate[:, :7] = 1
+    return x * gate
+
+
+def _half_closed(x: Tensor) -> Tensor:
+    gate = torch.empty(1, x.shape[1])
+    gate[:, :7], gate[:, 7:] = 1, 0
+    return x * gate
+
+
 HELD = {
     "rows by number along channels": lambda x: x.index_add(1, ROWS, x[:, :5]),
     "columns picked": lambda x: x + x.gather(1, PLACES[:, None] * 2),
     "columns each picked otherwise": lambda x: x.gather(0, PLACES[:, None] * torch.ones(12).long()),
     "values of a fixed width": lambda x: x.index_add(0, ROWS, torch.ones(5, 12)),
     "a fixed width to write into": lambda x: torch.zeros(6, 12).index_add_(0, ROWS, x),
+    "the first few let through": _half_open,
+    "the last few held back": _half_closed,
     "turned into frequencies": lambda x: torch.fft.rfft(x).abs()[:, :7].repeat(1, 2)[:, :12],
 }  # fmt: skip
 
