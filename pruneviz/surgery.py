@@ -4,26 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Annotated
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
 from pruneviz.bypass import is_bypassed, names_left, with_bypasses
-from pruneviz.explicit import make_explicit
+from pruneviz.explicit import fit_sizes, make_explicit
 from pruneviz.granularity.units import AxisKeep
 from pruneviz.masks import with_parameters
 from pruneviz.plan import plan_faults
 
 
+def _rising(kept: tuple[int, ...]) -> tuple[int, ...]:
+    """Return indices that each come once and in order; ValueError where they do not."""
+    for one, other in pairwise(kept):
+        if one >= other:
+            raise ValueError(f"index {other} stands after {one}: each index once, in rising order")
+    return kept
+
+
 @dataclass(frozen=True)
 class Cut:
-    """One cut as data: of this axis of this parameter or buffer, only these indices stay."""
+    """One cut as data: of this axis of this parameter or buffer, only these indices stay.
+
+    `size` is how long the axis was; None where nobody wrote it down.
+    """
 
     parameter: str
     axis: Annotated[int, Field(ge=0)]
-    kept: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1)]
+    kept: Annotated[
+        tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=1), AfterValidator(_rising)
+    ]
+    size: Annotated[int, Field(ge=1)] | None = None
 
 
 @dataclass(frozen=True)
@@ -80,7 +95,7 @@ def joined_keep(parts: Iterable[AxisKeep]) -> AxisKeep:
 def cuts_from(parts: Iterable[AxisKeep]) -> tuple[Cut, ...]:
     """Join what each layer keeps of an axis into cuts; axes that stay whole are left out."""
     return tuple(
-        Cut(name, axis, tuple(torch.nonzero(keep).flatten().tolist()))
+        Cut(name, axis, tuple(torch.nonzero(keep).flatten().tolist()), len(keep))
         for (name, axis), keep in joined_keep(parts).items()
         if not bool(keep.all())
     )
@@ -105,41 +120,59 @@ def cut(
 
     `sizes` are those that its modules remember beside their tensors, `bypassed` the paths of
     modules that return their input from now on. Raises ValueError where a cut names a tensor, axis
-    or index, or a bypass a module, that the model does not have.
+    or index, a size an attribute, or a bypass a module, that the model does not have, or where an
+    axis is not as long as it was when the cut was made.
     """
     tensors = dict([*model.named_parameters(), *model.named_buffers()])
     smaller: dict[str, Tensor] = {}
     for each in cuts:
         if each.parameter not in tensors:
             raise ValueError(f"a cut names '{each.parameter}', which this model does not have")
+        _check(each, tensors[each.parameter])
         tensor = smaller.get(each.parameter, tensors[each.parameter])
-        if each.axis >= tensor.ndim or max(each.kept) >= tensor.shape[each.axis]:
-            raise ValueError(
-                f"a cut keeps index {max(each.kept)} of axis {each.axis} of '{each.parameter}', "
-                f"whose shape is {tuple(tensor.shape)}"
-            )
+        if tensor.shape[each.axis] != tensors[each.parameter].shape[each.axis]:
+            raise ValueError(f"axis {each.axis} of '{each.parameter}' is cut twice: cut it once")
         smaller[each.parameter] = tensor.index_select(each.axis, torch.tensor(each.kept))
     pruned = with_bypasses(model, bypassed, smaller)
     make_explicit(pruned, model, lambda path: any(name.startswith(f"{path}.") for name in smaller))
     for module in pruned.modules():
-        _fit_attributes(module)
+        fit_sizes(module)
     for size in sizes:
         if not is_bypassed(size.attribute, bypassed):
             _remember(pruned, size)
     return pruned
 
 
+def _check(each: Cut, tensor: Tensor) -> None:
+    """Raise ValueError where a cut does not fit a tensor at its full size."""
+    place, shape = f"axis {each.axis} of '{each.parameter}'", tuple(tensor.shape)
+    _rising(each.kept)
+    if each.size is not None and each.axis < tensor.ndim and each.size != shape[each.axis]:
+        raise ValueError(
+            f"a cut was made where {place} had {each.size} entries, and here it has "
+            f"{shape[each.axis]}: give a network of the original's sizes"
+        )
+    if each.axis >= tensor.ndim or each.kept[-1] >= shape[each.axis]:
+        raise ValueError(f"a cut keeps index {each.kept[-1]} of {place}, whose shape is {shape}")
+
+
 def _remember(model: nn.Module, size: Size) -> None:
-    """Write a size into the module that remembers it."""
+    """Write a size into the module that remembers it; ValueError where none does."""
     path, _, name = size.attribute.rpartition(".")
-    module = model.get_submodule(path)
-    if size.place < 0:
+    module = dict(model.named_modules(remove_duplicate=False)).get(path)
+    before = None if module is None else vars(module).get(name)
+    if size.place < 0 and type(before) is int:
         setattr(module, name, size.size)
-        return
-    before = getattr(module, name)
-    several = list(before)
-    several[size.place] = size.size
-    setattr(module, name, several if isinstance(before, list) else tuple(several))
+    elif isinstance(before, tuple | list) and 0 <= size.place < len(before):
+        several = list(before)
+        several[size.place] = size.size
+        setattr(module, name, several if isinstance(before, list) else tuple(several))
+    else:
+        what = "whole number" if size.place < 0 else f"list with a place {size.place}"
+        raise ValueError(
+            f"a surgery writes {size.size} into '{size.attribute}', and this model has no {what} "
+            "there: give a network of the original's code"
+        )
 
 
 def expand(
@@ -181,34 +214,3 @@ def _written(name: str, full: Tensor, small: Tensor, cuts: list[Cut]) -> Tensor:
         return small.clone()
     full[torch.meshgrid(*indices, indexing="ij")] = small.to(full.device)
     return full
-
-
-def _fit_attributes(module: nn.Module) -> None:
-    """Make a module's recorded sizes agree with its tensors."""
-    if isinstance(module, nn.Linear):
-        module.out_features, module.in_features = module.weight.shape
-    elif isinstance(module, nn.modules.conv._ConvNd):
-        _fit_convolution(module)
-    elif isinstance(module, nn.modules.batchnorm._NormBase):
-        sized = module.weight if module.weight is not None else module.running_mean
-        module.num_features = module.num_features if sized is None else len(sized)
-    elif isinstance(module, nn.GroupNorm) and module.weight is not None:
-        module.num_channels = len(module.weight)
-    elif isinstance(module, nn.Embedding):
-        module.num_embeddings, module.embedding_dim = module.weight.shape
-    elif isinstance(module, nn.RNNBase):
-        module.input_size = module.get_parameter("weight_ih_l0").shape[1]
-        module.hidden_size = module.get_parameter("weight_hh_l0").shape[1]
-    elif isinstance(module, nn.PReLU):
-        module.num_parameters = module.weight.shape[0]
-
-
-def _fit_convolution(module: nn.modules.conv._ConvNd) -> None:
-    """Depthwise convolutions lose whole groups; others keep their groups, each a little smaller."""
-    first, second = module.weight.shape[:2]
-    if module.transposed:
-        module.in_channels, module.out_channels = first, second * module.groups
-        return
-    if module.groups > 1 and module.in_channels == module.groups:
-        module.groups = first // (module.out_channels // module.groups)
-    module.out_channels, module.in_channels = first, second * module.groups

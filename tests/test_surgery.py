@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from pruneviz.apply import apply
 from pruneviz.granularity import GRANULARITIES
 from pruneviz.masks import check, masked, with_parameters
 from pruneviz.proof import find_units
-from pruneviz.surgery import Cut, Surgery, cut, expand
+from pruneviz.surgery import Cut, Size, Surgery, cut, expand
 from tests.networks import ALL_NETWORKS, Shared, build
 
 
@@ -120,6 +121,9 @@ def test_masked_weights_are_exactly_zero_and_counted():
         (Cut("nope.weight", 0, (0,)), "names 'nope.weight'"),
         (Cut("head.weight", 3, (0,)), "of axis 3 of 'head.weight'"),
         (Cut("head.weight", 0, (99,)), "keeps index 99 of axis 0"),
+        (Cut("head.weight", 1, (0, 0, 5)), "index 0 stands after 0: each index once"),
+        (Cut("head.weight", 1, (5, 1)), "index 1 stands after 5: .* in rising order"),
+        (Cut("head.weight", 1, (0, 1), 7), "axis 1 of 'head.weight' had 7 entries, and here"),
     ],
 )
 def test_a_cut_that_does_not_fit_is_refused(wrong, words):
@@ -181,8 +185,63 @@ def test_a_surgery_is_saved_and_repeated_on_other_weights_without_a_trace(kind):
 @pytest.mark.parametrize(
     "text",
     ["", "{}", '{"cuts": [{"parameter": "a", "axis": 0, "kept": []}]}',
-     '{"cuts": [{"parameter": "a", "axis": -1, "kept": [0]}]}', '{"cuts": [], "more": 1}'],
+     '{"cuts": [{"parameter": "a", "axis": -1, "kept": [0]}]}', '{"cuts": [], "more": 1}',
+     '{"cuts": [{"parameter": "a", "axis": 0, "kept": [0, 0]}]}',
+     '{"cuts": [{"parameter": "a", "axis": 0, "kept": [5, 1]}]}'],
 )  # fmt: skip
 def test_a_broken_surgery_is_refused(text):
     with pytest.raises(ValueError, match="this is no surgery"):
         Surgery.from_json(text)
+
+
+def wide(width: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(4, width), nn.ReLU(), nn.Linear(width, 2)).eval()
+
+
+def test_a_surgery_is_for_networks_of_the_sizes_that_it_was_made_on():
+    model = wide(16)
+    units, _ = find_units(model, torch.randn(2, 4), "channel")
+    applied = apply(model, units, {u.name: torch.arange(u.count) % 2 == 0 for u in units})
+    surgery = Surgery.from_json(applied.surgery.model_dump_json())
+    assert surgery.perform(wide(16))[0].out_features == 8
+    for other in (wide(64), applied.model):
+        with pytest.raises(ValueError, match=r"a cut was made where axis . of .* had 16 entries"):
+            surgery.perform(other)
+
+
+def test_a_surgery_without_the_sizes_is_read_and_repeated():
+    rows = [{"parameter": f"0.{name}", "axis": 0, "kept": [1, 3]} for name in ("weight", "bias")]
+    rows.append({"parameter": "2.weight", "axis": 1, "kept": [1, 3]})
+    model = wide(16)
+    small = Surgery.from_json(json.dumps({"cuts": rows})).perform(model)
+    assert torch.equal(small[0].weight, model[0].weight[[1, 3]])
+    assert torch.equal(small[2].weight, model[2].weight[:, [1, 3]])
+
+
+def test_an_axis_is_cut_once():
+    with pytest.raises(ValueError, match=r"axis 0 of '0.weight' is cut twice"):
+        cut(wide(16), [Cut("0.weight", 0, (0, 1, 2)), Cut("0.weight", 0, (0, 1))])
+
+
+class Remembers(nn.Linear):
+    def __init__(self) -> None:
+        super().__init__(4, 4)
+        self.width, self.sizes, self.name, self.flag = 4, (4, 5), "four", True
+
+
+@pytest.mark.parametrize(
+    ("attribute", "place"),
+    [("0.nonsense", -1), ("0.training", -1), ("0.forward", -1), ("0.weight", -1), ("0.flag", -1),
+     ("0.name", -1), ("0.name", 0), ("0.width", 0), ("0.sizes", -1), ("0.sizes", 2), ("9.h", -1),
+     ("h", -1), ("", -1), ("0._parameters", 0)],
+)  # fmt: skip
+def test_a_size_is_written_only_where_one_stands(attribute, place):
+    surgery = Surgery(cuts=(), sizes=(Size(attribute, place, 3),))
+    with pytest.raises(ValueError, match=r"writes 3 into .* and this model has no"):
+        surgery.perform(nn.Sequential(Remembers()))
+
+
+def test_sizes_that_stand_there_are_written():
+    sizes = (Size("0.width", -1, 3), Size("0.sizes", 1, 2))
+    module = Surgery(cuts=(), sizes=sizes).perform(nn.Sequential(Remembers()))[0]
+    assert (module.width, module.sizes) == (3, (4, 2))

@@ -39,10 +39,12 @@ def _grouped(
 ) -> Tensor | None:
     """Couple a grouped convolution: whole groups if each has one input, else equally from each."""
     source, transposed, groups = call.args[0], bool(call.args[6]), int(call.args[8])
-    if outputs is None or transposed:
-        for tag in (incoming, inputs, outputs):
+    if transposed:
+        return _grouped_transposed(call, incoming, inputs, outputs)
+    if outputs is None:
+        for tag in (incoming, inputs):
             if tag is not None:
-                call.ids.fix(tag, "a grouped transposed convolution holds them")
+                call.ids.fix(tag, "the tensor that consumes them is no parameter")
         return None
     if source.shape[1] == groups:
         _depthwise(call, incoming, outputs)
@@ -57,6 +59,32 @@ def _grouped(
     return outputs
 
 
+def _grouped_transposed(
+    call: Call, incoming: Tensor | None, inputs: Tensor | None, outputs: Tensor | None
+) -> Tensor | None:
+    """Couple a grouped transposed convolution, whose weight has the inputs along its first axis.
+
+    What it has along the second is the same for each group.
+    """
+    source, groups = call.args[0], int(call.args[8])
+    _meet(call.ids, incoming, inputs)
+    if source.shape[1] > groups:
+        for each in (incoming, inputs):
+            by_group = () if each is None else each.view(groups, -1).unbind()
+            for group in by_group[1:]:
+                call.ids.unite(by_group[0], group)
+        return None if outputs is None else outputs.repeat(groups)
+    if inputs is None:
+        return None
+    if outputs is not None:
+        call.ids.fix(outputs, "a depthwise convolution has as many for each of its inputs")
+    if incoming is None:
+        call.ids.fix(inputs, "a depthwise convolution ties them to the model's input")
+    else:
+        remember(call, incoming)
+    return inputs.repeat_interleave(call.out.shape[1] // groups)
+
+
 def _depthwise(call: Call, incoming: Tensor | None, outputs: Tensor) -> None:
     """Unite each input with its own outputs."""
     if incoming is not None:
@@ -69,7 +97,7 @@ def _depthwise(call: Call, incoming: Tensor | None, outputs: Tensor) -> None:
 
 def multiply(call: Call) -> Any:
     """Contract two matrices: unite the ids along the inner dimension, pass on those outside."""
-    bias, left, right = call.args[:3] if call.name.startswith("addmm") else (None, *call.args[:2])
+    bias, left, right = call.args[:3] if "addmm" in call.name else (None, *call.args[:2])
     reason = "a matrix product meets them in an unusual layout"
     inner_left = _incoming(call.ids, _varying_along(call.look(left), 1), 1, reason)
     inner_right = _incoming(call.ids, _varying_along(call.look(right), 0), 0, reason)
@@ -123,6 +151,19 @@ def grouped_product(call: Call) -> Any:
     return (outputs.view(1, -1).expand(call.out.shape),)
 
 
+def embed_bag(call: Call) -> Any:
+    """Start units at the columns of a table whose rows are summed by bag: (bags, columns)."""
+    columns = axis_ids(call.look(call.args[0]), call.args[0], 1)
+    for tensor in (*call.args[1:], *call.kwargs.values()):
+        for tag in call.look(tensor):
+            call.ids.fix(small(tag), "rows of a table are looked up or weighted by them")
+    nothing: list[Tags] = [() for _ in call.out]
+    if columns is None:
+        return nothing
+    call.ids.produced_by(columns)
+    return [(columns.view(1, -1).expand(call.out[0].shape),), *nothing[1:]]
+
+
 def _in_steps(call: Call, ids: Tensor | None) -> None:
     """Let as many neighbours go together as fill 16 bytes, the steps in which a kernel works."""
     step = max(1, 16 // call.out.element_size())
@@ -136,8 +177,11 @@ def _in_steps(call: Call, ids: Tensor | None) -> None:
 
 
 def _meet_bias(call: Call, bias: Tensor | None, outputs: Tensor) -> None:
-    """Unite outputs with what is added to them; a bias that is no parameter has a fixed size."""
-    if bias is None:
+    """Unite outputs with what is added to them; a bias that is no parameter has a fixed size.
+
+    A product with a sparse matrix is added to zeros made for it.
+    """
+    if bias is None or call.blank(bias):
         return
     own = axis_ids(call.look(bias), bias, bias.ndim - 1)
     if own is None and bias.shape[-1] > 1:

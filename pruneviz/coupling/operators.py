@@ -22,7 +22,7 @@ from pruneviz.coupling.layouts import (
 
 MOVES = """
     view _unsafe_view reshape permute transpose t unsqueeze squeeze expand clone contiguous
-    detach alias flip roll repeat _reshape_alias _to_copy lift_fresh pixel_shuffle
+    detach alias flip roll repeat _reshape_alias _to_copy lift_fresh
     pixel_unshuffle transpose_ t_ squeeze_ unsqueeze_
 """.split()
 RESHAPES = ("view", "_unsafe_view", "reshape", "_reshape_alias")
@@ -32,8 +32,10 @@ PARTS = """
     unfold
 """.split()
 FILLS = """
-    zeros ones full zeros_like ones_like full_like new_zeros new_ones new_full
+    zeros ones full empty zeros_like ones_like full_like empty_like new_zeros new_ones new_full
+    new_empty
 """.split()
+REFILLS = ["fill_", "zero_"]
 FRESH = ["new_zeros", "new_ones", "new_full", "new_empty", "new_empty_strided"]
 SHAPE_ONLY = ["zeros_like", "ones_like", "full_like", "empty_like", "rand_like", "randn_like"]
 SPATIAL = """
@@ -137,33 +139,6 @@ def shape_only(call: Call) -> Any:
 def fresh(call: Call) -> Any:
     """Make a tensor of its own: nothing of the one that it is made beside is in it."""
     return ()
-
-
-def look_up(call: Call) -> Any:
-    """Index with tensors: dimensions that are not indexed pass on, ids along others are chosen."""
-    places = call.args[1]
-    tags = []
-    for tag in call.look(call.args[0]):
-        if any(d < len(places) and places[d] is not None for d in varying(tag)):
-            call.ids.fix(small(tag), f"`{call.name}` chooses some of them by number")
-        else:
-            tags.append(collapse(call.op(tag, places)))
-    return tuple(tags)
-
-
-def write_at(call: Call) -> Any:
-    """Write rows by number: the tensor written into has what the values have, row by row."""
-    target, places, values = call.args[:3]
-    rows = [place is not None for place in places] == [True]
-    if not rows or values.ndim != target.ndim:
-        return pin(call)
-    tags = list(call.look(target))
-    for tag in call.look(values):
-        if 0 in varying(tag):
-            call.ids.fix(small(tag), f"`{call.name}` writes some of them by number")
-            continue
-        _add(call, tags, small(tag).expand(target.shape))
-    return tuple(tags)
 
 
 def shuffle(call: Call) -> Any:
@@ -270,9 +245,9 @@ def pointwise(call: Call) -> Any:
     tags: list[Tensor] = []
     for operand in operands:
         for tag in call.look(operand):
-            _add(call, tags, collapse(_widened(tag, single.ndim).expand(single.shape)))
+            add(call, tags, collapse(widened(tag, single.ndim).expand(single.shape)))
     held = [tag for tag in tags if not all(
-        call.blank(x) or _follows(x, call.look(x), tag) for x in operands)]  # fmt: skip
+        call.blank(x) or follows(x, call.look(x), tag) for x in operands)]  # fmt: skip
     for tag in held:
         call.ids.fix(small(tag), "they are combined with values of a fixed size")
     if len(held) < len(tags):  # what is held is of a fixed size from here on
@@ -280,7 +255,7 @@ def pointwise(call: Call) -> Any:
     return [tuple(tags) for _ in call.out] if isinstance(call.out, list | tuple) else tuple(tags)
 
 
-def _add(call: Call, tags: list[Tensor], tag: Tensor) -> None:
+def add(call: Call, tags: list[Tensor], tag: Tensor) -> None:
     """Unite ids with those that vary along the same dimensions, or add them where none do."""
     partner = next((t for t in tags if varying(t) == varying(tag)), None)
     if partner is None:
@@ -289,11 +264,12 @@ def _add(call: Call, tags: list[Tensor], tag: Tensor) -> None:
         call.ids.unite(small(partner), small(tag))
 
 
-def _widened(tag: Tensor, ndim: int) -> Tensor:
+def widened(tag: Tensor, ndim: int) -> Tensor:
+    """Return ids with dimensions before their own, as broadcasting adds them."""
     return tag.reshape((1,) * (ndim - tag.ndim) + tuple(tag.shape)) if tag.ndim < ndim else tag
 
 
-def _follows(operand: Tensor, tags: Tags, tag: Tensor) -> bool:
+def follows(operand: Tensor, tags: Tags, tag: Tensor) -> bool:
     """Whether an operand shrinks with `tag`: it has such ids itself, or is broadcast along them.
 
     What was expanded is as large as what it was expanded for, which the proof has to show.
@@ -316,7 +292,7 @@ def stack(call: Call) -> Any:
     tags: list[Tensor] = []
     for tensor in tensors:
         for tag in call.look(tensor):
-            _add(call, tags, tag.unsqueeze(dim).expand(call.out.shape))
+            add(call, tags, tag.unsqueeze(dim).expand(call.out.shape))
     for tag in tags:
         for tensor in tensors:
             if not call.blank(tensor) and not call.look(tensor):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Container, Iterator
 from contextlib import contextmanager
 from itertools import count
 from typing import Any
@@ -14,7 +14,7 @@ from pruneviz.explicit import Explicit
 
 ASKED = """
     view reshape unflatten expand repeat split chunk split_with_sizes tensor_split narrow
-    __getitem__ conv1d conv2d conv3d conv_transpose2d broadcast_to
+    __getitem__ __setitem__ conv1d conv2d conv3d conv_transpose2d broadcast_to
 """.split()
 VIEWS = ("view", "reshape", "expand")
 Reads = dict[tuple[int, str], int]  # (a module's identity, an attribute) → when it was read last
@@ -25,23 +25,28 @@ def watching(model: nn.Module, reads: Reads) -> Iterator[None]:
     """Note in `reads` when modules of the user's own read which of their whole numbers.
 
     Two numbers of a module may happen to be equal: the one that it read last is the one that it
-    asked for. The classes of the modules are their own again afterwards.
+    asked for. The classes of the modules are looked through meanwhile, and stay what they are: code
+    may ask for a module's very type, and a class may keep a list of those made from it.
     """
     clock, before = count(), []
+    modules = {id(module): type(module) for module in model.modules()}
     try:
-        for module in model.modules():
-            kind = type(module)
+        for kind in dict.fromkeys(modules.values()):
             if kind.__module__.startswith("torch."):
                 continue
+            own = vars(kind).get("__getattribute__")
             try:
-                module.__class__ = _watched(kind, reads, clock)
+                _set(kind, _noting(kind, modules, reads, clock))
             except TypeError:  # an unusual class stays: all its numbers are looked at
                 continue
-            before.append((module, kind))
+            before.append((kind, own))
         yield
     finally:
-        for module, kind in before:
-            module.__class__ = kind
+        for kind, own in before:
+            if own is None:
+                type.__delattr__(kind, "__getattribute__")
+            else:
+                _set(kind, own)
 
 
 class Asking(TorchFunctionMode):
@@ -73,17 +78,24 @@ def _sizes(given: tuple[Any, ...]) -> tuple[int, ...] | None:
     return tuple(sizes) if sizes and all(isinstance(size, int) for size in sizes) else None
 
 
-def _watched(kind: type[nn.Module], reads: Reads, clock: Iterator[int]) -> type[nn.Module]:
-    """Return a class like another one that notes which whole numbers are read."""
+def _noting(
+    kind: type[nn.Module], modules: Container[int], reads: Reads, clock: Iterator[int]
+) -> Callable[[nn.Module, str], Any]:
+    """Return how a class reads an attribute, noting which whole numbers some modules read."""
+    before = kind.__getattribute__
 
     def read(module: nn.Module, name: str) -> Any:
-        value = kind.__getattribute__(module, name)
-        if type(value) in (int, tuple, list):
+        value = before(module, name)
+        if type(value) in (int, tuple, list) and id(module) in modules:
             reads[id(module), name] = next(clock)
         return value
 
-    names = {"__getattribute__": read, "__module__": kind.__module__, "__qualname__": kind.__name__}
-    return type(kind.__name__, (kind,), names)
+    return read
+
+
+def _set(kind: type[nn.Module], read: Callable[[nn.Module, str], Any]) -> None:
+    """Write how a class reads, whatever its metaclass does when somebody writes."""
+    type.__setattr__(kind, "__getattribute__", read)
 
 
 def numbers_like(module: nn.Module, size: int, reads: Reads, times: int = 1) -> list[str]:

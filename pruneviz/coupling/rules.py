@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from pruneviz.coupling import attention, averages, contractions, operators
+from pruneviz.coupling import attention, averages, contractions, images, operators, rows
 from pruneviz.coupling.call import Rule, pin
 
 RULES: dict[str, Rule] = {
@@ -24,20 +24,28 @@ RULES: dict[str, Rule] = {
     "as_strided_": operators.restride,
     "stack": operators.stack,
     "cat": operators.concatenate,
-    "index_put_": operators.write_at,
-    "index_put": operators.write_at,
-    "index": operators.look_up,
+    **dict.fromkeys(["index_put", "index_put_"], rows.write_at),
+    **dict.fromkeys(rows.WRITES, rows.write_along),
+    "index": rows.look_up,
+    "gather": rows.read_along,
+    "pixel_shuffle": images.to_pixels,
+    **dict.fromkeys(["grid_sampler_2d", "grid_sampler_3d"], images.sample_at),
+    **dict.fromkeys(images.FOURIER, images.transform),
+    "view_as_real": images.to_pairs,
+    "view_as_complex": images.from_pairs,
     "channel_shuffle": operators.shuffle,
     "native_channel_shuffle": operators.shuffle,
     "constant_pad_nd": operators.pad,
     "convolution": contractions.convolve,
     "mm": contractions.multiply,
     "addmm": contractions.multiply,
+    "_sparse_addmm": contractions.multiply,
     **dict.fromkeys(["mv", "dot", "vdot"], contractions.times_vector),
     averages.WEIGHT_NORM: averages.weight_norm,
     "native_group_norm": averages.group_norm,
     "_grouped_mm": contractions.grouped_product,
     "embedding": attention.embed,
+    **dict.fromkeys(["_embedding_bag", "_embedding_bag_forward_only"], contractions.embed_bag),
     "roi_align": attention.align,
 }
 
@@ -54,4 +62,8 @@ def rule_for(op: Any) -> Rule:
     return operators.pointwise if tagged or name.rstrip("_") in POINTWISE else pin
 
 
-POINTWISE = frozenset("dropout native_dropout hardtanh hardswish copy fill _prelu_kernel".split())
+POINTWISE = frozenset(
+    """
+    dropout native_dropout hardtanh hardswish copy fill _prelu_kernel complex polar
+""".split()
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -30,7 +31,9 @@ def first_input(example: Any) -> Any:
     """Return an example of a single input, which has all that the coupling shows."""
     if isinstance(example, tuple):
         return tuple(first_input(part) for part in example)
-    return example[:1] if isinstance(example, Tensor) and example.ndim else example
+    if isinstance(example, Tensor) and example.ndim and example.layout is torch.strided:
+        return example[:1]
+    return example
 
 
 def study(model: nn.Module, others: Mapping[int, Tensor] = MappingProxyType({})) -> nn.Module:
@@ -42,8 +45,27 @@ def study(model: nn.Module, others: Mapping[int, Tensor] = MappingProxyType({}))
     on it, and an answer without any box proves nothing.
     """
     tensors = [*model.parameters(), *model.buffers()]
-    looked_at = copied(model, {**{id(tensor): tensor for tensor in tensors}, **others})
+    try:
+        looked_at = copied(model, {**{id(tensor): tensor for tensor in tensors}, **others})
+    # What a module holds may be of any kind, and say in any way that there is only one of it.
+    except Exception as error:
+        raise ValueError(
+            f"{_single(model)} cannot be copied ({error}), and pruning works on copies: keep it "
+            "outside the model, or give its class a __deepcopy__"
+        ) from error
     return studied(looked_at, model)
+
+
+def _single(model: nn.Module) -> str:
+    """Return what of a model cannot be copied: an attribute of a module, or the model itself."""
+    parts = ("_modules", "_parameters", "_buffers")
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            try:
+                copy.deepcopy(value if name not in parts else None)
+            except Exception:  # the one that was met above, or another that is as much in the way
+                return f"'{f'{path}.{name}' if path else name}'"
+    return "this model"
 
 
 def studied(own: nn.Module, model: nn.Module) -> nn.Module:

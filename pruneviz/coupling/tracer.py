@@ -18,11 +18,14 @@ from pruneviz.coupling.call import Call, Rule, Tags, pin
 from pruneviz.coupling.groups import Coupling, groups_of
 from pruneviz.coupling.ids import Ids, small, varying
 from pruneviz.coupling.layouts import FIRST_LAYOUT, WHOLE
-from pruneviz.coupling.operators import FILLS, MOVES, PARTS, RESHAPES
+from pruneviz.coupling.operators import FILLS, MOVES, PARTS, REFILLS, RESHAPES
 from pruneviz.coupling.remembered import Asking, watching
+from pruneviz.coupling.rows import onto_whole, write_part
 from pruneviz.coupling.rules import rule_for
 from pruneviz.coupling.study import Counted, path_through, slowly, study
 from pruneviz.measure.one_trace import ONE_TRACE
+
+NOTHING, ONE_VALUE = range(2)  # what a tensor that the pass makes is filled with
 
 
 class _Trace(TorchDispatchMode):
@@ -35,7 +38,7 @@ class _Trace(TorchDispatchMode):
         self.owners: list[str] = []
         self.taken: dict[str, Any] = {}
         self.asking = Asking()
-        self._blank: Beside[bool] = Beside()
+        self._blank: Beside[int] = Beside()
         self._carried: Beside[Tags] = Beside()
 
     @classmethod
@@ -57,7 +60,7 @@ class _Trace(TorchDispatchMode):
         return own
 
     def is_blank(self, tensor: Tensor) -> bool:
-        """Return whether a tensor was filled with one value during the pass."""
+        """Return whether a tensor was filled during the pass, with one value or nothing yet."""
         return self._blank.get(tensor) is not None
 
     def forget(self) -> None:
@@ -66,18 +69,28 @@ class _Trace(TorchDispatchMode):
         self._carried.clear()
 
     def _note_blank(self, func: Any, args: tuple[Any, ...], out: Any) -> None:
-        """Note a tensor that is filled with one value, or is a part of such a tensor."""
+        """Note a tensor that is filled with one value or nothing yet, or is a part of such a one.
+
+        Where nothing was, a part may be filled with one value; another value is content.
+        """
         name = func.overloadpacket.__name__
         if func._schema.is_mutable:
             written = args[0] if isinstance(args[0], Tensor) else None
             for tensor in (written, getattr(written, "_base", None)):
-                self._blank.drop(tensor)
+                if tensor is not None and name in REFILLS and self._blank.get(tensor) == NOTHING:
+                    self._blank.put(tensor, ONE_VALUE)
+                else:
+                    self._blank.drop(tensor)
             return
         source = args[0] if args and isinstance(args[0], Tensor) else None
-        part = source is not None and self.is_blank(source) and name in (*MOVES, *PARTS)
-        if name in FILLS or part:
+        blank = None
+        if name in FILLS:
+            blank = NOTHING if "empty" in name else ONE_VALUE
+        elif source is not None and name in (*MOVES, *PARTS):
+            blank = self._blank.get(source)
+        if blank is not None:
             for tensor in _leaves(out):
-                self._blank.put(tensor, True)
+                self._blank.put(tensor, blank)
 
     def _carry(self, tensor: Any, tags: Tags) -> None:
         if isinstance(tensor, Tensor) and tags:
@@ -94,13 +107,19 @@ class _Trace(TorchDispatchMode):
         kwargs = kwargs or {}
         key = self._counted.key(func)
         out = func(*args, **kwargs)
+        if any(self.tags(tensor) for tensor in _leaves((args, kwargs))):
+            self._follow(func, args, kwargs, key, out)
         self._note_blank(func, args, out)
-        if not any(self.tags(tensor) for tensor in _leaves((args, kwargs))):
-            return out
+        return out
+
+    def _follow(
+        self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], key: str, out: Any
+    ) -> None:
+        """Let what comes out of a call carry the ids that its rule gives it."""
         rule = rule_for(func)
         writes_part = func._schema.is_mutable and isinstance(args[0], Tensor) and args[0]._is_view()
         if writes_part and not self.tags(args[0]):
-            rule = pin
+            rule = write_part if func is torch.ops.aten.copy_.default else pin
         others = torch._C._len_torch_dispatch_stack()  # this one is off while it handles a call
         with torch.utils._python_dispatch._disable_current_modes() if others else nullcontext():
             owner = self.owners[-1] if self.owners else ""
@@ -112,12 +131,17 @@ class _Trace(TorchDispatchMode):
                 self.asking.given,
             )  # fmt: skip
             result = _followed(rule, call)
+            if rule is write_part and result:
+                whole = args[0]._base
+                kept = [t for t in self.tags(whole) if varying(t)]
+                written = [onto_whole(args[0], whole, tag) for tag in result]
+                new = [t for t in written if not any(varying(t) == varying(k) for k in kept)]
+                self._carry(whole, (*kept, *new))
         if isinstance(out, list | tuple):
             for tensor, tags in zip(out, result, strict=True):
                 self._carry(tensor, tags)
         else:
             self._carry(out, result)
-        return out
 
 
 def _leaves(value: Any) -> Iterator[Tensor]:

@@ -38,6 +38,21 @@ class ExplicitMultiheadAttention(Explicit, nn.MultiheadAttention):
         return int(self.out_proj.weight.shape[0])
 
     @property
+    def kdim(self) -> int:
+        """Return the width of a key that comes in."""
+        return self._taken(self.k_proj_weight)
+
+    @property
+    def vdim(self) -> int:
+        """Return the width of a value that comes in."""
+        return self._taken(self.v_proj_weight)
+
+    def _taken(self, own: Tensor) -> int:
+        """Return how many inputs a projection takes, of a packed one the same for all."""
+        packed = self.in_proj_weight
+        return int((own if packed is None else packed).shape[1])
+
+    @property
     def head_dim(self) -> int:
         """Return the width of a value inside a head."""
         return int(self.out_proj.weight.shape[1]) // int(self.num_heads)

@@ -62,7 +62,7 @@ def layers(plan: Plan) -> tuple[LayerCost, ...]:
     ready = cache.prepared(plan)
     before = ready.baseline
     both = (before.parameters, before.parameters), (before.macs, before.macs)
-    return by_layer(ready.subject.model, ready.units, ready.skipped, {}, *both)
+    return by_layer(ready.subject.model, ready.units, text.by_name(ready.skipped), {}, *both)
 
 
 def group_of(units: Sequence[Units], rows: Sequence[LayerCost], wanted: str) -> Units | None:
@@ -205,10 +205,11 @@ def skipped_sentence(skipped: Sequence[Skipped], rows: Sequence[LayerCost]) -> s
     """Return how much of the network is held back; "" when nothing is."""
     if not skipped:
         return ""
-    total = sum(row.width is not None for row in rows)
-    verb = "is" if len(skipped) == 1 else "are"
+    names = {each.name for each in text.by_name(skipped)}
+    total = len(names | {row.name for row in rows if row.width is not None})
+    verb = "is" if len(names) == 1 else "are"
     partly = ", some of them in part" if any(PARTLY.match(each.reason) for each in skipped) else ""
-    return f"{len(skipped)} of {fmt.plural(total, 'layer')} {verb} not prunable{partly}:"
+    return f"{len(names)} of {fmt.plural(total, 'layer')} {verb} not prunable{partly}:"
 
 
 def numbers(rows: Sequence[LayerCost]) -> pd.DataFrame:
@@ -227,7 +228,7 @@ def _layers(digest: str, _plan: Plan) -> tuple[LayerCost, ...]:
     return by_layer(
         ready.subject.model,
         ready.units,
-        ready.skipped,
+        text.by_name(ready.skipped),
         result.keep,
         (before.parameters, parameters),
         (before.macs, macs),

@@ -33,6 +33,7 @@ TILES = "block"  # the granularity whose units are rectangles of weights
 NO_DATA = "no data: choose some on Home"
 # Fractions of units that a plan asks for or can have; counts of units are followed by other words.
 FRACTION = re.compile(r"(?<![\w.])[01](?:\.\d+)?(?= at most\b| cannot be reached|; unlock)")
+GROUP = re.compile(r"~\d+$")  # what the second group of a layer has behind the layer's name
 PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 
@@ -199,14 +200,27 @@ def blocks_table(units: BlockUnits, keep: Tensor | None) -> pd.DataFrame:
     return table
 
 
+def by_name(skipped: Sequence[Skipped]) -> tuple[Skipped, ...]:
+    """Return what stays whole once a layer, with all its reasons.
+
+    A layer may be in several groups, of which the second is called `layer~2`.
+    """
+    reasons: dict[str, dict[str, None]] = {}
+    for each in skipped:
+        reasons.setdefault(GROUP.sub("", each.name), {})[each.reason] = None
+    return tuple(Skipped(name=name, reason="; ".join(found)) for name, found in reasons.items())
+
+
 def skipped_title(skipped: Sequence[Skipped]) -> str:
     """Return how many layers are not pruned."""
-    return f"Not pruned: {fmt.plural(len(skipped), 'layer')}, with the reasons"
+    return f"Not pruned: {fmt.plural(len(by_name(skipped)), 'layer')}, with the reasons"
 
 
 def skipped_table(skipped: Sequence[Skipped]) -> pd.DataFrame:
     """Return one row a layer that is not pruned."""
-    return pd.DataFrame([{"Layer": s.name, "Why it stays whole": s.reason} for s in skipped])
+    return pd.DataFrame(
+        [{"Layer": s.name, "Why it stays whole": s.reason} for s in by_name(skipped)]
+    )
 
 
 def reference_title(reference: str) -> str:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from pruneviz.proof import check, find_units
 
@@ -29,6 +32,14 @@ class Kept(nn.Linear):
         self.kept = self.weight * 2
 
 
+class Locked(nn.Linear):
+    """Holds what there is only one of."""
+
+    def __init__(self, *sizes: int) -> None:
+        super().__init__(*sizes)
+        self.lock = threading.Lock()
+
+
 @pytest.mark.parametrize(
     ("model", "words"),
     [
@@ -37,6 +48,19 @@ class Kept(nn.Linear):
         (nn.Sequential(nn.LazyLinear(8)), r"'0.weight' has no shape yet"),
         (nn.Sequential(nn.Linear(5, 2)), r"does not run on its example: RuntimeError in '0'"),
         (nn.Sequential(Kept(4, 2)), r"'0.kept' is computed from parameters and kept"),
+        (Kept(4, 2), r"'kept' is computed from parameters and kept"),
+        (nn.Sequential(small(), Compiled(nn.Linear(2, 2))), r"'1' is compiled: give the one from"),
+        (nn.Sequential(nn.Sequential(Locked(4, 2))), r"'0.0.lock' cannot be copied .*_thread.lock"),
+        (
+            prune.l1_unstructured(nn.Linear(4, 2), "weight", 0.5),
+            r"'weight' is masked .* torch.nn.utils.prune.remove\(module, 'weight'\) first",
+        ),
+        (
+            nn.Sequential(
+                prune.random_unstructured(nn.Linear(4, 2).requires_grad_(False), "bias", 1)
+            ),
+            r"'0.bias' is masked by torch.nn.utils.prune",
+        ),
     ],
 )
 def test_it_is_refused_in_a_sentence(model, words):
@@ -50,6 +74,10 @@ def test_it_is_refused_in_a_sentence(model, words):
 def test_a_script_is_refused():
     with pytest.raises(ValueError, match="a script cannot be cut"):
         check(torch.jit.script(small()), torch.randn(2, 4), 0.5)
+    with pytest.raises(ValueError, match=r"'1.0' is scripted"):
+        check(
+            nn.Sequential(small(), nn.Sequential(torch.jit.script(small()))), torch.randn(2, 4), 0.5
+        )
 
 
 def test_a_model_in_training_mode_is_looked_at_in_eval_mode_and_left_in_training():

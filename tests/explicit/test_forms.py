@@ -93,6 +93,13 @@ def test_one_sequence_without_a_batch():
         torch.testing.assert_close(after, before, **EXACT)
 
 
+@pytest.mark.parametrize("name", OPTIONS)
+def test_it_says_the_widths_that_it_takes_and_gives(name):
+    module, _ = attention(name)
+    for width in ("embed_dim", "kdim", "vdim", "head_dim", "num_heads"):
+        assert getattr(explicit(module), width) == getattr(module, width)
+
+
 SWIN, SWIN_V2 = swin_transformer.ShiftedWindowAttention, swin_transformer.ShiftedWindowAttentionV2
 SWIN_3D = video.ShiftedWindowAttention3d
 WINDOWS = {

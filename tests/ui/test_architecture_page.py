@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 from streamlit.testing.v1 import AppTest
+from torch import nn
 
 from pruneviz.granularity.taken import Taken
+from pruneviz.measure.by_layer import by_layer
 from pruneviz.plan import Plan
-from pruneviz.ui import architecture, link
+from pruneviz.report import Skipped
+from pruneviz.ui import architecture, link, text
 
 PAGE = Path(__file__).parents[2] / "pages" / "architecture.py"
 RESIDUAL = Plan(model="sample:digits-resnet", sparsity=0.3)
@@ -144,3 +148,42 @@ def test_indices_are_short(indices: tuple[int, ...], shown: str) -> None:
 def test_what_goes_is_said_in_words(role, parameters, shown) -> None:
     layer = parameters[0].rpartition(".")[0]
     assert architecture.place(Taken(layer, role, parameters, 0, (1,), 1)) == shown
+
+
+class TwiceHeld(nn.Module):
+    """Layers that stay whole for several reasons, and a weight that is no layer's."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.head = nn.Linear(4, 6), nn.Linear(6, 2)
+        self.matrix = nn.Parameter(torch.ones(6, 6))
+
+    def forward(self, x):
+        return self.head(self.first(x).roll(1, 1) @ self.matrix)
+
+
+HELD = (
+    Skipped(name="first", reason="they are rolled"),
+    Skipped(name="head", reason="they are the model's outputs"),
+    Skipped(name="first~2", reason="2 of 6 units: they are turned"),
+    Skipped(name="first", reason="they are rolled"),
+    Skipped(name="matrix", reason="TwiceHeld: it produces no units"),
+)
+
+
+def test_a_layer_that_stays_whole_for_two_reasons_is_one_layer() -> None:
+    model = TwiceHeld()
+    numbers = {name: p.numel() for name, p in model.named_parameters()}
+    merged = text.by_name(HELD)
+    rows = by_layer(model, (), merged, {}, (numbers, numbers), ({}, {}))
+    assert [each.name for each in merged] == ["first", "head", "matrix"]
+    assert merged[0].reason == "they are rolled; 2 of 6 units: they are turned"
+    assert next(row.reason for row in rows if row.name == "first") == merged[0].reason
+    said = architecture.skipped_sentence(HELD, rows)
+    assert said == "3 of 3 layers are not prunable, some of them in part:"
+    assert list(text.skipped_table(HELD)["Layer"]) == ["first", "head", "matrix"]
+    assert text.skipped_title(HELD).startswith("Not pruned: 3 layers")
+    assert architecture.skipped_sentence((), rows) == ""
+    alone = architecture.skipped_sentence(HELD[:1], rows)
+    assert alone.startswith("1 of ")
+    assert "layers is not prunable:" in alone

@@ -1,0 +1,96 @@
+"""Recurrent layers and torch's own transformers are cut, and say the sizes that they have."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from pruneviz.apply import apply
+from pruneviz.proof import check, find_units
+
+
+class Steps(nn.Module):
+    """A recurrent cell between two layers, step by step."""
+
+    def __init__(self, kind: type[nn.RNNCellBase]) -> None:
+        super().__init__()
+        self.first, self.cell, self.head = nn.Linear(4, 10), kind(10, 12), nn.Linear(12, 3)
+
+    def forward(self, x):
+        state = None
+        for t in range(x.shape[1]):
+            state = self.cell(self.first(x[:, t]), state)
+        return self.head(state[0] if isinstance(state, tuple) else state)
+
+
+class Sequence(nn.Module):
+    """Layers before, within and behind a recurrent one."""
+
+    def __init__(self, recurrent: nn.RNNBase, width: int) -> None:
+        super().__init__()
+        self.before, self.first = nn.Linear(4, 14), nn.Linear(14, 10)
+        self.recurrent, self.head = recurrent, nn.Linear(width, 3)
+
+    def forward(self, x):
+        return self.head(self.recurrent(self.first(torch.relu(self.before(x))))[0])
+
+
+class Translator(nn.Module):
+    """torch's own transformer, which checks the width of what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = nn.Embedding(20, 12)
+        self.both = nn.Transformer(12, 2, 1, 1, 16, dropout=0.0, batch_first=True)
+        self.head = nn.Linear(12, 20)
+
+    def forward(self, source, target):
+        return self.head(self.both(self.table(source), self.table(target)))
+
+
+def thinned(model: nn.Module, example: object) -> tuple[nn.Module, set[str]]:
+    """Return the model with a third of each group's units cut out, and the layers that are cut."""
+    assert check(model, example, 0.5)["max_relative_error"] <= 1e-5
+    units, _ = find_units(model, example, "channel")
+    applied = apply(model, units, {u.name: torch.arange(u.count) % 3 > 0 for u in units})
+    assert applied.max_relative_error(example) <= 1e-5
+    return applied.model, {layer for found in units for layer in found.layers}
+
+
+@pytest.mark.parametrize("kind", [nn.RNNCell, nn.LSTMCell, nn.GRUCell])
+def test_a_cell_is_cut_by_hidden_unit(kind):
+    torch.manual_seed(0)
+    small, layers = thinned(Steps(kind).eval(), torch.randn(2, 3, 4))
+    assert {"first", "cell"} <= layers
+    assert (small.cell.input_size, small.cell.hidden_size) == (6, 8)
+    rebuilt = kind(small.cell.input_size, small.cell.hidden_size)
+    assert {n: p.shape for n, p in rebuilt.named_parameters()} == {
+        n: p.shape for n, p in small.cell.named_parameters()
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "width"),
+    [(nn.LSTM, {"proj_size": 6}, 6), (nn.LSTM, {}, 12), (nn.GRU, {}, 12), (nn.RNN, {}, 12),
+     (nn.LSTM, {"proj_size": 6, "bidirectional": True}, 12), (nn.LSTM, {"num_layers": 2}, 12)],
+)  # fmt: skip
+def test_what_is_beside_a_recurrent_layer_is_cut_and_the_layer_says_its_sizes(kind, options, width):
+    torch.manual_seed(0)
+    model = Sequence(kind(10, 12, batch_first=True, **options), width).eval()
+    small, layers = thinned(model, torch.randn(2, 3, 4))
+    assert {"before", "first", "recurrent"} <= layers
+    own = small.recurrent
+    sizes = {"proj_size": own.proj_size} if "proj_size" in options else {}
+    rebuilt = kind(own.input_size, own.hidden_size, **{**options, **sizes})
+    assert {n: p.shape for n, p in rebuilt.named_parameters()} == {
+        n: p.shape for n, p in own.named_parameters()
+    }
+
+
+def test_a_transformer_expects_the_width_that_it_is_left_with():
+    torch.manual_seed(0)
+    example = torch.randint(0, 20, (2, 5)), torch.randint(0, 20, (2, 4))
+    small, layers = thinned(Translator().eval(), example)
+    assert "table" in layers
+    assert small.both.d_model == small.table.embedding_dim == 8
