@@ -7,7 +7,7 @@ off its tensors, remembers one number, that of its heads, and keeps the scale of
 """
 
 from pruneviz.explicit.form import Explicit, kind_of
-from pruneviz.explicit.forms import has_form, make_explicit
+from pruneviz.explicit.forms import make_explicit
 from pruneviz.explicit.sizes import fit_sizes
 
-__all__ = ["Explicit", "fit_sizes", "has_form", "kind_of", "make_explicit"]
+__all__ = ["Explicit", "fit_sizes", "kind_of", "make_explicit"]

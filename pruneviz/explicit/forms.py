@@ -27,12 +27,6 @@ def forms() -> Forms:
     return found
 
 
-def has_form(model: nn.Module) -> bool:
-    """Return whether some module of a model would take an explicit form."""
-    known = forms()
-    return any(type(module) in known for module in model.modules())
-
-
 def make_explicit(
     copy: nn.Module, original: nn.Module, wanted: Callable[[str], bool] = lambda path: True
 ) -> None:
