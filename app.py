@@ -20,6 +20,7 @@ def main() -> None:
                 _page("sensitivity", "Sensitivity", "What can each layer lose?"),
             ],
             "Decide": [
+                _page("methods", "Methods", "Which way of ranking fits?"),
                 _page("tune", "Tune", "How much goes, and where?"),
                 _page("recover", "Recover", "How much accuracy comes back?"),
             ],

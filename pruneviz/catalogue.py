@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from pruneviz.allocate import SCOPES
-from pruneviz.criteria import CRITERIA
+import torch
+from torch import Tensor, nn
+
+from pruneviz.allocate import SCOPES, Ranking, allocate
+from pruneviz.criteria import CRITERIA, Evidence, score
 from pruneviz.granularity import GRANULARITIES
+from pruneviz.plan import Plan
 from pruneviz.recovery import RECOVERIES, SCHEDULES
 from pruneviz.registry import Entry, Registry
 
+SHOWN = "2"  # the layer of the small network that is demonstrated on
 REGISTRIES: Mapping[str, Registry[Any]] = {
     "criterion": CRITERIA,
     "granularity": GRANULARITIES,
@@ -40,3 +45,43 @@ def _plain(entry: Entry[Any]) -> dict[str, Any]:
         "needs": list(entry.needs),
         "parameters": parameters,
     }
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """What half of one small layer looks like without what a granularity removes.
+
+    `stays` is bool, (outputs, inputs × places of the kernel).
+    """
+
+    granularity: str
+    title: str
+    stays: Tensor
+
+
+def demonstrations() -> tuple[Demonstration, ...]:
+    """Return for each granularity that has units in it what stays of a small convolution.
+
+    It takes 4 inputs to 8 outputs with 3 × 3 kernels, its weights are drawn with a fixed seed, and
+    half of its units go by L1 magnitude.
+    """
+    model, example = _small_network()
+    weights = {name: parameter.detach() for name, parameter in model.named_parameters()}
+    found = []
+    for entry in GRANULARITIES:
+        units, _ = entry.implementation(model, example, {}, **entry.settings({}))
+        ours = tuple(layer for layer in units if SHOWN in layer.layers)
+        if ours:
+            scores = score("magnitude_l1", {}, ours, Evidence(weights, {}, 0))
+            plan = Plan(granularity=entry.name, sparsity=0.5)
+            keep = allocate(ours, Ranking.of(ours, scores), plan).keep
+            mask = ours[0].masks(keep[ours[0].name])[f"{SHOWN}.weight"]
+            found.append(Demonstration(entry.name, entry.title, mask.reshape(len(mask), -1)))
+    return tuple(found)
+
+
+def _small_network() -> tuple[nn.Module, Tensor]:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layers = nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 8, 3), nn.ReLU(), nn.Flatten()
+        return nn.Sequential(*layers, nn.Linear(8 * 4, 2)).eval(), torch.randn(2, 3, 6, 6)

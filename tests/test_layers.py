@@ -15,7 +15,7 @@ FLOORS = [
      "measure", "explain"},
     {"allocate", "bypass", "surgery", "rehearsal", "apply", "counting", "concluded", "proof",
      "sensitivity", "compare", "export", "store", "recovery", "history"},
-    {"run", "recover", "timed", "catalogue"},
+    {"run", "recover", "timed", "catalogue", "contest"},
     {"jobs"},
     {"figures"},
     {"ui", "cli", "__main__"},

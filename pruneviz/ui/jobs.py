@@ -18,6 +18,7 @@ AT_ONCE_SECONDS = 0.2
 TOLD_KEY = "pruneviz-endings-told"
 WHERE = {
     "sensitivity": ("sensitivity", "Open in Sensitivity"),
+    "contest": ("methods", "Open in Methods"),
     "run": ("compare", "Open in Compare"),
 }
 DISMISS_HELP = "Take it off this list. It stays on Runs, where it can be resumed."

@@ -75,8 +75,9 @@ def what(row: Row) -> str:
 
 def page_of(row: Row) -> str:
     """Return the page that shows what a run found, or how far it is."""
-    if row.kind == "sensitivity":
-        return "sensitivity"
+    shown = {"sensitivity": "sensitivity", "contest": "methods"}
+    if row.kind in shown:
+        return shown[row.kind]
     return "recover" if row.recovery and row.state != "finished" else "compare"
 
 

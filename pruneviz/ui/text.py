@@ -140,6 +140,16 @@ def card_line(card: ModelCard) -> str:
     return " · ".join(parts)
 
 
+def contest_sentence(plan: Plan) -> str:
+    """Return what is held fixed while methods are compared."""
+    return (
+        f"Each method removes {noun(plan.granularity)}s, shared out as on Tune "
+        f"({SCOPES.get(plan.scope).title}), at nine amounts. Each is measured on all held-out "
+        "inputs, without any recovery; locks hold. A method is a job: it goes on while you do "
+        "something else, and is never measured twice."
+    )
+
+
 def scope_sentence(plan: Plan) -> str:
     """Return what the overall slider does under the plan's scope."""
     by_hand = fmt.plural(len(plan.layers), "layer")

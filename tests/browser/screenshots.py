@@ -18,6 +18,7 @@ MANY_BYTES = 180_000  # above this, 256 colours have to do
 SCHEMES = ("light", "dark")
 FIGURES = {
     "home": 0,
+    "methods": 2,
     "tune": 1,
     "recover": 1,
     "sensitivity": 1,
@@ -54,6 +55,10 @@ def take(page: Page, name: str, folder: Path) -> list[Path]:
     if name == "sensitivity":
         done = page.locator(".st-key-scan-controls")
         expect(done).to_contain_text("held-out inputs", timeout=1000 * WAIT_SECONDS)
+    if name == "methods":
+        controls = page.locator(".st-key-methods-controls")
+        controls.get_by_role("button", name="Measure", exact=True).click()
+        expect(controls).to_contain_text("36 of 36 points", timeout=1000 * WAIT_SECONDS)
     if name == "recover":
         controls = page.locator(".st-key-recover-controls")
         controls.get_by_role("button", name="Start", exact=True).click()

@@ -17,6 +17,7 @@ TITLES = {
     "architecture": "Architecture",
     "weights": "Weights",
     "sensitivity": "Sensitivity",
+    "methods": "Methods",
     "tune": "Tune",
     "recover": "Recover",
     "compare": "Compare",

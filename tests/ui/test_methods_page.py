@@ -1,0 +1,51 @@
+"""The Methods page: what is chosen is measured as jobs, and shown as it comes."""
+
+from __future__ import annotations
+
+import time
+
+from pruneviz.plan import Plan
+from pruneviz.ui import contests
+from tests.slow import WAIT_SECONDS
+from tests.ui.test_pages import start
+
+PLAN = Plan(model="sample:tumour-mlp", criterion="magnitude_l2", sparsity=0.4)
+
+
+def test_the_comparison_begins_with_the_plans_own_method_and_ends_with_every_point() -> None:
+    at = start("pages/methods.py", PLAN)
+    assert not at.exception
+    chosen = at.multiselect(key="methods-chosen")
+    assert chosen.value == ["magnitude_l2", "magnitude_l1", "taylor", "random"]
+    at.multiselect(key="methods-chosen").set_value(["magnitude_l2", "random"]).run()
+    at.button(key="methods-go").click().run()
+    assert not at.exception
+    end = time.monotonic() + WAIT_SECONDS
+    while any(e.state != "finished" for e in contests.look(PLAN, ["magnitude_l2", "random"])):
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    at.run()
+    shown = at.dataframe[0].value
+    assert list(shown["Method"]) == ["Magnitude, L2", "Random"]
+    assert shown.shape == (2, 10)
+    assert (shown != "").all().all()
+    assert at.button(key="methods-go").disabled
+
+
+def test_a_method_that_cannot_be_measured_says_why() -> None:
+    at = start("pages/methods.py", PLAN.changed(criterion="bn_scale"))
+    at.multiselect(key="methods-chosen").set_value(["bn_scale"]).run()
+    at.button(key="methods-go").click().run()
+    end = time.monotonic() + WAIT_SECONDS
+    while contests.look(PLAN, ["bn_scale"])[0].state != "failed":
+        assert time.monotonic() < end
+        time.sleep(0.2)
+    at.run()
+    assert any("BatchNorm" in warning.value for warning in at.warning)
+
+
+def test_nothing_chosen_asks_for_a_choice() -> None:
+    at = start("pages/methods.py", PLAN)
+    at.multiselect(key="methods-chosen").set_value([]).run()
+    assert not at.exception
+    assert not at.button or all(b.key != "methods-go" for b in at.button)
