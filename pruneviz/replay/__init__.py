@@ -1,0 +1,5 @@
+"""Evaluation that does not repeat itself: unchanged operators of a network are not computed."""
+
+from pruneviz.replay.evaluator import BUDGET_BYTES, Evaluator
+
+__all__ = ["BUDGET_BYTES", "Evaluator"]
