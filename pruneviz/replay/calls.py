@@ -28,7 +28,8 @@ class Place(NamedTuple):
 
 def place_of(tensor: Tensor) -> Place:
     """Return how a strided tensor lies in its storage."""
-    return Place(tensor.dtype, tuple(tensor.shape), tensor.stride(), tensor.storage_offset())
+    offset = int(tensor.storage_offset())
+    return Place(tensor.dtype, tuple(tensor.shape), tensor.stride(), offset)
 
 
 def tensor_in(storage: UntypedStorage, place: Place) -> Tensor:
@@ -39,7 +40,7 @@ def tensor_in(storage: UntypedStorage, place: Place) -> Tensor:
 
 def bytes_of(storage: UntypedStorage) -> Tensor:
     """Return a storage's bytes, as few large numbers as they fill."""
-    for dtype in (torch.int64, torch.uint8):
+    for dtype in (torch.int64, torch.int8):
         if storage.nbytes() % dtype.itemsize == 0:
             break
     count = storage.nbytes() // dtype.itemsize
@@ -74,21 +75,29 @@ def may_view(op: Any) -> bool:
 
 
 class Call:
-    """One operator call, taken apart: `tensors` in order, and `shape`, all that is beside them.
+    """One operator call, taken apart: `tensors` in order, and `shape`, all that is beside them."""
 
-    `shape` is None where an argument is no plain value, so that no call equals this one.
-    """
-
-    __slots__ = ("args", "func", "kwargs", "shape", "tensors")
+    __slots__ = ("_shape", "args", "func", "kwargs", "tensors")
 
     def __init__(self, func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         self.func, self.args, self.kwargs = func, args, kwargs
         self.tensors: list[Tensor] = []
-        odd: list[Any] = []
-        parts = [_shape(value, self.tensors, odd) for value in args]
-        parts += [(name, _shape(kwargs[name], self.tensors, odd)) for name in sorted(kwargs)]
-        plain = not odd and all(map(is_followed, self.tensors))
-        self.shape = tuple(parts) if plain else None
+        self._shape: Any = _UNSEEN
+        for value in args:
+            _gather(value, self.tensors)
+        for name in sorted(kwargs):
+            _gather(kwargs[name], self.tensors)
+
+    @property
+    def shape(self) -> Any:
+        """Return what the call is beside its tensors, None where that is no plain value."""
+        if self._shape is _UNSEEN:
+            odd: list[Any] = []
+            parts = [_shape(value, odd) for value in self.args]
+            parts += [(name, _shape(self.kwargs[name], odd)) for name in sorted(self.kwargs)]
+            plain = not odd and all(map(is_followed, self.tensors))
+            self._shape = tuple(parts) if plain else None
+        return self._shape
 
     def key(self, records: Sequence[int | None]) -> Any:
         """Return what two calls have in common that give the same bits.
@@ -110,7 +119,7 @@ class Call:
         targets: list[Tensor] = []
         for place, name in places:
             value = self.args[place] if place < len(self.args) else self.kwargs.get(name)
-            _shape(value, targets, [])
+            _gather(value, targets)
         found = {id(target) for target in targets}
         return [i for i, tensor in enumerate(self.tensors) if id(tensor) in found]
 
@@ -122,18 +131,28 @@ class Call:
         return args, given
 
 
-def _shape(value: Any, tensors: list[Tensor], odd: list[Any]) -> Any:
-    """Return what a value is beside its tensors; these are added to `tensors`, others to `odd`."""
-    kind = type(value)
+_UNSEEN = object()
+
+
+def _gather(value: Any, tensors: list[Tensor]) -> None:
     if isinstance(value, Tensor):
         tensors.append(value)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            _gather(part, tensors)
+
+
+def _shape(value: Any, odd: list[Any]) -> Any:
+    """Return what a value is beside its tensors; what is no plain value is added to `odd`."""
+    kind = type(value)
+    if isinstance(value, Tensor):
         return _TENSOR
     if kind is float:
         return (float, value.hex())  # 0.0 and -0.0 are equal, and not the same
     if kind in _PLAIN:
         return (kind, value)  # 1 and True are equal, and not the same
     if kind is list or kind is tuple:
-        return (kind, *[_shape(part, tensors, odd) for part in value])
+        return (kind, *[_shape(part, odd) for part in value])
     odd.append(value)
     return None
 

@@ -19,8 +19,8 @@ BUDGET_BYTES = 256 * 2**20
 RANDOM = "its answers are drawn at random, so each pass is computed in full"
 WRITES = "it changes its own weights or buffers as it answers, so each pass is computed in full"
 READS = (
-    "its code depends on more than torch's operators show (it reads values past them, or counts its "
-    "calls), so each pass is computed in full"
+    "its code depends on more than torch's operators show (it reads values past them, or counts "
+    "its calls), so each pass is computed in full"
 )
 
 
@@ -55,6 +55,7 @@ class Evaluator:
         if y is not None and len(y) != len(x):
             raise ValueError(f"there are {len(x)} inputs and {len(y)} labels: give one for each")
         self.model = _own_copy(model)
+        self._tensors = _tensors(self.model)
         self.x, self.y = x, y
         self.order = stratified(y, len(x))
         self.parts = self.order.split(size)
@@ -107,12 +108,13 @@ class Evaluator:
         """Yield a network's logits batch by batch, (B, classes), on `parts` in turn."""
         self._make_ready()
         changed = None if self._why is not None else self._changed(network)
+        known = [] if changed is None else self._known(network, changed)
         for part in range(len(self.parts)):
             if changed is None:
                 yield self._plain(network, part)
                 continue
             self.original(part)
-            yield self._replay(network, part, changed)
+            yield self._replay(network, part, changed, known)
 
     def _in_order(self, parts: list[Tensor]) -> Tensor:
         logits = torch.cat(parts)
@@ -149,13 +151,13 @@ class Evaluator:
 
     def _record(self, part: int) -> bool:
         """Follow the original's pass over a batch; return whether it writes to its own tensors."""
-        trace = Trace()
         with ONE_TRACE, torch.inference_mode():
             batch = self._batch(part)
+            trace = Trace(place_of(batch))
             mode = Recording(trace)
             mode.know(batch, INPUT)
             records: dict[int, int] = {}
-            for name, tensor in _tensors(self.model):
+            for name, tensor in self._tensors:
                 address = tensor.untyped_storage()._cdata
                 if address not in records:
                     records[address] = trace.new_record()
@@ -175,7 +177,7 @@ class Evaluator:
         trace = self._traces[part]
         mode = Replaying(trace, self._fetching(part, {}), poison=True)
         try:
-            out = self._run(self.model, part, mode, frozenset())
+            out = self._run(self.model, part, mode, self._known(self.model, frozenset()))
         # Any code of any user may fail on memory that holds no values: then it reads it.
         except Exception:
             return False
@@ -186,14 +188,29 @@ class Evaluator:
         theirs = dict(_tensors(network))
         return frozenset(
             name
-            for name, tensor in _tensors(self.model)
+            for name, tensor in self._tensors
             if name not in theirs or not _same(tensor, theirs[name])
         )
 
-    def _replay(self, network: nn.Module, part: int, changed: frozenset[str]) -> Tensor:
+    def _known(self, network: nn.Module, changed: frozenset[str]) -> list[tuple[Tensor, int]]:
+        """Return the tensors of a network that are the original's, each with its record."""
+        own = self._traces[len(self.parts) - 1].own  # the same in each trace
+        return [
+            (tensor, own[name])
+            for name, tensor in _tensors(network)
+            if name in own and name not in changed
+        ]
+
+    def _replay(
+        self,
+        network: nn.Module,
+        part: int,
+        changed: frozenset[str],
+        known: list[tuple[Tensor, int]],
+    ) -> Tensor:
         mode = Replaying(self._traces[part], self._fetching(part, self._needed(part, changed)))
         try:
-            return self._run(network, part, mode, changed)
+            return self._run(network, part, mode, known)
         # Any code of any user may fail on memory that holds no values, and then runs plainly; what
         # fails for another reason fails there again.
         except Exception:
@@ -202,21 +219,17 @@ class Evaluator:
             return logits
 
     def _run(
-        self, network: nn.Module, part: int, mode: Replaying, changed: frozenset[str]
+        self, network: nn.Module, part: int, mode: Replaying, known: list[tuple[Tensor, int]]
     ) -> Tensor:
         """Return a network's logits on one batch, computing what `mode` does not know."""
-        trace = self._traces[part]
         with ONE_TRACE, torch.inference_mode():
-            for name, tensor in _tensors(network):
-                if name in trace.own and name not in changed:
-                    mode.know(tensor, trace.own[name], own=True)
-            batch = self._batch(part)
-            place, device = place_of(batch), batch.device
-            del batch
-            stand_in = mode.stand_in(Ref(INPUT, place), device)
+            for tensor, record in known:
+                mode.know(tensor, record)
+            batch = mode.stand_in(Ref(INPUT, self._traces[part].place), self.x.device)
             with mode:
-                out = _checked(network(stand_in), len(self.parts[part]))
+                out = _checked(network(batch), len(self.parts[part]))
             logits = mode.value(out)
+            del batch, out
             mode.settle()
         return logits
 
@@ -237,7 +250,7 @@ class Evaluator:
     def _given(self, part: int) -> Values:
         """Return the values that are always at hand: the batch and the network's tensors."""
         own = self._traces[part].own
-        given = {own[name]: tensor.untyped_storage() for name, tensor in _tensors(self.model)}
+        given = {own[name]: tensor.untyped_storage() for name, tensor in self._tensors}
         return {INPUT: self._batch(part).untyped_storage(), **given}
 
     def _fetching(self, part: int, values: Values) -> Callable[[int], UntypedStorage]:

@@ -17,6 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from pruneviz.replay.calls import (
     Call,
     Place,
+    bytes_of,
     digest,
     leaves,
     mapped,
@@ -24,9 +25,9 @@ from pruneviz.replay.calls import (
     place_of,
     tensor_in,
 )
-from pruneviz.replay.trace import INPUT, Content, Fresh, Node, Ref, Same, Trace
+from pruneviz.replay.trace import Content, Fresh, Node, Ref, Same, Trace
 
-POISON = 255  # as bytes: not a number in every floating-point type
+POISON = -1  # all bits set: not a number in every floating-point type
 
 
 class State:
@@ -58,7 +59,7 @@ class Following(TorchDispatchMode):
         """Say what a tensor's storage holds; `own` are the network's parameters and buffers."""
         storage = tensor.untyped_storage()
         self._states[storage._cdata] = State(record, storage, real)
-        if own:
+        if own:  # they must not be written to
             self.own.add(storage._cdata)
 
     def state(self, tensor: Tensor) -> State | None:
@@ -71,6 +72,10 @@ class Following(TorchDispatchMode):
         """Know nothing of a tensor's storage any more."""
         if tensor.layout is torch.strided:
             self._states.pop(tensor.untyped_storage()._cdata, None)
+
+
+def _records(states: list[State | None]) -> list[int | None]:
+    return [None if state is None else state.record for state in states]
 
 
 def _digests(call: Call, states: list[State | None]) -> tuple[bytes, ...]:
@@ -103,7 +108,7 @@ class Recording(Following):
             for number in written:
                 self.forget(call.tensors[number])
             return out
-        key, contents = call.key([s and s.record for s in states]), _digests(call, states)
+        key, contents = call.key(_records(states)), _digests(call, states)
         node = self.trace.find(key, lambda: contents)
         inputs = () if node else self._inputs(call, states, contents)
         out = func(*args, **(kwargs or {}))
@@ -143,6 +148,8 @@ class Recording(Following):
         """Return a call as a part of the graph, None where it is of a kind that is not followed."""
         if any(place_of(call.tensors[number]) != inputs[number].place for number in written):
             return None  # it changed where its argument lies
+        if any(isinstance(t, Tensor) and t.layout is not torch.strided for t in leaves(out)):
+            return None
         targets = {call.tensors[n].untyped_storage()._cdata: n for n in written}
         records = {address: self.trace.new_record() for address in targets}
         answer, parts = self._answer(call, out, dict(records))
@@ -214,7 +221,7 @@ class Replaying(Following):
     def _stale(self, tensor: Tensor, record: int) -> None:
         self.know(tensor, record, real=False)
         if self._poison:
-            tensor.untyped_storage().fill_(POISON)
+            bytes_of(tensor.untyped_storage()).fill_(POISON)
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
@@ -224,13 +231,18 @@ class Replaying(Following):
         if not any(states):
             return func(*args, **(kwargs or {}))
         node = None
-        if call.shape is not None:
-            key = call.key([s and s.record for s in states])
-            node = self.trace.find(key, lambda: _digests(call, states))
+        if None not in states or func in self.trace.with_contents:
+            node = self._found(call, states)
         if node is None:
             self.computed += 1
             return self._compute(call, states)
         return func(*args, **(kwargs or {})) if node.is_view else self._repeat(node, call)
+
+    def _found(self, call: Call, states: list[State | None]) -> Node | None:
+        """Return what is known of a call, None where nothing is."""
+        if call.shape is None:
+            return None
+        return self.trace.find(call.key(_records(states)), lambda: _digests(call, states))
 
     def _repeat(self, node: Node, call: Call) -> Any:
         """Return what stands for a known call's answer."""
@@ -253,6 +265,8 @@ class Replaying(Following):
         """Compute a call that is not known, on real values."""
         written = call.written()
         stale = {n: s for n, s in enumerate(states) if s is not None and not s.real}
+        if not stale and not written:
+            return call.func(*call.args, **call.kwargs)
         in_place = stale if may_view(call.func) or call.shape is None else written
         for number in in_place:
             if number in stale:
@@ -289,10 +303,9 @@ class Replaying(Following):
         state = self.state(tensor)
         if state is None or state.real:
             return tensor
-        answer = self.trace.answer
-        if answer is not None and self.trace.logits is not None:
-            if answer == Ref(state.record, place_of(tensor)):
-                return self.trace.logits
+        logits = self.trace.logits
+        if logits is not None and self.trace.answer == Ref(state.record, place_of(tensor)):
+            return logits
         return tensor_in(self._fetch(state.record), place_of(tensor)).clone()
 
     def settle(self) -> None:

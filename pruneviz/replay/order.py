@@ -28,9 +28,9 @@ def stratified(y: Tensor | None, samples: int) -> Tensor:
 
 
 def batch_size_for(x: Tensor) -> int:
-    """Return how many inputs of `x`, (N, …), are looked at together: 16 to 256, about a megabyte.
+    """Return how many inputs of `x`, (N, …), are looked at together: a power of two, 16 to 256.
 
-    A power of two.
+    About a megabyte of them.
     """
     each = max(1, x[:1].numel() * x.element_size())
     fitting = max(1, BATCH_BYTES // each)

@@ -106,14 +106,18 @@ def leaves_of(answer: Any) -> Iterator[Fresh]:
 class Trace:
     """The graph of one pass: its calls in order, and the records of the network's own tensors.
 
-    `answer` is what the network answered, as a graph has it and as it is.
+    `place` is how the batch lies in its storage; `answer` and `logits` are what the network
+    answered, as a graph has it and as it is.
     """
+
+    place: Place
 
     own: dict[str, int] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     answer: Ref | None = None
     logits: Tensor | None = None
     count: int = 1  # of records: the input is there from the start
+    with_contents: set[Any] = field(default_factory=set)  # operators that read constants
     _calls: dict[Any, list[Node]] = field(default_factory=dict)
 
     def new_record(self) -> int:
@@ -134,6 +138,8 @@ class Trace:
     def add(self, key: Any, node: Node) -> None:
         """Note a call that was not there before."""
         self._calls.setdefault(key, []).append(node)
+        if node.digests:
+            self.with_contents.add(node.func)
         if not node.is_view:
             self.nodes.append(node)
 
