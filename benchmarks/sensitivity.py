@@ -102,23 +102,25 @@ def measure(
             return torch.cat([model(x[part]) for part in parts])[order]
 
     plain, same, exact = Timer(), Timer(), Timer()
-    original, identical, right = predict(model, x), 0, {}
+    original, identical, bits, right = scan.evaluator.original_logits(), 0, 0, {}
     for layer in units:
         for level in levels:
             logits = plain(plain_pass, model, layer, ranking, level, lambda: predict(model, x))
-            same(plain_pass, model, layer, ranking, level, same_batches)
             point = exact(scan.step)
-            expected = measured(layer.name, level, logits, original, y)
-            identical += point == expected
             right[layer.name, level] = int((logits.argmax(1) == y).sum())
+            identical += right[layer.name, level] == round(point.accuracy * len(y))
+            if level == levels[len(levels) // 2]:
+                logits = same(plain_pass, model, layer, ranking, level, same_batches)
+                bits += point == measured(layer.name, level, logits, original, y)
         print(f"{name} {layer.name} {plain.seconds:.1f} {same.seconds:.1f} {exact.seconds:.1f}",
               flush=True)  # fmt: skip
     print(scan.evaluator.notes, f"{scan.evaluator.store.peak_bytes / MB:.0f} MB kept at most")
     count = len(units) * len(levels)
+    same.seconds *= len(levels)
     cells = (name, f"{len(units)} × {len(levels)}", f"{len(x)}", f"{plain.seconds:.1f}",
              f"{same.seconds:.1f}", f"{exact.seconds:.1f}",
              f"{plain.seconds / exact.seconds:.2f} ({same.seconds / exact.seconds:.2f})",
-             f"{identical} of {count}")  # fmt: skip
+             f"{identical} of {count}, {bits} of {len(units)}")  # fmt: skip
     return (*cells, *adaptive(model, units, ranking, x, y, levels, plain.seconds, right)), (
         plain.seconds / exact.seconds
     )
@@ -176,13 +178,13 @@ PARTS: dict[str, Callable[[Path, bool], tuple[tuple[str, ...], float]]] = {
         "ResNet-20, CIFAR-10", *cifar("resnet20", data), LEVELS, 5 if quick else None
     ),
     "resnet56": lambda data, quick: measure(
-        "ResNet-56, CIFAR-10", *cifar("resnet56", data), LEVELS, 3 if quick else 14
+        "ResNet-56, CIFAR-10", *cifar("resnet56", data), LEVELS, 3 if quick else 8
     ),
     "resnet50": lambda data, quick: measure(
-        "ResNet-50, random weights", *large("resnet50"), LARGE_LEVELS, 2 if quick else 9
+        "ResNet-50, random weights", *large("resnet50"), LARGE_LEVELS, 2 if quick else 6
     ),
     "vit_b_16": lambda data, quick: measure(
-        "ViT-B/16, random weights", *large("vit_b_16"), LARGE_LEVELS[:2], 2 if quick else 7
+        "ViT-B/16, random weights", *large("vit_b_16"), LARGE_LEVELS[:2], 2 if quick else 5
     ),
 }
 
@@ -205,7 +207,8 @@ def budgets(data: Path, quick: bool) -> None:
                      " ".join(scan.evaluator.notes) or "–"))  # fmt: skip
     notes = (
         f"ResNet-20, {len(units)} layers × {len(LARGE_LEVELS)} levels, {len(x)} images, one "
-        "thread, seconds of the processor. The ratio is the smallest budget's time to the largest's."
+        "thread, seconds of the processor. The ratio is the smallest budget's time to the "
+        "largest's."
     )
     columns = ("budget, MB", "kept at most, MB", "seconds", "same numbers", "what it says")
     finish("sensitivity, budget", columns, rows, notes, seconds[64 * 1024] / seconds[1024 * MB])
@@ -225,11 +228,12 @@ def main() -> None:
     cells, ratio = PARTS[asked.part](asked.data, asked.quick)
     notes = (
         "Single weights by size. Plain: torch.nn.utils.prune, all images in batches of 256, "
-        "restored; beside it in the scan's own batches, whose ratio is in brackets. Identical: "
-        "accuracy, loss and divergence of a point equal the plain way's to the last bit. Adaptive: "
-        f"the level at which {LOSS:.0%} of accuracy are lost. One thread, seconds of the processor "
-        f"(other work ran beside it), ways in turns; activations kept: {BUDGET_BYTES // MB} MB at "
-        "most. The ratio is plain to exact."
+        "restored; beside it in the scan's own batches (one level of each layer, times the "
+        "levels), whose ratio is in brackets. Identical: the images that are answered right, for "
+        "each point; and accuracy, loss and divergence to the last bit, where the batches are the "
+        f"same. Adaptive: the level at which {LOSS:.0%} of accuracy are lost. One thread, seconds "
+        "of the processor (other work ran beside it), ways in turns; activations kept: "
+        f"{BUDGET_BYTES // MB} MB at most. The ratio is plain to exact."
     )
     finish(f"sensitivity, {asked.part}", COLUMNS, [cells], notes, ratio)
 

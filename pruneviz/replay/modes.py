@@ -267,7 +267,7 @@ class Replaying(Following):
         stale = {n: s for n, s in enumerate(states) if s is not None and not s.real}
         if not stale and not written:
             return call.func(*call.args, **call.kwargs)
-        in_place = stale if may_view(call.func) or call.shape is None else written
+        in_place = list(stale) if may_view(call.func) or call.shape is None else written
         for number in in_place:
             if number in stale:
                 self._fill(call.tensors[number], stale.pop(number))

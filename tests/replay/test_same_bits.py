@@ -16,8 +16,8 @@ from tests.coupling.parts import PARTS, Drawn, drawn
 from tests.coupling.test_zoo import ZOO, made
 from tests.replay.replaying import assert_replayed, plain, variants
 
-CLASSIFIERS = ("alexnet", "googlenet", "densenet121", "mobilenet_v3_small", "shufflenet_v2_x0_5",
-               "convnext_tiny", "swin_t", "r3d_18")  # fmt: skip
+CLASSIFIERS = ("googlenet", "densenet121", "mobilenet_v3_small", "shufflenet_v2_x0_5", "swin_t",
+               "r3d_18")  # fmt: skip
 
 
 @given(
@@ -90,8 +90,3 @@ def test_only_what_a_change_reaches_is_computed():
     assert_replayed(evaluator, network)
     features = 4 * network.head.in_features * x.element_size()
     assert sum(v.nbytes() for v in evaluator.store.of(0).values()) == features
-    calls = []
-    network.parts.register_forward_hook(lambda *_: calls.append(1))
-    real = torch.nn.functional.conv2d
-    assert_replayed(evaluator, network)
-    assert calls and real is torch.nn.functional.conv2d
