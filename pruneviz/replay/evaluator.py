@@ -42,8 +42,12 @@ class Evaluator:
         y: Tensor | None = None,
         batch_size: int | None = None,
         budget_bytes: int = BUDGET_BYTES,
+        order: Tensor | None = None,
     ) -> None:
-        """Prepare; nothing is computed yet. ValueError without inputs or for a size below 1."""
+        """Prepare; nothing is computed yet. `order` (N,) is another order of the inputs.
+
+        ValueError without inputs or for a size below 1.
+        """
         size = batch_size_for(x) if batch_size is None else batch_size
         if not len(x):
             raise ValueError("there is no input to evaluate a network on: give at least one")
@@ -57,7 +61,7 @@ class Evaluator:
         self.model = _own_copy(model)
         self._tensors = _tensors(self.model)
         self.x, self.y = x, y
-        self.order = stratified(y, len(x))
+        self.order = stratified(y, len(x)) if order is None else order
         self.parts = self.order.split(size)
         self.store = Store(budget_bytes)
         self.fell_back = 0  # passes that could not be replayed

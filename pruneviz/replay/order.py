@@ -27,6 +27,17 @@ def stratified(y: Tensor | None, samples: int) -> Tensor:
     return order[torch.argsort(way[order], stable=True)]
 
 
+def hardest_first(logits: Tensor, y: Tensor) -> Tensor:
+    """Return the order of samples, (N,), by the margin of the right class in logits (N, classes).
+
+    What a network gets wrong, or only just right, comes first; ties in order of position.
+    """
+    own = logits.gather(1, y[:, None])
+    others = logits.scatter(1, y[:, None], -torch.inf)
+    margin = own[:, 0] - others.max(1)[0]
+    return torch.argsort(margin.nan_to_num(-torch.inf), stable=True)
+
+
 def batch_size_for(x: Tensor) -> int:
     """Return how many inputs of `x`, (N, …), are looked at together: a power of two, 16 to 256.
 
