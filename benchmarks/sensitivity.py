@@ -231,7 +231,7 @@ def budgets(data: Path, quick: bool) -> None:
             timer(scan.step)
         expected = expected or scan.rows
         seconds[budget] = timer.seconds
-        rows.append((f"{budget / MB:g}", f"{scan.evaluator.store.peak_bytes / MB:.1f}",
+        rows.append((f"{budget / MB:g}", f"{scan.evaluator.store.peak_bytes / MB:.3g}",
                      f"{timer.seconds:.1f}", "yes" if scan.rows == expected else "NO",
                      " ".join(scan.evaluator.notes) or "–"))  # fmt: skip
     notes = (
