@@ -37,7 +37,7 @@ from pruneviz.report import (
     Skipped,
     Sparsity,
 )
-from pruneviz.sensitivity import Scan
+from pruneviz.sensitivity import LEVELS, Scan
 from pruneviz.subjects import Subject, load_subject
 
 
@@ -316,8 +316,8 @@ def scan(prepared: Prepared, levels: tuple[float, ...] | None = None) -> Scan:
     data = prepared.subject.data
     if data is None:
         raise ValueError("a sensitivity scan measures accuracy: name data with labels first")
-    chosen = {} if levels is None else {"levels": levels}
-    return Scan(prepared.subject.model, prepared.units, prepared.ranking, data.x, data.y, **chosen)
+    model, units, ranking = prepared.subject.model, prepared.units, prepared.ranking
+    return Scan(model, units, ranking, data.x, data.y, levels or LEVELS)
 
 
 def asks_for_rounds(plan: Plan) -> bool:

@@ -12,7 +12,7 @@ FLOORS = [
     {"registry", "home"},
     {"plan", "masks", "report"},
     {"subjects", "explicit", "coupling", "granularity", "criteria", "calibrate", "evaluate",
-     "measure", "explain"},
+     "measure", "explain", "replay"},
     {"allocate", "bypass", "surgery", "rehearsal", "apply", "counting", "concluded", "proof",
      "sensitivity", "compare", "export", "store", "recovery", "history"},
     {"run", "recover", "timed", "catalogue", "contest"},

@@ -58,7 +58,7 @@ def sensitivity(
         write_text(out, table[["layer", "sparsity", "accuracy"]].to_csv(index=False))
         note(f"{len(table)} points written to '{out}'")
     if as_json:
-        points = table.to_dict("records")
+        points = table.astype(object).where(table.notna(), None).to_dict("records")
         samples = int(table["samples"].iloc[0])
         print_json({"digest": folder.digest, "samples": samples, "points": points})
     elif out is None:

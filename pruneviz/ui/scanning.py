@@ -34,6 +34,9 @@ PERCENT = {
     "accuracy": "Accuracy (%)",
     "low": "95 % from (%)",
     "high": "95 % to (%)",
+    "change": "Change (%)",
+    "change_low": "Change, 95 % from (%)",
+    "change_high": "Change, 95 % to (%)",
 }
 COLUMN_FORMATS = {
     name: st.column_config.NumberColumn(format="%.0f" if name == "Removed (%)" else "%.1f")
@@ -151,7 +154,8 @@ def begin_label(scan: Scanning) -> str:
 
 def shown_table(table: pd.DataFrame) -> pd.DataFrame:
     """Return a scan's points in percent, under names for people."""
-    shown = table.rename(columns={"layer": "Layer", "samples": "Inputs"})
+    names = {"layer": "Layer", "samples": "Inputs", "loss": "Loss (nats)", "kl": "KL (nats)"}
+    shown = table.rename(columns=names)
     for column, name in PERCENT.items():
         shown[name] = 100 * shown.pop(column)
     return shown

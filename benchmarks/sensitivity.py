@@ -1,0 +1,271 @@
+"""What a sensitivity scan costs: the plain way, exactly with reuse, and adaptively.
+
+The plain way prunes a layer with torch.nn.utils.prune, evaluates all inputs, and restores it. All
+ways use the same masks and must come to the same numbers. `--part NAME` measures one network alone
+(resnet20, resnet56, resnet50, vit_b_16), `--part budget` what a budget of memory does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torchvision
+from cifar import CifarResNet, resnet20, scratch, subject_plan
+from common import finish
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn.utils import prune
+
+from pruneviz.allocate import Ranking, allocate
+from pruneviz.criteria import Evidence, score
+from pruneviz.evaluate import predict
+from pruneviz.granularity import GRANULARITIES, Units
+from pruneviz.plan import Plan
+from pruneviz.replay import BUDGET_BYTES
+from pruneviz.sensitivity import LEVELS, Scan, Search
+from pruneviz.sensitivity.points import measured
+from pruneviz.sensitivity.search import LOSS
+from pruneviz.subjects import load_subject
+
+SEEN = 64  # images for the large networks
+LARGE_LEVELS = (0.3, 0.5, 0.7)
+MB = 2**20
+COLUMNS = ("network", "layers × levels", "images", "plain, s", "same batches, s", "exact, s",
+           "exact ratio", "identical", "adaptive, s", "adaptive ratio", "levels off")  # fmt: skip
+
+
+def resnet56() -> nn.Module:
+    """Return ResNet-56, untrained."""
+    return CifarResNet(9)
+
+
+def spread(units: Sequence[Units], count: int) -> tuple[Units, ...]:
+    """Return so many of the layers, evenly spread, the first and the last among them."""
+    step = (len(units) - 1) / max(1, count - 1)
+    return tuple(units[round(i * step)] for i in range(min(count, len(units))))
+
+
+def ranked(model: nn.Module, example: Tensor) -> tuple[tuple[Units, ...], Ranking]:
+    """Return the single weights of a network, ranked by their size."""
+    units, _ = GRANULARITIES.get("weight").implementation(model, example, {})
+    weights = {name: p.detach() for name, p in model.named_parameters()}
+    return units, Ranking(score("magnitude_l1", {}, units, Evidence(weights, {}, 0)))
+
+
+def plain_pass(
+    model: nn.Module, layer: Units, ranking: Ranking, level: float, see: Callable[[], Tensor]
+) -> Tensor:
+    """Prune with torch.nn.utils.prune, evaluate, restore."""
+    keep = allocate((layer,), ranking, Plan(scope="layer", layers={layer.name: level})).keep
+    module, before = model.get_submodule(layer.name), model.get_parameter(f"{layer.name}.weight")
+    mask = keep[layer.name].view(before.shape).to(before.dtype)
+    saved = before.detach().clone()
+    prune.custom_from_mask(module, "weight", mask)
+    logits = see()
+    prune.remove(module, "weight")
+    with torch.no_grad():
+        module.weight.copy_(saved)
+    return logits
+
+
+class Timer:
+    """Seconds of the processor, added up."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self, action: Callable[..., Any], *arguments: Any) -> Any:
+        """Carry out and time an action."""
+        start = time.process_time()
+        try:
+            return action(*arguments)
+        finally:
+            self.seconds += time.process_time() - start
+
+
+def measure(
+    name: str, model: nn.Module, x: Tensor, y: Tensor, levels: Sequence[float], layers: int | None
+) -> tuple[tuple[str, ...], float]:
+    """Measure one network in all ways, in turns; return its row and the exact scan's ratio."""
+    units, ranking = ranked(model, x[:2])
+    units = units if layers is None else spread(units, layers)
+    scan = Scan(model, units, ranking, x, y, levels)
+    parts, order = scan.evaluator.parts, torch.argsort(scan.evaluator.order)
+
+    def same_batches() -> Tensor:
+        with torch.inference_mode():
+            return torch.cat([model(x[part]) for part in parts])[order]
+
+    plain, same, exact = Timer(), Timer(), Timer()
+    original, identical, bits, right = scan.evaluator.original_logits(), 0, 0, {}
+    for layer in units:
+        for level in levels:
+            logits = plain(plain_pass, model, layer, ranking, level, lambda: predict(model, x))
+            point = exact(scan.step)
+            right[layer.name, level] = int((logits.argmax(1) == y).sum())
+            identical += right[layer.name, level] == round(point.accuracy * len(y))
+            if level == levels[len(levels) // 2]:
+                logits = same(plain_pass, model, layer, ranking, level, same_batches)
+                bits += point == measured(layer.name, level, logits, original, y)
+        print(f"{name} {layer.name} {plain.seconds:.1f} {same.seconds:.1f} {exact.seconds:.1f}",
+              flush=True)  # fmt: skip
+    print(scan.evaluator.notes, f"{scan.evaluator.store.peak_bytes / MB:.0f} MB kept at most")
+    count = len(units) * len(levels)
+    same.seconds *= len(levels)
+    cells = (name, f"{len(units)} × {len(levels)}", f"{len(x)}", f"{plain.seconds:.1f}",
+             f"{same.seconds:.1f}", f"{exact.seconds:.1f}",
+             f"{plain.seconds / exact.seconds:.2f} ({same.seconds / exact.seconds:.2f})",
+             f"{identical} of {count}, {bits} of {len(units)}")  # fmt: skip
+    return (*cells, *adaptive(model, units, ranking, x, y, levels, plain.seconds, right)), (
+        plain.seconds / exact.seconds
+    )
+
+
+def adaptive(
+    model: nn.Module,
+    units: tuple[Units, ...],
+    ranking: Ranking,
+    x: Tensor,
+    y: Tensor,
+    levels: Sequence[float],
+    plain_seconds: float,
+    right: dict[tuple[str, float], int],
+) -> tuple[str, ...]:
+    """Search each layer's threshold; return its cells: seconds, ratio, the most levels it is off.
+
+    The threshold of all levels is the first at which two points are lost.
+    """
+    if len(levels) < len(LEVELS):
+        return ("", "", "")  # too few levels to search in
+    search, timer = Search(model, units, ranking, x, y, levels), Timer()
+    while not search.finished:
+        timer(search.step)
+    original = int((predict(model, x).argmax(1) == y).sum())
+    off = 0
+    for found in search.table().itertuples():
+        lost = [original - right[found.layer, level] >= LOSS * len(y) for level in levels]
+        exact = lost.index(True) if any(lost) else len(levels)
+        mine = levels.index(found.sparsity) if found.sparsity in levels else len(levels)
+        off = max(off, abs(exact - mine))
+    print(f"adaptive: {search.done} evaluations, {timer.seconds:.1f} s", flush=True)
+    return (f"{timer.seconds:.1f}", f"{plain_seconds / timer.seconds:.2f}", str(off))
+
+
+def extrapolated(
+    name: str, model: nn.Module, x: Tensor, y: Tensor, layers: int
+) -> tuple[tuple[str, ...], float]:
+    """Measure a network whose passes are long: two levels of each layer stand for nine.
+
+    The plain way takes as long at each level; the exact scan takes longer at the first, where it
+    computes and keeps what the others reuse.
+    """
+    units, ranking = ranked(model, x[:2])
+    units = spread(units, layers)
+    levels = (LEVELS[2], LEVELS[4])
+    scan = Scan(model, units, ranking, x, y, levels)
+    plain, first, more, identical = Timer(), Timer(), Timer(), 0
+    for layer in units:
+        first(scan.step)
+        point = more(scan.step)
+        logits = plain(plain_pass, model, layer, ranking, levels[1], lambda: predict(model, x))
+        identical += int((logits.argmax(1) == y).sum()) == round(point.accuracy * len(y))
+        print(f"{name} {layer.name} {plain.seconds:.1f} {first.seconds:.1f} {more.seconds:.1f}",
+              flush=True)  # fmt: skip
+    exact = first.seconds + (len(LEVELS) - 1) * more.seconds
+    whole = len(LEVELS) * plain.seconds
+    return (
+        (name, f"{len(units)} × 2, for {len(LEVELS)} levels", f"{len(x)}", f"{whole:.1f}", "",
+         f"{exact:.1f}", f"{whole / exact:.2f}", f"{identical} of {len(units)}", "", "", ""),
+        whole / exact,
+    )  # fmt: skip
+
+
+def cifar(name: str, data: Path) -> tuple[nn.Module, Tensor, Tensor]:
+    """Return a trained CIFAR network with the images it never saw and their labels."""
+    images = load_subject(subject_plan(data, scratch())).data
+    assert images is not None
+    model = resnet20() if name == "resnet20" else resnet56()
+    model.load_state_dict(load_file(data / f"cifar10-{name}.safetensors"), strict=False)
+    return model.eval().requires_grad_(False), images.x, images.y
+
+
+def large(name: str) -> tuple[nn.Module, Tensor, Tensor]:
+    """Return a network of torchvision with random weights, random images, and its own answers."""
+    torch.manual_seed(0)
+    model = torchvision.models.get_model(name, weights=None).eval().requires_grad_(False)
+    x = torch.randn(SEEN, 3, 224, 224)
+    return model, x, predict(model, x).argmax(1)
+
+
+PARTS: dict[str, Callable[[Path, bool], tuple[tuple[str, ...], float]]] = {
+    "resnet20": lambda data, quick: measure(
+        "ResNet-20, CIFAR-10", *cifar("resnet20", data), LEVELS, 5 if quick else None
+    ),
+    "resnet56": lambda data, quick: measure(
+        "ResNet-56, CIFAR-10", *cifar("resnet56", data), LEVELS, 3 if quick else 8
+    ),
+    "resnet50": lambda data, quick: measure(
+        "ResNet-50, random weights", *large("resnet50"), LARGE_LEVELS, 2 if quick else 6
+    ),
+    "vit_b_16": lambda data, quick: extrapolated(
+        "ViT-B/16, random weights", *large("vit_b_16"), 2 if quick else 3
+    ),
+}
+
+
+def budgets(data: Path, quick: bool) -> None:
+    """Scan with several budgets of memory: seconds, and the most that was kept."""
+    model, x, y = cifar("resnet20", data)
+    units, ranking = ranked(model, x[:2])
+    units = spread(units, 4 if quick else 10)
+    rows, seconds = [], {}
+    expected = None
+    for budget in (64 * 1024, 64 * MB, 256 * MB, 1024 * MB):
+        scan, timer = Scan(model, units, ranking, x, y, LARGE_LEVELS, budget), Timer()
+        while not scan.finished:
+            timer(scan.step)
+        expected = expected or scan.rows
+        seconds[budget] = timer.seconds
+        rows.append((f"{budget / MB:g}", f"{scan.evaluator.store.peak_bytes / MB:.3g}",
+                     f"{timer.seconds:.1f}", "yes" if scan.rows == expected else "NO",
+                     " ".join(scan.evaluator.notes) or "–"))  # fmt: skip
+    notes = (
+        f"ResNet-20, {len(units)} layers × {len(LARGE_LEVELS)} levels, {len(x)} images, one "
+        "thread, seconds of the processor. The ratio is the smallest budget's time to the "
+        "largest's."
+    )
+    columns = ("budget, MB", "kept at most, MB", "seconds", "same numbers", "what it says")
+    finish("sensitivity, budget", columns, rows, notes, seconds[64 * 1024] / seconds[1024 * MB])
+
+
+def main() -> None:
+    """Measure what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True, help="folder of the CIFAR files")
+    parser.add_argument("--part", choices=[*PARTS, "budget"], required=True)
+    parser.add_argument("--quick", action="store_true", help="fewer layers")
+    asked = parser.parse_args()
+    torch.set_num_threads(1)
+    if asked.part == "budget":
+        budgets(asked.data, asked.quick)
+        return
+    cells, ratio = PARTS[asked.part](asked.data, asked.quick)
+    notes = (
+        "Single weights by size. Plain: torch.nn.utils.prune, all images in batches of 256, "
+        "restored; beside it in the scan's own batches (one level of each layer, times the "
+        "levels), whose ratio is in brackets. Identical: the images that are answered right, for "
+        "each point; and accuracy, loss and divergence to the last bit, where the batches are the "
+        f"same. Adaptive: the level at which {LOSS:.0%} of accuracy are lost. One thread, seconds "
+        "of the processor (other work ran beside it), ways in turns; activations kept: "
+        f"{BUDGET_BYTES // MB} MB at most. The ratio is plain to exact."
+    )
+    finish(f"sensitivity, {asked.part}", COLUMNS, [cells], notes, ratio)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,14 @@
+"""Evaluation that does not repeat itself: unchanged operators of a network are not computed."""
+
+from pruneviz.replay.estimates import Estimate, Tally, estimate, estimates, tallies
+from pruneviz.replay.evaluator import BUDGET_BYTES, Evaluator
+
+__all__ = [
+    "BUDGET_BYTES",
+    "Estimate",
+    "Evaluator",
+    "Tally",
+    "estimate",
+    "estimates",
+    "tallies",
+]

@@ -1,0 +1,40 @@
+"""One layer pruned alone, everything else as it was."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from pruneviz.allocate import Ranking, allocate
+from pruneviz.apply import Applied, apply
+from pruneviz.granularity.units import Units
+from pruneviz.plan import Plan
+from pruneviz.proof import prove
+
+
+class Alone:
+    """Prunes one layer at a time.
+
+    A layer's cut is proved once, at the hardest level: the other levels cut the same axes of the
+    same tensors, only less of them, `find_units` has proved about half of each layer's cut, and a
+    network that is shown is always proved as it is.
+    """
+
+    def __init__(
+        self, model: nn.Module, units: tuple[Units, ...], ranking: Ranking, example: Tensor
+    ) -> None:
+        """Prepare; `example` (B, …) is what cuts are proved on."""
+        self._model, self._ranking, self._example = model, ranking, example
+        self._units = {layer.name: layer for layer in units}
+        self._proved: set[str] = set()
+
+    def pruned(self, name: str, level: float, hardest: float) -> nn.Module:
+        """Return the network with one layer pruned; ValueError where that cut does not hold."""
+        if name not in self._proved:
+            prove(self._apply(name, hardest), self._example)
+            self._proved.add(name)
+        return self._apply(name, level).model
+
+    def _apply(self, name: str, level: float) -> Applied:
+        units = (self._units[name],)
+        keep = allocate(units, self._ranking, Plan(scope="layer", layers={name: level})).keep
+        return apply(self._model, units, keep)

@@ -1,0 +1,87 @@
+"""The exact scan: every layer at every level."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import pandas as pd
+from torch import Tensor, nn
+
+from pruneviz.allocate import Ranking
+from pruneviz.granularity.units import Units
+from pruneviz.replay import BUDGET_BYTES, Evaluator
+from pruneviz.sensitivity.layers import Alone
+from pruneviz.sensitivity.points import LEVELS, Point, check_levels, class_table, measured, table_of
+
+
+class Scan:
+    """A sensitivity scan that advances one point at a time, so that it can be shown and stopped.
+
+    It asks what each layer could lose alone, so a plan's amounts and locks play no part in it. What
+    a cut leaves as it was is not computed again; every number is that of a plain pass.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        units: tuple[Units, ...],
+        ranking: Ranking,
+        x: Tensor,
+        y: Tensor,
+        levels: Sequence[float] = LEVELS,
+        budget_bytes: int = BUDGET_BYTES,
+    ) -> None:
+        """Plan the points, every layer at every level; `x` (N, …), `y` (N,) are held-out data.
+
+        `budget_bytes` bounds the activations that are kept. ValueError where levels do not rise.
+        """
+        self._levels = check_levels(levels)
+        self._alone = Alone(model, units, ranking, x[:2])
+        self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
+        self._open = [(layer.name, level) for layer in units for level in self._levels]
+        self.total = len(self._open)
+        self.rows: list[Point] = []
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """Return what evaluates the points; nothing is computed before the first one."""
+        return Evaluator(self._model, self._x, self._y, budget_bytes=self._budget_bytes)
+
+    @cached_property
+    def _original(self) -> Tensor:
+        return self.evaluator.original_logits()
+
+    @property
+    def done(self) -> int:
+        """Return how many points are measured."""
+        return len(self.rows)
+
+    @property
+    def finished(self) -> bool:
+        """Return whether every point is measured."""
+        return self.done >= self.total
+
+    def step(self) -> Point:
+        """Measure and return the next point; ValueError where that cut does not hold."""
+        name, level = self._open[self.done]
+        network = self._alone.pruned(name, level, self._levels[-1])
+        logits = self.evaluator.logits(network)
+        point = measured(name, level, logits, self._original, self._y)
+        self.rows.append(point)
+        return point
+
+    def restore(self, rows: Sequence[Point]) -> None:
+        """Take over points measured before; ValueError where they are not this scan's."""
+        expected = self._open[: len(rows)]
+        if [(row.layer, row.sparsity) for row in rows] != expected:
+            raise ValueError("its points belong to another scan")
+        self.rows = list(rows)
+
+    def table(self) -> pd.DataFrame:
+        """Return the points measured so far, one a row."""
+        return table_of(self.rows)
+
+    def classes(self, classes: Sequence[str]) -> pd.DataFrame:
+        """Return the accuracy of each class at each point measured so far, one a row."""
+        return class_table(self.rows, self._y, classes)

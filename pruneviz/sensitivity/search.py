@@ -1,0 +1,219 @@
+"""The adaptive scan: where does each layer lose so much? A few levels of each are enough."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache, cached_property
+from math import ceil, log2, nan
+
+import pandas as pd
+from torch import Tensor, nn
+
+from pruneviz.allocate import Ranking
+from pruneviz.evaluate import predict
+from pruneviz.granularity.units import Units
+from pruneviz.measure.quality import predicted
+from pruneviz.replay import BUDGET_BYTES, Evaluator, Tally, estimate, tallies
+from pruneviz.replay.order import hardest_first
+from pruneviz.sensitivity.layers import Alone
+from pruneviz.sensitivity.points import LEVELS, check_levels
+
+LOSS = 0.02  # of accuracy: two points
+LOST_COST = 0.25  # of a full evaluation: that a layer loses too much shows early
+PROMISE = (
+    "Each threshold is the one that a scan of all levels finds, provided that a layer which loses "
+    "{loss:.1%} of accuracy at one level does so at every higher one; between the highest level "
+    "that keeps it and the lowest that does not, accuracy is taken to fall. The intervals say how "
+    "far the change at the level that keeps it is known from these inputs."
+)
+TABLE = ["layer", "sparsity", "kept", "change", "change_low", "change_high", "probes"]
+
+
+@dataclass(frozen=True)
+class Probe:
+    """Whether one layer at one level loses too much, as `samples` inputs decide it.
+
+    Where it does, these may be the first inputs alone, when no answer to the others could turn the
+    decision; then `change` of accuracy, a fraction, and its 95 % interval for matched pairs are
+    NaN: only that it is at least as bad as was asked for is known.
+    """
+
+    layer: str
+    sparsity: float
+    loses: bool
+    samples: int
+    change: float
+    change_low: float
+    change_high: float
+
+
+class Search:
+    """Finds for each layer the lowest level at which it alone costs `loss` of accuracy or more.
+
+    One evaluation at a time, so that it can be shown, stopped and gone on with. An evaluation
+    begins with the inputs that the original only just gets right, and ends as soon as the loss is
+    certain whatever the others do (curtailed sampling, Wald 1947). Which level is tried next
+    depends on what each outcome costs and on where the layers before lost so much.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        units: tuple[Units, ...],
+        ranking: Ranking,
+        x: Tensor,
+        y: Tensor,
+        levels: Sequence[float] = LEVELS,
+        loss: float = LOSS,
+        budget_bytes: int = BUDGET_BYTES,
+    ) -> None:
+        """Prepare; `x` (N, …), `y` (N,) are held-out data, `loss` a fraction in (0, 1].
+
+        ValueError where levels do not rise, or for another loss.
+        """
+        if not 0 < loss <= 1:
+            raise ValueError(f"the loss of accuracy to look for lies in (0, 1], got {loss:g}")
+        self._levels, self.loss = check_levels(levels), loss
+        self._alone = Alone(model, units, ranking, x[:2])
+        self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
+        self._names = [layer.name for layer in units]
+        self._open = {name: (0, len(self._levels)) for name in self._names}
+        self.rows: list[Probe] = []
+
+    @property
+    def promise(self) -> str:
+        """Return in words how far the thresholds can be trusted."""
+        return PROMISE.format(loss=self.loss)
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """Return what evaluates the probes; nothing is computed before the first one."""
+        order = hardest_first(predict(self._model, self._x), self._y)
+        return Evaluator(
+            self._model, self._x, self._y, budget_bytes=self._budget_bytes, order=order
+        )
+
+    @cached_property
+    def _right(self) -> int:
+        """Return how many inputs the original gets right."""
+        return int((predicted(self.evaluator.original_logits()) == self._y).sum())
+
+    @property
+    def done(self) -> int:
+        """Return how many evaluations are made."""
+        return len(self.rows)
+
+    @property
+    def total(self) -> int:
+        """Return how many evaluations there will be, about: those to come are an estimate."""
+        left = (high - low for low, high in self._open.values())
+        return self.done + sum(ceil(log2(levels + 1)) for levels in left)
+
+    @property
+    def finished(self) -> bool:
+        """Return whether every layer's threshold is known."""
+        return self._next() is None
+
+    def _next(self) -> tuple[str, int] | None:
+        """Return the layer and the number of the level to try next."""
+        for name, (low, high) in self._open.items():
+            if low < high:
+                return name, low + split(self._shares()[low : high + 1]) - 1
+        return None
+
+    def _shares(self) -> tuple[float, ...]:
+        """Return how often each outcome is expected: as in the layers before, and all possible."""
+        shares = [1.0] * (len(self._levels) + 1)
+        for low, high in self._open.values():
+            if low == high:
+                for near, share in ((low - 1, 0.5), (low, 1.0), (low + 1, 0.5)):
+                    if 0 <= near < len(shares):
+                        shares[near] += share
+        return tuple(shares)
+
+    def step(self) -> Probe:
+        """Make and return the next evaluation; ValueError where a cut does not hold."""
+        following = self._next()
+        if following is None:
+            raise ValueError("every layer's threshold is known: read it from the table")
+        name, number = following
+        network = self._alone.pruned(name, self._levels[number], self._levels[-1])
+        needed = ceil(Fraction(repr(float(self.loss))) * len(self._y))
+        for tally in tallies(self.evaluator, network):
+            if self._loses(tally, needed):
+                break
+        loses, known = self._loses(tally, needed), (nan, nan, nan)
+        seen = estimate(tally, len(self._y))
+        if seen.exact:
+            known = seen.change, seen.change_low, seen.change_high
+        probe = Probe(name, self._levels[number], loses, seen.samples, *known)
+        self._take(probe)
+        return probe
+
+    def _loses(self, tally: Tally, needed: int) -> bool:
+        """Return whether `needed` inputs are lost even if all that are left come out right."""
+        left = len(self._y) - tally.samples
+        return self._right - tally.right - left >= needed
+
+    def _take(self, probe: Probe) -> None:
+        low, high = self._open[probe.layer]
+        number = self._levels.index(probe.sparsity)
+        self._open[probe.layer] = (low, number) if probe.loses else (number + 1, high)
+        self.rows.append(probe)
+
+    def restore(self, rows: Sequence[Probe]) -> None:
+        """Take over evaluations made before; ValueError where they are not this search's."""
+        self.rows, self._open = [], {name: (0, len(self._levels)) for name in self._names}
+        for row in rows:
+            following = self._next()
+            if following is None or (row.layer, row.sparsity) != (
+                following[0], self._levels[following[1]],
+            ):  # fmt: skip
+                raise ValueError("its evaluations belong to another search")
+            self._take(row)
+
+    def table(self) -> pd.DataFrame:
+        """Return one row a layer whose threshold is known.
+
+        `sparsity` is the lowest level that costs too much (NaN: none does), `kept` the highest that
+        does not (0: none), both fractions removed; `change` is the change of accuracy at `kept` on
+        all inputs, `change_low` and `change_high` its 95 % interval (NaN where that is 0).
+        """
+        found = []
+        for name, (low, high) in self._open.items():
+            if low < high:
+                continue
+            probes = [row for row in self.rows if row.layer == name]
+            at = next((p for p in probes if self._levels.index(p.sparsity) == low - 1), None)
+            found.append((
+                name,
+                self._levels[low] if low < len(self._levels) else nan,
+                self._levels[low - 1] if low else 0.0,
+                at.change if at else nan,
+                at.change_low if at else nan,
+                at.change_high if at else nan,
+                len(probes),
+            ))  # fmt: skip
+        return pd.DataFrame(found, columns=TABLE)
+
+
+@cache
+def _cost(shares: tuple[float, ...]) -> float:
+    """Return the mean cost of telling outcomes of these shares apart, in full evaluations."""
+    return min((_mean_cost(shares, n) for n in range(1, len(shares))), default=0.0)
+
+
+def _mean_cost(shares: tuple[float, ...], low: int) -> float:
+    loses = sum(shares[:low]) / sum(shares)
+    return loses * (LOST_COST + _cost(shares[:low])) + (1 - loses) * (1 + _cost(shares[low:]))
+
+
+@cache
+def split(shares: tuple[float, ...]) -> int:
+    """Return how many outcomes, of two or more with these shares, are left if the next one loses.
+
+    That is the way that costs least on average.
+    """
+    return min(range(1, len(shares)), key=lambda low: _mean_cost(shares, low))

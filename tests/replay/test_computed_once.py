@@ -1,0 +1,48 @@
+"""What is not reached by a change is not computed: counted where torch computes."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+from torch.profiler import ProfilerActivity, profile
+
+from pruneviz.replay import Evaluator
+from tests.coupling.parts import Drawn
+from tests.replay.replaying import assert_replayed
+
+CONVOLUTION = "aten::convolution"  # what conv2d calls to compute
+
+
+def convolutions(action) -> int:
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        action()
+    return sum(event.count for event in seen.key_averages() if event.key == CONVOLUTION)
+
+
+def test_a_change_of_the_last_layer_computes_no_convolution():
+    model, x = Drawn(["convolution", "residual", "convolution"]).eval(), torch.randn(4, 3, 8, 8)
+    evaluator = Evaluator(model, x, batch_size=4)
+    network = copy.deepcopy(model)
+    evaluator.logits(network)
+    with torch.inference_mode():
+        assert convolutions(lambda: model(x)) == 5
+    assert convolutions(lambda: evaluator.logits(network)) == 0
+    network.head.weight = nn.Parameter(torch.randn_like(network.head.weight))
+    evaluator.logits(network)
+    assert convolutions(lambda: evaluator.logits(network)) == 0
+    network.parts[2].two.weight = nn.Parameter(torch.randn_like(network.parts[2].two.weight))
+    evaluator.logits(network)
+    assert convolutions(lambda: evaluator.logits(network)) == 2
+    assert_replayed(evaluator, network)
+
+
+def test_without_room_the_way_there_is_computed_again():
+    model, x = Drawn(["convolution", "convolution"]).eval(), torch.randn(4, 3, 8, 8)
+    evaluator = Evaluator(model, x, batch_size=4, budget_bytes=0)
+    network = copy.deepcopy(model)
+    network.head.weight = nn.Parameter(torch.randn_like(network.head.weight))
+    evaluator.logits(network)
+    assert convolutions(lambda: evaluator.logits(network)) == 3
+    assert "takes longer" in evaluator.notes[0]

@@ -1,0 +1,104 @@
+"""Budgets, orders, estimates and bad input."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from pruneviz.measure.quality import accuracy_pair
+from pruneviz.replay import Evaluator, estimates
+from pruneviz.replay.order import batch_size_for, stratified
+from tests.coupling.parts import Drawn
+from tests.replay.replaying import assert_replayed, variants
+
+
+def network_and_data(samples=23):
+    model, x = Drawn(["convolution", "residual"]).eval(), torch.randn(samples, 3, 8, 8)
+    return model, x, torch.arange(samples) % 4
+
+
+@pytest.mark.parametrize("budget", [0, 1000, 20_000, 60_000, 2**28])
+def test_what_is_kept_stays_within_the_budget(budget):
+    model, x, y = network_and_data()
+    evaluator = Evaluator(model, x, y, batch_size=4, budget_bytes=budget)
+    for name, network in variants(model, x[:2], "weight", 0.5):
+        assert_replayed(evaluator, network, name)
+        kept = [evaluator.store.of(part) for part in range(len(evaluator.parts))]
+        assert sum(v.nbytes() for values in kept for v in values.values()) <= budget
+    assert evaluator.store.peak_bytes <= budget
+    said = [note for note in evaluator.notes if "budget" in note]
+    assert bool(said) == (budget < 2**28)
+
+
+@pytest.mark.parametrize("samples", [1, 2, 17])
+def test_estimates_end_with_the_exact_number(samples):
+    model, x, y = network_and_data(samples)
+    evaluator = Evaluator(model, x, y, batch_size=3)
+    _, network = next(variants(model, x[:2], "weight", 0.9))
+    found = list(estimates(evaluator, network))
+    assert [e.samples for e in found] == [min(3 * (i + 1), samples) for i in range(len(found))]
+    assert [e.exact for e in found] == [False] * (len(found) - 1) + [True]
+    last = found[-1]
+    pair = accuracy_pair(evaluator.original_logits(), evaluator.logits(network), y)
+    assert (last.accuracy, (last.low, last.high)) == (pair.pruned, pair.pruned_interval)
+    assert (last.change, (last.change_low, last.change_high)) == (pair.change, pair.change_interval)
+    assert all(e.low <= e.accuracy <= e.high for e in found)
+
+
+def test_estimates_can_be_left_between_batches():
+    model, x, y = network_and_data()
+    evaluator = Evaluator(model, x, y, batch_size=5)
+    passes = []
+    network = copy.deepcopy(model)
+    network.head.bias = nn.Parameter(torch.randn(4))
+    network.register_forward_hook(lambda *_: passes.append(1))
+    going = estimates(evaluator, network)
+    next(going)
+    next(going)
+    going.close()
+    assert len(passes) == 2
+
+
+@pytest.mark.parametrize("counts", [[5, 5], [90, 10], [1, 30, 3], [7]])
+def test_each_first_part_has_the_shares_of_the_classes(counts):
+    y = torch.repeat_interleave(torch.arange(len(counts)), torch.tensor(counts))
+    order = stratified(y, len(y))
+    assert sorted(order.tolist()) == list(range(len(y)))
+    assert torch.equal(order, stratified(y, len(y)))
+    for seen in range(1, len(y) + 1):
+        part = torch.bincount(y[order[:seen]], minlength=len(counts))
+        expected = torch.tensor(counts) * seen / len(y)
+        assert float((part - expected).abs().max()) <= 1.0 + len(counts) / 2
+
+
+def test_batches_are_powers_of_two_within_bounds():
+    for shape in [(4,), (3, 32, 32), (3, 224, 224), (1, 28, 28)]:
+        size = batch_size_for(torch.zeros(2, *shape))
+        assert 16 <= size <= 256
+        assert size & (size - 1) == 0
+
+
+def test_without_labels_logits_are_there_and_accuracy_gets_a_sentence():
+    model, x, _ = network_and_data()
+    evaluator = Evaluator(model, x)
+    assert evaluator.original_logits().shape == (23, 4)
+    with pytest.raises(ValueError, match="accuracy needs labels"):
+        next(estimates(evaluator, model))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"x": torch.zeros(0, 3, 8, 8)}, "no input"),
+        ({"y": torch.zeros(2, dtype=torch.long)}, "23 inputs and 2 labels"),
+        ({"batch_size": 0}, "at least 1 input"),
+        ({"budget_bytes": -1}, "at least 0 bytes"),
+    ],
+)
+def test_bad_input_gets_a_sentence(arguments, words):
+    model, x, y = network_and_data()
+    with pytest.raises(ValueError, match=words):
+        Evaluator(**{"model": model, "x": x, "y": y if "x" not in arguments else None, **arguments})
