@@ -11,7 +11,7 @@ from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.granularity.depth import BlockUnits
 from pruneviz.plan import Plan
 from pruneviz.report import LayerReport
-from pruneviz.ui import edits, frame, state, text, widgets
+from pruneviz.ui import edits, frame, state, text, untrained, widgets
 from pruneviz.ui.frame import View
 
 
@@ -148,6 +148,16 @@ def picture(view: View, rows: list[LayerReport]) -> None:
     )
 
 
+def without_training(view: View) -> None:
+    """Draw what recoveries without training would win back, where it is asked for."""
+    if view.subject.data is None or not view.possible:
+        return
+    if st.toggle("What comes back without training", key="tune-untrained", help=untrained.HELP):
+        with st.spinner("Recalibrating and correcting …"), widgets.problems_here():
+            st.markdown(untrained.table(untrained.rows(view.plan)))
+        widgets.page_link("recover", "Recover: put one of them into the plan, or train")
+
+
 def skipped(view: View) -> None:
     """List what cannot be pruned, with the reasons."""
     if not view.prepared.skipped:
@@ -171,6 +181,7 @@ with frame.page("Tune", "How much goes, and where?") as view:
             layer_row(view, layer, by_name)
     with grid.cell():
         picture(view, rows)
+        without_training(view)
         details(view)
         for note in view.notes:
             st.caption(text.escape(text.sentence(note)))

@@ -30,10 +30,13 @@ class Untrained:
 
 
 def untrained_methods(model: nn.Module, data: Data) -> tuple[str, ...]:
-    """Return the recoveries without training that a model allows, in the order they are taken."""
-    return tuple(
-        e.name for e in RECOVERIES if e.family == FAMILY and _possible(e.name, model, data)
-    )
+    """Return the recoveries without training that a model allows, in the order they are taken.
+
+    Statistics come first: new ones would undo what biases were shifted for.
+    """
+    names = sorted(entry.name for entry in RECOVERIES if entry.family == FAMILY)
+    ordered = sorted(names, key=lambda name: name != "recalibrate")
+    return tuple(name for name in ordered if _possible(name, model, data))
 
 
 def _possible(method: str, model: nn.Module, data: Data) -> bool:
