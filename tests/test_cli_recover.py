@@ -57,7 +57,7 @@ def test_ctrl_c_leaves_a_job_that_resume_finishes(pruneviz, made, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--recipe", "dance"), "unknown recipe 'dance'; choose from recalibrate, finetune"),
+        (("--recipe", "dance"), "unknown recipe 'dance'; choose from recalibrate, correct_biases"),
         (("--set", "learning_rate"), "a parameter reads NAME=VALUE"),
         (("--set", "dance=1"), "this recipe has no setting 'dance'"),
         (("--set", "batch_size=1"), "parameter 'batch_size' must be in"),
