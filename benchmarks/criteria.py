@@ -57,7 +57,7 @@ def accuracy(model: nn.Module, data: Data) -> float:
 def recalibrated(pruned: run.Pruned, subject: Subject, data: Data) -> nn.Module:
     """Return the pruned network with its BatchNorm statistics measured anew."""
     masks = {} if pruned.is_cut else pruned.masks
-    task = Task(model=pruned.model, masks=masks, teacher=subject.model, data=data)
+    task = Task(model=pruned.model, masks=masks, cuts=pruned.cuts, teacher=subject.model, data=data)
     settings = RECOVERIES.get("recalibrate").settings({"keep_better": False})
     work = RECOVERIES.get("recalibrate").implementation(task, **settings)
     while not work.finished:

@@ -27,8 +27,8 @@ FEW = 1000  # of a tensor that is no parameter, how many values
 _ANY_MODULE = frozenset(vars(nn.Module()))
 VERSIONED = ("torch", "torchvision")  # packages whose code is known by its version
 ENGINE = (
-    "coupling/*.py", "explicit/*.py", "granularity/*.py", "proof.py", "rehearsal.py", "apply.py",
-    "surgery.py", "bypass.py", "masks.py",
+    "coupling/*.py", "explicit/*.py", "granularity/*.py", "lively.py", "proof.py",
+    "rehearsal.py", "apply.py", "surgery.py", "bypass.py", "masks.py",
 )  # fmt: skip
 
 
