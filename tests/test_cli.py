@@ -306,3 +306,12 @@ def test_a_layer_given_keeps_the_other_layers_of_the_plan(pruneviz, tmp_path):
     made = json.loads(out)["plan"]
     assert made["layers"] == {"fc1": 0.5, "fc2": 0.25}
     assert made["locks"] == {"fc1": [0], "fc2": [1]}
+
+
+def test_a_budget_of_milliseconds_becomes_an_amount(pruneviz, tmp_path):
+    code, _, said = pruneviz("run", *MLP, "--within-ms", "1000", "--out", tmp_path / "slow")
+    assert code == 0
+    assert "0% removed answers one input in" in said
+    code, _, said = pruneviz("run", *MLP, "--within-ms", "0")
+    assert code == 1
+    assert "0 ms cannot be met" in said

@@ -30,6 +30,7 @@ from pruneviz.cli.options import (
     made_plan,
 )
 from pruneviz.cli.tables import print_check, print_report
+from pruneviz.plan import Plan
 
 
 @app.command()
@@ -49,6 +50,10 @@ def run(
     layer: Layer = None,
     lock: Lock = None,
     seed: Seed = None,
+    within_ms: Annotated[
+        float | None,
+        typer.Option(min=0, help="Find the smallest amount that answers one input in this time."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder for plan, report, masks and weights.")
     ] = None,
@@ -73,6 +78,8 @@ def run(
                  granularity_parameters=granularity_parameter)  # fmt: skip
     if engine.asks_for_rounds(made):
         torch.set_num_threads(default_threads())  # as many as a job has, for the same last digits
+    if within_ms is not None:
+        made = _fitted(made, within_ms)
     prepared, pruned, report = engine.run(made, latency_runs, threads)
     notes = list(report.notes)
     if out is not None:
@@ -87,6 +94,17 @@ def run(
         print_report(report)
     for sentence in notes:
         note(sentence)
+
+
+def _fitted(plan: Plan, milliseconds: float) -> Plan:
+    """Return the plan with the smallest overall amount that is as fast here, and say so."""
+    from pruneviz.run import prepare
+    from pruneviz.subjects import load_subject
+    from pruneviz.timed import within_milliseconds
+
+    fitted, taken = within_milliseconds(prepare(load_subject(plan), plan), plan, milliseconds)
+    note(f"{fitted.sparsity:.0%} removed answers one input in {taken:.3g} ms here")
+    return fitted
 
 
 @app.command()

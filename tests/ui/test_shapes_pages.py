@@ -125,3 +125,14 @@ def shown(at: AppTest) -> Plan:
     """Return the plan in the page's link."""
     value = at.query_params["plan"]
     return link.decode(value if isinstance(value, str) else value[0])
+
+
+def test_a_time_becomes_an_amount_or_is_refused() -> None:
+    at = start("pages/tune.py", Plan(model="sample:tumour-mlp", sparsity=0.3))
+    at.number_input(key="tune-ms").set_value(1000.0).run()
+    at.button(key="tune-ms-go").click().run()
+    assert not at.exception
+    assert shown(at).sparsity == 0.0
+    at.number_input(key="tune-ms").set_value(0.001).run()
+    at.button(key="tune-ms-go").click().run()
+    assert "cannot be met" in at.error[0].value.replace("\\", "")
