@@ -30,7 +30,7 @@ from pruneviz.ui import cache
 
 KIND = "contest"
 TICK_SECONDS = 0.5
-USUAL = ("magnitude_l1", "magnitude_l2", "taylor", "random")  # what the page begins with
+USUAL = ("magnitude_l1", "random")  # what the page begins with, beside the plan's own
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def take(page: Page, name: str, folder: Path) -> list[Path]:
     if name == "methods":
         controls = page.locator(".st-key-methods-controls")
         controls.get_by_role("button", name="Measure", exact=True).click()
-        expect(controls).to_contain_text("36 of 36 points", timeout=1000 * WAIT_SECONDS)
+        expect(controls).to_contain_text("27 of 27 points", timeout=1000 * WAIT_SECONDS)
     if name == "recover":
         controls = page.locator(".st-key-recover-controls")
         controls.get_by_role("button", name="Start", exact=True).click()
