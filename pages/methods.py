@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pruneviz.contest import check_comparable
 from pruneviz.criteria import CRITERIA
 from pruneviz.figures import contest as figures
 from pruneviz.figures import removal
@@ -53,7 +54,9 @@ def controls(entrants: list[Entrant]) -> None:
 def results(view: View, entrants: list[Entrant]) -> None:
     """Draw the curves and the numbers to take away."""
     tables = {entrant.title: entrant.table for entrant in entrants if len(entrant.table)}
-    widgets.figure(theme.fit(figures.curves(tables, view.original_accuracy)), "methods-figure")
+    widgets.figure(
+        theme.fit(figures.curves(tables, view.original_accuracy, len(entrants))), "methods-figure"
+    )
     if not tables:
         return
     st.dataframe(
@@ -101,7 +104,9 @@ with frame.page("Methods", "Which way of ranking fits this network?") as view:
         widgets.empty("Methods are compared by accuracy, so they need data. Choose some on Home.")
         widgets.page_link("home", "Home: choose data")
     else:
-        comparison(view)
+        with widgets.problems_here():
+            check_comparable(view.plan)
+            comparison(view)
     what_goes()
-    with st.expander("Every way of ranking, with its formula and its source"):
+    with st.expander("Every way of ranking, with its formula, its source and what it costs"):
         st.dataframe(contests.about_criteria(), hide_index=True, alt="All criteria")

@@ -34,7 +34,7 @@ with frame.page("Weights", "What do the weights look like, and which of them go?
         st.caption("This whole layer goes with its residual block, so all its weights are pale.")
     elif view.pruned.is_cut:
         st.caption(
-            "A pale row is a channel that this layer loses; a pale column is a channel that "
+            "A grey row is a channel that this layer loses; a grey column is a channel that "
             "a layer before it loses, so its weights here have nothing left to multiply."
         )
     else:
@@ -43,7 +43,7 @@ with frame.page("Weights", "What do the weights look like, and which of them go?
             near = weights.closeup(layer, weight, mask, grouped)
             widgets.figure(near, key="weights-closeup")
         parts = " Lines part what goes together." if weights.is_parted(near or chart) else ""
-        st.caption(f"A pale cell is a weight that is set to 0.{parts}")
+        st.caption(f"A grey cell is a weight that is set to 0.{parts}")
     if cache.is_recovered(view.plan):
         st.caption("What stays is shown as the recovery left it, what goes as it was before.")
     widgets.figure(weights.distribution(layer, weight, mask), key="weights-distribution")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from pruneviz import run
-from pruneviz.allocate import decides_amount
+from pruneviz.allocate import SCOPES, decides_amount
 from pruneviz.evaluate import predict
 from pruneviz.measure.quality import accuracy_pair
 from pruneviz.plan import Plan
@@ -47,11 +47,7 @@ class Contest:
         data = prepared.subject.data
         if data is None or prepared.baseline.logits is None:
             raise ValueError("methods are compared by accuracy: name data with labels first")
-        if decides_amount(plan.scope):
-            raise ValueError(
-                f"the scope '{plan.scope}' decides the amount by itself, so there are no amounts "
-                "to compare at: choose another, such as layer or global"
-            )
+        check_comparable(plan)
         self._prepared, self._plan, self._levels = prepared, contest_plan(plan), tuple(levels)
         self._data, self._logits = data, prepared.baseline.logits
         self.total = len(self._levels)
@@ -92,6 +88,15 @@ class Contest:
     def table(self) -> pd.DataFrame:
         """Return what is measured so far, a level a row."""
         return pd.DataFrame([vars(mark) for mark in self.marks], columns=COLUMNS)
+
+
+def check_comparable(plan: Plan) -> None:
+    """Raise ValueError where the plan's scope decides the amount."""
+    if decides_amount(plan.scope):
+        raise ValueError(
+            f"the scope '{SCOPES.get(plan.scope).title}' decides the amount by itself, so there "
+            "are no amounts to compare at: choose another on Tune, such as Global"
+        )
 
 
 def contest_plan(plan: Plan) -> Plan:

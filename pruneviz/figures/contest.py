@@ -24,20 +24,24 @@ def best_at(tables: Mapping[str, pd.DataFrame], level: float) -> tuple[str, floa
     return None if best is None else (best, found[best])
 
 
-def what_to_see(tables: Mapping[str, pd.DataFrame], original: float) -> str:
-    """Return the title: what keeps most at the last level that costs someone less than 5 points."""
+def what_to_see(tables: Mapping[str, pd.DataFrame], original: float, wanted: int = 0) -> str:
+    """Return the title: what keeps most at the last level that costs someone less than 5 points.
+
+    `wanted` methods are compared; while fewer are measured, it says of how many it speaks.
+    """
     levels = sorted({level for table in tables.values() for level in table["sparsity"]})
+    if not levels:
+        return "Nothing is measured yet"
+    far = f" (so far, {len(tables)} of {wanted} methods)" if len(tables) < wanted else ""
     for level in reversed(levels):
         best = best_at(tables, level)
         if best is not None and best[1] >= original - 0.05:
-            lead = f"{best[0]} keeps most: {fmt.percent(best[1])} with {fmt.share(level)} removed"
-            return f"{lead}, the last amount at which any loses less than 5 points"
-    if levels and best_at(tables, levels[0]):
-        return f"Every method loses more than 5 points at {fmt.share(levels[0])} already"
-    return "Methods side by side: the first points are being measured"
+            lead = f"{best[0]} keeps most{far}: {fmt.percent(best[1])} with {fmt.share(level)}"
+            return f"{lead} removed, the last amount at which any loses less than 5 points"
+    return f"Every method{far} loses more than 5 points at {fmt.share(levels[0])} already"
 
 
-def curves(tables: Mapping[str, pd.DataFrame], original: float) -> go.Figure:
+def curves(tables: Mapping[str, pd.DataFrame], original: float, wanted: int = 0) -> go.Figure:
     """Return one curve a method, with 95 % intervals as bars; the original is a line across.
 
     `tables` hold by title the columns sparsity, accuracy, low, high, samples.
@@ -57,6 +61,7 @@ def curves(tables: Mapping[str, pd.DataFrame], original: float) -> go.Figure:
                 "width": 3,
             },
             name=title,
+            showlegend=True,
             mode="lines+markers",
             line={"color": COLOURS[index % len(COLOURS)], "dash": DASHES[index % len(DASHES)],
                   "width": 2},
@@ -66,7 +71,7 @@ def curves(tables: Mapping[str, pd.DataFrame], original: float) -> go.Figure:
     figure.add_hline(y=100 * original, line={"color": ORIGINAL, "dash": "dot", "width": 1.5})
     lay_out(
         figure,
-        title=what_to_see(tables, original),
+        title=what_to_see(tables, original, wanted),
         x="Units removed from the whole network (%)",
         y="Accuracy (%)",
         height=460,

@@ -113,9 +113,17 @@ def fraction(entrants: Sequence[Entrant]) -> float:
 def line(entrants: Sequence[Entrant]) -> str:
     """Return how far a comparison is, and what is worked on now."""
     done, total = sum(len(e.table) for e in entrants), len(LEVELS) * len(entrants)
-    busy = [e.title for e in entrants if e.state == "running"]
-    now = f", now {busy[0]} …" if busy else ""
-    return f"{done} of {total} points measured{now}"
+    return f"{done} of {total} points measured{_now(entrants)}"
+
+
+def _now(entrants: Sequence[Entrant]) -> str:
+    running = [entrant for entrant in entrants if entrant.state == "running"]
+    if running:
+        starts = "" if len(running[0].table) else ": its process starts and loads the network"
+        return f", now {running[0].title}{starts} …"
+    if any(entrant.state == "queued" for entrant in entrants):
+        return ", waiting for the jobs before …"
+    return ", stopped" if any(entrant.state == "stopped" for entrant in entrants) else ""
 
 
 def failures(entrants: Sequence[Entrant]) -> list[str]:

@@ -13,6 +13,7 @@ from pruneviz.report import LayerReport
 from pruneviz.ui import recipes, state
 
 DEPTH = "depth"
+SLIDERS = "tune-layer-"  # how the keys of the layers' sliders begin
 # What belongs to one model or its data, and means nothing for another.
 MODEL_FIELDS: dict[str, Any] = {
     "weights": None,
@@ -46,6 +47,7 @@ def with_data(plan: Plan, data: str | None) -> Plan:
 
 def set_criterion(name: str) -> None:
     """Rank by another criterion, with its own default parameters."""
+    state.regroup(SLIDERS)
     state.edit(criterion=name, criterion_parameters={})
 
 
@@ -59,6 +61,7 @@ def set_granularity(name: str) -> None:
 
     So do the amounts and locks of layers, where stages of blocks come in place of layers, or go.
     """
+    state.regroup(SLIDERS)
     plan = state.plan()
     if DEPTH in (name, plan.granularity) and name != plan.granularity:
         state.edit(granularity=name, granularity_parameters={}, locks={}, layers={})
@@ -68,6 +71,7 @@ def set_granularity(name: str) -> None:
 
 def set_granularity_parameter(name: str, value: Setting) -> None:
     """Change one parameter of the granularity, and so what its units are."""
+    state.regroup(SLIDERS)
     changed = {**state.plan().granularity_parameters, name: value}
     state.edit(granularity_parameters=changed, locks=_whole_layers())
 
@@ -79,6 +83,7 @@ def _whole_layers() -> dict[str, Lock]:
 
 def set_scope(name: str) -> None:
     """Share the overall amount out differently; the widths that were asked for stay asked for."""
+    state.regroup(SLIDERS)
     given, known = state.plan().scope_parameters, {p.name for p in WIDTHS}
     widths = {parameter: value for parameter, value in given.items() if parameter in known}
     state.edit(scope=name, scope_parameters=widths)

@@ -23,6 +23,9 @@ MAX_HISTORY = 200
 # ago may come back late; an older one comes back when the user goes back in the history.
 LATE_SECONDS = 1.0
 STALE_SECONDS = 10.0
+# Where other units are removed, or shared out otherwise, sliders get new values all at once, and a
+# busy browser may send the old ones for a while, each as if it had been moved.
+REGROUPED_SECONDS = 30.0
 MAX_SHOWN = 8
 _KEY = "pruneviz-desk"
 
@@ -42,6 +45,8 @@ class Desk:
     edited: bool = False
     shown: dict[str, list[tuple[Any, float]]] = field(default_factory=dict)
     doubtful: list[Callable[[], None]] = field(default_factory=list)
+    regrouped: float = -REGROUPED_SECONDS
+    before: dict[str, set[Any]] = field(default_factory=dict)
 
 
 def begin() -> Desk:
@@ -146,6 +151,17 @@ def replaced(key: str, value: Any) -> None:
     shown[key] = [*shown.get(key, []), (value, time.monotonic())][-MAX_SHOWN:]
 
 
+def regroup(prefix: str) -> None:
+    """Believe no more, for a while, what widgets whose keys begin so show now or have shown."""
+    desk = _desk()
+    desk.regrouped = time.monotonic()
+    desk.before = {
+        str(key): {value, *(old for old, _ in desk.shown.get(str(key), []))}
+        for key, value in st.session_state.items()
+        if str(key).startswith(prefix)
+    }
+
+
 def request(key: str, value: Any, edit: Callable[[Any], None]) -> None:
     """Carry out what a widget asks for, unless it may only be repeating what it showed before.
 
@@ -155,6 +171,8 @@ def request(key: str, value: Any, edit: Callable[[Any], None]) -> None:
     """
     desk = _desk()
     now = time.monotonic()
+    if now - desk.regrouped < REGROUPED_SECONDS and value in desk.before.get(key, ()):
+        return
     if any(value == old and now - at < STALE_SECONDS for old, at in desk.shown.get(key, [])):
         desk.doubtful.append(partial(edit, value))
     else:

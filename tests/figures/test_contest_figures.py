@@ -20,7 +20,8 @@ def test_the_title_names_the_best_at_the_last_amount_that_costs_little():
     tables = {"One": table(0.95, 0.93, 0.5), "Two": table(0.96, 0.91, 0.8)}
     assert contest.what_to_see(tables, 0.97).startswith("One keeps most: 93.0")
     assert "more than 5 points" in contest.what_to_see({"One": table(0.5)}, 0.97)
-    assert "being measured" in contest.what_to_see({}, 0.97)
+    assert contest.what_to_see({}, 0.97) == "Nothing is measured yet"
+    assert "(so far, 1 of 3 methods)" in contest.what_to_see({"One": table(0.95)}, 0.97, 3)
 
 
 def test_curves_hold_points_and_intervals_and_leave_out_what_was_not_reached():

@@ -17,6 +17,12 @@ def tiny() -> None:
     st.button("half", key="half", on_click=state.edit, kwargs={"sparsity": 0.5})
     st.button("wrong", key="wrong", on_click=state.edit, kwargs={"sparsity": 5})
     st.button("undo", key="undo", on_click=state.undo)
+
+    def otherwise() -> None:
+        state.regroup("over")
+        state.edit(sparsity=0.9)
+
+    st.button("otherwise", key="otherwise", on_click=otherwise)
     st.button("redo", key="redo", on_click=state.redo)
     st.button("snap", key="snap", on_click=state.take_snapshot)
     st.button("back", key="back", on_click=state.restore_snapshot, args=("A",))
@@ -152,6 +158,12 @@ def sliders() -> None:
         )
     st.button("undo", key="undo", on_click=state.undo)
 
+    def otherwise() -> None:
+        state.regroup("over")
+        state.edit(sparsity=0.9)
+
+    st.button("otherwise", key="otherwise", on_click=otherwise)
+
 
 def test_a_widget_that_repeats_an_old_value_beside_another_change_is_not_believed() -> None:
     at = AppTest.from_function(sliders, default_timeout=300).run()
@@ -168,5 +180,20 @@ def test_an_old_value_alone_is_believed() -> None:
     at = AppTest.from_function(sliders, default_timeout=300).run()
     at.number_input(key="overall").set_value(0.5).run()
     at.button(key="undo").click().run()
+    at.number_input(key="overall").set_value(0.5).run()
+    assert sparsity(at) == 0.5
+
+
+def test_what_was_shown_before_units_were_others_is_not_believed_for_a_while() -> None:
+    at = AppTest.from_function(sliders, default_timeout=300).run()
+    at.number_input(key="overall").set_value(0.5).run()
+    at.button(key="otherwise").click().run()
+    assert sparsity(at) == 0.9
+    at.number_input(key="overall").set_value(0.5).run()
+    assert sparsity(at) == 0.9
+    assert at.number_input(key="overall").value == 0.9
+    at.number_input(key="overall").set_value(0.6).run()
+    assert sparsity(at) == 0.6
+    at.session_state[state._KEY].regrouped -= state.REGROUPED_SECONDS
     at.number_input(key="overall").set_value(0.5).run()
     assert sparsity(at) == 0.5
