@@ -179,9 +179,10 @@ def _in_steps(call: Call, ids: Tensor | None) -> None:
 def _meet_bias(call: Call, bias: Tensor | None, outputs: Tensor) -> None:
     """Unite outputs with what is added to them; a bias that is no parameter has a fixed size.
 
-    A product with a sparse matrix is added to zeros made for it.
+    A product with a sparse matrix is added to zeros made for it; zeros made as a bias is lose what
+    it loses.
     """
-    if bias is None or call.blank(bias):
+    if bias is None or (call.blank(bias) and not call.look(bias)):
         return
     own = axis_ids(call.look(bias), bias, bias.ndim - 1)
     if own is None and bias.shape[-1] > 1:

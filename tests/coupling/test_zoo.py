@@ -28,6 +28,7 @@ ZOO = {
     "efficientnet_b0": (SMALL, 0.36),
     "convnext_tiny": (SMALL, 0.27),
     "swin_t": (SMALL, 0.27),
+    "swin_v2_t": (SMALL, 0.28),
     "lraspp_mobilenet_v3_large": (SMALL, 0.30),
     "ssdlite320_mobilenet_v3_large": ((2, 3, 128, 128), 0.40),
     "r3d_18": (CLIP, 0.27),
