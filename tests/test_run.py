@@ -206,7 +206,7 @@ def test_a_network_whose_code_holds_widths_is_refused_not_miscut():
 def test_a_scan_measures_each_layer_alone():
     plan = Plan(model="sample:tumour-mlp")
     prepared = engine.prepare(load_subject(plan), plan)
-    scan = engine.scan(prepared, levels=(0.0, 0.5))
+    scan = engine.scan(prepared, levels=(0.25, 0.5))
     while not scan.finished:
         scan.step()
     table = scan.table()
