@@ -11,14 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruneviz.recovery.choice import better
-from pruneviz.recovery.device import torch_device
-from pruneviz.recovery.method import RECOVERIES, State, Task
-from pruneviz.recovery.rows import curve_state, held_out_row, read_curve
-from pruneviz.recovery.states import copied, load, refuse_other
+from pruneviz.recovery.method import RECOVERIES, Task
+from pruneviz.recovery.untrained import Untrained
 from pruneviz.registry import Parameter, Value
-from pruneviz.report import EpochRow
-from pruneviz.subjects import Data, freeze
+from pruneviz.subjects import Data
 
 # Which dimension of its answer a layer's bias belongs to.
 UNITS_DIM: dict[type[nn.Module], int] = {
@@ -60,20 +56,16 @@ NOTHING = (
         ),
     ),
 )
-class CorrectBiases:
+class CorrectBiases(Untrained):
     """Bias correction in one step; ValueError for a model without biases."""
+
+    method, changes = "correct_biases", "biases"
 
     def __init__(self, task: Task, **settings: Value) -> None:
         """Begin with the biases as they are; the settings are those of the registry."""
-        self.total = self.steps(task.model, task.data, **settings)
-        self.curve: list[EpochRow] = []
-        self.notes: list[str] = []
-        self.stopped = ""
-        self._task, self._keep_better = task, bool(settings["keep_better"])
-        self._device = torch_device(task.device)
+        total = self.steps(task.model, task.data, **settings)
+        super().__init__(task, total, bool(settings["keep_better"]))
         self._x = task.data.calibration_x[: int(settings["inputs"])]
-        self._model = copy.deepcopy(task.model).to(self._device)
-        self._done = 0
 
     @classmethod
     def steps(cls, model: nn.Module, data: Data, **settings: Value) -> int:
@@ -83,52 +75,16 @@ class CorrectBiases:
         return 1
 
     @property
-    def done(self) -> int:
-        """Return 1 once the biases are corrected."""
-        return self._done
-
-    @property
-    def finished(self) -> bool:
-        """Return whether the biases are corrected."""
-        return self._done >= self.total
-
-    @property
     def sentence(self) -> str:
         """Return what it does now."""
         return f"correcting biases on {len(self._x):,} inputs"
-
-    @property
-    def model(self) -> nn.Module:
-        """Return the network as it is now, a copy on the CPU in eval mode."""
-        return freeze(copy.deepcopy(self._model).cpu())
 
     def step(self) -> None:
         """Take the original's means and bring the network to them."""
         x = self._x.to(self._device)
         teacher = copy.deepcopy(self._task.teacher).to(self._device)
         correct_biases(self._model, mean_answers(teacher, x), x, self._task)
-        if self._keep_better:
-            self._model, note = better(self._task, self._model, "biases")
-            self.notes += [note] if note else []
-        self._done = 1
-        self.curve.append(held_out_row(self._task, "correct_biases", self._model, self._device))
-
-    def state(self) -> State:
-        """Return everything from which `restore` goes on."""
-        return {
-            "method": "correct_biases",
-            "done": self._done,
-            "model": copied(self._model.state_dict()),
-            "curve": curve_state(self.curve),
-            "notes": list(self.notes),
-        }
-
-    def restore(self, state: State) -> None:
-        """Go on from a state; ValueError where it is not one of this network."""
-        refuse_other("correct_biases", state)
-        load(self._model, state["model"])
-        self._done = int(state["done"])
-        self.curve, self.notes = read_curve(state["curve"]), list(state["notes"])
+        self._advance()
 
 
 def mean_answers(model: nn.Module, x: Tensor) -> Means:

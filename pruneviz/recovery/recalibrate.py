@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 
 import torch
@@ -15,15 +14,11 @@ from pruneviz.recovery.augment import (
     chosen_augmentation,
     draws,
 )
-from pruneviz.recovery.choice import better
-from pruneviz.recovery.device import torch_device
-from pruneviz.recovery.method import RECOVERIES, State, Task
+from pruneviz.recovery.method import RECOVERIES, Task
 from pruneviz.recovery.norms import BatchNorm, batch_norms, no_batch_norm
-from pruneviz.recovery.rows import curve_state, held_out_row, read_curve
-from pruneviz.recovery.states import copied, load, refuse_other
+from pruneviz.recovery.untrained import Untrained
 from pruneviz.registry import Parameter, Value
-from pruneviz.report import EpochRow
-from pruneviz.subjects import Data, freeze
+from pruneviz.subjects import Data
 from pruneviz.subjects.split import spread
 
 BATCH_SIZE = 128
@@ -56,25 +51,22 @@ BATCH_SIZE = 128
         ),
     ),
 )
-class Recalibrate:
+class Recalibrate(Untrained):
     """BatchNorm recalibration, a batch a step; ValueError for a model without BatchNorm."""
+
+    method, changes = "recalibrate", "BatchNorm statistics"
 
     def __init__(self, task: Task, **settings: Value) -> None:
         """Begin with empty statistics; the settings are those of the registry."""
         augmentation = str(settings["augmentation"])
-        self.total = self.steps(task.model, task.data, **settings)
-        self.curve: list[EpochRow] = []
+        total = self.steps(task.model, task.data, **settings)
+        super().__init__(task, total, bool(settings["keep_better"]))
         note = augmentation_note(task.data, augmentation)
-        self.notes: list[str] = [note] if note else []
-        self.stopped = ""
-        self._task, self._keep_better = task, bool(settings["keep_better"])
-        self._device = torch_device(task.device)
-        self._model = copy.deepcopy(task.model).to(self._device)
+        self.notes += [note] if note else []
         for norm in batch_norms(self._model):
             norm.reset_running_stats()
         self._batches = _batches(task.data, int(settings["inputs"]))
         self._augment = augmenter(task.data, chosen_augmentation(task.data, augmentation))
-        self._done = 0
 
     @classmethod
     def steps(cls, model: nn.Module, data: Data, **settings: Value) -> int:
@@ -84,25 +76,10 @@ class Recalibrate:
         return len(_batches(data, int(settings["inputs"])))
 
     @property
-    def done(self) -> int:
-        """Return how many batches are seen."""
-        return self._done
-
-    @property
-    def finished(self) -> bool:
-        """Return whether all batches are seen."""
-        return self._done >= self.total
-
-    @property
     def sentence(self) -> str:
         """Return what it does now."""
         seen = sum(map(len, self._batches[: self._done]))
         return f"recalibrating BatchNorm, {seen:,} of {sum(map(len, self._batches)):,} inputs"
-
-    @property
-    def model(self) -> nn.Module:
-        """Return the network as it is now, a copy on the CPU in eval mode."""
-        return freeze(copy.deepcopy(self._model).cpu())
 
     def step(self) -> None:
         """Take one batch into the statistics."""
@@ -112,32 +89,7 @@ class Recalibrate:
         x = self._augment(x, draws(len(indices), seed, self._device))
         seen = sum(map(len, self._batches[: self._done]))
         update_statistics(self._model, x, len(indices) / (seen + len(indices)))
-        self._done += 1
-        if self.finished:
-            self._finish()
-
-    def _finish(self) -> None:
-        if self._keep_better:
-            self._model, note = better(self._task, self._model, "BatchNorm statistics")
-            self.notes += [note] if note else []
-        self.curve.append(held_out_row(self._task, "recalibrate", self._model, self._device))
-
-    def state(self) -> State:
-        """Return everything from which `restore` goes on."""
-        return {
-            "method": "recalibrate",
-            "done": self._done,
-            "model": copied(self._model.state_dict()),
-            "curve": curve_state(self.curve),
-            "notes": list(self.notes),
-        }
-
-    def restore(self, state: State) -> None:
-        """Go on from a state; ValueError where it is not one of this network."""
-        refuse_other("recalibrate", state)
-        load(self._model, state["model"])
-        self._done = int(state["done"])
-        self.curve, self.notes = read_curve(state["curve"]), list(state["notes"])
+        self._advance()
 
 
 def update_statistics(model: nn.Module, x: Tensor, share: float) -> None:
