@@ -11,10 +11,10 @@ import numpy as np
 from pruneviz.plan import Plan
 
 WAIT_SECONDS = 300  # a process that comes up on a busy machine may need minutes
-HELD = 3600.0  # seconds; longer than any test waits
-# Slow in the job's process alone, and as slow as the file beside it says, from one moment to the
-# next; it writes down how many passes it was asked for, and that it is held.
-NETWORK = f"""
+ALL = 10**9  # passes; more than any test begins
+# Slow in the job's process alone, and as the file beside it says: how long a pass takes, and how
+# many may be answered before it holds. It writes down how many were begun, and that it is held.
+NETWORK = """
 import sys
 import time
 import torch
@@ -32,9 +32,14 @@ class Slow(torch.nn.Sequential):
         began = time.monotonic()
         with (HERE / "passes").open("a") as passes:
             passes.write("x")
-        while time.monotonic() - began < (pace := float((HERE / "seconds").read_text())):
-            if pace == {HELD}:
+            number = passes.tell()
+        while True:
+            seconds, answered = (HERE / "pace").read_text().split()
+            held = number > int(answered)
+            if held:
                 (HERE / "held").touch()
+            elif time.monotonic() - began >= float(seconds):
+                return
             time.sleep(0.005)
 
 def build():
@@ -56,17 +61,20 @@ class SlowNetwork:
         np.savez(folder / "data.npz", x=x, y=(x.sum(1) > 0).astype(np.int64))
         self.plan = Plan(model=f"python:{folder}/net.py:build", data=f"npz:{folder}/data.npz")
 
-    def pace(self, seconds: float) -> None:
+    def pace(self, seconds: float, answered: int = ALL) -> None:
         """Let every forward pass take this long, the one that is under way too."""
-        beside = self.folder / "seconds.new"  # a pass must not read half a number
-        beside.write_text(str(seconds))
-        beside.replace(self.folder / "seconds")
+        beside = self.folder / "pace.new"  # a pass must not read half a number
+        beside.write_text(f"{seconds} {answered}")
+        beside.replace(self.folder / "pace")
 
-    def hold(self) -> None:
-        """Stop a job that works in the middle of a forward pass, until another pace is set."""
+    def hold_after(self, passes: int) -> None:
+        """Let jobs do so many passes more, and hold them in the next until a pace is set."""
         (self.folder / "held").unlink(missing_ok=True)
-        self.pace(HELD)
-        wait_until((self.folder / "held").exists)
+        self.pace(0, self.passes() + passes)
+
+    def until_held(self) -> None:
+        """Wait until a job is held; it stays there, however long anyone looks at it."""
+        wait_until((self.folder / "held").exists, "for a job that is held")
 
     def passes(self) -> int:
         """Return how many forward passes the jobs have begun."""

@@ -14,7 +14,7 @@ from tests.browser.server import Server, end_jobs, serve
 from tests.slow import WAIT_SECONDS, SlowNetwork, wait_until
 
 POINTS = 18
-PACE = 0.2  # seconds; four forward passes a point
+SOME_PASSES = 20  # of a scan's, so that some of its points are measured, and not all
 WAIT_MS = 1000 * WAIT_SECONDS
 LINE = re.compile(rf"(\d+) of {POINTS} points measured")
 
@@ -59,53 +59,51 @@ def newest(server: Server) -> RunFolder:
 
 
 def stop(button: Locator, job: RunFolder, bench: Bench) -> None:
-    """Press a button that stops a job, which stays in one forward pass until it is asked to."""
-    bench.hold()
+    """Press a button that stops a job, which is held until it is asked to stop."""
     button.click()
     wait_until(job.file(CANCEL_FILE).exists)
-    bench.pace(PACE)
+    bench.pace(0)
 
 
 def jobs(page: Page):
     return page.locator(".st-key-strip-jobs button").first
 
 
+def scan(page: Page, bench: Bench, seed: int) -> int:
+    """Open a scan of its own, and return after how many points it is held."""
+    bench.hold_after(SOME_PASSES)
+    steps.visit(page, "sensitivity", bench.plan.changed(seed=seed))
+    bench.until_held()
+    return points(page, 1)
+
+
 def test_a_scan_goes_on_over_pages_a_refresh_and_a_restart_of_the_server(tabs, bench):
-    plan = bench.plan.changed(seed=1)
     with bench.serve() as server:
         page = tabs(url=server.url)
-        steps.visit(page, "sensitivity", plan)
-        before = points(page, 2)
-        bench.hold()
+        held = scan(page, bench, seed=1)
         steps.go(page, "tune")
         expect(jobs(page)).to_contain_text("1 under way")
         steps.go(page, "sensitivity")
-        before = points(page, before)
+        points(page, held)
         page.reload()
         steps.arrived(page, "sensitivity")
-        before = points(page, before)
+        points(page, held)
         folder = newest(server)
         page.context.close()
     with bench.serve() as server:
         page = tabs(url=server.url)
-        steps.visit(page, "sensitivity", plan)
-        before = points(page, before)
-        bench.pace(PACE)
-        points(page, min(before + 1, POINTS))
+        steps.visit(page, "sensitivity", bench.plan.changed(seed=1))
+        points(page, held)
         bench.pace(0)
-        points(page, POINTS)
+        assert points(page, POINTS) > held
         expect(page.locator(".st-key-scan-controls")).to_contain_text("held-out inputs")
         page.context.close()
     assert folder.status().attempt == 1
-    bench.pace(PACE)
 
 
 def test_a_job_that_is_done_says_so_on_another_page_and_leads_back(tabs, slow, bench):
-    bench.pace(PACE)
     page = tabs(url=slow.url)
-    steps.visit(page, "sensitivity", bench.plan.changed(seed=2))
-    points(page, 1)
-    bench.hold()
+    scan(page, bench, seed=2)
     steps.go(page, "tune")
     expect(page.get_by_test_id("stToast")).to_have_count(0)
     bench.pace(0)
@@ -119,16 +117,15 @@ def test_a_job_that_is_done_says_so_on_another_page_and_leads_back(tabs, slow, b
 
 
 def test_a_stopped_scan_resumes_from_its_checkpoint(tabs, slow, bench):
-    bench.pace(PACE)
     page = tabs(url=slow.url)
-    steps.visit(page, "sensitivity", bench.plan.changed(seed=3))
-    points(page, 3)
+    held = scan(page, bench, seed=3)
     stop(page.locator(".st-key-scan-stop button"), newest(slow), bench)
     controls = page.locator(".st-key-scan-controls")
     expect(controls).to_contain_text("stopped")
-    done = points(page, 3)
+    done = points(page, held)
     assert done < POINTS
     expect(jobs(page)).to_have_text(re.compile("^Jobs\\s*(expand_more)?$"))
+    bench.hold_after(SOME_PASSES)
     page.locator(".st-key-scan-go button").click()
     expect(page.locator(".st-key-scan-stop button")).to_be_visible()
     assert points(page, 0) >= done
@@ -139,11 +136,8 @@ def test_a_stopped_scan_resumes_from_its_checkpoint(tabs, slow, bench):
 
 
 def test_the_panel_stops_a_job_and_goes_on_with_it(tabs, slow, bench):
-    bench.pace(PACE)
     page = tabs(url=slow.url)
-    steps.visit(page, "sensitivity", bench.plan.changed(seed=4))
-    points(page, 1)
-    bench.hold()
+    scan(page, bench, seed=4)
     jobs(page).click()
     panel = page.locator(".st-key-jobs-panel")
     expect(panel).to_contain_text("Sensitivity scan")
@@ -151,4 +145,3 @@ def test_the_panel_stops_a_job_and_goes_on_with_it(tabs, slow, bench):
     expect(page.locator(".st-key-scan-controls")).to_contain_text("stopped")
     steps.go(page, "home")  # while the panel is open
     steps.no_exception(page)
-    bench.pace(0)
