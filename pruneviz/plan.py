@@ -60,7 +60,7 @@ def shown(value: Any) -> str:
         return "a number of thousands of digits"
 
 
-def _settings(value: Any, where: str) -> dict[str, Setting]:
+def checked_settings(value: Any, where: str) -> dict[str, Setting]:
     """Return a method's parameters; ValueError names the place and the value."""
     if not isinstance(value, Mapping):
         raise ValueError(
@@ -96,7 +96,7 @@ class RecoveryStep(BaseModel):
     @field_validator("parameters", mode="before")
     @classmethod
     def _check_parameters(cls, value: Any) -> dict[str, Setting]:
-        return _settings(value, "a recovery step")
+        return checked_settings(value, "a recovery step")
 
 
 class Plan(BaseModel):
@@ -152,7 +152,7 @@ class Plan(BaseModel):
     )
     @classmethod
     def _check_parameters(cls, value: Any, info: ValidationInfo) -> dict[str, Setting]:
-        return _settings(value, f"the {str(info.field_name).removesuffix('_parameters')}")
+        return checked_settings(value, f"the {str(info.field_name).removesuffix('_parameters')}")
 
     @field_validator("layers", mode="before")
     @classmethod

@@ -132,7 +132,7 @@ def check_run(archive: zipfile.ZipFile, digest: str, members: Members) -> None:
     if needed:
         raise ValueError(f"{where} has no {' and no '.join(needed)}; export it again")
     spec = _record(text(SPEC_FILE), Spec, f"'{SPEC_FILE}' of {where}")
-    if run_digest(spec.kind, spec.plan) != digest:
+    if run_digest(spec.kind, spec.plan, spec.settings) != digest:
         raise ValueError(f"{where} is not what its '{SPEC_FILE}' asks for; export it again")
     _check_names(spec, where)
     status = _record(text(STATUS_FILE), Status, f"'{STATUS_FILE}' of {where}")

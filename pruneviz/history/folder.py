@@ -7,6 +7,7 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -14,7 +15,7 @@ from typing import Any, Literal, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from pruneviz.plan import Plan, plan_faults
+from pruneviz.plan import Plan, Setting, checked_settings, plan_faults
 
 SPEC_FILE, STATUS_FILE, LOCK_FILE, CANCEL_FILE = "job.json", "status.json", "lock", "cancel"
 LOG_FILE, LABEL_FILE, ENVIRONMENT_FILE = "log.txt", "label.json", "environment.json"
@@ -37,8 +38,9 @@ def now() -> str:
 class Spec(BaseModel):
     """What a run is: its kind, the plan that decides its result, where it began, what it may use.
 
-    `parent` is the digest of the run it was begun from. `options` decide how it is computed
-    (device, threads, limits), never what comes out, so they are no part of the digest.
+    `settings` are what the kind asks beyond the plan, such as a level. `parent` is the digest of
+    the run it was begun from. `options` decide how it is computed (device, threads, limits), never
+    what comes out, so they are no part of the digest.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,9 +48,15 @@ class Spec(BaseModel):
     schema_version: Literal[1] = 1
     kind: str
     plan: Plan
+    settings: Mapping[str, Setting] = {}
     parent: str | None = None
     created: str = Field(default_factory=now)
     options: dict[str, bool | int | float | str] = {}
+
+    @field_validator("settings", mode="before")
+    @classmethod
+    def _check_settings(cls, value: Any) -> dict[str, Setting]:
+        return checked_settings(value, "this kind of work")
 
 
 class Status(BaseModel):
@@ -208,11 +216,13 @@ def scan_plan(plan: Plan) -> Plan:
     return plan.changed(**{name: getattr(fresh, name) for name in unused})
 
 
-def run_digest(kind: str, plan: Plan) -> str:
+def run_digest(kind: str, plan: Plan, settings: Mapping[str, Setting] | None = None) -> str:
     """Return the digest of a run: that of its plan for the kind "run", one of kind and plan else.
 
-    `plan` is bound, and reduced to what decides the result of this kind.
+    `plan` is bound, and reduced to what decides the result of this kind; `settings` are spelled
+    out, and where there are none the digest is as if there could be none.
     """
-    if kind == "run":
+    if kind == "run" and not settings:
         return plan.digest()
-    return hashlib.sha256(f"{kind}:{plan.digest()}".encode()).hexdigest()
+    more = f":{json.dumps(dict(settings), sort_keys=True)}" if settings else ""
+    return hashlib.sha256(f"{kind}:{plan.digest()}{more}".encode()).hexdigest()

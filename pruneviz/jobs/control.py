@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -38,7 +38,7 @@ from pruneviz.history.folder import (
     write_json,
 )
 from pruneviz.jobs.kind import kind as find_kind
-from pruneviz.plan import Plan
+from pruneviz.plan import Plan, Setting
 
 ACTIVE = ".active"
 KILL_SECONDS = 5.0
@@ -51,18 +51,19 @@ Options = dict[str, bool | int | float | str]
 def submit(
     home: Path, kind: str, plan: Plan, *, parent: str | None = None,
     options: Options | None = None, begin_from: RunFolder | None = None,
+    settings: Mapping[str, Setting] | None = None,
 ) -> RunFolder:  # fmt: skip
     """Begin a job, or join the one that computes the same; a finished one is returned as it is.
 
-    `plan` is bound (`run.bind`). `begin_from` is a job whose checkpoints are taken over: those that
-    the new one can go on from save it the work. ValueError where the kind is unknown or nothing can
-    be written.
+    `plan` is bound (`run.bind`), `settings` are what the kind asks beyond it. `begin_from` is a job
+    whose checkpoints are taken over: those that the new one can go on from save it the work.
+    ValueError where the kind is unknown, a setting cannot be, or nothing can be written.
     """
     found = find_kind(kind)
-    plan = found.essential(plan)
+    plan, asked = found.essential(plan), found.settings(settings or {})
     chosen: Options = {"folder": str(Path.cwd()), "threads": default_threads(), **(options or {})}
-    spec = Spec(kind=kind, plan=plan, parent=parent, options=chosen)
-    folder = RunFolder(runs_directory(home) / run_digest(kind, plan))
+    spec = Spec(kind=kind, plan=plan, settings=asked, parent=parent, options=chosen)
+    folder = RunFolder(runs_directory(home) / run_digest(kind, plan, asked))
     _create(folder, spec)
     if folder.state() != "finished" or not found.has_result(folder):
         if begin_from is not None and not folder.alive():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pruneviz.history.folder import RunFolder, Spec
-from pruneviz.plan import Plan
+from pruneviz.plan import Plan, Setting
 from pruneviz.registry import import_all
 
 if TYPE_CHECKING:
@@ -25,17 +25,29 @@ class Progress:
 
 
 Work = Callable[[Spec, "Context"], Iterator[Progress]]
+Settings = Callable[[Mapping[str, Setting]], dict[str, Setting]]
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of job: its work, what of a plan decides its result, and whether that is there."""
+    """A kind of job: its work, what of a plan decides its result, and whether that is there.
+
+    `settings` spells out what is asked beyond the plan; ValueError where that cannot be.
+    """
 
     name: str
     title: str
     work: Work
     essential: Callable[[Plan], Plan]
     has_result: Callable[[RunFolder], bool]
+    settings: Settings
+
+
+def no_settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Return nothing; ValueError where something was given."""
+    if given:
+        raise ValueError(f"this kind of work takes no settings, got {', '.join(sorted(given))}")
+    return {}
 
 
 KINDS: dict[str, Kind] = {}
@@ -46,13 +58,14 @@ def job(
     title: str,
     essential: Callable[[Plan], Plan],
     has_result: Callable[[RunFolder], bool],
+    settings: Settings = no_settings,
 ) -> Callable[[Work], Work]:
     """Return a decorator that declares a kind of job; ValueError on a duplicate name."""
     if name in KINDS:
         raise ValueError(f"the kind of job '{name}' is declared already")
 
     def add(work: Work) -> Work:
-        KINDS[name] = Kind(name, title, work, essential, has_result)
+        KINDS[name] = Kind(name, title, work, essential, has_result, settings)
         return work
 
     return add

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -20,6 +21,7 @@ from pruneviz.history.folder import (
     CHECKPOINTS,
     LOCK_FILE,
     RunFolder,
+    Spec,
     run_digest,
     runs_directory,
     scan_plan,
@@ -315,3 +317,20 @@ def test_a_folder_of_that_name_where_one_works_is_not_taken_for_the_program(benc
     (bench.folder / "pruneviz" / "__init__.py").write_text("raise RuntimeError('not this one')")
     monkeypatch.chdir(bench.folder)
     assert end(bench.scan()) == "finished"
+
+
+def test_settings_make_another_run_and_none_leave_the_digest_as_it_was():
+    plan = Plan()
+    plain = hashlib.sha256(f"sensitivity:{plan.digest()}".encode()).hexdigest()
+    assert run_digest("sensitivity", plan) == run_digest("sensitivity", plan, {}) == plain
+    several = [{"level": 0.5}, {"level": 0.25}, {"level": 0.5, "pairs": 3}]
+    assert len({plain, *(run_digest("sensitivity", plan, s) for s in several)}) == 4
+    ordered = {"pairs": 3, "level": 0.5}
+    assert run_digest("sensitivity", plan, ordered) == run_digest("sensitivity", plan, several[2])
+    spec = Spec(kind="sensitivity", plan=plan, settings=ordered)
+    assert Spec.model_validate_json(spec.model_dump_json()).settings == ordered
+
+
+def test_a_kind_without_settings_refuses_them(bench):
+    with pytest.raises(ValueError, match="takes no settings, got level"):
+        jobs.submit(bench.home, "contest", bench.plan, settings={"level": 0.5})
