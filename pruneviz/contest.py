@@ -111,7 +111,7 @@ def read_marks(path: Path) -> pd.DataFrame:
     if not path.exists():
         return pd.DataFrame(columns=COLUMNS)
     try:
-        table = pd.read_csv(BytesIO(path.read_bytes()), keep_default_na=True)
+        table = pd.read_csv(BytesIO(path.read_bytes()), dtype={"note": str})
     except (ValueError, OSError) as error:
         raise ValueError(f"'{path.name}' cannot be read: {error}; measure again") from error
     if list(table.columns) != COLUMNS:
