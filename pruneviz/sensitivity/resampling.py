@@ -1,0 +1,111 @@
+"""Intervals by resampling the inputs: the percentile bootstrap, all resamples at once."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from math import nan
+
+import torch
+from torch import Tensor
+from torch.nn.functional import embedding_bag
+
+from pruneviz.measure.quality import CONFIDENCE
+from pruneviz.report import Interval
+
+RESAMPLES, FEWEST = 500, 200
+WEIGHTS = 20_000_000  # of all resamples together; of more inputs fewer resamples are drawn
+SEED = 0
+
+
+@lru_cache(maxsize=2)
+def resampled(samples: int) -> Tensor:
+    """Return how often each resample draws each input, (N, resamples) float32.
+
+    The draws are seeded, so that all points of a scan are judged on the same resamples.
+    """
+    count = max(FEWEST, min(RESAMPLES, WEIGHTS // samples))
+    generator = torch.Generator().manual_seed(SEED)
+    drawn = torch.randint(samples, (samples, count), generator=generator)
+    return torch.zeros(samples, count).scatter_add_(0, drawn, torch.ones(samples, count))
+
+
+def number(value: float) -> float:
+    """Return a number; one that is none as the one NaN that is equal to itself in a tuple."""
+    return nan if value != value else float(value)
+
+
+def middle(drawn: Tensor) -> Interval:
+    """Return between which values the middle 95 % of resampled ones lie.
+
+    Efron 1979, https://doi.org/10.1214/aos/1176344552.
+    """
+    tail = (1 - CONFIDENCE) / 2
+    low, high = drawn.double().nanquantile(torch.tensor([tail, 1 - tail], dtype=torch.double))
+    return number(float(low)), number(float(high))
+
+
+def mean_intervals(values: Tensor) -> list[Interval]:
+    """Return the 95 % interval of the mean over the inputs of each row of values, (rows, N)."""
+    samples = values.shape[1]
+    if not samples or not values.isfinite().all():
+        return [_mean_interval(row) for row in values]
+    means = values.double() @ resampled(samples).double() / samples
+    return [middle(row) for row in means]
+
+
+def _mean_interval(row: Tensor) -> Interval:
+    """Return the interval of one row, NaN where a value of it is not finite."""
+    if not len(row) or not row.isfinite().all():
+        return nan, nan
+    return mean_intervals(row[None])[0]
+
+
+def auroc(logits: Tensor, y: Tensor) -> tuple[float, Interval]:
+    """Return the area under the ROC curve of logits (N, classes), and its 95 % interval.
+
+    Of two classes it is that of the second; of more the mean over the classes, each against the
+    rest, by its probability. Ties count half. A resample's mean is over the classes that it drew.
+    NaN where a class has no input, where there is one class only, or a logit is not a number.
+    """
+    scores = _scores(logits)
+    counts = torch.bincount(y, minlength=logits.shape[1])
+    if not len(scores) or not counts.all() or not scores.isfinite().all():
+        return nan, (nan, nan)
+    whole = torch.ones(len(y), 1, dtype=torch.double)
+    weights = (whole, resampled(len(y)))
+    first = logits.shape[1] - len(scores)  # of two classes the second, else all
+    areas = [_areas(score, y == first + n, weights) for n, score in enumerate(scores)]
+    value, drawn = (torch.stack(each).nanmean(0) for each in zip(*areas, strict=True))
+    return float(value), middle(drawn)
+
+
+def _scores(logits: Tensor) -> Tensor:
+    """Return what ranks the inputs, a row for each class that is judged against the rest."""
+    wide = logits.double()
+    if wide.shape[1] < 2:
+        return wide[:, :0].T
+    if wide.shape[1] == 2:
+        return (wide[:, 1] - wide[:, 0])[None]
+    return wide.log_softmax(1).T
+
+
+def _areas(score: Tensor, positive: Tensor, weights: tuple[Tensor, ...]) -> list[Tensor]:
+    """Return the area under one curve for each column of each weights, (N, columns) → (columns,).
+
+    That is the share of pairs, an input of the class and one of the rest, that are ranked right
+    (Mann and Whitney 1947): the rest below each score of the class, and half of those tied with it.
+    """
+    mine, rest = positive.nonzero()[:, 0], (~positive).nonzero()[:, 0]
+    mine, rest = mine[score[mine].argsort()], rest[score[rest].argsort()]
+    levels, starts = torch.unique_consecutive(score[mine], return_counts=True)
+    starts = starts.cumsum(0) - starts
+    below = torch.searchsorted(score[rest], levels)
+    up_to = torch.searchsorted(score[rest], levels, right=True)
+    edges = torch.cat([below.new_zeros(1), torch.stack([below, up_to], 1).flatten()])
+    found = []
+    for each in weights:
+        others = embedding_bag(rest, each, edges, mode="sum").cumsum(0)
+        own = embedding_bag(mine, each, starts, mode="sum")
+        right = (own * (others[:-1:2] + others[1::2]) / 2).sum(0)
+        found.append(right / (own.sum(0) * others[-1]))
+    return found
