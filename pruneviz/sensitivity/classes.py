@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import norm
 from torch import Tensor
 
-from pruneviz.measure.quality import CONFIDENCE
+from pruneviz.measure.quality import wilsons
 from pruneviz.sensitivity.points import Point
 from pruneviz.sensitivity.reading import read_table
 
@@ -33,7 +32,7 @@ def class_table(rows: Iterable[Point], y: Tensor, classes: Sequence[str]) -> pd.
     names, samples = names[: correct.shape[1]], samples[: correct.shape[1]]
     with np.errstate(invalid="ignore", divide="ignore"):
         accuracy = np.where(samples, correct / samples, nan)
-    low, high = _wilson(correct, np.broadcast_to(samples, correct.shape))
+    low, high = wilsons(correct, np.broadcast_to(samples, correct.shape))
     return pd.DataFrame(
         {
             "layer": np.repeat([point.layer for point in points], len(names)),
@@ -46,20 +45,6 @@ def class_table(rows: Iterable[Point], y: Tensor, classes: Sequence[str]) -> pd.
         },
         columns=CLASS_COLUMNS,
     )
-
-
-def _wilson(correct: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the score interval of many proportions at once; (0, 1) without samples."""
-    z = float(norm.ppf(0.5 + CONFIDENCE / 2))
-    n = np.maximum(samples, 1)
-    share, size = correct / n, n + z**2
-    centre = (correct + z**2 / 2) / size
-    half = z / size * np.sqrt(n * share * (1 - share) + z**2 / 4)
-    seen = samples > 0
-    # at 0 and 1 the bound is exact, and no rounding may push it past them
-    low = np.where(seen & (correct > 0), np.maximum(centre - half, 0.0), 0.0)
-    high = np.where(seen & (correct < samples), np.minimum(centre + half, 1.0), 1.0)
-    return low, high
 
 
 def read_classes(path: Path) -> pd.DataFrame:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from math import nan
 
 import torch
+from scipy.stats import rankdata
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
@@ -71,12 +72,21 @@ def auroc(logits: Tensor, y: Tensor) -> tuple[float, Interval]:
     counts = torch.bincount(y, minlength=logits.shape[1])
     if not len(scores) or not counts.all() or not scores.isfinite().all():
         return nan, (nan, nan)
-    whole = torch.ones(len(y), 1, dtype=torch.double)
-    weights = (whole, resampled(len(y)))
     first = logits.shape[1] - len(scores)  # of two classes the second, else all
-    areas = [_areas(score, y == first + n, weights) for n, score in enumerate(scores)]
-    value, drawn = (torch.stack(each).nanmean(0) for each in zip(*areas, strict=True))
-    return float(value), middle(drawn)
+    positives = [y == first + index for index in range(len(scores))]
+    drawn = [_areas(*each, resampled(len(y))) for each in zip(scores, positives, strict=True)]
+    return _area(scores, torch.stack(positives)), middle(torch.stack(drawn).nanmean(0))
+
+
+def _area(scores: Tensor, positive: Tensor) -> float:
+    """Return the mean area over the classes of their scores and members, both (classes, N).
+
+    By the sum of the members' ranks (Mann and Whitney 1947).
+    """
+    ranks = torch.from_numpy(rankdata(scores.numpy(), axis=1))
+    members = positive.sum(1).double()
+    above = (ranks * positive).sum(1) - members * (members + 1) / 2
+    return float((above / (members * (positive.shape[1] - members))).mean())
 
 
 def _scores(logits: Tensor) -> Tensor:
@@ -89,23 +99,19 @@ def _scores(logits: Tensor) -> Tensor:
     return wide.log_softmax(1).T
 
 
-def _areas(score: Tensor, positive: Tensor, weights: tuple[Tensor, ...]) -> list[Tensor]:
-    """Return the area under one curve for each column of each weights, (N, columns) → (columns,).
+def _areas(score: Tensor, positive: Tensor, weights: Tensor) -> Tensor:
+    """Return the area under one curve for each column of weights, (N, resamples) → (resamples,).
 
-    That is the share of pairs, an input of the class and one of the rest, that are ranked right
-    (Mann and Whitney 1947): the rest below each score of the class, and half of those tied with it.
+    That is the share of pairs, an input of the class and one of the rest, that are ranked right:
+    the rest below each score of the class, and half of those tied with it.
     """
     mine, rest = positive.nonzero()[:, 0], (~positive).nonzero()[:, 0]
     mine, rest = mine[score[mine].argsort()], rest[score[rest].argsort()]
-    levels, starts = torch.unique_consecutive(score[mine], return_counts=True)
-    starts = starts.cumsum(0) - starts
+    levels, counts = torch.unique_consecutive(score[mine], return_counts=True)
     below = torch.searchsorted(score[rest], levels)
     up_to = torch.searchsorted(score[rest], levels, right=True)
     edges = torch.cat([below.new_zeros(1), torch.stack([below, up_to], 1).flatten()])
-    found = []
-    for each in weights:
-        others = embedding_bag(rest, each, edges, mode="sum").cumsum(0)
-        own = embedding_bag(mine, each, starts, mode="sum")
-        right = (own * (others[:-1:2] + others[1::2]) / 2).sum(0)
-        found.append(right / (own.sum(0) * others[-1]))
-    return found
+    others = embedding_bag(rest, weights, edges, mode="sum").cumsum(0)
+    own = embedding_bag(mine, weights, counts.cumsum(0) - counts, mode="sum")
+    right = (own * (others[:-1:2] + others[1::2]) / 2).sum(0)
+    return right / (own.sum(0) * others[-1])
