@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from pruneviz import run
-from pruneviz.allocate import allocate
+from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import apply
+from pruneviz.criteria import Evidence, score
 from pruneviz.history.folder import RunFolder
 from pruneviz.plan import Plan
+from pruneviz.proof import find_units
 from pruneviz.recovery import Task
-from pruneviz.sensitivity import read_notes
+from pruneviz.sensitivity import Pairs, Scan, Search, read_notes
 from pruneviz.sensitivity.points import measured
 from pruneviz.sensitivity.scan import REFITTED
 from pruneviz.subjects import load_subject
@@ -99,6 +104,19 @@ def test_a_network_that_draws_is_searched_and_paired_the_slow_way_and_says_so(pr
     prepared = prepare("draws", "weight")
     for work in (run.search(prepared), run.interactions(prepared)):
         assert "drawn at random" in finished(work).evaluator.notes[0]
+
+
+def test_a_network_that_knows_one_class_is_scanned_in_every_way():
+    model, x = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1)).eval(), torch.randn(9, 4)
+    units, _ = find_units(model.requires_grad_(False), x[:2], "weight")
+    weights = dict(model.named_parameters())
+    ranking = Ranking(score("magnitude_l1", {}, units, Evidence(weights, {}, 0)))
+    given = model, units, ranking, x, torch.zeros(9, dtype=torch.long)
+    for point in finished(Scan(*given)).rows:
+        assert (point.accuracy, point.loss, point.kl, point.worst_class) == (1, 0, 0, "0")
+        assert math.isnan(point.auroc)
+    assert finished(Search(*given)).table().kept.tolist() == [0.9, 0.9]
+    assert [row.interaction for row in finished(Pairs(*given)).rows] == [0]
 
 
 def test_without_labels_there_is_no_scan(tmp_path):
