@@ -28,6 +28,7 @@ from pruneviz.plan import ONE_SHOT, Plan
 from pruneviz.proof import check as check  # part of this file's interface
 from pruneviz.proof import find_units, prove
 from pruneviz.recovery import spelled_out
+from pruneviz.replay import BUDGET_BYTES
 from pruneviz.report import (
     Amount,
     LatencyPair,
@@ -37,8 +38,12 @@ from pruneviz.report import (
     Skipped,
     Sparsity,
 )
-from pruneviz.sensitivity import LEVELS, Scan
-from pruneviz.subjects import Subject, load_subject
+from pruneviz.sensitivity import LEVELS, Pairs, Point, Scan, Search
+from pruneviz.sensitivity import baseline_point as point_of_original
+from pruneviz.sensitivity.pairs import LEVEL, PAIRS
+from pruneviz.sensitivity.refit import recalibration
+from pruneviz.sensitivity.search import LOSS
+from pruneviz.subjects import Data, Subject, load_subject
 
 
 @dataclass(frozen=True)
@@ -311,13 +316,69 @@ def _layers(
     return tuple(rows)
 
 
-def scan(prepared: Prepared, levels: tuple[float, ...] | None = None) -> Scan:
-    """Return a sensitivity scan that has not begun; ValueError where there is no data."""
-    data = prepared.subject.data
-    if data is None:
-        raise ValueError("a sensitivity scan measures accuracy: name data with labels first")
+def scan(
+    prepared: Prepared,
+    levels: tuple[float, ...] | None = None,
+    *,
+    recalibrate: bool = False,
+    seed: int = 0,
+    budget_bytes: int = BUDGET_BYTES,
+) -> Scan:
+    """Return a sensitivity scan that has not begun; ValueError where there is no data.
+
+    With `recalibrate`, BatchNorm statistics are taken anew after each pruning; ValueError where
+    the model has none. `seed` decides what is drawn for that.
+    """
+    data = _labelled(prepared)
     model, units, ranking = prepared.subject.model, prepared.units, prepared.ranking
-    return Scan(model, units, ranking, data.x, data.y, levels or LEVELS)
+    refit = recalibration(model, data, seed) if recalibrate else None
+    return Scan(
+        model, units, ranking, data.x, data.y, levels or LEVELS, budget_bytes, data.classes, refit
+    )
+
+
+def search(
+    prepared: Prepared,
+    loss: float = LOSS,
+    levels: tuple[float, ...] | None = None,
+    budget_bytes: int = BUDGET_BYTES,
+) -> Search:
+    """Return a search for the level at which each layer alone loses `loss`, not begun.
+
+    ValueError where there is no data, or for a loss that is no fraction of accuracy.
+    """
+    data = _labelled(prepared)
+    model, units, ranking = prepared.subject.model, prepared.units, prepared.ranking
+    return Search(model, units, ranking, data.x, data.y, levels or LEVELS, loss, budget_bytes)
+
+
+def interactions(
+    prepared: Prepared,
+    level: float = LEVEL,
+    pairs: int = PAIRS,
+    seed: int = 0,
+    budget_bytes: int = BUDGET_BYTES,
+) -> Pairs:
+    """Return a scan of `pairs` pairs of layers at one level, not begun; ValueError without data."""
+    data = _labelled(prepared)
+    model, units, ranking = prepared.subject.model, prepared.units, prepared.ranking
+    return Pairs(model, units, ranking, data.x, data.y, level, pairs, seed, budget_bytes)
+
+
+def baseline_point(prepared: Prepared) -> Point:
+    """Return the original's own point of a scan, at sparsity 0; ValueError where there is no data.
+
+    It is compared with itself, so its change and divergence are 0.
+    """
+    data, logits = _labelled(prepared), prepared.baseline.logits
+    assert logits is not None  # wherever there is data
+    return point_of_original(logits, data.y, data.classes)
+
+
+def _labelled(prepared: Prepared) -> Data:
+    if prepared.subject.data is None:
+        raise ValueError("a sensitivity scan measures accuracy: name data with labels first")
+    return prepared.subject.data
 
 
 def asks_for_rounds(plan: Plan) -> bool:

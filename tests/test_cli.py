@@ -84,7 +84,10 @@ def test_models_lists_every_sample(pruneviz):
     ]
 
 
-@pytest.mark.parametrize("command", ["run", "models", "check", "sensitivity", "replay", "app"])
+@pytest.mark.parametrize(
+    "command",
+    ["run", "models", "check", "sensitivity", "thresholds", "interactions", "replay", "app"],
+)
 def test_each_command_has_help(pruneviz, command):
     code, out, _ = pruneviz(command, "--help")
     assert code == 0

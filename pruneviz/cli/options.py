@@ -38,6 +38,13 @@ Lock = Annotated[
     list[str] | None, typer.Option("--lock", metavar="NAME[:0,3-5]", help="What must stay.")
 ]
 Seed = Annotated[int | None, typer.Option(help="Seed of whatever is drawn at random.")]
+Levels = Annotated[
+    str | None, typer.Option(help="Fractions to remove, such as 0.2,0.5,0.8; each above the last.")
+]
+MemoryMb = Annotated[
+    float | None,
+    typer.Option(min=0, help="Memory for what is not computed again, in MB; 256 if not said."),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standard output.")]
 
 
@@ -79,6 +86,11 @@ def made_plan(path: Path | None, **given: Any) -> Plan:
     for name in MERGED & chosen.keys():
         chosen[name] = {**fields.get(name, {}), **chosen[name]}
     return Plan.from_fields({**fields, **chosen})
+
+
+def memory_option(megabytes: float | None) -> dict[str, bool | int | float | str]:
+    """Return the option of a job that bounds the activations it keeps; none where none is said."""
+    return {} if megabytes is None else {"budget_mb": megabytes}
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pruneviz.cli.console import app, aside, note, output, print_json
+from pruneviz.cli.console import app, aside, note, print_json
 from pruneviz.cli.following import carry_out
 from pruneviz.cli.options import (
     AsJson,
@@ -16,13 +17,26 @@ from pruneviz.cli.options import (
     Granularity,
     GranularityParameter,
     InputShape,
+    Levels,
+    MemoryMb,
     Model,
     PlanFile,
     Seed,
     Weights,
     made_plan,
+    memory_option,
 )
-from pruneviz.history.folder import POINTS_FILE
+from pruneviz.cli.tables import print_rows, records
+from pruneviz.history.folder import BASELINE_FILE, POINTS_FILE
+from pruneviz.plan import Setting
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option("--metric", help="accuracy, loss, kl, auroc or worst_class; may be given again."),
+]
 
 
 @app.command()
@@ -37,29 +51,76 @@ def sensitivity(
     granularity: Granularity = None,
     granularity_parameter: GranularityParameter = None,
     seed: Seed = None,
-    out: Annotated[Path | None, typer.Option(help="CSV file: layer,sparsity,accuracy")] = None,
+    levels: Levels = None,
+    recalibrate: Annotated[
+        bool, typer.Option("--recalibrate", help="Take BatchNorm statistics anew each time.")
+    ] = False,
+    metric: Metrics = None,
+    memory_mb: MemoryMb = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="CSV file: layer,sparsity,accuracy, or each --metric with its interval"),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Prune each layer alone, level by level, and list the accuracy that is left.
 
     The scan is a job: Ctrl-C stops it, the same command goes on, a finished one is not repeated.
     """
-    from pruneviz.sensitivity import read_points
+    from pruneviz.sensitivity import read_notes, read_points
     from pruneviz.store import check_writable, write_text
 
+    columns = _columns(metric or ["accuracy"])
     if out is not None:
         check_writable(out)
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
                      criterion=criterion, granularity=granularity, seed=seed,
                      granularity_parameters=granularity_parameter)  # fmt: skip
-    folder = carry_out("sensitivity", made)
+    settings: dict[str, Setting] = {"recalibrate": recalibrate}
+    if levels is not None:
+        settings["levels"] = levels
+    folder = carry_out("sensitivity", made, settings=settings, options=memory_option(memory_mb))
     table = read_points(folder.file(POINTS_FILE))
+    baseline = read_points(folder.file(BASELINE_FILE))
+    notes = read_notes(folder)
     if out is not None:
-        write_text(out, table[["layer", "sparsity", "accuracy"]].to_csv(index=False))
+        wanted = columns if metric else ["accuracy"]
+        write_text(out, table[["layer", "sparsity", *wanted]].to_csv(index=False))
         note(f"{len(table)} points written to '{out}'")
+    for sentence in notes:
+        note(sentence)
     if as_json:
-        points = table.astype(object).where(table.notna(), None).to_dict("records")
-        samples = int(table["samples"].iloc[0])
-        print_json({"digest": folder.digest, "samples": samples, "points": points})
+        print_json(_found(folder.digest, table, baseline, notes))
     elif out is None:
-        output().print(table.to_string(index=False), highlight=False)
+        everything = (*records(baseline.assign(layer="(original)")), *records(table))
+        print_rows(_shown(everything, ["layer", "sparsity", *columns, "samples"]))
+
+
+def _shown(rows: Sequence[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
+    import pandas
+
+    return pandas.DataFrame(rows, columns=columns)
+
+
+def _columns(names: Sequence[str]) -> list[str]:
+    """Return the columns of metrics, each with its interval; ValueError for an unknown one."""
+    from pruneviz.sensitivity import metric
+
+    found: list[str] = []
+    for each in map(metric, names):
+        found += ["worst_class"] if each.name == "worst_class" else []
+        found += [each.value, each.low, each.high]
+        found += ["change", "change_low", "change_high"] if each.name == "accuracy" else []
+    return list(dict.fromkeys(found))
+
+
+def _found(
+    digest: str, table: pd.DataFrame, baseline: pd.DataFrame, notes: Sequence[str]
+) -> dict[str, Any]:
+    return {
+        "digest": digest,
+        "samples": int(table["samples"].iloc[0]),
+        "original": next(iter(records(baseline)), None),
+        "points": records(table),
+        "notes": list(notes),
+    }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
 from pruneviz.cli.console import output
 from pruneviz.granularity import noun
 from pruneviz.report import Report
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def print_report(report: Report) -> None:
@@ -70,3 +73,18 @@ def print_check(model: str, result: dict[str, Any]) -> None:
     )
     for item in result["skipped"]:
         console.print(f"  not cut: {item['name']}: {item['reason']}", markup=False, highlight=False)
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return a table's rows for JSON; what is no finite number is None."""
+    known = table.replace([float("inf"), float("-inf")], float("nan")).astype(object)
+    return [
+        {str(name): value for name, value in row.items()}
+        for row in known.where(known.notna(), None).to_dict("records")
+    ]
+
+
+def print_rows(table: pd.DataFrame) -> None:
+    """Print a table as it is, a line a row, numbers to four digits."""
+    text = table.to_string(index=False, float_format="{:.4g}".format)
+    output().print(text, highlight=False, markup=False, soft_wrap=True)

@@ -13,13 +13,19 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from pruneviz.history.folder import (
+    BASELINE_FILE,
+    CLASSES_FILE,
     CURVE_FILE,
     ENVIRONMENT_FILE,
     LABEL_FILE,
     LOG_FILE,
+    NOTES_FILE,
+    PAIRS_FILE,
     POINTS_FILE,
+    PROBES_FILE,
     SPEC_FILE,
     STATUS_FILE,
+    THRESHOLDS_FILE,
     UNDER_WAY,
     Spec,
     Status,
@@ -260,5 +266,11 @@ KNOWN: dict[str, Callable[[str, str], None]] = {
     SURGERY_FILE: _check_surgery,
     LOG_FILE: _check_text,
     POINTS_FILE: _check_text,
+    BASELINE_FILE: _check_text,
+    CLASSES_FILE: _check_text,
+    PROBES_FILE: _check_text,
+    THRESHOLDS_FILE: _check_text,
+    PAIRS_FILE: _check_text,
+    NOTES_FILE: _check_json,
     **dict.fromkeys(TENSORS, _check_text),  # by their headers alone, in `_check_tensors`
 }

@@ -20,6 +20,10 @@ from pruneviz.plan import Plan, Setting, checked_settings, plan_faults
 SPEC_FILE, STATUS_FILE, LOCK_FILE, CANCEL_FILE = "job.json", "status.json", "lock", "cancel"
 LOG_FILE, LABEL_FILE, ENVIRONMENT_FILE = "log.txt", "label.json", "environment.json"
 CHECKPOINTS, CURVE_FILE, POINTS_FILE = "checkpoints", "curve.json", "points.csv"
+# What scans leave: the original's own point, each class at each point, what a reader must know,
+# the evaluations of a search with what they say of each layer, and the pairs of layers.
+BASELINE_FILE, CLASSES_FILE, NOTES_FILE = "baseline.csv", "classes.csv", "notes.json"
+PROBES_FILE, THRESHOLDS_FILE, PAIRS_FILE = "probes.csv", "thresholds.csv", "pairs.csv"
 DIGEST_LENGTH = 64
 DIGEST = re.compile(rf"[0-9a-f]{{{DIGEST_LENGTH}}}")
 START_SECONDS = 15  # in which a process that was just spawned takes its lock

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import sqrt
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import torch
-from scipy.stats import binomtest, norm
+from numpy.typing import NDArray
+from scipy.stats import norm
 from torch import Tensor
 
 from pruneviz.report import Accuracy, Interval
 
 CONFIDENCE = 0.95
+Floats = NDArray[Any]
 
 
 def predicted(logits: Tensor) -> Tensor:
@@ -22,10 +26,24 @@ def predicted(logits: Tensor) -> Tensor:
 
 def wilson(correct: int, n: int) -> Interval:
     """Return the 95 % score interval of a proportion (Wilson 1927); (0, 1) without samples."""
-    if n == 0:
-        return 0.0, 1.0
-    interval = binomtest(correct, n).proportion_ci(CONFIDENCE, method="wilson")
-    return float(interval.low), float(interval.high)
+    low, high = wilsons(np.array([correct]), np.array([n]))
+    return float(low[0]), float(high[0])
+
+
+def wilsons(correct: Floats, samples: Floats) -> tuple[Floats, Floats]:
+    """Return the 95 % score intervals of many proportions, low and high, in the counts' shape.
+
+    In the form of Newcombe 1998, https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8<857.
+    """
+    z = float(norm.ppf(0.5 + CONFIDENCE / 2))
+    n = np.maximum(samples, 1)
+    p, size = correct / n, 2 * (n + z**2)
+    centre = (2 * n * p + z**2) / size
+    half = z / size * np.sqrt(4 * n * p * (1 - p) + z**2)
+    seen = samples > 0
+    # the bound of none is 0 and that of all is 1, which no rounding may miss
+    low = np.where(seen & (correct > 0), centre - half, 0.0)
+    return low, np.where(seen & (correct < samples), centre + half, 1.0)
 
 
 def paired_change(gained: int, lost: int, n: int) -> tuple[float, Interval]:

@@ -1,7 +1,41 @@
-"""What each layer can lose: accuracy when one layer alone is pruned, level by level."""
+"""What each layer can lose: accuracy when one layer alone is pruned, level by level, or two."""
 
-from pruneviz.sensitivity.points import COLUMNS, LEVELS, Point, read_points
+from pruneviz.sensitivity.classes import CLASS_COLUMNS, read_classes
+from pruneviz.sensitivity.metrics import METRICS, Metric, metric
+from pruneviz.sensitivity.notes import read_notes
+from pruneviz.sensitivity.pairs import PAIR_COLUMNS, Pair, Pairs, read_pairs
+from pruneviz.sensitivity.points import COLUMNS, LEVELS, Point, baseline_point, read_points
 from pruneviz.sensitivity.scan import Scan
-from pruneviz.sensitivity.search import Probe, Search
+from pruneviz.sensitivity.search import (
+    PROBE_COLUMNS,
+    TABLE,
+    Probe,
+    Search,
+    read_probes,
+    read_thresholds,
+)
 
-__all__ = ["COLUMNS", "LEVELS", "Point", "Probe", "Scan", "Search", "read_points"]
+__all__ = [
+    "CLASS_COLUMNS",
+    "COLUMNS",
+    "LEVELS",
+    "METRICS",
+    "PAIR_COLUMNS",
+    "PROBE_COLUMNS",
+    "TABLE",
+    "Metric",
+    "Pair",
+    "Pairs",
+    "Point",
+    "Probe",
+    "Scan",
+    "Search",
+    "baseline_point",
+    "metric",
+    "read_classes",
+    "read_notes",
+    "read_pairs",
+    "read_points",
+    "read_probes",
+    "read_thresholds",
+]

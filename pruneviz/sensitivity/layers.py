@@ -1,6 +1,8 @@
-"""One layer pruned alone, everything else as it was."""
+"""One layer pruned alone, or a few together, everything else as it was."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 
@@ -30,11 +32,17 @@ class Alone:
     def pruned(self, name: str, level: float, hardest: float) -> nn.Module:
         """Return the network with one layer pruned; ValueError where that cut does not hold."""
         if name not in self._proved:
-            prove(self._apply(name, hardest), self._example)
+            prove(self._apply({name: hardest}), self._example)
             self._proved.add(name)
-        return self._apply(name, level).model
+        return self._apply({name: level}).model
 
-    def _apply(self, name: str, level: float) -> Applied:
-        units = (self._units[name],)
-        keep = allocate(units, self._ranking, Plan(scope="layer", layers={name: level})).keep
+    def together(self, levels: Mapping[str, float]) -> nn.Module:
+        """Return the network with these layers pruned; ValueError where that cut does not hold."""
+        applied = self._apply(levels)
+        prove(applied, self._example)
+        return applied.model
+
+    def _apply(self, levels: Mapping[str, float]) -> Applied:
+        units = tuple(self._units[name] for name in levels)
+        keep = allocate(units, self._ranking, Plan(scope="layer", layers=dict(levels))).keep
         return apply(self._model, units, keep)

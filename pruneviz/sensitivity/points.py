@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
 from math import nan
 from pathlib import Path
@@ -14,10 +14,17 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div
 
 from pruneviz.measure.quality import check_pair, paired_change, predicted, wilson
+from pruneviz.plan import Setting
+from pruneviz.sensitivity.reading import read_table
+from pruneviz.sensitivity.resampling import auroc, mean_intervals, number
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 NEEDED = ["layer", "sparsity", "accuracy", "low", "high", "samples"]  # also in older files
-COLUMNS = [*NEEDED, "change", "change_low", "change_high", "loss", "kl"]
+CHANGES = [*NEEDED, "change", "change_low", "change_high", "loss", "kl"]
+COLUMNS = [*CHANGES, "loss_low", "loss_high", "kl_low", "kl_high", "auroc", "auroc_low",
+           "auroc_high", "worst_class", "worst_class_accuracy", "worst_class_low",
+           "worst_class_high"]  # fmt: skip
+ORIGINAL = ""  # in place of a layer's name, where nothing is pruned
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,9 @@ class Point:
     `accuracy` is the fraction correct, `low` and `high` its 95 % interval (Wilson 1927). `change`
     is against the original on the same inputs, with the 95 % interval for matched pairs (Agresti
     and Min 2005). `loss` is the mean cross-entropy and `kl` the mean divergence of the answers from
-    the original's, KL(original ‖ pruned), both in nats. `class_correct` counts by class.
+    the original's, KL(original ‖ pruned), both in nats. `class_correct` counts by class, and
+    `worst_class` is the one of those with samples that is answered worst. What each number says,
+    and its interval, is in `METRICS`.
     """
 
     layer: str
@@ -42,43 +51,76 @@ class Point:
     loss: float = nan
     kl: float = nan
     class_correct: tuple[int, ...] = ()
+    loss_low: float = nan
+    loss_high: float = nan
+    kl_low: float = nan
+    kl_high: float = nan
+    auroc: float = nan
+    auroc_low: float = nan
+    auroc_high: float = nan
+    worst_class: str = ""
+    worst_class_accuracy: float = nan
+    worst_class_low: float = nan
+    worst_class_high: float = nan
 
 
-def measured(layer: str, sparsity: float, logits: Tensor, original: Tensor, y: Tensor) -> Point:
-    """Return the point of logits (N, classes), the original's, and labels (N,)."""
+def measured(
+    layer: str,
+    sparsity: float,
+    logits: Tensor,
+    original: Tensor,
+    y: Tensor,
+    classes: Sequence[str] = (),
+) -> Point:
+    """Return the point of logits (N, classes), the original's, and labels (N,).
+
+    A class without a name in `classes` is called by its number.
+    """
     check_pair(original, logits, y)
     right, before = predicted(logits) == y, predicted(original) == y
     samples, correct = len(y), int(right.sum())
     low, high = wilson(correct, samples)
     gained, lost = int((right & ~before).sum()), int((before & ~right).sum())
     change, (change_low, change_high) = paired_change(gained, lost, samples)
-    found = logits.double().log_softmax(1)
-    expected = original.double().log_softmax(1)
+    losses = cross_entropy(logits.double(), y, reduction="none")
+    found, expected = logits.double().log_softmax(1), original.double().log_softmax(1)
+    apart = kl_div(found, expected, reduction="none", log_target=True).sum(1)
+    (loss_low, loss_high), (kl_low, kl_high) = mean_intervals(torch.stack([losses, apart]))
+    area, (area_low, area_high) = auroc(logits, y)
+    by_class = torch.bincount(y[right], minlength=logits.shape[1]).tolist()
+    worst, worst_accuracy, worst_low, worst_high = _worst(by_class, y, classes)
     return Point(
         layer, sparsity, correct / samples, low, high, samples, change, change_low, change_high,
-        loss=float(cross_entropy(logits.double(), y)),
-        kl=float(kl_div(found, expected, reduction="batchmean", log_target=True)),
-        class_correct=tuple(torch.bincount(y[right], minlength=logits.shape[1]).tolist()),
+        loss=number(float(losses.mean())), kl=number(float(apart.mean())),
+        class_correct=tuple(by_class),
+        loss_low=loss_low, loss_high=loss_high, kl_low=kl_low, kl_high=kl_high,
+        auroc=area, auroc_low=area_low, auroc_high=area_high,
+        worst_class=worst, worst_class_accuracy=worst_accuracy,
+        worst_class_low=worst_low, worst_class_high=worst_high,
     )  # fmt: skip
+
+
+def baseline_point(logits: Tensor, y: Tensor, classes: Sequence[str] = ()) -> Point:
+    """Return the original's own point, at sparsity 0, from its logits (N, classes), labels (N,)."""
+    return measured(ORIGINAL, 0.0, logits, logits, y, classes)
+
+
+def _worst(
+    correct: Sequence[int], y: Tensor, classes: Sequence[str]
+) -> tuple[str, float, float, float]:
+    """Return name, accuracy and interval of the class answered worst; ties go to the first."""
+    samples = torch.bincount(y, minlength=len(correct)).tolist()
+    seen = [(correct[index] / n, index) for index, n in enumerate(samples) if n]
+    if not seen:
+        return "", nan, nan, nan
+    accuracy, index = min(seen)
+    low, high = wilson(correct[index], samples[index])
+    return classes[index] if index < len(classes) else str(index), accuracy, low, high
 
 
 def table_of(rows: Iterable[Point]) -> pd.DataFrame:
     """Return points as a table, one a row."""
     return pd.DataFrame([vars(point) for point in rows], columns=COLUMNS)
-
-
-def class_table(rows: Iterable[Point], y: Tensor, classes: Sequence[str]) -> pd.DataFrame:
-    """Return one row a point and class: layer, sparsity, class, samples and accuracy.
-
-    A class without samples has no accuracy (NaN).
-    """
-    samples = torch.bincount(y, minlength=len(classes)).tolist()
-    found = [
-        (point.layer, point.sparsity, name, n, correct / n if n else nan)
-        for point in rows
-        for name, n, correct in zip(classes, samples, point.class_correct, strict=False)
-    ]
-    return pd.DataFrame(found, columns=["layer", "sparsity", "class", "samples", "accuracy"])
 
 
 def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
@@ -93,22 +135,22 @@ def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
     return given
 
 
+def read_levels(given: Setting) -> tuple[float, ...]:
+    """Return the levels that a text such as "0.1,0.5" names, or the one that a number is.
+
+    ValueError where a part is no number, or the levels do not rise.
+    """
+    try:
+        return check_levels([float(part) for part in str(given).split(",")])
+    except ValueError as error:
+        if "levels are" in str(error):
+            raise
+        raise ValueError(f"levels read 0.1,0.2,0.5, got '{given}'") from error
+
+
 def read_points(path: Path) -> pd.DataFrame:
     """Return the points of a file that a scan's table was written to; none where it is not there.
 
     What an older file lacks is NaN. ValueError where the file is damaged.
     """
-    if not path.exists():
-        return pd.DataFrame(columns=COLUMNS)
-    try:
-        # A layer may be called 0 or NA, and is a name all the same.
-        table = pd.read_csv(path, dtype={"layer": str}, keep_default_na=False, na_values=_missing())
-    except (ValueError, OSError) as error:
-        raise ValueError(f"'{path.name}' cannot be read: {error}; scan again") from error
-    if list(table.columns) not in (COLUMNS, NEEDED):
-        raise ValueError(f"'{path.name}' is damaged: it lacks columns; scan again")
-    return table.reindex(columns=COLUMNS)
-
-
-def _missing() -> dict[str, list[str]]:
-    return {field.name: ["", "nan"] for field in fields(Point) if field.name != "layer"}
+    return read_table(path, COLUMNS, ("layer", "worst_class"), (CHANGES, NEEDED))

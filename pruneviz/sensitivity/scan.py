@@ -11,8 +11,22 @@ from torch import Tensor, nn
 from pruneviz.allocate import Ranking
 from pruneviz.granularity.units import Units
 from pruneviz.replay import BUDGET_BYTES, Evaluator
+from pruneviz.sensitivity.classes import class_table
 from pruneviz.sensitivity.layers import Alone
-from pruneviz.sensitivity.points import LEVELS, Point, check_levels, class_table, measured, table_of
+from pruneviz.sensitivity.points import (
+    LEVELS,
+    Point,
+    baseline_point,
+    check_levels,
+    measured,
+    table_of,
+)
+from pruneviz.sensitivity.refit import Refit
+
+REFITTED = (
+    "BatchNorm statistics were taken anew after each pruning, and in the original that every point "
+    "is compared with: the change is what pruning costs beyond what new statistics alone do"
+)
 
 
 class Scan:
@@ -31,14 +45,19 @@ class Scan:
         y: Tensor,
         levels: Sequence[float] = LEVELS,
         budget_bytes: int = BUDGET_BYTES,
+        classes: Sequence[str] = (),
+        refit: Refit | None = None,
     ) -> None:
         """Plan the points, every layer at every level; `x` (N, …), `y` (N,) are held-out data.
 
-        `budget_bytes` bounds the activations that are kept. ValueError where levels do not rise.
+        `budget_bytes` bounds the activations that are kept. `classes` are the names of what the
+        network answers. `refit` is done to each network before it is looked at, and to the original
+        that they are compared with. ValueError where levels do not rise.
         """
         self._levels = check_levels(levels)
         self._alone = Alone(model, units, ranking, x[:2])
         self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
+        self._classes, self._refit = tuple(classes), refit
         self._open = [(layer.name, level) for layer in units for level in self._levels]
         self.total = len(self._open)
         self.rows: list[Point] = []
@@ -46,11 +65,22 @@ class Scan:
     @cached_property
     def evaluator(self) -> Evaluator:
         """Return what evaluates the points; nothing is computed before the first one."""
-        return Evaluator(self._model, self._x, self._y, budget_bytes=self._budget_bytes)
+        original = self._refit(self._model) if self._refit else self._model
+        return Evaluator(original, self._x, self._y, budget_bytes=self._budget_bytes)
 
     @cached_property
     def _original(self) -> Tensor:
         return self.evaluator.original_logits()
+
+    @cached_property
+    def baseline(self) -> Point:
+        """Return the point that all are compared with: the original's, at sparsity 0."""
+        return baseline_point(self._original, self._y, self._classes)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the reader must know of how it was computed, a sentence each."""
+        return (*([REFITTED] if self._refit else []), *self.evaluator.notes)
 
     @property
     def done(self) -> int:
@@ -66,8 +96,8 @@ class Scan:
         """Measure and return the next point; ValueError where that cut does not hold."""
         name, level = self._open[self.done]
         network = self._alone.pruned(name, level, self._levels[-1])
-        logits = self.evaluator.logits(network)
-        point = measured(name, level, logits, self._original, self._y)
+        logits = self.evaluator.logits(self._refit(network) if self._refit else network)
+        point = measured(name, level, logits, self._original, self._y, self._classes)
         self.rows.append(point)
         return point
 
@@ -82,6 +112,11 @@ class Scan:
         """Return the points measured so far, one a row."""
         return table_of(self.rows)
 
-    def classes(self, classes: Sequence[str]) -> pd.DataFrame:
-        """Return the accuracy of each class at each point measured so far, one a row."""
-        return class_table(self.rows, self._y, classes)
+    def classes(self, classes: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return the accuracy of each class at each point measured so far, one a row.
+
+        `classes` are the names, those of the scan where none are given, else numbers.
+        """
+        names = list(self._classes if classes is None else classes)
+        names = names or [str(number) for number in range(self._original.shape[1])]
+        return class_table(self.rows, self._y, names)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, cached_property
 from math import ceil, log2, nan
+from pathlib import Path
 
 import pandas as pd
 from torch import Tensor, nn
@@ -19,6 +20,7 @@ from pruneviz.replay import BUDGET_BYTES, Evaluator, Tally, estimate, tallies
 from pruneviz.replay.order import hardest_first
 from pruneviz.sensitivity.layers import Alone
 from pruneviz.sensitivity.points import LEVELS, check_levels
+from pruneviz.sensitivity.reading import read_table
 
 LOSS = 0.02  # of accuracy: two points
 LOST_COST = 0.25  # of a full evaluation: that a layer loses too much shows early
@@ -29,6 +31,7 @@ PROMISE = (
     "far the change at the level that keeps it is known from these inputs."
 )
 TABLE = ["layer", "sparsity", "kept", "change", "change_low", "change_high", "probes"]
+PROBE_COLUMNS = ["layer", "sparsity", "loses", "samples", "change", "change_low", "change_high"]
 
 
 @dataclass(frozen=True)
@@ -197,6 +200,27 @@ class Search:
                 len(probes),
             ))  # fmt: skip
         return pd.DataFrame(found, columns=TABLE)
+
+
+def probe_table(rows: Sequence[Probe]) -> pd.DataFrame:
+    """Return evaluations as a table, one a row."""
+    return pd.DataFrame([vars(row) for row in rows], columns=PROBE_COLUMNS)
+
+
+def read_probes(path: Path) -> pd.DataFrame:
+    """Return the evaluations of a search's file; none where it is not there.
+
+    ValueError where the file is damaged.
+    """
+    return read_table(path, PROBE_COLUMNS)
+
+
+def read_thresholds(path: Path) -> pd.DataFrame:
+    """Return the layers' thresholds of a search's file; none where it is not there.
+
+    ValueError where the file is damaged.
+    """
+    return read_table(path, TABLE)
 
 
 @cache

@@ -1,16 +1,36 @@
-"""A sensitivity scan: points.csv grows point by point."""
+"""A sensitivity scan: points.csv grows point by point, with the classes' accuracies beside it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from pruneviz import run
-from pruneviz.history.folder import POINTS_FILE, RunFolder, Spec, scan_plan, write_bytes
+from pruneviz.history.folder import (
+    BASELINE_FILE,
+    CLASSES_FILE,
+    POINTS_FILE,
+    RunFolder,
+    Spec,
+    scan_plan,
+)
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
+from pruneviz.jobs.scans import (
+    LEVELS_SETTING,
+    Notes,
+    Table,
+    budget_bytes,
+    check_known,
+    levels_of,
+    levels_setting,
+)
+from pruneviz.plan import Setting
 from pruneviz.sensitivity import Point, Scan, read_points
+from pruneviz.sensitivity.points import table_of
 from pruneviz.subjects import load_subject
+
+RECALIBRATE = "recalibrate"
 
 
 def has_result(folder: RunFolder) -> bool:
@@ -21,22 +41,56 @@ def has_result(folder: RunFolder) -> bool:
         return False
 
 
-@job("sensitivity", "Sensitivity scan", essential=scan_plan, has_result=has_result)
+def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Return what is asked beyond the plan: other levels, BatchNorm statistics taken anew.
+
+    What is as usual is left out. ValueError for an unknown name or a value that cannot be.
+    """
+    check_known(given, LEVELS_SETTING, RECALIBRATE)
+    again = given.get(RECALIBRATE, False)
+    if not isinstance(again, bool):
+        raise ValueError(f"'{RECALIBRATE}' must be true or false, got {again!r}")
+    return {**levels_setting(given), **({RECALIBRATE: True} if again else {})}
+
+
+@job("sensitivity", "Sensitivity scan", scan_plan, has_result, settings)
 def sensitivity(spec: Spec, context: Context) -> Iterator[Progress]:
     """Measure every layer at every level; a checkpoint holds the points so far."""
-    scan = run.scan(run.prepare(load_subject(spec.plan), spec.plan))
+    scan = run.scan(
+        run.prepare(load_subject(spec.plan), spec.plan),
+        levels_of(spec),
+        recalibrate=spec.settings.get(RECALIBRATE) is True,
+        seed=spec.plan.seed,
+        budget_bytes=budget_bytes(spec),
+    )
 
     def accept(state: dict[str, Any]) -> None:
-        scan.restore([Point(*row) for row in state["points"]])
+        if state.get("settings") != dict(spec.settings):
+            raise ValueError("it is one of other settings, or of an older version")
+        scan.restore([Point(**row) for row in state["points"]])
+
+    def state() -> dict[str, Any]:
+        return {"settings": dict(spec.settings), "points": [vars(row) for row in scan.rows]}
 
     context.restore(accept)
+    write = _writer(scan, context)
     while not scan.finished:
         point = scan.step()
-        _write(scan, context)
-        context.offer(scan.done, lambda: {"points": [list(vars(p).values()) for p in scan.rows]})
+        write()
+        context.offer(scan.done, state)
         yield Progress(scan.done, scan.total, f"layer {point.layer}")
 
 
-def _write(scan: Scan, context: Context) -> None:
-    content = scan.table().to_csv(index=False).encode()
-    write_bytes(context.folder.file(POINTS_FILE), content, durable=scan.finished)
+def _writer(scan: Scan, context: Context) -> Callable[[], None]:
+    """Return what writes a scan's files as they are by now."""
+    points, classes = (Table(context.folder, name) for name in (POINTS_FILE, CLASSES_FILE))
+    baseline, notes = Table(context.folder, BASELINE_FILE), Notes(context)
+
+    def write() -> None:
+        if not baseline.written:
+            baseline.write(table_of([scan.baseline]), last=True)
+        points.write(scan.table(), last=scan.finished)
+        classes.offer(scan.classes, last=scan.finished)
+        notes.write(scan.notes)
+
+    return write

@@ -1,0 +1,144 @@
+"""What a few evaluations say of layers: where each loses too much, and which do so together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pruneviz.cli.console import app, aside, note, print_json
+from pruneviz.cli.following import carry_out
+from pruneviz.cli.options import (
+    AsJson,
+    Criterion,
+    Data,
+    Granularity,
+    GranularityParameter,
+    InputShape,
+    Levels,
+    MemoryMb,
+    Model,
+    PlanFile,
+    Seed,
+    Weights,
+    made_plan,
+    memory_option,
+)
+from pruneviz.cli.tables import print_rows, records
+from pruneviz.history.folder import PAIRS_FILE, PROBES_FILE, THRESHOLDS_FILE, RunFolder
+from pruneviz.plan import Plan, Setting
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Out = Annotated[Path | None, typer.Option(help="CSV file with the table")]
+
+
+@app.command()
+@aside
+def thresholds(
+    plan: PlanFile = None,
+    model: Model = None,
+    weights: Weights = None,
+    data: Data = None,
+    input_shape: InputShape = None,
+    criterion: Criterion = None,
+    granularity: Granularity = None,
+    granularity_parameter: GranularityParameter = None,
+    seed: Seed = None,
+    lose: Annotated[float, typer.Option(help="Points of accuracy that are too much.")] = 2.0,
+    levels: Levels = None,
+    memory_mb: MemoryMb = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Find the amount at which each layer alone loses so much accuracy, without trying them all.
+
+    The search is a job: Ctrl-C stops it, the same command goes on, a finished one is not repeated.
+    """
+    from pruneviz.sensitivity import read_probes, read_thresholds
+
+    made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
+                     criterion=criterion, granularity=granularity, seed=seed,
+                     granularity_parameters=granularity_parameter)  # fmt: skip
+    settings: dict[str, Setting] = {"loss": float(f"{lose / 100:.12g}")}
+    if levels is not None:
+        settings["levels"] = levels
+    folder = _carry_out("thresholds", made, settings, memory_mb, out)
+    table = read_thresholds(folder.file(THRESHOLDS_FILE))
+    evaluations = len(read_probes(folder.file(PROBES_FILE)))
+    _show(folder, table, "thresholds", out, as_json, {**settings, "evaluations": evaluations})
+
+
+@app.command()
+@aside
+def interactions(
+    plan: PlanFile = None,
+    model: Model = None,
+    weights: Weights = None,
+    data: Data = None,
+    input_shape: InputShape = None,
+    criterion: Criterion = None,
+    granularity: Granularity = None,
+    granularity_parameter: GranularityParameter = None,
+    seed: Seed = None,
+    level: Annotated[float, typer.Option(help="Fraction to remove of each layer.")] = 0.5,
+    pairs: Annotated[int, typer.Option(help="How many pairs to look at.")] = 60,
+    memory_mb: MemoryMb = None,
+    out: Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Prune layers in pairs and list those that lose more together than each alone.
+
+    The scan is a job: Ctrl-C stops it, the same command goes on, a finished one is not repeated.
+    """
+    from pruneviz.sensitivity import read_pairs
+
+    made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
+                     criterion=criterion, granularity=granularity, seed=seed,
+                     granularity_parameters=granularity_parameter)  # fmt: skip
+    settings: dict[str, Setting] = {"level": level, "pairs": pairs}
+    folder = _carry_out("interactions", made, settings, memory_mb, out)
+    _show(folder, read_pairs(folder.file(PAIRS_FILE)), "pairs", out, as_json, {"level": level})
+
+
+def _carry_out(
+    kind: str,
+    plan: Plan,
+    settings: Mapping[str, Setting],
+    memory_mb: float | None,
+    out: Path | None,
+) -> RunFolder:
+    """Do the job to its end; ValueError before it begins where `out` cannot be written."""
+    from pruneviz.store import check_writable
+
+    if out is not None:
+        check_writable(out)
+    return carry_out(kind, plan, settings=settings, options=memory_option(memory_mb))
+
+
+def _show(
+    folder: RunFolder,
+    table: pd.DataFrame,
+    what: str,
+    out: Path | None,
+    as_json: bool,
+    beside: Mapping[str, Setting],
+) -> None:
+    """Write or print a table, and its notes beside it."""
+    from pruneviz.sensitivity import read_notes
+    from pruneviz.store import write_text
+
+    notes = read_notes(folder)
+    for sentence in notes:
+        note(sentence)
+    if out is not None:
+        write_text(out, table.to_csv(index=False))
+        note(f"{len(table)} rows written to '{out}'")
+    if as_json:
+        rows = {what: records(table), "notes": list(notes)}
+        print_json({"digest": folder.digest, **beside, **rows})
+    elif out is None:
+        print_rows(table)

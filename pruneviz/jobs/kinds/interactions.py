@@ -1,0 +1,54 @@
+"""Pairs of layers that lose more together than apart: pairs.csv grows pair by pair."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from pruneviz import run
+from pruneviz.history.folder import PAIRS_FILE, RunFolder, Spec, scan_plan
+from pruneviz.jobs.context import Context
+from pruneviz.jobs.kind import Progress, job
+from pruneviz.jobs.scans import Notes, Table, budget_bytes, check_known, fraction
+from pruneviz.plan import Setting
+from pruneviz.sensitivity import read_pairs
+from pruneviz.sensitivity.pairs import LEVEL, PAIRS
+from pruneviz.subjects import load_subject
+
+LEVEL_SETTING, PAIRS_SETTING = "level", "pairs"
+
+
+def has_result(folder: RunFolder) -> bool:
+    """Return whether a finished scan's pairs are there and can be read."""
+    try:
+        return len(read_pairs(folder.file(PAIRS_FILE))) > 0
+    except ValueError:
+        return False
+
+
+def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Return what is asked beyond the plan: how much of each layer goes, and how many pairs.
+
+    ValueError for an unknown name or a value that cannot be.
+    """
+    check_known(given, LEVEL_SETTING, PAIRS_SETTING)
+    pairs = given.get(PAIRS_SETTING, PAIRS)
+    if isinstance(pairs, bool | str) or pairs < 1 or pairs != int(pairs):
+        raise ValueError(f"'{PAIRS_SETTING}' must be a whole number from 1, got {pairs}")
+    return {LEVEL_SETTING: fraction(given, LEVEL_SETTING, LEVEL), PAIRS_SETTING: int(pairs)}
+
+
+@job("interactions", "Pairs of layers", scan_plan, has_result, settings)
+def interactions(spec: Spec, context: Context) -> Iterator[Progress]:
+    """Prune layers alone, then in pairs; a checkpoint holds which inputs were answered right."""
+    level, count = fraction(spec.settings, LEVEL_SETTING, LEVEL), spec.settings[PAIRS_SETTING]
+    prepared = run.prepare(load_subject(spec.plan), spec.plan)
+    found = run.interactions(prepared, level, int(count), spec.plan.seed, budget_bytes(spec))
+
+    context.restore(found.restore)
+    pairs, notes = Table(context.folder, PAIRS_FILE), Notes(context)
+    while not found.finished:
+        names = found.step()
+        pairs.write(found.table(), last=found.finished)
+        notes.write((found.promise, *found.evaluator.notes))
+        context.offer(found.done, found.state)
+        yield Progress(found.done, found.total, " with ".join(names))

@@ -1,0 +1,71 @@
+"""Where each layer loses too much: probes.csv grows by evaluations, thresholds.csv by layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pruneviz import run
+from pruneviz.history.folder import PROBES_FILE, THRESHOLDS_FILE, RunFolder, Spec, scan_plan
+from pruneviz.jobs.context import Context
+from pruneviz.jobs.kind import Progress, job
+from pruneviz.jobs.scans import (
+    LEVELS_SETTING,
+    Notes,
+    Table,
+    budget_bytes,
+    check_known,
+    fraction,
+    levels_of,
+    levels_setting,
+)
+from pruneviz.plan import Setting
+from pruneviz.sensitivity import Probe, read_thresholds
+from pruneviz.sensitivity.search import LOSS, probe_table
+from pruneviz.subjects import load_subject
+
+LOSS_SETTING = "loss"
+
+
+def has_result(folder: RunFolder) -> bool:
+    """Return whether a finished search's thresholds are there and can be read."""
+    try:
+        return len(read_thresholds(folder.file(THRESHOLDS_FILE))) > 0
+    except ValueError:
+        return False
+
+
+def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Return what is asked beyond the plan: the loss of accuracy to look for, and other levels.
+
+    ValueError for an unknown name or a value that cannot be.
+    """
+    check_known(given, LOSS_SETTING, LEVELS_SETTING)
+    return {LOSS_SETTING: fraction(given, LOSS_SETTING, LOSS), **levels_setting(given)}
+
+
+@job("thresholds", "Thresholds", scan_plan, has_result, settings)
+def thresholds(spec: Spec, context: Context) -> Iterator[Progress]:
+    """Search each layer's threshold; a checkpoint holds the evaluations so far."""
+    loss = fraction(spec.settings, LOSS_SETTING, LOSS)
+    prepared = run.prepare(load_subject(spec.plan), spec.plan)
+    search = run.search(prepared, loss, levels_of(spec), budget_bytes(spec))
+
+    def accept(state: dict[str, Any]) -> None:
+        if state["settings"] != dict(spec.settings):
+            raise ValueError("it is one of other settings")
+        search.restore([Probe(**row) for row in state["probes"]])
+
+    def state() -> dict[str, Any]:
+        return {"settings": dict(spec.settings), "probes": [vars(row) for row in search.rows]}
+
+    context.restore(accept)
+    probes, found = (Table(context.folder, name) for name in (PROBES_FILE, THRESHOLDS_FILE))
+    notes = Notes(context)
+    while not search.finished:
+        probe = search.step()
+        probes.write(probe_table(search.rows), last=search.finished)
+        found.write(search.table(), last=search.finished)
+        notes.write((search.promise, *search.evaluator.notes))
+        context.offer(search.done, state)
+        yield Progress(search.done, search.total, f"layer {probe.layer}")

@@ -1,0 +1,101 @@
+"""What the kinds of scans share: their settings spelled out, and the files they leave."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from pruneviz.history.folder import NOTES_FILE, RunFolder, Spec, write_bytes, write_json
+from pruneviz.jobs.context import Context
+from pruneviz.plan import Setting
+from pruneviz.replay import BUDGET_BYTES
+from pruneviz.sensitivity.points import LEVELS, read_levels
+
+BUDGET, LEVELS_SETTING = "budget_mb", "levels"
+PAUSE = 20.0  # times what writing a table took, before it is written again
+
+
+def check_known(given: Mapping[str, Setting], *names: str) -> None:
+    """Raise ValueError where a setting is given that is none of `names`."""
+    unknown = sorted(set(given) - set(names))
+    if unknown:
+        raise ValueError(
+            f"this scan has no setting {', '.join(map(repr, unknown))}; it takes {', '.join(names)}"
+        )
+
+
+def levels_setting(given: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Return the levels spelled out, nothing where they are the usual ones.
+
+    ValueError where they are no levels.
+    """
+    levels = read_levels(given[LEVELS_SETTING]) if LEVELS_SETTING in given else LEVELS
+    if levels == LEVELS:
+        return {}
+    return {LEVELS_SETTING: ",".join(map(str, levels)) if len(levels) > 1 else levels[0]}
+
+
+def levels_of(spec: Spec) -> tuple[float, ...]:
+    """Return the levels that a job was asked for."""
+    asked = spec.settings.get(LEVELS_SETTING)
+    return LEVELS if asked is None else read_levels(asked)
+
+
+def fraction(given: Mapping[str, Setting], name: str, default: float) -> float:
+    """Return a setting in (0, 1]; ValueError where it is none."""
+    value = given.get(name, default)
+    if isinstance(value, bool | str) or not 0 < value <= 1:
+        raise ValueError(f"'{name}' must be a fraction above 0 and at most 1, got {value}")
+    return float(value)
+
+
+def budget_bytes(spec: Spec) -> int:
+    """Return how many bytes of activations a job may keep; ValueError where it is no number."""
+    asked = spec.options.get(BUDGET)
+    if asked is None:
+        return BUDGET_BYTES
+    if isinstance(asked, bool | str) or not 0 <= asked < float("inf"):
+        raise ValueError(f"the memory for kept activations must be 0 MB or more, got {asked}")
+    return int(asked * 2**20)
+
+
+@dataclass
+class Table:
+    """A table that grows while a job works, in a file of its own."""
+
+    folder: RunFolder
+    name: str
+    written: bool = False
+    _again: float = 0.0
+
+    def write(self, table: pd.DataFrame, *, last: bool) -> None:
+        """Write it in the place of the one before, onto the disk when it is the `last`."""
+        content = table.to_csv(index=False).encode()
+        write_bytes(self.folder.file(self.name), content, durable=last)
+        self.written = True
+
+    def offer(self, table: Callable[[], pd.DataFrame], *, last: bool) -> None:
+        """Write a table that may be large, unless that would take more than 5 % of the time."""
+        began = time.monotonic()
+        if last or began >= self._again:
+            self.write(table(), last=last)
+            ended = time.monotonic()
+            self._again = ended + PAUSE * (ended - began)
+
+
+@dataclass
+class Notes:
+    """What a reader must know of how a scan was computed, in a file beside its table."""
+
+    context: Context
+    _written: tuple[str, ...] = ()
+
+    def write(self, notes: Iterable[str]) -> None:
+        """Write the sentences where they are others than before."""
+        found = tuple(notes)
+        if found != self._written:
+            write_json(self.context.folder.file(NOTES_FILE), list(found), durable=False)
+            self._written = found

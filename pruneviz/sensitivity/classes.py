@@ -1,0 +1,55 @@
+"""Accuracy of each class at each point of a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from math import nan
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from pruneviz.measure.quality import wilsons
+from pruneviz.sensitivity.points import Point
+from pruneviz.sensitivity.reading import read_table
+
+CLASS_COLUMNS = ["layer", "sparsity", "class", "samples", "accuracy", "low", "high"]
+
+
+def class_table(rows: Iterable[Point], y: Tensor, classes: Sequence[str]) -> pd.DataFrame:
+    """Return one row a point and class: layer, sparsity, class, samples, accuracy, low and high.
+
+    `low` and `high` are the 95 % interval of Wilson 1927. A class without samples has no accuracy
+    (NaN), and anything is possible of it (0 to 1).
+    """
+    points = list(rows)
+    names = list(classes)
+    samples = torch.bincount(y, minlength=len(names)).numpy()[: len(names)]
+    correct = np.array([point.class_correct[: len(names)] for point in points], dtype=float)
+    correct = correct.reshape(len(points), -1)
+    names, samples = names[: correct.shape[1]], samples[: correct.shape[1]]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        accuracy = np.where(samples, correct / samples, nan)
+    low, high = wilsons(correct, np.broadcast_to(samples, correct.shape))
+    return pd.DataFrame(
+        {
+            "layer": np.repeat([point.layer for point in points], len(names)),
+            "sparsity": np.repeat([point.sparsity for point in points], len(names)),
+            "class": names * len(points),
+            "samples": np.tile(samples, len(points)),
+            "accuracy": accuracy.ravel(),
+            "low": low.ravel(),
+            "high": high.ravel(),
+        },
+        columns=CLASS_COLUMNS,
+    )
+
+
+def read_classes(path: Path) -> pd.DataFrame:
+    """Return the classes' accuracies of a scan's file; none where it is not there.
+
+    ValueError where the file is damaged.
+    """
+    return read_table(path, CLASS_COLUMNS, ("layer", "class"))

@@ -1,0 +1,258 @@
+"""Pairs of layers that lose more together than each alone does."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cached_property
+from itertools import combinations, pairwise
+from math import sqrt
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from scipy.stats import norm
+from torch import Tensor, nn
+
+from pruneviz.allocate import Ranking
+from pruneviz.granularity.units import Units
+from pruneviz.measure.quality import CONFIDENCE, predicted
+from pruneviz.replay import BUDGET_BYTES, Evaluator
+from pruneviz.report import Interval
+from pruneviz.sensitivity.layers import Alone
+from pruneviz.sensitivity.points import check_levels
+from pruneviz.sensitivity.reading import read_table
+
+LEVEL, PAIRS = 0.5, 60
+PROMISE = (
+    "{looked} of {all} pairs of layers were looked at{how}. The intervals hold for all of these "
+    "together with 95 % (Bonferroni), so that a pair whose interval lies below 0 loses more than "
+    "its layers alone, and not by the luck of so many looks."
+)
+SAMPLED = ", neighbours in the network and others at random"
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two layers pruned together against each alone, on the same `samples` inputs.
+
+    Each change is one of accuracy against the original, a fraction. `interaction` is the change
+    together less the sum of the two alone: below 0, they lose more together. `interaction_low` and
+    `interaction_high` are its interval, which holds for all pairs of a scan together with 95 %.
+    """
+
+    first: str
+    second: str
+    level_first: float
+    level_second: float
+    change_first: float
+    change_second: float
+    change_together: float
+    interaction: float
+    interaction_low: float
+    interaction_high: float
+    samples: int
+
+
+PAIR_COLUMNS = [field.name for field in fields(Pair)]
+
+
+class Pairs:
+    """Prunes layers alone, then pair by pair, one network at a time: to be shown and stopped.
+
+    A pair is called by its layers in forward order.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        units: tuple[Units, ...],
+        ranking: Ranking,
+        x: Tensor,
+        y: Tensor,
+        levels: float | Mapping[str, float] = LEVEL,
+        pairs: int | Sequence[tuple[str, str]] = PAIRS,
+        seed: int = 0,
+        budget_bytes: int = BUDGET_BYTES,
+    ) -> None:
+        """Choose the pairs; `x` (N, …), `y` (N,) are held-out data.
+
+        `levels` is the fraction removed, of every layer or by layer; `pairs` how many pairs are
+        drawn, or which they are. ValueError where there is no pair, or no such level or layer.
+        """
+        self._names = [layer.name for layer in units]
+        if isinstance(pairs, int):
+            self.pairs = sampled_pairs(self._names, pairs, seed)
+        else:
+            self.pairs = named_pairs(self._names, pairs)
+        self._levels = _levels_of(self._names, levels)
+        used = {name for pair in self.pairs for name in pair}
+        self._alone_names = [name for name in self._names if name in used]
+        self._alone = Alone(model, units, ranking, x[:2])
+        self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
+        self._right: dict[str, Tensor] = {}
+        self.rows: list[Pair] = []
+
+    @property
+    def promise(self) -> str:
+        """Return in words how many pairs were looked at and what their intervals say."""
+        count = len(self._names) * (len(self._names) - 1) // 2
+        how = SAMPLED if len(self.pairs) < count else ""
+        return PROMISE.format(looked=len(self.pairs), all=count, how=how)
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """Return what evaluates the networks; nothing is computed before the first one."""
+        return Evaluator(self._model, self._x, self._y, budget_bytes=self._budget_bytes)
+
+    @cached_property
+    def _original(self) -> Tensor:
+        return predicted(self.evaluator.original_logits()) == self._y
+
+    @property
+    def done(self) -> int:
+        """Return how many networks are measured."""
+        return len(self._right) + len(self.rows)
+
+    @property
+    def total(self) -> int:
+        """Return how many networks there are: each layer alone, and each pair."""
+        return len(self._alone_names) + len(self.pairs)
+
+    @property
+    def finished(self) -> bool:
+        """Return whether every pair is measured."""
+        return self.done >= self.total
+
+    def step(self) -> tuple[str, ...]:
+        """Measure the next layer, or the next pair, and return what was pruned.
+
+        ValueError where that cut does not hold.
+        """
+        if len(self._right) < len(self._alone_names):
+            name = self._alone_names[len(self._right)]
+            self._right[name] = self._answered(name)
+            return (name,)
+        pair = self.pairs[len(self.rows)]
+        self.rows.append(self._pair(*pair, self._answered(*pair)))
+        return pair
+
+    def _answered(self, *names: str) -> Tensor:
+        """Return which inputs are answered right with these layers pruned, (N,)."""
+        network = self._alone.together({name: self._levels[name] for name in names})
+        return predicted(self.evaluator.logits(network)) == self._y
+
+    def _pair(self, first: str, second: str, together: Tensor) -> Pair:
+        before, one, other = self._original, self._right[first], self._right[second]
+        each = together.int() - one.int() - other.int() + before.int()
+        value, (low, high) = interaction(each, len(self.pairs))
+        return Pair(
+            first, second, self._levels[first], self._levels[second],
+            _change(one, before), _change(other, before), _change(together, before),
+            value, low, high, len(self._y),
+        )  # fmt: skip
+
+    def state(self) -> dict[str, Any]:
+        """Return everything from which `restore` goes on."""
+        return {
+            "alone": dict(self._right),
+            "pairs": [list(vars(row).values()) for row in self.rows],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Take over what was measured before; ValueError where it is not this scan's."""
+        alone, rows = dict(state["alone"]), [Pair(*row) for row in state["pairs"]]
+        fits = list(alone) == self._alone_names[: len(alone)] and all(
+            isinstance(right, Tensor) and right.shape == self._y.shape for right in alone.values()
+        )
+        expected = [(*pair, *(self._levels[name] for name in pair)) for pair in self.pairs]
+        found = [(row.first, row.second, row.level_first, row.level_second) for row in rows]
+        if not fits or found != expected[: len(rows)]:
+            raise ValueError("its pairs belong to another scan")
+        self._right, self.rows = alone, rows
+
+    def table(self) -> pd.DataFrame:
+        """Return the pairs measured so far, those that lose most beyond their layers first."""
+        rows = sorted(self.rows, key=lambda row: row.interaction)
+        return pd.DataFrame([vars(row) for row in rows], columns=PAIR_COLUMNS)
+
+
+def _change(right: Tensor, before: Tensor) -> float:
+    return (int(right.sum()) - int(before.sum())) / len(right)
+
+
+def interaction(each: Tensor, looks: int) -> tuple[float, Interval]:
+    """Return the mean of paired differences, (N,) of −2 to 2, and its simultaneous interval.
+
+    The adjusted Wald interval for matched pairs (Agresti and Min 2005,
+    https://doi.org/10.1002/sim.1781), half a sample added to each outcome: of one look it is that
+    of a change of accuracy. Of so many `looks` at the same inputs each has 1 − 5 %/looks, so that
+    all hold together with 95 % (Bonferroni; Dunn 1961,
+    https://doi.org/10.1080/01621459.1961.10482090).
+    """
+    size, total = len(each) + 2, int(each.sum())
+    centre = total / size
+    spread = ((int(each.square().sum()) + 1) / size - centre**2) / size
+    half = float(norm.isf((1 - CONFIDENCE) / 2 / looks)) * sqrt(max(spread, 0.0))
+    return total / len(each), (max(-2.0, centre - half), min(2.0, centre + half))
+
+
+def sampled_pairs(names: Sequence[str], count: int, seed: int) -> tuple[tuple[str, str], ...]:
+    """Return `count` pairs of layers, or all where there are no more, in forward order.
+
+    Half are neighbours, drawn among these, and the others any, none twice. ValueError for a count
+    below 1, or where there are fewer than two layers.
+    """
+    if count < 1:
+        raise ValueError(f"the number of pairs must be 1 or more, got {count}")
+    if len(names) < 2:
+        raise ValueError(
+            f"pairs need two layers or more, and {len(names)} can be pruned: choose another "
+            "granularity, or scan it alone"
+        )
+    everything = list(combinations(range(len(names)), 2))
+    if count >= len(everything):
+        return tuple((names[a], names[b]) for a, b in everything)
+    draw, near = random.Random(seed), list(pairwise(range(len(names))))
+    chosen = set(draw.sample(near, min(len(near), (count + 1) // 2)))
+    apart = [pair for pair in everything if pair not in set(near)]
+    chosen.update(draw.sample(apart, min(len(apart), count - len(chosen))))
+    left = [pair for pair in near if pair not in chosen]
+    chosen.update(draw.sample(left, count - len(chosen)))
+    return tuple((names[a], names[b]) for a, b in sorted(chosen))
+
+
+def named_pairs(
+    names: Sequence[str], pairs: Sequence[tuple[str, str]]
+) -> tuple[tuple[str, str], ...]:
+    """Return pairs in forward order, each once; ValueError names what is no pair of layers."""
+    found = set()
+    for pair in pairs:
+        unknown = [name for name in pair if name not in names]
+        if unknown or len(set(pair)) != 2:
+            raise ValueError(
+                f"a pair is two different layers of {', '.join(names)}, got {' and '.join(pair)}"
+            )
+        found.add(tuple(sorted(names.index(name) for name in pair)))
+    if not found:
+        raise ValueError("there is no pair to look at: name one, or say how many to draw")
+    return tuple((names[a], names[b]) for a, b in sorted(found))
+
+
+def _levels_of(names: Sequence[str], levels: float | Mapping[str, float]) -> dict[str, float]:
+    """Return each layer's level; ValueError where one has none, or it is none."""
+    if not isinstance(levels, Mapping):
+        return dict.fromkeys(names, check_levels([levels])[0])
+    missing = [name for name in names if name not in levels]
+    if missing:
+        raise ValueError(f"no level is given for {', '.join(missing[:5])}: give each layer one")
+    return {name: check_levels([levels[name]])[0] for name in names}
+
+
+def read_pairs(path: Path) -> pd.DataFrame:
+    """Return the pairs of a scan's file; none where it is not there.
+
+    ValueError where the file is damaged.
+    """
+    return read_table(path, PAIR_COLUMNS, ("first", "second"))

@@ -1,0 +1,34 @@
+"""Tables that a scan wrote, read back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+
+def read_table(
+    path: Path,
+    columns: Sequence[str],
+    texts: Sequence[str] = ("layer",),
+    older: Sequence[Sequence[str]] = (),
+) -> pd.DataFrame:
+    """Return a table with these columns; none of its rows where the file is not there.
+
+    `texts` are the columns that hold names, `older` the columns that files had before: what those
+    lack is NaN. ValueError where the file is damaged.
+    """
+    if not path.exists():
+        return pd.DataFrame(columns=list(columns))
+    missing = {name: ["", "nan"] for name in columns if name not in texts}
+    try:
+        # A layer may be called 0 or NA, and is a name all the same.
+        table = pd.read_csv(
+            path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=missing
+        )
+    except (ValueError, OSError) as error:
+        raise ValueError(f"'{path.name}' cannot be read: {error}; scan again") from error
+    if list(table.columns) not in [list(columns), *map(list, older)]:
+        raise ValueError(f"'{path.name}' is damaged: it lacks columns; scan again")
+    return table.reindex(columns=list(columns))

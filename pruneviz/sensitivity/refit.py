@@ -1,0 +1,36 @@
+"""BatchNorm statistics taken anew after each pruning of a scan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from torch import nn
+
+from pruneviz.recovery import RECOVERIES, Task
+from pruneviz.subjects import Data
+
+Refit = Callable[[nn.Module], nn.Module]
+
+
+def recalibration(model: nn.Module, data: Data, seed: int = 0) -> Refit:
+    """Return what gives a network BatchNorm statistics of its own: the recovery `recalibrate`.
+
+    The new statistics are kept also where the old ones would do better, in the original as in all
+    others, so that they are compared alike. ValueError for a model without BatchNorm, or where
+    there are too few training inputs.
+    """
+    entry = RECOVERIES.get("recalibrate")
+    settings = entry.settings({"keep_better": False})
+    entry.implementation.steps(model, data, **settings)
+    # The recovery ends with a look at all held-out inputs, which the scan has itself.
+    few = replace(data, x=data.x[:1], y=data.y[:1])
+
+    def refit(network: nn.Module) -> nn.Module:
+        task = Task(model=network, masks={}, cuts=(), teacher=network, data=few, seed=seed)
+        work = entry.implementation(task, **settings)
+        while not work.finished:
+            work.step()
+        return work.model
+
+    return refit

@@ -1,0 +1,145 @@
+"""Scans whose BatchNorm statistics are taken anew, and notes that a scan leaves."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from pruneviz import run
+from pruneviz.allocate import Ranking, allocate
+from pruneviz.apply import apply
+from pruneviz.criteria import Evidence, score
+from pruneviz.history.folder import RunFolder
+from pruneviz.plan import Plan
+from pruneviz.proof import find_units
+from pruneviz.recovery import Task
+from pruneviz.sensitivity import Pairs, Scan, Search, read_notes
+from pruneviz.sensitivity.points import measured
+from pruneviz.sensitivity.scan import REFITTED
+from pruneviz.subjects import load_subject
+from tests.recovering import begin, finish
+from tests.replay.replaying import plain
+from tests.sensitivity.test_scan import finished
+
+NETWORK = """
+import torch
+from torch import nn
+
+def build():
+    torch.manual_seed(0)
+    return nn.Sequential(
+        nn.Linear(4, 16), nn.BatchNorm1d(16), nn.ReLU(), nn.Linear(16, 8), nn.BatchNorm1d(8),
+        nn.ReLU(), nn.Linear(8, 2))
+
+def draws():
+    class Noisy(nn.Module):
+        def forward(self, x):
+            return x + 0.01 * torch.randn_like(x)
+    return nn.Sequential(nn.Linear(4, 16), Noisy(), nn.Linear(16, 2))
+"""
+
+
+@pytest.fixture
+def prepare(tmp_path):
+    """Return what prepares a network of the file on 90 inputs, of which some are held out."""
+    (tmp_path / "net.py").write_text(NETWORK)
+    x = np.random.default_rng(0).normal(1.0, 2.0, (90, 4)).astype(np.float32)
+    np.savez(tmp_path / "data.npz", x=x, y=(x.sum(1) > 0).astype(np.int64))
+
+    def prepared(factory="build", granularity="channel"):
+        plan = Plan(model=f"python:{tmp_path}/net.py:{factory}", data=f"npz:{tmp_path}/data.npz",
+                    granularity=granularity)  # fmt: skip
+        return run.prepare(load_subject(plan), plan)
+
+    return prepared
+
+
+@pytest.mark.parametrize("granularity", ["channel", "weight"])
+def test_each_network_and_the_original_have_their_own_statistics(prepare, granularity):
+    prepared = prepare(granularity=granularity)
+    subject = prepared.subject
+    scan = finished(run.scan(prepared, (0.25, 0.5), recalibrate=True, seed=5))
+
+    def refitted(network):
+        task = Task(model=network, masks={}, cuts=(), teacher=network, data=subject.data, seed=5)
+        return finish(begin(task, "recalibrate", keep_better=False)).model
+
+    control = plain(scan.evaluator, refitted(subject.model))
+    assert not torch.equal(control, plain(scan.evaluator, subject.model))
+    y, names = subject.data.y, subject.data.classes
+    assert scan.baseline == measured("", 0.0, control, control, y, names)
+    for point in scan.rows:
+        layer = next(units for units in prepared.units if units.name == point.layer)
+        plan = Plan(scope="layer", layers={layer.name: point.sparsity})
+        keep = allocate((layer,), prepared.ranking, plan).keep
+        logits = plain(scan.evaluator, refitted(apply(subject.model, (layer,), keep).model))
+        assert point == measured(layer.name, point.sparsity, logits, control, y, names)
+    assert scan.notes == (REFITTED,)
+
+
+def test_what_the_pruned_layer_does_not_reach_is_reused(prepare):
+    scan = finished(run.scan(prepare(), (0.5,), recalibrate=True))
+    assert scan.evaluator.fell_back == 0
+    assert scan.evaluator.why_plain is None
+
+
+def test_a_network_without_batch_norm_gets_a_sentence(prepare):
+    with pytest.raises(ValueError, match="no BatchNorm layer with running statistics; leave 'reca"):
+        run.scan(prepare("draws", "weight"), recalibrate=True)
+
+
+def test_the_point_of_a_prepared_original_is_its_scans(prepare):
+    prepared = prepare()
+    scan, point = run.scan(prepared), run.baseline_point(prepared)
+    assert (point.accuracy, point.samples) == (scan.baseline.accuracy, scan.baseline.samples)
+    assert point.loss == pytest.approx(scan.baseline.loss)
+    assert point.worst_class in prepared.subject.data.classes
+
+
+def test_a_network_that_draws_is_searched_and_paired_the_slow_way_and_says_so(prepare):
+    prepared = prepare("draws", "weight")
+    for work in (run.search(prepared), run.interactions(prepared)):
+        assert "drawn at random" in finished(work).evaluator.notes[0]
+
+
+def test_a_network_that_knows_one_class_is_scanned_in_every_way():
+    model, x = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1)).eval(), torch.randn(9, 4)
+    units, _ = find_units(model.requires_grad_(False), x[:2], "weight")
+    weights = dict(model.named_parameters())
+    ranking = Ranking(score("magnitude_l1", {}, units, Evidence(weights, {}, 0)))
+    given = model, units, ranking, x, torch.zeros(9, dtype=torch.long)
+    for point in finished(Scan(*given)).rows:
+        assert (point.accuracy, point.loss, point.kl, point.worst_class) == (1, 0, 0, "0")
+        assert math.isnan(point.auroc)
+    assert finished(Search(*given)).table().kept.tolist() == [0.9, 0.9]
+    assert [row.interaction for row in finished(Pairs(*given)).rows] == [0]
+
+
+def test_without_labels_there_is_no_scan(tmp_path):
+    (tmp_path / "net.py").write_text(NETWORK)
+    plan = Plan(model=f"python:{tmp_path}/net.py:build", input_shape=(4,))
+    prepared = run.prepare(load_subject(plan), plan)
+    for begun in (run.scan, run.search, run.interactions, run.baseline_point):
+        with pytest.raises(ValueError, match="name data with labels first"):
+            begun(prepared)
+
+
+def test_a_budget_below_one_activation_gives_the_same_numbers_and_says_so(prepare):
+    scan = finished(run.scan(prepare(), budget_bytes=8))
+    assert "does not hold all values" in scan.notes[0]
+    assert scan.rows == finished(run.scan(prepare())).rows
+
+
+def test_notes_come_back_and_damaged_ones_are_named(tmp_path):
+    folder = RunFolder(tmp_path)
+    assert read_notes(folder) == ()
+    folder.file("notes.json").write_text('["one", "two"]')
+    assert read_notes(folder) == ("one", "two")
+    for text in ("{", "{}", "[1]"):
+        folder.file("notes.json").write_text(text)
+        with pytest.raises(ValueError, match=r"'notes.json' .*scan again"):
+            read_notes(folder)

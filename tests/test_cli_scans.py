@@ -1,0 +1,91 @@
+"""Scans on the command line: what is asked reaches the job, and its table and notes come out."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from pruneviz.history.folder import RunFolder, runs_directory
+from pruneviz.home import default_home
+from pruneviz.jobs import control, worker
+from pruneviz.sensitivity import METRICS, PAIR_COLUMNS, TABLE
+
+pytestmark = pytest.mark.usefixtures("_jobs_here")
+MLP = ("--model", "sample:tumour-mlp")
+
+
+@pytest.fixture
+def _jobs_here(monkeypatch):
+    """Do jobs in this process: how processes are started and stopped is not what is asked here."""
+    monkeypatch.setattr(worker, "_step_back", lambda: None)
+    monkeypatch.setattr(control, "_spawn", worker.work)
+
+
+def spec_of(out):
+    return RunFolder(runs_directory(default_home()) / json.loads(out)["digest"]).spec()
+
+
+def test_a_scan_with_other_levels_and_metrics(pruneviz, tmp_path):
+    asked = ("sensitivity", *MLP, "--levels", "0.5,0.9", "--memory-mb", "0")
+    code, out, err = pruneviz(*asked, "--metric", "auroc", "--metric", "worst_class", "--json",
+                              "--out", tmp_path / "c.csv")  # fmt: skip
+    assert code == 0
+    assert "does not hold all values" in err.replace("\n", " ")
+    found = json.loads(out)
+    assert [p["sparsity"] for p in found["points"]] == [0.5, 0.9] * 2
+    assert found["original"]["sparsity"] == found["original"]["kl"] == 0
+    assert all(
+        p[m.low] <= p[m.value] <= p[m.high] for p in found["points"] for m in METRICS.values()
+    )
+    assert "does not hold all values" in found["notes"][0]
+    spec = spec_of(out)
+    assert (spec.settings, spec.options["budget_mb"]) == ({"levels": "0.5,0.9"}, 0)
+    table = pd.read_csv(tmp_path / "c.csv")
+    columns = ["auroc", "auroc_low", "auroc_high", "worst_class", "worst_class_accuracy"]
+    assert list(table.columns)[2:7] == columns
+    code, out, _ = pruneviz(*asked, "--metric", "kl")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0].split() == ["layer", "sparsity", "kl", "kl_low", "kl_high", "samples"]
+    assert lines[1].split()[:2] == ["(original)", "0"]
+    assert len(lines) == 6
+
+
+def test_thresholds_and_interactions_write_their_tables(pruneviz, tmp_path):
+    code, out, err = pruneviz("thresholds", *MLP, "--lose", "0.7", "--json")
+    assert code == 0
+    found = json.loads(out)
+    assert [list(row) for row in found["thresholds"]] == [TABLE] * 2
+    assert found["evaluations"] == sum(row["probes"] for row in found["thresholds"])
+    assert found["loss"] == spec_of(out).settings["loss"] == 0.007
+    assert "provided that" in err
+    code, out, err = pruneviz("interactions", *MLP, "--level", "0.8", "--out", tmp_path / "p.csv",
+                              "--json")  # fmt: skip
+    assert code == 0
+    found = json.loads(out)
+    assert [list(row) for row in found["pairs"]] == [PAIR_COLUMNS]
+    assert spec_of(out).settings == {"level": 0.8, "pairs": 60}
+    assert found["notes"][0].startswith("1 of 1 pairs of layers were looked at.")
+    table = pd.read_csv(tmp_path / "p.csv")
+    assert table.interaction.tolist() == [row["interaction"] for row in found["pairs"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["sensitivity", "--metric", "f1"], "unknown metric 'f1'; choose from accuracy, loss"),
+        (["sensitivity", "--levels", "0.5,0.2"], "each larger than the one before"),
+        (["sensitivity", "--recalibrate"], "leave 'recalibrate' out"),
+        (["thresholds", "--lose", "0"], "'loss' must be a fraction"),
+        (["interactions", "--level", "2"], "'level' must be a fraction"),
+        (["interactions", "--pairs", "0"], "'pairs' must be a whole number from 1"),
+    ],
+)
+def test_what_cannot_be_gets_a_sentence(pruneviz, arguments, words):
+    code, out, err = pruneviz(*arguments, *MLP)
+    assert (code, out) == (1, "")
+    last = err.splitlines()[-1]  # before it comes the log, which a job has in a file of its own
+    assert last.startswith("pruneviz: ")
+    assert words in last
