@@ -10,7 +10,7 @@ from torch import Tensor, UntypedStorage, nn
 from pruneviz.masks import copied
 from pruneviz.measure.one_trace import ONE_TRACE
 from pruneviz.replay.calls import bytes_of, place_of
-from pruneviz.replay.modes import Recording, Replaying
+from pruneviz.replay.modes import Recording, Replaying, States, states_of
 from pruneviz.replay.order import batch_size_for, stratified
 from pruneviz.replay.store import Store
 from pruneviz.replay.trace import INPUT, Ref, Trace, Values
@@ -65,6 +65,7 @@ class Evaluator:
         self.parts = self.order.split(size)
         self.store = Store(budget_bytes)
         self.fell_back = 0  # passes that could not be replayed
+        self.computed = 0  # operators, in all passes replayed
         self._traces: dict[int, Trace] = {}
         self._logits: dict[int, Tensor] = {}
         self._why: str | None = None
@@ -100,6 +101,11 @@ class Evaluator:
                 self._logits[part] = self._plain(self.model, part)
         return self._logits[part]
 
+    def trace(self, part: int) -> Trace | None:
+        """Return what the original's pass over one batch computes, None where it is not known."""
+        self.original(part)
+        return self._traces.get(part)
+
     def original_logits(self) -> Tensor:
         """Return the original's logits on all inputs, (N, classes), in the order of `x`."""
         return self._in_order([self.original(part) for part in range(len(self.parts))])
@@ -112,7 +118,7 @@ class Evaluator:
         """Yield a network's logits batch by batch, (B, classes), on `parts` in turn."""
         self._make_ready()
         changed = None if self._why is not None else self._changed(network)
-        known = [] if changed is None else self._known(network, changed)
+        known = {} if changed is None else self._known(network, changed)
         for part in range(len(self.parts)):
             if changed is None:
                 yield self._plain(network, part)
@@ -179,9 +185,10 @@ class Evaluator:
     def _repeats(self, part: int) -> bool:
         """Whether a pass that computes nothing comes to the same answer, whatever memory holds."""
         trace = self._traces[part]
-        mode = Replaying(trace, self._fetching(part, {}), poison=True)
+        known = self._known(self.model, frozenset())
+        mode = Replaying(trace, known, self._fetching(part, {}), poison=True)
         try:
-            out = self._run(self.model, part, mode, self._known(self.model, frozenset()))
+            out = self._run(self.model, part, mode)
         # Any code of any user may fail on memory that holds no values: then it reads it.
         except Exception:
             return False
@@ -196,39 +203,33 @@ class Evaluator:
             if name not in theirs or not _same(tensor, theirs[name])
         )
 
-    def _known(self, network: nn.Module, changed: frozenset[str]) -> list[tuple[Tensor, int]]:
-        """Return the tensors of a network that are the original's, each with its record."""
+    def _known(self, network: nn.Module, changed: frozenset[str]) -> States:
+        """Return what is known of a network's tensors: those that are the original's."""
         own = self._traces[len(self.parts) - 1].own  # the same in each trace
-        return [
+        return states_of(
             (tensor, own[name])
             for name, tensor in _tensors(network)
             if name in own and name not in changed
-        ]
+        )
 
     def _replay(
-        self,
-        network: nn.Module,
-        part: int,
-        changed: frozenset[str],
-        known: list[tuple[Tensor, int]],
+        self, network: nn.Module, part: int, changed: frozenset[str], known: States
     ) -> Tensor:
-        mode = Replaying(self._traces[part], self._fetching(part, self._needed(part, changed)))
+        values = self._needed(part, changed)
+        mode = Replaying(self._traces[part], known, self._fetching(part, values))
         try:
-            return self._run(network, part, mode, known)
+            logits = self._run(network, part, mode)
         # Any code of any user may fail on memory that holds no values, and then runs plainly; what
         # fails for another reason fails there again.
         except Exception:
             logits = self._plain(network, part)
             self.fell_back += 1
-            return logits
+        self.computed += mode.computed
+        return logits
 
-    def _run(
-        self, network: nn.Module, part: int, mode: Replaying, known: list[tuple[Tensor, int]]
-    ) -> Tensor:
+    def _run(self, network: nn.Module, part: int, mode: Replaying) -> Tensor:
         """Return a network's logits on one batch, computing what `mode` does not know."""
         with ONE_TRACE, torch.inference_mode():
-            for tensor, record in known:
-                mode.know(tensor, record)
             batch = mode.stand_in(Ref(INPUT, self._traces[part].place), self.x.device)
             with mode:
                 out = _checked(network(batch), len(self.parts[part]))
@@ -247,11 +248,11 @@ class Evaluator:
         if frontier <= kept.keys():
             return {record: kept[record] for record in frontier}
         with torch.inference_mode():
-            values = trace.values(frontier, kept, self._given(part))
+            values = trace.values(frontier, kept, self.given(part))
         self.store.replace(part, values)
         return values
 
-    def _given(self, part: int) -> Values:
+    def given(self, part: int) -> Values:
         """Return the values that are always at hand: the batch and the network's tensors."""
         own = self._traces[part].own
         given = {own[name]: tensor.untyped_storage() for name, tensor in self._tensors}
@@ -264,7 +265,7 @@ class Evaluator:
         def fetch(record: int) -> UntypedStorage:
             if record not in more:
                 if INPUT not in more:
-                    more.update(self._given(part))
+                    more.update(self.given(part))
                 more.update(self._traces[part].values({record}, self.store.of(part), more))
             return more[record]
 

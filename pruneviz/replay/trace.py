@@ -143,19 +143,27 @@ class Trace:
         if not node.is_view:
             self.nodes.append(node)
 
+    def reached(self, changed: Iterable[str]) -> tuple[list[Node], set[int]]:
+        """Return the calls that depend on the network's tensors named, and the values that change.
+
+        No way to evaluate a network with others of these can compute less.
+        """
+        dirty = {self.own[name] for name in changed if name in self.own}
+        found = []
+        for node in self.nodes:
+            if not dirty.isdisjoint(node.reads):
+                found.append(node)
+                dirty.update(node.makes)
+        return found, dirty
+
     def frontier(self, changed: Iterable[str]) -> frozenset[int]:
         """Return the values that stay as they are and are read by what changes.
 
         `changed` names the network's own tensors that are others; what they reach changes.
         """
-        dirty = {self.own[name] for name in changed if name in self.own}
-        own, border = set(self.own.values()), set[int]()
-        for node in self.nodes:
-            reads = set(node.reads)
-            if reads & dirty:
-                border |= reads - dirty - own
-                dirty.update(node.makes)
-        return frozenset(border - {INPUT})
+        nodes, dirty = self.reached(changed)
+        read = {record for node in nodes for record in node.reads}
+        return frozenset(read - dirty - set(self.own.values()) - {INPUT})
 
     def values(
         self, wanted: Iterable[int], stored: Mapping[int, UntypedStorage], given: Values

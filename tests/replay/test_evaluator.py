@@ -77,7 +77,7 @@ def test_each_first_part_has_the_shares_of_the_classes(counts):
 def test_batches_are_powers_of_two_within_bounds():
     for shape in [(4,), (3, 32, 32), (3, 224, 224), (1, 28, 28)]:
         size = batch_size_for(torch.zeros(2, *shape))
-        assert 16 <= size <= 256
+        assert 8 <= size <= 256
         assert size & (size - 1) == 0
 
 
