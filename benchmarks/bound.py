@@ -12,7 +12,7 @@ from pruneviz.replay import Evaluator
 from pruneviz.replay.trace import Trace, Values
 
 Clock = Callable[[], float]
-PASSES = 3
+PASSES = 2
 
 
 def operator_seconds(trace: Trace, given: Values, clock: Clock) -> list[float]:

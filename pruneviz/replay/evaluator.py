@@ -224,7 +224,7 @@ class Evaluator:
         except Exception:
             logits = self._plain(network, part)
             self.fell_back += 1
-        self.computed += mode.computed
+        self.computed += mode.computed + mode.followed
         return logits
 
     def _run(self, network: nn.Module, part: int, mode: Replaying) -> Tensor:

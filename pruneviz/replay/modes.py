@@ -207,9 +207,9 @@ class Replaying(Following):
     """Computes only what depends on what changed; the rest is stood in for by untouched memory.
 
     `known` is what is known before the pass, of the network's tensors; it is not written to.
-    `fetch` gives the value of a record; `computed` counts calls on known values that were not
-    known themselves. With `poison`, memory that stands in is filled with what is no number, so
-    that code that reads it shows.
+    `fetch` gives the value of a record. `computed` counts calls on known values that were not known
+    themselves, `followed` those on nothing but what such calls made. With `poison`, memory that
+    stands in is filled with what is no number, so that code that reads it shows.
     """
 
     def __init__(
@@ -222,7 +222,7 @@ class Replaying(Following):
         super().__init__(trace)
         self._states = dict(known)
         self._fetch, self._poison = fetch, poison
-        self.computed = 0
+        self.computed = self.followed = 0
 
     def stand_in(self, ref: Ref, device: torch.device, nbytes: int | None = None) -> Tensor:
         """Return a tensor for a known value, in memory of its own that holds something else."""
@@ -244,6 +244,7 @@ class Replaying(Following):
         call = Call(func, args, kwargs or {})
         states = [self.state(tensor) for tensor in call.tensors]
         if not any(states):
+            self.followed += bool(states) and not may_view(func)
             return func(*args, **(kwargs or {}))
         node = None
         if None not in states or func in self.trace.with_contents:
