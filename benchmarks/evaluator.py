@@ -9,7 +9,6 @@ and a group of channels is cut; the answers against those of a plain pass over t
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import resource
 import statistics
@@ -33,6 +32,7 @@ from pruneviz.granularity import GRANULARITIES, Units
 from pruneviz.plan import Plan
 from pruneviz.replay import Evaluator
 from pruneviz.sensitivity import LEVELS, Scan
+from pruneviz.sensitivity.points import measured
 from pruneviz.subjects import load_subject
 
 MB = 2**20
@@ -154,27 +154,30 @@ def peak_mb() -> float:
 
 
 def measured_alone(budget_mb: int, images: int) -> None:
-    """Evaluate ResNet-50 with layers pruned, plainly (0) or with a budget; print JSON."""
+    """Scan layers of ResNet-50, plainly (0) or with a budget; print JSON."""
     model, x = network("resnet50", images)
+    y = torch.arange(images)
     units, _ = GRANULARITIES.get("weight").implementation(model, x[:2], {})
-    layers = [layer for layer in units if layer.name in MEMORY_LAYERS]
+    layers = tuple(layer for layer in units if layer.name in MEMORY_LAYERS)
     weights = {name: p.detach() for name, p in model.named_parameters()}
-    ranking = Ranking(score("magnitude_l1", {}, tuple(layers), Evidence(weights, {}, 0)))
-    order = torch.arange(len(x))
-    evaluator = Evaluator(model, x, budget_bytes=budget_mb * MB, order=order)
-    timer, bits, before = Timer(), hashlib.sha256(), peak_mb()
-    for layer in layers:
-        for level in MEMORY_LEVELS:
-            plan = Plan(scope="layer", layers={layer.name: level})
-            changed = apply(model, (layer,), allocate((layer,), ranking, plan).keep).model
-            if budget_mb == PLAIN:
-                logits = timer(plain, evaluator, changed)
-            else:
-                logits = timer(evaluator.logits, changed)
-            bits.update(logits.contiguous().numpy().tobytes())
-    kept = evaluator.store.peak_bytes / MB
-    found = {"seconds": timer.seconds, "peak": peak_mb(), "before": before, "kept": kept,
-             "bits": bits.hexdigest(), "fell_back": evaluator.fell_back}  # fmt: skip
+    ranking = Ranking(score("magnitude_l1", {}, layers, Evidence(weights, {}, 0)))
+    scan = Scan(model, layers, ranking, x, y, MEMORY_LEVELS, budget_mb * MB)
+    timer, points = Timer(), []
+    if budget_mb == PLAIN:
+        order = torch.argsort(scan.evaluator.order)
+        original = timer(plain, scan.evaluator, model)[order]
+        for layer in layers:
+            for level in MEMORY_LEVELS:
+                plan = Plan(scope="layer", layers={layer.name: level})
+                keep = allocate((layer,), ranking, plan).keep
+                logits = timer(plain, scan.evaluator, apply(model, (layer,), keep).model)[order]
+                points.append(measured(layer.name, level, logits, original, y))
+    else:
+        while not scan.finished:
+            points.append(timer(scan.step))
+    found = {"seconds": timer.seconds, "peak": peak_mb(), "points": repr(points),
+             "kept": scan.evaluator.store.peak_bytes / MB,
+             "fell_back": scan.evaluator.fell_back}  # fmt: skip
     print(json.dumps(found))
 
 
@@ -185,13 +188,13 @@ def memory(quick: bool) -> None:
         command = [sys.executable, __file__, "--alone", str(budget), "--images", str(images)]
         out = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         found[budget] = json.loads(out.splitlines()[-1])
-        print(budget, found[budget], flush=True)
+        print(budget, {k: v for k, v in found[budget].items() if k != "points"}, flush=True)
     whole = found[PLAIN]
     rows = [("plain pass", "", f"{whole['peak']:.0f}", "", f"{whole['seconds']:.1f}", "")]
     rows += [
         (f"{budget}", f"{each['kept']:.0f}", f"{each['peak']:.0f}",
          f"{each['peak'] - whole['peak']:.0f}", f"{each['seconds']:.1f}",
-         "yes" if each["bits"] == whole["bits"] and not each["fell_back"] else "NO")
+         "yes" if each["points"] == whole["points"] and not each["fell_back"] else "NO")
         for budget, each in found.items() if budget != PLAIN
     ]  # fmt: skip
     columns = ("budget, MB", "kept at most, MB", "process at most, MB", "above the plain pass, MB",
@@ -200,7 +203,7 @@ def memory(quick: bool) -> None:
         f"ResNet-50, {images} images of 224 × 224, the same batches, layers "
         f"{' and '.join(MEMORY_LAYERS)} × {len(MEMORY_LEVELS)} levels, a process each; seconds "
         "with the original's pass, of the processor, one thread. Above the plain pass: what is "
-        "kept, a copy of the network, and what is computed on the way. Identical: all logits to "
+        "kept, a copy of the network, and what is computed on the way. Identical: all numbers to "
         "the last bit. The ratio is the seconds with the smallest budget to those with the largest."
     )
     ratio = found[BUDGETS[0]]["seconds"] / found[BUDGETS[-1]]["seconds"]

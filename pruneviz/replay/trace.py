@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import torch
@@ -164,6 +165,20 @@ class Trace:
         nodes, dirty = self.reached(changed)
         read = {record for node in nodes for record in node.reads}
         return frozenset(read - dirty - set(self.own.values()) - {INPUT})
+
+    def nbytes(self, records: Iterable[int]) -> int:
+        """Return how many bytes the storages of values take; those of the network's own count 0."""
+        sizes = {INPUT: prod(self.place.size) * self.place.dtype.itemsize}
+        for node in self.nodes:
+            for number, record in node.writes:
+                target = node.inputs[number]
+                sizes[record] = (
+                    sizes.get(target.record, 0)
+                    if isinstance(target, Ref)
+                    else target.storage.nbytes()
+                )
+            sizes.update((leaf.ref.record, leaf.nbytes) for leaf in leaves_of(node.answer))
+        return sum(sizes.get(record, 0) for record in records)
 
     def values(
         self, wanted: Iterable[int], stored: Mapping[int, UntypedStorage], given: Values

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pruneviz.allocate import Ranking
 from pruneviz.granularity.units import Units
 from pruneviz.replay import BUDGET_BYTES, Evaluator
+from pruneviz.replay.tensors import share
 from pruneviz.sensitivity.layers import Alone
 from pruneviz.sensitivity.points import LEVELS, Point, check_levels, class_table, measured, table_of
 
@@ -42,6 +43,7 @@ class Scan:
         self._open = [(layer.name, level) for layer in units for level in self._levels]
         self.total = len(self._open)
         self.rows: list[Point] = []
+        self._ahead: dict[tuple[str, float], Tensor] = {}  # logits of points to come
 
     @cached_property
     def evaluator(self) -> Evaluator:
@@ -65,18 +67,34 @@ class Scan:
     def step(self) -> Point:
         """Measure and return the next point; ValueError where that cut does not hold."""
         name, level = self._open[self.done]
-        network = self._alone.pruned(name, level, self._levels[-1])
-        logits = self.evaluator.logits(network)
-        point = measured(name, level, logits, self._original, self._y)
+        point = measured(name, level, self._logits(name, level), self._original, self._y)
         self.rows.append(point)
         return point
+
+    def _pruned(self, name: str, level: float) -> nn.Module:
+        return self._alone.pruned(name, level, self._levels[-1])
+
+    def _logits(self, name: str, level: float) -> Tensor:
+        """Return a point's logits; with them those of the layer's other levels, where need be.
+
+        Where the budget does not hold what a level could reuse of the one before, all levels look
+        at one batch, then at the next.
+        """
+        if (name, level) not in self._ahead:
+            first = self._pruned(name, level)
+            if self.evaluator.holds(first):
+                return self.evaluator.logits(first)
+            rest = [point for point in self._open[self.done :] if point[0] == name]
+            networks = [first, *(share(self._pruned(*point), first) for point in rest[1:])]
+            self._ahead = dict(zip(rest, self.evaluator.logits_of(networks), strict=True))
+        return self._ahead.pop((name, level))
 
     def restore(self, rows: Sequence[Point]) -> None:
         """Take over points measured before; ValueError where they are not this scan's."""
         expected = self._open[: len(rows)]
         if [(row.layer, row.sparsity) for row in rows] != expected:
             raise ValueError("its points belong to another scan")
-        self.rows = list(rows)
+        self.rows, self._ahead = list(rows), {}
 
     def table(self) -> pd.DataFrame:
         """Return the points measured so far, one a row."""
