@@ -43,6 +43,7 @@ class Scan:
         self._open = [(layer.name, level) for layer in units for level in self._levels]
         self.total = len(self._open)
         self.rows: list[Point] = []
+        self._held: dict[str, bool] = {}  # whether the budget holds what a layer's levels reuse
         self._ahead: dict[tuple[str, float], Tensor] = {}  # logits of points to come
 
     @cached_property
@@ -65,7 +66,11 @@ class Scan:
         return self.done >= self.total
 
     def step(self) -> Point:
-        """Measure and return the next point; ValueError where that cut does not hold."""
+        """Measure and return the next point; ValueError where that cut does not hold.
+
+        A layer whose values the budget does not hold takes as long as all its levels at its first,
+        and no time at the others.
+        """
         name, level = self._open[self.done]
         point = measured(name, level, self._logits(name, level), self._original, self._y)
         self.rows.append(point)
@@ -82,7 +87,9 @@ class Scan:
         """
         if (name, level) not in self._ahead:
             first = self._pruned(name, level)
-            if self.evaluator.holds(first):
+            if name not in self._held:
+                self._held[name] = self.evaluator.holds(first)
+            if self._held[name]:
                 return self.evaluator.logits(first)
             rest = [point for point in self._open[self.done :] if point[0] == name]
             networks = [first, *(share(self._pruned(*point), first) for point in rest[1:])]
