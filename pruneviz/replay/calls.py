@@ -13,6 +13,7 @@ from torch import Tensor, UntypedStorage
 _PLAIN = frozenset(
     [int, bool, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format]
 )
+_ATOMS = _PLAIN | {float}
 _TENSOR = "tensor"
 UNKNOWN = -1  # stands in a key for a tensor that is known by its content alone
 
@@ -30,6 +31,12 @@ def place_of(tensor: Tensor) -> Place:
     """Return how a strided tensor lies in its storage."""
     offset = int(tensor.storage_offset())
     return Place(tensor.dtype, tuple(tensor.shape), tensor.stride(), offset)
+
+
+def _key_of(record: int | None, t: Tensor) -> tuple[Any, ...]:
+    """Return a record and the tensor's place as a plain tuple: one is made for each argument."""
+    return (UNKNOWN if record is None else record,
+            t.dtype, t.shape, t.stride(), t.storage_offset())  # fmt: skip
 
 
 def tensor_in(storage: UntypedStorage, place: Place) -> Tensor:
@@ -85,7 +92,7 @@ class Call:
         self._shape: Any = _UNSEEN
         for value in args:
             _gather(value, self.tensors)
-        for name in sorted(kwargs):
+        for name in sorted(kwargs) if kwargs else ():
             _gather(kwargs[name], self.tensors)
 
     @property
@@ -105,11 +112,7 @@ class Call:
         `records` are those of `tensors`. Those without one count by their place alone: their
         content must be compared beside the key.
         """
-        places = [
-            (UNKNOWN if record is None else record, place_of(tensor))
-            for tensor, record in zip(self.tensors, records, strict=True)
-        ]
-        return (self.func, self.shape, tuple(places))
+        return (self.func, self.shape, *map(_key_of, records, self.tensors))
 
     def written(self) -> list[int]:
         """Return which of `tensors` the call writes to, by number."""
@@ -137,7 +140,7 @@ _UNSEEN = object()
 def _gather(value: Any, tensors: list[Tensor]) -> None:
     if isinstance(value, Tensor):
         tensors.append(value)
-    elif isinstance(value, list | tuple):
+    elif type(value) not in _ATOMS and isinstance(value, list | tuple):
         for part in value:
             _gather(part, tensors)
 
@@ -145,12 +148,12 @@ def _gather(value: Any, tensors: list[Tensor]) -> None:
 def _shape(value: Any, odd: list[Any]) -> Any:
     """Return what a value is beside its tensors; what is no plain value is added to `odd`."""
     kind = type(value)
+    if kind in _PLAIN:
+        return (kind, value)  # 1 and True are equal, and not the same
     if isinstance(value, Tensor):
         return _TENSOR
     if kind is float:
         return (float, value.hex())  # 0.0 and -0.0 are equal, and not the same
-    if kind in _PLAIN:
-        return (kind, value)  # 1 and True are equal, and not the same
     if kind is list or kind is tuple:
         return (kind, *[_shape(part, odd) for part in value])
     odd.append(value)

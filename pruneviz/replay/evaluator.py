@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, UntypedStorage, nn
 
 from pruneviz.masks import copied
 from pruneviz.measure.one_trace import ONE_TRACE
-from pruneviz.replay.calls import bytes_of, place_of
-from pruneviz.replay.modes import Recording, Replaying
+from pruneviz.replay.calls import place_of
+from pruneviz.replay.modes import Recording, Replaying, States, states_of
 from pruneviz.replay.order import batch_size_for, stratified
 from pruneviz.replay.store import Store
+from pruneviz.replay.tensors import same, tensors_of
 from pruneviz.replay.trace import INPUT, Ref, Trace, Values
 
 BUDGET_BYTES = 256 * 2**20
@@ -59,12 +60,13 @@ class Evaluator:
         if y is not None and len(y) != len(x):
             raise ValueError(f"there are {len(x)} inputs and {len(y)} labels: give one for each")
         self.model = _own_copy(model)
-        self._tensors = _tensors(self.model)
+        self._tensors = tensors_of(self.model)
         self.x, self.y = x, y
         self.order = stratified(y, len(x)) if order is None else order
         self.parts = self.order.split(size)
         self.store = Store(budget_bytes)
         self.fell_back = 0  # passes that could not be replayed
+        self.computed = 0  # operators, in all passes replayed
         self._traces: dict[int, Trace] = {}
         self._logits: dict[int, Tensor] = {}
         self._why: str | None = None
@@ -100,6 +102,11 @@ class Evaluator:
                 self._logits[part] = self._plain(self.model, part)
         return self._logits[part]
 
+    def trace(self, part: int) -> Trace | None:
+        """Return what the original's pass over one batch computes, None where it is not known."""
+        self.original(part)
+        return self._traces.get(part)
+
     def original_logits(self) -> Tensor:
         """Return the original's logits on all inputs, (N, classes), in the order of `x`."""
         return self._in_order([self.original(part) for part in range(len(self.parts))])
@@ -110,15 +117,53 @@ class Evaluator:
 
     def batches(self, network: nn.Module) -> Iterator[Tensor]:
         """Yield a network's logits batch by batch, (B, classes), on `parts` in turn."""
-        self._make_ready()
-        changed = None if self._why is not None else self._changed(network)
-        known = [] if changed is None else self._known(network, changed)
+        prepared = self._prepared(network)
         for part in range(len(self.parts)):
-            if changed is None:
-                yield self._plain(network, part)
-                continue
-            self.original(part)
-            yield self._replay(network, part, changed, known)
+            yield self._answer(network, part, prepared)
+
+    def holds(self, network: nn.Module) -> bool:
+        """Whether the budget has room for what a network's passes reuse, of all batches."""
+        prepared = self._prepared(network)
+        if prepared is None:
+            return True  # nothing is kept
+        traces = [self.trace(part) for part in range(len(self.parts))]
+        reused = (t.nbytes(t.frontier(prepared[0])) for t in traces if t is not None)
+        return sum(reused) <= self.store.budget_bytes
+
+    def logits_of(self, networks: Sequence[nn.Module]) -> list[Tensor]:
+        """Return several networks' logits, (N, classes) each: one batch of all, then the next.
+
+        Where the same tensors changed in all, the budget need hold what one batch reuses.
+        """
+        prepared = [self._prepared(network) for network in networks]
+        found = [
+            [
+                self._answer(n, part, known, alone=True)
+                for n, known in zip(networks, prepared, strict=True)
+            ]
+            for part in range(len(self.parts))
+        ]
+        return [self._in_order(list(parts)) for parts in zip(*found, strict=True)]
+
+    def _prepared(self, network: nn.Module) -> tuple[frozenset[str], States] | None:
+        """Return what changed in a network and what is known of it, None for plain passes."""
+        self._make_ready()
+        if self._why is not None:
+            return None
+        changed = self._changed(network)
+        return changed, self._known(network, changed)
+
+    def _answer(
+        self,
+        network: nn.Module,
+        part: int,
+        prepared: tuple[frozenset[str], States] | None,
+        alone: bool = False,
+    ) -> Tensor:
+        if prepared is None:
+            return self._plain(network, part)
+        self.original(part)
+        return self._replay(network, part, *prepared, alone)
 
     def _in_order(self, parts: list[Tensor]) -> Tensor:
         logits = torch.cat(parts)
@@ -179,9 +224,10 @@ class Evaluator:
     def _repeats(self, part: int) -> bool:
         """Whether a pass that computes nothing comes to the same answer, whatever memory holds."""
         trace = self._traces[part]
-        mode = Replaying(trace, self._fetching(part, {}), poison=True)
+        known = self._known(self.model, frozenset())
+        mode = Replaying(trace, known, self._fetching(part, {}), poison=True)
         try:
-            out = self._run(self.model, part, mode, self._known(self.model, frozenset()))
+            out = self._run(self.model, part, mode)
         # Any code of any user may fail on memory that holds no values: then it reads it.
         except Exception:
             return False
@@ -189,46 +235,40 @@ class Evaluator:
 
     def _changed(self, network: nn.Module) -> frozenset[str]:
         """Return the names of the original's tensors that a network lacks or has others for."""
-        theirs = dict(_tensors(network))
+        theirs = dict(tensors_of(network))
         return frozenset(
             name
             for name, tensor in self._tensors
-            if name not in theirs or not _same(tensor, theirs[name])
+            if name not in theirs or not same(tensor, theirs[name])
         )
 
-    def _known(self, network: nn.Module, changed: frozenset[str]) -> list[tuple[Tensor, int]]:
-        """Return the tensors of a network that are the original's, each with its record."""
+    def _known(self, network: nn.Module, changed: frozenset[str]) -> States:
+        """Return what is known of a network's tensors: those that are the original's."""
         own = self._traces[len(self.parts) - 1].own  # the same in each trace
-        return [
+        return states_of(
             (tensor, own[name])
-            for name, tensor in _tensors(network)
+            for name, tensor in tensors_of(network)
             if name in own and name not in changed
-        ]
+        )
 
     def _replay(
-        self,
-        network: nn.Module,
-        part: int,
-        changed: frozenset[str],
-        known: list[tuple[Tensor, int]],
+        self, network: nn.Module, part: int, changed: frozenset[str], known: States, alone: bool
     ) -> Tensor:
-        mode = Replaying(self._traces[part], self._fetching(part, self._needed(part, changed)))
+        values = self._needed(part, changed, alone)
+        mode = Replaying(self._traces[part], known, self._fetching(part, values))
         try:
-            return self._run(network, part, mode, known)
+            logits = self._run(network, part, mode)
         # Any code of any user may fail on memory that holds no values, and then runs plainly; what
         # fails for another reason fails there again.
         except Exception:
             logits = self._plain(network, part)
             self.fell_back += 1
-            return logits
+        self.computed += mode.computed + mode.followed
+        return logits
 
-    def _run(
-        self, network: nn.Module, part: int, mode: Replaying, known: list[tuple[Tensor, int]]
-    ) -> Tensor:
+    def _run(self, network: nn.Module, part: int, mode: Replaying) -> Tensor:
         """Return a network's logits on one batch, computing what `mode` does not know."""
         with ONE_TRACE, torch.inference_mode():
-            for tensor, record in known:
-                mode.know(tensor, record)
             batch = mode.stand_in(Ref(INPUT, self._traces[part].place), self.x.device)
             with mode:
                 out = _checked(network(batch), len(self.parts[part]))
@@ -237,7 +277,7 @@ class Evaluator:
             mode.settle()
         return logits
 
-    def _needed(self, part: int, changed: frozenset[str]) -> Values:
+    def _needed(self, part: int, changed: frozenset[str], alone: bool) -> Values:
         """Return the values that a change reads and leaves as they are, kept or computed."""
         trace, kept = self._traces[part], self.store.of(part)
         if (part, changed) not in self._frontiers:
@@ -247,11 +287,11 @@ class Evaluator:
         if frontier <= kept.keys():
             return {record: kept[record] for record in frontier}
         with torch.inference_mode():
-            values = trace.values(frontier, kept, self._given(part))
-        self.store.replace(part, values)
+            values = trace.values(frontier, kept, self.given(part))
+        self.store.replace(part, values, alone)
         return values
 
-    def _given(self, part: int) -> Values:
+    def given(self, part: int) -> Values:
         """Return the values that are always at hand: the batch and the network's tensors."""
         own = self._traces[part].own
         given = {own[name]: tensor.untyped_storage() for name, tensor in self._tensors}
@@ -264,7 +304,7 @@ class Evaluator:
         def fetch(record: int) -> UntypedStorage:
             if record not in more:
                 if INPUT not in more:
-                    more.update(self._given(part))
+                    more.update(self.given(part))
                 more.update(self._traces[part].values({record}, self.store.of(part), more))
             return more[record]
 
@@ -279,21 +319,6 @@ def _own_copy(model: nn.Module) -> nn.Module:
             f"this network cannot be copied ({str(error).splitlines()[0]}): make its "
             "reparametrisations permanent first (torch.nn.utils.prune.remove)"
         ) from error
-
-
-def _tensors(model: nn.Module) -> list[tuple[str, Tensor]]:
-    return [
-        *model.named_parameters(remove_duplicate=False),
-        *model.named_buffers(remove_duplicate=False),
-    ]
-
-
-def _same(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors lie alike in storages of the same bytes."""
-    if one.device != other.device or place_of(one) != place_of(other):
-        return False
-    mine, theirs = one.untyped_storage(), other.untyped_storage()
-    return mine.nbytes() == theirs.nbytes() and torch.equal(bytes_of(mine), bytes_of(theirs))
 
 
 def _settings() -> object:

@@ -6,7 +6,7 @@ to a view changes all that share its storage, without any rule for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -41,13 +41,22 @@ class State:
         self.reference = StorageWeakRef(storage)
 
 
+States = dict[int, State]  # by the storage's address
+
+
+def states_of(records: Iterable[tuple[Tensor, int]]) -> States:
+    """Return what is known of tensors that hold their values, each given with its record."""
+    storages = [(tensor.untyped_storage(), record) for tensor, record in records]
+    return {s._cdata: State(record, s, real=True) for s, record in storages}
+
+
 class Following(TorchDispatchMode):
     """Knows of each storage of a pass what it holds."""
 
     def __init__(self, trace: Trace) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.trace = trace
-        self._states: dict[int, State] = {}
+        self._states: States = {}
         self.own: set[int] = set()
 
     @classmethod
@@ -197,17 +206,23 @@ def _all_tensors(out: Any) -> bool:
 class Replaying(Following):
     """Computes only what depends on what changed; the rest is stood in for by untouched memory.
 
-    `fetch` gives the value of a record; `computed` counts calls on known values that were not
-    known themselves. With `poison`, memory that stands in is filled with what is no number, so
-    that code that reads it shows.
+    `known` is what is known before the pass, of the network's tensors; it is not written to.
+    `fetch` gives the value of a record. `computed` counts calls on known values that were not known
+    themselves, `followed` those on nothing but what such calls made. With `poison`, memory that
+    stands in is filled with what is no number, so that code that reads it shows.
     """
 
     def __init__(
-        self, trace: Trace, fetch: Callable[[int], UntypedStorage], poison: bool = False
+        self,
+        trace: Trace,
+        known: States,
+        fetch: Callable[[int], UntypedStorage],
+        poison: bool = False,
     ) -> None:
         super().__init__(trace)
+        self._states = dict(known)
         self._fetch, self._poison = fetch, poison
-        self.computed = 0
+        self.computed = self.followed = 0
 
     def stand_in(self, ref: Ref, device: torch.device, nbytes: int | None = None) -> Tensor:
         """Return a tensor for a known value, in memory of its own that holds something else."""
@@ -229,6 +244,7 @@ class Replaying(Following):
         call = Call(func, args, kwargs or {})
         states = [self.state(tensor) for tensor in call.tensors]
         if not any(states):
+            self.followed += bool(states) and not may_view(func)
             return func(*args, **(kwargs or {}))
         node = None
         if None not in states or func in self.trace.with_contents:
@@ -248,6 +264,8 @@ class Replaying(Following):
         """Return what stands for a known call's answer."""
         for number, record in node.writes:
             self._stale(call.tensors[number], record)
+        if isinstance(node.answer, Fresh):
+            return self.stand_in(node.answer.ref, node.answer.device, node.answer.nbytes)
         made: dict[int, UntypedStorage] = {}
 
         def answer(leaf: Fresh | Same) -> Tensor:

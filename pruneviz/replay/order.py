@@ -7,7 +7,7 @@ from torch import Tensor
 
 SEED = 0
 BATCH_BYTES = 2**20  # of inputs: what a batch computes stays near the processor
-LEAST, MOST = 16, 256
+LEAST, MOST = 8, 256
 
 
 def stratified(y: Tensor | None, samples: int) -> Tensor:
@@ -39,7 +39,7 @@ def hardest_first(logits: Tensor, y: Tensor) -> Tensor:
 
 
 def batch_size_for(x: Tensor) -> int:
-    """Return how many inputs of `x`, (N, …), are looked at together: a power of two, 16 to 256.
+    """Return how many inputs of `x`, (N, …), are looked at together: a power of two, 8 to 256.
 
     About a megabyte of them.
     """

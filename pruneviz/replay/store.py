@@ -19,12 +19,14 @@ class Store:
         """Return what is kept of a batch."""
         return self._values.get(batch, {})
 
-    def replace(self, batch: int, values: Values) -> bool:
+    def replace(self, batch: int, values: Values, alone: bool = False) -> bool:
         """Keep these values of a batch in place of those before, where they fit; else those stay.
 
-        Returns whether they fit.
+        With `alone`, values of other batches make room for them. Returns whether they fit.
         """
         needed = sum(storage.nbytes() for storage in values.values())
+        if alone and needed <= self.budget_bytes:
+            self._make_room(batch, needed)
         others = sum(self._bytes.values()) - self._bytes.get(batch, 0)
         if others + needed > self.budget_bytes:
             self.refused += 1
@@ -32,3 +34,9 @@ class Store:
         self._values[batch], self._bytes[batch] = values, needed
         self.peak_bytes = max(self.peak_bytes, others + needed)
         return True
+
+    def _make_room(self, batch: int, needed: int) -> None:
+        for other in [key for key in self._values if key != batch]:
+            if sum(self._bytes.values()) - self._bytes.get(batch, 0) + needed <= self.budget_bytes:
+                return
+            del self._values[other], self._bytes[other]

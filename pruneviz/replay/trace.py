@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any
 
 import torch
@@ -143,19 +144,41 @@ class Trace:
         if not node.is_view:
             self.nodes.append(node)
 
+    def reached(self, changed: Iterable[str]) -> tuple[list[Node], set[int]]:
+        """Return the calls that depend on the network's tensors named, and the values that change.
+
+        No way to evaluate a network with others of these can compute less.
+        """
+        dirty = {self.own[name] for name in changed if name in self.own}
+        found = []
+        for node in self.nodes:
+            if not dirty.isdisjoint(node.reads):
+                found.append(node)
+                dirty.update(node.makes)
+        return found, dirty
+
     def frontier(self, changed: Iterable[str]) -> frozenset[int]:
         """Return the values that stay as they are and are read by what changes.
 
         `changed` names the network's own tensors that are others; what they reach changes.
         """
-        dirty = {self.own[name] for name in changed if name in self.own}
-        own, border = set(self.own.values()), set[int]()
+        nodes, dirty = self.reached(changed)
+        read = {record for node in nodes for record in node.reads}
+        return frozenset(read - dirty - set(self.own.values()) - {INPUT})
+
+    def nbytes(self, records: Iterable[int]) -> int:
+        """Return how many bytes the storages of values take; those of the network's own count 0."""
+        sizes = {INPUT: prod(self.place.size) * self.place.dtype.itemsize}
         for node in self.nodes:
-            reads = set(node.reads)
-            if reads & dirty:
-                border |= reads - dirty - own
-                dirty.update(node.makes)
-        return frozenset(border - {INPUT})
+            for number, record in node.writes:
+                target = node.inputs[number]
+                sizes[record] = (
+                    sizes.get(target.record, 0)
+                    if isinstance(target, Ref)
+                    else target.storage.nbytes()
+                )
+            sizes.update((leaf.ref.record, leaf.nbytes) for leaf in leaves_of(node.answer))
+        return sum(sizes.get(record, 0) for record in records)
 
     def values(
         self, wanted: Iterable[int], stored: Mapping[int, UntypedStorage], given: Values

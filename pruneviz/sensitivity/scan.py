@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pruneviz.allocate import Ranking
 from pruneviz.granularity.units import Units
 from pruneviz.replay import BUDGET_BYTES, Evaluator
+from pruneviz.replay.tensors import share
 from pruneviz.sensitivity.classes import class_table
 from pruneviz.sensitivity.layers import Alone
 from pruneviz.sensitivity.points import (
@@ -61,6 +62,8 @@ class Scan:
         self._open = [(layer.name, level) for layer in units for level in self._levels]
         self.total = len(self._open)
         self.rows: list[Point] = []
+        self._held: dict[str, bool] = {}  # whether the budget holds what a layer's levels reuse
+        self._ahead: dict[tuple[str, float], Tensor] = {}  # logits of points to come
 
     @cached_property
     def evaluator(self) -> Evaluator:
@@ -93,20 +96,44 @@ class Scan:
         return self.done >= self.total
 
     def step(self) -> Point:
-        """Measure and return the next point; ValueError where that cut does not hold."""
+        """Measure and return the next point; ValueError where that cut does not hold.
+
+        A layer whose values the budget does not hold takes as long as all its levels at its first,
+        and no time at the others.
+        """
         name, level = self._open[self.done]
-        network = self._alone.pruned(name, level, self._levels[-1])
-        logits = self.evaluator.logits(self._refit(network) if self._refit else network)
+        logits = self._logits(name, level)
         point = measured(name, level, logits, self._original, self._y, self._classes)
         self.rows.append(point)
         return point
+
+    def _pruned(self, name: str, level: float) -> nn.Module:
+        network = self._alone.pruned(name, level, self._levels[-1])
+        return self._refit(network) if self._refit else network
+
+    def _logits(self, name: str, level: float) -> Tensor:
+        """Return a point's logits; with them those of the layer's other levels, where need be.
+
+        Where the budget does not hold what a level could reuse of the one before, all levels look
+        at one batch, then at the next.
+        """
+        if (name, level) not in self._ahead:
+            first = self._pruned(name, level)
+            if name not in self._held:
+                self._held[name] = self.evaluator.holds(first)
+            if self._held[name]:
+                return self.evaluator.logits(first)
+            rest = [point for point in self._open[self.done :] if point[0] == name]
+            networks = [first, *(share(self._pruned(*point), first) for point in rest[1:])]
+            self._ahead = dict(zip(rest, self.evaluator.logits_of(networks), strict=True))
+        return self._ahead.pop((name, level))
 
     def restore(self, rows: Sequence[Point]) -> None:
         """Take over points measured before; ValueError where they are not this scan's."""
         expected = self._open[: len(rows)]
         if [(row.layer, row.sparsity) for row in rows] != expected:
             raise ValueError("its points belong to another scan")
-        self.rows = list(rows)
+        self.rows, self._ahead = list(rows), {}
 
     def table(self) -> pd.DataFrame:
         """Return the points measured so far, one a row."""

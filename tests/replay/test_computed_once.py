@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import copy
 
+import pytest
 import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
 from pruneviz.replay import Evaluator
 from tests.coupling.parts import Drawn
-from tests.replay.replaying import assert_replayed
+from tests.replay.replaying import assert_replayed, variants
 
 CONVOLUTION = "aten::convolution"  # what conv2d calls to compute
 
@@ -36,6 +37,21 @@ def test_a_change_of_the_last_layer_computes_no_convolution():
     evaluator.logits(network)
     assert convolutions(lambda: evaluator.logits(network)) == 2
     assert_replayed(evaluator, network)
+
+
+@pytest.mark.parametrize("granularity", ["weight", "channel"])
+def test_what_is_computed_is_what_depends_on_the_change(granularity):
+    """No operator more than the graph of the original says, and none twice."""
+    model = Drawn(["convolution", "residual", "beside", "excite"]).eval()
+    x = torch.randn(5, 3, 8, 8)
+    evaluator = Evaluator(model, x, batch_size=3)
+    traces = [evaluator.trace(part) for part in range(2)]
+    for name, network in variants(model, x[:2], granularity, 0.5):
+        changed = evaluator._changed(network)
+        before = evaluator.computed
+        assert_replayed(evaluator, network, name)
+        needed = sum(len(trace.reached(changed)[0]) for trace in traces)
+        assert 0 < needed == evaluator.computed - before, name
 
 
 def test_without_room_the_way_there_is_computed_again():

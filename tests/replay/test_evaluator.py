@@ -11,8 +11,10 @@ from torch import nn
 from pruneviz.measure.quality import accuracy_pair
 from pruneviz.replay import Evaluator, estimates
 from pruneviz.replay.order import batch_size_for, stratified
+from pruneviz.replay.tensors import share
+from pruneviz.replay.trace import Trace
 from tests.coupling.parts import Drawn
-from tests.replay.replaying import assert_replayed, variants
+from tests.replay.replaying import assert_replayed, plain, variants
 
 
 def network_and_data(samples=23):
@@ -31,6 +33,57 @@ def test_what_is_kept_stays_within_the_budget(budget):
     assert evaluator.store.peak_bytes <= budget
     said = [note for note in evaluator.notes if "budget" in note]
     assert bool(said) == (budget < 2**28)
+
+
+def in_turns(budget, granularity, monkeypatch):
+    """Return the values reached again while a layer's levels look at one batch after another."""
+    model, x, _ = network_and_data()
+    evaluator, reached = Evaluator(model, x, batch_size=4, budget_bytes=budget), []
+    levels = [dict(variants(model, x[:2], granularity, level)) for level in (0.2, 0.5, 0.8)]
+    values = Trace.values
+    monkeypatch.setattr(Trace, "values", lambda *a: reached.append(len(a[1])) or values(*a))
+    for name in levels[0]:
+        networks = [share(networks[name], levels[0][name]) for networks in levels]
+        expected = [plain(evaluator, network) for network in networks]
+        evaluator.original_logits()
+        reached.append(0)
+        for found, logits in zip(evaluator.logits_of(networks), expected, strict=True):
+            assert torch.equal(found, logits), name
+        assert evaluator.store.peak_bytes <= budget
+    assert evaluator.fell_back == 0
+    return evaluator, len(reached)
+
+
+@pytest.mark.parametrize("granularity", ["weight", "channel"])
+def test_levels_in_turns_need_the_budget_of_one_batch(granularity, monkeypatch):
+    """What the levels of a layer read is reached once, and again for each where it never fits."""
+    _, roomy = in_turns(2**28, granularity, monkeypatch)
+    monkeypatch.undo()
+    evaluator, tight = in_turns(30_000, granularity, monkeypatch)
+    monkeypatch.undo()
+    _, none = in_turns(0, granularity, monkeypatch)
+    assert evaluator.store.refused == 0
+    assert tight == roomy < none
+
+
+@pytest.mark.parametrize("budget", [0, 30_000, 2**28])
+def test_whether_a_budget_holds_is_known_before(budget):
+    model, x, _ = network_and_data()
+    evaluator = Evaluator(model, x, batch_size=4, budget_bytes=budget)
+    for name, network in variants(model, x[:2], "weight", 0.5):
+        alone = Evaluator(model, x, batch_size=4, budget_bytes=budget)
+        alone.logits(network)
+        assert evaluator.holds(network) == (alone.store.refused == 0), name
+
+
+def test_networks_share_what_is_the_same_and_nothing_else():
+    model, x, _ = network_and_data()
+    one, other = (dict(variants(model, x[:2], "weight", s))["head"] for s in (0.2, 0.8))
+    before = copy.deepcopy(other).state_dict()
+    shared = share(other, one)
+    assert shared.first.weight is one.first.weight
+    assert shared.head.weight is not one.head.weight
+    assert all(torch.equal(before[name], t) for name, t in shared.state_dict().items())
 
 
 @pytest.mark.parametrize("samples", [1, 2, 17])
@@ -77,7 +130,7 @@ def test_each_first_part_has_the_shares_of_the_classes(counts):
 def test_batches_are_powers_of_two_within_bounds():
     for shape in [(4,), (3, 32, 32), (3, 224, 224), (1, 28, 28)]:
         size = batch_size_for(torch.zeros(2, *shape))
-        assert 16 <= size <= 256
+        assert 8 <= size <= 256
         assert size & (size - 1) == 0
 
 

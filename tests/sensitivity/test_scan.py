@@ -37,9 +37,10 @@ def finished(scan):
     return scan
 
 
-def test_every_number_is_that_of_the_plain_way():
+@pytest.mark.parametrize("budget", [2**28, 20_000])
+def test_every_number_is_that_of_the_plain_way(budget):
     model, units, ranking, x, y = subject()
-    scan = finished(Scan(model, units, ranking, x, y))
+    scan = finished(Scan(model, units, ranking, x, y, budget_bytes=budget))
     original = plain(scan.evaluator, model)
     expected = [(layer, level) for layer in units for level in LEVELS]
     for point, (layer, level) in zip(scan.rows, expected, strict=True):
@@ -53,7 +54,7 @@ def test_every_number_is_that_of_the_plain_way():
         prune.remove(module, "weight")
         module.weight = nn.Parameter(before, requires_grad=False)
         assert point == measured(layer.name, point.sparsity, logits, original, y)
-    assert scan.evaluator.notes == ()
+    assert (scan.evaluator.notes == ()) == (budget == 2**28)
 
 
 def test_channels_are_cut_and_each_cut_is_proved_once(monkeypatch):
