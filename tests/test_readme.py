@@ -14,7 +14,18 @@ import pytest
 
 from pruneviz.plan import Plan
 
-VERBS = {"models", "methods", "run", "sensitivity", "recover", "runs", "replay", "check", "app"}
+VERBS = {
+    "models",
+    "methods",
+    "run",
+    "sensitivity",
+    "propose",
+    "recover",
+    "runs",
+    "replay",
+    "check",
+    "app",
+}
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = {

@@ -5,13 +5,23 @@ from __future__ import annotations
 import os
 import sys
 
-from pruneviz.cli import jobs, methods, prune, recover, sensitivity, serve
+from pruneviz.cli import jobs, methods, propose, prune, recover, sensitivity, serve
 from pruneviz.cli.console import OUTPUT, app, fail
 from pruneviz.cli.runs import runs_app
 
 app.add_typer(runs_app, name="runs")
 
-__all__ = ["app", "jobs", "main", "methods", "prune", "recover", "sensitivity", "serve"]
+__all__ = [
+    "app",
+    "jobs",
+    "main",
+    "methods",
+    "propose",
+    "prune",
+    "recover",
+    "sensitivity",
+    "serve",
+]
 
 
 def main() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
@@ -15,7 +17,7 @@ from pruneviz.history.folder import (
 )
 from pruneviz.home import default_home
 from pruneviz.jobs.control import Options
-from pruneviz.plan import Plan
+from pruneviz.plan import Plan, Setting
 
 INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended
 
@@ -26,10 +28,12 @@ def carry_out(
     *,
     parent: str | None = None,
     options: Options | None = None,
+    settings: Mapping[str, Setting] | None = None,
     resume: bool = True,
 ) -> RunFolder:
     """Begin a job or go on with it, follow it to its end and return its folder.
 
+    `settings` are what the kind asks beyond the plan.
     Without `resume`, one that was begun before is refused with the remedy. ValueError with the
     job's own sentence where it fails or is stopped elsewhere; SystemExit on Ctrl-C, which stops
     the job and leaves it resumable.
@@ -40,7 +44,9 @@ def carry_out(
     bound = bind(plan, load_subject(plan))
     if not resume:
         _refuse_begun(kind, bound)
-    folder = jobs.submit(default_home(), kind, bound, parent=parent, options=options)
+    folder = jobs.submit(
+        default_home(), kind, bound, parent=parent, options=options, settings=settings
+    )
     follow_to_its_end(folder)
     return folder
 

@@ -20,6 +20,7 @@ from pruneviz.plan import Plan, Setting, checked_settings, plan_faults
 SPEC_FILE, STATUS_FILE, LOCK_FILE, CANCEL_FILE = "job.json", "status.json", "lock", "cancel"
 LOG_FILE, LABEL_FILE, ENVIRONMENT_FILE = "log.txt", "label.json", "environment.json"
 CHECKPOINTS, CURVE_FILE, POINTS_FILE = "checkpoints", "curve.json", "points.csv"
+PROPOSAL_FILE = "proposal.json"
 DIGEST_LENGTH = 64
 DIGEST = re.compile(rf"[0-9a-f]{{{DIGEST_LENGTH}}}")
 START_SECONDS = 15  # in which a process that was just spawned takes its lock

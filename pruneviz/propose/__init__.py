@@ -1,7 +1,14 @@
 """From a goal to a sparsity for each layer: sensitivity curves propose, an evaluation decides."""
 
 from pruneviz.propose.goal import GOALS, SAVES, Goal
-from pruneviz.propose.proposal import PROPOSAL_FILE, Proposal, read_proposal, write_proposal
+from pruneviz.propose.points import finished_points
+from pruneviz.propose.proposal import (
+    PROPOSAL_FILE,
+    Proposal,
+    proposal_plan,
+    read_proposal,
+    write_proposal,
+)
 from pruneviz.propose.propose import propose, proposing
 from pruneviz.propose.work import Proposing, Stage
 
@@ -13,6 +20,8 @@ __all__ = [
     "Proposal",
     "Proposing",
     "Stage",
+    "finished_points",
+    "proposal_plan",
     "propose",
     "proposing",
     "read_proposal",

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from pruneviz.allocate import WIDTHS
+from pruneviz.history.folder import PROPOSAL_FILE as PROPOSAL_FILE  # part of this interface
 from pruneviz.history.folder import write_json
 from pruneviz.plan import Plan, plan_faults
 from pruneviz.propose.goal import Goal
 from pruneviz.report import Accuracy, Interval
-
-PROPOSAL_FILE = "proposal.json"
 
 
 class Proposal(BaseModel):
@@ -55,6 +55,16 @@ class Proposal(BaseModel):
         """Return a plan with these ratios on its sliders; what it recovers by stays."""
         own = ("scope", "scope_parameters", "sparsity", "layers")
         return plan.changed(**{name: getattr(self.plan, name) for name in own})
+
+
+def proposal_plan(plan: Plan) -> Plan:
+    """Return the part of a plan that decides a proposal: no amounts and no recovery, but locks."""
+    fresh, widths = Plan(), {parameter.name for parameter in WIDTHS}
+    unused = ("sparsity", "layers", "schedule", "schedule_parameters", "recovery")
+    given = {name: value for name, value in plan.scope_parameters.items() if name in widths}
+    return plan.changed(
+        scope="layer", scope_parameters=given, **{name: getattr(fresh, name) for name in unused}
+    )
 
 
 def write_proposal(path: Path, proposal: Proposal) -> None:

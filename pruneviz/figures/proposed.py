@@ -1,0 +1,87 @@
+"""A proposal in words, for the page and the command line alike."""
+
+from __future__ import annotations
+
+from pruneviz.figures import format as fmt
+from pruneviz.propose import Goal, Proposal
+from pruneviz.propose.goal import ACCURACY, FRACTIONS, MEGABYTE, MEGABYTES, RESOURCES, WORDS
+from pruneviz.propose.paths import TITLES
+
+
+def amount(goal: Goal, value: float) -> str:
+    """Return a number of a goal's kind with its unit: `14.2 MB`, `49.8 %`, `0.7 points`."""
+    if goal.kind in FRACTIONS:
+        return fmt.percent(value)
+    if goal.kind == ACCURACY:
+        return f"{value:.1f} point{'' if f'{value:.1f}' == '1.0' else 's'}"
+    if goal.kind == MEGABYTES:
+        return fmt.size(value * MEGABYTE)
+    return fmt.milliseconds(value)
+
+
+def goal_line(goal: Goal) -> str:
+    """Return a goal in a few words: `at most 50.0 % of the MACs`."""
+    if goal.kind in FRACTIONS:
+        return f"at most {amount(goal, goal.value)} of the {WORDS[RESOURCES[goal.kind]]}"
+    if goal.kind == ACCURACY:
+        return f"at most {amount(goal, goal.value)} of accuracy lost"
+    return f"at most {amount(goal, goal.value)}"
+
+
+def reached_line(proposal: Proposal) -> str:
+    """Return what is reached, beside the goal and the original."""
+    goal = proposal.goal
+    reached, original = amount(goal, proposal.reached), amount(goal, proposal.original)
+    if goal.kind == ACCURACY:
+        word = "parameters" if goal.save == "parameters" else "MACs"
+        saved = proposal.saved_parameters if goal.save == "parameters" else proposal.saved_macs
+        return (
+            f"{fmt.percent(saved)} of the {word} go; {proposal.reached:.1f} of at most "
+            f"{amount(goal, goal.value)} lost"
+        )
+    spread = ""
+    if proposal.interval is not None:
+        half = (proposal.interval[1] - proposal.interval[0]) / 2
+        spread = f" ({fmt.plus_minus(half, fmt.time_decimals(proposal.reached))})"
+    if goal.kind in FRACTIONS:
+        return f"{reached} of the {WORDS[RESOURCES[goal.kind]]} are left ({goal_line(goal)})"
+    return f"{reached}{spread}, from {original} ({goal_line(goal)})"
+
+
+def accuracy_line(proposal: Proposal) -> str:
+    """Return what accuracy changes by, with its interval and the number of inputs."""
+    found = proposal.accuracy
+    low, high = found.change_interval
+    return (
+        f"accuracy changes by {fmt.points(found.change)} "
+        f"({fmt.signed(f'{100 * low:.1f}')} to {fmt.signed(f'{100 * high:.1f}')}, 95 %), measured "
+        f"on {fmt.plural(found.samples, 'held-out input')}"
+    )
+
+
+def predicted_line(proposal: Proposal) -> str:
+    """Return what the curves alone foretell, and what equal parts would lose."""
+    line = f"the curves alone foretell {fmt.points(proposal.predicted)}: layers lose more together"
+    if proposal.predicted <= proposal.accuracy.change:
+        line = f"the curves alone foretell {fmt.points(proposal.predicted)}"
+    if proposal.uniform is not None:
+        line += f"; equal parts of every layer would cost {fmt.points(proposal.uniform)}"
+    return line
+
+
+def how_line(proposal: Proposal) -> str:
+    """Return which candidate won and how many evaluations it took."""
+    return (
+        f"chosen: {TITLES[proposal.family]}; {fmt.plural(proposal.evaluations, 'evaluation')} "
+        "of all layers together"
+    )
+
+
+__all__ = [
+    "accuracy_line",
+    "amount",
+    "goal_line",
+    "how_line",
+    "predicted_line",
+    "reached_line",
+]
