@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from pruneviz.figures import format as fmt
-from pruneviz.propose import Goal, Proposal
-from pruneviz.propose.goal import ACCURACY, FRACTIONS, MEGABYTE, MEGABYTES, RESOURCES, WORDS
+from pruneviz.propose import GOALS, Goal, Proposal
+from pruneviz.propose.goal import (
+    ACCURACY,
+    FRACTIONS,
+    MEGABYTE,
+    MEGABYTES,
+    MILLISECONDS,
+    RESOURCES,
+    WORDS,
+)
 from pruneviz.propose.paths import TITLES
+from pruneviz.report import Report
 
 
 def amount(goal: Goal, value: float) -> str:
@@ -77,6 +86,44 @@ def how_line(proposal: Proposal) -> str:
     )
 
 
+def standing(goal: Goal, report: Report, *, exact: bool = True) -> tuple[float, str]:
+    """Return how much of a goal's budget a plan takes, 0 to 1, and in words how it stands."""
+    now = _now(goal, report)
+    about = "" if exact and goal.kind != MILLISECONDS else f"{fmt.ABOUT} "
+    left = {ACCURACY: " lost", **{kind: f" of the {WORDS[of]}" for kind, of in RESOURCES.items()}}
+    what = "" if goal.kind == MEGABYTES else left.get(goal.kind, "")
+    line = f"{about}{_bare(goal, now)} of {amount(goal, goal.value)}{what}"
+    if now <= goal.value:
+        return (now / goal.value if goal.value else 0.0), f"{line}: within the goal"
+    return 1.0, f"{line}: {amount(goal, now - goal.value)} too much"
+
+
+def _bare(goal: Goal, value: float) -> str:
+    """Return a number without its unit where the goal beside it has the same."""
+    shown, unit = amount(goal, value), amount(goal, goal.value).rpartition(" ")[2].rstrip("s")
+    return shown.rpartition(" ")[0] if shown.rpartition(" ")[2].rstrip("s") == unit else shown
+
+
+def _now(goal: Goal, report: Report) -> float:
+    """Return a report's number of the goal's kind, in the goal's unit."""
+    if goal.kind == ACCURACY:
+        return max(-100 * report.accuracy.change, 0.0) if report.accuracy else 0.0
+    if goal.kind == MILLISECONDS:
+        return report.latency_ms.pruned.median
+    counted = {"macs": report.macs, "parameters": report.parameters, "bytes": report.bytes}
+    found = counted[RESOURCES[goal.kind]]
+    return goal.measured(found.pruned, max(found.original, 1))
+
+
+def usual(kind: str, report: Report) -> Goal:
+    """Return a goal of a kind to begin with: half of what the original has, or one point."""
+    if kind == MEGABYTES:
+        return Goal(kind, float(f"{report.bytes.original / MEGABYTE / 2:.2g}"))
+    if kind == MILLISECONDS:
+        return Goal(kind, float(f"{report.latency_ms.original.median / 2:.2g}"))
+    return Goal(kind, GOALS[kind].usual)
+
+
 __all__ = [
     "accuracy_line",
     "amount",
@@ -84,4 +131,6 @@ __all__ = [
     "how_line",
     "predicted_line",
     "reached_line",
+    "standing",
+    "usual",
 ]
