@@ -28,15 +28,6 @@ def amount(goal: Goal, value: float) -> str:
     return fmt.milliseconds(value)
 
 
-def goal_line(goal: Goal) -> str:
-    """Return a goal in a few words: `at most 50.0 % of the MACs`."""
-    if goal.kind in FRACTIONS:
-        return f"at most {amount(goal, goal.value)} of the {WORDS[RESOURCES[goal.kind]]}"
-    if goal.kind == ACCURACY:
-        return f"at most {amount(goal, goal.value)} of accuracy lost"
-    return f"at most {amount(goal, goal.value)}"
-
-
 def reached_line(proposal: Proposal) -> str:
     """Return what is reached, beside the goal and the original."""
     goal = proposal.goal
@@ -52,9 +43,10 @@ def reached_line(proposal: Proposal) -> str:
     if proposal.interval is not None:
         half = (proposal.interval[1] - proposal.interval[0]) / 2
         spread = f" ({fmt.plus_minus(half, fmt.time_decimals(proposal.reached))})"
+    wanted = f"goal: at most {amount(goal, goal.value)}"
     if goal.kind in FRACTIONS:
-        return f"{reached} of the {WORDS[RESOURCES[goal.kind]]} are left ({goal_line(goal)})"
-    return f"{reached}{spread}, from {original} ({goal_line(goal)})"
+        return f"{reached} of the {WORDS[RESOURCES[goal.kind]]} are left ({wanted})"
+    return f"{reached}{spread}, from {original} ({wanted})"
 
 
 def accuracy_line(proposal: Proposal) -> str:
@@ -127,7 +119,6 @@ def usual(kind: str, report: Report) -> Goal:
 __all__ = [
     "accuracy_line",
     "amount",
-    "goal_line",
     "how_line",
     "predicted_line",
     "reached_line",

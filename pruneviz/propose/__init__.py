@@ -9,7 +9,7 @@ from pruneviz.propose.proposal import (
     read_proposal,
     write_proposal,
 )
-from pruneviz.propose.propose import propose, proposing
+from pruneviz.propose.propose import propose, proposing, with_curves
 from pruneviz.propose.work import Proposing, Stage
 
 __all__ = [
@@ -25,5 +25,6 @@ __all__ = [
     "propose",
     "proposing",
     "read_proposal",
+    "with_curves",
     "write_proposal",
 ]

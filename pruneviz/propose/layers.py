@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -97,14 +98,13 @@ class Layers:
 
     def filled(self, counts: Counts) -> Plan:
         """Return the plan that removes so many units of each layer, each by its own sparsity."""
-        whole = set(self.locked)
-        own = {
-            name: shortest(counts.get(name, 0), units)
-            for name, units in self.counts.items()
-            if name not in whole
-        }
+        own = {name: shortest(counts.get(name, 0), units) for name, units in self.counts.items()}
+        share = sum(counts.values()) / max(sum(self.counts.values()), 1)
         return self.plan.changed(
-            scope="layer", scope_parameters=self.widths, sparsity=0.0, layers=own
+            scope="layer",
+            scope_parameters=self.widths,
+            sparsity=math.floor(100 * share) / 100,  # what is removed, for the overall slider
+            layers=own,
         )
 
 

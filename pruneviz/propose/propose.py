@@ -12,8 +12,9 @@ from pruneviz.plan import Plan
 from pruneviz.propose import by_accuracy, by_count, by_time
 from pruneviz.propose.goal import ACCURACY, MILLISECONDS, Goal
 from pruneviz.propose.proposal import Proposal
-from pruneviz.propose.work import Proposing, Stage
+from pruneviz.propose.work import SEARCHING, Proposing, Stage
 from pruneviz.run import Prepared
+from pruneviz.sensitivity import Scan
 
 
 def propose(
@@ -45,4 +46,26 @@ def proposing(work: Proposing) -> Generator[Stage, None, Proposal]:
         return (yield from search.get(work.goal.kind, by_count.search)(work))
 
 
-__all__ = ["Proposing", "Stage", "propose", "proposing"]
+def with_curves(
+    prepared: Prepared, plan: Plan, goal: Goal, curves: Scan | pd.DataFrame
+) -> Generator[Stage, None, Proposal]:
+    """Finish a sensitivity scan, unless `curves` are its points already, and propose."""
+    before = 0
+    if isinstance(curves, Scan):
+        before = curves.total
+        total = before + len(prepared.units) + SEARCHING
+        while not curves.finished:
+            point = curves.step()
+            yield Stage(curves.done, total, f"curve of layer {point.layer}")
+        curves = curves.table()
+    steps = proposing(Proposing(prepared, plan, goal, curves))
+    while True:
+        try:
+            stage = next(steps)
+        except StopIteration as ended:
+            found: Proposal = ended.value
+            return found
+        yield Stage(before + stage.done, before + stage.total, stage.sentence)
+
+
+__all__ = ["Proposing", "Stage", "propose", "proposing", "with_curves"]

@@ -51,8 +51,7 @@ def draw(view: View) -> None:
             st.progress(share, text=text.escape(line))
         with widgets.problems_here():
             if asked:
-                with st.spinner("Proposing ratios and checking them …"):
-                    proposing.begin(now)
+                _propose(now)
                 st.rerun()
             _outcome(view.plan, now)
 
@@ -130,6 +129,19 @@ def _choose_kind(view: View, kind: str) -> None:
     state.choose_goal(goal.text())
 
 
+def _propose(now: Proposed) -> None:
+    """Propose at once, with a bar and a way to stop, or begin the job where that takes long."""
+    if not proposing.is_quick(now):
+        proposing.begin(now)
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        bar = st.progress(0.0, text="Proposing ratios …")
+        # a click runs the page again, and so ends this run at its next step
+        st.button("Stop", key="goal-stop-now")
+    for stage in proposing.at_once(now):
+        bar.progress(min(1.0, stage.done / stage.total), text=text.escape(f"{stage.sentence} …"))
+
+
 def _outcome(plan: Plan, now: Proposed) -> None:
     """Draw the progress of a job, or what came of it."""
     if now.busy or now.awaited:
@@ -176,13 +188,15 @@ def _result(plan: Plan, found: Proposal) -> None:
         return
     reached = text.escape(text.sentence(words.reached_line(found)))
     accuracy = text.escape(text.sentence(words.accuracy_line(found)))
-    st.markdown(f"**{reached}** {accuracy}")
-    lines = [f"- {text.escape(text.sentence(each))}" for each in found.binding[:MOST_BINDING]]
-    if lines:
-        st.markdown("What holds it:\n\n" + "\n".join(lines))
-    with st.expander("How it was found, and how far to trust it"):
-        more = (words.how_line(found), words.predicted_line(found), *found.notes)
-        st.markdown("\n".join(f"- {text.escape(text.sentence(each))}" for each in more))
+    held = "; ".join(map(text.escape, found.binding[:MOST_BINDING]))
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        with st.container(width="stretch", gap="xxsmall"):
+            st.markdown(f"**{reached}** {accuracy}")
+            if held:
+                st.caption(f"What holds it: {held}.")
+        with st.popover("How far to trust it", key="goal-about"):
+            more = (words.how_line(found), words.predicted_line(found), *found.notes)
+            st.markdown("\n".join(f"- {text.escape(text.sentence(each))}" for each in more))
 
 
 def _without_data(plan: Plan) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import streamlit as st
@@ -22,10 +23,11 @@ from pruneviz.plan import Plan
 from pruneviz.propose import (
     Goal,
     Proposal,
+    Stage,
     finished_points,
     proposal_plan,
-    propose,
     read_proposal,
+    with_curves,
 )
 from pruneviz.propose.goal import ACCURACY, MILLISECONDS
 from pruneviz.ui import cache, edits, scanning, state
@@ -35,7 +37,7 @@ TICK_SECONDS = 0.5
 AT_ONCE_SECONDS = 4.0  # what takes longer by the original's speed is a job
 EVALUATIONS = {ACCURACY: 50}  # about; of the other goals:
 FEW_EVALUATIONS, TIMED_PASSES = 6, 2000
-COUNTING_SECONDS = 0.03  # of one layer, about
+STEP_SECONDS = 0.05  # to prune and count beside the evaluation, about
 AWAITED_KEY = "pruneviz-proposal-awaited"
 
 
@@ -100,6 +102,11 @@ def _read(folder: RunFolder, now: State | None) -> Proposal | None:
         return None
 
 
+def is_quick(now: Proposed) -> bool:
+    """Return whether a proposal is there already, or is made while the reader waits for it."""
+    return now.found is not None or expected_seconds(now.asked, now.goal) <= AT_ONCE_SECONDS
+
+
 def expected_seconds(plan: Plan, goal: Goal) -> float:
     """Return how long a proposal takes by the original's speed, curves that are missing too."""
     scan, original = scanning.look(plan), cache.original(plan)
@@ -108,36 +115,34 @@ def expected_seconds(plan: Plan, goal: Goal) -> float:
     inputs = len(data.x) + len(data.calibration_x) if data else 0
     passes = inputs * EVALUATIONS.get(goal.kind, FEW_EVALUATIONS)
     passes += TIMED_PASSES if goal.kind == MILLISECONDS else 0
-    curves = 0.0 if scan.finished else scan.expected_seconds * (1 - scan.fraction)
-    return curves + passes * original.seconds_per_input + COUNTING_SECONDS * len(prepared.units)
+    steps = len(prepared.units)
+    if not scan.finished:
+        passes += scan.total * scan.samples
+        steps += scan.total
+    return passes * original.seconds_per_input + steps * STEP_SECONDS
+
+
+def at_once(now: Proposed) -> Iterator[Stage]:
+    """Propose while the reader waits, and put the ratios on the sliders.
+
+    ValueError where the goal cannot be reached.
+    """
+    cache.check_allowed(now.asked)
+    found = now.found
+    if found is None:
+        prepared = cache.prepared(now.asked)
+        points = finished_points(runs_directory(default_home()), now.plan)
+        curves = run.scan(prepared) if points is None else points
+        found = yield from with_curves(prepared, now.plan, now.goal, curves)
+        _kept()[now.folder.digest] = found
+    put(found)
 
 
 def begin(now: Proposed) -> None:
-    """Propose, and put the ratios on the sliders; long work becomes a job that this waits for.
-
-    ValueError where the goal cannot be reached, or the job may not run.
-    """
+    """Begin the job, which this session waits for; ValueError where it may not run."""
     cache.check_allowed(now.asked)
-    if now.found is None and expected_seconds(now.asked, now.goal) <= AT_ONCE_SECONDS:
-        found = _computed(now)
-        _kept()[now.folder.digest] = found
-        put(found)
-    elif now.found is not None:
-        put(now.found)
-    else:
-        jobs.submit(default_home(), KIND, now.plan, settings=now.goal.settings())
-        st.session_state[AWAITED_KEY] = now.folder.digest
-
-
-def _computed(now: Proposed) -> Proposal:
-    prepared = cache.prepared(now.asked)
-    points = finished_points(runs_directory(default_home()), now.plan)
-    if points is None:
-        scan = run.scan(prepared)
-        while not scan.finished:
-            scan.step()
-        points = scan.table()
-    return propose(prepared, now.plan, now.goal, points)
+    jobs.submit(default_home(), KIND, now.plan, settings=now.goal.settings())
+    st.session_state[AWAITED_KEY] = now.folder.digest
 
 
 def stop(now: Proposed) -> None:

@@ -103,7 +103,7 @@ def test_words_say_the_number_beside_the_goal():
     found = propose(prepared, PLAN, GOAL, scan.table())
     line = proposed.reached_line(found)
     assert line.startswith(f"{100 * found.reached:.1f} % of the parameters are left")
-    assert "at most 50.0 % of the parameters" in line
+    assert "(goal: at most 50.0 %)" in line
     assert f"{found.accuracy.samples} held-out inputs" in proposed.accuracy_line(found)
     lost = propose(prepared, PLAN, Goal("accuracy_points", 2), scan.table())
     assert f"{lost.reached:.1f} of at most 2.0 points lost" in proposed.reached_line(lost)

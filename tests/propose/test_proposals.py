@@ -53,7 +53,7 @@ def removed(plan, prepared):
     return {name: int((~keep).sum()) for name, keep in pruned.keep.items()}, pruned.keep
 
 
-@settings(max_examples=20)
+@settings(max_examples=15)
 @given(BUDGETS, LOCKS)
 def test_a_budget_is_reached_overshot_by_a_step_at_most_and_locks_hold(budget, locks):
     plan = MLP.changed(locks=locks)
@@ -120,7 +120,7 @@ def test_no_more_is_lost_than_allowed_and_more_loss_saves_more(points, save):
 
 @pytest.mark.parametrize("kind", ["macs", "parameters"])
 def test_it_loses_no_more_than_equal_parts_on_digits(kind):
-    prepared, points = scanned(CNN, (0.2, 0.4, 0.6, 0.8))
+    prepared, points = scanned(CNN, (0.3, 0.6, 0.9))
     for left in (0.8, 0.6):
         found = propose(prepared, CNN, Goal(kind, left), points)
         equal = CNN.changed(
@@ -183,7 +183,7 @@ def useless_network(folder):
 def test_what_is_locked_or_not_in_the_scan_keeps_what_it_has():
     prepared, points = scanned(MLP)
     locked = on_mlp(Goal("parameters", 0.7), MLP.changed(locks={"fc1": "all"}))
-    assert set(locked.plan.layers) == {"fc2"}
+    assert locked.plan.layers["fc1"] == 0
     assert "fc1 is locked" in locked.binding
     plan = Plan(model=MLP.model, criterion="taylor", layers={"fc2": 0.25})
     partly = propose(prepared, plan, Goal("parameters", 0.6), points[points.layer == "fc1"])

@@ -51,7 +51,7 @@ def test_one_click_puts_ratios_on_the_sliders_and_undo_takes_them_back() -> None
     assert at.slider(key="tune-layer-fc1").value == round(100 * plan.layers["fc1"])
     assert "within the goal" in bar(at)
     said = words(at).replace("\\", "")
-    assert "of the parameters are left (at most 40.0 % of the parameters)" in said
+    assert "of the parameters are left (goal: at most 40.0 %)" in said
     assert "measured on 190 held-out inputs" in said
     assert "What holds it" in said
     at.slider(key="tune-layer-fc1").set_value(5).run()

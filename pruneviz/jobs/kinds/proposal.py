@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
-
-import pandas as pd
 
 from pruneviz import run
 from pruneviz.history.folder import RunFolder, Spec
@@ -15,16 +13,14 @@ from pruneviz.plan import Setting
 from pruneviz.propose import (
     PROPOSAL_FILE,
     Goal,
-    Proposing,
     finished_points,
     proposal_plan,
-    proposing,
     read_proposal,
+    with_curves,
     write_proposal,
 )
-from pruneviz.propose.work import SEARCHING
 from pruneviz.run import Prepared
-from pruneviz.sensitivity import Point
+from pruneviz.sensitivity import Point, Scan
 from pruneviz.subjects import load_subject
 
 
@@ -46,32 +42,30 @@ def proposal(spec: Spec, context: Context) -> Iterator[Progress]:
     """Read or measure the curves, then search; a checkpoint holds the points so far."""
     prepared = run.prepare(load_subject(spec.plan), spec.plan)
     points = finished_points(context.folder.path.parent, spec.plan)
-    before = 0
-    if points is None:
-        points = yield from _scanned(prepared, context)
-        before = len(points)
-    steps = proposing(Proposing(prepared, spec.plan, Goal.of(spec.settings), points))
+    curves = _scan(prepared, context) if points is None else points
+    steps = with_curves(prepared, spec.plan, Goal.of(spec.settings), curves)
     while True:
         try:
             stage = next(steps)
         except StopIteration as ended:
             write_proposal(context.folder.file(PROPOSAL_FILE), ended.value)
             break
-        yield Progress(before + stage.done, before + stage.total, stage.sentence)
+        if isinstance(curves, Scan):
+            _offer(context, curves)
+        yield Progress(stage.done, stage.total, stage.sentence)
     yield Progress(1, 1, "finished")
 
 
-def _scanned(prepared: Prepared, context: Context) -> Generator[Progress, None, pd.DataFrame]:
-    """Measure every layer at every level and return the table."""
+def _scan(prepared: Prepared, context: Context) -> Scan:
+    """Return the scan, as far as the last checkpoint knows it."""
     scan = run.scan(prepared)
 
     def accept(state: dict[str, Any]) -> None:
         scan.restore([Point(*row) for row in state["points"]])
 
     context.restore(accept)
-    total = scan.total + len(prepared.units) + SEARCHING
-    while not scan.finished:
-        point = scan.step()
-        context.offer(scan.done, lambda: {"points": [list(vars(p).values()) for p in scan.rows]})
-        yield Progress(scan.done, total, f"curve of layer {point.layer}")
-    return scan.table()
+    return scan
+
+
+def _offer(context: Context, scan: Scan) -> None:
+    context.offer(scan.done, lambda: {"points": [list(vars(p).values()) for p in scan.rows]})
