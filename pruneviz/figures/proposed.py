@@ -35,10 +35,8 @@ def reached_line(proposal: Proposal) -> str:
     if goal.kind == ACCURACY:
         word = "parameters" if goal.save == "parameters" else "MACs"
         saved = proposal.saved_parameters if goal.save == "parameters" else proposal.saved_macs
-        return (
-            f"{fmt.percent(saved)} of the {word} go; {proposal.reached:.1f} of at most "
-            f"{amount(goal, goal.value)} lost"
-        )
+        wanted = f"goal: at most {amount(goal, goal.value)} lost"
+        return f"{fmt.percent(saved)} of the {word} go ({wanted})"
     spread = ""
     if proposal.interval is not None:
         half = (proposal.interval[1] - proposal.interval[0]) / 2

@@ -106,4 +106,7 @@ def test_words_say_the_number_beside_the_goal():
     assert "(goal: at most 50.0 %)" in line
     assert f"{found.accuracy.samples} held-out inputs" in proposed.accuracy_line(found)
     lost = propose(prepared, PLAN, Goal("accuracy_points", 2), scan.table())
-    assert f"{lost.reached:.1f} of at most 2.0 points lost" in proposed.reached_line(lost)
+    said = (
+        f"{100 * lost.saved_parameters:.1f} % of the parameters go (goal: at most 2.0 points lost)"
+    )
+    assert proposed.reached_line(lost) == said
