@@ -11,7 +11,7 @@ from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.granularity.depth import BlockUnits
 from pruneviz.plan import Plan
 from pruneviz.report import LayerReport
-from pruneviz.ui import edits, fitting, frame, state, text, untrained, widgets
+from pruneviz.ui import edits, frame, goals, state, text, untrained, widgets
 from pruneviz.ui.frame import View
 
 
@@ -48,23 +48,7 @@ def overall(plan: Plan) -> None:
             edits.set_overall,
             disabled=text.decides_amount(plan),
         )
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.container(width="stretch").caption(text.scope_sentence(plan))
-            milliseconds(plan)
-
-
-def milliseconds(plan: Plan) -> None:
-    """Draw the way from a time that an answer may take to the overall amount."""
-    with st.popover("Fit into milliseconds", disabled=text.decides_amount(plan), key="tune-fit"):
-        st.caption(fitting.HELP)
-        allowed = st.number_input(
-            "Milliseconds for one input", min_value=0.001, value=None, format="%.3f", key="tune-ms",
-            placeholder="such as 0.150",
-        )  # fmt: skip
-        if st.button("Find the amount", key="tune-ms-go", disabled=allowed is None):
-            with widgets.problems_here(), st.spinner("Pruning and timing several networks …"):
-                state.edit(sparsity=fitting.amount(plan, float(allowed or 0)))
-                st.rerun()
+        st.caption(text.scope_sentence(plan))
 
 
 def layers_header(plan: Plan) -> None:
@@ -185,6 +169,7 @@ def skipped(view: View) -> None:
 
 with frame.page("Tune", "How much goes, and where?") as view:
     overall(view.plan)
+    goals.draw(view)
     methods(view.plan)
     left_behind(view)
     grid = st.grid(2, min_column_width=420, gap="medium")

@@ -1,6 +1,6 @@
 """Scores, a budget and locks in; which units stay out: one file for each family of shares."""
 
-from pruneviz.allocate.allocation import Allocation, allocate
+from pruneviz.allocate.allocation import Allocation, allocate, requested
 from pruneviz.allocate.names import locked_units, set_by_hand, strangers
 from pruneviz.allocate.ranking import Ranking
 from pruneviz.allocate.request import (
@@ -35,6 +35,7 @@ __all__ = [
     "exact_count",
     "locked_units",
     "ranks_across",
+    "requested",
     "scope_settings",
     "set_by_hand",
     "strangers",

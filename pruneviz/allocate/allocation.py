@@ -42,12 +42,29 @@ def allocate(
     entry = SCOPES.get(plan.scope)
     settings = entry.settings(plan.scope_parameters)
     minimum, multiple = int(settings.pop(MINIMUM, 0)), int(settings.pop(MULTIPLE, 1))
-    counts = {layer.name: layer.count for layer in units}
+    request = requested(units, ranking, plan, minimum, multiple, costs)
+    fixed = {name: request.layer_count(name, value) for name, value in request.own.items()}
+    keep = chosen(request, fixed, entry.implementation(request, **settings))
+    return Allocation(keep, *_said(request, plan.scope, keep))
+
+
+def requested(
+    units: tuple[Units, ...],
+    ranking: Ranking,
+    plan: Plan,
+    minimum: int = 0,
+    multiple: int = 1,
+    costs: Costs | None = None,
+) -> Request:
+    """Return what each layer may and must lose under a plan, whatever its scope.
+
+    `minimum` units of each layer stay. ValueError where the plan names a layer that is unknown.
+    """
     locked = locked_units(units, plan)
-    request = Request(
+    return Request(
         units=units,
         ranking=ranking.under(locked),
-        counts=counts,
+        counts={layer.name: layer.count for layer in units},
         sparsity=plan.sparsity,
         own=own_sparsities(units, plan),
         locked=locked,
@@ -56,9 +73,6 @@ def allocate(
         notes=[],
         costs=costs,
     )
-    fixed = {name: request.layer_count(name, value) for name, value in request.own.items()}
-    keep = chosen(request, fixed, entry.implementation(request, **settings))
-    return Allocation(keep, *_said(request, plan.scope, keep))
 
 
 def _least(layer: Units, minimum: int) -> int:
@@ -90,4 +104,4 @@ def _requested(request: Request, scope: str) -> float:
     return asked / total if total else 0.0
 
 
-__all__ = ["Allocation", "allocate"]
+__all__ = ["Allocation", "allocate", "requested"]

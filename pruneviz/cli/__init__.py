@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 
-from pruneviz.cli import jobs, methods, prune, recover, scans, sensitivity, serve
+from pruneviz.cli import jobs, methods, propose, prune, recover, scans, sensitivity, serve
 from pruneviz.cli.console import OUTPUT, app, fail
 from pruneviz.cli.runs import runs_app
 
 app.add_typer(runs_app, name="runs")
 
-__all__ = ["app", "jobs", "main", "methods", "prune", "recover", "scans", "sensitivity", "serve"]
+__all__ = ["app", "jobs", "main", "methods", "propose", "prune", "recover", "scans", "sensitivity",
+           "serve"]  # fmt: skip
 
 
 def main() -> None:

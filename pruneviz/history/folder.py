@@ -24,6 +24,7 @@ CHECKPOINTS, CURVE_FILE, POINTS_FILE = "checkpoints", "curve.json", "points.csv"
 # the evaluations of a search with what they say of each layer, and the pairs of layers.
 BASELINE_FILE, CLASSES_FILE, NOTES_FILE = "baseline.csv", "classes.csv", "notes.json"
 PROBES_FILE, THRESHOLDS_FILE, PAIRS_FILE = "probes.csv", "thresholds.csv", "pairs.csv"
+PROPOSAL_FILE = "proposal.json"
 DIGEST_LENGTH = 64
 DIGEST = re.compile(rf"[0-9a-f]{{{DIGEST_LENGTH}}}")
 START_SECONDS = 15  # in which a process that was just spawned takes its lock

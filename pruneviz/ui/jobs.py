@@ -4,22 +4,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import streamlit as st
 
 from pruneviz import jobs
-from pruneviz.history.folder import RunFolder
+from pruneviz.history.folder import PROPOSAL_FILE, RunFolder
+from pruneviz.plan import Plan
+from pruneviz.propose.proposal import read_proposal
 from pruneviz.ui import cache, navigate, text
 from pruneviz.ui.watch import Job, Seen, watch
 
 BUSY_SECONDS, IDLE_SECONDS = 1.0, 5.0  # between two looks, while there are jobs and while not
 STALE_SECONDS = 2 * IDLE_SECONDS
 AT_ONCE_SECONDS = 0.2
+PROPOSAL = "proposal"
 TOLD_KEY = "pruneviz-endings-told"
 WHERE = {
     "sensitivity": ("sensitivity", "Open in Sensitivity"),
     "contest": ("methods", "Open in Methods"),
     "run": ("compare", "Open in Compare"),
+    "proposal": ("tune", "Open in Tune"),
 }
 DISMISS_HELP = "Take it off this list. It stays on Runs, where it can be resumed."
 MOST_SHOWN = 4
@@ -114,7 +119,15 @@ def _ended(job: Job) -> None:
             st.caption(text.escape(text.sentence(job.line)))
             navigate.page_link("runs", "Look at it in Runs", query={"run": digest})
         else:
-            navigate.page_link(page, words, plan=job.plan)
+            navigate.page_link(page, words, plan=_leads_to(job))
+
+
+def _leads_to(job: Job) -> Plan:
+    """Return the plan that a job's link opens: that of a proposal has its ratios."""
+    if job.kind == PROPOSAL:
+        with suppress(ValueError):  # Tune proposes again
+            return read_proposal(job.folder.file(PROPOSAL_FILE)).plan
+    return job.plan
 
 
 def _title(job: Job, ending: str = "") -> str:

@@ -39,6 +39,7 @@ class Desk:
     future: list[Plan] = field(default_factory=list)
     snapshots: dict[str, Plan] = field(default_factory=dict)
     layer: str = ""
+    goal: str = ""
     problem: str = ""
     link: str | None = None
     written: dict[str, float] = field(default_factory=dict)
@@ -192,6 +193,18 @@ def layer() -> str:
     return _desk().layer
 
 
+def choose_goal(text: str) -> None:
+    """Make `text` the goal that ratios are proposed for, as a link spells it."""
+    desk = _desk()
+    desk.goal, desk.edited = text, True
+    _mirror(desk)
+
+
+def goal() -> str:
+    """Return the goal as a link spells it; "" when none was chosen."""
+    return _desk().goal
+
+
 def query() -> dict[str, str]:
     """Return the link's parameters, for a `st.page_link` or `st.switch_page` to another page."""
     desk = _desk()
@@ -199,6 +212,7 @@ def query() -> dict[str, str]:
         "plan": link.encode(desk.plan),
         "snapshots": link.encode_snapshots(desk.snapshots),
         "layer": desk.layer,
+        "goal": desk.goal,
     }
     return {name: value for name, value in wanted.items() if value}
 
@@ -230,6 +244,7 @@ def _adopt(desk: Desk) -> None:
         desk.problem = f"The plan in this link cannot be used: {error}. {shown} is shown instead."
         return
     desk.layer = st.query_params.get("layer", "")[:200] or desk.layer
+    desk.goal = st.query_params.get("goal", "")[:80] or desk.goal
     if first:
         desk.plan, desk.snapshots = given_plan, snapshots
         return
@@ -244,7 +259,7 @@ def _is_late(desk: Desk, given: str) -> bool:
 def _mirror(desk: Desk) -> None:
     """Write the plan into the link; a link that says the same already is left alone."""
     wanted = query()
-    for name in ("plan", "snapshots", "layer"):
+    for name in ("plan", "snapshots", "layer", "goal"):
         if st.query_params.get(name, "") == wanted.get(name, ""):
             continue
         if name in wanted:

@@ -8,8 +8,9 @@ from streamlit.testing.v1 import AppTest
 from pruneviz.allocate import SCOPES, decides_amount
 from pruneviz.granularity import GRANULARITIES, noun
 from pruneviz.plan import Plan
-from pruneviz.ui import link, text
+from pruneviz.ui import link, settings, text
 from tests.fitting import FITTING
+from tests.slow import SlowNetwork
 from tests.ui.test_pages import start, words
 
 
@@ -127,8 +128,12 @@ def shown(at: AppTest) -> Plan:
     return link.decode(value if isinstance(value, str) else value[0])
 
 
-def test_a_time_becomes_an_amount_or_is_refused() -> None:
-    at = start("pages/tune.py", Plan(model="sample:tumour-mlp", sparsity=0.3))
+def test_without_data_a_time_becomes_an_amount_or_is_refused(tmp_path, monkeypatch) -> None:
+    plan = SlowNetwork(tmp_path).plan.changed(data=None, input_shape=(4,), sparsity=0.3)
+    for name, value in settings.variables([plan.model], []).items():
+        monkeypatch.setenv(name, value)
+    at = start("pages/tune.py", plan)
+    assert "they need data" in words(at)
     at.number_input(key="tune-ms").set_value(1000.0).run()
     at.button(key="tune-ms-go").click().run()
     assert not at.exception

@@ -1,0 +1,128 @@
+"""From a goal to a ratio for each layer: a proposal as a job, followed to its end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pruneviz.cli.console import app, aside, note, output, print_json
+from pruneviz.cli.following import carry_out
+from pruneviz.cli.options import (
+    AsJson,
+    Criterion,
+    Data,
+    Granularity,
+    GranularityParameter,
+    InputShape,
+    Lock,
+    Model,
+    PlanFile,
+    ScopeParameter,
+    Seed,
+    Weights,
+    made_plan,
+)
+
+if TYPE_CHECKING:
+    from pruneviz.propose import Goal, Proposal
+
+
+@app.command()
+@aside
+def propose(
+    plan: PlanFile = None,
+    model: Model = None,
+    weights: Weights = None,
+    data: Data = None,
+    input_shape: InputShape = None,
+    criterion: Criterion = None,
+    granularity: Granularity = None,
+    granularity_parameter: GranularityParameter = None,
+    scope_parameter: ScopeParameter = None,
+    lock: Lock = None,
+    seed: Seed = None,
+    lose: Annotated[float | None, typer.Option(help="Points of accuracy, at most.")] = None,
+    megabytes: Annotated[float | None, typer.Option(help="Size of the weights file.")] = None,
+    macs: Annotated[float | None, typer.Option(help="Part of the MACs that is left.")] = None,
+    parameters: Annotated[
+        float | None, typer.Option(help="Part of the parameters that is left.")
+    ] = None,
+    milliseconds: Annotated[
+        float | None, typer.Option(help="Time of one input's answer on this machine.")
+    ] = None,
+    save: Annotated[
+        str, typer.Option(help="What --lose saves most of: parameters or macs.")
+    ] = "parameters",
+    out: Annotated[
+        Path | None, typer.Option(help="YAML file for the plan with the ratios.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Propose a sparsity for each layer that reaches one goal, checked by an evaluation.
+
+    The proposal is a job: Ctrl-C stops it, the same command goes on, a finished one is not
+    repeated. It measures the sensitivity curves where a scan has not done so. Locked layers stay.
+    """
+    from pruneviz.history.folder import PROPOSAL_FILE
+    from pruneviz.propose import read_proposal
+    from pruneviz.store import check_writable, write_text
+
+    goal = _goal(
+        save,
+        accuracy_points=lose,
+        megabytes=megabytes,
+        macs=macs,
+        parameters=parameters,
+        milliseconds=milliseconds,
+    )
+    if out is not None:
+        check_writable(out)
+    made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
+                     criterion=criterion, granularity=granularity, locks=lock, seed=seed,
+                     scope_parameters=scope_parameter,
+                     granularity_parameters=granularity_parameter)  # fmt: skip
+    folder = carry_out("proposal", made, settings=goal.settings())
+    found = read_proposal(folder.file(PROPOSAL_FILE))
+    if out is not None:
+        write_text(out, found.onto(made).to_yaml())
+        note(f"the plan with these ratios is in '{out}'")
+    if as_json:
+        print_json({"digest": folder.digest, **found.model_dump(mode="json")})
+    else:
+        _print(found)
+
+
+def _goal(save: str, **given: float | None) -> Goal:
+    """Return the one goal that was asked for; ValueError where there is none, or several."""
+    from pruneviz.propose import Goal
+
+    asked = {kind: value for kind, value in given.items() if value is not None}
+    if len(asked) != 1:
+        raise ValueError(
+            "name one goal: --lose 1, --megabytes 15, --macs 0.5, --parameters 0.5 or "
+            f"--milliseconds 20; got {len(asked)}"
+        )
+    ((kind, value),) = asked.items()
+    return Goal(kind, value, save)
+
+
+def _print(found: Proposal) -> None:
+    """Print a proposal as a table of ratios and sentences."""
+    from rich.table import Table
+
+    from pruneviz.figures import proposed
+
+    table = Table("layer", "removed")
+    for layer, sparsity in found.plan.layers.items():
+        table.add_row(layer, f"{sparsity:.1%}")
+    console = output()
+    console.print(table)
+    for line in (proposed.reached_line(found), proposed.accuracy_line(found),
+                 proposed.predicted_line(found), proposed.how_line(found)):  # fmt: skip
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    for sentence in found.binding:
+        console.print(f"binding: {sentence}", markup=False, highlight=False, soft_wrap=True)
+    for sentence in found.notes:
+        note(sentence)

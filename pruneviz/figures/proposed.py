@@ -1,0 +1,125 @@
+"""A proposal in words, for the page and the command line alike."""
+
+from __future__ import annotations
+
+from pruneviz.figures import format as fmt
+from pruneviz.propose import GOALS, Goal, Proposal
+from pruneviz.propose.goal import (
+    ACCURACY,
+    FRACTIONS,
+    MEGABYTE,
+    MEGABYTES,
+    MILLISECONDS,
+    RESOURCES,
+    WORDS,
+)
+from pruneviz.propose.paths import TITLES
+from pruneviz.report import Report
+
+
+def amount(goal: Goal, value: float) -> str:
+    """Return a number of a goal's kind with its unit: `14.2 MB`, `49.8 %`, `0.7 points`."""
+    if goal.kind in FRACTIONS:
+        return fmt.percent(value)
+    if goal.kind == ACCURACY:
+        return f"{value:.1f} point{'' if f'{value:.1f}' == '1.0' else 's'}"
+    if goal.kind == MEGABYTES:
+        return fmt.size(value * MEGABYTE)
+    return fmt.milliseconds(value)
+
+
+def reached_line(proposal: Proposal) -> str:
+    """Return what is reached, beside the goal and the original."""
+    goal = proposal.goal
+    reached, original = amount(goal, proposal.reached), amount(goal, proposal.original)
+    if goal.kind == ACCURACY:
+        word = "parameters" if goal.save == "parameters" else "MACs"
+        saved = proposal.saved_parameters if goal.save == "parameters" else proposal.saved_macs
+        wanted = f"goal: at most {amount(goal, goal.value)} lost"
+        return f"{fmt.percent(saved)} of the {word} go ({wanted})"
+    spread = ""
+    if proposal.interval is not None:
+        half = (proposal.interval[1] - proposal.interval[0]) / 2
+        spread = f" ({fmt.plus_minus(half, fmt.time_decimals(proposal.reached))})"
+    wanted = f"goal: at most {amount(goal, goal.value)}"
+    if goal.kind in FRACTIONS:
+        return f"{reached} of the {WORDS[RESOURCES[goal.kind]]} are left ({wanted})"
+    return f"{reached}{spread}, from {original} ({wanted})"
+
+
+def accuracy_line(proposal: Proposal) -> str:
+    """Return what accuracy changes by, with its interval and the number of inputs."""
+    found = proposal.accuracy
+    low, high = found.change_interval
+    return (
+        f"accuracy changes by {fmt.points(found.change)} "
+        f"({fmt.signed(f'{100 * low:.1f}')} to {fmt.signed(f'{100 * high:.1f}')}, 95 %), measured "
+        f"on {fmt.plural(found.samples, 'held-out input')}"
+    )
+
+
+def predicted_line(proposal: Proposal) -> str:
+    """Return what the curves alone foretell, and what equal parts would lose."""
+    line = f"the curves alone foretell {fmt.points(proposal.predicted)}: layers lose more together"
+    if proposal.predicted <= proposal.accuracy.change:
+        line = f"the curves alone foretell {fmt.points(proposal.predicted)}"
+    if proposal.uniform is not None:
+        line += f"; equal parts of every layer would cost {fmt.points(proposal.uniform)}"
+    return line
+
+
+def how_line(proposal: Proposal) -> str:
+    """Return which candidate won and how many evaluations it took."""
+    return (
+        f"chosen: {TITLES[proposal.family]}; {fmt.plural(proposal.evaluations, 'evaluation')} "
+        "of all layers together"
+    )
+
+
+def standing(goal: Goal, report: Report, *, exact: bool = True) -> tuple[float, str]:
+    """Return how much of a goal's budget a plan takes, 0 to 1, and in words how it stands."""
+    now = _now(goal, report)
+    about = "" if exact and goal.kind != MILLISECONDS else f"{fmt.ABOUT} "
+    left = {ACCURACY: " lost", **{kind: f" of the {WORDS[of]}" for kind, of in RESOURCES.items()}}
+    what = "" if goal.kind == MEGABYTES else left.get(goal.kind, "")
+    line = f"{about}{_bare(goal, now)} of {amount(goal, goal.value)}{what}"
+    if now <= goal.value:
+        return (now / goal.value if goal.value else 0.0), f"{line}: within the goal"
+    return 1.0, f"{line}: {amount(goal, now - goal.value)} too much"
+
+
+def _bare(goal: Goal, value: float) -> str:
+    """Return a number without its unit where the goal beside it has the same."""
+    shown, unit = amount(goal, value), amount(goal, goal.value).rpartition(" ")[2].rstrip("s")
+    return shown.rpartition(" ")[0] if shown.rpartition(" ")[2].rstrip("s") == unit else shown
+
+
+def _now(goal: Goal, report: Report) -> float:
+    """Return a report's number of the goal's kind, in the goal's unit."""
+    if goal.kind == ACCURACY:
+        return max(-100 * report.accuracy.change, 0.0) if report.accuracy else 0.0
+    if goal.kind == MILLISECONDS:
+        return report.latency_ms.pruned.median
+    counted = {"macs": report.macs, "parameters": report.parameters, "bytes": report.bytes}
+    found = counted[RESOURCES[goal.kind]]
+    return goal.measured(found.pruned, max(found.original, 1))
+
+
+def usual(kind: str, report: Report) -> Goal:
+    """Return a goal of a kind to begin with: half of what the original has, or one point."""
+    if kind == MEGABYTES:
+        return Goal(kind, float(f"{report.bytes.original / MEGABYTE / 2:.2g}"))
+    if kind == MILLISECONDS:
+        return Goal(kind, float(f"{report.latency_ms.original.median / 2:.2g}"))
+    return Goal(kind, GOALS[kind].usual)
+
+
+__all__ = [
+    "accuracy_line",
+    "amount",
+    "how_line",
+    "predicted_line",
+    "reached_line",
+    "standing",
+    "usual",
+]

@@ -1,0 +1,71 @@
+"""Ratios for a goal: the scan where it is not there yet, then the search; proposal.json at last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from pruneviz import run
+from pruneviz.history.folder import RunFolder, Spec
+from pruneviz.jobs.context import Context
+from pruneviz.jobs.kind import Progress, job
+from pruneviz.plan import Setting
+from pruneviz.propose import (
+    PROPOSAL_FILE,
+    Goal,
+    finished_points,
+    proposal_plan,
+    read_proposal,
+    with_curves,
+    write_proposal,
+)
+from pruneviz.run import Prepared
+from pruneviz.sensitivity import Point, Scan
+from pruneviz.subjects import load_subject
+
+
+def has_result(folder: RunFolder) -> bool:
+    """Return whether a finished proposal is there and can be read."""
+    try:
+        return bool(read_proposal(folder.file(PROPOSAL_FILE)).plan)
+    except ValueError:
+        return False
+
+
+def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Return the goal spelled out; ValueError where it cannot be one."""
+    return Goal.of(given).settings()
+
+
+@job("proposal", "Ratios for a goal", proposal_plan, has_result, settings)
+def proposal(spec: Spec, context: Context) -> Iterator[Progress]:
+    """Read or measure the curves, then search; a checkpoint holds the points so far."""
+    prepared = run.prepare(load_subject(spec.plan), spec.plan)
+    points = finished_points(context.folder.path.parent, spec.plan)
+    curves = _scan(prepared, context) if points is None else points
+    steps = with_curves(prepared, spec.plan, Goal.of(spec.settings), curves)
+    while True:
+        try:
+            stage = next(steps)
+        except StopIteration as ended:
+            write_proposal(context.folder.file(PROPOSAL_FILE), ended.value)
+            break
+        if isinstance(curves, Scan):
+            _offer(context, curves)
+        yield Progress(stage.done, stage.total, stage.sentence)
+    yield Progress(1, 1, "finished")
+
+
+def _scan(prepared: Prepared, context: Context) -> Scan:
+    """Return the scan, as far as the last checkpoint knows it."""
+    scan = run.scan(prepared)
+
+    def accept(state: dict[str, Any]) -> None:
+        scan.restore([Point(*row) for row in state["points"]])
+
+    context.restore(accept)
+    return scan
+
+
+def _offer(context: Context, scan: Scan) -> None:
+    context.offer(scan.done, lambda: {"points": [list(vars(p).values()) for p in scan.rows]})

@@ -1,0 +1,30 @@
+"""From a goal to a sparsity for each layer: sensitivity curves propose, an evaluation decides."""
+
+from pruneviz.propose.goal import GOALS, SAVES, Goal
+from pruneviz.propose.points import finished_points
+from pruneviz.propose.proposal import (
+    PROPOSAL_FILE,
+    Proposal,
+    proposal_plan,
+    read_proposal,
+    write_proposal,
+)
+from pruneviz.propose.propose import propose, proposing, with_curves
+from pruneviz.propose.work import Proposing, Stage
+
+__all__ = [
+    "GOALS",
+    "PROPOSAL_FILE",
+    "SAVES",
+    "Goal",
+    "Proposal",
+    "Proposing",
+    "Stage",
+    "finished_points",
+    "proposal_plan",
+    "propose",
+    "proposing",
+    "read_proposal",
+    "with_curves",
+    "write_proposal",
+]

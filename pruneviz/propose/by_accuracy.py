@@ -1,0 +1,104 @@
+"""At most so many points lost: an evaluation of all layers together decides each step."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+
+from torch import nn
+
+from pruneviz.propose.finish import Candidate, Reached, finish
+from pruneviz.propose.goal import WORDS
+from pruneviz.propose.judge import Lost
+from pruneviz.propose.paths import UNIFORM, Path
+from pruneviz.propose.proposal import Proposal
+from pruneviz.propose.work import Proposing, Stage
+
+STEPS = 200  # of a path, that the bisection tells apart
+
+
+@dataclass
+class _Bracket:
+    """The furthest place of a path that loses no more than allowed, and the next that does."""
+
+    path: Path
+    good: int
+    bad: int
+    lost: Lost
+    beyond: Lost | None = None
+
+    @property
+    def open(self) -> bool:
+        return self.bad - self.good > max(1, len(self.path) // STEPS)
+
+
+def search(work: Proposing) -> Generator[Stage, None, Proposal]:
+    """Go as far along each family as the loss allows, and take what saves most."""
+    allowed = work.goal.value / 100
+    start = _lost(work, work.layers.network(work.kept), allowed) if work.kept else Lost(0.0, 0.0)
+    if start.accuracy > allowed:
+        raise ValueError(
+            f"what layers keep as it is loses {100 * start.accuracy:.3g} points already, more than "
+            f"{work.goal.said()}: let those layers follow, or allow more"
+        )
+    found = []
+    for path in work.paths():
+        bracket = _Bracket(path, 0, len(path) + 1, start)
+        while bracket.open:
+            middle = (bracket.good + bracket.bad) // 2
+            lost = _lost(work, work.layers.network(work.counts(path, middle)), allowed)
+            if lost.accuracy <= allowed:
+                bracket.good, bracket.lost = middle, lost
+            else:
+                bracket.bad, bracket.beyond = middle, lost
+            yield work.stage("evaluating all layers together")
+        found.append(bracket)
+    best = min(found, key=lambda b: (_left(work, b), b.lost))
+    return _finished(work, best, next(b for b in found if b.path.family == UNIFORM))
+
+
+def _lost(work: Proposing, network: nn.Module, allowed: float) -> Lost:
+    """Return what a network loses: the more of calibration and held-out inputs.
+
+    A network knows inputs that it was trained on by heart, so these alone would promise too much.
+    """
+    judge = work.judge
+    first = judge.compared(network)
+    if not judge.apart or first.accuracy > allowed:
+        return first
+    return max(first, judge.judged(network))
+
+
+def _left(work: Proposing, bracket: _Bracket) -> int:
+    return work.left(work.goal.save, work.counts(bracket.path, bracket.good))
+
+
+def _finished(work: Proposing, best: _Bracket, control: _Bracket) -> Proposal:
+    if not best.good:
+        lost = 100 * best.beyond.accuracy if best.beyond else 0.0
+        raise ValueError(
+            f"nothing can go: the least step loses {lost:.4g} points, more than "
+            f"{work.goal.said()}; allow more, or unlock layers"
+        )
+    counts = work.counts(best.path, best.good)
+    compared = work.judge.compared(work.layers.network(counts))
+    held, word, whole = [], WORDS[work.goal.save], work.whole
+    if best.beyond is not None:
+        further = work.left(work.goal.save, work.counts(best.path, best.bad)) / whole
+        held.append(
+            f"a step further, to {100 * further:.3g} % of the {word}, loses "
+            f"{100 * best.beyond.accuracy:.4g} points"
+        )
+    notes = [
+        f"the {len(work.judge.data.y):,} held-out inputs that judge it also decided how far it "
+        "goes, so it flatters a little: try it on new ones"
+    ]
+    if best is not control:
+        notes.append(
+            f"equal parts of every layer would leave {100 * _left(work, control) / whole:.3g} % of "
+            f"the {word} within the same loss"
+        )
+    candidate = Candidate(best.path.family, counts, compared)
+    proposal = finish(work, candidate, Reached(0.0, 0.0), held=tuple(held), notes=tuple(notes))
+    lost = max(-100 * proposal.accuracy.change, 0.0) + 0.0
+    return proposal.model_copy(update={"reached": lost})

@@ -1,0 +1,61 @@
+"""Under a budget that is counted: parameters, MACs or bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from pruneviz.allocate.budget import smallest
+from pruneviz.propose.finish import Candidate, Reached, chosen_note, finish
+from pruneviz.propose.paths import UNIFORM, Counts, Path
+from pruneviz.propose.proposal import Proposal
+from pruneviz.propose.work import Proposing, Stage
+
+
+def search(work: Proposing) -> Generator[Stage, None, Proposal]:
+    """Find the least of each family that meets the budget, and take what really loses least."""
+    goal, whole = work.goal, work.whole
+    goal.check_open(goal.measured(whole, whole))
+    target, found = goal.target(whole), list[Candidate]()
+    for path in work.paths():
+        _check_reachable(work, path, target)
+        yield work.stage("searching the ratios that meet the budget")
+        counts = least(work, path, target)
+        found.append(
+            Candidate(path.family, counts, work.judge.compared(work.layers.network(counts)))
+        )
+        yield work.stage("evaluating a candidate")
+    best = min(found, key=lambda candidate: candidate.lost)
+    control = next(candidate.counts for candidate in found if candidate.family == UNIFORM)
+    left = work.left(goal.resource, best.counts)
+    reached = Reached(goal.measured(left, whole), goal.measured(whole, whole))
+    return finish(work, best, reached, control, notes=(chosen_note(work),))
+
+
+def _check_reachable(work: Proposing, path: Path, target: int) -> None:
+    """Raise ValueError where all that may go is not enough, with what can be reached."""
+    goal = work.goal
+    least_left = work.left(goal.resource, work.counts(path, len(path)))
+    if least_left <= target:
+        return
+    locks = work.layers.request.locks()
+    remedy = f"unlock {', '.join(locks[:3])}, " if locks else ""
+    raise ValueError(
+        f"a goal of {goal.said()} cannot be reached: with every layer at the scan's last level "
+        f"{goal.said(goal.measured(least_left, work.whole))} are left; {remedy}"
+        "ask for more than that, or scan higher levels"
+    )
+
+
+def least(work: Proposing, path: Path, target: int) -> Counts:
+    """Return the fewest units along a path that meet the budget, exact to one unit of a layer."""
+    of = work.goal.resource
+    taken = smallest(lambda k: work.left(of, work.counts(path, k)), target, len(path))
+    assert taken is not None  # the whole path meets it
+    counts = work.counts(path, taken)
+    if not taken:
+        return counts
+    name, stop = path.steps[taken - 1]
+    before = work.counts(path, taken - 1).get(name, 0)
+    finer = work.layers.between(name, before, stop)
+    place = smallest(lambda i: work.left(of, {**counts, name: finer[i]}), target, len(finer) - 1)
+    return counts if place is None else {**counts, name: finer[place]}

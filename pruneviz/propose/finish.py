@@ -1,0 +1,90 @@
+"""The chosen candidate, pruned and proved as it will be shown, and what must be known of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pruneviz import run
+from pruneviz.propose.binding import binding
+from pruneviz.propose.judge import Lost
+from pruneviz.propose.paths import UNIFORM, Counts
+from pruneviz.propose.proposal import Proposal
+from pruneviz.propose.work import Proposing
+from pruneviz.report import Interval
+
+MONOTONE = "curves are made monotone before use: pruning more of a layer is taken to cost no less"
+BEFORE_RECOVERY = "the numbers are those before the plan's recovery"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What one family of ratios comes to: how many units go, and what that really loses."""
+
+    family: str
+    counts: Counts
+    lost: Lost
+
+
+@dataclass(frozen=True)
+class Reached:
+    """How far the goal is reached, in its unit, and the original's number."""
+
+    value: float
+    original: float
+    interval: Interval | None = None
+
+
+def finish(
+    work: Proposing,
+    best: Candidate,
+    reached: Reached,
+    control: Counts | None = None,
+    held: tuple[str, ...] = (),
+    notes: tuple[str, ...] = (),
+) -> Proposal:
+    """Return the proposal: pruned, proved and judged on the held-out inputs.
+
+    `control` are equal parts of every layer that reach the same, `held` and `notes` what this kind
+    of goal adds to what is binding and to what must be known.
+    """
+    plan = work.layers.filled(best.counts)
+    accuracy = work.judge.final(run.prune(work.prepared, plan).model)
+    uniform = None
+    if control is not None and best.family != UNIFORM:
+        uniform = work.judge.final(work.layers.network(control)).change
+    recovery = (BEFORE_RECOVERY,) if run.asks_for_rounds(plan) else ()
+    return Proposal(
+        kind=work.goal.kind,
+        wanted=work.goal.value,
+        save=work.goal.save,
+        plan=plan,
+        family=best.family,
+        reached=reached.value,
+        original=reached.original,
+        interval=reached.interval,
+        accuracy=accuracy,
+        predicted=work.changed(best.counts),
+        uniform=uniform,
+        compared=-best.lost.accuracy + 0.0,
+        choosing=work.judge.choosing,
+        saved_parameters=_saved(work, "parameters", best.counts),
+        saved_macs=_saved(work, "macs", best.counts),
+        binding=(*held, *binding(work.layers, work.curves, best.counts)),
+        notes=(*notes, MONOTONE, *recovery),
+        evaluations=work.judge.evaluations,
+    )
+
+
+def chosen_note(work: Proposing) -> str:
+    """Return on which inputs candidates were compared, and whether the judgement flatters."""
+    judging = f"{len(work.judge.data.y):,} held-out inputs"
+    if not work.judge.apart:
+        return f"the {judging} that judge it also chose it, so it flatters: try it on new ones"
+    return (
+        f"candidates were compared on {work.judge.choosing:,} calibration inputs; the {judging} "
+        "only judge the choice, but the curves were measured on them, so it flatters a little"
+    )
+
+
+def _saved(work: Proposing, of: str, counts: Counts) -> float:
+    return 1 - work.left(of, counts) / max(work.left(of, {}), 1)

@@ -1,0 +1,155 @@
+"""What a user wants: points lost at most, megabytes, MACs, parameters or milliseconds."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from pruneviz.plan import Setting, shown
+
+ACCURACY, MEGABYTES, MACS = "accuracy_points", "megabytes", "macs"
+PARAMETERS, MILLISECONDS = "parameters", "milliseconds"
+RESOURCES = {PARAMETERS: "parameters", MACS: "macs", MEGABYTES: "bytes"}  # counted exactly
+SAVES = (PARAMETERS, MACS)  # what an accuracy goal saves as much of as it can
+MEGABYTE = 1_000_000
+WORDS = {"parameters": "parameters", "macs": "MACs", "bytes": "bytes"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """A kind of goal: how it is called, the unit of its value, a usual value, and the bounds."""
+
+    title: str
+    unit: str
+    usual: float
+    least: float
+    most: float
+
+
+GOALS: Mapping[str, Wish] = {
+    ACCURACY: Wish(title="Lose at most", unit="points", usual=1.0, least=0.0, most=100.0),
+    MEGABYTES: Wish(title="Fit into", unit="MB", usual=0.2, least=0.0, most=math.inf),
+    MACS: Wish(title="Part of the MACs", unit="", usual=0.5, least=0.0, most=1.0),
+    PARAMETERS: Wish(title="Part of the parameters", unit="", usual=0.5, least=0.0, most=1.0),
+    MILLISECONDS: Wish(title="Answer within", unit="ms", usual=1.0, least=0.0, most=math.inf),
+}
+FRACTIONS = (MACS, PARAMETERS)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is to be reached; ValueError says in a sentence what cannot be a goal.
+
+    `value` is points of accuracy that may be lost (1 is one point), megabytes (10⁶ bytes) of the
+    weights file, the fraction of MACs or parameters that is left, or milliseconds of one answer.
+    Under an accuracy goal as much is saved of `save` as can be.
+    """
+
+    kind: str
+    value: float
+    save: str = PARAMETERS
+
+    def __post_init__(self) -> None:
+        if self.kind not in GOALS:
+            raise ValueError(
+                f"a goal is one of {', '.join(GOALS)}, got {shown(self.kind)}: choose one of them"
+            )
+        if self.save not in SAVES:
+            raise ValueError(
+                f"an accuracy goal saves {' or '.join(SAVES)}, got {shown(self.save)}: choose one"
+            )
+        self._check_value()
+        object.__setattr__(self, "value", float(self.value))
+        if self.kind != ACCURACY:  # or equal goals would have two digests
+            object.__setattr__(self, "save", PARAMETERS)
+
+    def _check_value(self) -> None:
+        wish, value = GOALS[self.kind], self.value
+        number = math.nan if isinstance(value, bool | str) else float(value)
+        if self.kind == ACCURACY:
+            if not 0 <= number < 100:
+                raise ValueError(
+                    "points of accuracy that may be lost lie from 0 to below 100, "
+                    f"got {shown(value)}: say 1 for one point"
+                )
+        elif not 0 < number < math.inf or number > wish.most:
+            bounds = "above 0 and at most 1, such as 0.5" if wish.most == 1 else "above 0"
+            raise ValueError(f"a goal in {self._unit()} is {bounds}, got {shown(value)}")
+
+    def _unit(self) -> str:
+        if self.kind in FRACTIONS:
+            return f"the part of the {WORDS[RESOURCES[self.kind]]} that is left"
+        return self.kind
+
+    @property
+    def resource(self) -> str:
+        """Return what is saved: it is what removing a layer's units is weighed by.
+
+        For milliseconds these are MACs: a layer's own time is too short to be told from noise.
+        """
+        if self.kind == ACCURACY:
+            return self.save
+        return RESOURCES.get(self.kind, "macs")
+
+    def target(self, whole: int) -> int:
+        """Return how much of the counted resource may be left of `whole`, the original's."""
+        if self.kind in FRACTIONS:
+            return math.floor(self.value * whole)
+        return math.floor(self.value * MEGABYTE)
+
+    def measured(self, count: float, whole: float) -> float:
+        """Return a count of the resource in the goal's own unit."""
+        return count / whole if self.kind in FRACTIONS else count / MEGABYTE
+
+    def said(self, value: float | None = None) -> str:
+        """Return the goal, or another value of its kind, with its unit: `50 % of the MACs`."""
+        number = self.value if value is None else value
+        if self.kind in FRACTIONS:
+            return f"{100 * number:.3g} % of the {WORDS[RESOURCES[self.kind]]}"
+        if self.kind == ACCURACY:
+            return f"{number:.3g} point{'' if number == 1 else 's'} lost"
+        return f"{number:.3g} {GOALS[self.kind].unit}"
+
+    def check_open(self, now: float) -> None:
+        """Raise ValueError where the original reaches the goal; `now` is its number."""
+        if now <= self.value:
+            raise ValueError(
+                f"the goal of {self.said()} is met already: the original has {self.said(now)}; "
+                "ask for less than that"
+            )
+
+    def settings(self) -> dict[str, Setting]:
+        """Return the goal as a job's settings."""
+        more: dict[str, Setting] = {"save": self.save} if self.kind == ACCURACY else {}
+        return {"goal": self.kind, "value": self.value, **more}
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Setting]) -> Self:
+        """Return the goal in a job's settings; ValueError where they hold none."""
+        unknown = sorted(set(settings) - {"goal", "value", "save"})
+        if unknown or "goal" not in settings or "value" not in settings:
+            raise ValueError(
+                "a proposal takes a goal, its value and what an accuracy goal saves, got "
+                f"{', '.join(settings) or 'nothing'}: give goal and value"
+            )
+        value = settings["value"]
+        number = math.nan if isinstance(value, str) else value
+        return cls(str(settings["goal"]), number, str(settings.get("save", PARAMETERS)))
+
+    def text(self) -> str:
+        """Return the goal as a word of a link: `macs:0.5`."""
+        more = f":{self.save}" if self.kind == ACCURACY and self.save != PARAMETERS else ""
+        return f"{self.kind}:{self.value:g}{more}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `text` wrote; ValueError where it is no goal."""
+        kind, _, rest = text.partition(":")
+        value, _, save = rest.partition(":")
+        try:
+            number = float(value)
+        except ValueError as error:
+            raise ValueError(f"a goal reads macs:0.5, got {shown(text)}") from error
+        return cls(kind, number, save or PARAMETERS)

@@ -1,0 +1,86 @@
+"""The proposal: a plan with a sparsity for each layer, and what was found when it was checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from pruneviz.allocate import WIDTHS
+from pruneviz.history.folder import PROPOSAL_FILE as PROPOSAL_FILE  # part of this interface
+from pruneviz.history.folder import write_json
+from pruneviz.plan import Plan, plan_faults
+from pruneviz.propose.goal import Goal
+from pruneviz.report import Accuracy, Interval
+
+
+class Proposal(BaseModel):
+    """A plan whose layers have ratios, checked by an evaluation of all of them together.
+
+    `reached`, `original` and `wanted` are in the goal's unit; `interval` is that of a measured
+    time. `accuracy` is on the held-out inputs. `predicted` is the change of accuracy that the
+    curves alone foretell, summed over the layers, `uniform` that of equal parts of every layer
+    which reach the same, None where they do not; `compared` that on the `choosing` inputs by which
+    candidates were compared. Changes are fractions. `binding` says what holds the ratios where they
+    are, `notes` what must be known of the numbers.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    wanted: float
+    save: str
+    plan: Plan
+    family: str
+    reached: float
+    original: float
+    interval: Interval | None = None
+    accuracy: Accuracy
+    predicted: float
+    uniform: float | None = None
+    compared: float
+    choosing: int
+    saved_parameters: float
+    saved_macs: float
+    binding: tuple[str, ...]
+    notes: tuple[str, ...]
+    evaluations: int
+
+    @property
+    def goal(self) -> Goal:
+        """Return what was asked."""
+        return Goal(self.kind, self.wanted, self.save)
+
+    def onto(self, plan: Plan) -> Plan:
+        """Return a plan with these ratios on its sliders; what it recovers by stays."""
+        own = ("scope", "scope_parameters", "sparsity", "layers")
+        return plan.changed(**{name: getattr(self.plan, name) for name in own})
+
+
+def proposal_plan(plan: Plan) -> Plan:
+    """Return the part of a plan that decides a proposal: no amounts and no recovery, but locks."""
+    fresh, widths = Plan(), {parameter.name for parameter in WIDTHS}
+    unused = ("sparsity", "layers", "schedule", "schedule_parameters", "recovery")
+    given = {name: value for name, value in plan.scope_parameters.items() if name in widths}
+    return plan.changed(
+        scope="layer", scope_parameters=given, **{name: getattr(fresh, name) for name in unused}
+    )
+
+
+def write_proposal(path: Path, proposal: Proposal) -> None:
+    """Write a proposal as JSON, whole or not at all; ValueError where that fails."""
+    write_json(path, proposal.model_dump(mode="json"))
+
+
+def read_proposal(path: Path) -> Proposal:
+    """Return the proposal of a file; ValueError where it is missing or damaged."""
+    try:
+        return Proposal.model_validate_json(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(
+            f"'{path.name}' cannot be read: {error.strerror or error}; propose again"
+        ) from error
+    except ValidationError as error:
+        raise ValueError(
+            f"'{path.name}' is damaged: {plan_faults(error)}; propose again"
+        ) from error

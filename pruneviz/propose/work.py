@@ -1,0 +1,117 @@
+"""What a search works on: layers with their curves, a goal, exact counts, and who judges."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+from torch import nn
+
+from pruneviz import run
+from pruneviz.measure.quality import accuracy_pair
+from pruneviz.plan import Plan
+from pruneviz.propose.curves import Curve, Numbers, read_curves, with_changes
+from pruneviz.propose.goal import Goal
+from pruneviz.propose.judge import Judge
+from pruneviz.propose.layers import Layers
+from pruneviz.propose.paths import Counts, Path, paths
+from pruneviz.run import Prepared
+
+SEARCHING = 30  # stages after the counting, about
+
+
+@dataclass(frozen=True)
+class Stage:
+    """How far a proposal is: `done` of about `total` steps, and what is done now."""
+
+    done: int
+    total: int
+    sentence: str
+
+
+@dataclass
+class Proposing:
+    """All that a search works on: the layers, their curves, the goal, and who judges."""
+
+    prepared: Prepared
+    plan: Plan
+    goal: Goal
+    points: pd.DataFrame
+    measure: Callable[[nn.Module], float] | None = None
+    done: int = 0
+    curves: dict[str, Curve] = field(default_factory=dict)
+    kept: Counts = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.judge, self.layers = Judge(self.prepared), Layers(self.prepared, self.plan)
+        self.count = run.counting(self.prepared)
+        self._counted: dict[tuple[str, tuple[tuple[str, int], ...]], int] = {}
+        _ = self.judge.data  # ValueError where there is none
+
+    def left(self, of: str, counts: Counts) -> int:
+        """Return how much of a resource is left, counted exactly."""
+        key = of, tuple(sorted((name, count) for name, count in counts.items() if count))
+        if key not in self._counted:
+            self._counted[key] = self.count(of, self.layers.keep(counts))
+        return self._counted[key]
+
+    @cached_property
+    def whole(self) -> int:
+        """Return how much of the goal's resource the original has."""
+        return self.left(self.goal.resource, {})
+
+    def counts(self, path: Path, taken: int) -> Counts:
+        """Return how many units go after so many steps, layers without a curve as they are."""
+        return {**self.kept, **path.counts(taken)}
+
+    def stage(self, sentence: str) -> Stage:
+        """Return the next stage of the progress; how many there will be is an estimate."""
+        self.done += 1
+        total = len(self.layers.counts) + SEARCHING
+        return Stage(min(self.done, total - 1), total, sentence)
+
+    def read(self) -> Iterator[Stage]:
+        """Read the curves and count what each layer alone would save."""
+        saved: dict[str, tuple[Numbers, Numbers]] = {}
+        for name in self.layers.counts:
+            saved[name] = self._saved(name)
+            yield self.stage(f"counting what {name} saves")
+        logits = self.prepared.baseline.logits
+        data = self.judge.data
+        assert logits is not None  # there is data
+        accuracy = accuracy_pair(logits, logits, data.y).original
+        points = with_changes(self.points, accuracy)
+        self.curves = read_curves(points, self.layers.counts, self.layers.stops(), saved)
+        unknown = set(self.layers.counts) - self.curves.keys() - set(self.layers.locked)
+        self.kept = self.layers.as_they_are(unknown)
+        self._check()
+
+    def _saved(self, name: str) -> tuple[Numbers, Numbers]:
+        """Return levels of a layer pruned alone, and what is saved there of the resource.
+
+        A layer that several others share saves less and less, so the middle is counted too.
+        """
+        units, most = self.layers.counts[name], self.layers.request.removable(name)
+        counts = sorted({0, most // 2, most})
+        of = self.goal.resource
+        less = [self.whole - self.left(of, {name: count}) for count in counts]
+        return np.asarray(counts) / units, np.asarray(less, dtype=np.float64)
+
+    def _check(self) -> None:
+        if not any(curve.stops for curve in self.curves.values()):
+            raise ValueError(
+                "no layer can be proposed a ratio: each is locked or not in the sensitivity scan; "
+                "unlock one, or scan again"
+            )
+
+    def paths(self) -> tuple[Path, ...]:
+        """Return the ways that compete, after `read`."""
+        return paths(self.curves)
+
+    def changed(self, counts: Counts) -> float:
+        """Return the change of accuracy that the curves foretell, a fraction."""
+        lost = (c.lost_at(counts.get(name, 0) / c.units) for name, c in self.curves.items())
+        return max(-1.0, -sum(lost)) + 0.0

@@ -1,0 +1,246 @@
+"""Proposals reach what was asked, hold what is locked, and are what the plan itself gives."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from pruneviz import run
+from pruneviz.evaluate import predict
+from pruneviz.measure.cost import parameters_by_name
+from pruneviz.plan import Plan
+from pruneviz.propose import Goal, Proposing, propose, proposing, read_proposal, write_proposal
+from pruneviz.propose.by_count import least
+from pruneviz.sensitivity import LEVELS
+from pruneviz.subjects import load_subject
+
+MLP = Plan(model="sample:tumour-mlp", criterion="taylor", scope="global", sparsity=0.3)
+CNN = Plan(criterion="taylor", scope="global", sparsity=0.3)
+BUDGETS = st.one_of(
+    st.tuples(st.sampled_from(["macs", "parameters"]), st.floats(0.15, 0.95)),
+    st.tuples(st.just("megabytes"), st.floats(0.004, 0.015)),
+)
+LOCKS = st.sampled_from([{}, {"fc1": (0, 3, 8)}, {"fc2": tuple(range(12))}])
+
+
+def scanned(plan, levels=LEVELS):
+    return _scanned(plan.to_yaml(), levels)
+
+
+@cache
+def _scanned(text, levels):
+    plan = Plan.from_text(text)
+    prepared = run.prepare(load_subject(plan), plan)
+    scan = run.scan(prepared, levels)
+    while not scan.finished:
+        scan.step()
+    return prepared, scan.table()
+
+
+def on_mlp(goal, plan=MLP, **more):
+    prepared, points = scanned(MLP)
+    return propose(prepared, plan, goal, points, **more)
+
+
+def removed(plan, prepared):
+    pruned = run.prune(prepared, plan)
+    return {name: int((~keep).sum()) for name, keep in pruned.keep.items()}, pruned.keep
+
+
+@settings(max_examples=15)
+@given(BUDGETS, LOCKS)
+def test_a_budget_is_reached_overshot_by_a_step_at_most_and_locks_hold(budget, locks):
+    plan = MLP.changed(locks=locks)
+    goal, (prepared, _) = Goal(*budget), scanned(MLP)
+    found = on_mlp(goal, plan)
+    counts, keep = removed(found.plan, prepared)
+    of = {"megabytes": "bytes"}.get(goal.kind, goal.kind)
+    count = run.counting(prepared)
+    left, whole = count(of, keep), count(of, removed(Plan(model=MLP.model), prepared)[1])
+    assert left <= goal.target(whole)
+    assert found.reached == goal.measured(left, whole) <= goal.value
+    ranks = {units.name: prepared.ranking.within(units.name) for units in prepared.units}
+    steps = []
+    for name in (n for n, c in counts.items() if c):
+        last = max((i for i in range(len(keep[name])) if not keep[name][i]),
+                   key=lambda i, name=name: ranks[name][i])  # fmt: skip
+        back = keep[name].clone()
+        back[last] = True
+        steps.append(count(of, {**keep, name: back}) - left)
+    assert goal.target(whole) - left < max(steps)
+    for name, units in locks.items():
+        assert bool(keep[name][list(units)].all())
+    assert dict(found.plan.locks) == locks
+
+
+@settings(max_examples=10)
+@given(st.lists(st.integers(700, 3900), min_size=2, max_size=2, unique=True))
+def test_each_way_removes_no_less_under_a_lower_budget(targets):
+    prepared, points = scanned(MLP)
+    work = Proposing(prepared, MLP, Goal("parameters", 0.5), points)
+    for _ in work.read():
+        pass
+    for path in work.paths():
+        low, high = (least(work, path, target) for target in sorted(targets))
+        assert all(low.get(name, 0) >= count for name, count in high.items())
+
+
+def test_a_proposal_is_what_its_plan_gives_and_comes_back_from_its_file(tmp_path):
+    found = on_mlp(Goal("parameters", 0.4))
+    _, pruned, report = run.run(found.plan, latency_runs=3)
+    assert found.accuracy == report.accuracy
+    assert found.reached == report.parameters.pruned / report.parameters.original
+    assert found.saved_macs == pytest.approx(1 - report.macs.pruned / report.macs.original)
+    assert pruned.notes == ()
+    assert found.onto(MLP).digest() == found.plan.digest()
+    write_proposal(tmp_path / "proposal.json", found)
+    assert read_proposal(tmp_path / "proposal.json") == found
+    (tmp_path / "proposal.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"is damaged.*propose again"):
+        read_proposal(tmp_path / "proposal.json")
+
+
+@pytest.mark.parametrize("points", [0.0, 1.0, 3.0])
+@pytest.mark.parametrize("save", ["parameters", "macs"])
+def test_no_more_is_lost_than_allowed_and_more_loss_saves_more(points, save):
+    found, more = (on_mlp(Goal("accuracy_points", p, save)) for p in (points, points + 4))
+    assert found.accuracy.change >= -points / 100
+    assert found.reached == pytest.approx(max(-100 * found.accuracy.change, 0), abs=1e-9)
+    saved = f"saved_{save}"
+    assert getattr(more, saved) >= getattr(found, saved) - 0.02
+    assert found.evaluations > 10
+    assert "flatters" in " ".join(found.notes)
+
+
+@pytest.mark.parametrize("kind", ["macs", "parameters"])
+def test_it_loses_no_more_than_equal_parts_on_digits(kind):
+    prepared, points = scanned(CNN, (0.3, 0.6, 0.9))
+    for left in (0.8, 0.6):
+        found = propose(prepared, CNN, Goal(kind, left), points)
+        equal = CNN.changed(
+            scope="budget", scope_parameters={"of": kind, "left": left, "by": "uniform"}
+        )
+        _, _, report = run.run(equal, latency_runs=3)
+        assert found.accuracy.change_interval[1] >= report.accuracy.change
+        assert found.reached <= left
+
+
+def test_a_layer_that_is_of_no_use_goes_first(tmp_path):
+    plan = useless_network(tmp_path)
+    prepared = run.prepare(load_subject(plan), plan)
+    scan = run.scan(prepared)
+    while not scan.finished:
+        scan.step()
+    for family in ("marginal", "equal"):
+        work = Proposing(prepared, plan, Goal("parameters", 0.9), scan.table())
+        for _ in work.read():
+            pass
+        path = next(path for path in work.paths() if path.family == family)
+        first = [name for name, _ in path.steps]
+        ends = max(i for i, name in enumerate(first) if name == "useless")
+        assert set(first[: ends + 1]) == {"useless"}
+    found = propose(prepared, plan, Goal("accuracy_points", 0.0), scan.table())
+    assert found.plan.layers["useless"] == pytest.approx(0.9, abs=0.06)
+    assert any("useless" in each and "last level, 90 %" in each for each in found.binding)
+
+
+NETWORK = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.good, self.useless = nn.Linear(6, 16), nn.Linear(6, 20)
+        self.head, self.other = nn.Linear(16, 3), nn.Linear(20, 3)
+        self.other.weight.data.zero_()
+
+    def forward(self, x):
+        return self.head(torch.relu(self.good(x))) + self.other(torch.relu(self.useless(x)))
+
+def build():
+    torch.manual_seed(1)
+    return Net()
+"""
+
+
+def useless_network(folder):
+    """Return the plan of a network one of whose two layers does nothing, with its own answers."""
+    (folder / "net.py").write_text(NETWORK)
+    alone = Plan(model=f"python:{folder}/net.py:build", input_shape=(6,))
+    x = torch.randn(400, 6, generator=torch.Generator().manual_seed(0))
+    y = predict(load_subject(alone).model, x).argmax(1)
+    np.savez(folder / "data.npz", x=x.numpy(), y=y.numpy(), mean=np.zeros(6), std=np.ones(6))
+    return Plan(model=f"python:{folder}/net.py:build", data=f"npz:{folder}/data.npz")
+
+
+def test_what_is_locked_or_not_in_the_scan_keeps_what_it_has():
+    prepared, points = scanned(MLP)
+    locked = on_mlp(Goal("parameters", 0.7), MLP.changed(locks={"fc1": "all"}))
+    assert locked.plan.layers["fc1"] == 0
+    assert "fc1 is locked" in locked.binding
+    plan = Plan(model=MLP.model, criterion="taylor", layers={"fc2": 0.25})
+    partly = propose(prepared, plan, Goal("parameters", 0.6), points[points.layer == "fc1"])
+    assert partly.plan.layers["fc2"] == 0.25
+    assert any("fc2 is not in the scan" in sentence for sentence in partly.binding)
+    with pytest.raises(ValueError, match="unlock one"):
+        on_mlp(Goal("parameters", 0.7), MLP.changed(locks={"fc1": "all", "fc2": "all"}))
+
+
+def test_widths_that_the_scope_asks_for_hold():
+    plan = MLP.changed(scope_parameters={"multiple_of": 8, "minimum_width": 16})
+    found, (prepared, _) = on_mlp(Goal("parameters", 0.5), plan), scanned(MLP)
+    _, keep = removed(found.plan, prepared)
+    widths = {name: int(kept.sum()) for name, kept in keep.items()}
+    assert all(width % 8 == 0 and width >= 16 for width in widths.values())
+    assert any("held" in each for each in on_mlp(Goal("parameters", 0.26), plan).binding)
+
+
+def test_single_weights_are_exact_to_one_weight():
+    plan = MLP.changed(granularity="weight", criterion="magnitude_l1")
+    prepared, points = scanned(plan, (0.3, 0.6, 0.9))
+    found = propose(prepared, plan, Goal("parameters", 0.5), points)
+    whole = sum(prepared.baseline.parameters.values())
+    assert found.reached == whole // 2 / whole
+
+
+def test_a_time_is_reached_by_a_measure_and_what_cannot_be_is_said():
+    def measure(network: nn.Module) -> float:
+        return sum(parameters_by_name(network).values()) / 1000
+
+    found = on_mlp(Goal("milliseconds", 2.5), measure=measure)
+    assert found.reached <= 2.5 < found.original
+    assert found.reached > 2.2
+    assert found.binding[0].startswith("with every layer at the scan's last level an answer takes")
+    with pytest.raises(ValueError, match=r"0\.01 ms cannot be reached.*takes 0\.\d+ ms here"):
+        on_mlp(Goal("milliseconds", 0.01), measure=measure)
+    with pytest.raises(ValueError, match="met already"):
+        on_mlp(Goal("milliseconds", 10), measure=measure)
+
+
+def test_goals_that_are_met_or_out_of_reach_name_the_number_and_the_remedy(tmp_path):
+    with pytest.raises(ValueError, match=r"15 MB is met already: the original has 0\.017 MB"):
+        on_mlp(Goal("megabytes", 15))
+    with pytest.raises(ValueError, match="met already: the original has 100 %"):
+        on_mlp(Goal("macs", 1))
+    with pytest.raises(ValueError, match=r"with every layer at .* level [\d.]+ % of the MACs"):
+        on_mlp(Goal("macs", 0.001))
+    with pytest.raises(ValueError, match="unlock fc2, ask for more"):
+        on_mlp(Goal("macs", 0.001), MLP.changed(locks={"fc2": (1,)}))
+    plan = useless_network(tmp_path).changed(data=None, input_shape=(6,))
+    prepared = run.prepare(load_subject(plan), plan)
+    with pytest.raises(ValueError, match="name data with labels first"):
+        Proposing(prepared, plan, Goal("macs", 0.5), scanned(MLP)[1])
+
+
+def test_progress_never_ends_before_the_proposal_is_there():
+    prepared, points = scanned(MLP)
+    stages = list(proposing(Proposing(prepared, MLP, Goal("accuracy_points", 1), points)))
+    assert [stage.done for stage in stages] == sorted(stage.done for stage in stages)
+    assert all(stage.done < stage.total for stage in stages)
