@@ -108,12 +108,12 @@ class Evaluator:
         """Return a network's logits on all inputs, (N, classes), in the order of `x`."""
         return self._in_order(list(self.batches(network)))
 
-    def batches(self, network: nn.Module) -> Iterator[Tensor]:
-        """Yield a network's logits batch by batch, (B, classes), on `parts` in turn."""
+    def batches(self, network: nn.Module, start: int = 0) -> Iterator[Tensor]:
+        """Yield a network's logits batch by batch, (B, classes), on `parts` from `start` on."""
         self._make_ready()
         changed = None if self._why is not None else self._changed(network)
         known = [] if changed is None else self._known(network, changed)
-        for part in range(len(self.parts)):
+        for part in range(start, len(self.parts)):
             if changed is None:
                 yield self._plain(network, part)
                 continue
