@@ -67,6 +67,11 @@ def resnet20() -> nn.Module:
     return CifarResNet(3)
 
 
+def resnet56() -> nn.Module:
+    """Return ResNet-56, untrained."""
+    return CifarResNet(9)
+
+
 def subject_plan(data: Path, folder: Path) -> Plan:
     """Return the plan of the trained ResNet-20 on the real images; writes the npz into `folder`."""
     images = np.load(data / "cifar10-subset.npz")

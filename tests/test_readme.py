@@ -14,8 +14,8 @@ import pytest
 
 from pruneviz.plan import Plan
 
-VERBS = {"models", "methods", "run", "sensitivity", "thresholds", "interactions", "propose", "recover",
-         "runs", "replay", "check", "app"}  # fmt: skip
+VERBS = {"models", "methods", "run", "sensitivity", "thresholds", "interactions", "propose",
+         "recover", "runs", "replay", "check", "app"}  # fmt: skip
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 BLOCKS = {

@@ -45,6 +45,9 @@ def serve(
         list[str] | None, typer.Option(help="Data users may open; may be repeated.")
     ] = None,
     headless: Annotated[bool, typer.Option(help="Open no browser.")] = False,
+    memory_mb: Annotated[
+        int | None, typer.Option(min=0, help="Memory for values that sliders use again, 256.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Open the app in the browser, served to this machine alone."""
@@ -55,4 +58,4 @@ def serve(
         print_json({"url": url})
     else:
         output().print(f"PruneViz: {url} (Ctrl-C ends it)", highlight=False)
-    launch(port, model or (), data or (), headless=headless)
+    launch(port, model or (), data or (), headless=headless, memory_mb=memory_mb)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 
 import torch
 
@@ -39,3 +40,14 @@ def computing_threads(count: int) -> Iterator[None]:
         with _THREADS.lock:
             _THREADS.users -= 1
             torch.set_num_threads(_THREADS.before)
+
+
+@cache
+def usual_threads() -> int:
+    """Return how many threads torch computes with where nobody asks for another number.
+
+    It stays what it was when it was first asked for: a thread that is begun while another one
+    asks for a number keeps that number for itself.
+    """
+    with _THREADS.lock:
+        return _THREADS.before if _THREADS.users else torch.get_num_threads()

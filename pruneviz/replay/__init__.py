@@ -1,6 +1,14 @@
 """Evaluation that does not repeat itself: unchanged operators of a network are not computed."""
 
-from pruneviz.replay.estimates import Estimate, Tally, estimate, estimates, tallies
+from pruneviz.replay.estimates import (
+    Estimate,
+    Tally,
+    accuracy,
+    counted,
+    estimate,
+    estimates,
+    tallies,
+)
 from pruneviz.replay.evaluator import BUDGET_BYTES, Evaluator
 
 __all__ = [
@@ -8,6 +16,8 @@ __all__ = [
     "Estimate",
     "Evaluator",
     "Tally",
+    "accuracy",
+    "counted",
     "estimate",
     "estimates",
     "tallies",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from pruneviz.measure.quality import paired_change, predicted, wilson
+from pruneviz.measure.quality import check_pair, paired_change, predicted, wilson
 from pruneviz.replay.evaluator import Evaluator
+from pruneviz.report import Accuracy
 
 
 @dataclass(frozen=True)
@@ -37,30 +38,65 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Tally:
-    """How many of the first `samples` inputs the original and a changed network get right."""
+    """How many of the first `samples` inputs the original and a changed network get right.
 
-    samples: int
-    original: int
-    right: int
-    gained: int
-    lost: int
+    `alike` counts those that both give the same answer to. Tallies of batches can be added.
+    """
+
+    samples: int = 0
+    original: int = 0
+    right: int = 0
+    gained: int = 0
+    lost: int = 0
+    alike: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        """Return the counts of both together."""
+        return Tally(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+def counted(original: Tensor, changed: Tensor, labels: Tensor) -> Tally:
+    """Return the counts of one batch: logits of both networks (B, classes), labels (B,).
+
+    ValueError where their shapes do not fit.
+    """
+    check_pair(original, changed, labels)
+    before, after = predicted(original), predicted(changed)
+    right_before, right_after = before == labels, after == labels
+    return Tally(
+        samples=len(labels),
+        original=int(torch.sum(right_before)),
+        right=int(torch.sum(right_after)),
+        gained=int(torch.sum(right_after & ~right_before)),
+        lost=int(torch.sum(right_before & ~right_after)),
+        alike=int(torch.sum(before == after)),
+    )
+
+
+def accuracy(tally: Tally) -> Accuracy:
+    """Return what `accuracy_pair` says of the inputs that were counted, one at least."""
+    n = tally.samples
+    change, interval = paired_change(tally.gained, tally.lost, n)
+    return Accuracy(
+        original=tally.original / n,
+        pruned=tally.right / n,
+        change=change,
+        original_interval=wilson(tally.original, n),
+        pruned_interval=wilson(tally.right, n),
+        change_interval=interval,
+        samples=n,
+        agreement=tally.alike / n,
+    )
 
 
 def tallies(evaluator: Evaluator, network: nn.Module) -> Iterator[Tally]:
     """Yield the counts after each batch; ValueError where the evaluator has no labels."""
     if evaluator.y is None:
         raise ValueError("accuracy needs labels, and these inputs have none: give y, one for each")
-    samples = original = right = gained = lost = 0
+    total = Tally()
     for part, logits in enumerate(evaluator.batches(network)):
-        labels = evaluator.y[evaluator.parts[part]]
-        before = predicted(evaluator.original(part)) == labels
-        after = predicted(logits) == labels
-        samples += len(labels)
-        original += int(torch.sum(before))
-        right += int(torch.sum(after))
-        gained += int(torch.sum(after & ~before))
-        lost += int(torch.sum(before & ~after))
-        yield Tally(samples, original, right, gained, lost)
+        total += counted(evaluator.original(part), logits, evaluator.y[evaluator.parts[part]])
+        yield total
 
 
 def estimate(tally: Tally, total: int) -> Estimate:

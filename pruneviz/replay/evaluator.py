@@ -115,10 +115,10 @@ class Evaluator:
         """Return a network's logits on all inputs, (N, classes), in the order of `x`."""
         return self._in_order(list(self.batches(network)))
 
-    def batches(self, network: nn.Module) -> Iterator[Tensor]:
-        """Yield a network's logits batch by batch, (B, classes), on `parts` in turn."""
+    def batches(self, network: nn.Module, start: int = 0) -> Iterator[Tensor]:
+        """Yield a network's logits batch by batch, (B, classes), on `parts` from `start` on."""
         prepared = self._prepared(network)
-        for part in range(len(self.parts)):
+        for part in range(start, len(self.parts)):
             yield self._answer(network, part, prepared)
 
     def holds(self, network: nn.Module) -> bool:

@@ -10,10 +10,13 @@ import hashlib
 import json
 import shlex
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import cast
 
 import streamlit as st
 import torch
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 from torch import Tensor, nn
 
 from pruneviz import run, store
@@ -26,10 +29,14 @@ from pruneviz.recover.recovering import full_size
 from pruneviz.report import LatencyPair, LayerReport, Report
 from pruneviz.subjects import Subject, load_subject, needs_operator
 from pruneviz.ui import settings
-from pruneviz.ui.live import Live, Original, Refinement, measure_live, measure_original
+from pruneviz.ui.background import Background
+from pruneviz.ui.live import Course, Live, Original, begin, measure_original
+from pruneviz.ui.shared import Shared
 
 NOT_YET = "The recovery is not carried out yet; this is the network before it. Recover begins it."
 ANEW = "delete the run on Runs and begin it again on Recover"
+ORIGINALS = 2  # of so many subjects values are kept at a time; they share the memory
+_BACKGROUND = "pruneviz-background"
 SUBJECT_FIELDS = (
     "model",
     "weights",
@@ -154,19 +161,35 @@ def original(plan: Plan) -> Original:
 
 
 def live(plan: Plan) -> Live:
-    """Return the strip's numbers: exact ones where that is quick, else estimates marked as such."""
+    """Return a plan's numbers as far as they are known, an estimate from some inputs at least."""
     check_allowed(plan)
     plan = shown(plan)
-    quick = _live(plan_key(plan), plan)
-    return quick if quick.exact else _refinement(plan_key(plan), plan).current
+    return _course(plan_key(plan), plan).current
 
 
-def refine(plan: Plan) -> Live:
-    """Make an estimate better by evaluating some more inputs, and return the numbers then."""
+def follow(plan: Plan) -> Live:
+    """Return the numbers of the plan that the session looks at, and let them get exact meanwhile.
+
+    What the session looked at before is not computed any further; other sessions go on.
+    """
+    check_allowed(plan)
     plan = shown(plan)
-    refinement = _refinement(plan_key(plan), plan)
-    refinement.advance(prepared(plan), pruned(plan))
-    return refinement.current
+    key, mine = plan_key(plan), background()
+    mine.turn_to(key)
+    course = _course(key, plan)
+    now, shared = course.current, _evaluations(plan)
+    if not now.done or (shared is not None and not shared.is_warm):
+        mine.go_on(key, partial(course.finish, prepared(plan), pruned(plan)))
+    return now
+
+
+def background() -> Background:
+    """Return what computes for this session; outside of any, for the process."""
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return _process_background()
+    if _BACKGROUND not in st.session_state:
+        st.session_state[_BACKGROUND] = Background()
+    return cast(Background, st.session_state[_BACKGROUND])
 
 
 def is_possible(plan: Plan) -> bool:
@@ -192,9 +215,10 @@ def layers(plan: Plan) -> tuple[LayerReport, ...]:
 def original_latency(plan: Plan) -> LatencyPair | None:
     """Return a timing of the original, for a plan that cannot be carried out; None if unknown."""
     try:
-        return live(_untouched(plan)).report.latency_ms
+        untouched = live(_untouched(plan))
     except ValueError:
         return None
+    return untouched.report.latency_ms if untouched.timed else None
 
 
 def original_accuracy(plan: Plan) -> float:
@@ -208,8 +232,9 @@ def original_accuracy(plan: Plan) -> float:
 def notes(plan: Plan) -> tuple[str, ...]:
     """Return what the user must know about this pruning, beyond what the strip says already."""
     try:
-        known = subject(plan).notes
-        return tuple(note for note in pruned(plan).notes if note not in known)
+        known, shared = subject(plan).notes, _evaluations(plan)
+        found = (*pruned(plan).notes, *(shared.notes if shared else ()))
+        return tuple(note for note in found if note not in known)
     except ValueError:
         return ()
 
@@ -256,13 +281,24 @@ def _original(digest: str, _plan: Plan) -> Original:
 
 
 @st.cache_resource(max_entries=256, show_spinner=False)
-def _live(digest: str, _plan: Plan) -> Live:
-    return measure_live(prepared(_plan), pruned(_plan), original(_plan))
+def _course(digest: str, _plan: Plan) -> Course:
+    return begin(prepared(_plan), pruned(_plan), _evaluations(_plan))
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _refinement(digest: str, _plan: Plan) -> Refinement:
-    return Refinement(_live(digest, _plan))
+def _evaluations(plan: Plan) -> Shared | None:
+    """Return what evaluates networks on a plan's held-out inputs; None without data."""
+    return _shared(subject_key(plan), plan) if subject(plan).data else None
+
+
+@st.cache_resource(max_entries=ORIGINALS, show_spinner=False)
+def _shared(digest: str, _plan: Plan) -> Shared:
+    budget = settings.memory_mb() * 2**20 // ORIGINALS
+    return Shared(subject(_plan), original(_plan).baseline, budget)
+
+
+@st.cache_resource(show_spinner=False)
+def _process_background() -> Background:
+    return Background()
 
 
 @st.cache_resource(max_entries=64, show_spinner=False)

@@ -45,16 +45,18 @@ def launch(
     headless: bool = False,
     open_browser: bool = True,
     address: str = "localhost",
+    memory_mb: int | None = None,
 ) -> None:
     """Serve the app on `port` until it is interrupted.
 
     `models` and `data` are references that read paths of this machine or run code; the app opens
     only those that are named here. `address` other than localhost lets others reach the app.
+    `memory_mb` is how much it may keep so as not to compute it again; None leaves that as it is.
     """
     if _answers(port):
         raise ValueError(f"port {port} is in use: end what runs there, or choose another port")
     # From here on this process is the server, so its environment is ours to set.
-    os.environ.update(settings.variables(models, data))
+    os.environ.update(settings.variables(models, data, memory_mb))
     folder = app_directory()
     threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
     if open_browser and not headless:
@@ -99,7 +101,7 @@ def _warm_up() -> None:
     from pruneviz.ui.link import OPENING
 
     # The first visitor's page asks for the same and finds it, or waits for it.
-    cache.live(OPENING)
+    cache.follow(OPENING)
     time.sleep(PAUSE_SECONDS)
     for name in LATER_MODULES:
         importlib.import_module(name)

@@ -1,4 +1,4 @@
-"""What the operator named when starting the server: models and data that read paths or run code."""
+"""What the operator chose at start: models and data that read paths or run code, and memory."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 MODELS_VARIABLE = "PRUNEVIZ_MODELS"
 DATA_VARIABLE = "PRUNEVIZ_DATA"
+MEMORY_VARIABLE = "PRUNEVIZ_MEMORY_MB"
+MEMORY_MB = 256
 
 
 def models() -> tuple[str, ...]:
@@ -20,11 +22,23 @@ def data() -> tuple[str, ...]:
     return _read(DATA_VARIABLE)
 
 
-def variables(models: Sequence[str], data: Sequence[str]) -> dict[str, str]:
-    """Return the environment variables that hand both lists to the app."""
+def memory_mb() -> int:
+    """Return how many MB the app may keep of what was computed, so as not to compute it again."""
+    given = os.environ.get(MEMORY_VARIABLE, str(MEMORY_MB))
+    if not given.isdecimal():
+        raise ValueError(f"{MEMORY_VARIABLE} must be a whole number of MB, such as 256: '{given}'")
+    return int(given)
+
+
+def variables(
+    models: Sequence[str], data: Sequence[str], memory_mb: int | None = None
+) -> dict[str, str]:
+    """Return the environment variables that hand the operator's choices to the app."""
+    memory = {} if memory_mb is None else {MEMORY_VARIABLE: str(memory_mb)}
     return {
         MODELS_VARIABLE: json.dumps(list(models)),
         DATA_VARIABLE: json.dumps(list(data)),
+        **memory,
     }
 
 

@@ -12,7 +12,7 @@ from pruneviz.report import Sparsity
 from pruneviz.subjects import Subject
 from pruneviz.ui import cache, jobs, state, style, text
 from pruneviz.ui.link import OPENING
-from pruneviz.ui.live import REFINE_EVERY_SECONDS, Live
+from pruneviz.ui.live import REFRESH_SECONDS, Live
 from pruneviz.ui.state import Desk
 
 RECOVERING_SECONDS, WAITING_SECONDS = 1.0, 5.0  # between two looks for the end of a recovery
@@ -29,7 +29,7 @@ def draw(desk: Desk) -> list[str]:
         with st.spinner(text.waiting(desk.plan)):
             try:
                 subject = cache.subject(desk.plan)
-                live = cache.live(desk.plan)
+                live = cache.follow(desk.plan)
             except ValueError as error:
                 problems.append(str(error))
     with st.container(
@@ -39,8 +39,8 @@ def draw(desk: Desk) -> list[str]:
             _plan(desk.plan, subject, live)
         for cell in _cells(desk.plan, live, subject):
             with st.container(key=f"strip-{cell.key}"):
-                if cell.key == "accuracy" and live and not live.exact:
-                    _refining_accuracy(desk.plan)
+                if cell.key == "accuracy" and live and not live.done:
+                    _accuracy_on_its_way(desk.plan)
                 else:
                     st.markdown(text.cell_markdown(cell))
         with st.container(key="strip-history", gap="xxsmall"):
@@ -67,13 +67,15 @@ def show_error(sentence: str) -> None:
     st.error(text.escape(text.sentence(text.in_percent(sentence))), icon=":material/error:")
 
 
-@st.fragment(run_every=REFINE_EVERY_SECONDS)
-def _refining_accuracy(plan: Plan) -> None:
-    """Draw an estimated accuracy, better at each tick, until it is exact."""
-    live = cache.refine(plan)
-    cell = text.accuracy_cell(live.report.accuracy, exact=live.exact, has_data=True)
-    st.markdown(text.cell_markdown(cell))
-    if live.exact:
+@st.fragment(run_every=REFRESH_SECONDS)
+def _accuracy_on_its_way(plan: Plan) -> None:
+    """Draw an estimated accuracy, better at each look, until no number is to come."""
+    try:
+        live = cache.live(plan)
+    except ValueError:
+        st.rerun()  # the strip says why
+    st.markdown(text.cell_markdown(_accuracy(live)))
+    if live.done:
         st.rerun()
 
 
@@ -119,11 +121,15 @@ def _cells(plan: Plan, live: Live | None, subject: Subject | None) -> list[text.
         baseline = cache.original(plan).baseline
         return text.original_cells(accuracy, baseline, cache.original_latency(plan))
     return [
-        text.accuracy_cell(live.report.accuracy, exact=live.exact, has_data=has_data),
+        _accuracy(live),
         text.size_cell(live.report.bytes),
         text.macs_cell(live.report.macs),
-        text.latency_cell(live.report.latency_ms),
+        text.latency_cell(live.report.latency_ms if live.timed else None, waiting=True),
     ]
+
+
+def _accuracy(live: Live) -> text.Cell:
+    return text.accuracy_cell(live.report.accuracy, exact=live.exact, total=live.total)
 
 
 def _history(desk: Desk) -> None:

@@ -256,15 +256,18 @@ def picture_sentence(card: ModelCard) -> str:
     return f"{what} of each class: {', '.join(card.classes)}"
 
 
-def accuracy_cell(accuracy: Accuracy | None, *, exact: bool, has_data: bool) -> Cell:
-    """Return both accuracies with 95 % intervals; ≈ while only a part is evaluated."""
+def accuracy_cell(accuracy: Accuracy | None, *, exact: bool, total: int) -> Cell:
+    """Return both accuracies with 95 % intervals; ≈ and how many of `total` inputs until exact.
+
+    The change is that on the same inputs, so its interval is narrow from the first batch on.
+    """
     if accuracy is None:
-        return Cell("accuracy", "Accuracy", note="" if has_data else NO_DATA)
-    about = "" if exact else f"{fmt.ABOUT} "
+        return Cell("accuracy", "Accuracy", note="" if total else NO_DATA)
+    seen = f" on {accuracy.samples:,} of {fmt.plural(total, 'input')}"
     return Cell(
         "accuracy",
-        "Accuracy",
-        value=about + fmt.percent(accuracy.pruned),
+        "Accuracy" if exact else f"Accuracy{seen}",
+        value=("" if exact else f"{fmt.ABOUT} ") + fmt.percent(accuracy.pruned),
         spread=f"({fmt.spread(*accuracy.pruned_interval)})",
         original=fmt.percent(accuracy.original),
         change=f"{fmt.points(accuracy.change)} ({fmt.spread(*accuracy.change_interval)})",
@@ -284,12 +287,13 @@ def macs_cell(macs: Amount) -> Cell:
 # Beyond this share of itself, the interval of a ratio says that the machine is busy, and no more.
 NOISY = 0.5
 TOO_NOISY = "too noisy to compare"
+TIMED_LAST = "timed once the accuracy is exact"
 
 
-def latency_cell(pair: LatencyPair | None) -> Cell:
+def latency_cell(pair: LatencyPair | None, *, waiting: bool = False) -> Cell:
     """Return a quick measurement of both latencies, marked as the estimate that it is."""
     if pair is None:
-        return Cell("latency", "Latency")
+        return Cell("latency", "Latency", note=TIMED_LAST if waiting else "")
     half = (pair.pruned.median_interval[1] - pair.pruned.median_interval[0]) / 2
     spread = (pair.speedup_interval[1] - pair.speedup_interval[0]) / 2
     return Cell(

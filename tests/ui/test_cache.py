@@ -56,31 +56,46 @@ def test_a_changed_file_is_read_anew(tmp_path, monkeypatch: pytest.MonkeyPatch) 
 def test_live_numbers_of_a_sample_are_exact_or_marked() -> None:
     live = cache.live(Plan(model="sample:tumour-mlp", sparsity=0.5))
     assert live.report.accuracy is not None
-    assert live.exact == (live.report.accuracy.samples == 190)
+    assert live.exact == (live.report.accuracy.samples == live.total)
+    assert live.total == 190
 
 
-def test_an_estimate_is_refined_until_it_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_looked_at_gets_exact_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pruneviz.ui.live.EVALUATION_SECONDS", 0.0)
+    monkeypatch.setattr("pruneviz.ui.shared.batch_size", lambda x, macs: 32)
+    cache._shared.clear()
     plan = Plan(model="sample:tumour-mlp", sparsity=0.37)
-    first = cache.live(plan)
-    assert not first.exact
+    first = cache.follow(plan)
     assert first.report.accuracy is not None
-    assert first.report.accuracy.samples == 32
-    for _ in range(20):
-        refined = cache.refine(plan)
-        if refined.exact:
-            break
-    assert refined.report.accuracy is not None
-    assert refined.report.accuracy.samples == 190
-    assert cache.live(plan) == refined
+    assert (first.exact, first.report.accuracy.samples) == (False, 32)
+    cache.background().wait()
+    exact = cache.live(plan)
+    cache._shared.clear()
+    assert exact.done
+    assert exact.report.accuracy == cache.report(plan).accuracy
+    assert cache.follow(plan) == exact
 
 
 def test_a_timing_from_a_busy_moment_is_taken_again() -> None:
     plan = Plan(model="sample:tumour-mlp", sparsity=0.41)
     original = cache.original(plan)
-    original.seconds_per_input = 1.0 / 190
-    assert cache.live(plan).exact
-    assert original.seconds_per_input < 0.15 / 190
+    original.seconds_per_input = 0.5 / 190
+    original.affordable(cache.subject(plan))
+    assert original.seconds_per_input < 0.5 / 190
+
+
+@pytest.mark.parametrize(("given", "expected"), [(None, 256), ("64", 64), ("0", 0)])
+def test_memory_is_what_the_operator_allows(monkeypatch, given, expected) -> None:
+    monkeypatch.delenv(settings.MEMORY_VARIABLE, raising=False)
+    for name, value in settings.variables([], [], given and int(given)).items():
+        monkeypatch.setenv(name, value)
+    assert settings.memory_mb() == expected
+
+
+def test_memory_that_is_no_number_gets_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(settings.MEMORY_VARIABLE, "much")
+    with pytest.raises(ValueError, match="whole number of MB, such as 256: 'much'"):
+        settings.memory_mb()
 
 
 def test_the_app_is_found() -> None:

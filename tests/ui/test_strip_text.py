@@ -28,10 +28,15 @@ def test_the_plan_in_one_line() -> None:
 
 
 def test_accuracy_is_marked_while_it_is_an_estimate() -> None:
-    exact = text.accuracy_cell(ACCURACY, exact=True, has_data=True)
+    exact = text.accuracy_cell(ACCURACY, exact=True, total=500)
     assert (exact.value, exact.spread, exact.original) == ("95.0 %", "(± 2.0)", "98.0 %")
     assert exact.change == "−3.0 points (± 2.0)"
-    assert text.accuracy_cell(ACCURACY, exact=False, has_data=True).value == "≈ 95.0 %"
+    part = text.accuracy_cell(ACCURACY, exact=False, total=2000)
+    assert part.value == "≈ 95.0 %"
+    assert part.label == "Accuracy on 500 of 2,000 inputs"
+    assert (part.spread, part.change) == (exact.spread, exact.change)
+    lines = [text.cell_markdown(cell).count("  \n") for cell in (exact, part)]
+    assert lines == [2, 2], "nothing moves when it gets exact"
 
 
 def test_the_originals_numbers_stand_alone() -> None:
@@ -57,14 +62,14 @@ def test_a_sparsity_is_said_in_the_sliders_percent(said: str, shown: str) -> Non
 
 
 def test_without_data_the_cell_says_so() -> None:
-    cell = text.accuracy_cell(None, exact=True, has_data=False)
+    cell = text.accuracy_cell(None, exact=True, total=0)
     assert text.NO_DATA in text.cell_markdown(cell)
 
 
 def test_a_cell_always_has_three_lines() -> None:
     cells = [
-        text.accuracy_cell(ACCURACY, exact=True, has_data=True),
-        text.accuracy_cell(None, exact=True, has_data=True),
+        text.accuracy_cell(ACCURACY, exact=True, total=500),
+        text.accuracy_cell(None, exact=True, total=500),
         text.size_cell(Amount(original=100, pruned=62)),
         text.latency_cell(None),
     ]
