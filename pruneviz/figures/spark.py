@@ -33,7 +33,8 @@ def spark(rows: pd.DataFrame, top: float) -> str:
         return ""
     x = [0.0, *(100 * known["sparsity"])]
     loss, least, most = (
-        _heights([0.0, *(-known[column])], top) for column in ("change", "change_high", "change_low")
+        _heights([0.0, *(-known[column])], top)
+        for column in ("change", "change_high", "change_low")
     )
     curve = _path(x, loss)
     area = f"{curve}L{x[-1]:.4g} {HEIGHT}L0 {HEIGHT}Z"
@@ -60,11 +61,13 @@ def sentence(rows: pd.DataFrame) -> str:
     known = rows.dropna(subset=["change", "change_low", "change_high"])
     if known.empty:
         return ""
-    row = known.loc[(known["sparsity"] - QUOTED).abs().idxmin()]
-    low, high = (fmt.points(float(row[name])).removesuffix(" points")
-                 for name in ("change_low", "change_high"))  # fmt: skip
-    share = fmt.share(float(row["sparsity"]))
-    return f"At {share} alone: {fmt.points(float(row['change']))} ({low} to {high})."
+    place = (known["sparsity"] - QUOTED).abs().argmin()
+    level, change, low, high = (
+        float(known[name].iloc[place])
+        for name in ("sparsity", "change", "change_low", "change_high")
+    )
+    spread = " to ".join(fmt.points(end).removesuffix(" points") for end in (low, high))
+    return f"At {fmt.share(level)} alone: {fmt.points(change)} ({spread})."
 
 
 def _heights(losses: Sequence[float], top: float) -> list[float]:

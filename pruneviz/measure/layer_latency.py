@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+import copy
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -49,8 +49,9 @@ def layer_latency(
     """Time `passes` passes on `example` (B, …), fewer after `limit_s` s, and the layers in them.
 
     `layers` are paths of modules; those that are no module, or that no pass calls, are left out.
-    No hook is left on the model, and passes of other threads are not counted.
+    The hooks are on a copy: others may use the model, or copy it, meanwhile.
     """
+    model = copy.deepcopy(model)
     modules = {name: _module(model, name) for name in layers}
     clock = _Clock()
     taken: list[dict[str, float]] = []
@@ -75,21 +76,17 @@ def layer_latency(
 
 @dataclass
 class _Clock:
-    """Milliseconds by layer, without those of layers inside; of the thread that made it alone."""
+    """Milliseconds by layer, without those of layers inside."""
 
     spent: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     open: list[list[float]] = field(default_factory=list)  # [began, spent inside], nanoseconds
-    thread: int = field(default_factory=threading.get_ident)
 
     def begin(self, *_: Any) -> None:
         """Note that a layer begins."""
-        if threading.get_ident() == self.thread:
-            self.open.append([time.perf_counter_ns(), 0.0])
+        self.open.append([time.perf_counter_ns(), 0.0])
 
     def end(self, name: str) -> None:
         """Note that the layer which began last ends."""
-        if threading.get_ident() != self.thread:
-            return
         began, inside = self.open.pop()
         lasted = time.perf_counter_ns() - began
         self.spent[name] += (lasted - inside) / 1e6

@@ -42,7 +42,9 @@ def stage_of(groups: Sequence[Stage], layer: str) -> Stage:
     return next((group for group in groups if layer in group.layers), groups[0])
 
 
-def matching(names: Sequence[str], wanted: str, others: Callable[[str], Sequence[str]]) -> list[str]:
+def matching(
+    names: Sequence[str], wanted: str, others: Callable[[str], Sequence[str]]
+) -> list[str]:
     """Return the names that hold every word of a text, in them or in `others` of the name."""
     words = wanted.lower().split()
     return [

@@ -160,8 +160,7 @@ def _chosen(registry: Registry[Any], value: str) -> None:
 
 def parameter(definition: Parameter, key: str, value: Any, edit: Callable[[Any], None]) -> None:
     """Draw a method parameter's widget: a switch, a choice of words, a text, or a number field."""
-    name = definition.name.replace("_", " ")
-    title = name[:1].upper() + name[1:]
+    title, name = definition.title, _spaced(definition.name)
     label = f"{title} ({definition.unit})" if definition.unit not in ("", name) else title
     common: dict[str, Any] = {
         "key": follow(key, value),
