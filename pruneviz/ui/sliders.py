@@ -13,7 +13,7 @@ from pruneviz.granularity import Units
 from pruneviz.measure.layer_latency import LayerLatency
 from pruneviz.plan import Plan
 from pruneviz.report import LayerReport
-from pruneviz.ui import cockpit, edits, state, text, widgets
+from pruneviz.ui import cache, cockpit, edits, state, text, widgets
 from pruneviz.ui.cockpit import Curves, Timing
 from pruneviz.ui.stages import UNGROUPED, Stage, matching, stage_of, stages
 
@@ -109,7 +109,7 @@ def _find(shown: Board) -> list[str]:
 
 
 def _choose(shown: Board) -> None:
-    whole = sum(row.parameters.original for row in shown.rows.values())
+    whole = sum(cache.original(shown.plan).baseline.parameters.values())
     firsts = {group.name: group.layers[0] for group in shown.groups}
     titles = {group.name: group_title(group, shown.rows, whole) for group in shown.groups}
 
@@ -130,7 +130,7 @@ def _choose(shown: Board) -> None:
 
 
 def group_title(group: Stage, rows: Mapping[str, LayerReport], whole: int) -> str:
-    """Return a group's name, its layers and its share of what can be pruned; no plan changes it."""
+    """Return a group's name, its layers and its share of the `whole`; no amount changes it."""
     own = sum(rows[name].parameters.original for name in group.layers if name in rows)
     share = f", {fmt.share(own / whole)} of parameters" if whole else ""
     return f"{group.name} ({fmt.plural(len(group.layers), 'layer')}{share})"
