@@ -110,6 +110,7 @@ def details(view: View) -> None:
         st.selectbox(
             "Layer",
             list(layers),
+            index=list(layers).index(chosen),
             key=widgets.follow("tune-chosen", chosen),
             on_change=widgets.changes("tune-chosen", state.choose_layer),
         )

@@ -126,12 +126,13 @@ def style(keys: Mapping[str, str], curves: Curves) -> str:
 
 
 # The track is as long as the way of the thumb's middle, so 0 and 100 % of both are one.
+RAIL = 18  # pixels from the upper edge of the track to the rail, on which the curve stands
 TRACK = '[data-testid="stSlider"] [role="group"] > [data-orientation]'
 ROWS = f"""
 .st-key-tune-style {{ display: none; }}
 [class*="st-key-tune-row-"] {TRACK} {{
   background-repeat: no-repeat; background-position: left top;
-  background-size: 100% {spark.HEIGHT}px;
+  background-size: 100% {RAIL}px;
 }}
 [class*="st-key-tune-row-"] {{ padding-right: 3px; }}
 [class*="st-key-tune-room-"] {{ min-height: 17.5rem; }}

@@ -122,6 +122,7 @@ def _choose(shown: Board) -> None:
     st.selectbox(
         f"{len(shown.groups)} groups of layers",
         list(titles),
+        index=list(titles).index(shown.open.name),
         format_func=lambda name: titles.get(name, name),
         key=widgets.follow("tune-group", shown.open.name),
         on_change=widgets.changes("tune-group", choose),
@@ -219,6 +220,7 @@ def _keep(plan: Plan, units: Units) -> None:
     )
     st.toggle(
         "Lock: keep every unit",
+        value=lock == "all",
         key=widgets.follow(f"tune-lock-{name}", lock == "all"),
         on_change=widgets.changes(f"tune-lock-{name}", partial(edits.lock_layer, name)),
     )
@@ -230,6 +232,7 @@ def units_field(plan: Plan, units: Units, key: str) -> None:
     name, lock = units.name, plan.locks.get(units.name)
     st.text_input(
         text.units_label(plan, units),
+        value=edits.units_text(lock),
         placeholder="such as 0,3,8-11",
         key=widgets.follow(key, edits.units_text(lock)),
         disabled=lock == "all",

@@ -140,9 +140,9 @@ def _original(live: Live) -> list[str]:
     report, accuracy = live.report, live.report.accuracy
     return [
         _accuracy(accuracy.original, accuracy.original_interval, live.exact) if accuracy else "–",
-        fmt.size(report.bytes.original),
-        fmt.count(report.macs.original),
-        f"{fmt.ABOUT} {fmt.milliseconds(report.latency_ms.original.median)}",
+        _apart(fmt.size(report.bytes.original)),
+        _apart(fmt.count(report.macs.original)),
+        _apart(f"{fmt.ABOUT} {fmt.milliseconds(report.latency_ms.original.median)}"),
     ]
 
 
@@ -152,21 +152,26 @@ def _pruned(live: Live) -> list[str]:
     if accuracy:
         change = f"{fmt.points(accuracy.change)} ({fmt.spread(*accuracy.change_interval)})"
         known = _accuracy(accuracy.pruned, accuracy.pruned_interval, live.exact)
-        shown = f"{known}, {change}"
+        shown = _apart(known, change)
     pair = report.latency_ms
     size, macs = report.bytes, report.macs
     return [
         shown,
-        f"{fmt.size(size.pruned)}, {fmt.change(size.original, size.pruned)}",
-        f"{fmt.count(macs.pruned)}, {fmt.change(macs.original, macs.pruned)}",
-        f"{fmt.ABOUT} {fmt.milliseconds(pair.pruned.median)}, {fmt.times(pair.speedup)}",
+        _apart(fmt.size(size.pruned), fmt.change(size.original, size.pruned)),
+        _apart(fmt.count(macs.pruned), fmt.change(macs.original, macs.pruned)),
+        _apart(f"{fmt.ABOUT} {fmt.milliseconds(pair.pruned.median)}", fmt.times(pair.speedup)),
     ]
+
+
+def _apart(*parts: str) -> str:
+    """Return parts that a narrow column may put below each other."""
+    return ", ".join(fmt.unbroken(part) for part in parts)
 
 
 def _accuracy(share: float, interval: tuple[float, float], exact: bool) -> str:
     about = "" if exact else f"{fmt.ABOUT} "
-    return f"{about}{fmt.percent(share)} ({fmt.spread(*interval)})"
+    return fmt.unbroken(f"{about}{fmt.percent(share)} ({fmt.spread(*interval)})")
 
 
 def _line(name: str, plan: str, numbers: Sequence[str]) -> str:
-    return f"| {name} | {plan} | {' | '.join(fmt.unbroken(number) for number in numbers)} |"
+    return f"| {name} | {plan} | {' | '.join(numbers)} |"
