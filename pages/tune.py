@@ -1,18 +1,27 @@
 """Tune: how much goes, and where?"""
 
-from functools import partial
-
 import streamlit as st
 
 from pruneviz.allocate import SCOPES, strangers
 from pruneviz.criteria import CRITERIA
 from pruneviz.figures import layers as figures
-from pruneviz.granularity import GRANULARITIES, Units, noun
+from pruneviz.granularity import GRANULARITIES, noun
 from pruneviz.granularity.depth import BlockUnits
 from pruneviz.plan import Plan
-from pruneviz.report import LayerReport
-from pruneviz.ui import edits, frame, goals, state, text, untrained, widgets
+from pruneviz.ui import (
+    classes,
+    edits,
+    frame,
+    goals,
+    sliders,
+    snapshots,
+    state,
+    text,
+    untrained,
+    widgets,
+)
 from pruneviz.ui.frame import View
+from pruneviz.ui.sliders import Board
 
 
 def methods(plan: Plan) -> None:
@@ -77,37 +86,6 @@ def left_behind(view: View) -> None:
         )
 
 
-def layer_row(view: View, units: Units, rows: dict[str, LayerReport]) -> None:
-    """Draw a layer's slider, its lock, and the way back to the overall slider."""
-    plan = view.plan
-    name, locked = units.name, plan.locks.get(units.name) == "all"
-    with st.container(horizontal=True, wrap=False, vertical_alignment="bottom", gap="small"):
-        widgets.percent_slider(
-            text.layer_label(plan, units, rows.get(name) if view.possible else None),
-            f"tune-layer-{name}",
-            edits.shown_percent(plan, name, rows),
-            lambda percent: edits.set_layer(name, percent),
-            disabled=locked,
-            help_text=text.coupled_sentence(units),
-        )
-        st.toggle(
-            f"Lock {name}",
-            key=widgets.follow(f"tune-lock-{name}", locked),
-            on_change=widgets.changes(f"tune-lock-{name}", partial(edits.lock_layer, name)),
-            width=90,
-        )
-        st.button(
-            f"Let {text.escape(name)} follow",
-            icon=":material/restart_alt:",
-            type="tertiary",
-            key=f"tune-follow-{name}",
-            help=f"Let {text.escape(name)} follow the overall slider again",
-            disabled=name not in plan.layers,
-            on_click=edits.follow_overall,
-            args=(name,),
-        )
-
-
 def details(view: View) -> None:
     """Draw the chosen layer: what goes with it, and single units that must stay."""
     layers = {units.name: units for units in view.prepared.units}
@@ -116,32 +94,25 @@ def details(view: View) -> None:
         st.selectbox(
             "Layer",
             list(layers),
+            index=list(layers).index(chosen),
             key=widgets.follow("tune-chosen", chosen),
             on_change=widgets.changes("tune-chosen", state.choose_layer),
         )
         units = layers[chosen]
         st.caption(text.escape(text.coupled_sentence(units) or text.alone_sentence(units)))
-        key = f"tune-units-{chosen}"
-        lock = view.plan.locks.get(chosen)
-        st.text_input(
-            text.units_label(view.plan, units),
-            placeholder="such as 0,3,8-11",
-            key=widgets.follow(key, edits.units_text(lock)),
-            disabled=lock == "all",
-            on_change=widgets.changes(
-                key, lambda text: edits.lock_units(chosen, text, units.count)
-            ),
-        )
+        sliders.units_field(view.plan, units, f"tune-units-{chosen}")
         if isinstance(units, BlockUnits):
             keep = view.pruned.keep[chosen] if view.possible else None
             table = text.blocks_table(units, keep)
             st.dataframe(table, hide_index=True, alt=f"The residual blocks of {chosen}")
 
 
-def picture(view: View, rows: list[LayerReport]) -> None:
+def picture(board: Board) -> None:
     """Draw what stays and goes in each layer; a click on a bar chooses the layer."""
+    others = {group.name: group.layers for group in board.groups if group != board.open}
+    rows = list(board.rows.values())
     widgets.figure(
-        figures.kept_and_removed(rows, state.layer(), possible=view.possible),
+        figures.kept_and_removed(rows, state.layer(), others=others, possible=board.possible),
         "tune-figure",
         on_select=lambda: widgets.choose_clicked("tune-figure"),
         selection_mode="points",
@@ -158,6 +129,20 @@ def without_training(view: View) -> None:
         widgets.page_link("recover", "Recover: put one of them into the plan, or train")
 
 
+def each_class(view: View) -> None:
+    """Draw what each class loses, where it is asked for."""
+    if view.subject.data is None or not view.possible:
+        return
+    if st.toggle("Effect on each class", key="tune-classes", help=classes.HELP):
+        classes.draw(view.plan)
+
+
+def beside_snapshots(view: View) -> None:
+    """Draw the plan beside the original and the snapshots, where it is asked for."""
+    if st.toggle("Beside the snapshots", key="tune-snapshots", help=snapshots.HELP):
+        snapshots.draw(view.plan)
+
+
 def skipped(view: View) -> None:
     """List what cannot be pruned, with the reasons."""
     if not view.prepared.skipped:
@@ -172,17 +157,16 @@ with frame.page("Tune", "How much goes, and where?") as view:
     goals.draw(view)
     methods(view.plan)
     left_behind(view)
+    beside_snapshots(view)
     grid = st.grid(2, min_column_width=420, gap="medium")
-    units = view.prepared.units
-    rows = view.layers
+    board = sliders.board(view.plan, view.prepared.units, view.layers, view.possible)
     with grid.cell():
         layers_header(view.plan)
-        by_name = {row.name: row for row in rows}
-        for layer in units:
-            layer_row(view, layer, by_name)
+        sliders.draw(board)
     with grid.cell():
-        picture(view, rows)
+        picture(board)
         without_training(view)
+        each_class(view)
         details(view)
         for note in view.notes:
             st.caption(text.escape(text.sentence(note)))

@@ -28,7 +28,8 @@ class Parameter:
 
     A default that is a text asks for one of `choices`, or for any text where there are none. One
     that is `quiet` is left out of a bound plan where it has its default: plans made before there
-    was such a parameter keep their digest.
+    was such a parameter keep their digest. `label` is what a widget calls it where the name alone
+    says too little.
     """
 
     name: str
@@ -39,6 +40,13 @@ class Parameter:
     choices: tuple[str, ...] = ()
     unit: str = ""
     quiet: bool = False
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """Return what a widget calls the parameter: its label, else its name in words."""
+        words = self.name.replace("_", " ")
+        return self.label or words[:1].upper() + words[1:]
 
     def check(self, value: Value) -> Value:
         """Return `value` in the default's type; ValueError names the parameter and its range."""

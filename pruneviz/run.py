@@ -115,7 +115,7 @@ def prepare(subject: Subject, plan: Plan, baseline: Baseline | None = None) -> P
         title = GRANULARITIES.get(plan.granularity).title
         raise ValueError(
             f"this model has no {noun(plan.granularity)} that can be pruned as '{title}' "
-            f"({reasons or 'no layers'})"
+            f"({reasons or 'no layers'}): choose another granularity"
         )
     found = scored(subject.model, subject, plan, units)
     baseline = baseline or measure_baseline(subject)

@@ -164,7 +164,7 @@ class Ties(nn.Module):
         (Around(Normed()), "without its weights it does not return"),
         (Around(Beside(linear(), torch.relu)), "without its weights it does not return"),
         (Around(Beside(linear(), lambda x: x.reshape(-1, 1, 8)),
-                lambda p, x: p(x).flatten(1)), r"it makes \(1, 8\) of \(8,\)"),
+                lambda p, x: p(x).flatten(1)), "it turns 8 numbers into 1×8"),
         (Around(Beside(linear()), lambda p, x: p(p(x) + 1)), "called 2 times"),
         (Around(Beside(linear()), lambda p, x: p(0 * x) + x), "is 0 everywhere"),
         (Around(Beside(linear(), lambda x: (x, x)), lambda p, x: p(x)[0]), "returns a tuple"),

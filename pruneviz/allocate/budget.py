@@ -26,10 +26,15 @@ WORDS = {"parameters": "parameters", "macs": "MACs", "bytes": "bytes"}
     source="Gordon et al. 2017 (MorphNet), arXiv 1711.06798",
     parameters=(
         Parameter(
-            name="of", default="macs", choices=RESOURCES, help="What the budget is counted in."
+            name="of",
+            label="Counted in",
+            default="macs",
+            choices=RESOURCES,
+            help="What the budget is counted in.",
         ),
         Parameter(
             name="left",
+            label="Fraction left",
             default=0.5,
             minimum=0.0,
             maximum=1.0,
@@ -37,12 +42,14 @@ WORDS = {"parameters": "parameters", "macs": "MACs", "bytes": "bytes"}
         ),
         Parameter(
             name="at_most",
+            label="Number at most",
             default=0,
             minimum=0,
             help="The budget as a number, such as 1000000; 0 takes the fraction.",
         ),
         Parameter(
             name="by",
+            label="Who pays",
             default="global",
             choices=("global", "uniform"),
             help="Who pays: the lowest scores of all layers, or all layers the same fraction.",

@@ -20,6 +20,7 @@ from pruneviz.registry import Parameter
     parameters=(
         Parameter(
             name="outlier",
+            label="Outlier factor M",
             default=5.0,
             minimum=1.0,
             maximum=1000.0,
@@ -27,6 +28,7 @@ from pruneviz.registry import Parameter
         ),
         Parameter(
             name="band",
+            label="Band λ",
             default=0.08,
             minimum=0.0,
             maximum=0.5,

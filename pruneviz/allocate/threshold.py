@@ -24,12 +24,14 @@ from pruneviz.registry import Parameter
     parameters=(
         Parameter(
             name="value",
+            label="Threshold",
             default=0.5,
             minimum=0.0,
             help="The threshold t. Scores depend on the criterion: look at them first.",
         ),
         Parameter(
             name="relative",
+            label="Relative to each layer",
             default=True,
             help="Times the root mean square of the layer's scores, so it suits every layer.",
         ),
@@ -61,6 +63,7 @@ def root_mean_square(scores: Tensor) -> float:
     parameters=(
         Parameter(
             name="over",
+            label="Percentile of",
             default="network",
             choices=("network", "layer"),
             help="Whose percentile: that of all scores together, or each layer's own.",

@@ -134,11 +134,13 @@ def hrank(units: Units, evidence: Evidence, inputs: int) -> Tensor:
     parameters=(
         Parameter(
             name="classes",
+            label="Of these classes",
             default="",
             help="Names or numbers of classes, with commas between; nothing means all of them.",
         ),
         Parameter(
             name="method",
+            label="Attribution",
             default="conductance",
             choices=("conductance", "activation_x_gradient"),
             help="Conductance follows the way from input 0; activation × gradient looks once.",

@@ -122,6 +122,7 @@ def sparsegpt_update(
         DAMPING,
         Parameter(
             name="block",
+            label="Updated at a time",
             default=128,
             minimum=1,
             maximum=65_536,
@@ -169,6 +170,7 @@ def sparsegpt(
     parameters=(
         Parameter(
             name="compare",
+            label="Weights compete in",
             default="row",
             choices=("row", "layer"),
             help="Single weights compete within their output's row, as published, or in the layer; "

@@ -136,7 +136,8 @@ class _Trial:
         if not isinstance(out, Tensor):
             return f"it returns a {type(out).__name__}, and no single tensor"
         if out.shape != given.shape or out.dtype != given.dtype:
-            return f"it makes {tuple(out.shape[1:])} of {tuple(given.shape[1:])}"
+            turned = f"it turns {_size(given)} into {_size(out)}"
+            return f"{turned}, so what comes after cannot do without it"
         if not bool(given.any()) or not bool(torch.isfinite(given).all()):
             return "what it is given is 0 everywhere, or not finite, which proves nothing"
         try:
@@ -147,6 +148,12 @@ class _Trial:
         if not bool((zeroed - given).abs().max() <= CLOSE * given.abs().max()):
             return "without its weights it does not return what it is given"
         return ""
+
+
+def _size(tensor: Tensor) -> str:
+    """Return the shape of one sample in words: `16×8×8`, `64 numbers`."""
+    shape = [str(size) for size in tensor.shape[1:]]
+    return "×".join(shape) if len(shape) > 1 else f"{shape[0] if shape else 1} numbers"
 
 
 def first(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -37,8 +37,22 @@ class BestOf:
     source="Mishra et al. 2021, arXiv 2104.08378",
     unit="weight",
     parameters=(
-        Parameter(name="n", default=2, minimum=1, maximum=63, help="How many of a group stay."),
-        Parameter(name="m", default=4, minimum=2, maximum=64, help="How many inputs are a group."),
+        Parameter(
+            name="n",
+            label="N that stay",
+            default=2,
+            minimum=1,
+            maximum=63,
+            help="How many of a group stay.",
+        ),
+        Parameter(
+            name="m",
+            label="of M inputs",
+            default=4,
+            minimum=2,
+            maximum=64,
+            help="How many inputs are a group.",
+        ),
     ),
 )
 def n_of_m(

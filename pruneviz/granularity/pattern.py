@@ -100,6 +100,7 @@ def _unique(codes: Tensor) -> tuple[Tensor, Tensor]:
     parameters=(
         Parameter(
             name="entries",
+            label="Weights kept",
             default=4,
             minimum=1,
             maximum=64,
@@ -107,6 +108,7 @@ def _unique(codes: Tensor) -> tuple[Tensor, Tensor]:
         ),
         Parameter(
             name="patterns",
+            label="Number of patterns",
             default=8,
             minimum=1,
             maximum=256,

@@ -24,6 +24,7 @@ from pruneviz.registry import Parameter
     parameters=(
         Parameter(
             name="of",
+            label="Of every",
             default="kernel",
             choices=("kernel", "matrix"),
             help="What has the rows and columns: every kernel, or the layer's whole matrix.",

@@ -104,6 +104,13 @@ def set_layer(name: str, value: float) -> None:
     state.edit(layers={**state.plan().layers, name: value / 100})
 
 
+def set_layers(names: Collection[str], fraction: float) -> None:
+    """Give several layers one sparsity of their own, as one step; locked layers stay locked."""
+    plan = state.plan()
+    free = [name for name in names if plan.locks.get(name) != "all"]
+    state.edit(layers={**plan.layers, **dict.fromkeys(free, fraction)})
+
+
 def follow_overall(name: str | None = None) -> None:
     """Let one layer, or all layers, follow the overall slider again."""
     layers = state.plan().layers

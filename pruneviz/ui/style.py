@@ -14,7 +14,7 @@ ICON_ONLY = (
     ".st-key-strip-redo",
     ".st-key-strip-snapshots",
     '[class*="st-key-strip-drop-"]',
-    '[class*="st-key-tune-follow-"]',
+    '[class*="st-key-tune-menu-"]',
     '[class*="st-key-about-"]',
 )
 
@@ -49,10 +49,12 @@ div:has(> .st-key-strip) { position: sticky; top: 0; z-index: 90; }
 .st-key-strip-jobs button { min-height: 2.2rem; padding: 0 0.4rem; }
 .st-key-strip-jobs p { font-size: 0.8rem; white-space: nowrap; }
 ICONS [data-testid="stMarkdownContainer"] HIDDEN
-[class*="st-key-tune-lock-"] p { font-size: 0; }
-[class*="st-key-tune-lock-"] p::before { content: "Lock"; font-size: 0.875rem; }
-[class*="st-key-about-"] button { padding: 0 0.3rem; min-height: 1.5rem; }
-[class*="st-key-about-"] button > div > [aria-hidden="true"] { display: none; }
+:is([class*="st-key-about-"], [class*="st-key-tune-menu-"]) button {
+  padding: 0 0.3rem; min-height: 1.5rem;
+}
+:is([class*="st-key-about-"], [class*="st-key-tune-menu-"]) button > div > [aria-hidden="true"] {
+  display: none;
+}
 .st-key-tune-methods [data-testid="stButtonGroup"] button { min-height: 2.5rem; }
 @media (min-width: 1281px) { .st-key-strip { min-height: 8.2rem; } }
 @media (max-width: 1280px) {

@@ -24,7 +24,9 @@ FIGURE_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": REMOVED_BUTTONS
 def follow(key: str, value: Any) -> str:
     """Give the widget `key` the plan's value before it is drawn, and return the key.
 
-    Nothing is written when the widget has it already, so a key press that is on its way stays.
+    Nothing is written when the widget has it already, so a key press that is on its way stays. A
+    widget is given the value as its default too: a browser that is told of a run and of the next
+    one at once draws the latter alone, which no longer says what was written in the former.
     """
     if key not in st.session_state:
         st.session_state[key] = value
@@ -108,6 +110,7 @@ def choose(
     st.selectbox(
         label,
         registry.names(),
+        index=registry.names().index(registry.get(value).name),
         format_func=lambda name: registry.get(name).title,
         key=follow(key, registry.get(value).name),
         on_change=changes(key, edit),
@@ -129,6 +132,7 @@ def percent_slider(
         label,
         min_value=0,
         max_value=100,
+        value=value,
         step=1,
         format="%d %%",
         key=follow(key, value),
@@ -168,8 +172,7 @@ def _chosen(registry: Registry[Any], value: str) -> None:
 
 def parameter(definition: Parameter, key: str, value: Any, edit: Callable[[Any], None]) -> None:
     """Draw a method parameter's widget: a switch, a choice of words, a text, or a number field."""
-    name = definition.name.replace("_", " ")
-    title = name[:1].upper() + name[1:]
+    title, name = definition.title, _spaced(definition.name)
     label = f"{title} ({definition.unit})" if definition.unit not in ("", name) else title
     common: dict[str, Any] = {
         "key": follow(key, value),
@@ -177,13 +180,14 @@ def parameter(definition: Parameter, key: str, value: Any, edit: Callable[[Any],
         "on_change": changes(key, edit),
     }
     if isinstance(definition.default, bool):
-        st.toggle(label, **common)
+        st.toggle(label, value=bool(value), **common)
         return
     if isinstance(definition.default, str) and not definition.choices:
-        st.text_input(label, **common)
+        st.text_input(label, value=str(value), **common)
         return
     if isinstance(definition.default, str):
-        st.selectbox(label, definition.choices, format_func=_spaced, **common)
+        place = definition.choices.index(value) if value in definition.choices else 0
+        st.selectbox(label, definition.choices, index=place, format_func=_spaced, **common)
         return
     if isinstance(definition.default, float):
         # a step of a tenth of the usual value's power of ten, and no zeros that say nothing
@@ -192,7 +196,7 @@ def parameter(definition: Parameter, key: str, value: Any, edit: Callable[[Any],
     kind = int if isinstance(definition.default, int) else float
     low = None if definition.minimum is None else kind(definition.minimum)
     high = None if definition.maximum is None else kind(definition.maximum)
-    st.number_input(label, min_value=low, max_value=high, **common)
+    st.number_input(label, min_value=low, max_value=high, value=kind(value), **common)
 
 
 def _spaced(name: str) -> str:

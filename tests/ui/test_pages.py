@@ -42,6 +42,12 @@ def accuracy(at: AppTest) -> str:
     return next(str(m.value) for m in at.markdown if "Accuracy" in str(m.value))
 
 
+def menu(at: AppTest, layer: str) -> None:
+    """Open the menu of a layer's slider on Tune."""
+    at.session_state[f"tune-menu-{layer}"] = True
+    at.run()
+
+
 def titles(at: AppTest) -> list[str]:
     charts = at.get("plotly_chart")
     return [json.loads(c.proto.spec)["layout"]["title"]["text"] for c in charts]
@@ -106,6 +112,7 @@ def test_overall_moves_the_layers_that_are_not_set_by_hand() -> None:
     at.slider(key="tune-overall").set_value(40).run()
     assert at.slider(key="tune-layer-conv1").value == 40
     assert at.slider(key="tune-layer-conv2").value == 25
+    menu(at, "conv2")
     at.button(key="tune-follow-conv2").click().run()
     assert at.slider(key="tune-layer-conv2").value == 40
     assert at.button(key="tune-all-follow").disabled
@@ -113,6 +120,7 @@ def test_overall_moves_the_layers_that_are_not_set_by_hand() -> None:
 
 def test_a_lock_holds_a_layer_and_frees_it_again() -> None:
     at = start("pages/tune.py", Plan(sparsity=0.5))
+    menu(at, "conv1")
     at.toggle(key="tune-lock-conv1").set_value(True).run()
     assert at.slider(key="tune-layer-conv1").disabled
     assert at.slider(key="tune-layer-conv1").value == 0

@@ -1,0 +1,114 @@
+"""Where a forward pass spends its time: milliseconds in each layer, by hooks, for a few passes."""
+
+from __future__ import annotations
+
+import copy
+import time
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pruneviz.measure.latency import WARM_UP_RUNS
+from pruneviz.measure.threads import computing_threads
+
+FEWEST_PASSES = 3
+
+
+@dataclass(frozen=True)
+class LayerLatency:
+    """Median milliseconds of a whole pass and of each layer in it, over `passes` passes.
+
+    What a layer spends in other layers inside it counts as theirs. Hooks take time too, so these
+    are estimates: `share` is what to read.
+    """
+
+    layers: Mapping[str, float]
+    total_ms: float
+    passes: int
+
+    def share(self, layers: Collection[str]) -> float | None:
+        """Return the part of a pass spent in these layers, 0 to 1; None where none was timed."""
+        known = [self.layers[name] for name in layers if name in self.layers]
+        return min(1.0, sum(known) / self.total_ms) if known and self.total_ms > 0 else None
+
+
+def layer_latency(
+    model: nn.Module,
+    example: Tensor,
+    layers: Collection[str],
+    passes: int = 20,
+    limit_s: float | None = None,
+    threads: int = 1,
+) -> LayerLatency:
+    """Time `passes` passes on `example` (B, …), fewer after `limit_s` s, and the layers in them.
+
+    `layers` are paths of modules; those that are no module, or that no pass calls, are left out.
+    The hooks are on a copy: others may use the model, or copy it, meanwhile.
+    """
+    model = copy.deepcopy(model)
+    modules = {name: _module(model, name) for name in layers}
+    clock = _Clock()
+    taken: list[dict[str, float]] = []
+    whole: list[float] = []
+    end = time.perf_counter() + (float("inf") if limit_s is None else limit_s)
+    hooked = _hooked({name: module for name, module in modules.items() if module}, clock)
+    with torch.inference_mode(), computing_threads(threads), hooked:
+        for _ in range(WARM_UP_RUNS):
+            model(example)
+        while len(whole) < passes:
+            if len(whole) >= FEWEST_PASSES and time.perf_counter() >= end:
+                break
+            clock.spent.clear()
+            start = time.perf_counter_ns()
+            model(example)
+            whole.append((time.perf_counter_ns() - start) / 1e6)
+            taken.append(dict(clock.spent))
+    names = dict.fromkeys(name for spent in taken for name in spent)
+    medians = {n: float(np.median([spent.get(n, 0.0) for spent in taken])) for n in names}
+    return LayerLatency(medians, float(np.median(whole)), len(whole))
+
+
+@dataclass
+class _Clock:
+    """Milliseconds by layer, without those of layers inside."""
+
+    spent: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    open: list[list[float]] = field(default_factory=list)  # [began, spent inside], nanoseconds
+
+    def begin(self, *_: Any) -> None:
+        """Note that a layer begins."""
+        self.open.append([time.perf_counter_ns(), 0.0])
+
+    def end(self, name: str) -> None:
+        """Note that the layer which began last ends."""
+        began, inside = self.open.pop()
+        lasted = time.perf_counter_ns() - began
+        self.spent[name] += (lasted - inside) / 1e6
+        if self.open:
+            self.open[-1][1] += lasted
+
+
+@contextmanager
+def _hooked(modules: Mapping[str, nn.Module], clock: _Clock) -> Iterator[None]:
+    handles = []
+    try:
+        for name, module in modules.items():
+            handles.append(module.register_forward_pre_hook(clock.begin))
+            handles.append(module.register_forward_hook(lambda *_, name=name: clock.end(name)))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _module(model: nn.Module, name: str) -> nn.Module | None:
+    try:
+        return model.get_submodule(name) if name else None
+    except AttributeError:
+        return None
