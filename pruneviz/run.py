@@ -330,11 +330,8 @@ def scan(
     the model has none. `seed` decides what is drawn for that.
     """
     data = _labelled(prepared)
-    model, units, ranking = prepared.subject.model, prepared.units, prepared.ranking
-    refit = recalibration(model, data, seed) if recalibrate else None
-    return Scan(
-        model, units, ranking, data.x, data.y, levels or LEVELS, budget_bytes, data.classes, refit
-    )
+    refit = recalibration(prepared.subject.model, data, seed) if recalibrate else None
+    return Scan(*_given(prepared), levels or LEVELS, budget_bytes, data.classes, refit)
 
 
 def search(
@@ -347,9 +344,7 @@ def search(
 
     ValueError where there is no data, or for a loss that is no fraction of accuracy.
     """
-    data = _labelled(prepared)
-    model, units, ranking = prepared.subject.model, prepared.units, prepared.ranking
-    return Search(model, units, ranking, data.x, data.y, levels or LEVELS, loss, budget_bytes)
+    return Search(*_given(prepared), levels or LEVELS, loss, budget_bytes)
 
 
 def interactions(
@@ -360,9 +355,7 @@ def interactions(
     budget_bytes: int = BUDGET_BYTES,
 ) -> Pairs:
     """Return a scan of `pairs` pairs of layers at one level, not begun; ValueError without data."""
-    data = _labelled(prepared)
-    model, units, ranking = prepared.subject.model, prepared.units, prepared.ranking
-    return Pairs(model, units, ranking, data.x, data.y, level, pairs, seed, budget_bytes)
+    return Pairs(*_given(prepared), level, pairs, seed, budget_bytes)
 
 
 def baseline_point(prepared: Prepared) -> Point:
@@ -373,6 +366,12 @@ def baseline_point(prepared: Prepared) -> Point:
     data, logits = _labelled(prepared), prepared.baseline.logits
     assert logits is not None  # wherever there is data
     return point_of_original(logits, data.y, data.classes)
+
+
+def _given(prepared: Prepared) -> tuple[nn.Module, tuple[Units, ...], Ranking, Tensor, Tensor]:
+    """Return what every scan is given: the network, what can go of it, and labelled inputs."""
+    data = _labelled(prepared)
+    return prepared.subject.model, prepared.units, prepared.ranking, data.x, data.y
 
 
 def _labelled(prepared: Prepared) -> Data:
