@@ -340,10 +340,7 @@ def search(
     levels: tuple[float, ...] | None = None,
     budget_bytes: int = BUDGET_BYTES,
 ) -> Search:
-    """Return a search for the level at which each layer alone loses `loss`, not begun.
-
-    ValueError where there is no data, or for a loss that is no fraction of accuracy.
-    """
+    """Return a search for where each layer loses `loss`, not begun; ValueError without data."""
     return Search(*_given(prepared), levels or LEVELS, loss, budget_bytes)
 
 
@@ -359,10 +356,7 @@ def interactions(
 
 
 def baseline_point(prepared: Prepared) -> Point:
-    """Return the original's own point of a scan, at sparsity 0; ValueError where there is no data.
-
-    It is compared with itself, so its change and divergence are 0.
-    """
+    """Return the original's own point of a scan, at sparsity 0; ValueError without data."""
     data, logits = _labelled(prepared), prepared.baseline.logits
     assert logits is not None  # wherever there is data
     return point_of_original(logits, data.y, data.classes)
