@@ -330,11 +330,8 @@ def scan(
     the model has none. `seed` decides what is drawn for that.
     """
     data = _labelled(prepared)
-    model, units, ranking = prepared.subject.model, prepared.units, prepared.ranking
-    refit = recalibration(model, data, seed) if recalibrate else None
-    return Scan(
-        model, units, ranking, data.x, data.y, levels or LEVELS, budget_bytes, data.classes, refit
-    )
+    refit = recalibration(prepared.subject.model, data, seed) if recalibrate else None
+    return Scan(*_given(prepared), levels or LEVELS, budget_bytes, data.classes, refit)
 
 
 def search(
@@ -343,13 +340,8 @@ def search(
     levels: tuple[float, ...] | None = None,
     budget_bytes: int = BUDGET_BYTES,
 ) -> Search:
-    """Return a search for the level at which each layer alone loses `loss`, not begun.
-
-    ValueError where there is no data, or for a loss that is no fraction of accuracy.
-    """
-    data = _labelled(prepared)
-    model, units, ranking = prepared.subject.model, prepared.units, prepared.ranking
-    return Search(model, units, ranking, data.x, data.y, levels or LEVELS, loss, budget_bytes)
+    """Return a search for where each layer loses `loss`, not begun; ValueError without data."""
+    return Search(*_given(prepared), levels or LEVELS, loss, budget_bytes)
 
 
 def interactions(
@@ -360,19 +352,20 @@ def interactions(
     budget_bytes: int = BUDGET_BYTES,
 ) -> Pairs:
     """Return a scan of `pairs` pairs of layers at one level, not begun; ValueError without data."""
-    data = _labelled(prepared)
-    model, units, ranking = prepared.subject.model, prepared.units, prepared.ranking
-    return Pairs(model, units, ranking, data.x, data.y, level, pairs, seed, budget_bytes)
+    return Pairs(*_given(prepared), level, pairs, seed, budget_bytes)
 
 
 def baseline_point(prepared: Prepared) -> Point:
-    """Return the original's own point of a scan, at sparsity 0; ValueError where there is no data.
-
-    It is compared with itself, so its change and divergence are 0.
-    """
+    """Return the original's own point of a scan, at sparsity 0; ValueError without data."""
     data, logits = _labelled(prepared), prepared.baseline.logits
     assert logits is not None  # wherever there is data
     return point_of_original(logits, data.y, data.classes)
+
+
+def _given(prepared: Prepared) -> tuple[nn.Module, tuple[Units, ...], Ranking, Tensor, Tensor]:
+    """Return what every scan is given: the network, what can go of it, and labelled inputs."""
+    data = _labelled(prepared)
+    return prepared.subject.model, prepared.units, prepared.ranking, data.x, data.y
 
 
 def _labelled(prepared: Prepared) -> Data:

@@ -28,7 +28,8 @@ LEVEL, PAIRS = 0.5, 60
 PROMISE = (
     "{looked} of {all} pairs of layers were looked at{how}. The intervals hold for all of these "
     "together with 95 % (Bonferroni), so that a pair whose interval lies below 0 loses more than "
-    "its layers alone, and not by the luck of so many looks."
+    "its layers alone, and not by the luck of so many looks. Above 0 it loses less than the sum, "
+    "also where one layer alone costs so much that little is left to lose."
 )
 SAMPLED = ", neighbours in the network and others at random"
 
