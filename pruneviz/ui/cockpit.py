@@ -18,7 +18,8 @@ from pruneviz.home import default_home
 from pruneviz.measure.layer_latency import LayerLatency, layer_latency
 from pruneviz.plan import Plan
 from pruneviz.report import LayerReport
-from pruneviz.ui import cache, scanning
+from pruneviz.sensitivity import read_points
+from pruneviz.ui import cache, every_level, scanning
 
 PASSES, LIMIT_SECONDS = 20, 2.0
 PAUSE_SECONDS = 0.7  # until the page is drawn, and leaves the machine to the measurement
@@ -174,16 +175,17 @@ def _measure(model: nn.Module, example: Tensor, layers: tuple[str, ...]) -> Laye
 
 @st.cache_resource(max_entries=64, show_spinner=False)
 def _folder(key: str, _plan: Plan) -> RunFolder:
-    return scanning.look(_plan).folder
+    return scanning.look(_plan, every_level.KIND, {}).folder
 
 
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _curves(key: str, _plan: Plan) -> Curves:
-    scan = scanning.look(_plan)
-    top = spark.scale(scan.table)
+    scan = scanning.look(_plan, every_level.KIND, {})
+    table = read_points(scan.folder.file(POINTS_FILE))
+    top = spark.scale(table)
     pictures, sentences = {}, {}
-    for name, rows in scan.table.groupby("layer", sort=False):
+    for name, rows in table.groupby("layer", sort=False):
         picture = spark.spark(rows, top)
         pictures[str(name)] = spark.data_uri(picture) if picture else ""
         sentences[str(name)] = spark.sentence(rows)
-    return Curves(pictures, sentences, top, scan.done, scan.total)
+    return Curves(pictures, sentences, top, len(table), every_level.points(scan))

@@ -43,12 +43,17 @@ def page(view: View, settings: Mapping[str, Setting]) -> None:
 def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scanning, Extent]:
     """Return the scan of every layer at every level, and how far it is."""
     scan = scanning.look(view.plan, KIND, settings)
-    total = len(scan.layers) * len(LEVELS)
+    total = points(scan)
     done = len(read_points(scan.folder.file(POINTS_FILE)))
     words = f"{done} of {total} points measured"
     fraction = min(1.0, done / total) if total else 1.0
     ended = f"{words}, each on {fmt.plural(scan.samples, 'held-out input')}"
     return scan, Extent(words, ended, fraction, scanning.seconds(view.plan, total))
+
+
+def points(scan: Scanning) -> int:
+    """Return how many points a whole scan has."""
+    return len(scan.layers) * len(LEVELS)
 
 
 def settings(view: View) -> dict[str, Setting]:
@@ -66,11 +71,11 @@ def settings(view: View) -> dict[str, Setting]:
 
 def _results(view: View, scan: Scanning) -> None:
     """Draw the points under the chosen measure, in the chosen view, and the numbers to take."""
-    points = read_points(scan.folder.file(POINTS_FILE))
+    table = read_points(scan.folder.file(POINTS_FILE))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         name, one = _measure(view)
         shape = _view()
-    read = _read(view, scan, points, name, one)
+    read = _read(view, scan, table, name, one)
     if read.problem:
         widgets.empty(read.problem)
     else:
@@ -80,14 +85,14 @@ def _results(view: View, scan: Scanning) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scanning.choose_layer(scan.layers, "the most sensitive one")
         if classes is None:
-            scanning.download(points.to_csv(index=False), "sensitivity.csv")
+            scanning.download(table.to_csv(index=False), "sensitivity.csv")
         else:
             scanning.download(classes.to_csv(index=False), "classes.csv")
         with st.container(width="content", height=40, border=False, vertical_alignment="center"):
             widgets.page_link("tune", "Tune: use what you see here")
     with st.expander("All numbers"):
         st.dataframe(
-            measures.shown_table(points if classes is None else classes),
+            measures.shown_table(table if classes is None else classes),
             hide_index=True,
             column_config=measures.column_formats(),
             alt="What is measured of every layer at every level",
@@ -135,7 +140,7 @@ def _read(view: View, scan: Scanning, points: pd.DataFrame, name: str, one: str)
     """Return the points under a measure, beside the original that they are compared with."""
     original, by_class = measures.original(view.plan)
     if name == ONE_CLASS:
-        return measures.by_class(_classes(scan), by_class, one)
+        return measures.by_class(_classes(scan), by_class, one, finished=scan.finished)
     called = "original"
     baseline = read_points(scan.folder.file(BASELINE_FILE))
     if len(baseline):
@@ -154,7 +159,7 @@ def _figure(scan: Scanning, read: Read, shape: str) -> None:
 def _chart(scan: Scanning, read: Read, shape: str, chosen: str) -> go.Figure:
     table, reading = read.table, read.reading
     if shape == "heatmap":
-        return levels.heatmap(table, reading, chosen, scan.layers)
+        return levels.heatmap(table, reading, chosen, scan.layers, LEVELS)
     if shape == "panels":
         shown = _some(scan.layers, chosen)
         return panels.panels(table, reading, shown, chosen, len(scan.layers))

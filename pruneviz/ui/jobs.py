@@ -13,6 +13,7 @@ from pruneviz.history.folder import PROPOSAL_FILE, RunFolder
 from pruneviz.plan import Plan
 from pruneviz.propose.proposal import read_proposal
 from pruneviz.ui import cache, navigate, text
+from pruneviz.ui.questions import QUESTIONS, query
 from pruneviz.ui.watch import Job, Seen, watch
 
 BUSY_SECONDS, IDLE_SECONDS = 1.0, 5.0  # between two looks, while there are jobs and while not
@@ -21,7 +22,7 @@ AT_ONCE_SECONDS = 0.2
 PROPOSAL = "proposal"
 TOLD_KEY = "pruneviz-endings-told"
 WHERE = {
-    "sensitivity": ("sensitivity", "Open in Sensitivity"),
+    **dict.fromkeys(QUESTIONS, ("sensitivity", "Open in Sensitivity")),
     "contest": ("methods", "Open in Methods"),
     "run": ("compare", "Open in Compare"),
     "proposal": ("tune", "Open in Tune"),
@@ -119,7 +120,9 @@ def _ended(job: Job) -> None:
             st.caption(text.escape(text.sentence(job.line)))
             navigate.page_link("runs", "Look at it in Runs", query={"run": digest})
         else:
-            navigate.page_link(page, words, plan=_leads_to(job))
+            spec = job.folder.spec()
+            asked = query(job.kind, spec.settings) if spec else {}
+            navigate.page_link(page, words, plan=_leads_to(job), query=asked)
 
 
 def _leads_to(job: Job) -> Plan:

@@ -30,7 +30,7 @@ from pruneviz.propose import (
     with_curves,
 )
 from pruneviz.propose.goal import ACCURACY, MILLISECONDS
-from pruneviz.ui import cache, edits, scanning, state
+from pruneviz.ui import cache, edits, every_level, scanning, state
 
 KIND = "proposal"
 TICK_SECONDS = 0.5
@@ -109,7 +109,7 @@ def is_quick(now: Proposed) -> bool:
 
 def expected_seconds(plan: Plan, goal: Goal) -> float:
     """Return how long a proposal takes by the original's speed, curves that are missing too."""
-    scan, original = scanning.look(plan), cache.original(plan)
+    scan, original = scanning.look(plan, every_level.KIND, {}), cache.original(plan)
     prepared = cache.prepared(plan)
     data = prepared.subject.data
     inputs = len(data.x) + len(data.calibration_x) if data else 0
@@ -117,8 +117,9 @@ def expected_seconds(plan: Plan, goal: Goal) -> float:
     passes += TIMED_PASSES if goal.kind == MILLISECONDS else 0
     steps = len(prepared.units)
     if not scan.finished:
-        passes += scan.total * scan.samples
-        steps += scan.total
+        points = every_level.points(scan)
+        passes += points * scan.samples
+        steps += points
     return passes * original.seconds_per_input + steps * STEP_SECONDS
 
 
