@@ -58,7 +58,8 @@ def _at_their_end(layers: Layers, curves: Mapping[str, Curve], counts: Counts) -
         for level, names in sorted(ends.items())
     ]
     if held:
-        found.append(f"{_named(held)} held by single locks or the least width")
+        names = _named(held).rpartition(" ")[0]
+        found.append(f"{names} can lose no more: locks, widths or a rule keep the rest")
     return found
 
 

@@ -40,8 +40,8 @@ def _check_reachable(work: Proposing, path: Path, target: int) -> None:
     locks = work.layers.request.locks()
     remedy = f"unlock {', '.join(locks[:3])}, " if locks else ""
     raise ValueError(
-        f"a goal of {goal.said()} cannot be reached: with every layer at the scan's last level "
-        f"{goal.said(goal.measured(least_left, work.whole))} are left; {remedy}"
+        f"a goal of {goal.said()} cannot be reached: as far as the scan's levels, locks and rules "
+        f"let layers go, {goal.said(goal.measured(least_left, work.whole))} are left; {remedy}"
         "ask for more than that, or scan higher levels"
     )
 

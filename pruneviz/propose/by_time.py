@@ -44,7 +44,7 @@ def search(work: Proposing) -> Generator[Stage, None, Proposal]:
     yield work.stage("timing the best candidate at length")
     best, taken = _confirmed(work, path, place, best)
     if not any(best.counts.values()):  # the machine was busy before, and is quicker now
-        goal.check_open(min(taken.original, goal.value))
+        goal.check_open(taken.median)
     control = next(each.counts for *_, each in found if each.family == UNIFORM)
     return finish(
         work, best, Reached(taken.median, taken.original, taken.interval), control,
