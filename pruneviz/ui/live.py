@@ -16,12 +16,10 @@ from pruneviz.report import Accuracy, Latency, LatencyPair, Report
 from pruneviz.run import Baseline, Prepared, Pruned
 from pruneviz.subjects import Subject
 from pruneviz.ui.background import Stop
-from pruneviz.ui.shared import TURNS, Shared
+from pruneviz.ui.shared import SMALL_MACS, TURNS, Shared
 
 # A key press must reach the screen within 300 ms; this is what of it may go into measuring.
 EVALUATION_SECONDS = 0.1
-# Up to so many MACs both networks are timed for the first answer too; larger ones are timed last.
-TIMED_AT_ONCE_MACS = 20 * 10**6
 LATENCY_SECONDS = 0.01
 LATENCY_RUNS = 30
 TIMED_INPUTS = 32
@@ -173,7 +171,8 @@ def begin(prepared: Prepared, pruned: Pruned, shared: Shared | None) -> Course:
 
     Accuracy is of as many inputs as can be evaluated in time, one batch at least.
     """
-    small = sum(prepared.baseline.macs.values()) <= TIMED_AT_ONCE_MACS
+    # Larger networks are timed last, when nobody waits for it.
+    small = sum(prepared.baseline.macs.values()) <= SMALL_MACS
     pair = _timed(prepared, pruned) if small else UNTIMED
     data = prepared.subject.data
     without = replace(prepared, subject=replace(prepared.subject, data=None))

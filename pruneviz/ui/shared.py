@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 # One batch is what a first answer takes at least, and what a newer move waits for at most.
 BATCH_MACS = 5 * 10**9
 FEWEST_INPUTS = 8
+# Up to so many MACs a network is as quick with one thread, which waits for no other on a busy
+# machine.
+SMALL_MACS = 20 * 10**6
 TURNS = Turns()
 
 
@@ -35,7 +38,9 @@ class Shared:
         data = subject.data
         if data is None or baseline.logits is None:
             raise ValueError("accuracy needs data with labels: choose some on Home")
-        size = batch_size(data.x, sum(baseline.macs.values()))
+        macs = sum(baseline.macs.values())
+        size = batch_size(data.x, macs)
+        self._threads = threads(macs)
         self.evaluator = Evaluator(subject.model, data.x, data.y, size, budget_bytes)
         self.parts = self.evaluator.parts
         self.total = len(data.x)
@@ -62,14 +67,14 @@ class Shared:
             yield from self._replayed(network, start)
             return
         for part in self.parts[start:]:
-            with computing_threads(usual_threads()), torch.inference_mode():
+            with computing_threads(self._threads), torch.inference_mode():
                 logits = network(self._x[part])
             yield logits
 
     def _replayed(self, network: nn.Module, start: int) -> Iterator[Tensor]:
         replayed = self.evaluator.batches(network, start)
         for _ in self.parts[start:]:
-            with ONE_TRACE, computing_threads(usual_threads()):
+            with ONE_TRACE, computing_threads(self._threads):
                 logits = next(replayed)
             yield logits
 
@@ -81,7 +86,7 @@ class Shared:
     def warm(self, stop: Stop) -> None:
         """Follow the original's passes batch by batch, until all are known or `stop` says so."""
         while not self.is_warm and not stop():
-            with TURNS.taken(urgent=False), ONE_TRACE, computing_threads(usual_threads()):
+            with TURNS.taken(urgent=False), ONE_TRACE, computing_threads(self._threads):
                 self._step()
 
     def _step(self) -> None:
@@ -98,6 +103,11 @@ class Shared:
             log.warning("nothing is reused of a network whose passes cannot be followed: %s", error)
         self._followed += 1
         self.is_warm = self._plain or self._followed == len(self.parts)
+
+
+def threads(macs: int) -> int:
+    """Return with how many threads a network of so many MACs is computed while somebody waits."""
+    return 1 if macs <= SMALL_MACS else usual_threads()
 
 
 def batch_size(x: Tensor, macs: int) -> int:

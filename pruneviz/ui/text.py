@@ -39,7 +39,10 @@ PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 @dataclass(frozen=True)
 class Cell:
-    """One number of the strip: pruned now, original before, and the change; empty when unknown."""
+    """One number of the strip: pruned now, original before, and the change; empty when unknown.
+
+    `part` says of how many inputs an estimate is.
+    """
 
     key: str
     label: str
@@ -48,6 +51,7 @@ class Cell:
     original: str = ""
     change: str = ""
     note: str = ""
+    part: str = ""
 
 
 def escape(text: str) -> str:
@@ -263,14 +267,14 @@ def accuracy_cell(accuracy: Accuracy | None, *, exact: bool, total: int) -> Cell
     """
     if accuracy is None:
         return Cell("accuracy", "Accuracy", note="" if total else NO_DATA)
-    seen = f" on {accuracy.samples:,} of {fmt.plural(total, 'input')}"
     return Cell(
         "accuracy",
-        "Accuracy" if exact else f"Accuracy{seen}",
+        "Accuracy",
         value=("" if exact else f"{fmt.ABOUT} ") + fmt.percent(accuracy.pruned),
         spread=f"({fmt.spread(*accuracy.pruned_interval)})",
         original=fmt.percent(accuracy.original),
         change=f"{fmt.points(accuracy.change)} ({fmt.spread(*accuracy.change_interval)})",
+        part="" if exact else f"{accuracy.samples:,} of {fmt.plural(total, 'input')}",
     )
 
 
@@ -330,7 +334,10 @@ def original_cells(
 
 
 def cell_markdown(cell: Cell) -> str:
-    """Return a cell as three lines of Markdown, always three, so that nothing moves."""
+    """Return a cell as three lines of Markdown, always three, so that nothing moves.
+
+    An estimate has a fourth one, for which the strip keeps the space.
+    """
     value = f"**:orange[{cell.value}]**" if cell.value != "–" else ":gray[–]"
     spread = f" :small[:gray[{cell.spread}]]" if cell.spread else ""
     if cell.original:
@@ -338,6 +345,8 @@ def cell_markdown(cell: Cell) -> str:
     else:
         last = f":gray[{cell.note or ' '}]"
     lines = f":small[:gray[{cell.label}]]  \n{value}{spread}  \n:small[{last}]"
+    if cell.part:
+        lines += f"  \n:small[:gray[{cell.part}]]"
     for number_and_unit in (" %", " ms", " points", "± ", "< ", f"{fmt.ABOUT} "):
         lines = lines.replace(number_and_unit, number_and_unit.replace(" ", NO_BREAK))
     return lines
@@ -350,6 +359,8 @@ def cell_sentence(cell: Cell) -> str:
     if not cell.change:
         return f"{cell.label}: original {cell.original}"
     now = " ".join(part for part in (cell.value, cell.spread) if part)
+    if cell.part:
+        now += f" on {cell.part}"
     return f"{cell.label}: pruned {now}, original {cell.original}, change {cell.change}"
 
 

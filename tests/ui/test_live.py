@@ -300,7 +300,7 @@ def test_what_is_kept_stays_within_the_budget_in_several_sessions(prepared, budg
 
 
 def test_large_networks_are_timed_last(prepared, monkeypatch) -> None:
-    monkeypatch.setattr(live, "TIMED_AT_ONCE_MACS", 0)
+    monkeypatch.setattr(live, "SMALL_MACS", 0)
     pruned = pruned_by(prepared, 0.6)
     course = begin(prepared, pruned, shared_of(prepared))
     assert not course.current.timed

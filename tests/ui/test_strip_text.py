@@ -33,10 +33,11 @@ def test_accuracy_is_marked_while_it_is_an_estimate() -> None:
     assert exact.change == "−3.0 points (± 2.0)"
     part = text.accuracy_cell(ACCURACY, exact=False, total=2000)
     assert part.value == "≈ 95.0 %"
-    assert part.label == "Accuracy on 500 of 2,000 inputs"
-    assert (part.spread, part.change) == (exact.spread, exact.change)
-    lines = [text.cell_markdown(cell).count("  \n") for cell in (exact, part)]
-    assert lines == [2, 2], "nothing moves when it gets exact"
+    assert (part.label, part.spread, part.change) == (exact.label, exact.spread, exact.change)
+    lines = [text.cell_markdown(cell).split("  \n") for cell in (exact, part)]
+    assert lines[1][3:] == [":small[:gray[500 of 2,000 inputs]]"]
+    assert lines[1][0::2][:2] == lines[0][0::2], "nothing moves when it gets exact"
+    assert "95.0 % (± 2.0) on 500 of 2,000 inputs, original" in text.cell_sentence(part)
 
 
 def test_the_originals_numbers_stand_alone() -> None:

@@ -1,0 +1,74 @@
+"""The strip while an accuracy gets exact: an estimate that says of how many inputs it is."""
+
+from __future__ import annotations
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pruneviz.plan import Plan
+from pruneviz.ui import cache, live
+from pruneviz.ui.background import Background
+from tests.ui.test_pages import accuracy, start
+
+PAGE = "pages/compare.py"
+PART = "32 of 190 inputs"
+
+
+@pytest.fixture(autouse=True)
+def _one_batch_first(monkeypatch):
+    monkeypatch.setattr("pruneviz.ui.live.EVALUATION_SECONDS", 0.0)
+    monkeypatch.setattr("pruneviz.ui.shared.batch_size", lambda x, macs: 32)
+    cache._shared.clear()
+    yield
+    cache._shared.clear()
+
+
+@pytest.fixture
+def held(monkeypatch) -> list[Background]:
+    """Let no work begin in the background; return who asked for some."""
+    asked: list[Background] = []
+    real = Background.go_on
+
+    def go_on(self: Background, key: str, work) -> None:
+        asked.append(self)
+        self.turn_to(key)
+        if len(asked) > 2:
+            real(self, key, work)
+
+    monkeypatch.setattr(Background, "go_on", go_on)
+    return asked
+
+
+def of(at: AppTest) -> Background:
+    return at.session_state["pruneviz-background"]
+
+
+def test_an_estimate_says_so_until_it_is_exact(held) -> None:
+    plan = Plan(model="sample:tumour-mlp", sparsity=0.43)
+    at, other = start(PAGE, plan), start(PAGE, plan)
+    for page in (at, other):
+        assert "≈" in accuracy(page)
+        assert PART in accuracy(page)
+    assert of(at) is not of(other)
+    at.run()
+    of(at).wait()
+    at.run()
+    assert not at.exception
+    assert "≈" not in accuracy(at)
+    assert "inputs" not in accuracy(at)
+    exact = cache.report(plan).accuracy
+    assert exact is not None
+    assert cache.live(plan).report.accuracy == exact
+    other.run()
+    assert accuracy(other) == accuracy(at), "what one session computed is there for the others"
+
+
+def test_a_network_that_fails_later_is_said_under_the_strip(held, monkeypatch) -> None:
+    plan = Plan(model="sample:tumour-mlp", sparsity=0.44)
+    at = start(PAGE, plan)
+    assert PART in accuracy(at)
+    course = cache._course(cache.plan_key(plan), plan)
+    monkeypatch.setattr(course, "_problem", live._failure(KeyError("no such head")))
+    at.run()
+    assert not at.exception
+    assert any("fails on the held" in error.value for error in at.error), at.error
