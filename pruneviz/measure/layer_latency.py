@@ -22,10 +22,11 @@ FEWEST_PASSES = 3
 
 @dataclass(frozen=True)
 class LayerLatency:
-    """Median milliseconds of a whole pass and of each layer in it, over `passes` passes.
+    """Median milliseconds of each layer over `passes` passes; `total_ms` is of a whole pass.
 
-    What a layer spends in other layers inside it counts as theirs. Hooks take time too, so these
-    are estimates: `share` is what to read.
+    What a layer spends in other layers inside it counts as theirs. The total is the sum of the
+    medians of all parts, layers and what lies between two of them: a busy machine delays a few
+    parts of each pass, and seldom the same. Hooks take time too, so these are estimates.
     """
 
     layers: Mapping[str, float]
@@ -54,44 +55,61 @@ def layer_latency(
     model = copy.deepcopy(model)
     modules = {name: _module(model, name) for name in layers}
     clock = _Clock()
-    taken: list[dict[str, float]] = []
-    whole: list[float] = []
+    taken: list[dict[str | int, float]] = []
     end = time.perf_counter() + (float("inf") if limit_s is None else limit_s)
     hooked = _hooked({name: module for name, module in modules.items() if module}, clock)
     with torch.inference_mode(), computing_threads(threads), hooked:
         for _ in range(WARM_UP_RUNS):
             model(example)
-        while len(whole) < passes:
-            if len(whole) >= FEWEST_PASSES and time.perf_counter() >= end:
+        while len(taken) < passes:
+            if len(taken) >= FEWEST_PASSES and time.perf_counter() >= end:
                 break
-            clock.spent.clear()
-            start = time.perf_counter_ns()
+            clock.start()
             model(example)
-            whole.append((time.perf_counter_ns() - start) / 1e6)
+            clock.between()
             taken.append(dict(clock.spent))
-    names = dict.fromkeys(name for spent in taken for name in spent)
-    medians = {n: float(np.median([spent.get(n, 0.0) for spent in taken])) for n in names}
-    return LayerLatency(medians, float(np.median(whole)), len(whole))
+    parts = dict.fromkeys(part for spent in taken for part in spent)
+    medians = {part: float(np.median([spent.get(part, 0.0) for spent in taken])) for part in parts}
+    named = {part: spent for part, spent in medians.items() if isinstance(part, str)}
+    return LayerLatency(named, sum(medians.values()), len(taken))
 
 
 @dataclass
 class _Clock:
-    """Milliseconds by layer, without those of layers inside."""
+    """Milliseconds by layer, without those of layers inside, and by number between layers."""
 
-    spent: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    spent: defaultdict[str | int, float] = field(default_factory=lambda: defaultdict(float))
     open: list[list[float]] = field(default_factory=list)  # [began, spent inside], nanoseconds
+    last: int = 0  # when the last layer ended
+    gaps: int = 0
+
+    def start(self) -> None:
+        """Note that a pass begins."""
+        self.spent.clear()
+        self.open.clear()
+        self.last, self.gaps = time.perf_counter_ns(), 0
+
+    def between(self) -> None:
+        """Note what has passed since the last layer ended."""
+        self.spent[self.gaps] = (time.perf_counter_ns() - self.last) / 1e6
+        self.gaps += 1
 
     def begin(self, *_: Any) -> None:
         """Note that a layer begins."""
+        if not self.open:
+            self.between()
         self.open.append([time.perf_counter_ns(), 0.0])
 
     def end(self, name: str) -> None:
         """Note that the layer which began last ends."""
         began, inside = self.open.pop()
-        lasted = time.perf_counter_ns() - began
+        now = time.perf_counter_ns()
+        lasted = now - began
         self.spent[name] += (lasted - inside) / 1e6
         if self.open:
             self.open[-1][1] += lasted
+        else:
+            self.last = now
 
 
 @contextmanager

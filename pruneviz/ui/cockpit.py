@@ -131,6 +131,8 @@ RAIL = 18  # pixels from the upper edge of the track to the rail, on which the c
 TRACK = '[data-testid="stSlider"] [role="group"] > [data-orientation]'
 ROWS = f"""
 .st-key-tune-style {{ display: none; }}
+.st-key-tune-sides {{ overflow-x: auto; }}
+.st-key-tune-sides :is(th, td) {{ font-size: 0.85rem; padding: 0.3rem 0.45rem; }}
 [class*="st-key-tune-row-"] {TRACK} {{
   background-repeat: no-repeat; background-position: left top;
   background-size: 100% {RAIL}px;

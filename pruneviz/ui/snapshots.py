@@ -62,7 +62,8 @@ def draw(plan: Plan) -> None:
         st.caption("No snapshot yet. One keeps the plan as it is now, to come back to.")
     with st.spinner("Measuring the snapshots …"):
         found = sides(plan, kept)
-    st.markdown(table(found))
+    with st.container(key="tune-sides"):
+        st.markdown(table(found))
     with st.container(horizontal=True, gap="small"):
         for each in found[1:]:
             st.button(
