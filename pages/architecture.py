@@ -14,8 +14,6 @@ from pruneviz.measure.by_layer import LayerCost, table
 from pruneviz.ui import architecture, frame, state, text, theme, widgets
 from pruneviz.ui.frame import View
 
-FIGURE_HEIGHT = 780  # pixels; a network with more layers is scrolled
-
 
 def diagram(view: View, rows: Sequence[LayerCost], units: Units | None) -> None:
     """Draw the network; a click on a row chooses its layer."""
@@ -27,14 +25,12 @@ def diagram(view: View, rows: Sequence[LayerCost], units: Units | None) -> None:
 
 def scrolled(key: str, chart: go.Figure) -> None:
     """Draw a figure with one row a layer, in a box of its own where it is higher than the box."""
-    height = chart.layout.height
-    with st.container(height=FIGURE_HEIGHT if height > FIGURE_HEIGHT else "content", border=False):
-        widgets.figure(
-            theme.fit(chart),
-            key,
-            on_select=lambda: widgets.choose_clicked(key),
-            selection_mode="points",
-        )
+    widgets.scrolled(
+        theme.fit(chart),
+        key,
+        on_select=lambda: widgets.choose_clicked(key),
+        selection_mode="points",
+    )
 
 
 def choose_group(view: View, rows: Sequence[LayerCost], units: Units | None) -> None:

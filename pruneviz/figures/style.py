@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 ORIGINAL = "#0072B2"
 ORIGINAL_ON_DARK = "#56B4E9"  # their sky blue: the darker one is weak on a dark page
 PRUNED = "#D55E00"
+INK, INK_ON_DARK = "#22252b", "#f5f6f8"
 REMOVED = "#c4c9d0"
 FAINT = "rgba(128, 134, 142, 0.45)"
 GRID = "rgba(128, 134, 142, 0.22)"
@@ -19,6 +20,7 @@ DIVERGING = [[0, "#762a83"], [0.25, "#c2a5cf"], [0.5, "#f7f7f7"], [0.75, "#a6dba
 # Stripes tell the pruned network's bars from the original's where colour does not.
 STRIPES = {"shape": "/", "fillmode": "overlay", "fgcolor": "rgba(255, 255, 255, 0.75)", "size": 6}
 TITLE_CHARACTERS = 62  # a line of the title that fits a column of 500 pixels
+LEGEND = 30  # pixels of a legend below a figure
 SUBTITLE, SCALE = 20, 76  # pixels above pictures for their names, and below for the colour scale
 TRANSPARENT = "rgba(0, 0, 0, 0)"
 # Neither the original's blues nor the pruned network's vermillion.
@@ -49,6 +51,13 @@ def lay_out(figure: go.Figure, *, title: str, x: str, y: str, height: int = 360)
     return figure
 
 
+def legend_below(figure: go.Figure) -> go.Figure:
+    """Put the legend under the figure, where several rows of long names do not meet the title."""
+    return figure.update_layout(
+        legend={"y": 0, "yref": "container"}, height=figure.layout.height + LEGEND
+    )
+
+
 def mosaic(figure: go.Figure, scale: Mapping[str, object]) -> go.Figure:
     """Lay out pictures beside each other: square pixels, no ticks, one colour scale below them.
 
@@ -76,17 +85,25 @@ def mosaic(figure: go.Figure, scale: Mapping[str, object]) -> go.Figure:
 
 
 def on_dark(figure: go.Figure) -> go.Figure:
-    """Give the original its lighter blue, for a dark page; the figure itself is changed."""
+    """Give the original its lighter blue, and numbers on colours a lighter ink, for a dark page.
+
+    The figure itself is changed.
+    """
+    lighter = {ORIGINAL: ORIGINAL_ON_DARK, INK: INK_ON_DARK}
     for part in (*figure.data, *figure.layout.shapes):
-        for place in ("marker", "line", "error_x"):
-            if place in part and part[place].color == ORIGINAL:
-                part[place].color = ORIGINAL_ON_DARK
+        for place in ("marker", "line", "error_x", "textfont"):
+            colour = part[place].color if place in part else None
+            if isinstance(colour, str) and colour in lighter:
+                part[place].color = lighter[colour]
     return figure
 
 
 def describe(figure: go.Figure) -> str:
     """Return a figure in words: what to see, and what the axes show."""
     title = (figure.layout.title.text or "Figure").replace("<br>", " ")
-    axes = [figure.layout.xaxis.title.text, figure.layout.yaxis.title.text]
-    shown = " by ".join(axis for axis in reversed(axes) if axis)
+    x, y = (
+        next((axis.title.text for axis in axes if axis.title.text), "")
+        for axes in (figure.select_xaxes(), figure.select_yaxes())
+    )
+    shown = " by ".join(axis for axis in (y, x) if axis)
     return f"{title}. The figure shows {shown[:1].lower()}{shown[1:]}." if shown else f"{title}."

@@ -1,65 +1,52 @@
-"""A sensitivity scan as the page sees it: a job's folder, its points so far, and its switch."""
+"""A scan as the page sees it, whatever it asks: a job's folder, how far it is, and its switch."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import pandas as pd
 import streamlit as st
 
 from pruneviz import jobs, run
 from pruneviz.figures import format as fmt
 from pruneviz.history.folder import (
     CANCEL_FILE,
-    POINTS_FILE,
     UNDER_WAY,
     RunFolder,
     State,
     Status,
     run_digest,
     runs_directory,
-    scan_plan,
 )
 from pruneviz.home import default_home
-from pruneviz.plan import Plan
-from pruneviz.sensitivity import read_points
-from pruneviz.ui import cache
+from pruneviz.jobs.kind import kind as find_kind
+from pruneviz.plan import Plan, Setting
+from pruneviz.sensitivity import read_notes
+from pruneviz.ui import cache, state, text, widgets
 
 TICK_SECONDS = 0.5
 # A scan that takes no longer than this begins by itself when the page opens.
 SMALL_SECONDS = 30.0
-KIND = "sensitivity"
-PERCENT = {
-    "sparsity": "Removed (%)",
-    "accuracy": "Accuracy (%)",
-    "low": "95 % from (%)",
-    "high": "95 % to (%)",
-    "change": "Change (%)",
-    "change_low": "Change, 95 % from (%)",
-    "change_high": "Change, 95 % to (%)",
-}
-COLUMN_FORMATS = {
-    name: st.column_config.NumberColumn(format="%.0f" if name == "Removed (%)" else "%.1f")
-    for name in PERCENT.values()
-}
+SWITCH_WIDTH = 190  # pixels
+FEW_INPUTS = 30  # below which every interval is so wide that the page says so
 
 
 @dataclass(frozen=True)
 class Scanning:
-    """A scan at one moment. `state` is None while nobody has begun it; `table` is one point a row.
+    """A scan at one moment. `state` is None while nobody has begun it.
 
-    `expected_seconds` is the whole scan's time by the original's speed, without the start.
+    `layers` are all that it looks at, `samples` the held-out inputs.
     """
 
+    kind: str
     plan: Plan
+    settings: Mapping[str, Setting]
     folder: RunFolder
     state: State | None
     status: Status
     stopping: bool
-    table: pd.DataFrame
-    total: int
+    layers: tuple[str, ...]
     samples: int
-    expected_seconds: float
 
     @property
     def busy(self) -> bool:
@@ -68,73 +55,76 @@ class Scanning:
 
     @property
     def finished(self) -> bool:
-        """Return whether every point is measured and kept."""
+        """Return whether everything is measured and kept."""
         return self.state == "finished"
 
-    @property
-    def done(self) -> int:
-        """Return how many points are measured."""
-        return len(self.table)
 
-    @property
-    def fraction(self) -> float:
-        """Return how much is done, 0 to 1."""
-        return min(1.0, self.done / self.total) if self.total else 1.0
+@dataclass(frozen=True)
+class Extent:
+    """How far a scan is: `done` in words, also once it has `ended`, and as a fraction, 0 to 1.
+
+    `seconds` is what the whole takes at most, by the original's speed and without the start.
+    """
+
+    done: str
+    ended: str
+    fraction: float
+    seconds: float
 
     @property
     def small(self) -> bool:
         """Return whether the scan is so short that it begins unasked."""
-        return self.expected_seconds <= SMALL_SECONDS
+        return self.seconds <= SMALL_SECONDS
 
 
-def look(plan: Plan) -> Scanning:
-    """Return the scan for a plan's model, data, criterion and granularity; ValueError without data.
+def look(plan: Plan, kind: str, settings: Mapping[str, Setting]) -> Scanning:
+    """Return the scan that answers a question about a plan; ValueError where it cannot be asked.
 
     How much the plan removes does not matter to it, so all such plans share one scan, on disk.
     """
-    prepared, original = cache.prepared(plan), cache.original(plan)
-    whole = run.scan(prepared)
-    inputs = len(prepared.subject.data.x) if prepared.subject.data else 0
-    bound = scan_plan(run.bind(plan, prepared.subject))
-    folder = RunFolder(runs_directory(default_home()) / run_digest(KIND, bound))
+    prepared, asked = cache.prepared(plan), find_kind(kind)
+    bound = asked.essential(run.bind(plan, prepared.subject))
+    spelled = asked.settings(settings)
+    folder = RunFolder(runs_directory(default_home()) / run_digest(kind, bound, spelled))
     jobs.enforce(folder)
     begun = folder.path.is_dir()
     return Scanning(
+        kind=kind,
         plan=bound,
+        settings=spelled,
         folder=folder,
         state=folder.state() if begun else None,
         status=folder.status() or Status(),
         stopping=folder.file(CANCEL_FILE).exists(),
-        table=read_points(folder.file(POINTS_FILE)),
-        total=whole.total,
-        samples=inputs,
-        expected_seconds=whole.total * inputs * original.seconds_per_input,
+        layers=tuple(units.name for units in prepared.units),
+        samples=len(prepared.subject.data.x) if prepared.subject.data else 0,
     )
+
+
+def seconds(plan: Plan, evaluations: int) -> float:
+    """Return how long so many evaluations on all held-out inputs take, by the original's speed."""
+    data = cache.subject(plan).data
+    inputs = len(data.x) if data else 0
+    return evaluations * inputs * cache.original(plan).seconds_per_input
 
 
 def begin(scan: Scanning) -> None:
     """Begin a scan, or go on with it; ValueError when it may not run or cannot be started."""
     cache.check_allowed(scan.plan)
-    jobs.submit(default_home(), KIND, scan.plan)
+    jobs.submit(default_home(), scan.kind, scan.plan, settings=scan.settings)
 
 
-def stop(scan: Scanning) -> None:
-    """Ask a scan to stop; what is measured stays."""
-    jobs.cancel(scan.folder)
-
-
-def line(scan: Scanning) -> str:
-    """Return how far a scan is, in points, and how long the rest takes."""
+def line(scan: Scanning, extent: Extent) -> str:
+    """Return how far a scan is, and how long the rest takes."""
     if scan.state is None:
         return "not begun; it goes on while you do something else"
-    done = f"{scan.done} of {scan.total} points measured"
     if scan.finished:
-        return f"{done}, each on {fmt.plural(scan.samples, 'held-out input')}"
+        return extent.ended
     if scan.stopping:
-        return f"{done}, stopping …"
+        return f"{extent.done}, stopping …"
     if scan.busy:
-        return f"{done}, {_what_now(scan)}"
-    return f"{done}, {scan.state}"
+        return f"{extent.done}, {_what_now(scan)}"
+    return f"{extent.done}, {scan.state}"
 
 
 def _what_now(scan: Scanning) -> str:
@@ -145,17 +135,99 @@ def _what_now(scan: Scanning) -> str:
     return f"about {fmt.seconds(scan.status.seconds_left)} left"
 
 
-def begin_label(scan: Scanning) -> str:
+def begin_label(scan: Scanning, extent: Extent) -> str:
     """Return what the switch of a scan that stands still does."""
     if scan.state is None:
-        return f"Begin (about {fmt.seconds(scan.expected_seconds)})"
+        return f"Begin (about {fmt.seconds(extent.seconds)})"
     return "Try again" if scan.state == "failed" else "Resume"
 
 
-def shown_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a scan's points in percent, under names for people."""
-    names = {"layer": "Layer", "samples": "Inputs", "loss": "Loss (nats)", "kl": "KL (nats)"}
-    shown = table.rename(columns=names)
-    for column, name in PERCENT.items():
-        shown[name] = 100 * shown.pop(column)
-    return shown
+def controls(scan: Scanning, extent: Extent) -> None:
+    """Draw progress with count and time left, and the switch to stop, go on or begin."""
+    row = st.container(horizontal=True, vertical_alignment="center", key="scan-controls")
+    with row:
+        st.progress(extent.fraction, text=text.escape(line(scan, extent)))
+        if scan.finished:
+            st.container(width=SWITCH_WIDTH, height=40, border=False)  # nothing moves when it ends
+            return
+        stop = scan.busy and st.button(
+            "Stop", key="scan-stop", width=SWITCH_WIDTH, disabled=scan.stopping
+        )
+        go = not scan.busy and st.button(
+            begin_label(scan, extent), key="scan-go", width=SWITCH_WIDTH
+        )
+    with widgets.problems_here():
+        if stop:
+            jobs.cancel(scan.folder)  # what is measured stays
+        elif go:
+            begin(scan)
+        elif scan.state == "failed":
+            raise ValueError(scan.status.error or "the scan failed, and its log says where")
+    if stop or go:
+        st.rerun()
+
+
+def notes(scan: Scanning) -> None:
+    """Say what a reader must know of how the scan was computed."""
+    found = list(read_notes(scan.folder))
+    if scan.samples < FEW_INPUTS:
+        few = fmt.plural(scan.samples, "held-out input")
+        found.append(f"there are {few} only, so every interval is wide: name more data on Home")
+    for note in found:
+        st.caption(text.escape(text.sentence(note)))
+
+
+def follow(
+    view_plan: Plan,
+    see: Callable[[], tuple[Scanning, Extent]],
+    draw: Callable[[Scanning], None],
+    *,
+    unasked: bool,
+) -> None:
+    """Show a scan as far as it is, and look again while a process works on it.
+
+    Where nothing but the usual is asked (`unasked`), a short scan begins by itself. A click in a
+    figure may change the plan, whose strip is above: then the whole page is drawn anew.
+    """
+    first, extent = see()
+    if unasked and first.state is None and extent.small:
+        with widgets.problems_here():
+            begin(first)
+            first, extent = see()
+
+    @st.fragment(run_every=TICK_SECONDS if first.busy else None)
+    def panel() -> None:
+        scan, extent = see()
+        controls(scan, extent)
+        draw(scan)
+        if scan.busy != first.busy or state.plan() != view_plan:
+            st.rerun()
+
+    panel()
+
+
+def choose_layer(layers: tuple[str, ...], placeholder: str) -> None:
+    """Draw the choice of the layer that stands out, the one that is chosen on every page."""
+    chosen = state.layer() if state.layer() in layers else None
+    st.selectbox(
+        "Layer to look at",
+        layers,
+        index=None,
+        placeholder=placeholder,
+        key=widgets.follow("sensitivity-layer", chosen),
+        on_change=lambda: state.choose_layer(st.session_state["sensitivity-layer"] or ""),
+        width=320,
+    )
+
+
+def download(content: str, file: str) -> None:
+    """Draw the button that saves a table as CSV."""
+    st.download_button(
+        "Download as CSV",
+        content,
+        file,
+        "text/csv",
+        key="sensitivity-csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )

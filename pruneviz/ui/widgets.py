@@ -17,6 +17,7 @@ from pruneviz.ui import navigate, state, strip, text
 
 # A picture to save and the way back from a zoom are left; dragging zooms without a button.
 REMOVED_BUTTONS = "select2d lasso2d zoom2d pan2d zoomIn2d zoomOut2d autoScale2d".split()
+HIGHEST = 780  # pixels of a figure with a row for each layer
 FIGURE_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": REMOVED_BUTTONS}
 
 
@@ -41,6 +42,13 @@ def changes(key: str, edit: Callable[[Any], None]) -> Callable[[], None]:
 def figure(chart: go.Figure, key: str, **options: Any) -> Any:
     """Draw a figure with its text alternative; it keeps its zoom while only its data change."""
     return st.plotly_chart(chart, key=key, alt=describe(chart), config=FIGURE_CONFIG, **options)
+
+
+def scrolled(chart: go.Figure, key: str, **options: Any) -> Any:
+    """Draw a figure, in a box of its own to scroll where it is higher than HIGHEST pixels."""
+    tall = chart.layout.height is not None and chart.layout.height > HIGHEST
+    with st.container(height=HIGHEST if tall else "content", border=False):
+        return figure(chart, key, **options)
 
 
 @contextmanager

@@ -1,9 +1,8 @@
 import numpy as np
-import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from pruneviz.figures import curves, layers, pictures
+from pruneviz.figures import layers, pictures
 from pruneviz.figures.style import ORIGINAL, ORIGINAL_ON_DARK, PRUNED, SERIES, describe
 from pruneviz.report import Amount, LayerReport
 
@@ -23,20 +22,9 @@ def layer(name: str, original: int, pruned: int) -> LayerReport:
 
 
 ROWS = [layer("conv1", 100, 90), layer("conv2", 1000, 300)]
-TABLE = pd.DataFrame(
-    [
-        (name, level, accuracy, accuracy - 0.02, accuracy + 0.02, 500)
-        for name, accuracies in {"conv1": (0.9, 0.3), "conv2": (0.95, 0.8)}.items()
-        for level, accuracy in zip((0.5, 0.7), accuracies, strict=True)
-    ],
-    columns=["layer", "sparsity", "accuracy", "low", "high", "samples"],
-)
-
 FIGURES = {
     "layers": layers.kept_and_removed(ROWS, "conv2"),
     "no layers": layers.kept_and_removed([]),
-    "curves": curves.sensitivity(TABLE, 0.99),
-    "no curves yet": curves.sensitivity(TABLE.iloc[:0], 0.99),
 }
 
 
@@ -55,8 +43,6 @@ def test_every_figure_says_what_to_see_and_follows_the_theme(figure: go.Figure) 
 
 
 def test_axes_carry_units() -> None:
-    assert "(%)" in FIGURES["curves"].layout.xaxis.title.text
-    assert "(%)" in FIGURES["curves"].layout.yaxis.title.text
     assert "(count)" in FIGURES["layers"].layout.xaxis.title.text
 
 
@@ -75,36 +61,9 @@ def test_the_title_names_the_layer_that_loses_most() -> None:
     assert impossible.layout.title.text == layers.IMPOSSIBLE
 
 
-def test_the_most_sensitive_layer_is_computed() -> None:
-    worst = curves.most_sensitive(TABLE, 0.99)
-    assert worst is not None
-    assert (worst.layer, worst.sparsity) == ("conv1", 0.7)
-    assert worst.loss == pytest.approx(0.69)
-    assert curves.what_to_see(TABLE, 0.99) == "At 70 %, conv1 loses most: 69 points"
-    assert (
-        curves.what_to_see(TABLE, 0.3) == "No layer loses a whole point, each pruned alone to 70 %"
-    )
-    assert curves.most_sensitive(TABLE.iloc[:0], 0.99) is None
-
-
-def test_the_title_speaks_of_the_chosen_layer() -> None:
-    title = curves.what_to_see(TABLE, 0.99, "conv2")
-    assert title == "conv2 loses 19 points at 70 %; conv1 loses most, 69 points"
-    assert curves.what_to_see(TABLE, 0.99, "conv1") == "At 70 %, conv1 loses most: 69 points"
-    assert curves.what_to_see(TABLE, 0.99, "elsewhere") == "At 70 %, conv1 loses most: 69 points"
-    assert curves.what_to_see(TABLE, 0.3, "conv2") == "conv2 loses 0 points at 70 %"
-
-
 def test_no_layer_has_a_colour_of_the_two_networks() -> None:
     assert not {ORIGINAL, ORIGINAL_ON_DARK, PRUNED} & set(SERIES)
     assert len(set(SERIES)) == len(SERIES)
-
-
-def test_the_chosen_layer_stands_out() -> None:
-    figure = curves.sensitivity(TABLE, 0.99, "conv2")
-    line = next(trace for trace in figure.data if trace.name == "conv2")
-    assert line.line.color == PRUNED
-    assert line.y[0] == pytest.approx(99)
 
 
 def test_montage_and_profiles_are_pictures() -> None:

@@ -1,0 +1,205 @@
+"""Sensitivity asks three questions of every network, and a click in it moves a slider."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pruneviz.history.folder import (
+    BASELINE_FILE,
+    CLASSES_FILE,
+    NOTES_FILE,
+    PAIRS_FILE,
+    POINTS_FILE,
+    PROBES_FILE,
+    THRESHOLDS_FILE,
+    RunFolder,
+    Spec,
+    Status,
+    run_digest,
+    runs_directory,
+    write_json,
+)
+from pruneviz.home import default_home
+from pruneviz.jobs.kind import kind as find_kind
+from pruneviz.plan import Plan
+from pruneviz.run import bind
+from pruneviz.sensitivity import CLASS_COLUMNS, COLUMNS, LEVELS, PAIR_COLUMNS
+from pruneviz.sensitivity.search import PROBE_COLUMNS, TABLE
+from pruneviz.subjects import load_subject
+from pruneviz.ui import interactions, measures
+from tests.ui.test_pages import start, titles, words
+
+MLP = Plan(model="sample:tumour-mlp")
+LAYERS = ("fc1", "fc2")
+
+
+def leave(kind: str, settings: dict, tables: dict[str, pd.DataFrame]) -> None:
+    """Leave in the home folder what a finished scan of the MLP leaves, its tables by file."""
+    found = find_kind(kind)
+    plan = found.essential(bind(MLP, load_subject(MLP)))
+    asked = found.settings(settings)
+    folder = RunFolder(runs_directory(default_home()) / run_digest(kind, plan, asked))
+    folder.path.mkdir(parents=True)
+    spec = Spec(kind=kind, plan=plan, settings=asked)
+    write_json(folder.file("job.json"), spec.model_dump(mode="json"))
+    folder.write_status(Status(state="finished", fraction=1.0))
+    for file, table in tables.items():
+        table.to_csv(folder.file(file), index=False)
+    write_json(folder.file(NOTES_FILE), ["the memory did not hold all"])
+
+
+def points(layers=LAYERS, **others: float) -> pd.DataFrame:
+    """Return a scan's points: accuracy falls with the level; other columns are as given."""
+    rows = [
+        {"layer": name, "sparsity": level, "accuracy": 0.9 - level / 2, "low": 0.3, "high": 0.95,
+         "samples": 100, "loss": level, "loss_low": 0, "loss_high": 2, **others}
+        for name in layers
+        for level in LEVELS
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def open_page(question: str = "levels") -> AppTest:
+    at = start("pages/sensitivity.py", MLP)
+    if question != "levels":
+        at.segmented_control(key="question").set_value(question).run()
+    assert not at.exception
+    return at
+
+
+def names() -> list[str]:
+    """Return the layers of the MLP, in order."""
+    from pruneviz.run import prepare
+
+    return [units.name for units in prepare(load_subject(MLP), MLP).units]
+
+
+def test_a_scan_is_read_by_any_measure_in_any_view() -> None:
+    layers = tuple(names())
+    baseline = (
+        points(layers[:1])
+        .iloc[:1]
+        .assign(layer="", sparsity=0.0, accuracy=0.9, loss=0.05, auroc=0.9)
+    )
+    classes = pd.DataFrame(
+        [(name, 0.7, group, 50, 0.25, 0.1, 0.4) for name in layers for group in ("benign",)],
+        columns=CLASS_COLUMNS,
+    )
+    files = {POINTS_FILE: points(layers), BASELINE_FILE: baseline, CLASSES_FILE: classes}
+    leave("sensitivity", {}, files)
+    at = open_page()
+    assert titles(at)[0].endswith(f"{layers[0]} loses most: 35 points")
+    assert "The memory did not hold all" in words(at)
+    for view in ("panels", "heatmap", "curves"):
+        at.segmented_control(key="view").set_value(view).run()
+        assert titles(at)[0].endswith("35 points")
+    at.selectbox(key="measure").set_value("loss").run()
+    assert "adds most: 0.65 nats of cross" in titles(at)[0]
+    at.selectbox(key="measure").set_value("auroc").run()
+    assert "scan again" in at.info[0].value
+    at.selectbox(key="measure").set_value(measures.ONE_CLASS).run()
+    assert not at.exception
+    assert "the accuracy of" in titles(at)[0].replace("<br>", " ")
+
+
+def test_recalibration_is_offered_where_there_is_batch_norm() -> None:
+    leave("sensitivity", {}, {POINTS_FILE: points()})
+    assert open_page().toggle(key="recalibrate").disabled
+
+
+def test_thresholds_are_shown_with_their_promise_and_what_they_saved() -> None:
+    layers = names()
+    found = pd.DataFrame(
+        [(name, 0.5, 0.4, -0.01, -0.03, 0.01, 3) for name in layers], columns=TABLE
+    )
+    probes = pd.DataFrame([(layers[0], 0.5, True, 60, None, None, None)] * 6, columns=PROBE_COLUMNS)
+    leave("thresholds", {"loss": 0.02}, {THRESHOLDS_FILE: found, PROBES_FILE: probes})
+    leave("sensitivity", {}, {POINTS_FILE: points()})
+    at = open_page("thresholds")
+    assert "is the first to lose 2 points, at 50 %" in titles(at)[0]
+    assert "The memory did not hold all" in words(at)
+    line = at.get("progress")[0].proto.text.replace("\\", "")
+    assert f"6 evaluations made where a full scan makes {9 * len(layers)}" in line
+    at.number_input(key="points").set_value(5.0).run()
+    assert at.button(key="scan-go").label.startswith("Begin"), "what is unusual waits to be asked"
+
+
+def test_pairs_are_shown_as_intervals_and_as_a_matrix() -> None:
+    layers = names()
+    row = (*layers[:2], 0.5, 0.5, -0.01, -0.01, -0.1, -0.08, -0.12, -0.04, 100)
+    leave("interactions", {}, {PAIRS_FILE: pd.DataFrame([row], columns=PAIR_COLUMNS)})
+    leave("sensitivity", {}, {POINTS_FILE: points()})
+    at = open_page("pairs")
+    bars, matrix = (title.replace("<br>", " ") for title in titles(at))
+    assert f"{layers[0]} and {layers[1]} lose 8.0 points more together" in bars
+    assert matrix.startswith("Of 1 pair, 1 surely")
+    assert "their curves mislead" in words(at)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "there_are", "asked"), [(6, 6, 60), (5, 6, 5), (60, 100, 60), (100, 100, 100)]
+)
+def test_all_pairs_are_one_request(pairs: int, there_are: int, asked: int) -> None:
+    assert interactions.number_asked(pairs, there_are) == asked
+
+
+def test_a_measure_that_one_class_cannot_have_says_so() -> None:
+    before = pd.Series({"auroc": float("nan")})
+    read = measures.by_metric(points(), before, "auroc", "original")
+    assert "one class only" in read.problem
+
+
+def clicking() -> None:
+    """A page that does what a click in a figure does, and says so."""
+    import streamlit as st
+
+    from pruneviz.ui import amounts, state
+
+    state.begin()
+    place = [{"customdata": ["conv2", 70]}]
+    st.button("click", key="click", on_click=amounts.take, args=(place,))
+    st.button("elsewhere", key="elsewhere", on_click=amounts.take, args=([{"customdata": "x"}],))
+    st.button("nowhere", key="nowhere", on_click=amounts.take, args=([],))
+    st.button("lock", key="lock", on_click=state.edit, kwargs={"locks": {"conv2": "all"}})
+    amounts.what_a_click_does("a point")
+    st.markdown(f"{dict(state.plan().layers)} {state.layer()}", width="content")
+
+
+def said(at: AppTest) -> str:
+    return words(at).replace("\\", "")
+
+
+def test_a_click_moves_the_slider_once_and_undo_takes_it_back() -> None:
+    at = AppTest.from_function(clicking, default_timeout=300).run()
+    assert "A click on a point sets" in said(at)
+    at.button(key="click").click().run()
+    assert "conv2 is set to 70 % on Tune." in said(at)
+    assert "{'conv2': 0.7} conv2" in said(at)
+    at.button(key="sensitivity-undo").click().run()
+    assert "{} conv2" in said(at)
+    assert "A click on a point sets" in said(at)
+    at.run()
+    assert "{} conv2" in said(at)
+    at.button(key="click").click().run()
+    at.button(key="click").click().run()
+    assert "conv2 is set to 70 % on Tune already." in said(at)
+    assert not [button for button in at.button if button.key == "sensitivity-undo"]
+
+
+def test_a_locked_layer_is_chosen_but_not_moved() -> None:
+    at = AppTest.from_function(clicking, default_timeout=300).run()
+    at.button(key="lock").click().run()
+    at.button(key="click").click().run()
+    assert "conv2 is locked on Tune, so it stays whole" in said(at)
+    assert "{} conv2" in said(at)
+
+
+@pytest.mark.parametrize("key", ["elsewhere", "nowhere"])
+def test_what_is_no_point_of_a_layer_changes_nothing(key: str) -> None:
+    at = AppTest.from_function(clicking, default_timeout=300).run()
+    at.button(key=key).click().run()
+    assert "A click on a point sets" in said(at)
+    assert "{} conv2" not in said(at)
+    assert "{}" in said(at)
