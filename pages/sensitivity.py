@@ -3,13 +3,9 @@
 import streamlit as st
 
 from pruneviz.ui import every_level, frame, interactions, thresholds, widgets
+from pruneviz.ui.questions import QUESTIONS
 
-QUESTIONS = {
-    "levels": "Every layer at every level",
-    "thresholds": "Where does each layer lose too much?",
-    "pairs": "Which layers lose more together?",
-}
-PAGES = {"levels": every_level, "thresholds": thresholds, "pairs": interactions}
+PAGES = {"sensitivity": every_level, "thresholds": thresholds, "interactions": interactions}
 
 
 def question() -> str:
@@ -17,7 +13,7 @@ def question() -> str:
     chosen: str = st.segmented_control(
         "Question",
         list(QUESTIONS),
-        default="levels",
+        default="sensitivity",
         format_func=QUESTIONS.__getitem__,
         key="question",
         required=True,

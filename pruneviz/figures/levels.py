@@ -23,15 +23,19 @@ MOST_NUMBERED = 400  # cells; more numbers than that are not read
 
 
 def heatmap(
-    table: pd.DataFrame, reading: Reading, chosen: str = "", layers: Sequence[str] = ()
+    table: pd.DataFrame,
+    reading: Reading,
+    chosen: str = "",
+    layers: Sequence[str] = (),
+    columns: Sequence[float] = (),
 ) -> go.Figure:
     """Return a row a layer and a column a level: how much worse than the original, with numbers.
 
-    A cell's `customdata` is its layer and its level in percent, for a click. `layers` are all
-    that will be measured, in the network's order.
+    A cell's `customdata` is its layer and its level in percent, for a click. `layers` and
+    `columns` (levels) are all that will be measured, in the network's order.
     """
     names = list(layers) or list(dict.fromkeys(table["layer"]))
-    levels = sorted(set(table["sparsity"]))
+    levels = sorted({*table["sparsity"], *columns})
     values = _matrix(table, names, levels)
     damage = reading.original - values if reading.falls else values - reading.original
     figure = go.Figure()

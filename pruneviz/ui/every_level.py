@@ -135,7 +135,7 @@ def _read(view: View, scan: Scanning, points: pd.DataFrame, name: str, one: str)
     """Return the points under a measure, beside the original that they are compared with."""
     original, by_class = measures.original(view.plan)
     if name == ONE_CLASS:
-        return measures.by_class(_classes(scan), by_class, one)
+        return measures.by_class(_classes(scan), by_class, one, finished=scan.finished)
     called = "original"
     baseline = read_points(scan.folder.file(BASELINE_FILE))
     if len(baseline):
@@ -154,7 +154,7 @@ def _figure(scan: Scanning, read: Read, shape: str) -> None:
 def _chart(scan: Scanning, read: Read, shape: str, chosen: str) -> go.Figure:
     table, reading = read.table, read.reading
     if shape == "heatmap":
-        return levels.heatmap(table, reading, chosen, scan.layers)
+        return levels.heatmap(table, reading, chosen, scan.layers, LEVELS)
     if shape == "panels":
         shown = _some(scan.layers, chosen)
         return panels.panels(table, reading, shown, chosen, len(scan.layers))

@@ -10,6 +10,7 @@ import streamlit as st
 from pruneviz import jobs
 from pruneviz.history.folder import RunFolder
 from pruneviz.ui import cache, navigate, text
+from pruneviz.ui.questions import QUESTIONS, query
 from pruneviz.ui.watch import Job, Seen, watch
 
 BUSY_SECONDS, IDLE_SECONDS = 1.0, 5.0  # between two looks, while there are jobs and while not
@@ -17,7 +18,7 @@ STALE_SECONDS = 2 * IDLE_SECONDS
 AT_ONCE_SECONDS = 0.2
 TOLD_KEY = "pruneviz-endings-told"
 WHERE = {
-    "sensitivity": ("sensitivity", "Open in Sensitivity"),
+    **dict.fromkeys(QUESTIONS, ("sensitivity", "Open in Sensitivity")),
     "contest": ("methods", "Open in Methods"),
     "run": ("compare", "Open in Compare"),
 }
@@ -114,7 +115,9 @@ def _ended(job: Job) -> None:
             st.caption(text.escape(text.sentence(job.line)))
             navigate.page_link("runs", "Look at it in Runs", query={"run": digest})
         else:
-            navigate.page_link(page, words, plan=job.plan)
+            spec = job.folder.spec()
+            asked = query(job.kind, spec.settings) if spec else {}
+            navigate.page_link(page, words, plan=job.plan, query=asked)
 
 
 def _title(job: Job, ending: str = "") -> str:

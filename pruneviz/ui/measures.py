@@ -81,16 +81,21 @@ def by_metric(points: pd.DataFrame, original: pd.Series, name: str, called: str)
     return Read(table, reading)
 
 
-def by_class(classes: pd.DataFrame, original: pd.DataFrame, name: str) -> Read:
-    """Return the accuracy of one class; both tables are as `read_classes` returns them."""
+def by_class(classes: pd.DataFrame, original: pd.DataFrame, name: str, *, finished: bool) -> Read:
+    """Return the accuracy of one class; both tables are as `read_classes` returns them.
+
+    `finished` says whether the scan is over, so that no more of it will come.
+    """
     own = classes.loc[classes["class"] == name]
     before = original.loc[original["class"] == name, "accuracy"]
     value = 100 * float(before.iloc[0]) if len(before) else float("nan")
     reading = Reading(f"Accuracy of class {name}", PERCENT, value, of=f"the accuracy of {name}")
-    problem = f"No held-out input is of class {name}, so it has no accuracy: choose another class."
-    return Read(
-        _table(own, "accuracy", "low", "high", 100.0), reading, problem if pd.isna(value) else ""
-    )
+    problem = ""
+    if pd.isna(value):
+        problem = f"No held-out input is of class {name}, so it has no accuracy: choose another."
+    elif finished and own.empty:
+        problem = _older("the accuracy of each class")
+    return Read(_table(own, "accuracy", "low", "high", 100.0), reading, problem)
 
 
 def original(plan: Plan) -> tuple[pd.Series, pd.DataFrame]:
@@ -121,7 +126,11 @@ def _unit(metric: Metric) -> str:
 def _why_missing(metric: Metric, original: float) -> str:
     if pd.isna(original):
         return f"{metric.title} cannot be told from these data: they hold inputs of one class only."
-    return f"This scan was made before {metric.title} was measured: delete it on Runs, scan again."
+    return _older(metric.title)
+
+
+def _older(what: str) -> str:
+    return f"This scan was made before {what} was measured: delete it on Runs, and scan again."
 
 
 def shown_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -10,11 +10,10 @@ from pruneviz import store
 from pruneviz.figures import format as fmt
 from pruneviz.figures import recovery as figures
 from pruneviz.figures.epochs import Course, Levels
-from pruneviz.history.folder import ENVIRONMENT_FILE, LOG_FILE, RunFolder
+from pruneviz.history.folder import ENVIRONMENT_FILE, LOG_FILE, RunFolder, Spec
 from pruneviz.history.index import History
 from pruneviz.history.lineage import Lineage
 from pruneviz.history.row import Row
-from pruneviz.plan import Plan
 from pruneviz.report import Accuracy, RecoveryReport, Report
 from pruneviz.ui import (
     keeping,
@@ -27,6 +26,7 @@ from pruneviz.ui import (
     theme,
     widgets,
 )
+from pruneviz.ui.questions import query
 
 MOST_FAMILY = 30
 MOST_DEPTH = 8
@@ -44,7 +44,7 @@ def one(history: History, row: Row) -> None:
     st.subheader(text.escape(runs.called(row)), anchor=False)
     st.markdown(f"{text.escape(runs.what(row))} · **{text.escape(row.state)}**")
     _trouble(row)
-    _doing(row, spec.plan if spec else None)
+    _doing(row, spec)
     if row.kind == "run" and row.state == "finished":
         with widgets.problems_here():
             _numbers(folder)
@@ -129,10 +129,10 @@ def _recovery(report: Report, found: RecoveryReport, accuracy: Accuracy) -> None
             st.caption(text.escape(outcome.circumstances(report)))
 
 
-def _doing(row: Row, plan: Plan | None) -> None:
+def _doing(row: Row, spec: Spec | None) -> None:
     """Draw what can be done with one run."""
     with st.container(horizontal=True, vertical_alignment="center", key="runs-doing"):
-        if plan is not None:
+        if spec is not None:
             st.button(
                 "Restore to the sliders",
                 key="runs-restore",
@@ -140,13 +140,13 @@ def _doing(row: Row, plan: Plan | None) -> None:
                 icon=":material/tune:",
                 help="Make this run's plan the one that every page shows; Undo brings yours back",
                 on_click=keeping.restore,
-                args=(plan, row.digest),
+                args=(spec.plan, row.digest),
             )
         _take_along([row])
         _delete([row])
-        if plan is not None:
-            page = runs.page_of(row)
-            navigate.page_link(page, f"Open in {page.capitalize()}", plan=plan)
+        if spec is not None:
+            page, asked = runs.page_of(row), query(row.kind, spec.settings)
+            navigate.page_link(page, f"Open in {page.capitalize()}", plan=spec.plan, query=asked)
 
 
 def _doing_together(rows: Sequence[Row]) -> None:

@@ -19,6 +19,7 @@ from pruneviz.history.row import Row
 from pruneviz.plan import Plan
 from pruneviz.report import Accuracy, Amount, LatencyPair, Report
 from pruneviz.ui import recipes, text
+from pruneviz.ui.questions import QUESTIONS
 from pruneviz.ui.watch import kind_title
 
 SHORT = 12  # digits of a digest that people see
@@ -75,7 +76,7 @@ def what(row: Row) -> str:
 
 def page_of(row: Row) -> str:
     """Return the page that shows what a run found, or how far it is."""
-    shown = {"sensitivity": "sensitivity", "contest": "methods"}
+    shown = {**dict.fromkeys(QUESTIONS, "sensitivity"), "contest": "methods"}
     if row.kind in shown:
         return shown[row.kind]
     return "recover" if row.recovery and row.state != "finished" else "compare"

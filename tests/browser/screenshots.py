@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, expect
 
 from pruneviz.plan import Plan
 from tests.browser import steps
@@ -34,6 +35,8 @@ PLANS = {
     "architecture": PLAN.changed(model="sample:digits-resnet"),
     "recover": PLAN.changed(sparsity=0.6, recovery=[FINETUNE]),
 }
+WORKING = ("methods", "recover", "sensitivity")  # pages whose pictures show what a job found
+TOAST_COMES_MS, TOAST_GOES_MS = 7_000, 60_000
 # A layer that loses something, so that what goes can be seen.
 LAYER = "hidden"
 LAYERS = {"architecture": "conv1", "weights": "conv3", "attributions": "conv3"}
@@ -43,6 +46,17 @@ DARK = """(dark) => {
   const light = Number(main.match(/\\d+/)[0]) > 127
   return light !== dark
 }"""
+
+
+def come_and_gone(page: Page) -> None:
+    """Wait until the word that a job has ended is read and gone; it comes a moment after the end.
+
+    None comes where the job ended before the page was opened.
+    """
+    toast = page.get_by_test_id("stToast")
+    with contextlib.suppress(Error):
+        toast.first.wait_for(timeout=TOAST_COMES_MS)
+    expect(toast).to_have_count(0, timeout=TOAST_GOES_MS)
 
 
 def take(page: Page, name: str, folder: Path) -> list[Path]:
@@ -64,6 +78,8 @@ def take(page: Page, name: str, folder: Path) -> list[Path]:
         controls.get_by_role("button", name="Start", exact=True).click()
         expect(controls).to_contain_text("finished:", timeout=1000 * WAIT_SECONDS)
         steps.exact(page)
+    if name in WORKING:
+        come_and_gone(page)
     for passing in ("stSkeleton", "stToast"):
         expect(page.get_by_test_id(passing)).to_have_count(0)
     written = []

@@ -61,9 +61,9 @@ def points(layers=LAYERS, **others: float) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def open_page(question: str = "levels") -> AppTest:
+def open_page(question: str = "sensitivity") -> AppTest:
     at = start("pages/sensitivity.py", MLP)
-    if question != "levels":
+    if question != "sensitivity":
         at.segmented_control(key="question").set_value(question).run()
     assert not at.exception
     return at
@@ -83,8 +83,9 @@ def test_a_scan_is_read_by_any_measure_in_any_view() -> None:
         .iloc[:1]
         .assign(layer="", sparsity=0.0, accuracy=0.9, loss=0.05, auroc=0.9)
     )
+    known = load_subject(MLP).data.classes
     classes = pd.DataFrame(
-        [(name, 0.7, group, 50, 0.25, 0.1, 0.4) for name in layers for group in ("benign",)],
+        [(name, 0.7, group, 50, 0.25, 0.1, 0.4) for name in layers for group in known],
         columns=CLASS_COLUMNS,
     )
     files = {POINTS_FILE: points(layers), BASELINE_FILE: baseline, CLASSES_FILE: classes}
@@ -101,7 +102,7 @@ def test_a_scan_is_read_by_any_measure_in_any_view() -> None:
     assert "scan again" in at.info[0].value
     at.selectbox(key="measure").set_value(measures.ONE_CLASS).run()
     assert not at.exception
-    assert "the accuracy of" in titles(at)[0].replace("<br>", " ")
+    assert f"points of the accuracy of {known[0]}" in titles(at)[0].replace("<br>", " ")
 
 
 def test_recalibration_is_offered_where_there_is_batch_norm() -> None:
@@ -131,7 +132,7 @@ def test_pairs_are_shown_as_intervals_and_as_a_matrix() -> None:
     row = (*layers[:2], 0.5, 0.5, -0.01, -0.01, -0.1, -0.08, -0.12, -0.04, 100)
     leave("interactions", {}, {PAIRS_FILE: pd.DataFrame([row], columns=PAIR_COLUMNS)})
     leave("sensitivity", {}, {POINTS_FILE: points()})
-    at = open_page("pairs")
+    at = open_page("interactions")
     bars, matrix = (title.replace("<br>", " ") for title in titles(at))
     assert f"{layers[0]} and {layers[1]} lose 8.0 points more together" in bars
     assert matrix.startswith("Of 1 pair, 1 surely")
