@@ -85,9 +85,9 @@ def _results(view: View, scan: Scanning) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scanning.choose_layer(scan.layers, "the most sensitive one")
         if classes is None:
-            scanning.download(table.to_csv(index=False), "sensitivity.csv")
+            scanning.download(table, "sensitivity.csv")
         else:
-            scanning.download(classes.to_csv(index=False), "classes.csv")
+            scanning.download(classes, "classes.csv")
         with st.container(width="content", height=40, border=False, vertical_alignment="center"):
             widgets.page_link("tune", "Tune: use what you see here")
     with st.expander("All numbers"):

@@ -126,7 +126,7 @@ def _results(scan: Scanning) -> None:
     scanning.notes(scan)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scanning.choose_layer(scan.layers, "none")
-        scanning.download(table.to_csv(index=False), "interactions.csv")
+        scanning.download(table, "interactions.csv")
     with st.expander("All numbers"):
         st.dataframe(
             shown_table(table),

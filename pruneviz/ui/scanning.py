@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import pandas as pd
 import streamlit as st
 
 from pruneviz import jobs, run
@@ -220,11 +221,14 @@ def choose_layer(layers: tuple[str, ...], placeholder: str) -> None:
     )
 
 
-def download(content: str, file: str) -> None:
-    """Draw the button that saves a table as CSV."""
+def download(table: pd.DataFrame, file: str) -> None:
+    """Draw the button that saves a table as CSV, which is written when it is asked for.
+
+    While points come in, a file made at each look would be gone before the browser has seen it.
+    """
     st.download_button(
         "Download as CSV",
-        content,
+        lambda: table.to_csv(index=False),
         file,
         "text/csv",
         key="sensitivity-csv",

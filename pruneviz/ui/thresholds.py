@@ -82,7 +82,7 @@ def _results(scan: Scanning) -> None:
     scanning.notes(scan)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scanning.choose_layer(scan.layers, "the first to lose too much")
-        scanning.download(table.to_csv(index=False), "thresholds.csv")
+        scanning.download(table, "thresholds.csv")
         with st.container(width="content", height=40, border=False, vertical_alignment="center"):
             widgets.page_link("tune", "Tune: use what you see here")
     with st.expander("All numbers"):
