@@ -55,7 +55,7 @@ MEASURE = """(layer) => {
   const slider = document.querySelector('.st-key-tune-layer-' + layer + ' input[type=range]')
   slider.focus()
   let pressed = 0
-  slider.addEventListener('keydown', () => { pressed = performance.now() }, {once: true})
+  document.addEventListener('keydown', () => { pressed = performance.now() }, {once: true})
   window.first = window.exact = null
   const watch = () => {
     if (pressed && shown() !== before) {
@@ -321,8 +321,11 @@ def settle(page: Page) -> None:
 
 def press(page: Page, layer: str, key: str = "ArrowRight") -> Wait:
     """Move a slider by one key press, wait for the exact number and return how long it took."""
-    page.evaluate(MEASURE, layer)
-    page.keyboard.press(key)
+    slider = page.locator(f".st-key-tune-layer-{layer} input[type=range]")
+    value = slider.input_value()
+    while slider.input_value() == value:  # a key meets nothing while the page is drawn anew
+        page.evaluate(MEASURE, layer)
+        page.keyboard.press(key)
     page.wait_for_function("window.exact !== null", timeout=120_000)
     settle(page)
     return Wait(float(page.evaluate("window.first")), float(page.evaluate("window.exact")))
