@@ -78,7 +78,7 @@ def left_behind(view: View) -> None:
     names = strangers(view.prepared.units, view.plan)
     if names:
         st.button(
-            f"Forget the amounts and locks of {text.escape(', '.join(names))}",
+            f"Forget the amounts and locks of {text.escape(text.some(names))}",
             key="tune-forget",
             help=f"They have no {noun(view.plan.granularity)}s that can be removed",
             on_click=edits.forget_layers,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pruneviz.catalogue import REGISTRIES
 from pruneviz.registry import Parameter, Registry
 
 ABOUT = {"title": "A", "family": "f", "sentence": "S.", "formula": "f", "source": "s"}
@@ -33,6 +34,19 @@ def test_settings_are_filled_in_and_checked():
             entry.settings({"batches": bad})
     with pytest.raises(ValueError, match="has no parameter 'x'; it takes: batches"):
         entry.settings({"x": 1})
+
+
+def test_a_parameter_is_called_by_its_label_else_by_its_name_in_words():
+    assert Parameter(name="learning_rate", default=0.1, help="h").title == "Learning rate"
+    assert Parameter(name="of", label="Counted in", default="macs", help="h").title == "Counted in"
+
+
+def test_no_widget_is_called_by_a_word_that_says_nothing_or_like_its_neighbour():
+    for registry in REGISTRIES.values():
+        for entry in registry:
+            titles = [parameter.title for parameter in entry.parameters]
+            assert len(set(titles)) == len(titles), entry.name
+            assert all(len(title) > 3 for title in titles), (entry.name, titles)
 
 
 def test_a_cost_is_one_that_can_be_said_in_words():

@@ -33,6 +33,7 @@ TILES = "block"  # the granularity whose units are rectangles of weights
 NO_DATA = "no data: choose some on Home"
 # Fractions of units that a plan asks for or can have; counts of units are followed by other words.
 FRACTION = re.compile(r"(?<![\w.])[01](?:\.\d+)?(?= at most\b| cannot be reached|; unlock)")
+MOST_NAMED = 6  # layers in one sentence
 GROUP = re.compile(r"~\d+$")  # what the second group of a layer has behind the layer's name
 PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
@@ -185,7 +186,14 @@ def layer_label(plan: Plan, units: Units, row: LayerReport | None) -> str:
 def coupled_sentence(units: Units) -> str:
     """Return which other layers lose the same units; "" when none does."""
     others = [n for n in units.layers if n != units.name and n not in units.places]
-    return f"Goes together with {', '.join(others)}." if others else ""
+    return f"Goes together with {some(others)}." if others else ""
+
+
+def some(names: Sequence[str]) -> str:
+    """Return names as a list; of many the first, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    shown = ", ".join(names[:MOST_NAMED])
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def alone_sentence(units: Units) -> str:

@@ -128,7 +128,7 @@ def test_locks_undo_and_redo(page):
     plan = Plan(sparsity=0.5)
     steps.visit(page, "tune", plan)
     before = steps.exact(page)
-    page.locator(".st-key-tune-menu-conv2 button").click()
+    page.locator(".st-key-tune-menu-conv2 button:visible").click()
     page.locator(".st-key-tune-lock-conv2 label").click()
     steps.changes(page, "size", before["size"])
     locked = steps.exact(page)

@@ -11,7 +11,7 @@ from pruneviz.figures.spark import data_uri
 from pruneviz.measure.layer_latency import LayerLatency
 from pruneviz.plan import Plan
 from pruneviz.report import Amount, LayerReport
-from pruneviz.ui import cache, classes, cockpit, judge, link, scanning, settings, snapshots
+from pruneviz.ui import cache, classes, cockpit, judge, link, scanning, settings, snapshots, text
 from pruneviz.ui.cockpit import Curves
 from pruneviz.ui.snapshots import Side
 from pruneviz.ui.stages import UNGROUPED
@@ -133,6 +133,13 @@ def test_units_are_locked_in_the_menu_too(deep) -> None:
 def test_the_link_of_many_own_amounts_is_short() -> None:
     own = {f"stage{i // 20}.{i % 20}.first": i / 320 for i in range(160)}
     assert len(link.encode(Plan(layers=own))) < 2500
+
+
+def test_many_names_are_said_as_some_and_how_many_more() -> None:
+    names = [f"conv{i}" for i in range(text.MOST_NAMED + 3)]
+    assert text.some(names[:2]) == "conv0, conv1"
+    assert text.some(names[: text.MOST_NAMED]).endswith(names[text.MOST_NAMED - 1])
+    assert text.some(names).endswith(f"{names[text.MOST_NAMED - 1]} and 3 more")
 
 
 def test_shares_are_exact_and_layers_that_go_together_count_once() -> None:
