@@ -29,6 +29,7 @@ def choose_input(answers: judge.Answers) -> int:
         f"Input (0 to {count - 1:,})",
         0,
         count - 1,
+        index,
         key=widgets.follow(key, index),
         on_change=lambda: selection.choose_input(st.session_state[key]),
     )
@@ -115,6 +116,7 @@ def look_at_channels(view: frame.View, index: int, target: int, classes: tuple[s
     st.selectbox(
         "Layer",
         names,
+        index=names.index(layer),
         key=widgets.follow(key, layer),
         on_change=lambda: state.choose_layer(st.session_state[key]),
     )

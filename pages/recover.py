@@ -85,6 +85,7 @@ def rounds(plan: Plan) -> None:
         st.selectbox(
             "How the rounds share it out",
             names,
+            index=names.index(plan.schedule),
             format_func=lambda name: SCHEDULES.get(name).title,
             key=widgets.follow("recover-schedule", plan.schedule),
             on_change=widgets.changes("recover-schedule", recipes.set_schedule),

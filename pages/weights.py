@@ -18,6 +18,7 @@ with frame.page("Weights", "What do the weights look like, and which of them go?
     st.selectbox(
         "Layer",
         names,
+        index=names.index(layer),
         key=widgets.follow(key, layer),
         on_change=lambda: state.choose_layer(st.session_state[key]),
         help="The layer chosen here is chosen on every page.",

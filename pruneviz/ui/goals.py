@@ -70,6 +70,7 @@ def _row(view: View, goal: Goal, now: Proposed) -> bool:
         st.selectbox(
             "Goal",
             list(GOALS),
+            index=list(GOALS).index(goal.kind),
             format_func=LABELS.__getitem__,
             key=widgets.follow("goal-kind", goal.kind),
             on_change=widgets.changes("goal-kind", partial(_choose_kind, view)),
@@ -80,6 +81,7 @@ def _row(view: View, goal: Goal, now: Proposed) -> bool:
             st.selectbox(
                 "Save most",
                 list(SAVES),
+                index=list(SAVES).index(goal.save),
                 format_func={PARAMETERS: "parameters", MACS: "MACs"}.__getitem__,
                 key=widgets.follow("goal-save", goal.save),
                 on_change=widgets.changes(
@@ -107,6 +109,7 @@ def _value(goal: Goal) -> None:
         UNITS[goal.kind],
         min_value=0.0,
         max_value=100.0 if goal.kind in (*FRACTIONS, ACCURACY) else None,
+        value=shown,
         step=steps.get(goal.kind, float(f"{size:.1g}")),
         format="%g",
         key=widgets.follow(key, shown),
