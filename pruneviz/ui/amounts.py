@@ -13,7 +13,7 @@ from pruneviz.plan import Plan
 from pruneviz.ui import edits, state, text, theme, widgets
 
 BEFOREHAND = "A click on {mark} sets that layer's slider on Tune to its level."
-_CLICKS, _LAST = "pruneviz-clicks", "pruneviz-clicked"
+_TAKEN, _LAST = "pruneviz-clicks-taken", "pruneviz-clicked"
 
 
 @dataclass(frozen=True)
@@ -30,28 +30,34 @@ class Clicked:
 def figure(chart: go.Figure, key: str) -> None:
     """Draw a figure whose points say layer and level; a click sets that layer's slider.
 
-    After each click the figure is a new one to the browser, in which nothing is chosen: so no click
-    is ever reported twice, and the same point can be clicked again.
+    After each click the figure is a new one to the browser, in which nothing is chosen, so that the
+    same point can be clicked again.
     """
-    chart.update_layout(selectionrevision=st.session_state.get(_CLICKS, 0))
-    widgets.scrolled(theme.fit(chart), key, on_select=on_click(key), selection_mode="points")
+    drawn = len(st.session_state.get(_TAKEN, ()))
+    chart.update_layout(selectionrevision=drawn)
+    on_select = on_click(key, drawn)
+    widgets.scrolled(theme.fit(chart), key, on_select=on_select, selection_mode="points")
 
 
-def on_click(key: str) -> Callable[[], None]:
-    """Return the `on_select` of the figure `key`."""
-    return lambda: take(st.session_state[key]["selection"]["points"])
+def on_click(key: str, drawn: int) -> Callable[[], None]:
+    """Return the `on_select` of the figure `key` as it was drawn after so many clicks."""
+    return lambda: take(st.session_state[key]["selection"]["points"], drawn)
 
 
-def take(points: list[dict[str, Any]]) -> None:
+def take(points: list[dict[str, Any]], drawn: int) -> None:
     """Carry out a click on a point of a figure: its layer is chosen and its slider moved.
 
-    A locked layer stays as it is.
+    A locked layer stays as it is. The browser may report a click again when a run was cut short:
+    the same point of the figure that was `drawn` after so many clicks is taken once.
     """
     given = points[0].get("customdata") if points else None
     if not isinstance(given, list) or len(given) != 2:
         return
-    st.session_state[_CLICKS] = st.session_state.get(_CLICKS, 0) + 1
     layer, percent = str(given[0]), float(given[1])
+    taken: set[tuple[int, str, float]] = st.session_state.setdefault(_TAKEN, set())
+    if (drawn, layer, percent) in taken:
+        return
+    taken.add((drawn, layer, percent))
     before = state.plan()
     locked = before.locks.get(layer) == "all"
     if not locked:
