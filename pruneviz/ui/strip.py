@@ -40,7 +40,7 @@ def draw(desk: Desk) -> list[str]:
         for cell in _cells(desk.plan, live, subject):
             with st.container(key=f"strip-{cell.key}"):
                 if cell.key == "accuracy" and live and not live.done:
-                    _accuracy_on_its_way(desk.plan)
+                    _accuracy_on_its_way(desk.plan, [live])
                 else:
                     st.markdown(text.cell_markdown(cell))
         with st.container(key="strip-history", gap="xxsmall"):
@@ -68,14 +68,23 @@ def show_error(sentence: str) -> None:
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
-def _accuracy_on_its_way(plan: Plan) -> None:
-    """Draw an estimated accuracy, better at each look, until no number is to come."""
-    try:
-        live = cache.live(plan)
-    except ValueError:
-        st.rerun()  # the strip says why
+def _accuracy_on_its_way(plan: Plan, now: list[Live]) -> None:
+    """Draw an estimated accuracy, better at each look, until no number is to come.
+
+    `now` holds what the page itself was drawn with: a run of the whole page is never cut short
+    here, or the widgets below would not be drawn with their values.
+    """
+    whole, ended = bool(now), False
+    if whole:
+        live = now.pop()
+    else:
+        try:
+            live = cache.live(plan)
+        except ValueError:
+            st.rerun()  # the strip says why
+        ended = live.done
     st.markdown(text.cell_markdown(_accuracy(live)))
-    if live.done:
+    if ended:
         st.rerun()
 
 

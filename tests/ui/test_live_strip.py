@@ -10,7 +10,7 @@ from pruneviz.ui import cache, live
 from pruneviz.ui.background import Background
 from tests.ui.test_pages import accuracy, start
 
-PAGE = "pages/compare.py"
+PAGE = "pages/weights.py"
 PART = "32 of 190 inputs"
 
 
