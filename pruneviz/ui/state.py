@@ -22,7 +22,7 @@ MAX_HISTORY = 200
 # The browser sends its link along with every widget change, so one that this session wrote moments
 # ago may come back late; an older one comes back when the user goes back in the history.
 LATE_SECONDS = 1.0
-STALE_SECONDS = 10.0
+STALE_SECONDS = 30.0
 # Where other units are removed, or shared out otherwise, sliders get new values all at once, and a
 # busy browser may send the old ones for a while, each as if it had been moved.
 REGROUPED_SECONDS = 30.0
