@@ -6,12 +6,16 @@ Nothing here or in the tests takes a busy machine for a fault: examples have no 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
+from pathlib import Path
 
+import psutil
 import pytest
 import torch
 from hypothesis import HealthCheck, settings
 
 from pruneviz.cli import main
+from pruneviz.history.folder import runs_directory
 
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
@@ -29,8 +33,20 @@ def _one_thread() -> None:
 
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("PRUNEVIZ_HOME", str(tmp_path_factory.mktemp("home")))
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("PRUNEVIZ_HOME", str(home))
     torch.manual_seed(0)
+    yield
+    if runs_directory(home).exists():
+        end_processes(home)
+
+
+def end_processes(home: Path) -> None:
+    """End the jobs that a test left under way: nobody waits for them, and they slow the others."""
+    for process in psutil.Process().children():
+        with suppress(psutil.Error):
+            if any(str(home) in part for part in process.cmdline()):
+                process.kill()
 
 
 @pytest.fixture
