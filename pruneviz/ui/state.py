@@ -26,6 +26,9 @@ STALE_SECONDS = 30.0
 # Where other units are removed, or shared out otherwise, sliders get new values all at once, and a
 # busy browser may send the old ones for a while, each as if it had been moved.
 REGROUPED_SECONDS = 30.0
+# A widget's new value is told the browser again in the runs that follow at once: it draws the last
+# of several runs alone, and what was told in one that it passed over is lost.
+NEWS_SECONDS = 3.0
 MAX_SHOWN = 8
 _KEY = "pruneviz-desk"
 
@@ -48,6 +51,8 @@ class Desk:
     doubtful: list[Callable[[], None]] = field(default_factory=list)
     regrouped: float = -REGROUPED_SECONDS
     before: dict[str, set[Any]] = field(default_factory=dict)
+    wanted: dict[str, Any] = field(default_factory=dict)
+    news: dict[str, float] = field(default_factory=dict)
 
 
 def begin() -> Desk:
@@ -148,8 +153,19 @@ def snapshots() -> Mapping[str, Plan]:
 
 def replaced(key: str, value: Any) -> None:
     """Remember that the widget `key` showed `value` until the plan gave it another one."""
-    shown = _desk().shown
-    shown[key] = [*shown.get(key, []), (value, time.monotonic())][-MAX_SHOWN:]
+    desk, now = _desk(), time.monotonic()
+    desk.shown[key] = [*desk.shown.get(key, []), (value, now)][-MAX_SHOWN:]
+    desk.news[key] = now
+
+
+def wants(key: str, value: Any) -> None:
+    """Remember that the plan wants the widget `key` to show `value`."""
+    _desk().wanted[key] = value
+
+
+def is_news(key: str) -> bool:
+    """Return whether the browser may not know yet what the plan gave the widget `key`."""
+    return time.monotonic() - _desk().news.get(key, -NEWS_SECONDS) < NEWS_SECONDS
 
 
 def regroup(prefix: str) -> None:
@@ -168,15 +184,20 @@ def request(key: str, value: Any, edit: Callable[[Any], None]) -> None:
 
     The browser sends the values of all widgets with each event. When a run was cut short, a widget
     there still has an old value, and its `on_change` is called though nobody touched it. Such a
-    value is carried out only when nothing else was asked for (`begin`).
+    value is carried out only when nothing else was asked for (`begin`). A value that the plan gave
+    the widget asks for nothing.
     """
     desk = _desk()
+    if key in desk.wanted and desk.wanted[key] == value:
+        return
     now = time.monotonic()
     if now - desk.regrouped < REGROUPED_SECONDS and value in desk.before.get(key, ()):
         return
     if any(value == old and now - at < STALE_SECONDS for old, at in desk.shown.get(key, [])):
         desk.doubtful.append(partial(edit, value))
     else:
+        desk.wanted.pop(key, None)
+        desk.news.pop(key, None)
         edit(value)
         desk.edited = True
 

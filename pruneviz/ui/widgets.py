@@ -24,15 +24,18 @@ FIGURE_CONFIG = {"displaylogo": False, "modeBarButtonsToRemove": REMOVED_BUTTONS
 def follow(key: str, value: Any) -> str:
     """Give the widget `key` the plan's value before it is drawn, and return the key.
 
-    Nothing is written when the widget has it already, so a key press that is on its way stays. A
-    widget is given the value as its default too: a browser that is told of a run and of the next
-    one at once draws the latter alone, which no longer says what was written in the former.
+    Nothing is written when the widget has had it for a while, so a key press that is on its way
+    stays. A widget is given the value as its default too: a browser that is told of a run and of
+    the next one at once draws the latter alone, which may not say what was written in the former.
     """
     if key not in st.session_state:
         st.session_state[key] = value
     elif st.session_state[key] != value:
         state.replaced(key, st.session_state[key])
         st.session_state[key] = value
+    elif state.is_news(key):
+        st.session_state[key] = value
+    state.wants(key, value)
     return key
 
 
