@@ -88,7 +88,7 @@ def label(first: str, second: str) -> str:
 def what_to_see(table: pd.DataFrame, wanted: int = 0) -> str:
     """Return the title: which pair loses most beyond the sum of what each loses alone."""
     if table.empty:
-        return "Which layers lose more together: the first pairs are being measured"
+        return "Which layers lose more together: no pair is measured yet"
     far = f" (so far, {len(table)} of {fmt.plural(wanted, 'pair')})" if len(table) < wanted else ""
     found = strongest(table)
     clear = [row for _, row in found.iterrows() if verdict(row) == KINDS[0][0]]

@@ -100,7 +100,7 @@ def what_to_see(table: pd.DataFrame, reading: Reading, chosen: str = "", wanted:
     """
     worst = most_sensitive(table, reading)
     if worst is None:
-        return "What each layer can lose: the first points are being measured"
+        return "What each layer can lose: no point is measured yet"
     at_level = at_common_level(table)
     far = f" (so far, {len(at_level)} of {wanted} layers)" if len(at_level) < wanted else ""
     level, most = fmt.share(worst.sparsity), reading.amount(worst.damage)

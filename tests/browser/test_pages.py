@@ -130,10 +130,11 @@ def test_tab_reaches_a_slider_and_arrows_move_it(page):
 
 def test_what_shows_an_icon_alone_still_has_a_name(page):
     steps.visit(page, "tune", SOME)
-    for name in ("Undo", "Redo", "Snapshots", "Let conv2 follow", "About each criterion"):
+    for name in ("Undo", "Redo", "Snapshots", "More for conv2", "About each criterion"):
         named = page.get_by_role("button", name=name, exact=True)
         expect(named.locator("visible=true")).to_have_count(1)
-    expect(page.get_by_role("switch", name="Lock conv2", exact=True)).to_be_visible()
+    page.get_by_role("button", name="More for conv2", exact=True).click()
+    expect(page.get_by_role("switch", name="Lock: keep every unit", exact=True)).to_be_visible()
 
 
 def test_the_overall_slider_is_on_the_first_screen_of_a_narrow_window(tabs):

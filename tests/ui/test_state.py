@@ -197,3 +197,28 @@ def test_what_was_shown_before_units_were_others_is_not_believed_for_a_while() -
     at.session_state[state._KEY].regrouped -= state.REGROUPED_SECONDS
     at.number_input(key="overall").set_value(0.5).run()
     assert sparsity(at) == 0.5
+
+
+def told(at: AppTest) -> bool:
+    """Whether the last run told the browser to show another value."""
+    return bool(at.number_input(key="overall").proto.set_value)
+
+
+def test_what_the_plan_gave_a_widget_is_told_again_in_the_runs_that_follow_at_once() -> None:
+    at = AppTest.from_function(sliders, default_timeout=300).run()
+    at.number_input(key="overall").set_value(0.5).run()
+    assert not told(at), "it is the user's own"
+    assert told(at.button(key="undo").click().run())
+    assert told(at.run())
+    at.session_state[state._KEY].news["overall"] -= state.NEWS_SECONDS
+    assert not told(at.run())
+
+
+def test_a_widget_that_says_what_the_plan_gave_it_asks_for_nothing() -> None:
+    at = AppTest.from_function(sliders, default_timeout=300).run()
+    at.session_state[state._KEY].wanted["overall"] = 0.4  # and another came from a run before
+    at.number_input(key="overall").set_value(0.4).run()
+    assert sparsity(at) == link.OPENING.sparsity
+    at.number_input(key="overall").set_value(0.5).run()
+    at.number_input(key="overall").set_value(0.4).run()
+    assert sparsity(at) == 0.4, "the user's own way back"
