@@ -55,7 +55,9 @@ MEASURE = """(layer) => {
   const slider = document.querySelector('.st-key-tune-layer-' + layer + ' input[type=range]')
   slider.focus()
   let pressed = 0
-  document.addEventListener('keydown', () => { pressed = performance.now() }, {once: true})
+  // On the way down to the slider, which lets no key go further.
+  document.addEventListener('keydown', () => { pressed = performance.now() },
+    {once: true, capture: true})
   window.first = window.exact = null
   const watch = () => {
     if (pressed && shown() !== before) {

@@ -84,7 +84,7 @@ def main() -> None:
             args=CHROMIUM,
         )
         code = SERVE.format(models=list(models.values()), data=[data])
-        with served(folder, code) as port:
+        with served(folder, code=code) as port:
             pages = {name: opened(browser, port, model, data) for name, model in models.items()}
             for _ in range(presses):
                 for name, page in pages.items():

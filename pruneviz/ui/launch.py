@@ -97,6 +97,7 @@ def _warm_up() -> None:
     """Import what the first page needs and make its numbers; then import what other pages need."""
     for name in FIRST_MODULES:
         importlib.import_module(name)
+    _set_apart()
     from pruneviz.ui import cache
     from pruneviz.ui.link import OPENING
 
@@ -105,9 +106,18 @@ def _warm_up() -> None:
     time.sleep(PAUSE_SECONDS)
     for name in LATER_MODULES:
         importlib.import_module(name)
+        _set_apart()
     _read_history()
-    # Streamlit collects garbage after every run of a page. What was imported stays until the end,
-    # and looking through it each time was seen to cost a slider about 80 ms.
+    _set_apart()
+
+
+def _set_apart() -> None:
+    """Let the collection of garbage pass over what was imported, which stays until the end.
+
+    Streamlit collects after every run of a page, and of every part of it that looks again twice a
+    second: without this, that was seen to cost a slider 80 ms, and a server that just started so
+    much that an estimate did not get better for minutes.
+    """
     gc.collect()
     gc.freeze()
 
