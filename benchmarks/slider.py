@@ -62,10 +62,11 @@ MEASURE = """(layer) => {
   const watch = () => {
     if (pressed && shown() !== before) {
       window.first = window.first ?? performance.now() - pressed
-      if (!shown().includes('inputs')) {
-        window.exact = performance.now() - pressed
-        return
-      }
+    }
+    // After an estimate the exact numbers may be those from before.
+    if (window.first !== null && !shown().includes('inputs')) {
+      window.exact = performance.now() - pressed
+      return
     }
     requestAnimationFrame(watch)
   }
@@ -198,10 +199,11 @@ def resnet(browser: Browser, home: str, plan: Plan, presses: int) -> None:
     """Time the first estimate and the exact number of ResNet-56 for sliders along the network."""
     waits: list[Wait] = []
     with served(home, "--model", plan.model, "--data", str(plan.data)) as port:
-        page = open_tune(browser.new_page(), port, css(LAYERS[0]), encode(plan))
-        for layer in LAYERS:
+        for layer in LAYERS:  # each in the group of layers that the link opens
+            link = f"{encode(plan)}&layer={layer}"
+            page = open_tune(browser.new_page(), port, css(layer), link)
             waits += [press(page, css(layer)) for _ in range(presses)]
-        page.close()
+            page.close()
     first, exact = [wait.first for wait in waits], [wait.exact for wait in waits]
     finish(
         "slider, ResNet-56",
