@@ -69,14 +69,8 @@ def propose(
     from pruneviz.propose import read_proposal
     from pruneviz.store import check_writable, write_text
 
-    goal = _goal(
-        save,
-        accuracy_points=lose,
-        megabytes=megabytes,
-        macs=macs,
-        parameters=parameters,
-        milliseconds=milliseconds,
-    )
+    goal = _goal(save, accuracy_points=lose, megabytes=megabytes, macs=macs,
+                 parameters=parameters, milliseconds=milliseconds)  # fmt: skip
     if out is not None:
         check_writable(out)
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
