@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from pruneviz.figures import format as fmt
 from pruneviz.figures.rows import layer_rows
 from pruneviz.figures.style import FAINT, PRUNED, SERIES, lay_out, legend_below
+from pruneviz.sensitivity.search import in_points
 
 AXIS = "Units that can go from this layer alone (%)"
 
@@ -44,7 +45,7 @@ def what_to_see(table: pd.DataFrame, loss: float, chosen: str = "", wanted: int 
     if table.empty:
         return "Where each layer loses too much: the first layers are being searched"
     far = f" (so far, {len(table)} of {wanted} layers)" if len(table) < wanted else ""
-    points = amount(loss)
+    points = in_points(loss)
     falling = table.dropna(subset="sparsity").sort_values("sparsity", kind="stable")
     if falling.empty:
         return f"No layer alone loses {points} at any level{far}"
@@ -54,11 +55,6 @@ def what_to_see(table: pd.DataFrame, loss: float, chosen: str = "", wanted: int 
         lead = f"{_course(chosen, own['sparsity'], points)}"
         return f"{lead}; {first['layer']} first, at {fmt.share(first['sparsity'])}{far}"
     return f"{first['layer']} is the first to lose {points}, at {fmt.share(first['sparsity'])}{far}"
-
-
-def amount(loss: float) -> str:
-    """Return a loss of accuracy, a fraction, in points: `2 points`, `0.5 points`."""
-    return f"{100 * loss:g} point" + ("" if round(100 * loss, 6) == 1 else "s")
 
 
 def _course(name: str, level: float, points: str) -> str:
@@ -111,7 +107,7 @@ def _add_marks(figure: go.Figure, table: pd.DataFrame, loss: float, chosen: str)
         y=lost["layer"],
         customdata=_clickable(lost, "sparsity"),
         mode="markers",
-        name=f"costs {amount(loss)}",
+        name=f"costs {in_points(loss)}",
         marker={"symbol": "x-thin", "size": 9, "line": {"width": 2.5, "color": PRUNED}},
         hovertemplate="%{y}: too much at %{x:.0f} %<extra></extra>",
     )
@@ -126,6 +122,6 @@ def _clickable(table: pd.DataFrame, column: str) -> list[list[str | float]]:
 def _hover(row: pd.Series, loss: float) -> str:
     level = f"{row['layer']} at {100 * row['kept']:.0f} %"
     if pd.isna(row["change"]):
-        return f"{row['layer']} loses {amount(loss)} at the lowest level already"
+        return f"{row['layer']} loses {in_points(loss)} at the lowest level already"
     low, high = (f"{100 * row[name]:+.1f}" for name in ("change_low", "change_high"))
     return f"{level}: {fmt.points(row['change'])} (95 %: {low} to {high})".replace("-", fmt.MINUS)

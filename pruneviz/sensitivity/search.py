@@ -26,7 +26,7 @@ LOSS = 0.02  # of accuracy: two points
 LOST_COST = 0.25  # of a full evaluation: that a layer loses too much shows early
 PROMISE = (
     "Each threshold is the one that a scan of all levels finds, provided that a layer which loses "
-    "{loss:.1%} of accuracy at one level does so at every higher one; between the highest level "
+    "{points} of accuracy at one level does so at every higher one; between the highest level "
     "that keeps it and the lowest that does not, accuracy is taken to fall. The intervals say how "
     "far the change at the level that keeps it is known from these inputs."
 )
@@ -88,7 +88,7 @@ class Search:
     @property
     def promise(self) -> str:
         """Return in words how far the thresholds can be trusted."""
-        return PROMISE.format(loss=self.loss)
+        return PROMISE.format(points=in_points(self.loss))
 
     @cached_property
     def evaluator(self) -> Evaluator:
@@ -200,6 +200,11 @@ class Search:
                 len(probes),
             ))  # fmt: skip
         return pd.DataFrame(found, columns=TABLE)
+
+
+def in_points(loss: float) -> str:
+    """Return a loss of accuracy, a fraction, in points: `2 points`, `0.5 points`."""
+    return f"{100 * loss:g} point" + ("" if round(100 * loss, 6) == 1 else "s")
 
 
 def probe_table(rows: Sequence[Probe]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from pruneviz.figures import thresholds as figures
 from pruneviz.history.folder import PROBES_FILE, THRESHOLDS_FILE
 from pruneviz.plan import Setting
 from pruneviz.sensitivity import LEVELS, read_probes, read_thresholds
+from pruneviz.sensitivity.search import in_points
 from pruneviz.ui import amounts, scanning, state, text, widgets
 from pruneviz.ui.frame import View
 from pruneviz.ui.scanning import Extent, Scanning
@@ -90,7 +91,7 @@ def _results(scan: Scanning) -> None:
             shown_table(table),
             hide_index=True,
             column_config=FORMATS,
-            alt=f"What can go of each layer before it loses {text.escape(figures.amount(loss))}",
+            alt=f"What can go of each layer before it loses {text.escape(in_points(loss))}",
         )
 
 

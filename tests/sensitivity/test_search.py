@@ -37,7 +37,8 @@ def test_each_threshold_is_that_of_all_levels(granularity, loss):
         assert found.sparsity == expected or (math.isnan(found.sparsity) and math.isnan(expected))
         held = [point.sparsity for point, gone in zip(curve, lost, strict=True) if not gone]
         assert found.kept == max([0.0, *held])
-    assert "provided that" in search.promise
+    points = f"{100 * loss:g} points of accuracy at one level"  # as the page and the command say it
+    assert f"provided that a layer which loses {points}" in search.promise
 
 
 @given(
