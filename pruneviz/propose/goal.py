@@ -31,8 +31,8 @@ class Wish:
 GOALS: Mapping[str, Wish] = {
     ACCURACY: Wish(title="Lose at most", unit="points", usual=1.0, least=0.0, most=100.0),
     MEGABYTES: Wish(title="Fit into", unit="MB", usual=0.2, least=0.0, most=math.inf),
-    MACS: Wish(title="Part of the MACs", unit="", usual=0.5, least=0.0, most=1.0),
-    PARAMETERS: Wish(title="Part of the parameters", unit="", usual=0.5, least=0.0, most=1.0),
+    MACS: Wish(title="Keep at most", unit="", usual=0.5, least=0.0, most=1.0),
+    PARAMETERS: Wish(title="Keep at most", unit="", usual=0.5, least=0.0, most=1.0),
     MILLISECONDS: Wish(title="Answer within", unit="ms", usual=1.0, least=0.0, most=math.inf),
 }
 FRACTIONS = (MACS, PARAMETERS)
@@ -111,6 +111,12 @@ class Goal:
         if self.kind == ACCURACY:
             return f"{number:.3g} point{'' if number == 1 else 's'} lost"
         return f"{number:.3g} {GOALS[self.kind].unit}"
+
+    @property
+    def wish(self) -> str:
+        """Return what is wanted, in words: `keep at most 50 % of the MACs`."""
+        more = f" and save {WORDS[self.save]}" if self.save != PARAMETERS else ""
+        return f"{GOALS[self.kind].title.lower()} {self.said().removesuffix(' lost')}{more}"
 
     def check_open(self, now: float) -> None:
         """Raise ValueError where the original reaches the goal; `now` is its number."""

@@ -11,6 +11,7 @@ import streamlit as st
 from pruneviz import jobs
 from pruneviz.history.folder import PROPOSAL_FILE, RunFolder
 from pruneviz.plan import Plan
+from pruneviz.propose import Goal
 from pruneviz.propose.proposal import read_proposal
 from pruneviz.ui import cache, navigate, text
 from pruneviz.ui.questions import QUESTIONS, query
@@ -141,9 +142,19 @@ def _title(job: Job, ending: str = "") -> str:
 
 def _what(job: Job) -> str:
     model = text.model_title(job.plan.model)
+    if job.kind == PROPOSAL:
+        return f"{_wish(job)}{model}, {text.ranking_line(job.plan)}"
     if job.kind != "run":
         return f"{model}, {text.ranking_line(job.plan)}"
     return f"{model}, {text.plan_line(job.plan, job.plan.sparsity)}"
+
+
+def _wish(job: Job) -> str:
+    """Return what a proposal is for, `To lose at most 1 point: `; "" where it cannot be read."""
+    spec = job.folder.spec()
+    with suppress(ValueError):  # a job's file that is damaged or of another version
+        return f"To {Goal.of(spec.settings if spec else {}).wish}: "
+    return ""
 
 
 def _resume(folder: RunFolder) -> None:

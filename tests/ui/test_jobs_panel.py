@@ -20,6 +20,7 @@ from pruneviz.history.folder import (
 from pruneviz.home import default_home
 from pruneviz.jobs.control import ACTIVE, unmark
 from pruneviz.plan import Plan
+from pruneviz.propose import Goal
 from pruneviz.ui.watch import Watch
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "weights.py")
@@ -29,10 +30,11 @@ MODEL = Plan(model="sample:tumour-mlp")
 class Job:
     """A job as it looks on the disk, without a process; whoever holds its lock seems to be one."""
 
-    def __init__(self, plan: Plan = MODEL, kind: str = "sensitivity") -> None:
-        self.folder = RunFolder(runs_directory(default_home()) / run_digest(kind, plan))
+    def __init__(self, plan: Plan = MODEL, kind: str = "sensitivity", **settings) -> None:
+        digest = run_digest(kind, plan, settings)
+        self.folder = RunFolder(runs_directory(default_home()) / digest)
         self.folder.path.mkdir(parents=True)
-        spec = Spec(kind=kind, plan=plan).model_dump(mode="json")
+        spec = Spec(kind=kind, plan=plan, settings=settings).model_dump(mode="json")
         write_json(self.folder.file("job.json"), spec)
         self.status("running", fraction=0.25, sentence="layer fc1", seconds_left=90.0)
         marks = self.folder.path.parent / ACTIVE
@@ -94,6 +96,32 @@ def test_a_job_is_shown_with_progress_and_stopped(job):
     assert job.folder.file("cancel").exists()
     assert at.button(key=job.key("stop")).disabled
     assert bars(at) == ["stopping …"]
+
+
+@pytest.mark.parametrize(
+    ("goal", "wish"),
+    [
+        (Goal("accuracy_points", 1), "To lose at most 1 point: "),
+        (Goal("accuracy_points", 2.5, "macs"), "To lose at most 2.5 points and save MACs: "),
+        (Goal("megabytes", 15), "To fit into 15 MB: "),
+        (Goal("parameters", 0.5), "To keep at most 50 % of the parameters: "),
+        (Goal("milliseconds", 20), "To answer within 20 ms: "),
+    ],
+)
+def test_a_proposal_names_its_goal(goal, wish):
+    made = Job(kind="proposal", **goal.settings())
+    at = page()
+    assert f"{wish}Tumours, tabular, channels, Magnitude L1" in words(at)
+    assert "Ratios for a goal" in words(at)
+    made.end("failed", error="no memory")
+    assert wish in words(at.run())
+
+
+def test_a_proposal_without_a_goal_does_not_break_the_panel():
+    Job(kind="proposal", goal="happiness", value=1)
+    at = page()
+    assert not at.exception
+    assert "Ratios for a goal" in words(at)
 
 
 def test_a_job_that_finishes_says_so_once_in_each_session_that_saw_it(job):
