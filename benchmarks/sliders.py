@@ -11,11 +11,13 @@ from __future__ import annotations
 import shutil
 import statistics
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 from common import finish, quick_asked
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import TimeoutError as WaitedInVain
 from slider import CHROMIUM, served, settle
 
 from pruneviz.plan import Plan
@@ -28,16 +30,18 @@ from torch import nn
 class Block(nn.Module):
     """Two small layers."""
 
-    def __init__(self):
+    def __init__(self, width):
         super().__init__()
-        self.first, self.second = nn.Linear(12, 12), nn.Linear(12, 12)
+        self.first, self.second = nn.Linear(12, width), nn.Linear(width, 12)
 
     def forward(self, x):
         return self.second(self.first(x).relu()).relu()
 
 def build(stages, blocks):
     torch.manual_seed(0)
-    parts = {f"stage{s}": nn.Sequential(*[Block() for _ in range(blocks)]) for s in range(stages)}
+    # The layer that moves is wide, so that one percent of it shows in the size of the network.
+    widths = [[12 if s or b else 1200 for b in range(blocks)] for s in range(stages)]
+    parts = {f"stage{s}": nn.Sequential(*map(Block, row)) for s, row in enumerate(widths)}
     return nn.Sequential(*parts.values(), nn.Linear(12, 4)).eval()
 
 def many():
@@ -55,21 +59,29 @@ LAYERS = {"many": 160, "few": 10}
 MOVED = "0.0.first"
 # The browser's own clock: from the key press until the strip's numbers have changed.
 MEASURE = """(key) => {
-  // Of many layers one changes size and MACs by little, but a latency is never that of before.
   const shown = () => ['accuracy', 'size', 'macs', 'latency'].map(
     (name) => document.querySelector('.st-key-strip-' + name)?.innerText).join()
   const before = shown()
-  const slider = document.querySelector(`.st-key-tune-layer-${key} input[type=range]`)
-  slider.focus()
+  const turn = window.turn = (window.turn ?? 0) + 1
   window.waited = null
   let pressed = 0
-  slider.addEventListener('keydown', () => { pressed = performance.now() }, {once: true})
+  // On the way down to the slider, which lets no key go further and may be drawn anew meanwhile.
+  document.addEventListener('keydown', () => { pressed = performance.now() },
+    {once: true, capture: true})
   const watch = () => {
+    if (turn !== window.turn) return  // that key met nothing
     if (pressed && shown() !== before) { window.waited = performance.now() - pressed }
     else { requestAnimationFrame(watch) }
   }
   requestAnimationFrame(watch)
+  document.querySelector(`.st-key-tune-layer-${key} input[type=range]`).focus()
 }"""
+MOVED_FROM = """([key, value]) => {
+  const slider = document.querySelector(`.st-key-tune-layer-${key} input[type=range]`)
+  return slider !== null && slider.value !== value
+}"""
+KEY_MS, NUMBERS_MS = 2000, 60_000  # the most that a key, and the numbers after it, are waited for
+TRIES = 5  # of a key that meets nothing because the page is drawn anew at that moment
 
 
 def main() -> None:
@@ -108,7 +120,8 @@ def main() -> None:
             "presses",
         ],
         rows,
-        "Chains of layers of 12 neurons, channels, the slider of the first layer; headless "
+        "Chains of layers of 12 neurons, channels, the slider of the first layer, which has 1200; "
+        "headless "
         "Chromium on the same machine, both pages in turns. Goal: one seen before, which is the "
         "page alone, takes at most 1.5 times as long with 160 layers.",
         ratio,
@@ -130,8 +143,7 @@ def opened(browser: Browser, port: int, model: str, data: str) -> Page:
     page = browser.new_page()
     plan = link.encode(Plan(model=model, data=data, layers={MOVED: 0.1}))
     page.goto(f"http://localhost:{port}/tune?plan={plan}")
-    slider = f".st-key-tune-layer-{key()} input[type=range]"
-    page.wait_for_selector(slider, state="attached", timeout=60_000)
+    slider(page).wait_for(state="attached", timeout=60_000)
     settle(page)
     page.wait_for_timeout(3000)  # until the time by layer is measured
     settle(page)
@@ -141,13 +153,33 @@ def opened(browser: Browser, port: int, model: str, data: str) -> Page:
 
 
 def press(page: Page, name: str) -> float:
-    """Move the slider by one key press; return the milliseconds until the numbers changed."""
-    page.evaluate(MEASURE, key())
-    page.keyboard.press(name)
-    page.wait_for_function("window.waited !== null", timeout=60_000)
+    """Move the slider by one key press; return the milliseconds until the numbers changed.
+
+    RuntimeError where the slider does not move, or the numbers stay as they were.
+    """
+    before = slider(page).input_value()
+    for _ in range(TRIES):
+        page.evaluate(MEASURE, key())
+        page.keyboard.press(name)
+        with suppress(WaitedInVain):
+            page.wait_for_function(MOVED_FROM, arg=[key(), before], timeout=KEY_MS)
+            break
+    else:
+        raise RuntimeError(f"the slider stays at {before} % at {TRIES} presses of {name}")
+    try:
+        page.wait_for_function("window.waited !== null", timeout=NUMBERS_MS)
+    except WaitedInVain as error:
+        raise RuntimeError(
+            f"the strip shows the same numbers at {before} % and at {slider(page).input_value()} %"
+        ) from error
     waited = float(page.evaluate("window.waited"))
     settle(page)
     return waited
+
+
+def slider(page: Page) -> Locator:
+    """Return the moved layer's slider."""
+    return page.locator(f".st-key-tune-layer-{key()} input[type=range]")
 
 
 def key() -> str:
