@@ -41,7 +41,7 @@ from pruneviz.report import (
 from pruneviz.sensitivity import LEVELS, Pairs, Point, Scan, Search
 from pruneviz.sensitivity import baseline_point as point_of_original
 from pruneviz.sensitivity.pairs import LEVEL, PAIRS
-from pruneviz.sensitivity.refit import recalibration
+from pruneviz.sensitivity.refit import Refit, recalibration
 from pruneviz.sensitivity.search import LOSS
 from pruneviz.subjects import Data, Subject, load_subject
 
@@ -330,7 +330,7 @@ def scan(
     the model has none. `seed` decides what is drawn for that.
     """
     data = _labelled(prepared)
-    refit = recalibration(prepared.subject.model, data, seed) if recalibrate else None
+    refit = _refit(prepared, recalibrate, seed)
     return Scan(*_given(prepared), levels or LEVELS, budget_bytes, data.classes, refit)
 
 
@@ -339,9 +339,16 @@ def search(
     loss: float = LOSS,
     levels: tuple[float, ...] | None = None,
     budget_bytes: int = BUDGET_BYTES,
+    *,
+    recalibrate: bool = False,
+    seed: int = 0,
 ) -> Search:
-    """Return a search for where each layer loses `loss`, not begun; ValueError without data."""
-    return Search(*_given(prepared), levels or LEVELS, loss, budget_bytes)
+    """Return a search for where each layer loses `loss`, not begun; ValueError without data.
+
+    `recalibrate` and `seed` are those of `scan`.
+    """
+    refit = _refit(prepared, recalibrate, seed)
+    return Search(*_given(prepared), levels or LEVELS, loss, budget_bytes, refit)
 
 
 def interactions(
@@ -350,9 +357,22 @@ def interactions(
     pairs: int = PAIRS,
     seed: int = 0,
     budget_bytes: int = BUDGET_BYTES,
+    *,
+    recalibrate: bool = False,
 ) -> Pairs:
-    """Return a scan of `pairs` pairs of layers at one level, not begun; ValueError without data."""
-    return Pairs(*_given(prepared), level, pairs, seed, budget_bytes)
+    """Return a scan of `pairs` pairs of layers at one level, not begun; ValueError without data.
+
+    `recalibrate` is that of `scan`; `seed` also decides which pairs are drawn.
+    """
+    refit = _refit(prepared, recalibrate, seed)
+    return Pairs(*_given(prepared), level, pairs, seed, budget_bytes, refit)
+
+
+def _refit(prepared: Prepared, recalibrate: bool, seed: int) -> Refit | None:
+    """Return what a scan does to each network; ValueError where the model has no BatchNorm."""
+    if not recalibrate:
+        return None
+    return recalibration(prepared.subject.model, _labelled(prepared), seed)
 
 
 def baseline_point(prepared: Prepared) -> Point:

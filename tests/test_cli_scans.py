@@ -78,6 +78,8 @@ def test_thresholds_and_interactions_write_their_tables(pruneviz, tmp_path):
         (["sensitivity", "--metric", "f1"], "unknown metric 'f1'; choose from accuracy, loss"),
         (["sensitivity", "--levels", "0.5,0.2"], "each larger than the one before"),
         (["sensitivity", "--recalibrate"], "leave 'recalibrate' out"),
+        (["thresholds", "--recalibrate"], "leave 'recalibrate' out"),
+        (["interactions", "--recalibrate"], "leave 'recalibrate' out"),
         (["thresholds", "--lose", "0"], "'loss' must be a fraction"),
         (["interactions", "--level", "2"], "'level' must be a fraction"),
         (["interactions", "--pairs", "0"], "'pairs' must be a whole number from 1"),

@@ -41,6 +41,9 @@ Seed = Annotated[int | None, typer.Option(help="Seed of whatever is drawn at ran
 Levels = Annotated[
     str | None, typer.Option(help="Fractions to remove, such as 0.2,0.5,0.8; each above the last.")
 ]
+Recalibrate = Annotated[
+    bool, typer.Option("--recalibrate", help="Take BatchNorm statistics anew after each pruning.")
+]
 MemoryMb = Annotated[
     float | None,
     typer.Option(min=0, help="Memory for what is not computed again, in MB; 256 if not said."),

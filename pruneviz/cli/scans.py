@@ -21,6 +21,7 @@ from pruneviz.cli.options import (
     MemoryMb,
     Model,
     PlanFile,
+    Recalibrate,
     Seed,
     Weights,
     made_plan,
@@ -50,6 +51,7 @@ def thresholds(
     seed: Seed = None,
     lose: Annotated[float, typer.Option(help="Points of accuracy that are too much.")] = 2.0,
     levels: Levels = None,
+    recalibrate: Recalibrate = False,
     memory_mb: MemoryMb = None,
     out: Out = None,
     as_json: AsJson = False,
@@ -63,7 +65,10 @@ def thresholds(
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
                      criterion=criterion, granularity=granularity, seed=seed,
                      granularity_parameters=granularity_parameter)  # fmt: skip
-    settings: dict[str, Setting] = {"loss": float(f"{lose / 100:.12g}")}
+    settings: dict[str, Setting] = {
+        "loss": float(f"{lose / 100:.12g}"),
+        "recalibrate": recalibrate,
+    }
     if levels is not None:
         settings["levels"] = levels
     folder = _carry_out("thresholds", made, settings, memory_mb, out)
@@ -86,6 +91,7 @@ def interactions(
     seed: Seed = None,
     level: Annotated[float, typer.Option(help="Fraction to remove of each layer.")] = 0.5,
     pairs: Annotated[int, typer.Option(help="How many pairs to look at.")] = 60,
+    recalibrate: Recalibrate = False,
     memory_mb: MemoryMb = None,
     out: Out = None,
     as_json: AsJson = False,
@@ -99,9 +105,10 @@ def interactions(
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
                      criterion=criterion, granularity=granularity, seed=seed,
                      granularity_parameters=granularity_parameter)  # fmt: skip
-    settings: dict[str, Setting] = {"level": level, "pairs": pairs}
+    settings: dict[str, Setting] = {"level": level, "pairs": pairs, "recalibrate": recalibrate}
     folder = _carry_out("interactions", made, settings, memory_mb, out)
-    _show(folder, read_pairs(folder.file(PAIRS_FILE)), "pairs", out, as_json, {"level": level})
+    beside = {"level": level, "recalibrate": recalibrate}
+    _show(folder, read_pairs(folder.file(PAIRS_FILE)), "pairs", out, as_json, beside)
 
 
 def _carry_out(

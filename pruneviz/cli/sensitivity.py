@@ -21,6 +21,7 @@ from pruneviz.cli.options import (
     MemoryMb,
     Model,
     PlanFile,
+    Recalibrate,
     Seed,
     Weights,
     made_plan,
@@ -52,9 +53,7 @@ def sensitivity(
     granularity_parameter: GranularityParameter = None,
     seed: Seed = None,
     levels: Levels = None,
-    recalibrate: Annotated[
-        bool, typer.Option("--recalibrate", help="Take BatchNorm statistics anew each time.")
-    ] = False,
+    recalibrate: Recalibrate = False,
     metric: Metrics = None,
     memory_mb: MemoryMb = None,
     out: Annotated[

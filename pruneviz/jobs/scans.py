@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -14,7 +15,7 @@ from pruneviz.plan import Setting
 from pruneviz.replay import BUDGET_BYTES
 from pruneviz.sensitivity.points import LEVELS, read_levels
 
-BUDGET, LEVELS_SETTING = "budget_mb", "levels"
+BUDGET, LEVELS_SETTING, RECALIBRATE = "budget_mb", "levels", "recalibrate"
 PAUSE = 20.0  # times what writing a table took, before it is written again
 
 
@@ -42,6 +43,28 @@ def levels_of(spec: Spec) -> tuple[float, ...]:
     """Return the levels that a job was asked for."""
     asked = spec.settings.get(LEVELS_SETTING)
     return LEVELS if asked is None else read_levels(asked)
+
+
+def recalibrate_setting(given: Mapping[str, Setting]) -> dict[str, Setting]:
+    """Return whether BatchNorm statistics are taken anew, nothing where they are not.
+
+    ValueError where it is neither true nor false.
+    """
+    again = given.get(RECALIBRATE, False)
+    if not isinstance(again, bool):
+        raise ValueError(f"'{RECALIBRATE}' must be true or false, got {again!r}")
+    return {RECALIBRATE: True} if again else {}
+
+
+def recalibrates(spec: Spec) -> bool:
+    """Return whether a job takes BatchNorm statistics anew after each pruning."""
+    return spec.settings.get(RECALIBRATE) is True
+
+
+def check_same(state: Mapping[str, Any], spec: Spec) -> None:
+    """Raise ValueError where a checkpoint is one of other settings than a job's."""
+    if state.get("settings") != dict(spec.settings):
+        raise ValueError("it is one of other settings, or of an older version")
 
 
 def fraction(given: Mapping[str, Setting], name: str, default: float) -> float:

@@ -23,6 +23,7 @@ from pruneviz.report import Interval
 from pruneviz.sensitivity.layers import Alone
 from pruneviz.sensitivity.points import check_levels
 from pruneviz.sensitivity.reading import read_table
+from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
 
 LEVEL, PAIRS = 0.5, 60
 PROMISE = (
@@ -76,11 +77,13 @@ class Pairs:
         pairs: int | Sequence[tuple[str, str]] = PAIRS,
         seed: int = 0,
         budget_bytes: int = BUDGET_BYTES,
+        refit: Refit | None = None,
     ) -> None:
         """Choose the pairs; `x` (N, …), `y` (N,) are held-out data.
 
         `levels` is the fraction removed, of every layer or by layer; `pairs` how many pairs are
-        drawn, or which they are. ValueError where there is no pair, or no such level or layer.
+        drawn, or which they are. `refit` is done to each network before it is looked at, and to the
+        original. ValueError where there is no pair, or no such level or layer.
         """
         self._names = [layer.name for layer in units]
         if isinstance(pairs, int):
@@ -92,6 +95,7 @@ class Pairs:
         self._alone_names = [name for name in self._names if name in used]
         self._alone = Alone(model, units, ranking, x[:2])
         self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
+        self._refit = refit
         self._right: dict[str, Tensor] = {}
         self.rows: list[Pair] = []
 
@@ -102,10 +106,16 @@ class Pairs:
         how = SAMPLED if len(self.pairs) < count else ""
         return PROMISE.format(looked=len(self.pairs), all=count, how=how)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the reader must know of how it was computed, a sentence each."""
+        return (self.promise, *refit_notes(self._refit), *self.evaluator.notes)
+
     @cached_property
     def evaluator(self) -> Evaluator:
         """Return what evaluates the networks; nothing is computed before the first one."""
-        return Evaluator(self._model, self._x, self._y, budget_bytes=self._budget_bytes)
+        original = refitted(self._model, self._refit)
+        return Evaluator(original, self._x, self._y, budget_bytes=self._budget_bytes)
 
     @cached_property
     def _original(self) -> Tensor:
@@ -142,6 +152,7 @@ class Pairs:
     def _answered(self, *names: str) -> Tensor:
         """Return which inputs are answered right with these layers pruned, (N,)."""
         network = self._alone.together({name: self._levels[name] for name in names})
+        network = refitted(network, self._refit)
         return predicted(self.evaluator.logits(network)) == self._y
 
     def _pair(self, first: str, second: str, together: Tensor) -> Pair:

@@ -11,6 +11,11 @@ from pruneviz.recovery import RECOVERIES, Task
 from pruneviz.subjects import Data
 
 Refit = Callable[[nn.Module], nn.Module]
+METHOD = "recalibrate"
+REFITTED = (
+    "BatchNorm statistics were taken anew after each pruning, and in the original that every point "
+    "is compared with: the change is what pruning costs beyond what new statistics alone do"
+)
 
 
 def recalibration(model: nn.Module, data: Data, seed: int = 0) -> Refit:
@@ -20,7 +25,7 @@ def recalibration(model: nn.Module, data: Data, seed: int = 0) -> Refit:
     others, so that they are compared alike. ValueError for a model without BatchNorm, or where
     there are too few training inputs.
     """
-    entry = RECOVERIES.get("recalibrate")
+    entry = RECOVERIES.get(METHOD)
     settings = entry.settings({"keep_better": False})
     entry.implementation.steps(model, data, **settings)
     # The recovery ends with a look at all held-out inputs, which the scan has itself.
@@ -34,3 +39,18 @@ def recalibration(model: nn.Module, data: Data, seed: int = 0) -> Refit:
         return work.model
 
     return refit
+
+
+def inputs_per_refit(data: Data) -> int:
+    """Return how many training inputs each network passes through to have new statistics."""
+    return min(int(RECOVERIES.get(METHOD).settings({})["inputs"]), len(data.train_y))
+
+
+def refitted(network: nn.Module, refit: Refit | None) -> nn.Module:
+    """Return a network with statistics of its own, where a scan takes them anew."""
+    return refit(network) if refit else network
+
+
+def refit_notes(refit: Refit | None) -> tuple[str, ...]:
+    """Return what a reader must know of a scan that takes statistics anew."""
+    return (REFITTED,) if refit else ()

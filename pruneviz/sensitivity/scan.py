@@ -22,12 +22,7 @@ from pruneviz.sensitivity.points import (
     measured,
     table_of,
 )
-from pruneviz.sensitivity.refit import Refit
-
-REFITTED = (
-    "BatchNorm statistics were taken anew after each pruning, and in the original that every point "
-    "is compared with: the change is what pruning costs beyond what new statistics alone do"
-)
+from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
 
 
 class Scan:
@@ -68,7 +63,7 @@ class Scan:
     @cached_property
     def evaluator(self) -> Evaluator:
         """Return what evaluates the points; nothing is computed before the first one."""
-        original = self._refit(self._model) if self._refit else self._model
+        original = refitted(self._model, self._refit)
         return Evaluator(original, self._x, self._y, budget_bytes=self._budget_bytes)
 
     @cached_property
@@ -83,7 +78,7 @@ class Scan:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what the reader must know of how it was computed, a sentence each."""
-        return (*([REFITTED] if self._refit else []), *self.evaluator.notes)
+        return (*refit_notes(self._refit), *self.evaluator.notes)
 
     @property
     def done(self) -> int:
@@ -108,8 +103,7 @@ class Scan:
         return point
 
     def _pruned(self, name: str, level: float) -> nn.Module:
-        network = self._alone.pruned(name, level, self._levels[-1])
-        return self._refit(network) if self._refit else network
+        return refitted(self._alone.pruned(name, level, self._levels[-1]), self._refit)
 
     def _logits(self, name: str, level: float) -> Tensor:
         """Return a point's logits; with them those of the layer's other levels, where need be.

@@ -21,6 +21,7 @@ from pruneviz.replay.order import hardest_first
 from pruneviz.sensitivity.layers import Alone
 from pruneviz.sensitivity.points import LEVELS, check_levels
 from pruneviz.sensitivity.reading import read_table
+from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
 
 LOSS = 0.02  # of accuracy: two points
 LOST_COST = 0.25  # of a full evaluation: that a layer loses too much shows early
@@ -71,16 +72,19 @@ class Search:
         levels: Sequence[float] = LEVELS,
         loss: float = LOSS,
         budget_bytes: int = BUDGET_BYTES,
+        refit: Refit | None = None,
     ) -> None:
         """Prepare; `x` (N, …), `y` (N,) are held-out data, `loss` a fraction in (0, 1].
 
-        ValueError where levels do not rise, or for another loss.
+        `refit` is done to each network before it is looked at, and to the original. ValueError
+        where levels do not rise, or for another loss.
         """
         if not 0 < loss <= 1:
             raise ValueError(f"the loss of accuracy to look for lies in (0, 1], got {loss:g}")
         self._levels, self.loss = check_levels(levels), loss
         self._alone = Alone(model, units, ranking, x[:2])
         self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
+        self._refit = refit
         self._names = [layer.name for layer in units]
         self._open = {name: (0, len(self._levels)) for name in self._names}
         self.rows: list[Probe] = []
@@ -90,13 +94,17 @@ class Search:
         """Return in words how far the thresholds can be trusted."""
         return PROMISE.format(points=in_points(self.loss))
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the reader must know of how it was computed, a sentence each."""
+        return (self.promise, *refit_notes(self._refit), *self.evaluator.notes)
+
     @cached_property
     def evaluator(self) -> Evaluator:
         """Return what evaluates the probes; nothing is computed before the first one."""
-        order = hardest_first(predict(self._model, self._x), self._y)
-        return Evaluator(
-            self._model, self._x, self._y, budget_bytes=self._budget_bytes, order=order
-        )
+        original = refitted(self._model, self._refit)
+        order = hardest_first(predict(original, self._x), self._y)
+        return Evaluator(original, self._x, self._y, budget_bytes=self._budget_bytes, order=order)
 
     @cached_property
     def _right(self) -> int:
@@ -143,6 +151,7 @@ class Search:
             raise ValueError("every layer's threshold is known: read it from the table")
         name, number = following
         network = self._alone.pruned(name, self._levels[number], self._levels[-1])
+        network = refitted(network, self._refit)
         needed = ceil(Fraction(repr(float(self.loss))) * len(self._y))
         for tally in tallies(self.evaluator, network):
             if self._loses(tally, needed):

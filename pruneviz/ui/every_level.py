@@ -12,22 +12,17 @@ import streamlit as st
 from pruneviz.figures import curves, levels, panels
 from pruneviz.figures import format as fmt
 from pruneviz.history.folder import BASELINE_FILE, CLASSES_FILE, POINTS_FILE
+from pruneviz.jobs.scans import RECALIBRATE
 from pruneviz.plan import Setting
-from pruneviz.recovery.norms import batch_norms
 from pruneviz.sensitivity import LEVELS, read_classes, read_points
-from pruneviz.ui import amounts, measures, scanning, state, widgets
+from pruneviz.ui import amounts, measures, recalibrating, scanning, state, widgets
 from pruneviz.ui.frame import View
 from pruneviz.ui.measures import ONE_CLASS, Read
 from pruneviz.ui.scanning import Extent, Scanning
 
-KIND, RECALIBRATE = "sensitivity", "recalibrate"
+KIND = "sensitivity"
 VIEWS = {"curves": "Curves", "panels": "A panel a layer", "heatmap": "Heatmap"}
 MARKS = {"curves": "a point", "panels": "a point", "heatmap": "a cell"}
-HELP = (
-    "Takes the statistics of BatchNorm anew, from training inputs, after each pruning. What is "
-    "lost then is what training would have to win back."
-)
-LABEL, NO_BATCH_NORM = "Recalibrate BatchNorm after each pruning", "this model has none"
 
 
 def page(view: View, settings: Mapping[str, Setting]) -> None:
@@ -48,7 +43,7 @@ def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scanning, Extent]
     words = f"{done} of {total} points measured"
     fraction = min(1.0, done / total) if total else 1.0
     ended = f"{words}, each on {fmt.plural(scan.samples, 'held-out input')}"
-    return scan, Extent(words, ended, fraction, scanning.seconds(view.plan, total))
+    return scan, Extent(words, ended, fraction, scanning.seconds(view.plan, total, settings))
 
 
 def points(scan: Scanning) -> int:
@@ -58,15 +53,7 @@ def points(scan: Scanning) -> int:
 
 def settings(view: View) -> dict[str, Setting]:
     """Draw what decides the scan's numbers; return what is not as usual."""
-    possible = bool(batch_norms(view.subject.model))
-    again = st.toggle(
-        LABEL if possible else f"{LABEL} ({NO_BATCH_NORM})",
-        key="recalibrate",
-        disabled=not possible,
-        help=HELP,
-        bind="query-params",
-    )
-    return {RECALIBRATE: True} if again and possible else {}
+    return recalibrating.switch(view)
 
 
 def _results(view: View, scan: Scanning) -> None:

@@ -13,7 +13,7 @@ from pruneviz.figures import interactions as figures
 from pruneviz.history.folder import PAIRS_FILE
 from pruneviz.plan import Setting
 from pruneviz.sensitivity import read_pairs
-from pruneviz.ui import scanning, state, theme, widgets
+from pruneviz.ui import recalibrating, scanning, state, theme, widgets
 from pruneviz.ui.frame import View
 from pruneviz.ui.scanning import Extent, Scanning
 
@@ -46,7 +46,7 @@ FORMATS = {
 
 
 def settings(view: View) -> dict[str, Setting]:
-    """Draw how much of each layer goes and how many pairs are looked at; return both."""
+    """Draw how much of each layer goes, how many pairs, and BatchNorm; return what is asked."""
     there_are = all_pairs(len(view.prepared.units))
     percent = st.number_input(
         "Removed from each layer (%)",
@@ -67,7 +67,8 @@ def settings(view: View) -> dict[str, Setting]:
         bind="query-params",
         width=230,
     )
-    return {LEVEL: percent / 100, PAIRS: number_asked(int(pairs), there_are)}
+    asked = number_asked(int(pairs), there_are)
+    return {LEVEL: percent / 100, PAIRS: asked, **recalibrating.switch(view)}
 
 
 def page(view: View, settings: Mapping[str, Setting]) -> None:
@@ -99,7 +100,7 @@ def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scanning, Extent]
     fraction = max(done / wanted, min(1.0, scan.status.fraction))
     evaluations = wanted + min(2 * wanted, len(scan.layers))
     ended = f"{words}, each on {fmt.plural(scan.samples, 'held-out input')}"
-    return scan, Extent(words, ended, fraction, scanning.seconds(view.plan, evaluations))
+    return scan, Extent(words, ended, fraction, scanning.seconds(view.plan, evaluations, settings))
 
 
 def number_wanted(scan: Scanning) -> int:

@@ -21,8 +21,10 @@ from pruneviz.history.folder import (
 )
 from pruneviz.home import default_home
 from pruneviz.jobs.kind import kind as find_kind
+from pruneviz.jobs.scans import RECALIBRATE
 from pruneviz.plan import Plan, Setting
 from pruneviz.sensitivity import read_notes
+from pruneviz.sensitivity.refit import inputs_per_refit
 from pruneviz.ui import cache, state, text, widgets
 
 TICK_SECONDS = 0.5
@@ -102,10 +104,15 @@ def look(plan: Plan, kind: str, settings: Mapping[str, Setting]) -> Scanning:
     )
 
 
-def seconds(plan: Plan, evaluations: int) -> float:
-    """Return how long so many evaluations on all held-out inputs take, by the original's speed."""
+def seconds(plan: Plan, evaluations: int, settings: Mapping[str, Setting]) -> float:
+    """Return how long so many evaluations on all held-out inputs take, by the original's speed.
+
+    Where statistics are taken anew, the training inputs for these pass as well, each time.
+    """
     data = cache.subject(plan).data
     inputs = len(data.x) if data else 0
+    if data and settings.get(RECALIBRATE) is True:
+        inputs += inputs_per_refit(data)
     return evaluations * inputs * cache.original(plan).seconds_per_input
 
 

@@ -14,7 +14,7 @@ from pruneviz.history.folder import PROBES_FILE, THRESHOLDS_FILE
 from pruneviz.plan import Setting
 from pruneviz.sensitivity import LEVELS, read_probes, read_thresholds
 from pruneviz.sensitivity.search import in_points
-from pruneviz.ui import amounts, scanning, state, text, widgets
+from pruneviz.ui import amounts, recalibrating, scanning, state, text, widgets
 from pruneviz.ui.frame import View
 from pruneviz.ui.scanning import Extent, Scanning
 
@@ -37,7 +37,7 @@ FORMATS = {
 
 
 def settings(view: View) -> dict[str, Setting]:
-    """Draw how much is too much; return it as the search's setting."""
+    """Draw how much is too much, and whether BatchNorm is recalibrated; return both."""
     points = st.number_input(
         "Too much (points of accuracy)",
         min_value=0.1,
@@ -49,7 +49,7 @@ def settings(view: View) -> dict[str, Setting]:
         bind="query-params",
         width=250,
     )
-    return {LOSS: round(float(points) / 100, 6)}
+    return {LOSS: round(float(points) / 100, 6), **recalibrating.switch(view)}
 
 
 def page(view: View, settings: Mapping[str, Setting]) -> None:
@@ -69,7 +69,7 @@ def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scanning, Extent]
     ended = f"{words} where a full scan makes {whole:,}, "
     ended += f"on {fmt.plural(scan.samples, 'held-out input')} at most"
     fraction = found / len(scan.layers) if scan.layers else 1.0
-    return scan, Extent(words, ended, fraction, scanning.seconds(view.plan, whole))
+    return scan, Extent(words, ended, fraction, scanning.seconds(view.plan, whole, settings))
 
 
 def _results(scan: Scanning) -> None:

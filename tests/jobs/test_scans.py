@@ -109,8 +109,11 @@ def test_what_is_as_usual_leaves_the_digest_as_it_was(begin):
     usual = "0.1,0.2,0.3,0.4,0.5,0.6,0.7,0.8,0.9"
     assert spell({}) == spell({"recalibrate": False, "levels": usual}) == {}
     assert spell({"levels": " 0.10, 0.5 "}) == spell({"levels": "0.1,0.5"}) == {"levels": "0.1,0.5"}
-    assert kind("thresholds").settings({}) == {"loss": 0.02}
-    assert kind("interactions").settings({"pairs": 60.0}) == {"level": 0.5, "pairs": 60}
+    assert kind("thresholds").settings({"recalibrate": False}) == {"loss": 0.02}
+    asked = kind("interactions").settings({"pairs": 60.0, "recalibrate": False})
+    assert asked == {"level": 0.5, "pairs": 60}
+    for name in ASKED:
+        assert kind(name).settings({"recalibrate": True})["recalibrate"] is True
 
 
 @pytest.mark.parametrize("levels", ["0.5", 0.5, "0.125,0.5,1"])
@@ -130,6 +133,8 @@ def test_settings_come_back_from_their_file_as_they_were(begin, levels):
         ("sensitivity", {"levels": True}, "levels read"),
         ("sensitivity", {"recalibrate": 1}, "must be true or false, got 1"),
         ("sensitivity", {"loss": 0.1}, "has no setting 'loss'; it takes levels, recalibrate"),
+        ("thresholds", {"recalibrate": "yes"}, "must be true or false, got 'yes'"),
+        ("interactions", {"recalibrate": 0}, "must be true or false, got 0"),
         ("thresholds", {"loss": 0}, "'loss' must be a fraction above 0 and at most 1, got 0"),
         ("thresholds", {"loss": 2}, "'loss' must be a fraction above 0 and at most 1, got 2"),
         ("interactions", {"level": "most"}, "'level' must be a fraction"),
@@ -159,10 +164,14 @@ def test_a_budget_that_is_none_gets_a_sentence():
             budget_bytes(spec)
 
 
-def test_a_checkpoint_of_other_settings_is_not_used(begin):
-    folder = begin("thresholds")
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [("thresholds", {"loss": 0.3}), ("interactions", {"level": 0.5, "pairs": 1})],
+)
+def test_a_checkpoint_of_other_settings_is_not_used(begin, name, settings):
+    folder = begin(name)
     work(folder, 2)
-    other = begin("thresholds", {"loss": 0.3})
+    other = begin(name, settings)
     folder.file("checkpoints").rename(other.file("checkpoints"))
     work(other)
     assert "is not used: it is one of other settings" in other.file("log.txt").read_text()

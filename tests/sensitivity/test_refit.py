@@ -19,7 +19,7 @@ from pruneviz.proof import find_units
 from pruneviz.recovery import Task
 from pruneviz.sensitivity import Pairs, Scan, Search, read_notes
 from pruneviz.sensitivity.points import measured
-from pruneviz.sensitivity.scan import REFITTED
+from pruneviz.sensitivity.refit import REFITTED, inputs_per_refit, recalibration
 from pruneviz.subjects import load_subject
 from tests.recovering import begin, finish
 from tests.replay.replaying import plain
@@ -81,6 +81,40 @@ def test_each_network_and_the_original_have_their_own_statistics(prepare, granul
     assert scan.notes == (REFITTED,)
 
 
+def test_searches_and_pairs_are_those_of_a_recalibrated_scan(prepare):
+    prepared = prepare(granularity="weight")
+    curve = finished(run.scan(prepared, recalibrate=True, seed=5))
+    changes = {(point.layer, point.sparsity): point.change for point in curve.rows}
+    search = finished(run.search(prepared, 0.1, recalibrate=True, seed=5))
+    for probe in search.rows:
+        change = changes[probe.layer, probe.sparsity]
+        assert probe.loses is (change <= -0.1 + 1e-12)
+        assert math.isnan(probe.change) or probe.change == change
+    assert {probe.loses for probe in search.rows} == {True, False}
+    pairs = finished(run.interactions(prepared, 0.8, 3, seed=5, recalibrate=True))
+    plainly = finished(run.interactions(prepared, 0.8, 3, seed=5))
+    for pair in pairs.rows:
+        assert pair.change_first == changes[pair.first, 0.8]
+        assert pair.change_second == changes[pair.second, 0.8]
+        network = pairs._alone.together({pair.first: 0.8, pair.second: 0.8})
+        refit = recalibration(prepared.subject.model, prepared.subject.data, 5)
+        y = prepared.subject.data.y
+        right = (plain(pairs.evaluator, refit(network)).argmax(1) == y).sum()
+        assert pair.change_together == pytest.approx(int(right) / len(y) - curve.baseline.accuracy)
+    assert pairs.rows != plainly.rows
+    for work in (search, pairs):
+        assert work.notes[:2] == (work.promise, REFITTED)
+    assert REFITTED not in plainly.notes
+
+
+def test_each_network_sees_as_many_training_inputs_as_are_counted(prepare, monkeypatch):
+    subject = prepare().subject
+    seen = []
+    subject.model[0].register_forward_hook(lambda layer, given, out: seen.append(len(out)))
+    recalibration(subject.model, subject.data)(subject.model)
+    assert sum(seen) - 1 == inputs_per_refit(subject.data)  # the last look is at one input
+
+
 def test_what_the_pruned_layer_does_not_reach_is_reused(prepare):
     scan = finished(run.scan(prepare(), (0.5,), recalibrate=True))
     assert scan.evaluator.fell_back == 0
@@ -90,6 +124,9 @@ def test_what_the_pruned_layer_does_not_reach_is_reused(prepare):
 def test_a_network_without_batch_norm_gets_a_sentence(prepare):
     with pytest.raises(ValueError, match="no BatchNorm layer with running statistics; leave 'reca"):
         run.scan(prepare("draws", "weight"), recalibrate=True)
+    for begun in (run.search, run.interactions):
+        with pytest.raises(ValueError, match="no BatchNorm layer"):
+            begun(prepare("draws", "weight"), recalibrate=True)
 
 
 def test_the_point_of_a_prepared_original_is_its_scans(prepare):
@@ -126,6 +163,9 @@ def test_without_labels_there_is_no_scan(tmp_path):
     for begun in (run.scan, run.search, run.interactions, run.baseline_point):
         with pytest.raises(ValueError, match="name data with labels first"):
             begun(prepared)
+    for begun in (run.scan, run.search, run.interactions):
+        with pytest.raises(ValueError, match="name data with labels first"):
+            begun(prepared, recalibrate=True)
 
 
 def test_a_budget_below_one_activation_gives_the_same_numbers_and_says_so(prepare):

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pruneviz import jobs
 from pruneviz.history.folder import (
     BASELINE_FILE,
     CLASSES_FILE,
@@ -26,12 +27,14 @@ from pruneviz.jobs.kind import kind as find_kind
 from pruneviz.plan import Plan
 from pruneviz.run import bind
 from pruneviz.sensitivity import CLASS_COLUMNS, COLUMNS, LEVELS, PAIR_COLUMNS
+from pruneviz.sensitivity.refit import inputs_per_refit
 from pruneviz.sensitivity.search import PROBE_COLUMNS, TABLE
 from pruneviz.subjects import load_subject
-from pruneviz.ui import interactions, measures
+from pruneviz.ui import interactions, measures, scanning
+from pruneviz.ui.questions import QUESTIONS
 from tests.ui.test_pages import start, titles, words
 
-MLP = Plan(model="sample:tumour-mlp")
+MLP, RESNET = Plan(model="sample:tumour-mlp"), Plan(model="sample:digits-resnet")
 LAYERS = ("fc1", "fc2")
 
 
@@ -108,6 +111,28 @@ def test_a_scan_is_read_by_any_measure_in_any_view() -> None:
 def test_recalibration_is_offered_where_there_is_batch_norm() -> None:
     leave("sensitivity", {}, {POINTS_FILE: points()})
     assert open_page().toggle(key="recalibrate").disabled
+
+
+def test_every_question_can_be_asked_of_recalibrated_networks(monkeypatch) -> None:
+    asked = []
+    monkeypatch.setattr(jobs, "submit", lambda home, kind, plan, settings: asked.append(settings))
+    at = start("pages/sensitivity.py", RESNET)
+    for question in QUESTIONS:
+        at.segmented_control(key="question").set_value(question).run()
+        at.toggle(key="recalibrate").set_value(True).run()
+        assert not at.exception
+        asked.clear()
+        assert at.button(key="scan-go").label.startswith("Begin (about")
+        at.button(key="scan-go").click().run()
+        assert [settings["recalibrate"] for settings in asked] == [True]
+
+
+def test_the_time_that_is_said_includes_the_recalibration() -> None:
+    data = load_subject(RESNET).data
+    usual = scanning.seconds(RESNET, 9, {})
+    again = scanning.seconds(RESNET, 9, {"recalibrate": True})
+    held_out, training = len(data.x), inputs_per_refit(data)
+    assert again / usual == pytest.approx((held_out + training) / held_out)
 
 
 def test_thresholds_are_shown_with_their_promise_and_what_they_saved() -> None:

@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from pruneviz import run
 from pruneviz.history.folder import PAIRS_FILE, RunFolder, Spec, scan_plan
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
-from pruneviz.jobs.scans import Notes, Table, budget_bytes, check_known, fraction
+from pruneviz.jobs.scans import (
+    RECALIBRATE,
+    Notes,
+    Table,
+    budget_bytes,
+    check_known,
+    check_same,
+    fraction,
+    recalibrate_setting,
+    recalibrates,
+)
 from pruneviz.plan import Setting
 from pruneviz.sensitivity import read_pairs
 from pruneviz.sensitivity.pairs import LEVEL, PAIRS
@@ -26,15 +37,16 @@ def has_result(folder: RunFolder) -> bool:
 
 
 def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
-    """Return what is asked beyond the plan: how much of each layer goes, and how many pairs.
+    """Return what is asked beyond the plan: how much of each layer goes, how many pairs, BatchNorm.
 
     ValueError for an unknown name or a value that cannot be.
     """
-    check_known(given, LEVEL_SETTING, PAIRS_SETTING)
+    check_known(given, LEVEL_SETTING, PAIRS_SETTING, RECALIBRATE)
     pairs = given.get(PAIRS_SETTING, PAIRS)
     if isinstance(pairs, bool | str) or pairs < 1 or pairs != int(pairs):
         raise ValueError(f"'{PAIRS_SETTING}' must be a whole number from 1, got {pairs}")
-    return {LEVEL_SETTING: fraction(given, LEVEL_SETTING, LEVEL), PAIRS_SETTING: int(pairs)}
+    level = fraction(given, LEVEL_SETTING, LEVEL)
+    return {LEVEL_SETTING: level, PAIRS_SETTING: int(pairs), **recalibrate_setting(given)}
 
 
 @job("interactions", "Pairs of layers", scan_plan, has_result, settings)
@@ -42,13 +54,27 @@ def interactions(spec: Spec, context: Context) -> Iterator[Progress]:
     """Prune layers alone, then in pairs; a checkpoint holds which inputs were answered right."""
     level, count = fraction(spec.settings, LEVEL_SETTING, LEVEL), spec.settings[PAIRS_SETTING]
     prepared = run.prepare(load_subject(spec.plan), spec.plan)
-    found = run.interactions(prepared, level, int(count), spec.plan.seed, budget_bytes(spec))
+    found = run.interactions(
+        prepared,
+        level,
+        int(count),
+        spec.plan.seed,
+        budget_bytes(spec),
+        recalibrate=recalibrates(spec),
+    )
 
-    context.restore(found.restore)
+    def accept(state: dict[str, Any]) -> None:
+        check_same(state, spec)
+        found.restore(state)
+
+    def state() -> dict[str, Any]:
+        return {"settings": dict(spec.settings), **found.state()}
+
+    context.restore(accept)
     pairs, notes = Table(context.folder, PAIRS_FILE), Notes(context)
     while not found.finished:
         names = found.step()
         pairs.write(found.table(), last=found.finished)
-        notes.write((found.promise, *found.evaluator.notes))
-        context.offer(found.done, found.state)
+        notes.write(found.notes)
+        context.offer(found.done, state)
         yield Progress(found.done, found.total, " with ".join(names))

@@ -18,19 +18,21 @@ from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
 from pruneviz.jobs.scans import (
     LEVELS_SETTING,
+    RECALIBRATE,
     Notes,
     Table,
     budget_bytes,
     check_known,
+    check_same,
     levels_of,
     levels_setting,
+    recalibrate_setting,
+    recalibrates,
 )
 from pruneviz.plan import Setting
 from pruneviz.sensitivity import Point, Scan, read_points
 from pruneviz.sensitivity.points import table_of
 from pruneviz.subjects import load_subject
-
-RECALIBRATE = "recalibrate"
 
 
 def has_result(folder: RunFolder) -> bool:
@@ -47,10 +49,7 @@ def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
     What is as usual is left out. ValueError for an unknown name or a value that cannot be.
     """
     check_known(given, LEVELS_SETTING, RECALIBRATE)
-    again = given.get(RECALIBRATE, False)
-    if not isinstance(again, bool):
-        raise ValueError(f"'{RECALIBRATE}' must be true or false, got {again!r}")
-    return {**levels_setting(given), **({RECALIBRATE: True} if again else {})}
+    return {**levels_setting(given), **recalibrate_setting(given)}
 
 
 @job("sensitivity", "Sensitivity scan", scan_plan, has_result, settings)
@@ -59,14 +58,13 @@ def sensitivity(spec: Spec, context: Context) -> Iterator[Progress]:
     scan = run.scan(
         run.prepare(load_subject(spec.plan), spec.plan),
         levels_of(spec),
-        recalibrate=spec.settings.get(RECALIBRATE) is True,
+        recalibrate=recalibrates(spec),
         seed=spec.plan.seed,
         budget_bytes=budget_bytes(spec),
     )
 
     def accept(state: dict[str, Any]) -> None:
-        if state.get("settings") != dict(spec.settings):
-            raise ValueError("it is one of other settings, or of an older version")
+        check_same(state, spec)
         scan.restore([Point(**row) for row in state["points"]])
 
     def state() -> dict[str, Any]:

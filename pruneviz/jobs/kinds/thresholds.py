@@ -11,13 +11,17 @@ from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
 from pruneviz.jobs.scans import (
     LEVELS_SETTING,
+    RECALIBRATE,
     Notes,
     Table,
     budget_bytes,
     check_known,
+    check_same,
     fraction,
     levels_of,
     levels_setting,
+    recalibrate_setting,
+    recalibrates,
 )
 from pruneviz.plan import Setting
 from pruneviz.sensitivity import Probe, read_thresholds
@@ -36,12 +40,13 @@ def has_result(folder: RunFolder) -> bool:
 
 
 def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
-    """Return what is asked beyond the plan: the loss of accuracy to look for, and other levels.
+    """Return what is asked beyond the plan: the loss to look for, other levels, BatchNorm.
 
     ValueError for an unknown name or a value that cannot be.
     """
-    check_known(given, LOSS_SETTING, LEVELS_SETTING)
-    return {LOSS_SETTING: fraction(given, LOSS_SETTING, LOSS), **levels_setting(given)}
+    check_known(given, LOSS_SETTING, LEVELS_SETTING, RECALIBRATE)
+    loss = fraction(given, LOSS_SETTING, LOSS)
+    return {LOSS_SETTING: loss, **levels_setting(given), **recalibrate_setting(given)}
 
 
 @job("thresholds", "Thresholds", scan_plan, has_result, settings)
@@ -49,11 +54,17 @@ def thresholds(spec: Spec, context: Context) -> Iterator[Progress]:
     """Search each layer's threshold; a checkpoint holds the evaluations so far."""
     loss = fraction(spec.settings, LOSS_SETTING, LOSS)
     prepared = run.prepare(load_subject(spec.plan), spec.plan)
-    search = run.search(prepared, loss, levels_of(spec), budget_bytes(spec))
+    search = run.search(
+        prepared,
+        loss,
+        levels_of(spec),
+        budget_bytes(spec),
+        recalibrate=recalibrates(spec),
+        seed=spec.plan.seed,
+    )
 
     def accept(state: dict[str, Any]) -> None:
-        if state["settings"] != dict(spec.settings):
-            raise ValueError("it is one of other settings")
+        check_same(state, spec)
         search.restore([Probe(**row) for row in state["probes"]])
 
     def state() -> dict[str, Any]:
@@ -66,6 +77,6 @@ def thresholds(spec: Spec, context: Context) -> Iterator[Progress]:
         probe = search.step()
         probes.write(probe_table(search.rows), last=search.finished)
         found.write(search.table(), last=search.finished)
-        notes.write((search.promise, *search.evaluator.notes))
+        notes.write(search.notes)
         context.offer(search.done, state)
         yield Progress(search.done, search.total, f"layer {probe.layer}")
