@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
@@ -40,6 +41,7 @@ from pruneviz.report import (
 )
 from pruneviz.sensitivity import LEVELS, Pairs, Point, Scan, Search
 from pruneviz.sensitivity import baseline_point as point_of_original
+from pruneviz.sensitivity.layers import Remove
 from pruneviz.sensitivity.pairs import LEVEL, PAIRS
 from pruneviz.sensitivity.refit import Refit, recalibration
 from pruneviz.sensitivity.search import LOSS
@@ -65,6 +67,7 @@ class Prepared:
     units: tuple[Units, ...]
     skipped: tuple[Skipped, ...]
     ranking: Ranking
+    plan: Plan  # its methods alone count here
     evidence: Evidence | None = None  # for the criteria that give new values to what stays
 
     @property
@@ -120,7 +123,8 @@ def prepare(subject: Subject, plan: Plan, baseline: Baseline | None = None) -> P
     found = scored(subject.model, subject, plan, units)
     baseline = baseline or measure_baseline(subject)
     evidence = found.evidence if updates(plan.criterion) else None
-    return Prepared(subject, baseline, units, skipped, Ranking.of(units, found.scores), evidence)
+    ranking = Ranking.of(units, found.scores)
+    return Prepared(subject, baseline, units, skipped, ranking, plan, evidence)
 
 
 def scored(model: nn.Module, subject: Subject, plan: Plan, units: tuple[Units, ...]) -> Scored:
@@ -331,7 +335,8 @@ def scan(
     """
     data = _labelled(prepared)
     refit = _refit(prepared, recalibrate, seed)
-    return Scan(*_given(prepared), levels or LEVELS, budget_bytes, data.classes, refit)
+    given, removing = _given(prepared), _removing(prepared)
+    return Scan(*given, levels or LEVELS, budget_bytes, data.classes, refit, removing)
 
 
 def search(
@@ -348,7 +353,8 @@ def search(
     `recalibrate` and `seed` are those of `scan`.
     """
     refit = _refit(prepared, recalibrate, seed)
-    return Search(*_given(prepared), levels or LEVELS, loss, budget_bytes, refit)
+    given, removing = _given(prepared), _removing(prepared)
+    return Search(*given, levels or LEVELS, loss, budget_bytes, refit, removing)
 
 
 def interactions(
@@ -365,7 +371,8 @@ def interactions(
     `recalibrate` is that of `scan`; `seed` also decides which pairs are drawn.
     """
     refit = _refit(prepared, recalibrate, seed)
-    return Pairs(*_given(prepared), level, pairs, seed, budget_bytes, refit)
+    given, removing = _given(prepared), _removing(prepared)
+    return Pairs(*given, level, pairs, seed, budget_bytes, refit, removing)
 
 
 def _refit(prepared: Prepared, recalibrate: bool, seed: int) -> Refit | None:
@@ -373,6 +380,11 @@ def _refit(prepared: Prepared, recalibrate: bool, seed: int) -> Refit | None:
     if not recalibrate:
         return None
     return recalibration(prepared.subject.model, _labelled(prepared), seed)
+
+
+def _removing(prepared: Prepared) -> Remove:
+    """Return what makes a scan's networks: the way that `prune` makes them."""
+    return partial(removed, plan=prepared.plan, evidence=prepared.evidence)
 
 
 def baseline_point(prepared: Prepared) -> Point:

@@ -24,7 +24,7 @@ def class_table(rows: Iterable[Point], y: Tensor, classes: Sequence[str]) -> pd.
     `low` and `high` are the 95 % interval of Wilson 1927. A class without samples has no accuracy
     (NaN), and anything is possible of it (0 to 1).
     """
-    points = list(rows)
+    points = [point for point in rows if point.class_correct]  # the others were not measured
     names = list(classes)
     samples = torch.bincount(y, minlength=len(names)).numpy()[: len(names)]
     correct = np.array([point.class_correct[: len(names)] for point in points], dtype=float)

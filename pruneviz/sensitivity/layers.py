@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from torch import Tensor, nn
 
@@ -12,29 +12,54 @@ from pruneviz.granularity.units import Units
 from pruneviz.plan import Plan
 from pruneviz.proof import prove
 
+Keep = Mapping[str, Tensor]
+# Removes the units that do not stay: the network, its layers, which units of them stay (count,).
+Remove = Callable[[nn.Module, tuple[Units, ...], Keep], Applied]
+
+
+def unmeasured_note(first: str, why: str, more: int = 0) -> str:
+    """Return in a sentence that something could not be measured, why, and how much more."""
+    also = f", and {more} more" if more else ""
+    return f"{first} could not be measured{also}" + (f": {why}" if why else "")
+
 
 class Alone:
     """Prunes one layer at a time.
 
     A layer's cut is proved once, at the hardest level: the other levels cut the same axes of the
     same tensors, only less of them, `find_units` has proved about half of each layer's cut, and a
-    network that is shown is always proved as it is.
+    network that is shown is always proved as it is. Where that proof fails, each level is proved.
     """
 
     def __init__(
-        self, model: nn.Module, units: tuple[Units, ...], ranking: Ranking, example: Tensor
+        self,
+        model: nn.Module,
+        units: tuple[Units, ...],
+        ranking: Ranking,
+        example: Tensor,
+        remove: Remove = apply,
     ) -> None:
-        """Prepare; `example` (B, …) is what cuts are proved on."""
+        """Prepare; `example` (B, …) is what cuts are proved on, `remove` makes the networks."""
         self._model, self._ranking, self._example = model, ranking, example
+        self._remove = remove
         self._units = {layer.name: layer for layer in units}
-        self._proved: set[str] = set()
+        self._proved: dict[str, bool] = {}  # whether a layer's cut holds at the hardest level
 
     def pruned(self, name: str, level: float, hardest: float) -> nn.Module:
         """Return the network with one layer pruned; ValueError where that cut does not hold."""
         if name not in self._proved:
-            prove(self._apply({name: hardest}), self._example)
-            self._proved.add(name)
-        return self._apply({name: level}).model
+            self._proved[name] = self._holds(self._apply({name: hardest}))
+        applied = self._apply({name: level})
+        if not self._proved[name]:
+            prove(applied, self._example)
+        return applied.model
+
+    def _holds(self, applied: Applied) -> bool:
+        try:
+            prove(applied, self._example)
+        except ValueError:  # a lower level may still hold, and says itself where it does not
+            return False
+        return True
 
     def together(self, levels: Mapping[str, float]) -> nn.Module:
         """Return the network with these layers pruned; ValueError where that cut does not hold."""
@@ -45,4 +70,4 @@ class Alone:
     def _apply(self, levels: Mapping[str, float]) -> Applied:
         units = tuple(self._units[name] for name in levels)
         keep = allocate(units, self._ranking, Plan(scope="layer", layers=dict(levels))).keep
-        return apply(self._model, units, keep)
+        return self._remove(self._model, units, keep)

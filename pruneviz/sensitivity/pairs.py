@@ -7,25 +7,28 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import combinations, pairwise
-from math import sqrt
+from math import isnan, nan, sqrt
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import torch
 from scipy.stats import norm
 from torch import Tensor, nn
 
 from pruneviz.allocate import Ranking
+from pruneviz.apply import apply
 from pruneviz.granularity.units import Units
 from pruneviz.measure.quality import CONFIDENCE, predicted
 from pruneviz.replay import BUDGET_BYTES, Evaluator
 from pruneviz.report import Interval
-from pruneviz.sensitivity.layers import Alone
+from pruneviz.sensitivity.layers import Alone, Remove, unmeasured_note
 from pruneviz.sensitivity.points import check_levels
 from pruneviz.sensitivity.reading import read_table
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
 
 LEVEL, PAIRS = 0.5, 60
+UNKNOWN = -1
 PROMISE = (
     "{looked} of {all} pairs of layers were looked at{how}. The intervals hold for all of these "
     "together with 95 % (Bonferroni), so that a pair whose interval lies below 0 loses more than "
@@ -78,12 +81,14 @@ class Pairs:
         seed: int = 0,
         budget_bytes: int = BUDGET_BYTES,
         refit: Refit | None = None,
+        remove: Remove = apply,
     ) -> None:
         """Choose the pairs; `x` (N, …), `y` (N,) are held-out data.
 
         `levels` is the fraction removed, of every layer or by layer; `pairs` how many pairs are
-        drawn, or which they are. `refit` is done to each network before it is looked at, and to the
-        original. ValueError where there is no pair, or no such level or layer.
+        drawn, or which they are. `remove` makes the networks; `refit` is done to each
+        before it is looked at, and to the original. ValueError where there is no pair, or no such
+        level or layer.
         """
         self._names = [layer.name for layer in units]
         if isinstance(pairs, int):
@@ -93,11 +98,12 @@ class Pairs:
         self._levels = _levels_of(self._names, levels)
         used = {name for pair in self.pairs for name in pair}
         self._alone_names = [name for name in self._names if name in used]
-        self._alone = Alone(model, units, ranking, x[:2])
+        self._alone = Alone(model, units, ranking, x[:2], remove)
         self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
         self._refit = refit
         self._right: dict[str, Tensor] = {}
         self.rows: list[Pair] = []
+        self._why: dict[str, str] = {}  # what could not be measured
 
     @property
     def promise(self) -> str:
@@ -109,7 +115,8 @@ class Pairs:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what the reader must know of how it was computed, a sentence each."""
-        return (self.promise, *refit_notes(self._refit), *self.evaluator.notes)
+        lost = [unmeasured_note(names, why) for names, why in self._why.items()]
+        return (self.promise, *refit_notes(self._refit), *self.evaluator.notes, *lost)
 
     @cached_property
     def evaluator(self) -> Evaluator:
@@ -139,7 +146,7 @@ class Pairs:
     def step(self) -> tuple[str, ...]:
         """Measure the next layer, or the next pair, and return what was pruned.
 
-        ValueError where that cut does not hold.
+        Where that cut does not hold, the pairs that it concerns are left out of the table.
         """
         if len(self._right) < len(self._alone_names):
             name = self._alone_names[len(self._right)]
@@ -150,13 +157,23 @@ class Pairs:
         return pair
 
     def _answered(self, *names: str) -> Tensor:
-        """Return which inputs are answered right with these layers pruned, (N,)."""
-        network = self._alone.together({name: self._levels[name] for name in names})
+        """Return which inputs are answered right with these layers pruned, (N,).
+
+        No bool but UNKNOWN where that network cannot be looked at.
+        """
+        try:
+            network = self._alone.together({name: self._levels[name] for name in names})
+        except ValueError as error:
+            self._why[" with ".join(names)] = str(error)
+            return torch.full_like(self._y, UNKNOWN)
         network = refitted(network, self._refit)
         return predicted(self.evaluator.logits(network)) == self._y
 
     def _pair(self, first: str, second: str, together: Tensor) -> Pair:
         before, one, other = self._original, self._right[first], self._right[second]
+        if any(right.dtype != torch.bool for right in (one, other, together)):
+            levels = self._levels[first], self._levels[second]
+            return Pair(first, second, *levels, nan, nan, nan, nan, nan, nan, 0)
         each = together.int() - one.int() - other.int() + before.int()
         value, (low, high) = interaction(each, len(self.pairs))
         return Pair(
@@ -186,7 +203,8 @@ class Pairs:
 
     def table(self) -> pd.DataFrame:
         """Return the pairs measured so far, those that lose most beyond their layers first."""
-        rows = sorted(self.rows, key=lambda row: row.interaction)
+        known = [row for row in self.rows if not isnan(row.interaction)]
+        rows = sorted(known, key=lambda row: row.interaction)
         return pd.DataFrame([vars(row) for row in rows], columns=PAIR_COLUMNS)
 
 

@@ -100,6 +100,11 @@ def measured(
     )  # fmt: skip
 
 
+def unmeasured(layer: str, sparsity: float, samples: int) -> Point:
+    """Return the point of a network that cannot be looked at: all its numbers are NaN."""
+    return Point(layer, sparsity, nan, nan, nan, samples)
+
+
 def baseline_point(logits: Tensor, y: Tensor, classes: Sequence[str] = ()) -> Point:
     """Return the original's own point, at sparsity 0, from its logits (N, classes), labels (N,)."""
     return measured(ORIGINAL, 0.0, logits, logits, y, classes)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from math import isnan
 
 import pandas as pd
 from torch import Tensor, nn
 
 from pruneviz.allocate import Ranking
+from pruneviz.apply import apply
 from pruneviz.granularity.units import Units
 from pruneviz.replay import BUDGET_BYTES, Evaluator
 from pruneviz.replay.tensors import share
 from pruneviz.sensitivity.classes import class_table
-from pruneviz.sensitivity.layers import Alone
+from pruneviz.sensitivity.layers import Alone, Remove, unmeasured_note
 from pruneviz.sensitivity.points import (
     LEVELS,
     Point,
@@ -21,6 +23,7 @@ from pruneviz.sensitivity.points import (
     check_levels,
     measured,
     table_of,
+    unmeasured,
 )
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
 
@@ -43,20 +46,23 @@ class Scan:
         budget_bytes: int = BUDGET_BYTES,
         classes: Sequence[str] = (),
         refit: Refit | None = None,
+        remove: Remove = apply,
     ) -> None:
         """Plan the points, every layer at every level; `x` (N, …), `y` (N,) are held-out data.
 
         `budget_bytes` bounds the activations that are kept. `classes` are the names of what the
-        network answers. `refit` is done to each network before it is looked at, and to the original
-        that they are compared with. ValueError where levels do not rise.
+        network answers. `remove` makes the networks; `refit` is done to each before it is
+        looked at, and to the original that they are compared with. ValueError where levels do not
+        rise.
         """
         self._levels = check_levels(levels)
-        self._alone = Alone(model, units, ranking, x[:2])
+        self._alone = Alone(model, units, ranking, x[:2], remove)
         self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
         self._classes, self._refit = tuple(classes), refit
         self._open = [(layer.name, level) for layer in units for level in self._levels]
         self.total = len(self._open)
         self.rows: list[Point] = []
+        self._why: dict[tuple[str, float], str] = {}  # points that could not be measured
         self._held: dict[str, bool] = {}  # whether the budget holds what a layer's levels reuse
         self._ahead: dict[tuple[str, float], Tensor] = {}  # logits of points to come
 
@@ -78,7 +84,12 @@ class Scan:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what the reader must know of how it was computed, a sentence each."""
-        return (*refit_notes(self._refit), *self.evaluator.notes)
+        missing = []
+        lost = [(row.layer, row.sparsity) for row in self.rows if isnan(row.accuracy)]
+        if lost:
+            first = f"layer {lost[0][0]} at {lost[0][1]:g}"
+            missing = [unmeasured_note(first, self._why.get(lost[0], ""), len(lost) - 1)]
+        return (*refit_notes(self._refit), *self.evaluator.notes, *missing)
 
     @property
     def done(self) -> int:
@@ -91,21 +102,31 @@ class Scan:
         return self.done >= self.total
 
     def step(self) -> Point:
-        """Measure and return the next point; ValueError where that cut does not hold.
+        """Measure and return the next point; one whose cut does not hold has no numbers.
 
         A layer whose values the budget does not hold takes as long as all its levels at its first,
         and no time at the others.
         """
         name, level = self._open[self.done]
         logits = self._logits(name, level)
-        point = measured(name, level, logits, self._original, self._y, self._classes)
+        point = (
+            unmeasured(name, level, len(self._y))
+            if logits is None
+            else measured(name, level, logits, self._original, self._y, self._classes)
+        )
         self.rows.append(point)
         return point
 
-    def _pruned(self, name: str, level: float) -> nn.Module:
-        return refitted(self._alone.pruned(name, level, self._levels[-1]), self._refit)
+    def _pruned(self, name: str, level: float) -> nn.Module | None:
+        """Return the network of a point, None where its cut does not hold."""
+        try:
+            network = self._alone.pruned(name, level, self._levels[-1])
+        except ValueError as error:
+            self._why[name, level] = str(error)
+            return None
+        return refitted(network, self._refit)
 
-    def _logits(self, name: str, level: float) -> Tensor:
+    def _logits(self, name: str, level: float) -> Tensor | None:
         """Return a point's logits; with them those of the layer's other levels, where need be.
 
         Where the budget does not hold what a level could reuse of the one before, all levels look
@@ -113,13 +134,19 @@ class Scan:
         """
         if (name, level) not in self._ahead:
             first = self._pruned(name, level)
+            if first is None:
+                return None
             if name not in self._held:
                 self._held[name] = self.evaluator.holds(first)
             if self._held[name]:
                 return self.evaluator.logits(first)
-            rest = [point for point in self._open[self.done :] if point[0] == name]
-            networks = [first, *(share(self._pruned(*point), first) for point in rest[1:])]
-            self._ahead = dict(zip(rest, self.evaluator.logits_of(networks), strict=True))
+            networks = {(name, level): first}
+            for point in self._open[self.done + 1 :]:
+                network = self._pruned(*point) if point[0] == name else None
+                if network is not None:
+                    networks[point] = share(network, first)
+            found = self.evaluator.logits_of(list(networks.values()))
+            self._ahead = dict(zip(networks, found, strict=True))
         return self._ahead.pop((name, level))
 
     def restore(self, rows: Sequence[Point]) -> None:

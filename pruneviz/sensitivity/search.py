@@ -13,12 +13,13 @@ import pandas as pd
 from torch import Tensor, nn
 
 from pruneviz.allocate import Ranking
+from pruneviz.apply import apply
 from pruneviz.evaluate import predict
 from pruneviz.granularity.units import Units
 from pruneviz.measure.quality import predicted
 from pruneviz.replay import BUDGET_BYTES, Evaluator, Tally, estimate, tallies
 from pruneviz.replay.order import hardest_first
-from pruneviz.sensitivity.layers import Alone
+from pruneviz.sensitivity.layers import Alone, Remove, unmeasured_note
 from pruneviz.sensitivity.points import LEVELS, check_levels
 from pruneviz.sensitivity.reading import read_table
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
@@ -73,21 +74,23 @@ class Search:
         loss: float = LOSS,
         budget_bytes: int = BUDGET_BYTES,
         refit: Refit | None = None,
+        remove: Remove = apply,
     ) -> None:
         """Prepare; `x` (N, …), `y` (N,) are held-out data, `loss` a fraction in (0, 1].
 
-        `refit` is done to each network before it is looked at, and to the original. ValueError
-        where levels do not rise, or for another loss.
+        `remove` makes the networks; `refit` is done to each before it is looked at, and to the
+        original. ValueError where levels do not rise, or for another loss.
         """
         if not 0 < loss <= 1:
             raise ValueError(f"the loss of accuracy to look for lies in (0, 1], got {loss:g}")
         self._levels, self.loss = check_levels(levels), loss
-        self._alone = Alone(model, units, ranking, x[:2])
+        self._alone = Alone(model, units, ranking, x[:2], remove)
         self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
         self._refit = refit
         self._names = [layer.name for layer in units]
         self._open = {name: (0, len(self._levels)) for name in self._names}
         self.rows: list[Probe] = []
+        self._why: dict[str, str] = {}  # layers of which a level could not be measured
 
     @property
     def promise(self) -> str:
@@ -97,7 +100,8 @@ class Search:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what the reader must know of how it was computed, a sentence each."""
-        return (self.promise, *refit_notes(self._refit), *self.evaluator.notes)
+        lost = [unmeasured_note(f"a level of layer {name}", why) for name, why in self._why.items()]
+        return (self.promise, *refit_notes(self._refit), *self.evaluator.notes, *lost)
 
     @cached_property
     def evaluator(self) -> Evaluator:
@@ -145,12 +149,18 @@ class Search:
         return tuple(shares)
 
     def step(self) -> Probe:
-        """Make and return the next evaluation; ValueError where a cut does not hold."""
+        """Make and return the next evaluation; a network that cannot be looked at loses."""
         following = self._next()
         if following is None:
             raise ValueError("every layer's threshold is known: read it from the table")
         name, number = following
-        network = self._alone.pruned(name, self._levels[number], self._levels[-1])
+        try:
+            network = self._alone.pruned(name, self._levels[number], self._levels[-1])
+        except ValueError as error:
+            self._why[name] = str(error)
+            probe = Probe(name, self._levels[number], True, 0, nan, nan, nan)
+            self._take(probe)
+            return probe
         network = refitted(network, self._refit)
         needed = ceil(Fraction(repr(float(self.loss))) * len(self._y))
         for tally in tallies(self.evaluator, network):
