@@ -13,6 +13,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from pruneviz.history.folder import (
+    BASELINE_CLASSES_FILE,
     BASELINE_FILE,
     CLASSES_FILE,
     CURVE_FILE,
@@ -47,7 +48,7 @@ MAX_RATIO = 200  # of what is unpacked to what is packed, beyond RATIO_BYTES: of
 RATIO_BYTES = 10_000_000
 KIND = re.compile("[a-z_0-9]{1,40}")
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-MEMBER = re.compile(r"([0-9a-f]{64})/([a-z]+\.[a-z]+)?")
+MEMBER = re.compile(r"([0-9a-f]{64})/([a-z_]+\.[a-z]+)?")
 
 R = TypeVar("R", bound=BaseModel)
 Members = dict[str, zipfile.ZipInfo]
@@ -269,6 +270,7 @@ KNOWN: dict[str, Callable[[str, str], None]] = {
     LOG_FILE: _check_text,
     POINTS_FILE: _check_text,
     BASELINE_FILE: _check_text,
+    BASELINE_CLASSES_FILE: _check_text,
     CLASSES_FILE: _check_text,
     PROBES_FILE: _check_text,
     THRESHOLDS_FILE: _check_text,

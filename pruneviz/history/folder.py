@@ -23,6 +23,7 @@ CHECKPOINTS, CURVE_FILE, POINTS_FILE = "checkpoints", "curve.json", "points.csv"
 # What scans leave: the original's own point, each class at each point, what a reader must know,
 # the evaluations of a search with what they say of each layer, and the pairs of layers.
 BASELINE_FILE, CLASSES_FILE, NOTES_FILE = "baseline.csv", "classes.csv", "notes.json"
+BASELINE_CLASSES_FILE = "baseline_classes.csv"
 PROBES_FILE, THRESHOLDS_FILE, PAIRS_FILE = "probes.csv", "thresholds.csv", "pairs.csv"
 PROPOSAL_FILE = "proposal.json"
 DIGEST_LENGTH = 64

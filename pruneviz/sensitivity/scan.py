@@ -166,5 +166,11 @@ class Scan:
         `classes` are the names, those of the scan where none are given, else numbers.
         """
         names = list(self._classes if classes is None else classes)
-        names = names or [str(number) for number in range(self._original.shape[1])]
-        return class_table(self.rows, self._y, names)
+        return class_table(self.rows, self._y, names or self._numbers())
+
+    def original_classes(self) -> pd.DataFrame:
+        """Return the accuracy of each class of the original that all points are compared with."""
+        return class_table([self.baseline], self._y, self._classes or self._numbers())
+
+    def _numbers(self) -> list[str]:
+        return [str(number) for number in range(self._original.shape[1])]

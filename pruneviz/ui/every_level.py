@@ -11,7 +11,7 @@ import streamlit as st
 
 from pruneviz.figures import curves, levels, panels
 from pruneviz.figures import format as fmt
-from pruneviz.history.folder import BASELINE_FILE, CLASSES_FILE, POINTS_FILE
+from pruneviz.history.folder import BASELINE_CLASSES_FILE, BASELINE_FILE, CLASSES_FILE, POINTS_FILE
 from pruneviz.jobs.scans import RECALIBRATE
 from pruneviz.plan import Setting
 from pruneviz.sensitivity import LEVELS, read_classes, read_points
@@ -126,13 +126,15 @@ def _classes(scan: Scanning) -> pd.DataFrame:
 def _read(view: View, scan: Scanning, points: pd.DataFrame, name: str, one: str) -> Read:
     """Return the points under a measure, beside the original that they are compared with."""
     original, by_class = measures.original(view.plan)
-    if name == ONE_CLASS:
-        return measures.by_class(_classes(scan), by_class, one, finished=scan.finished)
-    called = "original"
     baseline = read_points(scan.folder.file(BASELINE_FILE))
+    again = len(baseline) > 0 and RECALIBRATE in scan.settings
+    called = "original, recalibrated" if again else "original"
+    if name == ONE_CLASS:
+        if again:  # else it is the unpruned network, whose classes are known
+            by_class = read_classes(scan.folder.file(BASELINE_CLASSES_FILE))
+        return measures.by_class(_classes(scan), by_class, one, called, finished=scan.finished)
     if len(baseline):
         original = baseline.iloc[0]
-        called = "original, recalibrated" if RECALIBRATE in scan.settings else called
     return measures.by_metric(points, original, name, called)
 
 

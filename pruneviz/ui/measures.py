@@ -81,17 +81,23 @@ def by_metric(points: pd.DataFrame, original: pd.Series, name: str, called: str)
     return Read(table, reading)
 
 
-def by_class(classes: pd.DataFrame, original: pd.DataFrame, name: str, *, finished: bool) -> Read:
+def by_class(
+    classes: pd.DataFrame, original: pd.DataFrame, name: str, called: str, *, finished: bool
+) -> Read:
     """Return the accuracy of one class; both tables are as `read_classes` returns them.
 
-    `finished` says whether the scan is over, so that no more of it will come.
+    `called` is what the original is called. `finished` says whether the scan is over, so that no
+    more of it will come.
     """
     own = classes.loc[classes["class"] == name]
     before = original.loc[original["class"] == name, "accuracy"]
     value = 100 * float(before.iloc[0]) if len(before) else float("nan")
-    reading = Reading(f"Accuracy of class {name}", PERCENT, value, of=f"the accuracy of {name}")
+    title, of = f"Accuracy of class {name}", f"the accuracy of {name}"
+    reading = Reading(title, PERCENT, value, of=of, called=called)
     problem = ""
-    if pd.isna(value):
+    if original.empty:
+        problem = _older("the recalibrated original's accuracy of each class")
+    elif pd.isna(value):
         problem = f"No held-out input is of class {name}, so it has no accuracy: choose another."
     elif finished and own.empty:
         problem = _older("the accuracy of each class")

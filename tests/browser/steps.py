@@ -94,9 +94,14 @@ def press(page: Page, name: str, key: str, times: int = 1) -> None:
 
 def in_link(name: str, percent: int, url: str) -> bool:
     """Return whether the plan in a link has a slider's value."""
-    plan = link.decode(parse_qs(urlsplit(url).query).get("plan", [""])[0])
+    plan = plan_of(url)
     value = plan.sparsity if name == "overall" else plan.layers.get(name)
     return value is not None and round(100 * value) == percent
+
+
+def plan_of(url: str) -> Plan:
+    """Return the plan in a link."""
+    return link.decode(parse_qs(urlsplit(url).query).get("plan", [""])[0])
 
 
 def changes(page: Page, name: str, before: str) -> None:

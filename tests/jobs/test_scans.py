@@ -35,6 +35,7 @@ ASKED = {
 FILES = {
     "sensitivity": {
         "points.csv": read_points, "baseline.csv": read_points, "classes.csv": read_classes,
+        "baseline_classes.csv": read_classes,
     },
     "thresholds": {"probes.csv": read_probes, "thresholds.csv": read_thresholds},
     "interactions": {"pairs.csv": read_pairs},

@@ -79,6 +79,11 @@ def test_each_network_and_the_original_have_their_own_statistics(prepare, granul
         logits = plain(scan.evaluator, refitted(apply(subject.model, (layer,), keep).model))
         assert point == measured(layer.name, point.sparsity, logits, control, y, names)
     assert scan.notes == (REFITTED,)
+    right = control.argmax(1) == y
+    by_class = scan.original_classes()
+    assert by_class["layer"].tolist() == [""] * len(names)
+    for number, accuracy in enumerate(by_class["accuracy"]):
+        assert accuracy == pytest.approx(float(right[y == number].double().mean()))
 
 
 def test_searches_and_pairs_are_those_of_a_recalibrated_scan(prepare):

@@ -8,6 +8,7 @@ from streamlit.testing.v1 import AppTest
 
 from pruneviz import jobs
 from pruneviz.history.folder import (
+    BASELINE_CLASSES_FILE,
     BASELINE_FILE,
     CLASSES_FILE,
     NOTES_FILE,
@@ -38,10 +39,10 @@ MLP, RESNET = Plan(model="sample:tumour-mlp"), Plan(model="sample:digits-resnet"
 LAYERS = ("fc1", "fc2")
 
 
-def leave(kind: str, settings: dict, tables: dict[str, pd.DataFrame]) -> None:
-    """Leave in the home folder what a finished scan of the MLP leaves, its tables by file."""
+def leave(kind: str, settings: dict, tables: dict[str, pd.DataFrame], asked_of: Plan = MLP) -> None:
+    """Leave in the home folder what a finished scan of a plan leaves, its tables by file."""
     found = find_kind(kind)
-    plan = found.essential(bind(MLP, load_subject(MLP)))
+    plan = found.essential(bind(asked_of, load_subject(asked_of)))
     asked = found.settings(settings)
     folder = RunFolder(runs_directory(default_home()) / run_digest(kind, plan, asked))
     folder.path.mkdir(parents=True)
@@ -106,6 +107,28 @@ def test_a_scan_is_read_by_any_measure_in_any_view() -> None:
     at.selectbox(key="measure").set_value(measures.ONE_CLASS).run()
     assert not at.exception
     assert f"points of the accuracy of {known[0]}" in titles(at)[0].replace("<br>", " ")
+
+
+def test_one_class_is_compared_with_the_recalibrated_original(monkeypatch) -> None:
+    monkeypatch.setattr(jobs, "submit", lambda home, kind, plan, settings: None)
+    known = load_subject(RESNET).data.classes
+    table = points(("conv1",))
+    classes = pd.DataFrame(
+        [("conv1", level, group, 50, 0.25, 0.1, 0.4) for level in LEVELS for group in known],
+        columns=CLASS_COLUMNS,
+    )
+    files = {POINTS_FILE: table, BASELINE_FILE: table[:1], CLASSES_FILE: classes}
+    original = classes[: len(known)].assign(layer="", sparsity=0.0, accuracy=0.55)
+    leave("sensitivity", {"recalibrate": True}, files, RESNET)
+    at = start("pages/sensitivity.py", RESNET)
+    at.toggle(key="recalibrate").set_value(True).run()
+    at.selectbox(key="measure").set_value(measures.ONE_CLASS).run()
+    assert "the recalibrated original's accuracy of each class was measured" in at.info[0].value
+    ((folder,),) = [list(runs_directory(default_home()).glob("*/points.csv"))]
+    original.to_csv(folder.with_name(BASELINE_CLASSES_FILE), index=False)
+    at.run()
+    assert not at.exception
+    assert f"30 points of the accuracy of {known[0]}" in titles(at)[0].replace("<br>", " ")
 
 
 def test_recalibration_is_offered_where_there_is_batch_norm() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pruneviz import run
 from pruneviz.history.folder import (
+    BASELINE_CLASSES_FILE,
     BASELINE_FILE,
     CLASSES_FILE,
     POINTS_FILE,
@@ -86,6 +87,8 @@ def _writer(scan: Scan, context: Context) -> Callable[[], None]:
 
     def write() -> None:
         if not baseline.written:
+            by_class = Table(context.folder, BASELINE_CLASSES_FILE)
+            by_class.write(scan.original_classes(), last=True)
             baseline.write(table_of([scan.baseline]), last=True)
         points.write(scan.table(), last=scan.finished)
         classes.offer(scan.classes, last=scan.finished)
