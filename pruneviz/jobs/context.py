@@ -23,14 +23,15 @@ class Context:
     _offered: Callable[[], None] | None = None
 
     def restore(self, accept: Callable[[dict[str, Any]], None]) -> bool:
-        """Hand the newest whole checkpoint to `accept`; where it raises ValueError, the one before.
+        """Hand the newest whole checkpoint to `accept`; where that is another's, the one before.
 
         Returns whether one was accepted; without any, the job begins anew.
         """
         for file in checkpoints.newest_first(self.folder.file(CHECKPOINTS)):
             try:
                 accept(checkpoints.read(file))
-            except ValueError as error:
+            # One of an older version may lack anything, or hold more.
+            except (ValueError, TypeError, KeyError, AttributeError) as error:
                 self.log(f"the checkpoint {file.name} is not used: {error}")
                 continue
             self.log(f"going on from the checkpoint {file.name}")

@@ -64,7 +64,7 @@ def submit(
     chosen: Options = {"folder": str(Path.cwd()), "threads": default_threads(), **(options or {})}
     spec = Spec(kind=kind, plan=plan, settings=asked, parent=parent, options=chosen)
     folder = RunFolder(runs_directory(home) / run_digest(kind, plan, asked))
-    _create(folder, spec)
+    create(folder, spec)
     if folder.state() != "finished" or not found.has_result(folder):
         if begin_from is not None and not folder.alive():
             _take_checkpoints(begin_from, folder)
@@ -131,8 +131,11 @@ def _take_checkpoints(source: RunFolder, folder: RunFolder) -> None:
         ) from error
 
 
-def _create(folder: RunFolder, spec: Spec) -> None:
-    """Make the run's folder with what was asked in it, whole or not at all."""
+def create(folder: RunFolder, spec: Spec) -> None:
+    """Make the run's folder with what was asked in it, whole or not at all.
+
+    ValueError where nothing can be written.
+    """
     if folder.spec() is not None:
         return
     if folder.path.is_dir() and not folder.alive():  # what was asked is lost or damaged

@@ -10,7 +10,6 @@ from typing import Any
 import pandas as pd
 
 from pruneviz.history.folder import NOTES_FILE, RunFolder, Spec, write_bytes, write_json
-from pruneviz.jobs.context import Context
 from pruneviz.plan import Setting
 from pruneviz.replay import BUDGET_BYTES
 from pruneviz.sensitivity.points import LEVELS, read_levels
@@ -113,12 +112,12 @@ class Table:
 class Notes:
     """What a reader must know of how a scan was computed, in a file beside its table."""
 
-    context: Context
-    _written: tuple[str, ...] = ()
+    folder: RunFolder
+    _written: tuple[str, ...] | None = None  # what an earlier attempt left may not hold now
 
     def write(self, notes: Iterable[str]) -> None:
         """Write the sentences where they are others than before."""
         found = tuple(notes)
         if found != self._written:
-            write_json(self.context.folder.file(NOTES_FILE), list(found), durable=False)
+            write_json(self.folder.file(NOTES_FILE), list(found), durable=False)
             self._written = found

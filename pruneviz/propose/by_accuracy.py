@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from math import inf
 
 from torch import nn
 
 from pruneviz.propose.finish import Candidate, Reached, finish
 from pruneviz.propose.goal import WORDS
 from pruneviz.propose.judge import Lost
-from pruneviz.propose.paths import UNIFORM, Path
+from pruneviz.propose.paths import MARGINAL, UNIFORM, Path
 from pruneviz.propose.proposal import Proposal
 from pruneviz.propose.work import Proposing, Stage
 
 STEPS = 200  # of a path, that the bisection tells apart
+ROUNDING = 1e-9  # a loss of exactly what is allowed is allowed
 
 
 @dataclass
@@ -29,12 +31,13 @@ class _Bracket:
 
     @property
     def open(self) -> bool:
-        return self.bad - self.good > max(1, len(self.path) // STEPS)
+        apart = max(1, len(self.path) // STEPS) if self.good else 1
+        return self.bad - self.good > apart
 
 
 def search(work: Proposing) -> Generator[Stage, None, Proposal]:
     """Go as far along each family as the loss allows, and take what saves most."""
-    allowed = work.goal.value / 100
+    allowed = work.goal.value / 100 + ROUNDING
     start = _lost(work, work.layers.network(work.kept), allowed) if work.kept else Lost(0.0, 0.0)
     if start.accuracy > allowed:
         raise ValueError(
@@ -54,7 +57,30 @@ def search(work: Proposing) -> Generator[Stage, None, Proposal]:
             yield work.stage("evaluating all layers together")
         found.append(bracket)
     best = min(found, key=lambda b: (_left(work, b), b.lost))
+    if not best.good:
+        return (yield from _one_layer(work, allowed))
     return _finished(work, best, next(b for b in found if b.path.family == UNIFORM))
+
+
+def _one_layer(work: Proposing, allowed: float) -> Generator[Stage, None, Proposal]:
+    """Take the least step of the one layer that saves most, where each way's first is too far."""
+    cheapest, best = Lost(inf, inf), None
+    for name, curve in work.curves.items():
+        if not curve.stops:
+            continue
+        counts = {**work.kept, name: curve.stops[0]}
+        lost = _lost(work, work.layers.network(counts), allowed)
+        yield work.stage(f"evaluating the least step of {name}")
+        cheapest = min(cheapest, lost)
+        left = work.left(work.goal.save, counts)
+        if lost.accuracy <= allowed and (best is None or left < best[0]):
+            best = left, Candidate(MARGINAL, counts, lost)
+    if best is None:
+        raise ValueError(
+            f"nothing can go: the least step of any layer loses {100 * cheapest.accuracy:.4g} "
+            f"points, more than {work.goal.said()}; allow more, or unlock layers"
+        )
+    return _said(work, best[1], ("any step of a second layer was not tried",), ())
 
 
 def _lost(work: Proposing, network: nn.Module, allowed: float) -> Lost:
@@ -74,12 +100,6 @@ def _left(work: Proposing, bracket: _Bracket) -> int:
 
 
 def _finished(work: Proposing, best: _Bracket, control: _Bracket) -> Proposal:
-    if not best.good:
-        lost = 100 * best.beyond.accuracy if best.beyond else 0.0
-        raise ValueError(
-            f"nothing can go: the least step loses {lost:.4g} points, more than "
-            f"{work.goal.said()}; allow more, or unlock layers"
-        )
     counts = work.counts(best.path, best.good)
     compared = work.judge.compared(work.layers.network(counts))
     held, word, whole = [], WORDS[work.goal.save], work.whole
@@ -89,16 +109,20 @@ def _finished(work: Proposing, best: _Bracket, control: _Bracket) -> Proposal:
             f"a step further, to {100 * further:.3g} % of the {word}, loses "
             f"{100 * best.beyond.accuracy:.4g} points"
         )
-    notes = [
-        f"the {len(work.judge.data.y):,} held-out inputs that judge it also decided how far it "
-        "goes, so it flatters a little: try it on new ones"
-    ]
+    notes = []
     if best is not control:
         notes.append(
             f"equal parts of every layer would leave {100 * _left(work, control) / whole:.3g} % of "
             f"the {word} within the same loss"
         )
-    candidate = Candidate(best.path.family, counts, compared)
-    proposal = finish(work, candidate, Reached(0.0, 0.0), held=tuple(held), notes=tuple(notes))
+    return _said(work, Candidate(best.path.family, counts, compared), held, notes)
+
+
+def _said(work: Proposing, best: Candidate, held: Sequence[str], notes: Sequence[str]) -> Proposal:
+    decided = (
+        f"the {len(work.judge.data.y):,} held-out inputs that judge it also decided how far it "
+        "goes, so it flatters a little: try it on new ones"
+    )
+    proposal = finish(work, best, Reached(0.0, 0.0), held=tuple(held), notes=(decided, *notes))
     lost = max(-100 * proposal.accuracy.change, 0.0) + 0.0
     return proposal.model_copy(update={"reached": lost})

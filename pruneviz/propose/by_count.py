@@ -14,10 +14,9 @@ from pruneviz.propose.work import Proposing, Stage
 def search(work: Proposing) -> Generator[Stage, None, Proposal]:
     """Find the least of each family that meets the budget, and take what really loses least."""
     goal, whole = work.goal, work.whole
-    goal.check_open(goal.measured(whole, whole))
     target, found = goal.target(whole), list[Candidate]()
     for path in work.paths():
-        _check_reachable(work, path, target)
+        check(work, work.counts(path, len(path)))
         yield work.stage("searching the ratios that meet the budget")
         counts = least(work, path, target)
         found.append(
@@ -31,11 +30,12 @@ def search(work: Proposing) -> Generator[Stage, None, Proposal]:
     return finish(work, best, reached, control, notes=(chosen_note(work),))
 
 
-def _check_reachable(work: Proposing, path: Path, target: int) -> None:
-    """Raise ValueError where all that may go is not enough, with what can be reached."""
+def check(work: Proposing, most: Counts) -> None:
+    """Raise ValueError where the goal is met already, or where `most` removed is not enough."""
     goal = work.goal
-    least_left = work.left(goal.resource, work.counts(path, len(path)))
-    if least_left <= target:
+    goal.check_open(goal.measured(work.whole, work.whole))
+    least_left = work.left(goal.resource, most)
+    if least_left <= goal.target(work.whole):
         return
     locks = work.layers.request.locks()
     remedy = f"unlock {', '.join(locks[:3])}, " if locks else ""

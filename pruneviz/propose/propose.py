@@ -46,17 +46,36 @@ def proposing(work: Proposing) -> Generator[Stage, None, Proposal]:
         return (yield from search.get(work.goal.kind, by_count.search)(work))
 
 
+def check(work: Proposing, last: float) -> None:
+    """Raise ValueError where no curve that ends at level `last` can lead to the goal.
+
+    So a goal that is met already, or out of reach, is refused before a long scan.
+    """
+    checks = {ACCURACY: lambda *_: None, MILLISECONDS: by_time.check}
+    with torch.no_grad():
+        checks.get(work.goal.kind, by_count.check)(work, work.most(last))
+
+
 def with_curves(
-    prepared: Prepared, plan: Plan, goal: Goal, curves: Scan | pd.DataFrame
+    prepared: Prepared,
+    plan: Plan,
+    goal: Goal,
+    curves: Scan | pd.DataFrame,
+    keep: Callable[[Scan], None] = lambda _: None,
 ) -> Generator[Stage, None, Proposal]:
-    """Finish a sensitivity scan, unless `curves` are its points already, and propose."""
+    """Finish a sensitivity scan, unless `curves` are its points already, and propose.
+
+    `keep` is given the scan once it is finished, for others who need it.
+    """
     before = 0
     if isinstance(curves, Scan):
+        check(Proposing(prepared, plan, goal, curves.table()), curves.levels[-1])
         before = curves.total
         total = before + len(prepared.units) + SEARCHING
         while not curves.finished:
             point = curves.step()
             yield Stage(curves.done, total, f"curve of layer {point.layer}")
+        keep(curves)
         curves = curves.table()
     steps = proposing(Proposing(prepared, plan, goal, curves))
     while True:

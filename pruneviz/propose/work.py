@@ -20,6 +20,10 @@ from pruneviz.propose.layers import Layers
 from pruneviz.propose.paths import Counts, Path, paths
 from pruneviz.run import Prepared
 
+NONE_FREE = (
+    "no layer can be proposed a ratio: each is locked or not in the sensitivity scan; unlock one, "
+    "or scan again"
+)
 SEARCHING = 30  # stages after the counting, about
 
 
@@ -102,10 +106,17 @@ class Proposing:
 
     def _check(self) -> None:
         if not any(curve.stops for curve in self.curves.values()):
-            raise ValueError(
-                "no layer can be proposed a ratio: each is locked or not in the sensitivity scan; "
-                "unlock one, or scan again"
-            )
+            raise ValueError(NONE_FREE)
+
+    def most(self, last: float) -> Counts:
+        """Return the most that any scan with this last level lets go; ValueError where nothing."""
+        stops = {
+            name: [stop for stop in stops if stop <= last * self.layers.counts[name] + 1e-9]
+            for name, stops in self.layers.stops().items()
+        }
+        if not any(stops.values()):
+            raise ValueError(NONE_FREE)
+        return {name: each[-1] for name, each in stops.items() if each}
 
     def paths(self) -> tuple[Path, ...]:
         """Return the ways that compete, after `read`."""

@@ -55,11 +55,11 @@ class Scan:
         looked at, and to the original that they are compared with. ValueError where levels do not
         rise.
         """
-        self._levels = check_levels(levels)
+        self.levels = check_levels(levels)
         self._alone = Alone(model, units, ranking, x[:2], remove)
         self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
         self._classes, self._refit = tuple(classes), refit
-        self._open = [(layer.name, level) for layer in units for level in self._levels]
+        self._open = [(layer.name, level) for layer in units for level in self.levels]
         self.total = len(self._open)
         self.rows: list[Point] = []
         self._why: dict[tuple[str, float], str] = {}  # points that could not be measured
@@ -120,7 +120,7 @@ class Scan:
     def _pruned(self, name: str, level: float) -> nn.Module | None:
         """Return the network of a point, None where its cut does not hold."""
         try:
-            network = self._alone.pruned(name, level, self._levels[-1])
+            network = self._alone.pruned(name, level, self.levels[-1])
         except ValueError as error:
             self._why[name, level] = str(error)
             return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import streamlit as st
 
@@ -19,6 +20,7 @@ from pruneviz.history.folder import (
     runs_directory,
 )
 from pruneviz.home import default_home
+from pruneviz.jobs.kinds import sensitivity
 from pruneviz.plan import Plan
 from pruneviz.propose import (
     Goal,
@@ -134,7 +136,13 @@ def at_once(now: Proposed) -> Iterator[Stage]:
         prepared = cache.prepared(now.asked)
         points = finished_points(runs_directory(default_home()), now.plan)
         curves = run.scan(prepared) if points is None else points
-        found = yield from with_curves(prepared, now.plan, now.goal, curves)
+        found = yield from with_curves(
+            prepared,
+            now.plan,
+            now.goal,
+            curves,
+            partial(sensitivity.keep, default_home(), now.plan),
+        )
         _kept()[now.folder.digest] = found
     put(found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 
 from pruneviz import run
@@ -16,10 +17,20 @@ from pruneviz.history.folder import (
     runs_directory,
     scan_plan,
 )
+from pruneviz.history.index import History
+from pruneviz.jobs import submit
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import kind
 from pruneviz.plan import Plan
-from pruneviz.propose import Goal, finished_points, proposal_plan, propose, read_proposal
+from pruneviz.propose import (
+    Goal,
+    finished_points,
+    proposal_plan,
+    propose,
+    read_proposal,
+    with_curves,
+)
+from pruneviz.sensitivity import Scan, read_points
 from pruneviz.subjects import load_subject
 
 PLAN = Plan(model="sample:tumour-mlp", criterion="taylor", scope="global", sparsity=0.4,
@@ -110,3 +121,46 @@ def test_words_say_the_number_beside_the_goal():
         f"{100 * lost.saved_parameters:.1f} % of the parameters go (goal: at most 2.0 points lost)"
     )
     assert proposed.reached_line(lost) == said
+
+
+def test_the_curves_that_a_goal_needed_are_the_finished_scan_of_everybody(tmp_path, monkeypatch):
+    prepared = run.prepare(load_subject(PLAN), PLAN)
+    bound = run.bind(PLAN, prepared.subject)
+    carried_out(tmp_path, bound)
+    essential = kind("sensitivity").essential(bound)
+    folder = RunFolder(runs_directory(tmp_path) / run_digest("sensitivity", essential))
+    assert folder.state() == "finished"
+    assert kind("sensitivity").has_result(folder)
+    scan = run.scan(prepared)
+    while not scan.finished:
+        scan.step()
+    pd.testing.assert_frame_equal(read_points(folder.file(POINTS_FILE)), scan.table())
+    assert History(tmp_path).get(folder.digest).state == "finished"
+    monkeypatch.setattr(Scan, "step", lambda self: pytest.fail("it is measured again"))
+    assert submit(tmp_path, "sensitivity", bound).path == folder.path
+    other = kind("proposal").settings(Goal("macs", 0.5).settings())
+    again = folder_of(tmp_path, "proposal", kind("proposal").essential(bound), other)
+    spec = Spec(kind="proposal", plan=kind("proposal").essential(bound), settings=other)
+    list(kind("proposal").work(spec, Context(again)))
+    assert read_proposal(again.file(PROPOSAL_FILE)).kind == "macs"
+
+
+@pytest.mark.parametrize(
+    ("goal", "locked", "sentence"),
+    [
+        (Goal("megabytes", 1e6), False, "already"),
+        (Goal("macs", 1.0), False, "already"),
+        (Goal("macs", 1e-6), False, "cannot be reached"),
+        (Goal("milliseconds", 1e-6), False, "cannot be reached"),
+        (Goal("macs", 0.5), True, "locked"),
+    ],
+)
+def test_what_no_curve_can_reach_is_refused_before_any_is_measured(
+    goal, locked, sentence, monkeypatch
+):
+    prepared = run.prepare(load_subject(PLAN), PLAN)
+    everything = {units.name: tuple(range(units.count)) for units in prepared.units}
+    plan = run.bind(PLAN.changed(locks=everything if locked else {}), prepared.subject)
+    monkeypatch.setattr(Scan, "step", lambda self: pytest.fail("a curve is measured"))
+    with pytest.raises(ValueError, match=sentence):
+        next(with_curves(prepared, plan, goal, run.scan(prepared)))

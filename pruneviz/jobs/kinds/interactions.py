@@ -71,7 +71,7 @@ def interactions(spec: Spec, context: Context) -> Iterator[Progress]:
         return {"settings": dict(spec.settings), **found.state()}
 
     context.restore(accept)
-    pairs, notes = Table(context.folder, PAIRS_FILE), Notes(context)
+    pairs, notes = Table(context.folder, PAIRS_FILE), Notes(context.folder)
     while not found.finished:
         names = found.step()
         pairs.write(found.table(), last=found.finished)

@@ -9,6 +9,7 @@ from pruneviz import run
 from pruneviz.history.folder import RunFolder, Spec
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
+from pruneviz.jobs.kinds import sensitivity
 from pruneviz.plan import Setting
 from pruneviz.propose import (
     PROPOSAL_FILE,
@@ -41,9 +42,13 @@ def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
 def proposal(spec: Spec, context: Context) -> Iterator[Progress]:
     """Read or measure the curves, then search; a checkpoint holds the points so far."""
     prepared = run.prepare(load_subject(spec.plan), spec.plan)
-    points = finished_points(context.folder.path.parent, spec.plan)
+    runs = context.folder.path.parent
+    points = finished_points(runs, spec.plan)
     curves = _scan(prepared, context) if points is None else points
-    steps = with_curves(prepared, spec.plan, Goal.of(spec.settings), curves)
+    steps = with_curves(
+        prepared, spec.plan, Goal.of(spec.settings), curves,
+        lambda scan: sensitivity.keep(runs.parent, spec.plan, scan),
+    )  # fmt: skip
     while True:
         try:
             stage = next(steps)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from pruneviz import run
@@ -16,6 +17,7 @@ from pruneviz.history.folder import (
     scan_plan,
 )
 from pruneviz.jobs.context import Context
+from pruneviz.jobs.deposit import deposit
 from pruneviz.jobs.kind import Progress, job
 from pruneviz.jobs.scans import (
     LEVELS_SETTING,
@@ -30,10 +32,12 @@ from pruneviz.jobs.scans import (
     recalibrate_setting,
     recalibrates,
 )
-from pruneviz.plan import Setting
+from pruneviz.plan import Plan, Setting
 from pruneviz.sensitivity import Point, Scan, read_points
 from pruneviz.sensitivity.points import table_of
 from pruneviz.subjects import load_subject
+
+KIND = "sensitivity"
 
 
 def has_result(folder: RunFolder) -> bool:
@@ -53,7 +57,7 @@ def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
     return {**levels_setting(given), **recalibrate_setting(given)}
 
 
-@job("sensitivity", "Sensitivity scan", scan_plan, has_result, settings)
+@job(KIND, "Sensitivity scan", scan_plan, has_result, settings)
 def sensitivity(spec: Spec, context: Context) -> Iterator[Progress]:
     """Measure every layer at every level; a checkpoint holds the points so far."""
     scan = run.scan(
@@ -72,7 +76,7 @@ def sensitivity(spec: Spec, context: Context) -> Iterator[Progress]:
         return {"settings": dict(spec.settings), "points": [vars(row) for row in scan.rows]}
 
     context.restore(accept)
-    write = _writer(scan, context)
+    write = _writer(scan, context.folder)
     while not scan.finished:
         point = scan.step()
         write()
@@ -80,14 +84,22 @@ def sensitivity(spec: Spec, context: Context) -> Iterator[Progress]:
         yield Progress(scan.done, scan.total, f"layer {point.layer}")
 
 
-def _writer(scan: Scan, context: Context) -> Callable[[], None]:
+def keep(home: Path, plan: Plan, scan: Scan) -> None:
+    """Keep a finished scan that other work measured; ValueError where it cannot be written.
+
+    `plan` is bound, and the scan is the usual one of it.
+    """
+    deposit(home, KIND, plan, lambda folder: _writer(scan, folder)())
+
+
+def _writer(scan: Scan, folder: RunFolder) -> Callable[[], None]:
     """Return what writes a scan's files as they are by now."""
-    points, classes = (Table(context.folder, name) for name in (POINTS_FILE, CLASSES_FILE))
-    baseline, notes = Table(context.folder, BASELINE_FILE), Notes(context)
+    points, classes = (Table(folder, name) for name in (POINTS_FILE, CLASSES_FILE))
+    baseline, notes = Table(folder, BASELINE_FILE), Notes(folder)
 
     def write() -> None:
         if not baseline.written:
-            by_class = Table(context.folder, BASELINE_CLASSES_FILE)
+            by_class = Table(folder, BASELINE_CLASSES_FILE)
             by_class.write(scan.original_classes(), last=True)
             baseline.write(table_of([scan.baseline]), last=True)
         points.write(scan.table(), last=scan.finished)

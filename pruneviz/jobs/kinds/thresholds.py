@@ -72,7 +72,7 @@ def thresholds(spec: Spec, context: Context) -> Iterator[Progress]:
 
     context.restore(accept)
     probes, found = (Table(context.folder, name) for name in (PROBES_FILE, THRESHOLDS_FILE))
-    notes = Notes(context)
+    notes = Notes(context.folder)
     while not search.finished:
         probe = search.step()
         probes.write(probe_table(search.rows), last=search.finished)
