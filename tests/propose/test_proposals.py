@@ -15,8 +15,18 @@ from pruneviz import run
 from pruneviz.evaluate import predict
 from pruneviz.measure.cost import parameters_by_name
 from pruneviz.plan import Plan
-from pruneviz.propose import Goal, Proposing, propose, proposing, read_proposal, write_proposal
+from pruneviz.propose import (
+    Goal,
+    Proposing,
+    by_time,
+    propose,
+    proposing,
+    read_proposal,
+    write_proposal,
+)
 from pruneviz.propose.by_count import least
+from pruneviz.propose.judge import Judge, Lost
+from pruneviz.propose.layers import Layers
 from pruneviz.sensitivity import LEVELS
 from pruneviz.subjects import load_subject
 
@@ -259,3 +269,48 @@ def test_progress_never_ends_before_the_proposal_is_there():
     stages = list(proposing(Proposing(prepared, MLP, Goal("accuracy_points", 1), points)))
     assert [stage.done for stage in stages] == sorted(stage.done for stage in stages)
     assert all(stage.done < stage.total for stage in stages)
+
+
+def losing(monkeypatch, loss):
+    """Let a network lose what `loss` says of how many units went of each layer."""
+    monkeypatch.setattr(Layers, "network", lambda self, counts: dict(counts))
+    for name in ("compared", "judged"):
+        monkeypatch.setattr(Judge, name, lambda self, counts: Lost(loss(counts), 0.0))
+
+
+def test_where_each_way_begins_too_far_one_layer_alone_may_still_lose_a_unit(monkeypatch):
+    losing(monkeypatch, lambda counts: 0.0 if counts in ({}, {"fc2": 1}) else 0.5)
+    prepared, points = scanned(MLP)
+    first = {"fc1": 1, "fc2": 0}
+    monkeypatch.setattr(Proposing, "counts", lambda self, path, taken: first if taken else {})
+    found = propose(prepared, MLP, Goal("accuracy_points", 1.0), points)
+    assert removed(found.onto(MLP), prepared)[0] == {"fc1": 0, "fc2": 1}
+    assert "not tried" in " ".join(found.binding)
+
+
+@pytest.mark.parametrize(("lost", "points"), [(7 / 500, 1.4), (7 / 250, 2.8), (1 / 3, 100 / 3)])
+def test_a_loss_of_exactly_what_is_allowed_is_allowed(monkeypatch, lost, points):
+    losing(monkeypatch, lambda counts: lost if any(counts.values()) else 0.0)
+    found = on_mlp(Goal("accuracy_points", points))
+    assert found.binding
+
+
+def test_the_first_of_many_steps_is_tried(monkeypatch):
+    """Where nothing but the very first step is within the loss, it is found."""
+    losing(monkeypatch, lambda counts: 0.0 if sum(counts.values()) <= 1 else 0.5)
+    prepared, _ = scanned(MLP)
+    found = on_mlp(Goal("accuracy_points", 0.0))
+    assert sum(removed(found.onto(MLP), prepared)[0].values()) == 1
+
+
+def test_a_time_above_the_goal_at_length_is_said(monkeypatch):
+    prepared, points = scanned(MLP)
+    taken = by_time._Taken(900.0, 4000.0)
+    monkeypatch.setattr(by_time, "_at_length", lambda work, network: taken)
+
+    def parameters(network):
+        return float(sum(p.numel() for p in network.parameters()))
+
+    found = propose(prepared, MLP, Goal("milliseconds", 800.0), points, measure=parameters)
+    assert found.reached == 900
+    assert "takes 900 ms, above the goal" in found.binding[0]
