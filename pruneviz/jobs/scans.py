@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -12,8 +13,10 @@ import pandas as pd
 from pruneviz.history.folder import NOTES_FILE, RunFolder, Spec, write_bytes, write_json
 from pruneviz.plan import Setting
 from pruneviz.replay import BUDGET_BYTES
+from pruneviz.sensitivity.notes import read_notes
 from pruneviz.sensitivity.points import LEVELS, read_levels
 
+Read = Callable[[Path], pd.DataFrame]
 BUDGET, LEVELS_SETTING, RECALIBRATE = "budget_mb", "levels", "recalibrate"
 PAUSE = 20.0  # times what writing a table took, before it is written again
 
@@ -82,6 +85,19 @@ def budget_bytes(spec: Spec) -> int:
     if isinstance(asked, bool | str) or not 0 <= asked < float("inf"):
         raise ValueError(f"the memory for kept activations must be 0 MB or more, got {asked}")
     return int(asked * 2**20)
+
+
+def is_whole(folder: RunFolder, tables: Mapping[str, Read], rows_of: int = 1) -> bool:
+    """Return whether a finished scan's files can be read, and the first one holds rows.
+
+    `tables` are the files with what reads each; the first one's rows come `rows_of` at a time.
+    """
+    try:
+        read_notes(folder)
+        first, *_ = [len(read(folder.file(name))) for name, read in tables.items()]
+    except ValueError:
+        return False
+    return first > 0 and first % rows_of == 0
 
 
 @dataclass

@@ -52,4 +52,4 @@ def read_classes(path: Path) -> pd.DataFrame:
 
     ValueError where the file is damaged.
     """
-    return read_table(path, CLASS_COLUMNS, ("layer", "class"))
+    return read_table(path, CLASS_COLUMNS, ("layer", "class"), needed=("sparsity", "samples"))

@@ -285,4 +285,4 @@ def read_pairs(path: Path) -> pd.DataFrame:
 
     ValueError where the file is damaged.
     """
-    return read_table(path, PAIR_COLUMNS, ("first", "second"))
+    return read_table(path, PAIR_COLUMNS, ("first", "second"), needed=PAIR_COLUMNS[2:])

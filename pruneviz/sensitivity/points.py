@@ -158,4 +158,5 @@ def read_points(path: Path) -> pd.DataFrame:
 
     What an older file lacks is NaN. ValueError where the file is damaged.
     """
-    return read_table(path, COLUMNS, ("layer", "worst_class"), (CHANGES, NEEDED))
+    texts, needed = ("layer", "worst_class"), ("sparsity", "samples")
+    return read_table(path, COLUMNS, texts, (CHANGES, NEEDED), needed)

@@ -13,22 +13,30 @@ def read_table(
     columns: Sequence[str],
     texts: Sequence[str] = ("layer",),
     older: Sequence[Sequence[str]] = (),
+    needed: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Return a table with these columns; none of its rows where the file is not there.
 
-    `texts` are the columns that hold names, `older` the columns that files had before: what those
-    lack is NaN. ValueError where the file is damaged.
+    `texts` are the columns that hold names, all others hold numbers, the `needed` of them in every
+    row; `older` are the columns that files had before: what those lack is NaN. ValueError where the
+    file is damaged.
     """
     if not path.exists():
         return pd.DataFrame(columns=list(columns))
     missing = {name: ["", "nan"] for name in columns if name not in texts}
     try:
+        if not path.read_bytes().endswith(b"\n"):
+            raise ValueError("it is cut short")
         # A layer may be called 0 or NA, and is a name all the same.
         table = pd.read_csv(
             path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=missing
         )
+        for name in table.columns.difference(list(texts)):
+            table[name] = pd.to_numeric(table[name])
     except (ValueError, OSError) as error:
         raise ValueError(f"'{path.name}' cannot be read: {error}; scan again") from error
     if list(table.columns) not in [list(columns), *map(list, older)]:
         raise ValueError(f"'{path.name}' is damaged: it lacks columns; scan again")
+    if table[list(needed)].isna().any(axis=None):
+        raise ValueError(f"'{path.name}' is damaged: numbers are missing; scan again")
     return table.reindex(columns=list(columns))

@@ -236,7 +236,7 @@ def read_probes(path: Path) -> pd.DataFrame:
 
     ValueError where the file is damaged.
     """
-    return read_table(path, PROBE_COLUMNS)
+    return read_table(path, PROBE_COLUMNS, needed=("sparsity", "samples"))
 
 
 def read_thresholds(path: Path) -> pd.DataFrame:
@@ -244,7 +244,7 @@ def read_thresholds(path: Path) -> pd.DataFrame:
 
     ValueError where the file is damaged.
     """
-    return read_table(path, TABLE)
+    return read_table(path, TABLE, needed=("kept", "probes"))
 
 
 @cache

@@ -183,7 +183,10 @@ def _folder(key: str, _plan: Plan) -> RunFolder:
 @st.cache_resource(max_entries=16, show_spinner=False)
 def _curves(key: str, _plan: Plan) -> Curves:
     scan = scanning.look(_plan, every_level.KIND, {})
-    table = read_points(scan.folder.file(POINTS_FILE))
+    try:
+        table = read_points(scan.folder.file(POINTS_FILE))
+    except ValueError:  # Sensitivity says what is wrong with it
+        return NO_CURVES
     top = spark.scale(table)
     pictures, sentences = {}, {}
     for name, rows in table.groupby("layer", sort=False):

@@ -39,7 +39,7 @@ def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scanning, Extent]
     """Return the scan of every layer at every level, and how far it is."""
     scan = scanning.look(view.plan, KIND, settings)
     total = points(scan)
-    done = len(read_points(scan.folder.file(POINTS_FILE)))
+    done = scanning.rows(scan, POINTS_FILE, read_points)
     words = f"{done} of {total} points measured"
     fraction = min(1.0, done / total) if total else 1.0
     ended = f"{words}, each on {fmt.plural(scan.samples, 'held-out input')}"

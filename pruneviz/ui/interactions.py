@@ -95,7 +95,7 @@ def number_asked(pairs: int, there_are: int) -> int:
 def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scanning, Extent]:
     """Return the scan of pairs, and how far it is."""
     scan = scanning.look(view.plan, KIND, settings)
-    done, wanted = len(read_pairs(scan.folder.file(PAIRS_FILE))), number_wanted(scan)
+    done, wanted = scanning.rows(scan, PAIRS_FILE, read_pairs), number_wanted(scan)
     words = f"{done} of {fmt.plural(wanted, 'pair')} measured"
     fraction = max(done / wanted, min(1.0, scan.status.fraction))
     evaluations = wanted + min(2 * wanted, len(scan.layers))

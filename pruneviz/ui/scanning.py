@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
@@ -50,6 +51,7 @@ class Scanning:
     stopping: bool
     layers: tuple[str, ...]
     samples: int
+    damaged: bool = False  # it was finished, and its files cannot be read any more
 
     @property
     def busy(self) -> bool:
@@ -59,7 +61,7 @@ class Scanning:
     @property
     def finished(self) -> bool:
         """Return whether everything is measured and kept."""
-        return self.state == "finished"
+        return self.state == "finished" and not self.damaged
 
 
 @dataclass(frozen=True)
@@ -90,18 +92,27 @@ def look(plan: Plan, kind: str, settings: Mapping[str, Setting]) -> Scanning:
     spelled = asked.settings(settings)
     folder = RunFolder(runs_directory(default_home()) / run_digest(kind, bound, spelled))
     jobs.enforce(folder)
-    begun = folder.path.is_dir()
+    now = folder.state() if folder.path.is_dir() else None
     return Scanning(
         kind=kind,
         plan=bound,
         settings=spelled,
         folder=folder,
-        state=folder.state() if begun else None,
+        state=now,
         status=folder.status() or Status(),
         stopping=folder.file(CANCEL_FILE).exists(),
         layers=tuple(units.name for units in prepared.units),
         samples=len(prepared.subject.data.x) if prepared.subject.data else 0,
+        damaged=now == "finished" and not asked.has_result(folder),
     )
+
+
+def rows(scan: Scanning, file: str, read: Callable[[Path], pd.DataFrame]) -> int:
+    """Return how many rows one of a scan's tables holds that can be read."""
+    try:
+        return len(read(scan.folder.file(file)))
+    except ValueError:
+        return 0
 
 
 def seconds(plan: Plan, evaluations: int, settings: Mapping[str, Setting]) -> float:
@@ -128,6 +139,8 @@ def line(scan: Scanning, extent: Extent) -> str:
         return "not begun; it goes on while you do something else"
     if scan.finished:
         return extent.ended
+    if scan.damaged:
+        return "it was finished, and what it measured cannot be read any more"
     if scan.stopping:
         return f"{extent.done}, stopping …"
     if scan.busy:
@@ -147,6 +160,8 @@ def begin_label(scan: Scanning, extent: Extent) -> str:
     """Return what the switch of a scan that stands still does."""
     if scan.state is None:
         return f"Begin (about {fmt.seconds(extent.seconds)})"
+    if scan.damaged:
+        return "Measure again"
     return "Try again" if scan.state == "failed" else "Resume"
 
 
@@ -207,7 +222,9 @@ def follow(
     def panel() -> None:
         scan, extent = see()
         controls(scan, extent)
-        draw(scan)
+        if not scan.damaged:
+            with widgets.problems_here():
+                draw(scan)
         if scan.busy != first.busy or state.plan() != view_plan:
             st.rerun()
 

@@ -61,8 +61,8 @@ def page(view: View, settings: Mapping[str, Setting]) -> None:
 def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scanning, Extent]:
     """Return the search for each layer's threshold, and how far it is."""
     scan = scanning.look(view.plan, KIND, settings)
-    probes = len(read_probes(scan.folder.file(PROBES_FILE)))
-    found = len(read_thresholds(scan.folder.file(THRESHOLDS_FILE)))
+    probes = scanning.rows(scan, PROBES_FILE, read_probes)
+    found = scanning.rows(scan, THRESHOLDS_FILE, read_thresholds)
     whole = len(scan.layers) * len(LEVELS)
     words = f"{found} of {fmt.plural(len(scan.layers), 'layer')} found, "
     words += f"{fmt.plural(probes, 'evaluation')} made"

@@ -192,3 +192,53 @@ def test_scans_travel_in_a_zip_file(begin, tmp_path, name):
         there = RunFolder(runs_directory(tmp_path / "elsewhere") / folder.digest)
         assert there.file(file).read_bytes() == folder.file(file).read_bytes()
     assert json.loads(there.file("job.json").read_text())["kind"] == name
+
+
+DAMAGE = {
+    "cut short": lambda text: text[:-3],
+    "no number": lambda text: text.replace(",0", ",abc0", 1),
+    "empty": lambda text: "",
+    "half a line": lambda text: text + "conv1,0.5\n",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("name", ASKED)
+def test_a_scan_with_a_damaged_file_is_no_result_and_is_measured_again(begin, name, damage):
+    folder = begin(name)
+    work(folder)
+    before = left(folder)
+    for file in [*FILES[name], "notes.json"]:
+        path = folder.file(file)
+        if not path.exists() or (file == "notes.json" and damage != "empty"):
+            continue
+        whole = path.read_text()
+        path.write_text(DAMAGE[damage](whole))
+        assert not kind(name).has_result(folder), file
+        path.write_text(whole)
+        assert kind(name).has_result(folder)
+    path = folder.file(next(iter(FILES[name])))
+    path.write_text(DAMAGE[damage](path.read_text()))
+    for file in folder.file("checkpoints").glob("*"):
+        file.unlink()  # as they are when a job is finished
+    work(folder)
+    for file, table in before.items():
+        pd.testing.assert_frame_equal(left(folder)[file], table)
+
+
+def test_points_of_half_a_layer_are_no_result(begin):
+    folder = begin("sensitivity")
+    work(folder)
+    path = folder.file("points.csv")
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    assert not kind("sensitivity").has_result(folder)
+
+
+def test_a_checkpoint_of_another_version_is_passed_over(begin):
+    folder = begin("sensitivity")
+    context = Context(folder)
+    context.save(1, {"settings": dict(folder.spec().settings), "points": [{"layer": "a", "odd": 1}]})
+    context.save(2, {"settings": dict(folder.spec().settings)})
+    work(folder)
+    assert kind("sensitivity").has_result(folder)
+    assert folder.file("log.txt").read_text().count("is not used") == 2

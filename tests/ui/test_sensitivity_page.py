@@ -255,3 +255,18 @@ def test_what_is_no_point_of_a_layer_changes_nothing(key: str) -> None:
     assert "A click on a point sets" in said(at)
     assert "{} conv2" not in said(at)
     assert "{}" in said(at)
+
+
+@pytest.mark.parametrize("file", [POINTS_FILE, NOTES_FILE])
+def test_a_damaged_scan_can_be_measured_again_and_tune_keeps_its_sliders(file):
+    leave("sensitivity", {}, {POINTS_FILE: points()})
+    found = find_kind("sensitivity")
+    plan = found.essential(bind(MLP, load_subject(MLP)))
+    folder = RunFolder(runs_directory(default_home()) / run_digest("sensitivity", plan))
+    folder.file(file).write_text("{")
+    at = open_page()
+    assert "Measure again" in [button.label for button in at.button]
+    assert "cannot be read any more" in " ".join(bar.proto.text for bar in at.get("progress"))
+    tune = start("pages/tune.py", MLP)
+    assert not tune.exception
+    assert {f"tune-layer-{name}" for name in LAYERS} <= {each.key for each in tune.slider}

@@ -17,6 +17,7 @@ from pruneviz.jobs.scans import (
     check_known,
     check_same,
     fraction,
+    is_whole,
     recalibrate_setting,
     recalibrates,
 )
@@ -30,10 +31,7 @@ LEVEL_SETTING, PAIRS_SETTING = "level", "pairs"
 
 def has_result(folder: RunFolder) -> bool:
     """Return whether a finished scan's pairs are there and can be read."""
-    try:
-        return len(read_pairs(folder.file(PAIRS_FILE))) > 0
-    except ValueError:
-        return False
+    return is_whole(folder, {PAIRS_FILE: read_pairs})
 
 
 def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:

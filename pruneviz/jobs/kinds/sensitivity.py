@@ -27,25 +27,30 @@ from pruneviz.jobs.scans import (
     budget_bytes,
     check_known,
     check_same,
+    is_whole,
     levels_of,
     levels_setting,
     recalibrate_setting,
     recalibrates,
 )
 from pruneviz.plan import Plan, Setting
-from pruneviz.sensitivity import Point, Scan, read_points
+from pruneviz.sensitivity import Point, Scan, read_classes, read_points
 from pruneviz.sensitivity.points import table_of
 from pruneviz.subjects import load_subject
 
 KIND = "sensitivity"
+FILES = {
+    POINTS_FILE: read_points,
+    BASELINE_FILE: read_points,
+    CLASSES_FILE: read_classes,
+    BASELINE_CLASSES_FILE: read_classes,
+}
 
 
 def has_result(folder: RunFolder) -> bool:
-    """Return whether a finished scan's points are there and can be read."""
-    try:
-        return len(read_points(folder.file(POINTS_FILE))) > 0
-    except ValueError:
-        return False
+    """Return whether a finished scan's points are there, all levels of each layer, to be read."""
+    spec = folder.spec()
+    return is_whole(folder, FILES, len(levels_of(spec)) if spec else 1)
 
 
 def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:

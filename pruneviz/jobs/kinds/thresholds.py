@@ -18,13 +18,14 @@ from pruneviz.jobs.scans import (
     check_known,
     check_same,
     fraction,
+    is_whole,
     levels_of,
     levels_setting,
     recalibrate_setting,
     recalibrates,
 )
 from pruneviz.plan import Setting
-from pruneviz.sensitivity import Probe, read_thresholds
+from pruneviz.sensitivity import Probe, read_probes, read_thresholds
 from pruneviz.sensitivity.search import LOSS, probe_table
 from pruneviz.subjects import load_subject
 
@@ -32,11 +33,8 @@ LOSS_SETTING = "loss"
 
 
 def has_result(folder: RunFolder) -> bool:
-    """Return whether a finished search's thresholds are there and can be read."""
-    try:
-        return len(read_thresholds(folder.file(THRESHOLDS_FILE))) > 0
-    except ValueError:
-        return False
+    """Return whether a finished search's thresholds are there and all its files can be read."""
+    return is_whole(folder, {THRESHOLDS_FILE: read_thresholds, PROBES_FILE: read_probes})
 
 
 def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
