@@ -10,6 +10,7 @@ from pruneviz.propose.judge import Lost
 from pruneviz.propose.paths import UNIFORM, Counts
 from pruneviz.propose.proposal import Proposal
 from pruneviz.propose.work import Proposing
+from pruneviz.replay import RANDOM
 from pruneviz.report import Interval
 
 MONOTONE = "curves are made monotone before use: pruning more of a layer is taken to cost no less"
@@ -53,6 +54,7 @@ def finish(
     if control is not None and best.family != UNIFORM:
         uniform = work.judge.final(work.layers.network(control)).change
     recovery = (BEFORE_RECOVERY,) if run.asks_for_rounds(plan) else ()
+    drawn = (f"no number of this network can be relied on: {RANDOM}",) if work.judge.draws else ()
     return Proposal(
         kind=work.goal.kind,
         wanted=work.goal.value,
@@ -70,7 +72,7 @@ def finish(
         saved_parameters=_saved(work, "parameters", best.counts),
         saved_macs=_saved(work, "macs", best.counts),
         binding=(*held, *binding(work.layers, work.curves, best.counts)),
-        notes=(*notes, MONOTONE, *recovery),
+        notes=(*drawn, *notes, MONOTONE, *recovery),
         evaluations=work.judge.evaluations,
     )
 

@@ -9,10 +9,11 @@ from pruneviz.replay.estimates import (
     estimates,
     tallies,
 )
-from pruneviz.replay.evaluator import BUDGET_BYTES, Evaluator
+from pruneviz.replay.evaluator import BUDGET_BYTES, RANDOM, Evaluator
 
 __all__ = [
     "BUDGET_BYTES",
+    "RANDOM",
     "Estimate",
     "Evaluator",
     "Tally",

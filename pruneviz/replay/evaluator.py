@@ -17,7 +17,10 @@ from pruneviz.replay.tensors import same, tensors_of
 from pruneviz.replay.trace import INPUT, Ref, Trace, Values
 
 BUDGET_BYTES = 256 * 2**20
-RANDOM = "its answers are drawn at random, so each pass is computed in full"
+RANDOM = (
+    "its answers are drawn at random, also in eval mode, so each pass is computed in full and "
+    "comes to other numbers: switch off what draws"
+)
 WRITES = "it changes its own weights or buffers as it answers, so each pass is computed in full"
 READS = (
     "its code depends on more than torch's operators show (it reads values past them, or counts "

@@ -237,7 +237,9 @@ def test_points_of_half_a_layer_are_no_result(begin):
 def test_a_checkpoint_of_another_version_is_passed_over(begin):
     folder = begin("sensitivity")
     context = Context(folder)
-    context.save(1, {"settings": dict(folder.spec().settings), "points": [{"layer": "a", "odd": 1}]})
+    context.save(
+        1, {"settings": dict(folder.spec().settings), "points": [{"layer": "a", "odd": 1}]}
+    )
     context.save(2, {"settings": dict(folder.spec().settings)})
     work(folder)
     assert kind("sensitivity").has_result(folder)

@@ -314,3 +314,26 @@ def test_a_time_above_the_goal_at_length_is_said(monkeypatch):
     found = propose(prepared, MLP, Goal("milliseconds", 800.0), points, measure=parameters)
     assert found.reached == 900
     assert "takes 900 ms, above the goal" in found.binding[0]
+
+
+def test_a_network_that_draws_is_said_to_be_no_ground_to_stand_on(tmp_path):
+    (tmp_path / "net.py").write_text(NOISY)
+    x = np.random.default_rng(0).normal(1.0, 2.0, (90, 4)).astype(np.float32)
+    np.savez(tmp_path / "data.npz", x=x, y=(x.sum(1) > 4).astype(np.int64))
+    plan = Plan(model=f"python:{tmp_path}/net.py:build", data=f"npz:{tmp_path}/data.npz")
+    prepared, points = scanned(plan)
+    found = propose(prepared, plan, Goal("macs", 0.5), points)
+    assert "drawn at random" in found.notes[0]
+    assert "drawn at random" not in " ".join(on_mlp(Goal("macs", 0.5)).notes)
+
+
+NOISY = """
+import torch
+from torch import nn
+
+def build():
+    class Noisy(nn.Module):
+        def forward(self, x):
+            return x + 0.01 * torch.randn_like(x)
+    return nn.Sequential(nn.Linear(4, 16), Noisy(), nn.Linear(16, 2))
+"""
