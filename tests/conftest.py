@@ -16,13 +16,14 @@ from hypothesis import HealthCheck, settings
 
 from pruneviz.cli import main
 from pruneviz.history.folder import runs_directory
+from pruneviz.jobs import control, worker
 
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the longest test, so that at the end of the suite nobody waits for it alone."""
+    """Begin with a long test, so that at the end of the suite nobody waits for it alone."""
     items.sort(key=lambda item: item.name != "test_the_commands_work_in_order")
 
 
@@ -61,3 +62,10 @@ def pruneviz(monkeypatch, capsys):
         return ended.value.code or 0, captured.out, captured.err
 
     return call
+
+
+@pytest.fixture
+def _jobs_here(monkeypatch):
+    """Do jobs in this process: how processes are started and stopped is not what is asked here."""
+    monkeypatch.setattr(worker, "_step_back", lambda: None)
+    monkeypatch.setattr(control, "_spawn", worker.work)

@@ -9,18 +9,10 @@ import pytest
 
 from pruneviz.history.folder import RunFolder, runs_directory
 from pruneviz.home import default_home
-from pruneviz.jobs import control, worker
 from pruneviz.sensitivity import METRICS, PAIR_COLUMNS, TABLE
 
 pytestmark = pytest.mark.usefixtures("_jobs_here")
 MLP = ("--model", "sample:tumour-mlp")
-
-
-@pytest.fixture
-def _jobs_here(monkeypatch):
-    """Do jobs in this process: how processes are started and stopped is not what is asked here."""
-    monkeypatch.setattr(worker, "_step_back", lambda: None)
-    monkeypatch.setattr(control, "_spawn", worker.work)
 
 
 def spec_of(out):

@@ -57,16 +57,19 @@ def test_a_criterion_is_one_file(tmp_path):
     assert python(["-c", code], tmp_path).strip() == "0.5"
 
 
-def test_the_commands_work_in_order(tmp_path):
+@pytest.mark.usefixtures("_jobs_here")
+def test_the_commands_work_in_order(tmp_path, monkeypatch, pruneviz):
+    monkeypatch.chdir(tmp_path)
     plan = tmp_path / "plan.yaml"
     plan.write_text(Plan(sparsity=0.3, scope="global").to_yaml())
     python(["-m", "pruneviz", "run", "plan.yaml", "--out", "."], tmp_path)  # the unpacked zip
-    python(["-m", "pruneviz", "run", "plan.yaml", "--keep"], tmp_path)
-    listed = json.loads(python(["-m", "pruneviz", "runs", "list", "--json"], tmp_path))
+    assert pruneviz("run", "plan.yaml", "--keep")[0] == 0
+    listed = json.loads(pruneviz("runs", "list", "--json")[1])
     for command in COMMANDS:
         arguments = shlex.split(command.replace("DIGEST", listed["runs"][0]["digest"]))[1:]
         if arguments[0] != "app":
-            python(["-m", "pruneviz", *arguments], tmp_path)
+            code, _, err = pruneviz(*arguments)
+            assert code == 0, f"{command}: {err}"
     assert {shlex.split(command)[1] for command in COMMANDS} == VERBS
     assert (tmp_path / "curve.csv").exists()
     assert (tmp_path / "candidate.zip").exists()

@@ -49,13 +49,14 @@ DARK = """(dark) => {
 
 
 def come_and_gone(page: Page) -> None:
-    """Wait until the word that a job has ended is read and gone; it comes a moment after the end.
+    """Wait for the word that a job has ended, which comes a moment after the end, and close it.
 
     None comes where the job ended before the page was opened.
     """
     toast = page.get_by_test_id("stToast")
     with contextlib.suppress(Error):
         toast.first.wait_for(timeout=TOAST_COMES_MS)
+        toast.first.get_by_role("button", name="Close").click(timeout=TOAST_COMES_MS)
     expect(toast).to_have_count(0, timeout=TOAST_GOES_MS)
 
 

@@ -8,6 +8,20 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from pruneviz import run
+from pruneviz.contest import contest_plan
+from pruneviz.history.folder import (
+    RunFolder,
+    Spec,
+    Status,
+    run_digest,
+    runs_directory,
+    write_json,
+)
+from pruneviz.jobs.context import Context
+from pruneviz.jobs.kind import kind
+from pruneviz.subjects import load_subject
+from pruneviz.ui import contests
 from tests.browser import screenshots
 from tests.browser.server import ROOT
 
@@ -15,11 +29,27 @@ MOST_BYTES = 200_000
 FEWEST_COLOURS = 20
 
 
+def measure_all_but_one(home: Path) -> None:
+    """Measure here all criteria but the last: each is a job, and one shows that they work."""
+    for criterion in contests.first_chosen(screenshots.PLAN)[:-1]:
+        plan = screenshots.PLAN.changed(criterion=criterion)
+        plan = contest_plan(run.bind(plan, load_subject(plan)))
+        folder = RunFolder(runs_directory(home) / run_digest(contests.KIND, plan))
+        folder.path.mkdir(parents=True)
+        spec = Spec(kind=contests.KIND, plan=plan)
+        write_json(folder.file("job.json"), spec.model_dump(mode="json"))
+        for _ in kind(spec.kind).work(spec, Context(folder)):
+            pass
+        folder.write_status(Status(state="finished", fraction=1.0))
+
+
 @pytest.mark.parametrize("name", screenshots.FIGURES)
-def test_pictures_of_every_page(page, tmp_path, name):
+def test_pictures_of_every_page(page, server, tmp_path, name):
     wanted = os.environ.get("PRUNEVIZ_SCREENSHOTS")
     folder = ROOT / wanted if wanted else tmp_path
     Path(folder).mkdir(parents=True, exist_ok=True)
+    if name == "methods":
+        measure_all_but_one(server.home)
     light, dark = screenshots.take(page, name, folder)
     brightness = []
     for path in (light, dark):
