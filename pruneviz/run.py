@@ -348,7 +348,8 @@ def search(
     `recalibrate` and `seed` are those of `scan`.
     """
     refit = _refit(prepared, recalibrate, seed)
-    return Search(*_given(prepared), levels or LEVELS, loss, budget_bytes, refit)
+    known = prepared.baseline.logits
+    return Search(*_given(prepared), levels or LEVELS, loss, budget_bytes, refit, known)
 
 
 def interactions(
