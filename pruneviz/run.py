@@ -40,7 +40,7 @@ from pruneviz.report import (
 )
 from pruneviz.sensitivity import LEVELS, Pairs, Point, Scan, Search
 from pruneviz.sensitivity import baseline_point as point_of_original
-from pruneviz.sensitivity.pairs import LEVEL, PAIRS
+from pruneviz.sensitivity.pairs import LEVEL, PAIRS, all_pairs, number_asked
 from pruneviz.sensitivity.refit import Refit, recalibration
 from pruneviz.sensitivity.search import LOSS
 from pruneviz.subjects import Data, Subject, load_subject
@@ -367,6 +367,19 @@ def interactions(
     """
     refit = _refit(prepared, recalibrate, seed)
     return Pairs(*_given(prepared), level, pairs, seed, budget_bytes, refit)
+
+
+def pairs_asked(subject: Subject, plan: Plan, pairs: int) -> int:
+    """Return the number of pairs of layers to ask for: all there are is one request, of any number.
+
+    A number that cannot be, and one of a model without pairs, stay as they are.
+    """
+    if pairs < 1 or pairs == PAIRS:
+        return pairs
+    units, _ = find_units(
+        subject.model, subject.example, plan.granularity, plan.granularity_parameters
+    )
+    return number_asked(pairs, all_pairs(len(units))) if len(units) > 1 else pairs
 
 
 def _refit(prepared: Prepared, recalibrate: bool, seed: int) -> Refit | None:

@@ -103,7 +103,7 @@ class Pairs:
     @property
     def promise(self) -> str:
         """Return in words how many pairs were looked at and what their intervals say."""
-        count = len(self._names) * (len(self._names) - 1) // 2
+        count = all_pairs(len(self._names))
         how = SAMPLED if len(self.pairs) < count else ""
         return PROMISE.format(looked=len(self.pairs), all=count, how=how)
 
@@ -203,6 +203,17 @@ def interaction(each: Tensor, looks: int) -> tuple[float, Interval]:
     counts = torch.bincount(each.long() + 2, minlength=len(OUTCOMES)).numpy()
     low, high = mean_interval(counts, looks)
     return int(each.sum()) / len(each), (float(low), float(high))
+
+
+def all_pairs(layers: int) -> int:
+    """Return how many pairs so many layers have."""
+    return layers * (layers - 1) // 2
+
+
+def number_asked(pairs: int, there_are: int) -> int:
+    """Return the number of pairs to ask for; all there are is one request, however it is said."""
+    whole = PAIRS if there_are <= PAIRS else there_are
+    return whole if pairs >= there_are else pairs
 
 
 def sampled_pairs(names: Sequence[str], count: int, seed: int) -> tuple[tuple[str, str], ...]:

@@ -18,7 +18,7 @@ from pruneviz.plan import Plan
 from pruneviz.proof import find_units
 from pruneviz.sensitivity import PAIR_COLUMNS, Pair, Pairs, read_pairs
 from pruneviz.sensitivity.bounded import mean_interval
-from pruneviz.sensitivity.pairs import interaction, named_pairs, sampled_pairs
+from pruneviz.sensitivity.pairs import interaction, named_pairs, number_asked, sampled_pairs
 from tests.replay.replaying import plain
 from tests.sensitivity.test_scan import finished, subject
 
@@ -221,6 +221,13 @@ def test_what_is_no_pair_and_no_level_gets_a_sentence():
     with pytest.raises(ValueError, match="pairs need two layers or more"):
         Pairs(given[0], given[1][:1], *given[2:])
     assert named_pairs(["a", "b"], [("b", "a")]) == (("a", "b"),)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "there_are", "asked"), [(6, 6, 60), (5, 6, 5), (60, 100, 60), (100, 100, 100)]
+)
+def test_all_pairs_are_one_request(pairs, there_are, asked):
+    assert number_asked(pairs, there_are) == asked
 
 
 def test_one_sample_is_enough():

@@ -31,7 +31,7 @@ from pruneviz.sensitivity import CLASS_COLUMNS, COLUMNS, LEVELS, PAIR_COLUMNS
 from pruneviz.sensitivity.refit import inputs_per_refit
 from pruneviz.sensitivity.search import PROBE_COLUMNS, TABLE
 from pruneviz.subjects import load_subject
-from pruneviz.ui import interactions, measures, scanning
+from pruneviz.ui import measures, scanning
 from pruneviz.ui.questions import QUESTIONS
 from tests.ui.test_pages import start, titles, words
 
@@ -185,13 +185,6 @@ def test_pairs_are_shown_as_intervals_and_as_a_matrix() -> None:
     assert f"{layers[0]} and {layers[1]} lose 8.0 points more together" in bars
     assert matrix.startswith("Of 1 pair, 1 surely")
     assert "their curves mislead" in words(at)
-
-
-@pytest.mark.parametrize(
-    ("pairs", "there_are", "asked"), [(6, 6, 60), (5, 6, 5), (60, 100, 60), (100, 100, 100)]
-)
-def test_all_pairs_are_one_request(pairs: int, there_are: int, asked: int) -> None:
-    assert interactions.number_asked(pairs, there_are) == asked
 
 
 def test_a_measure_that_one_class_cannot_have_says_so() -> None:
