@@ -154,3 +154,11 @@ def read_points(path: Path) -> pd.DataFrame:
     What an older file lacks is NaN. ValueError where the file is damaged.
     """
     return read_table(path, COLUMNS, ("layer", "worst_class"), (CHANGES, NEEDED))
+
+
+def lacks(points: pd.DataFrame, column: str) -> bool:
+    """Return whether points come from a file of before there was this column."""
+    if column in NEEDED or points.empty:
+        return False
+    written_with = "change" if column in CHANGES else "worst_class"  # these two are always known
+    return bool(points[written_with].isna().all())
