@@ -42,7 +42,7 @@ from pruneviz.report import (
 from pruneviz.sensitivity import LEVELS, Pairs, Point, Scan, Search
 from pruneviz.sensitivity import baseline_point as point_of_original
 from pruneviz.sensitivity.layers import Remove
-from pruneviz.sensitivity.pairs import LEVEL, PAIRS
+from pruneviz.sensitivity.pairs import LEVEL, PAIRS, all_pairs, number_asked
 from pruneviz.sensitivity.refit import Refit, recalibration
 from pruneviz.sensitivity.search import LOSS
 from pruneviz.subjects import Data, Subject, load_subject
@@ -353,8 +353,8 @@ def search(
     `recalibrate` and `seed` are those of `scan`.
     """
     refit = _refit(prepared, recalibrate, seed)
-    given, removing = _given(prepared), _removing(prepared)
-    return Search(*given, levels or LEVELS, loss, budget_bytes, refit, removing)
+    given, removing, known = _given(prepared), _removing(prepared), prepared.baseline.logits
+    return Search(*given, levels or LEVELS, loss, budget_bytes, refit, removing, known)
 
 
 def interactions(
@@ -373,6 +373,19 @@ def interactions(
     refit = _refit(prepared, recalibrate, seed)
     given, removing = _given(prepared), _removing(prepared)
     return Pairs(*given, level, pairs, seed, budget_bytes, refit, removing)
+
+
+def pairs_asked(subject: Subject, plan: Plan, pairs: int) -> int:
+    """Return the number of pairs of layers to ask for: all there are is one request, of any number.
+
+    A number that cannot be, and one of a model without pairs, stay as they are.
+    """
+    if pairs < 1 or pairs == PAIRS:
+        return pairs
+    units, _ = find_units(
+        subject.model, subject.example, plan.granularity, plan.granularity_parameters
+    )
+    return number_asked(pairs, all_pairs(len(units))) if len(units) > 1 else pairs
 
 
 def _refit(prepared: Prepared, recalibrate: bool, seed: int) -> Refit | None:

@@ -64,6 +64,15 @@ def test_thresholds_and_interactions_write_their_tables(pruneviz, tmp_path):
     assert table.interaction.tolist() == [row["interaction"] for row in found["pairs"]]
 
 
+def test_all_pairs_are_one_job_however_they_are_asked_for(pruneviz):
+    digests = set()
+    for pairs in ([], ["--pairs", "1"], ["--pairs", "7"], ["--pairs", "100"]):
+        code, out, _ = pruneviz("interactions", *MLP, *pairs, "--json")
+        assert code == 0
+        digests.add(json.loads(out)["digest"])
+    assert len(digests) == 1, "the network has one pair"
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -100,12 +100,15 @@ def interactions(
 
     The scan is a job: Ctrl-C stops it, the same command goes on, a finished one is not repeated.
     """
+    from pruneviz.run import pairs_asked
     from pruneviz.sensitivity import read_pairs
+    from pruneviz.subjects import load_subject
 
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
                      criterion=criterion, granularity=granularity, seed=seed,
                      granularity_parameters=granularity_parameter)  # fmt: skip
-    settings: dict[str, Setting] = {"level": level, "pairs": pairs, "recalibrate": recalibrate}
+    asked = pairs_asked(load_subject(made), made, pairs)
+    settings: dict[str, Setting] = {"level": level, "pairs": asked, "recalibrate": recalibrate}
     folder = _carry_out("interactions", made, settings, memory_mb, out)
     beside = {"level": level, "recalibrate": recalibrate}
     _show(folder, read_pairs(folder.file(PAIRS_FILE)), "pairs", out, as_json, beside)

@@ -7,21 +7,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from itertools import combinations, pairwise
-from math import isnan, nan, sqrt
+from math import isnan, nan
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
-from scipy.stats import norm
 from torch import Tensor, nn
 
 from pruneviz.allocate import Ranking
 from pruneviz.apply import apply
 from pruneviz.granularity.units import Units
-from pruneviz.measure.quality import CONFIDENCE, predicted
+from pruneviz.measure.quality import predicted
 from pruneviz.replay import BUDGET_BYTES, Evaluator
 from pruneviz.report import Interval
+from pruneviz.sensitivity.bounded import OUTCOMES, mean_interval
 from pruneviz.sensitivity.layers import Alone, Remove, unmeasured_note
 from pruneviz.sensitivity.points import check_levels
 from pruneviz.sensitivity.reading import read_table
@@ -31,9 +31,10 @@ LEVEL, PAIRS = 0.5, 60
 UNKNOWN = -1
 PROMISE = (
     "{looked} of {all} pairs of layers were looked at{how}. The intervals hold for all of these "
-    "together with 95 % (Bonferroni), so that a pair whose interval lies below 0 loses more than "
-    "its layers alone, and not by the luck of so many looks. Above 0 it loses less than the sum, "
-    "also where one layer alone costs so much that little is left to lose."
+    "together with 95 % (empirical likelihood; Bonferroni), so that a pair whose interval lies "
+    "below 0 loses more than its layers alone, and not by the luck of so many looks. "
+    "Above 0 it loses less than the sum, also where one layer alone costs so much that little is "
+    "left to lose."
 )
 SAMPLED = ", neighbours in the network and others at random"
 
@@ -108,7 +109,7 @@ class Pairs:
     @property
     def promise(self) -> str:
         """Return in words how many pairs were looked at and what their intervals say."""
-        count = len(self._names) * (len(self._names) - 1) // 2
+        count = all_pairs(len(self._names))
         how = SAMPLED if len(self.pairs) < count else ""
         return PROMISE.format(looked=len(self.pairs), all=count, how=how)
 
@@ -215,17 +216,22 @@ def _change(right: Tensor, before: Tensor) -> float:
 def interaction(each: Tensor, looks: int) -> tuple[float, Interval]:
     """Return the mean of paired differences, (N,) of −2 to 2, and its simultaneous interval.
 
-    The adjusted Wald interval for matched pairs (Agresti and Min 2005,
-    https://doi.org/10.1002/sim.1781), half a sample added to each outcome: of one look it is that
-    of a change of accuracy. Of so many `looks` at the same inputs each has 1 − 5 %/looks, so that
-    all hold together with 95 % (Bonferroni; Dunn 1961,
-    https://doi.org/10.1080/01621459.1961.10482090).
+    Of so many `looks` at the same inputs all intervals hold together with 95 %: `bounded`.
     """
-    size, total = len(each) + 2, int(each.sum())
-    centre = total / size
-    spread = ((int(each.square().sum()) + 1) / size - centre**2) / size
-    half = float(norm.isf((1 - CONFIDENCE) / 2 / looks)) * sqrt(max(spread, 0.0))
-    return total / len(each), (max(-2.0, centre - half), min(2.0, centre + half))
+    counts = torch.bincount(each.long() + 2, minlength=len(OUTCOMES)).numpy()
+    low, high = mean_interval(counts, looks)
+    return int(each.sum()) / len(each), (float(low), float(high))
+
+
+def all_pairs(layers: int) -> int:
+    """Return how many pairs so many layers have."""
+    return layers * (layers - 1) // 2
+
+
+def number_asked(pairs: int, there_are: int) -> int:
+    """Return the number of pairs to ask for; all there are is one request, however it is said."""
+    whole = PAIRS if there_are <= PAIRS else there_are
+    return whole if pairs >= there_are else pairs
 
 
 def sampled_pairs(names: Sequence[str], count: int, seed: int) -> tuple[tuple[str, str], ...]:

@@ -160,3 +160,11 @@ def read_points(path: Path) -> pd.DataFrame:
     """
     texts, needed = ("layer", "worst_class"), ("sparsity", "samples")
     return read_table(path, COLUMNS, texts, (CHANGES, NEEDED), needed)
+
+
+def lacks(points: pd.DataFrame, column: str) -> bool:
+    """Return whether points come from a file of before there was this column."""
+    if column in NEEDED or points.empty:
+        return False
+    written_with = "change" if column in CHANGES else "worst_class"  # these two are always known
+    return bool(points[written_with].isna().all())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache, cached_property
+from functools import cached_property
 from math import ceil, log2, nan
 from pathlib import Path
 
@@ -23,14 +23,16 @@ from pruneviz.sensitivity.layers import Alone, Remove, unmeasured_note
 from pruneviz.sensitivity.points import LEVELS, check_levels
 from pruneviz.sensitivity.reading import read_table
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
+from pruneviz.sensitivity.splitting import split
 
 LOSS = 0.02  # of accuracy: two points
-LOST_COST = 0.25  # of a full evaluation: that a layer loses too much shows early
 PROMISE = (
     "Each threshold is the one that a scan of all levels finds, provided that a layer which loses "
     "{points} of accuracy at one level does so at every higher one; between the highest level "
     "that keeps it and the lowest that does not, accuracy is taken to fall. The intervals say how "
-    "far the change at the level that keeps it is known from these inputs."
+    "far the change at the level that keeps it is known from these inputs, as if the level had "
+    "been fixed before: it was chosen on the same inputs, so the change looks better than it is, "
+    "by about a point where there are 100 inputs and by less where there are more."
 )
 TABLE = ["layer", "sparsity", "kept", "change", "change_low", "change_high", "probes"]
 PROBE_COLUMNS = ["layer", "sparsity", "loses", "samples", "change", "change_low", "change_high"]
@@ -75,18 +77,20 @@ class Search:
         budget_bytes: int = BUDGET_BYTES,
         refit: Refit | None = None,
         remove: Remove = apply,
+        logits: Tensor | None = None,
     ) -> None:
         """Prepare; `x` (N, …), `y` (N,) are held-out data, `loss` a fraction in (0, 1].
 
         `remove` makes the networks; `refit` is done to each before it is looked at, and to the
-        original. ValueError where levels do not rise, or for another loss.
+        original. `logits` (N, classes) are the original's, where they are known. ValueError where
+        levels do not rise, or for another loss.
         """
         if not 0 < loss <= 1:
             raise ValueError(f"the loss of accuracy to look for lies in (0, 1], got {loss:g}")
         self._levels, self.loss = check_levels(levels), loss
         self._alone = Alone(model, units, ranking, x[:2], remove)
         self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
-        self._refit = refit
+        self._refit, self._known = refit, None if refit else logits
         self._names = [layer.name for layer in units]
         self._open = {name: (0, len(self._levels)) for name in self._names}
         self.rows: list[Probe] = []
@@ -107,7 +111,8 @@ class Search:
     def evaluator(self) -> Evaluator:
         """Return what evaluates the probes; nothing is computed before the first one."""
         original = refitted(self._model, self._refit)
-        order = hardest_first(predict(original, self._x), self._y)
+        logits = predict(original, self._x) if self._known is None else self._known
+        order = hardest_first(logits, self._y)
         return Evaluator(original, self._x, self._y, budget_bytes=self._budget_bytes, order=order)
 
     @cached_property
@@ -245,23 +250,3 @@ def read_thresholds(path: Path) -> pd.DataFrame:
     ValueError where the file is damaged.
     """
     return read_table(path, TABLE, needed=("kept", "probes"))
-
-
-@cache
-def _cost(shares: tuple[float, ...]) -> float:
-    """Return the mean cost of telling outcomes of these shares apart, in full evaluations."""
-    return min((_mean_cost(shares, n) for n in range(1, len(shares))), default=0.0)
-
-
-def _mean_cost(shares: tuple[float, ...], low: int) -> float:
-    loses = sum(shares[:low]) / sum(shares)
-    return loses * (LOST_COST + _cost(shares[:low])) + (1 - loses) * (1 + _cost(shares[low:]))
-
-
-@cache
-def split(shares: tuple[float, ...]) -> int:
-    """Return how many outcomes, of two or more with these shares, are left if the next one loses.
-
-    That is the way that costs least on average.
-    """
-    return min(range(1, len(shares)), key=lambda low: _mean_cost(shares, low))

@@ -135,7 +135,7 @@ def _read(view: View, scan: Scanning, points: pd.DataFrame, name: str, one: str)
         return measures.by_class(_classes(scan), by_class, one, called, finished=scan.finished)
     if len(baseline):
         original = baseline.iloc[0]
-    return measures.by_metric(points, original, name, called)
+    return measures.by_metric(points, original, name, called, by_class)
 
 
 def _figure(scan: Scanning, read: Read, shape: str) -> None:

@@ -13,6 +13,7 @@ from pruneviz.figures import interactions as figures
 from pruneviz.history.folder import PAIRS_FILE
 from pruneviz.plan import Setting
 from pruneviz.sensitivity import read_pairs
+from pruneviz.sensitivity.pairs import all_pairs, number_asked
 from pruneviz.ui import recalibrating, scanning, state, theme, widgets
 from pruneviz.ui.frame import View
 from pruneviz.ui.scanning import Extent, Scanning
@@ -79,17 +80,6 @@ def page(view: View, settings: Mapping[str, Setting]) -> None:
         return
     usual = settings == {LEVEL: USUAL_PERCENT / 100, PAIRS: USUAL_PAIRS}
     scanning.follow(view.plan, partial(look, view, settings), _results, unasked=usual)
-
-
-def all_pairs(layers: int) -> int:
-    """Return how many pairs so many layers have."""
-    return layers * (layers - 1) // 2
-
-
-def number_asked(pairs: int, there_are: int) -> int:
-    """Return the number of pairs to ask for; all there are is one request, however it is said."""
-    whole = USUAL_PAIRS if there_are <= USUAL_PAIRS else there_are
-    return whole if pairs >= there_are else pairs
 
 
 def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scanning, Extent]:

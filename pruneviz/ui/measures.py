@@ -12,6 +12,7 @@ from pruneviz.figures.reading import NATS, PERCENT, Reading
 from pruneviz.plan import Plan
 from pruneviz.sensitivity import METRICS, Metric, baseline_point
 from pruneviz.sensitivity.classes import class_table
+from pruneviz.sensitivity.points import lacks
 from pruneviz.ui import cache, text
 
 ONE_CLASS = "one_class"
@@ -59,10 +60,13 @@ def about(name: str) -> str:
     return text.escape(f"{metric.sentence} Source: {metric.source}.")
 
 
-def by_metric(points: pd.DataFrame, original: pd.Series, name: str, called: str) -> Read:
+def by_metric(
+    points: pd.DataFrame, original: pd.Series, name: str, called: str, classes: pd.DataFrame
+) -> Read:
     """Return the points of a scan under a metric of the engine.
 
-    `original` is the point that all are compared with, `called` what it is called.
+    `original` is the point that all are compared with, `called` what it is called, and `classes`
+    the accuracy of each class of an original.
     """
     metric = METRICS[name]
     scale = 100.0 if metric.unit == FRACTION else 1.0
@@ -77,7 +81,7 @@ def by_metric(points: pd.DataFrame, original: pd.Series, name: str, called: str)
         called,
     )
     if len(table) and table["value"].isna().all():
-        return Read(table, reading, _why_missing(metric, before))
+        return Read(table, reading, _why_missing(metric, points, original, classes))
     return Read(table, reading)
 
 
@@ -129,10 +133,24 @@ def _unit(metric: Metric) -> str:
     return PERCENT if metric.unit == FRACTION else NATS if metric.unit == NATS else ""
 
 
-def _why_missing(metric: Metric, original: float) -> str:
-    if pd.isna(original):
-        return f"{metric.title} cannot be told from these data: they hold inputs of one class only."
-    return _older(metric.title)
+def _why_missing(
+    metric: Metric, points: pd.DataFrame, original: pd.Series, classes: pd.DataFrame
+) -> str:
+    """Return why no point has a value: what the file, the answers or the data lack."""
+    if lacks(points, metric.value):
+        return _older(metric.title)
+    if pd.isna(original["loss"]):
+        return (
+            f"{metric.title} cannot be told: the original's answers are not finite numbers. Check "
+            "its weights and inputs."
+        )
+    if pd.notna(original[metric.value]):
+        return f"{metric.title} cannot be told: no pruned network's answers are finite numbers."
+    if (classes["samples"] > 0).sum() == 1:
+        why = "they hold inputs of one class only"
+    else:
+        why = "a class has no input"
+    return f"{metric.title} cannot be told from these data: {why}. Choose data with all classes."
 
 
 def _older(what: str) -> str:

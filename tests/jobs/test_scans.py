@@ -141,6 +141,8 @@ def test_settings_come_back_from_their_file_as_they_were(begin, levels):
         ("interactions", {"level": "most"}, "'level' must be a fraction"),
         ("interactions", {"pairs": 0}, "'pairs' must be a whole number from 1, got 0"),
         ("interactions", {"pairs": 2.5}, "'pairs' must be a whole number from 1, got 2.5"),
+        ("interactions", {"pairs": float("inf")}, "'pairs' must be a whole number from 1, got inf"),
+        ("interactions", {"pairs": float("nan")}, "'pairs' must be a whole number from 1, got nan"),
     ],
 )
 def test_settings_that_cannot_be_get_a_sentence(name, settings, words):

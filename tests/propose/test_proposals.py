@@ -320,7 +320,8 @@ def test_a_network_that_draws_is_said_to_be_no_ground_to_stand_on(tmp_path):
     (tmp_path / "net.py").write_text(NOISY)
     x = np.random.default_rng(0).normal(1.0, 2.0, (90, 4)).astype(np.float32)
     np.savez(tmp_path / "data.npz", x=x, y=(x.sum(1) > 4).astype(np.int64))
-    plan = Plan(model=f"python:{tmp_path}/net.py:build", data=f"npz:{tmp_path}/data.npz")
+    plan = Plan(model=f"python:{tmp_path}/net.py:build", data=f"npz:{tmp_path}/data.npz",
+                granularity="weight")  # fmt: skip
     prepared, points = scanned(plan)
     found = propose(prepared, plan, Goal("macs", 0.5), points)
     assert "drawn at random" in found.notes[0]

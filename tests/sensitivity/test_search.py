@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import itertools
 import math
+import time
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pruneviz.evaluate import predict
 from pruneviz.replay import Tally
 from pruneviz.replay.order import hardest_first
 from pruneviz.sensitivity import LEVELS, Probe, Scan, Search
-from pruneviz.sensitivity.search import LOST_COST, split
+from pruneviz.sensitivity.search import split
+from pruneviz.sensitivity.splitting import LOST_COST, MOST_WEIGHED
 from tests.sensitivity.test_scan import finished, subject
 
 
@@ -82,6 +85,47 @@ def test_no_order_of_levels_costs_less(shares):
             total += share * (LOST_COST if truth < middle else 1)
             low, high = (low, middle) if truth < middle else (middle, high)
     assert total == pytest.approx(every_cost(shares))
+
+
+def cost_of(shares, where):
+    """Return the mean cost to tell outcomes apart where each split is as `where` says."""
+    if len(shares) == 1:
+        return 0.0
+    low = where(shares)
+    ends = LOST_COST * sum(shares[:low]) + sum(shares[low:])
+    return ends + cost_of(shares[:low], where) + cost_of(shares[low:], where)
+
+
+def test_the_way_for_many_levels_costs_hardly_more_than_the_cheapest(monkeypatch):
+    shares = tuple(1.0 + 3 * (n % 7 == 0) for n in range(MOST_WEIGHED + 14))
+    found = cost_of(shares, split.__wrapped__)
+    monkeypatch.setattr("pruneviz.sensitivity.splitting.MOST_WEIGHED", len(shares))
+    assert found <= 1.03 * cost_of(shares, split.__wrapped__)
+
+
+@pytest.mark.parametrize("levels", [150, 599])
+def test_hundreds_of_levels_are_searched_at_once(levels):
+    given = subject(samples=3)
+    search = Search(*given, levels=[(n + 1) / levels for n in range(levels)], loss=0.3)
+    began = time.perf_counter()
+    for _ in range(3):
+        name, number = search._next()
+        search._take(Probe(name, search._levels[number], True, 3, 0.0, 0.0, 0.0))
+    assert time.perf_counter() - began < 0.5
+    assert split.cache_info().maxsize
+
+
+def test_logits_that_are_known_are_not_computed_again(monkeypatch):
+    given = subject()
+    model, x = given[0], given[3]
+    whole = finished(Search(*given))
+    known = predict(model, x)
+    monkeypatch.setattr("pruneviz.sensitivity.search.predict", None)
+    assert repr(finished(Search(*given, logits=known)).rows) == repr(whole.rows)
+
+
+def test_the_promise_says_that_the_level_was_chosen_on_the_same_inputs():
+    assert "chosen on the same inputs" in Search(*subject()).promise
 
 
 def test_what_the_original_only_just_gets_right_comes_first():

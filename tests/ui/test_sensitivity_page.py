@@ -28,15 +28,17 @@ from pruneviz.jobs.kind import kind as find_kind
 from pruneviz.plan import Plan
 from pruneviz.run import bind
 from pruneviz.sensitivity import CLASS_COLUMNS, COLUMNS, LEVELS, PAIR_COLUMNS
+from pruneviz.sensitivity.points import CHANGES
 from pruneviz.sensitivity.refit import inputs_per_refit
 from pruneviz.sensitivity.search import PROBE_COLUMNS, TABLE
 from pruneviz.subjects import load_subject
-from pruneviz.ui import interactions, measures, scanning
+from pruneviz.ui import measures, scanning
 from pruneviz.ui.questions import QUESTIONS
 from tests.ui.test_pages import start, titles, words
 
 MLP, RESNET = Plan(model="sample:tumour-mlp"), Plan(model="sample:digits-resnet")
 LAYERS = ("fc1", "fc2")
+NAN = float("nan")
 
 
 def leave(kind: str, settings: dict, tables: dict[str, pd.DataFrame], asked_of: Plan = MLP) -> None:
@@ -92,7 +94,8 @@ def test_a_scan_is_read_by_any_measure_in_any_view() -> None:
         [(name, 0.7, group, 50, 0.25, 0.1, 0.4) for name in layers for group in known],
         columns=CLASS_COLUMNS,
     )
-    files = {POINTS_FILE: points(layers), BASELINE_FILE: baseline, CLASSES_FILE: classes}
+    older = points(layers, change=0.0)[CHANGES]
+    files = {POINTS_FILE: older, BASELINE_FILE: baseline, CLASSES_FILE: classes}
     leave("sensitivity", {}, files)
     at = open_page()
     assert titles(at)[0].endswith(f"{layers[0]} loses most: 35 points")
@@ -187,17 +190,35 @@ def test_pairs_are_shown_as_intervals_and_as_a_matrix() -> None:
     assert "their curves mislead" in words(at)
 
 
+SEEN = pd.DataFrame({"class": ["a", "b", "c"], "samples": [3, 4, 2]})
+
+
 @pytest.mark.parametrize(
-    ("pairs", "there_are", "asked"), [(6, 6, 60), (5, 6, 5), (60, 100, 60), (100, 100, 100)]
+    ("metric", "point", "original", "samples", "words"),
+    [
+        ("auroc", {}, {}, (9, 0, 0), "they hold inputs of one class only"),
+        ("auroc", {}, {}, (5, 4, 0), "a class has no input. Choose data with all classes."),
+        ("auroc", {}, {"auroc": 0.9}, (3, 4, 2), "no pruned network's answers are finite"),
+        (
+            "loss",
+            {"loss": NAN},
+            {"auroc": 0.9},
+            (3, 4, 2),
+            "no pruned network's answers are finite",
+        ),
+        ("loss", {"loss": NAN}, {"loss": NAN}, (9, 0, 0), "the original's answers are not finite"),
+        ("kl", {}, {"loss": NAN}, (3, 4, 2), "the original's answers are not finite"),
+        ("auroc", {"worst_class": NAN}, {}, (3, 4, 2), "before AUROC was measured"),
+        ("loss", {"loss": NAN, "change": NAN}, {}, (3, 4, 2), "before Cross-entropy was measured"),
+    ],
 )
-def test_all_pairs_are_one_request(pairs: int, there_are: int, asked: int) -> None:
-    assert interactions.number_asked(pairs, there_are) == asked
-
-
-def test_a_measure_that_one_class_cannot_have_says_so() -> None:
-    before = pd.Series({"auroc": float("nan")})
-    read = measures.by_metric(points(), before, "auroc", "original")
-    assert "one class only" in read.problem
+def test_why_no_point_has_a_measure_is_said_as_it_is(metric, point, original, samples, words):
+    table = points(**{"worst_class": "a", "change": 0.0} | point)
+    before = pd.Series({"loss": 0.3, "auroc": NAN, "kl": 0.0} | original)
+    classes = SEEN.assign(samples=samples)
+    read = measures.by_metric(table, before, metric, "original", classes)
+    assert words in read.problem
+    assert ("scan again" in read.problem) == ("before" in words)
 
 
 def clicking() -> None:

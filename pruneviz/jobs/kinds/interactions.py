@@ -41,7 +41,7 @@ def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
     """
     check_known(given, LEVEL_SETTING, PAIRS_SETTING, RECALIBRATE)
     pairs = given.get(PAIRS_SETTING, PAIRS)
-    if isinstance(pairs, bool | str) or pairs < 1 or pairs != int(pairs):
+    if isinstance(pairs, bool | str) or pairs < 1 or not float(pairs).is_integer():
         raise ValueError(f"'{PAIRS_SETTING}' must be a whole number from 1, got {pairs}")
     level = fraction(given, LEVEL_SETTING, LEVEL)
     return {LEVEL_SETTING: level, PAIRS_SETTING: int(pairs), **recalibrate_setting(given)}
