@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
-from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from pruneviz.duplicate import duplicate
 
 Masks = dict[str, Tensor]
 
@@ -52,17 +52,7 @@ def with_parameters(model: nn.Module, replaced: Mapping[str, Tensor]) -> nn.Modu
             new = replaced[name].detach().contiguous()
             is_parameter = isinstance(tensor, nn.Parameter)
             memo[id(tensor)] = nn.Parameter(new, tensor.requires_grad) if is_parameter else new
-    return copied(model, memo)
-
-
-def copied(model: nn.Module, memo: dict[int, Any]) -> nn.Module:
-    """Return a deep copy; `memo` gives by identity what stands for an object instead of a copy."""
-    for module in model.modules():
-        for value in vars(module).values():
-            # A module has a dozen empty dictionaries: they are most of what a copy takes time for.
-            if type(value) in (OrderedDict, dict, set) and not value:
-                memo.setdefault(id(value), type(value)())
-    return copy.deepcopy(model, memo)
+    return duplicate(model, memo)
 
 
 def masked(model: nn.Module, masks: Masks) -> nn.Module:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -290,21 +291,30 @@ def _sparsity(prepared: Prepared, pruned: Pruned) -> Sparsity:
     )
 
 
+def _by_layer(counts: Mapping[str, int]) -> Counter[str]:
+    """Return the sum over each layer's parameters, 0 where it has none."""
+    found: Counter[str] = Counter()
+    for name, count in counts.items():
+        found[layer_of(name)] += count
+    return found
+
+
 def _layers(
     prepared: Prepared,
     pruned: Pruned,
     parameters: Mapping[str, int],
     macs: Mapping[str, int],
 ) -> tuple[LayerReport, ...]:
-    def part(counts: Mapping[str, int], layers: tuple[str, ...]) -> dict[str, int]:
-        return {name: count for name, count in counts.items() if layer_of(name) in layers}
-
+    before = prepared.baseline
+    counts = (before.parameters, parameters, before.macs, macs)
+    of_layer = [_by_layer(each) for each in counts]
     rows, locked = [], locked_units(prepared.units, pruned.plan)
     counted: set[str] = set()  # a layer whose outputs lie in two groups counts in the first
     for layer in prepared.units:
         removed = int((~pruned.keep[layer.name]).sum())
-        before, names = prepared.baseline, tuple(n for n in layer.layers if n not in counted)
+        names = [name for name in layer.layers if name not in counted]
         counted.update(names)
+        sums = [sum(each[name] for name in names) for each in of_layer]
         rows.append(
             LayerReport(
                 name=layer.name,
@@ -313,8 +323,8 @@ def _layers(
                 removed=removed,
                 locked=len(locked[layer.name]),
                 sparsity=removed / layer.count,
-                parameters=_amount(part(before.parameters, names), part(parameters, names)),
-                macs=_amount(part(before.macs, names), part(macs, names)),
+                parameters=Amount(original=sums[0], pruned=sums[1]),
+                macs=Amount(original=sums[2], pruned=sums[3]),
             )
         )
     return tuple(rows)

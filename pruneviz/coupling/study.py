@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pruneviz.duplicate import duplicate
 from pruneviz.explicit import make_explicit
-from pruneviz.masks import copied
 
 REGIONS = 16
 NO_THRESHOLD = -1.0  # every score is above it
@@ -46,7 +46,7 @@ def study(model: nn.Module, others: Mapping[int, Tensor] = MappingProxyType({}))
     """
     tensors = [*model.parameters(), *model.buffers()]
     try:
-        looked_at = copied(model, {**{id(tensor): tensor for tensor in tensors}, **others})
+        looked_at = duplicate(model, {**{id(tensor): tensor for tensor in tensors}, **others})
     # What a module holds may be of any kind, and say in any way that there is only one of it.
     except Exception as error:
         raise ValueError(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor, UntypedStorage, nn
 
-from pruneviz.masks import copied
+from pruneviz.duplicate import duplicate
 from pruneviz.measure.one_trace import ONE_TRACE
 from pruneviz.replay.calls import place_of
 from pruneviz.replay.modes import Recording, Replaying, States, states_of
@@ -316,7 +316,7 @@ class Evaluator:
 
 def _own_copy(model: nn.Module) -> nn.Module:
     try:
-        return copied(model, {})
+        return duplicate(model, {})
     except RuntimeError as error:
         raise ValueError(
             f"this network cannot be copied ({str(error).splitlines()[0]}): make its "
