@@ -23,6 +23,7 @@ from pruneviz.sensitivity.points import (
     table_of,
 )
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
+from pruneviz.sensitivity.resampling import FEW, NO_INTERVAL
 
 
 class Scan:
@@ -78,7 +79,8 @@ class Scan:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what the reader must know of how it was computed, a sentence each."""
-        return (*refit_notes(self._refit), *self.evaluator.notes)
+        few = (NO_INTERVAL,) if len(self._y) < FEW else ()
+        return (*refit_notes(self._refit), *few, *self.evaluator.notes)
 
     @property
     def done(self) -> int:
