@@ -25,7 +25,10 @@ class Metric:
     high: str
 
 
-_BOOTSTRAP = "interval: percentile bootstrap over the inputs (Efron 1979)"
+_BOOTSTRAP = (
+    "interval: bootstrap of Student's t over the inputs (DiCiccio and Efron 1996, "
+    "https://doi.org/10.1214/ss/1032280214)"
+)
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
@@ -71,8 +74,9 @@ METRICS: dict[str, Metric] = {
             unit="area",
             sentence="How often an input of a class is given a higher probability of it than one "
             "of another class, on average over the classes, each against the rest; 0.5 is a guess.",
-            source=f"Hanley and McNeil 1982, https://doi.org/10.1148/radiology.143.1.7063747; "
-            f"{_BOOTSTRAP}",
+            source="Hanley and McNeil 1982, https://doi.org/10.1148/radiology.143.1.7063747; "
+            "interval: Newcombe 2006, https://doi.org/10.1002/sim.2324, of more than two classes "
+            "the bootstrap (Hesterberg 2015, https://doi.org/10.1080/00031305.2015.1089789)",
             better="higher",
             value="auroc",
             low="auroc_low",

@@ -1,12 +1,13 @@
-"""Intervals by resampling the inputs: the percentile bootstrap, all resamples at once."""
+"""Intervals by resampling the inputs: the bootstrap, all resamples at once."""
 
 from __future__ import annotations
 
 from functools import lru_cache
-from math import nan
+from math import nan, sqrt
 
 import torch
-from scipy.stats import rankdata
+from scipy.optimize import brentq
+from scipy.stats import norm, rankdata, t
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
@@ -16,6 +17,12 @@ from pruneviz.report import Interval
 RESAMPLES, FEWEST = 500, 200
 WEIGHTS = 20_000_000  # of all resamples together; of more inputs fewer resamples are drawn
 SEED = 0
+EDGE = 1e-9  # of an area, nearer than which it is 0 or 1
+FEW = 10  # inputs; of fewer, resamples say too little for an interval
+NO_INTERVAL = (
+    "Cross-entropy and KL divergence have no interval, nor has AUROC of more than two classes: "
+    f"that takes {FEW} held-out inputs or more"
+)
 
 
 @lru_cache(maxsize=2)
@@ -35,38 +42,54 @@ def number(value: float) -> float:
     return nan if value != value else float(value)
 
 
-def middle(drawn: Tensor) -> Interval:
-    """Return between which values the middle 95 % of resampled ones lie.
-
-    Efron 1979, https://doi.org/10.1214/aos/1176344552.
-    """
-    tail = (1 - CONFIDENCE) / 2
+def between(drawn: Tensor, tail: float) -> Interval:
+    """Return between which values resampled ones lie but for this share at either end."""
     low, high = drawn.double().nanquantile(torch.tensor([tail, 1 - tail], dtype=torch.double))
     return number(float(low)), number(float(high))
 
 
 def mean_intervals(values: Tensor) -> list[Interval]:
-    """Return the 95 % interval of the mean over the inputs of each row of values, (rows, N)."""
-    samples = values.shape[1]
-    if not samples or not values.isfinite().all():
-        return [_mean_interval(row) for row in values]
-    means = values.double() @ resampled(samples).double() / samples
-    return [middle(row) for row in means]
+    """Return the 95 % interval of the mean over the inputs of each row of values, (rows, N).
+
+    By the bootstrap of Student's t, which also follows skewed values (DiCiccio and Efron 1996,
+    https://doi.org/10.1214/ss/1032280214); it ends at the least and largest value seen. NaN where
+    there are fewer than 10 inputs, or a value is not finite.
+    """
+    known = values.isfinite().all(1)
+    found = torch.full((len(values), 2), nan, dtype=torch.double)
+    if values.shape[1] >= FEW and known.any():
+        found[known] = _student_intervals(values[known].double())
+    return [(number(low), number(high)) for low, high in found.tolist()]
 
 
-def _mean_interval(row: Tensor) -> Interval:
-    """Return the interval of one row, NaN where a value of it is not finite."""
-    if not len(row) or not row.isfinite().all():
-        return nan, nan
-    return mean_intervals(row[None])[0]
+def _student_intervals(values: Tensor) -> Tensor:
+    """Return low and high, (rows, 2), of the means of finite rows of 10 values or more."""
+    mean, weights = values.mean(1, keepdim=True), resampled(values.shape[1]).double()
+    apart = values - mean
+    spread = apart.square().mean(1, keepdim=True).sqrt()
+    shifts = apart @ weights / values.shape[1]
+    squares = apart.square() @ weights / values.shape[1] - shifts.square()
+    # of one value drawn over and over, what is left is rounding, and the ratio has no limit
+    spreads = squares.clamp_min(0).sqrt() * (squares > (1e-9 * spread).square())
+    ratios = (shifts / spreads).where(shifts != 0, 0.0)
+    tail = (1 - CONFIDENCE) / 2
+    least = ratios.quantile(tail, 1, keepdim=True, interpolation="lower")
+    most = ratios.quantile(1 - tail, 1, keepdim=True, interpolation="higher")
+    ends = torch.cat([mean - most * spread, mean - least * spread], 1)
+    return ends.clamp(values.amin(1, keepdim=True), values.amax(1, keepdim=True))
 
 
 def auroc(logits: Tensor, y: Tensor) -> tuple[float, Interval]:
     """Return the area under the ROC curve of logits (N, classes), and its 95 % interval.
 
-    Of two classes it is that of the second; of more the mean over the classes, each against the
-    rest, by its probability. Ties count half. A resample's mean is over the classes that it drew.
-    NaN where a class has no input, where there is one class only, or a logit is not a number.
+    Of two classes it is that of the second, with the score interval (Newcombe 2006). Of more it is
+    the mean over the classes, each against the rest, by its probability, with the percentile
+    bootstrap, widened as Student's t is (Hesterberg 2015,
+    https://doi.org/10.1080/00031305.2015.1089789): a resample's mean is over the classes that it
+    drew. Where the classes are apart without an exception no resample says more, and the ends are
+    the mean of the score intervals'. Ties count half. NaN where a class has no input, where there
+    is one class only, or a logit is not a number; the interval also where fewer than 10 inputs of
+    more than two classes are not apart.
     """
     scores = _scores(logits)
     counts = torch.bincount(y, minlength=logits.shape[1])
@@ -74,19 +97,53 @@ def auroc(logits: Tensor, y: Tensor) -> tuple[float, Interval]:
         return nan, (nan, nan)
     first = logits.shape[1] - len(scores)  # of two classes the second, else all
     positives = [y == first + index for index in range(len(scores))]
+    areas = _areas_of(scores, torch.stack(positives))
+    area, members = float(areas.mean()), counts[first:].tolist()
+    if len(scores) == 1 or area in (0.0, 1.0):
+        ends = [
+            score_interval(float(a), n, len(y) - n) for a, n in zip(areas, members, strict=True)
+        ]
+        low, high = zip(*ends, strict=True)
+        return area, (sum(low) / len(low), sum(high) / len(high))
+    if len(y) < FEW:
+        return area, (nan, nan)
     drawn = [_areas(*each, resampled(len(y))) for each in zip(scores, positives, strict=True)]
-    return _area(scores, torch.stack(positives)), middle(torch.stack(drawn).nanmean(0))
+    return area, between(torch.stack(drawn).nanmean(0), _widened(len(y)))
 
 
-def _area(scores: Tensor, positive: Tensor) -> float:
-    """Return the mean area over the classes of their scores and members, both (classes, N).
+def score_interval(area: float, positives: int, negatives: int) -> Interval:
+    """Return the 95 % score interval of an area under the ROC curve of so many inputs.
+
+    The areas that lie no further from this one than 1.96 standard deviations of their own, by
+    Hanley and McNeil 1982 with both numbers alike (Newcombe 2006, method 5,
+    https://doi.org/10.1002/sim.2324).
+    """
+    z, half = float(norm.ppf(0.5 + CONFIDENCE / 2)), (positives + negatives) / 2 - 1
+
+    def too_far(true: float) -> float:
+        ties = 1 + half * ((1 - true) / (2 - true) + true / (1 + true))
+        return abs(area - true) - z * sqrt(true * (1 - true) * ties / (positives * negatives))
+
+    # at the area itself nothing is too far, at 0 and 1 everything; but the ends are their own
+    low = 0.0 if area <= EDGE else float(brentq(too_far, 0.0, area - EDGE))
+    return low, 1.0 if area >= 1 - EDGE else float(brentq(too_far, area + EDGE, 1.0))
+
+
+def _widened(samples: int) -> float:
+    """Return what share to leave out at either end, less than 2.5 % where the inputs are few."""
+    wide = float(t.isf((1 - CONFIDENCE) / 2, samples - 1)) * sqrt(samples / (samples - 1))
+    return float(norm.sf(wide))
+
+
+def _areas_of(scores: Tensor, positive: Tensor) -> Tensor:
+    """Return the area of each class, (classes,), of their scores and members, (classes, N).
 
     By the sum of the members' ranks (Mann and Whitney 1947).
     """
     ranks = torch.from_numpy(rankdata(scores.numpy(), axis=1))
     members = positive.sum(1).double()
     above = (ranks * positive).sum(1) - members * (members + 1) / 2
-    return float((above / (members * (positive.shape[1] - members))).mean())
+    return above / (members * (positive.shape[1] - members))
 
 
 def _scores(logits: Tensor) -> Tensor:

@@ -26,6 +26,7 @@ from pruneviz.sensitivity.points import (
     unmeasured,
 )
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
+from pruneviz.sensitivity.resampling import FEW, NO_INTERVAL
 
 
 class Scan:
@@ -89,7 +90,8 @@ class Scan:
         if lost:
             first = f"layer {lost[0][0]} at {lost[0][1]:g}"
             missing = [unmeasured_note(first, self._why.get(lost[0], ""), len(lost) - 1)]
-        return (*refit_notes(self._refit), *self.evaluator.notes, *missing)
+        few = (NO_INTERVAL,) if len(self._y) < FEW else ()
+        return (*refit_notes(self._refit), *few, *self.evaluator.notes, *missing)
 
     @property
     def done(self) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm, t
 from sklearn.metrics import roc_auc_score
 
 from pruneviz.measure.quality import wilson, wilsons
@@ -24,7 +24,7 @@ from pruneviz.sensitivity import (
 )
 from pruneviz.sensitivity.classes import class_table
 from pruneviz.sensitivity.points import CHANGES, measured, table_of
-from pruneviz.sensitivity.resampling import auroc, mean_intervals, resampled
+from pruneviz.sensitivity.resampling import auroc, mean_intervals, resampled, score_interval
 
 
 def answers(samples=83, classes=4, seed=0, different=None):
@@ -67,12 +67,16 @@ def test_auroc_is_scikit_learns_also_of_each_resample(classes, different):
     logits, y = answers(classes=classes, different=different)
     found, (low, high) = auroc(logits, y)
     assert found == pytest.approx(area(logits, y), abs=1e-12)
+    assert low < found < high
+    if classes == 2:
+        return
     weights = resampled(len(y)).double().numpy()
     drawn = pair_by_pair(logits, y, weights)
     for b in range(5):
         assert drawn[b] == pytest.approx(area(logits, y, weights[:, b]), abs=1e-12)
-    assert [low, high] == pytest.approx(np.percentile(drawn, [2.5, 97.5]).tolist(), abs=1e-6)
-    assert low < found < high
+    tail = 100 * norm.sf(t.isf(0.025, 82) * (83 / 82) ** 0.5)
+    assert tail < 2.5
+    assert [low, high] == pytest.approx(np.percentile(drawn, [tail, 100 - tail]).tolist(), abs=1e-6)
 
 
 def test_a_resample_draws_as_many_inputs_as_there_are():
@@ -87,17 +91,91 @@ def test_the_intervals_of_means_are_those_of_resamples_drawn_one_by_one():
     generator = torch.Generator().manual_seed(0)
     drawn = torch.randint(41, (41, 500), generator=generator).numpy()
     for row, found in zip(values, mean_intervals(torch.tensor(values)), strict=True):
-        means = [row[drawn[:, b]].mean() for b in range(500)]
-        assert found == pytest.approx(np.percentile(means, [2.5, 97.5]).tolist())
+        some = [row[drawn[:, b]] for b in range(500)]
+        ratios = sorted((each.mean() - row.mean()) / each.std() for each in some)
+        least, most = ratios[12], ratios[487]  # outside lie 2.5 % of 499 steps, rounded outwards
+        expected = row.mean() - most * row.std(), row.mean() - least * row.std()
+        assert found == pytest.approx(expected)
 
 
-def test_the_interval_of_a_mean_covers_it_as_often_as_it_says():
+def losses(generator, shape):
+    """Return cross-entropies of a network that is mostly sure and right."""
+    return np.logaddexp(0, -generator.normal(2, 2, size=shape))
+
+
+def mean_of_losses():
+    """Return their mean by Gauss-Hermite quadrature."""
+    points, weights = np.polynomial.hermite_e.hermegauss(80)
+    return weights @ np.logaddexp(0, -(2 + 2 * points)) / weights.sum()
+
+
+EXPECTED = {"normal": 0.0, "exponential": 1.0, "losses": mean_of_losses()}
+
+
+@pytest.mark.parametrize(("samples", "share"), [(10, 0.92), (30, 0.94), (120, 0.945)])
+@pytest.mark.parametrize("name", EXPECTED)
+def test_the_interval_of_a_mean_covers_it_nearly_as_often_as_it_says(name, samples, share):
+    """Ten skewed inputs seldom hold a large one: there 95 % are 92 %, and percentiles' are 80 %."""
     generator = np.random.default_rng(2)
+    shape = (600, samples)
+    drawn = losses(generator, shape) if name == "losses" else getattr(generator, name)(size=shape)
+    found = mean_intervals(torch.tensor(drawn))
+    covered = sum(low <= EXPECTED[name] <= high for low, high in found)
+    assert binomtest(int(covered), 600, share, "less").pvalue > 0.01
+
+
+def test_few_inputs_have_no_interval_and_no_interval_leaves_what_was_seen():
+    generator = np.random.default_rng(3)
+    for samples in (1, 2, 9):
+        ((low, high),) = mean_intervals(torch.tensor(generator.exponential(size=(1, samples))))
+        assert math.isnan(low)
+        assert math.isnan(high)
+    rare = torch.zeros(1, 30)
+    rare[0, 4] = 3.0  # most resamples do not draw it, and say nothing of how large it is
+    ((low, high),) = mean_intervals(rare)
+    assert low == 0
+    assert 0.1 < high <= 3
+    assert mean_intervals(torch.full((1, 30), 0.1)) == [(pytest.approx(0.1), pytest.approx(0.1))]
+
+
+@pytest.mark.parametrize(("positives", "negatives"), [(4, 4), (5, 45), (25, 25), (10, 200)])
+@pytest.mark.parametrize("true", [0.6, 0.95, 0.99])
+def test_the_interval_of_an_area_covers_it_as_often_as_it_says(true, positives, negatives):
+    generator = np.random.default_rng(4)
+    mean, y = 2**0.5 * norm.ppf(true), torch.arange(positives + negatives) < positives
     covered = 0
     for _ in range(200):
-        ((low, high),) = mean_intervals(torch.tensor(generator.normal(size=(1, 120))))
-        covered += low <= 0 <= high
-    assert binomtest(covered, 200, 0.94).pvalue > 0.01
+        score = torch.tensor(generator.normal(size=len(y))) + mean * y
+        low, high = auroc(torch.stack([torch.zeros(len(y)), score], 1), y.long())[1]
+        assert high - low > 0
+        covered += low <= true <= high
+    assert covered >= 0.9 * 200
+
+
+@pytest.mark.parametrize("area", [0.0, 0.3, 0.5, 0.97, 1.0])
+def test_the_ends_of_an_area_are_two_deviations_of_their_own_away(area):
+    m, n = 7, 12
+    for end in score_interval(area, m, n):
+        if end in (0.0, 1.0):
+            assert end == area
+            continue
+        q1, q2 = end / (2 - end), 2 * end**2 / (1 + end)  # as Hanley and McNeil write it
+        alike = (m + n) / 2 - 1
+        variance = (end * (1 - end) + alike * (q1 - end**2 + q2 - end**2)) / (m * n)
+        assert abs(area - end) == pytest.approx(norm.ppf(0.975) * variance**0.5, rel=1e-6)
+
+
+def test_classes_that_are_apart_are_not_surely_apart():
+    y = torch.arange(12) % 3
+    logits = 5.0 * torch.nn.functional.one_hot(y, 3)
+    for sign, sure in ((1, 1.0), (-1, 0.0)):
+        found, (low, high) = auroc(sign * logits, y)
+        assert found == sure
+        assert high - low > 0.2
+    few, (low, high) = auroc(torch.randn(6, 3), torch.arange(6) % 3)
+    assert 0 < few < 1
+    assert math.isnan(low)
+    assert math.isnan(high)
 
 
 @pytest.mark.parametrize(

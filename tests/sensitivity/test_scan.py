@@ -164,3 +164,9 @@ def test_points_come_back_from_a_file_also_from_an_older_one(tmp_path):
     table.drop(columns="kl").to_csv(tmp_path / "bad.csv", index=False)
     with pytest.raises(ValueError, match="lacks columns"):
         read_points(tmp_path / "bad.csv")
+
+
+def test_few_inputs_are_spoken_of():
+    for samples, said in ((9, True), (10, False)):
+        scan = Scan(*subject(samples=samples), (0.5,))
+        assert any("no interval" in note for note in scan.notes) == said
