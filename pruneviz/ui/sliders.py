@@ -13,7 +13,7 @@ from pruneviz.granularity import Units
 from pruneviz.measure.layer_latency import LayerLatency
 from pruneviz.plan import Plan
 from pruneviz.report import LayerReport
-from pruneviz.ui import cache, cockpit, edits, state, text, widgets
+from pruneviz.ui import cache, cockpit, edits, hand, state, text, widgets
 from pruneviz.ui.cockpit import Curves, Timing
 from pruneviz.ui.stages import UNGROUPED, Stage, matching, stage_of, stages
 
@@ -78,6 +78,7 @@ def draw(shown: Board) -> None:
             _row(shown, shown.units[numbers[name]], shares.get(name, ""))
     with st.container(key="tune-style"):
         st.markdown(cockpit.style(keys, shown.curves), unsafe_allow_html=True)
+        hand.listen()
     _legend(shown)
 
 

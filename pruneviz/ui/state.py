@@ -16,7 +16,7 @@ from typing import Any, cast
 import streamlit as st
 
 from pruneviz.plan import Plan
-from pruneviz.ui import link
+from pruneviz.ui import hand, link
 
 MAX_HISTORY = 200
 # The browser sends its link along with every widget change, so one that this session wrote moments
@@ -39,6 +39,7 @@ class Desk:
 
     plan: Plan = link.OPENING
     past: list[Plan] = field(default_factory=list)
+    grip: Plan | None = None
     future: list[Plan] = field(default_factory=list)
     snapshots: dict[str, Plan] = field(default_factory=dict)
     layer: str = ""
@@ -94,13 +95,20 @@ def complain(sentence: str) -> None:
 
 
 def put(new: Plan) -> None:
-    """Make `new` the plan, as one step that can be undone."""
+    """Make `new` the plan, as one step that can be undone; a slider's move is one from end to end.
+
+    `grip` is the plan that a hand found when it began to move a slider, None after any other step.
+    """
     desk = _desk()
     desk.problem = ""
     desk.edited = True
+    if not hand.goes_on():
+        desk.grip = None
     if new == desk.plan:
         return
-    desk.past = [*desk.past, desk.plan][-MAX_HISTORY:]
+    if not (desk.grip and desk.past and desk.past[-1] is desk.grip):
+        desk.past = [*desk.past, desk.plan][-MAX_HISTORY:]
+        desk.grip = desk.plan if hand.moves() else None
     desk.future = []
     desk.plan = new
 
@@ -185,21 +193,26 @@ def request(key: str, value: Any, edit: Callable[[Any], None]) -> None:
     The browser sends the values of all widgets with each event. When a run was cut short, a widget
     there still has an old value, and its `on_change` is called though nobody touched it. Such a
     value is carried out only when nothing else was asked for (`begin`). A value that the plan gave
-    the widget asks for nothing.
+    the widget asks for nothing. A hand that moves a slider asks for any value, an old one too.
     """
     desk = _desk()
     if key in desk.wanted and desk.wanted[key] == value:
         return
-    now = time.monotonic()
-    if now - desk.regrouped < REGROUPED_SECONDS and value in desk.before.get(key, ()):
+    now, regrouped = time.monotonic(), desk.regrouped + REGROUPED_SECONDS
+    if now < regrouped and value in desk.before.get(key, ()) and not hand.moves():
         return
     if any(value == old and now - at < STALE_SECONDS for old, at in desk.shown.get(key, [])):
-        desk.doubtful.append(partial(edit, value))
+        desk.doubtful.append(partial(_carry_out, desk, key, value, edit))
     else:
-        desk.wanted.pop(key, None)
-        desk.news.pop(key, None)
-        edit(value)
+        _carry_out(desk, key, value, edit)
         desk.edited = True
+
+
+def _carry_out(desk: Desk, key: str, value: Any, edit: Callable[[Any], None]) -> None:
+    """Do what a widget asks for; the browser has its value already and need not be told."""
+    desk.wanted.pop(key, None)
+    desk.news.pop(key, None)
+    edit(value)
 
 
 def choose_layer(name: str) -> None:

@@ -3,7 +3,7 @@
 from streamlit.testing.v1 import AppTest
 
 from pruneviz.plan import Plan
-from pruneviz.ui import link, state
+from pruneviz.ui import hand, link, state
 
 
 def tiny() -> None:
@@ -146,10 +146,11 @@ def test_the_chosen_layer_is_in_the_link() -> None:
 def sliders() -> None:
     import streamlit as st
 
-    from pruneviz.ui import state, widgets
+    from pruneviz.ui import hand, state, widgets
 
     desk = state.begin()
     st.text(desk.plan.sparsity)
+    hand.listen()
     for key, field in (("overall", "sparsity"), ("seed", "seed")):
         st.number_input(
             key,
@@ -197,6 +198,43 @@ def test_what_was_shown_before_units_were_others_is_not_believed_for_a_while() -
     at.session_state[state._KEY].regrouped -= state.REGROUPED_SECONDS
     at.number_input(key="overall").set_value(0.5).run()
     assert sparsity(at) == 0.5
+
+
+def move(at: AppTest, *values: float) -> AppTest:
+    """Tell each value in a run of its own, as a hand that moves the slider does."""
+    for word, value in zip((hand.FIRST, *[hand.ON] * len(values)), values, strict=False):
+        at.button(key=word).click()
+        at.number_input(key="overall").set_value(value).run()
+        assert sparsity(at) == value
+        assert not told(at), "nothing pulls the slider out of the hand"
+    return at
+
+
+def test_a_move_is_one_step_back_however_often_it_was_answered() -> None:
+    at = AppTest.from_function(sliders, default_timeout=300).run()
+    move(at, 0.5, 0.6, 0.7)
+    move(at, 0.75, 0.7, 0.8)
+    at.number_input(key="overall").set_value(0.85).run()
+    for expected in (0.8, 0.7, link.OPENING.sparsity):
+        assert sparsity(at.button(key="undo").click().run()) == expected
+    assert not at.session_state[state._KEY].past
+
+
+def test_a_move_that_goes_on_after_an_undo_is_a_new_step() -> None:
+    at = AppTest.from_function(sliders, default_timeout=300).run()
+    move(at, 0.5, 0.6).button(key="undo").click().run()
+    at.button(key=hand.ON).click()
+    at.number_input(key="overall").set_value(0.7).run()
+    assert sparsity(at.button(key="undo").click().run()) == link.OPENING.sparsity
+
+
+def test_a_hand_may_pass_what_was_shown_before() -> None:
+    at = AppTest.from_function(sliders, default_timeout=300).run()
+    move(at, 0.5).button(key="otherwise").click().run()
+    move(at, 0.6, 0.5, 0.4)
+    at.button(key="undo").click().run()
+    assert sparsity(at) == 0.9
+    move(at, 0.4, 0.5, 0.9)
 
 
 def told(at: AppTest) -> bool:

@@ -1,0 +1,37 @@
+"""A slider answers while a hand moves it, and the whole move is one step of undo.
+
+Streamlit's slider tells its value when it is let go; hand.js tells it in between. With the value it
+presses one of two buttons that nobody sees: `first`, or `on` for what goes on in the same move.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import streamlit as st
+
+FIRST, ON = "hand-first", "hand-on"
+
+
+def listen() -> None:
+    """Draw what hears a hand on the page's sliders; put it where nothing is shown."""
+    for key in (FIRST, ON):
+        st.button(key, key=key)
+    st.html(_script(), unsafe_allow_javascript=True)
+
+
+def moves() -> bool:
+    """Return whether this run answers a hand that is on a slider, or has just left it."""
+    return bool(st.session_state.get(FIRST)) or goes_on()
+
+
+def goes_on() -> bool:
+    """Return whether this run answers a move that an earlier run has answered already."""
+    return bool(st.session_state.get(ON))
+
+
+@cache
+def _script() -> str:
+    script = Path(__file__).with_name("hand.js").read_text(encoding="utf-8")
+    return f"<script>{script}</script>"
