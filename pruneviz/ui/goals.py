@@ -137,12 +137,18 @@ def _propose(now: Proposed) -> None:
     if not proposing.is_quick(now):
         proposing.begin(now)
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
+    place = st.empty()
+    with place.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0, text="Proposing ratios …")
         # a click runs the page again, and so ends this run at its next step
         st.button("Stop", key="goal-stop-now")
-    for stage in proposing.at_once(now):
-        bar.progress(min(1.0, stage.done / stage.total), text=text.escape(f"{stage.sentence} …"))
+    try:
+        for stage in proposing.at_once(now):
+            done = min(1.0, stage.done / stage.total)
+            bar.progress(done, text=text.escape(f"{stage.sentence} …"))
+    except ValueError:
+        place.empty()  # nothing is under way beside the sentence that says why
+        raise
 
 
 def _outcome(plan: Plan, now: Proposed) -> None:

@@ -84,6 +84,7 @@ def test_a_goal_that_cannot_be_is_a_sentence_and_the_plan_stays() -> None:
     choose(at, "macs", 1.0)
     at.button(key="goal-propose").click().run()
     assert "cannot be reached" in at.error[0].value.replace("\\", "")
+    assert "goal-stop-now" not in [button.key for button in at.button]
     assert shown(at) == PLAN
     choose(at, "megabytes", 15.0)
     at.button(key="goal-propose").click().run()
