@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from pruneviz.propose.binding import points
 from pruneviz.propose.finish import Candidate, Reached, finish
 from pruneviz.propose.goal import WORDS
 from pruneviz.propose.judge import Lost
@@ -38,7 +39,7 @@ def search(work: Proposing) -> Generator[Stage, None, Proposal]:
     start = _lost(work, work.layers.network(work.kept), allowed) if work.kept else Lost(0.0, 0.0)
     if start.accuracy > allowed:
         raise ValueError(
-            f"what layers keep as it is loses {100 * start.accuracy:.3g} points already, more than "
+            f"what layers keep as it is loses {points(start.accuracy)} already, more than "
             f"{work.goal.said()}: let those layers follow, or allow more"
         )
     found = []
@@ -75,9 +76,9 @@ def _left(work: Proposing, bracket: _Bracket) -> int:
 
 def _finished(work: Proposing, best: _Bracket, control: _Bracket) -> Proposal:
     if not best.good:
-        lost = 100 * best.beyond.accuracy if best.beyond else 0.0
+        lost = best.beyond.accuracy if best.beyond else 0.0
         raise ValueError(
-            f"nothing can go: the least step loses {lost:.4g} points, more than "
+            f"nothing can go: the least step loses {points(lost)}, more than "
             f"{work.goal.said()}; allow more, or unlock layers"
         )
     counts = work.counts(best.path, best.good)
@@ -87,7 +88,7 @@ def _finished(work: Proposing, best: _Bracket, control: _Bracket) -> Proposal:
         further = work.left(work.goal.save, work.counts(best.path, best.bad)) / whole
         held.append(
             f"a step further, to {100 * further:.3g} % of the {word}, loses "
-            f"{100 * best.beyond.accuracy:.4g} points"
+            f"{points(best.beyond.accuracy)}"
         )
     notes = [
         f"the {len(work.judge.data.y):,} held-out inputs that judge it also decided how far it "

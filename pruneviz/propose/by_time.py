@@ -28,9 +28,8 @@ def search(work: Proposing) -> Generator[Stage, None, Proposal]:
     fastest = _time(work, work.layers.network(_at(work, ways[0], STEPS)))
     if fastest > goal.value:
         raise ValueError(
-            f"{goal.said()} cannot be reached: with every layer at the scan's last level an answer "
-            f"takes {goal.said(fastest)} here; allow more time, unlock layers, or scan higher "
-            "levels"
+            f"{goal.said()} cannot be reached: {work.furthest} an answer takes "
+            f"{goal.said(fastest)} here; allow more time{work.unlock}"
         )
     found: list[tuple[Path, int, Candidate]] = []
     for path in ways:
@@ -48,7 +47,7 @@ def search(work: Proposing) -> Generator[Stage, None, Proposal]:
     control = next(each.counts for *_, each in found if each.family == UNIFORM)
     return finish(
         work, best, Reached(taken.median, taken.original, taken.interval), control,
-        held=(f"with every layer at the scan's last level an answer takes {goal.said(fastest)}",),
+        held=(f"{work.furthest} an answer takes {goal.said(fastest)}",),
         notes=(
             f"timed on this machine, the median of {FINAL_RUNS} single passes in turns with the "
             "original's; what a layer saves is weighed by its MACs",

@@ -21,6 +21,7 @@ from pruneviz.propose.paths import Counts, Path, paths
 from pruneviz.run import Prepared
 
 SEARCHING = 30  # stages after the counting, about
+MOST_NAMED = 3  # layers in a sentence
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,19 @@ class Proposing:
     def paths(self) -> tuple[Path, ...]:
         """Return the ways that compete, after `read`."""
         return paths(self.curves)
+
+    @property
+    def furthest(self) -> str:
+        """Return in words how far all layers can go: `with 90 % of every layer …`."""
+        last = max(curve.last for curve in self.curves.values())
+        return f"with {100 * last:.3g} % of every layer that is free removed"
+
+    @property
+    def unlock(self) -> str:
+        """Return what frees more, `, or unlock a, b`; "" where nothing is locked."""
+        locks = list(self.layers.request.locks())
+        more = f" and {len(locks) - MOST_NAMED} more" if len(locks) > MOST_NAMED else ""
+        return f", or unlock {', '.join(locks[:MOST_NAMED])}{more}" if locks else ""
 
     def changed(self, counts: Counts) -> float:
         """Return the change of accuracy that the curves foretell, a fraction."""

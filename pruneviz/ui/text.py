@@ -180,7 +180,8 @@ def layer_label(plan: Plan, units: Units, row: LayerReport | None) -> str:
         label += " · locked" if kept == "all" else f" · {len(kept)} locked"
     elif row and row.locked:
         label += f" · {row.locked} locked"
-    return f"{label} · by hand" if units.name in plan.layers else label
+    locked = plan.locks.get(units.name) == "all"
+    return f"{label} · by hand" if units.name in plan.layers and not locked else label
 
 
 def coupled_sentence(units: Units) -> str:
