@@ -302,5 +302,5 @@ def test_one_allowed_loss_meets_the_whole_amount():
     shares = ratios_for(found, {"a": 100, "b": 300}, 0.4)
     assert shares["a"] * 100 + shares["b"] * 300 == pytest.approx(160)
     assert shares["a"] > shares["b"]
-    with pytest.raises(ValueError, match=r"levels end at 0\.9 of the units"):
+    with pytest.raises(ValueError, match=r"level 0\.9 of the units go: ask for that"):
         ratios_for(found, {"a": 100, "b": 300}, 0.95)

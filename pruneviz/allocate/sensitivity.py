@@ -59,8 +59,8 @@ def ratios_for(
     if removed(high) < sparsity * total:
         reached = removed(high) / total
         raise ValueError(
-            f"the scan's levels end at {reached:g} of the units: ask for less than {sparsity:g}, "
-            "or scan higher levels"
+            f"with every layer at its highest scanned level {reached:g} of the units go: ask for "
+            f"that at most, got {sparsity:g}"
         )
     for _ in range(60):
         middle = (low + high) / 2

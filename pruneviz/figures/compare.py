@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from pruneviz.figures.format import points, share, times
+from pruneviz.figures.format import MINUS, points, share, times
 from pruneviz.figures.style import ORIGINAL, PRUNED, lay_out
 from pruneviz.report import Amount, LatencyPair
 
@@ -53,8 +53,8 @@ def by_class(table: pd.DataFrame) -> go.Figure:
     lay_out(
         figure,
         title=_class_title(table, len(shown)),
-        x="accuracy (%, with 95 % interval)",
-        y="class",
+        x="Accuracy (%, with 95 % interval)",
+        y="Class",
         height=140 + 34 * len(shown),
     )
     return figure.update_yaxes(
@@ -80,7 +80,7 @@ def latency(
             hoverinfo="x+name",
             showlegend=False,
         )
-    lay_out(figure, title=_latency_title(pair), x="time of one forward pass (ms)", y="", height=280)
+    lay_out(figure, title=_latency_title(pair), x="Time of one forward pass (ms)", y="", height=280)
     # the slowest runs would flatten the boxes; they are a zoom away
     end = _end(original_ms, pruned_ms)
     return figure.update_xaxes(range=[0, end]).update_yaxes(autorange="reversed")
@@ -122,7 +122,7 @@ def sizes(amounts: Mapping[str, tuple[Amount, str]]) -> go.Figure:
         if min(left) >= 100
         else f"{share(least[0] / 100)} is left of the {least[1]}"
     )
-    lay_out(figure, title=title, x="left of the original (%)", y="", height=280)
+    lay_out(figure, title=title, x="Left of the original (%)", y="", height=280)
     for name, (_, text) in amounts.items():
         beside = {"xref": "paper", "x": 1, "xanchor": "left", "xshift": 6}
         figure.add_annotation(text=text, y=name, showarrow=False, **beside)
@@ -145,7 +145,8 @@ def _class_title(table: pd.DataFrame, shown: int) -> str:
     if worst["change"] >= 0:
         return f"No class loses accuracy{few}"
     sure = "" if worst["change_high"] < 0 else ", within chance"
-    return f"Class “{worst['class']}” loses most: {points(worst['change'])}{sure}{few}"
+    lost = points(worst["change"]).removeprefix(MINUS)
+    return f"Class “{worst['class']}” loses most: {lost}{sure}{few}"
 
 
 def _latency_title(pair: LatencyPair) -> str:

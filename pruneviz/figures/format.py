@@ -34,6 +34,17 @@ def points(difference: float, decimals: int = 1) -> str:
     return f"{signed(f'{_round(100 * difference, decimals):.{decimals}f}')} points"
 
 
+def points_lost(value: float) -> str:
+    """Return how many points are lost, without a sign: `0.7 points`, `< 0.1 points`, `1.0 point`.
+
+    What is above 0 is never written as 0.
+    """
+    shown = f"{_round(value, 1):.1f}".replace("-", MINUS)
+    if 0 < value < 0.05:
+        return "< 0.1 points"
+    return f"{shown} point{'' if shown == '1.0' else 's'}"
+
+
 def spread(low: float, high: float, decimals: int = 1) -> str:
     """Return an interval of fractions as half its width in percentage points: `± 1.1`."""
     return f"± {100 * (high - low) / 2:.{decimals}f}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from pruneviz.figures import format as fmt
 from pruneviz.propose import GOALS, Goal, Proposal
 from pruneviz.propose.goal import (
@@ -16,13 +18,15 @@ from pruneviz.propose.goal import (
 from pruneviz.propose.paths import TITLES
 from pruneviz.report import Report
 
+USUAL_TIME = 0.8  # of the original's milliseconds
+
 
 def amount(goal: Goal, value: float) -> str:
     """Return a number of a goal's kind with its unit: `14.2 MB`, `49.8 %`, `0.7 points`."""
     if goal.kind in FRACTIONS:
         return fmt.percent(value)
     if goal.kind == ACCURACY:
-        return f"{value:.1f} point{'' if f'{value:.1f}' == '1.0' else 's'}"
+        return fmt.points_lost(value)
     if goal.kind == MEGABYTES:
         return fmt.size(value * MEGABYTE)
     return fmt.milliseconds(value)
@@ -77,27 +81,32 @@ def how_line(proposal: Proposal) -> str:
 
 
 def standing(goal: Goal, report: Report, *, exact: bool = True) -> tuple[float, str]:
-    """Return how much of a goal's budget a plan takes, 0 to 1, and in words how it stands."""
+    """Return what part of a goal's budget a plan takes, above 1 beyond it, and how it stands."""
     now = _now(goal, report)
     about = "" if exact and goal.kind != MILLISECONDS else f"{fmt.ABOUT} "
-    left = {ACCURACY: " lost", **{kind: f" of the {WORDS[of]}" for kind, of in RESOURCES.items()}}
-    what = "" if goal.kind == MEGABYTES else left.get(goal.kind, "")
-    line = f"{about}{_bare(goal, now)} of {amount(goal, goal.value)}{what}"
+    line = f"{about}{amount(goal, now)}{_of_what(goal)}"
+    wanted = amount(goal, goal.value)
     if now <= goal.value:
-        return (now / goal.value if goal.value else 0.0), f"{line}: within the goal"
-    return 1.0, f"{line}: {amount(goal, now - goal.value)} too much"
+        return (now / goal.value if goal.value else 0.0), f"{line}, within the goal of {wanted}"
+    beyond = now / goal.value if goal.value else math.inf
+    return beyond, f"{line}, {_difference(goal, now - goal.value)} more than the goal of {wanted}"
 
 
-def _bare(goal: Goal, value: float) -> str:
-    """Return a number without its unit where the goal beside it has the same."""
-    shown, unit = amount(goal, value), amount(goal, goal.value).rpartition(" ")[2].rstrip("s")
-    return shown.rpartition(" ")[0] if shown.rpartition(" ")[2].rstrip("s") == unit else shown
+def _of_what(goal: Goal) -> str:
+    if goal.kind == ACCURACY:
+        return " lost"
+    return f" of the {WORDS[RESOURCES[goal.kind]]} left" if goal.kind in FRACTIONS else ""
+
+
+def _difference(goal: Goal, difference: float) -> str:
+    """Return by how much a goal is missed; parts of a whole differ by points."""
+    return fmt.points_lost(100 * difference) if goal.kind in FRACTIONS else amount(goal, difference)
 
 
 def _now(goal: Goal, report: Report) -> float:
     """Return a report's number of the goal's kind, in the goal's unit."""
     if goal.kind == ACCURACY:
-        return max(-100 * report.accuracy.change, 0.0) if report.accuracy else 0.0
+        return max(-100 * report.accuracy.change, 0.0) + 0.0 if report.accuracy else 0.0
     if goal.kind == MILLISECONDS:
         return report.latency_ms.pruned.median
     counted = {"macs": report.macs, "parameters": report.parameters, "bytes": report.bytes}
@@ -106,11 +115,14 @@ def _now(goal: Goal, report: Report) -> float:
 
 
 def usual(kind: str, report: Report) -> Goal:
-    """Return a goal of a kind to begin with: half of what the original has, or one point."""
+    """Return a goal of a kind to begin with: half of what the original has, or one point.
+
+    Of the time it is a smaller part that goes: much of it is spent however little is left.
+    """
     if kind == MEGABYTES:
         return Goal(kind, float(f"{report.bytes.original / MEGABYTE / 2:.2g}"))
     if kind == MILLISECONDS:
-        return Goal(kind, float(f"{report.latency_ms.original.median / 2:.2g}"))
+        return Goal(kind, float(f"{report.latency_ms.original.median * USUAL_TIME:.2g}"))
     return Goal(kind, GOALS[kind].usual)
 
 

@@ -38,7 +38,7 @@ def _first_to_give_way(curves: Mapping[str, Curve], counts: Counts) -> str:
     if not name or costs[name][0] < 0.0005:  # less than what is written as 0.1 points
         return ""
     lost, more = costs[name]
-    return f"{name} gives way first: {100 * more:.0f} % more of it, alone, costs {_points(lost)}"
+    return f"{name} gives way first: {100 * more:.0f} % more of it, alone, costs {points(lost)}"
 
 
 def _at_their_end(layers: Layers, curves: Mapping[str, Curve], counts: Counts) -> list[str]:
@@ -54,7 +54,7 @@ def _at_their_end(layers: Layers, curves: Mapping[str, Curve], counts: Counts) -
         else:
             ends.setdefault(curve.last, []).append(name)
     found = [
-        f"{_named(names)} at the scan's last level, {100 * level:.0f} %"
+        f"{_named(names)} as far as the scan goes, {100 * level:.0f} % removed"
         for level, names in sorted(ends.items())
     ]
     if held:
@@ -72,6 +72,8 @@ def _named(names: Sequence[str]) -> str:
     return f"{len(names)} layers are"
 
 
-def _points(fraction: float) -> str:
-    points = round(100 * fraction, 1)
-    return f"{points:g} point{'' if points == 1 else 's'}"
+def points(fraction: float) -> str:
+    """Return a loss of accuracy in points, one decimal; what is above 0 is never written as 0."""
+    number = round(100 * fraction, 1)
+    shown = "< 0.1" if fraction > 0 and not number else f"{number:g}"
+    return f"{shown} point{'' if number == 1 else 's'}"

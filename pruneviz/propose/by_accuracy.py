@@ -8,6 +8,7 @@ from math import inf
 
 from torch import nn
 
+from pruneviz.propose.binding import points
 from pruneviz.propose.finish import Candidate, Reached, finish
 from pruneviz.propose.goal import WORDS
 from pruneviz.propose.judge import Lost
@@ -41,7 +42,7 @@ def search(work: Proposing) -> Generator[Stage, None, Proposal]:
     start = _lost(work, work.layers.network(work.kept), allowed) if work.kept else Lost(0.0, 0.0)
     if start.accuracy > allowed:
         raise ValueError(
-            f"what layers keep as it is loses {100 * start.accuracy:.3g} points already, more than "
+            f"what layers keep as it is loses {points(start.accuracy)} already, more than "
             f"{work.goal.said()}: let those layers follow, or allow more"
         )
     found = []
@@ -77,8 +78,8 @@ def _one_layer(work: Proposing, allowed: float) -> Generator[Stage, None, Propos
             best = left, Candidate(MARGINAL, counts, lost)
     if best is None:
         raise ValueError(
-            f"nothing can go: the least step of any layer loses {100 * cheapest.accuracy:.4g} "
-            f"points, more than {work.goal.said()}; allow more, or unlock layers"
+            f"nothing can go: the least step of any layer loses {points(cheapest.accuracy)}, "
+            f"more than {work.goal.said()}; allow more, or unlock layers"
         )
     return _said(work, best[1], ("any step of a second layer was not tried",), ())
 
@@ -107,7 +108,7 @@ def _finished(work: Proposing, best: _Bracket, control: _Bracket) -> Proposal:
         further = work.left(work.goal.save, work.counts(best.path, best.bad)) / whole
         held.append(
             f"a step further, to {100 * further:.3g} % of the {word}, loses "
-            f"{100 * best.beyond.accuracy:.4g} points"
+            f"{points(best.beyond.accuracy)}"
         )
     notes = []
     if best is not control:

@@ -37,12 +37,10 @@ def check(work: Proposing, most: Counts) -> None:
     least_left = work.left(goal.resource, most)
     if least_left <= goal.target(work.whole):
         return
-    locks = work.layers.request.locks()
-    remedy = f"unlock {', '.join(locks[:3])}, " if locks else ""
     raise ValueError(
-        f"a goal of {goal.said()} cannot be reached: as far as the scan's levels, locks and rules "
-        f"let layers go, {goal.said(goal.measured(least_left, work.whole))} are left; {remedy}"
-        "ask for more than that, or scan higher levels"
+        f"a goal of {goal.said()} cannot be reached: {work.furthest}, as far as rules let it go, "
+        f"{goal.said(goal.measured(least_left, work.whole))} are left; ask for more than that"
+        f"{work.unlock}"
     )
 
 

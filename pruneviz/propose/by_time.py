@@ -49,10 +49,7 @@ def search(work: Proposing) -> Generator[Stage, None, Proposal]:
     control = next(each.counts for *_, each in found if each.family == UNIFORM)
     return finish(
         work, best, Reached(taken.median, taken.original, taken.interval), control,
-        held=(
-            *missed,
-            f"with every layer at the scan's last level an answer takes {goal.said(fastest)}",
-        ),
+        held=(*missed, f"{work.furthest} an answer takes {goal.said(fastest)}"),
         notes=(
             f"timed on this machine, the median of {FINAL_RUNS} single passes in turns with the "
             "original's; what a layer saves is weighed by its MACs",
@@ -72,9 +69,8 @@ def _fastest(work: Proposing, most: Counts) -> float:
     goal, fastest = work.goal, _time(work, work.layers.network(most))
     if fastest > goal.value:
         raise ValueError(
-            f"{goal.said()} cannot be reached: with every layer at the scan's last level an answer "
-            f"takes {goal.said(fastest)} here; allow more time, unlock layers, or scan higher "
-            "levels"
+            f"{goal.said()} cannot be reached: {work.furthest} an answer takes "
+            f"{goal.said(fastest)} here; allow more time{work.unlock}"
         )
     return fastest
 

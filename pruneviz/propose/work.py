@@ -25,6 +25,7 @@ NONE_FREE = (
     "or scan again"
 )
 SEARCHING = 30  # stages after the counting, about
+MOST_NAMED = 3  # layers in a sentence
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Proposing:
     def __post_init__(self) -> None:
         self.judge, self.layers = Judge(self.prepared), Layers(self.prepared, self.plan)
         self.count = run.counting(self.prepared)
+        self._last = 1.0  # the last level of a scan to come
         self._counted: dict[tuple[str, tuple[tuple[str, int], ...]], int] = {}
         _ = self.judge.data  # ValueError where there is none
 
@@ -110,6 +112,7 @@ class Proposing:
 
     def most(self, last: float) -> Counts:
         """Return the most that any scan with this last level lets go; ValueError where nothing."""
+        self._last = last
         stops = {
             name: [stop for stop in stops if stop <= last * self.layers.counts[name] + 1e-9]
             for name, stops in self.layers.stops().items()
@@ -121,6 +124,19 @@ class Proposing:
     def paths(self) -> tuple[Path, ...]:
         """Return the ways that compete, after `read`."""
         return paths(self.curves)
+
+    @property
+    def furthest(self) -> str:
+        """Return in words how far all layers can go: `with 90 % of every layer …`."""
+        last = max((curve.last for curve in self.curves.values()), default=self._last)
+        return f"with {100 * last:.3g} % of every layer that is free removed"
+
+    @property
+    def unlock(self) -> str:
+        """Return what frees more, `, or unlock a, b`; "" where nothing is locked."""
+        locks = list(self.layers.request.locks())
+        more = f" and {len(locks) - MOST_NAMED} more" if len(locks) > MOST_NAMED else ""
+        return f", or unlock {', '.join(locks[:MOST_NAMED])}{more}" if locks else ""
 
     def changed(self, counts: Counts) -> float:
         """Return the change of accuracy that the curves foretell, a fraction."""

@@ -138,7 +138,8 @@ ROWS = f"""
   background-size: 100% {RAIL}px;
 }}
 [class*="st-key-tune-row-"] {{ padding-right: 3px; }}
-[class*="st-key-tune-room-"] {{ min-height: 17.5rem; }}
+[class*="st-key-tune-row-"] [data-testid="stHorizontalBlock"] {{ overflow: visible; }}
+[class*="st-key-tune-room-"] {{ min-height: 13.75rem; }}
 [class*="st-key-tune-row-"] [data-testid="stSliderTickBar"] {{ display: none; }}
 [class*="st-key-tune-row-"] [data-testid="stCaptionContainer"] {{
   margin-top: -0.75rem; pointer-events: none;

@@ -6,6 +6,8 @@ from functools import partial
 
 import streamlit as st
 
+from pruneviz.allocate import SCOPES
+from pruneviz.figures import format as fmt
 from pruneviz.figures import proposed as words
 from pruneviz.plan import Plan
 from pruneviz.propose import GOALS, SAVES, Goal, Proposal
@@ -13,6 +15,7 @@ from pruneviz.propose.goal import ACCURACY, FRACTIONS, MACS, MEGABYTES, MILLISEC
 from pruneviz.ui import fitting, proposing, state, text, widgets
 from pruneviz.ui.frame import View
 from pruneviz.ui.proposing import Proposed
+from pruneviz.ui.style import GOAL_MARK
 
 FIRST = Goal(ACCURACY, 1.0)
 LABELS = {
@@ -47,13 +50,19 @@ def draw(view: View) -> None:
         now = proposing.look(view.plan, goal)
         asked = _row(view, goal, now)
         if view.possible:
-            share, line = words.standing(goal, view.live.report, exact=view.live.exact)
-            st.progress(share, text=text.escape(line))
+            _standing(view, goal)
         with widgets.problems_here():
             if asked:
                 _propose(now)
                 st.rerun()
             _outcome(view.plan, now)
+
+
+def _standing(view: View, goal: Goal) -> None:
+    """Draw how far the plan is from the goal: a bar with a mark at it, striped beyond."""
+    share, line = words.standing(goal, view.live.report, exact=view.live.exact)
+    with st.container(key="goal-bar-beyond" if share > 1 else "goal-bar-within"):
+        st.progress(min(1.0, GOAL_MARK * share), text=text.escape(line))
 
 
 def chosen() -> Goal:
@@ -137,12 +146,18 @@ def _propose(now: Proposed) -> None:
     if not proposing.is_quick(now):
         proposing.begin(now)
         return
-    with st.container(horizontal=True, vertical_alignment="center"):
+    place = st.empty()
+    with place.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0, text="Proposing ratios …")
         # a click runs the page again, and so ends this run at its next step
         st.button("Stop", key="goal-stop-now")
-    for stage in proposing.at_once(now):
-        bar.progress(min(1.0, stage.done / stage.total), text=text.escape(f"{stage.sentence} …"))
+    try:
+        for stage in proposing.at_once(now):
+            done = min(1.0, stage.done / stage.total)
+            bar.progress(done, text=text.escape(f"{stage.sentence} …"))
+    except ValueError:
+        place.empty()  # nothing is under way beside the sentence that says why
+        raise
 
 
 def _outcome(plan: Plan, now: Proposed) -> None:
@@ -197,9 +212,19 @@ def _result(plan: Plan, found: Proposal) -> None:
             st.markdown(f"**{reached}** {accuracy}")
             if held:
                 st.caption(f"What holds it: {held}.")
+            st.caption(text.escape(put_sentence(found)))
         with st.popover("How far to trust it", key="goal-about"):
             more = (words.how_line(found), words.predicted_line(found), *found.notes)
             st.markdown("\n".join(f"- {text.escape(text.sentence(each))}" for each in more))
+
+
+def put_sentence(found: Proposal) -> str:
+    """Return what a proposal sets besides the layers' own amounts."""
+    scope = SCOPES.get(found.plan.scope).title
+    return (
+        f"It also set how it is shared out to “{scope}”, and Overall to the "
+        f"{fmt.share(found.plan.sparsity)} that go in all; Undo takes all of it back."
+    )
 
 
 def _without_data(plan: Plan) -> None:

@@ -96,7 +96,7 @@ def by_class(
     own = classes.loc[classes["class"] == name]
     before = original.loc[original["class"] == name, "accuracy"]
     value = 100 * float(before.iloc[0]) if len(before) else float("nan")
-    title, of = f"Accuracy of class {name}", f"the accuracy of {name}"
+    title, of = f"Accuracy of class {name}", f"class {name}'s accuracy"
     reading = Reading(title, PERCENT, value, of=of, called=called)
     problem = ""
     if original.empty:

@@ -233,14 +233,14 @@ def follow(
 
 def choose_layer(layers: tuple[str, ...], placeholder: str) -> None:
     """Draw the choice of the layer that stands out, the one that is chosen on every page."""
-    chosen = state.layer() if state.layer() in layers else None
+    chosen, key = state.layer() if state.layer() in layers else None, "sensitivity-layer"
     st.selectbox(
         "Layer to look at",
         layers,
         index=None,
         placeholder=placeholder,
-        key=widgets.follow("sensitivity-layer", chosen),
-        on_change=lambda: state.choose_layer(st.session_state["sensitivity-layer"] or ""),
+        key=widgets.follow(key, chosen),
+        on_change=widgets.changes_here(key, lambda name: state.choose_layer(name or "")),
         width=320,
     )
 

@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from pruneviz.figures import format as fmt
+from pruneviz.measure.quality import wilson
 from pruneviz.plan import Plan
 from pruneviz.report import LayerReport
 from pruneviz.ui import cache, state, text
@@ -89,9 +90,9 @@ def table(found: Sequence[Side]) -> str:
     passes.
     """
     lines = [f"| | {' | '.join(COLUMNS)} |", "|:--|:--|:--|--:|--:|--:|"]
-    known = next((each.live for each in found if each.live), None)
-    if known:
-        lines.append(_line("original", "everything stays", _original(known)))
+    known = next((each for each in found if each.live), None)
+    if known and known.live:
+        lines.append(_line("original", "everything stays", _original(known.plan, known.live)))
     for each in found:
         name = f"**{text.escape(each.name)}**"
         if each.live is None:
@@ -137,10 +138,14 @@ def _draw_differences(found: Sequence[Side]) -> None:
     )
 
 
-def _original(live: Live) -> list[str]:
-    report, accuracy = live.report, live.report.accuracy
+def _original(plan: Plan, live: Live) -> list[str]:
+    """Return the original's numbers; its accuracy is known on all inputs at any time."""
+    report, shown = live.report, "–"
+    if report.accuracy:
+        share = cache.original_accuracy(plan)
+        shown = _accuracy(share, wilson(round(share * live.total), live.total), exact=True)
     return [
-        _accuracy(accuracy.original, accuracy.original_interval, live.exact) if accuracy else "–",
+        shown,
         _apart(fmt.size(report.bytes.original)),
         _apart(fmt.count(report.macs.original)),
         _apart(f"{fmt.ABOUT} {fmt.milliseconds(report.latency_ms.original.median)}"),
@@ -152,8 +157,10 @@ def _pruned(live: Live) -> list[str]:
     shown = "–"
     if accuracy:
         change = f"{fmt.points(accuracy.change)} ({fmt.spread(*accuracy.change_interval)})"
-        known = _accuracy(accuracy.pruned, accuracy.pruned_interval, live.exact)
+        known = _accuracy(accuracy.pruned, accuracy.pruned_interval, exact=live.exact)
         shown = _apart(known, change)
+        if not live.exact:
+            shown += f" {text.on_the_same(accuracy.samples, live.total)}"
     pair = report.latency_ms
     size, macs = report.bytes, report.macs
     return [
@@ -169,7 +176,7 @@ def _apart(*parts: str) -> str:
     return ", ".join(fmt.unbroken(part) for part in parts)
 
 
-def _accuracy(share: float, interval: tuple[float, float], exact: bool) -> str:
+def _accuracy(share: float, interval: tuple[float, float], *, exact: bool) -> str:
     about = "" if exact else f"{fmt.ABOUT} "
     return fmt.unbroken(f"{about}{fmt.percent(share)} ({fmt.spread(*interval)})")
 

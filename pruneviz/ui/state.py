@@ -29,6 +29,7 @@ REGROUPED_SECONDS = 30.0
 # A widget's new value is told the browser again in the runs that follow at once: it draws the last
 # of several runs alone, and what was told in one that it passed over is lost.
 NEWS_SECONDS = 3.0
+ECHO_SECONDS = 5.0  # for which a browser repeats what a widget in a fragment showed before
 MAX_SHOWN = 8
 _KEY = "pruneviz-desk"
 
@@ -174,6 +175,12 @@ def wants(key: str, value: Any) -> None:
 def is_news(key: str) -> bool:
     """Return whether the browser may not know yet what the plan gave the widget `key`."""
     return time.monotonic() - _desk().news.get(key, -NEWS_SECONDS) < NEWS_SECONDS
+
+
+def is_echo(key: str, value: Any) -> bool:
+    """Return whether the widget `key` showed `value` until a moment ago, when it got another."""
+    now = time.monotonic()
+    return any(value == old and now - at < ECHO_SECONDS for old, at in _desk().shown.get(key, []))
 
 
 def regroup(prefix: str) -> None:

@@ -83,7 +83,7 @@ def _accuracy_on_its_way(plan: Plan, now: list[Live]) -> None:
         except ValueError:
             st.rerun()  # the strip says why
         ended = live.done
-    st.markdown(text.cell_markdown(_accuracy(live)))
+    st.markdown(text.cell_markdown(_accuracy(plan, live)))
     if ended:
         st.rerun()
 
@@ -130,15 +130,17 @@ def _cells(plan: Plan, live: Live | None, subject: Subject | None) -> list[text.
         baseline = cache.original(plan).baseline
         return text.original_cells(accuracy, baseline, cache.original_latency(plan))
     return [
-        _accuracy(live),
+        _accuracy(plan, live),
         text.size_cell(live.report.bytes),
         text.macs_cell(live.report.macs),
         text.latency_cell(live.report.latency_ms if live.timed else None, waiting=True),
     ]
 
 
-def _accuracy(live: Live) -> text.Cell:
-    return text.accuracy_cell(live.report.accuracy, exact=live.exact, total=live.total)
+def _accuracy(plan: Plan, live: Live) -> text.Cell:
+    known, exact = live.report.accuracy, live.exact
+    original = cache.original_accuracy(plan) if known and not exact else None
+    return text.accuracy_cell(known, exact=exact, total=live.total, original=original)
 
 
 def _history(desk: Desk) -> None:

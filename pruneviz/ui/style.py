@@ -18,6 +18,7 @@ ICON_ONLY = (
     '[class*="st-key-about-"]',
 )
 
+GOAL_MARK = 0.75  # of a goal's bar: beyond it the bar is striped
 # The strip stays in sight while a page scrolls, so that a slider far down shows its effect, and it
 # keeps its height whatever its numbers say.
 STYLE = """<style>
@@ -55,6 +56,19 @@ ICONS [data-testid="stMarkdownContainer"] HIDDEN
 :is([class*="st-key-about-"], [class*="st-key-tune-menu-"]) button > div > [aria-hidden="true"] {
   display: none;
 }
+[class*="st-key-goal-bar-"] [role="progressbar"] { position: relative; }
+[class*="st-key-goal-bar-"] [role="progressbar"]::after {
+  content: ""; position: absolute; left: MARK%; top: -4px; bottom: -4px; width: 2px;
+  background: currentColor;
+}
+.st-key-goal-bar-beyond [data-testid="stProgressBarTrack"] > div {
+  background-image: repeating-linear-gradient(
+    -45deg, light-dark(LIGHT, DARK) 0 4px, transparent 4px 10px
+  );
+}
+[data-testid="stPopoverBody"]:has([class*="st-key-tune-room-"]) {
+  max-height: min(560px, 80vh) !important;
+}
 .st-key-tune-methods [data-testid="stButtonGroup"] button { min-height: 2.5rem; }
 @media (min-width: 1281px) { .st-key-strip { min-height: 8.2rem; } }
 @media (max-width: 1280px) {
@@ -72,4 +86,5 @@ def sheet() -> str:
     dark = st.get_option("theme.dark.backgroundColor") or "Canvas"
     icons = f":is({', '.join(ICON_ONLY)}) button"
     filled = STYLE.replace("ICONS", icons).replace("HIDDEN", _HIDDEN)
+    filled = filled.replace("MARK", f"{100 * GOAL_MARK:g}")
     return filled.replace("LIGHT", light).replace("DARK", dark)

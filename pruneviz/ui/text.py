@@ -180,7 +180,8 @@ def layer_label(plan: Plan, units: Units, row: LayerReport | None) -> str:
         label += " · locked" if kept == "all" else f" · {len(kept)} locked"
     elif row and row.locked:
         label += f" · {row.locked} locked"
-    return f"{label} · by hand" if units.name in plan.layers else label
+    locked = plan.locks.get(units.name) == "all"
+    return f"{label} · by hand" if units.name in plan.layers and not locked else label
 
 
 def coupled_sentence(units: Units) -> str:
@@ -268,10 +269,13 @@ def picture_sentence(card: ModelCard) -> str:
     return f"{what} of each class: {', '.join(card.classes)}"
 
 
-def accuracy_cell(accuracy: Accuracy | None, *, exact: bool, total: int) -> Cell:
+def accuracy_cell(
+    accuracy: Accuracy | None, *, exact: bool, total: int, original: float | None = None
+) -> Cell:
     """Return both accuracies with 95 % intervals; ≈ and how many of `total` inputs until exact.
 
-    The change is that on the same inputs, so its interval is narrow from the first batch on.
+    The `original`'s is known on all inputs at any time. The change is that on the same inputs, so
+    its interval is narrow from the first batch on.
     """
     if accuracy is None:
         return Cell("accuracy", "Accuracy", note="" if total else NO_DATA)
@@ -280,9 +284,9 @@ def accuracy_cell(accuracy: Accuracy | None, *, exact: bool, total: int) -> Cell
         "Accuracy",
         value=("" if exact else f"{fmt.ABOUT} ") + fmt.percent(accuracy.pruned),
         spread=f"({fmt.spread(*accuracy.pruned_interval)})",
-        original=fmt.percent(accuracy.original),
+        original=fmt.percent(accuracy.original if original is None else original),
         change=f"{fmt.points(accuracy.change)} ({fmt.spread(*accuracy.change_interval)})",
-        part="" if exact else f"{accuracy.samples:,} of {fmt.plural(total, 'input')}",
+        part="" if exact else on_the_same(accuracy.samples, total),
     )
 
 
@@ -367,9 +371,13 @@ def cell_sentence(cell: Cell) -> str:
     if not cell.change:
         return f"{cell.label}: original {cell.original}"
     now = " ".join(part for part in (cell.value, cell.spread) if part)
-    if cell.part:
-        now += f" on {cell.part}"
-    return f"{cell.label}: pruned {now}, original {cell.original}, change {cell.change}"
+    part = f" {cell.part}" if cell.part else ""
+    return f"{cell.label}: pruned {now}, original {cell.original}, change {cell.change}{part}"
+
+
+def on_the_same(samples: int, total: int) -> str:
+    """Return of which inputs an estimate and its change are."""
+    return f"on the same {samples:,} of {fmt.plural(total, 'input')}"
 
 
 def _amount_cell(key: str, label: str, amount: Amount, write: Callable[[float], str]) -> Cell:

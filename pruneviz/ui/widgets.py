@@ -44,6 +44,19 @@ def changes(key: str, edit: Callable[[Any], None]) -> Callable[[], None]:
     return lambda: state.request(key, st.session_state[key], edit)
 
 
+def changes_here(key: str, edit: Callable[[Any], None]) -> Callable[[], None]:
+    """Return the `on_change` of a followed widget in a fragment, where no page settles doubts.
+
+    What the plan has just replaced there is repeated by a browser that has not heard of it.
+    """
+
+    def change() -> None:
+        if not state.is_echo(key, st.session_state[key]):
+            edit(st.session_state[key])
+
+    return change
+
+
 def figure(chart: go.Figure, key: str, **options: Any) -> Any:
     """Draw a figure with its text alternative; it keeps its zoom while only its data change."""
     return st.plotly_chart(chart, key=key, alt=describe(chart), config=FIGURE_CONFIG, **options)

@@ -32,7 +32,7 @@ def test_ratios_come_on_the_sliders_with_what_holds_them_and_undo_takes_them_bac
     value.press("Enter")
     page.wait_for_url("**goal=parameters%3A0.4*")
     steps.settle(page)
-    expect(goals).to_contain_text("too much")
+    expect(goals).to_contain_text("more than the goal")
     goals.get_by_role("button", name="Propose ratios").click()
     expect(goals).to_contain_text("What holds it:", timeout=1000 * WAIT_SECONDS)
     expect(goals).to_contain_text("within the goal")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 import torch
@@ -219,6 +221,18 @@ def test_snapshots_stand_beside_the_original_and_lead_back() -> None:
     assert shown(at) == MLP
     at.button(key="strip-undo").click().run()
     assert shown(at).sparsity == 0.8
+
+
+def test_the_original_is_exact_beside_plans_that_are_estimates() -> None:
+    found = cache.live(MLP)
+    accuracy = found.report.accuracy.model_copy(update={"original": 0.5, "samples": 60})
+    part = replace(
+        found, report=found.report.model_copy(update={"accuracy": accuracy}), exact=False
+    )
+    original, now = snapshots.table([Side("now", MLP, part)]).splitlines()[2:]
+    assert f"| {100 * cache.original_accuracy(MLP):.1f}\u00a0%" in original
+    assert "≈\u00a0" in now
+    assert f"on the same 60 of {found.total} inputs" in now
 
 
 def test_layers_in_which_no_plan_differs_are_left_out_and_an_impossible_one_says_why() -> None:

@@ -109,7 +109,7 @@ def test_a_scan_is_read_by_any_measure_in_any_view() -> None:
     assert "scan again" in at.info[0].value
     at.selectbox(key="measure").set_value(measures.ONE_CLASS).run()
     assert not at.exception
-    assert f"points of the accuracy of {known[0]}" in titles(at)[0].replace("<br>", " ")
+    assert f"points of class {known[0]}'s accuracy" in titles(at)[0].replace("<br>", " ")
 
 
 def test_one_class_is_compared_with_the_recalibrated_original(monkeypatch) -> None:
@@ -131,7 +131,7 @@ def test_one_class_is_compared_with_the_recalibrated_original(monkeypatch) -> No
     original.to_csv(folder.with_name(BASELINE_CLASSES_FILE), index=False)
     at.run()
     assert not at.exception
-    assert f"30 points of the accuracy of {known[0]}" in titles(at)[0].replace("<br>", " ")
+    assert f"30 points of class {known[0]}'s accuracy" in titles(at)[0].replace("<br>", " ")
 
 
 def test_recalibration_is_offered_where_there_is_batch_norm() -> None:
@@ -238,6 +238,30 @@ def clicking() -> None:
     st.button("lock", key="lock", on_click=state.edit, kwargs={"locks": {"conv2": "all"}})
     amounts.what_a_click_does("a point")
     st.markdown(f"{dict(state.plan().layers)} {state.layer()}", width="content")
+
+
+def choosing() -> None:
+    """A page on which a click elsewhere chooses the layer that a field shows too."""
+    import streamlit as st
+
+    from pruneviz.ui import scanning, state
+
+    state.begin()
+    st.button("click", key="click", on_click=state.choose_layer, args=("conv2",))
+    scanning.choose_layer(("conv1", "conv2"), "none")
+    st.markdown(f"chosen: {state.layer()}.")
+
+
+def test_a_click_that_the_browser_has_not_heard_of_keeps_its_layer(monkeypatch) -> None:
+    at = AppTest.from_function(choosing, default_timeout=300).run()
+    at.button(key="click").click().run()
+    at.selectbox(key="sensitivity-layer").set_value(None).run()
+    assert "chosen: conv2." in words(at), "the field repeats that it was empty before the click"
+    at.selectbox(key="sensitivity-layer").set_value("conv1").run()
+    assert "chosen: conv1." in words(at)
+    monkeypatch.setattr("pruneviz.ui.state.ECHO_SECONDS", -1.0)
+    at.selectbox(key="sensitivity-layer").set_value(None).run()
+    assert "chosen: ." in words(at), "who empties the field later means it"
 
 
 def said(at: AppTest) -> str:

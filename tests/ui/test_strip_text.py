@@ -35,9 +35,15 @@ def test_accuracy_is_marked_while_it_is_an_estimate() -> None:
     assert part.value == "≈ 95.0 %"
     assert (part.label, part.spread, part.change) == (exact.label, exact.spread, exact.change)
     lines = [text.cell_markdown(cell).split("  \n") for cell in (exact, part)]
-    assert lines[1][3:] == [":small[:gray[500 of 2,000 inputs]]"]
+    assert lines[1][3:] == [":small[:gray[on the same 500 of 2,000 inputs]]"]
     assert lines[1][0::2][:2] == lines[0][0::2], "nothing moves when it gets exact"
-    assert "95.0 % (± 2.0) on 500 of 2,000 inputs, original" in text.cell_sentence(part)
+    assert text.cell_sentence(part).endswith("(± 2.0) on the same 500 of 2,000 inputs")
+
+
+def test_the_original_is_exact_while_the_rest_is_an_estimate() -> None:
+    part = text.accuracy_cell(ACCURACY, exact=False, total=2000, original=0.973)
+    assert (part.value, part.original) == ("≈ 95.0 %", "97.3 %")
+    assert part.change.startswith("−3.0 points"), "of the same inputs"
 
 
 def test_the_originals_numbers_stand_alone() -> None:

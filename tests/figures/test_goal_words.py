@@ -1,0 +1,65 @@
+"""Where a plan stands beside a goal, in words and as a part of the budget."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from pruneviz.figures import format as fmt
+from pruneviz.figures import proposed
+from pruneviz.propose import Goal
+from pruneviz.report import Amount
+
+
+def report(change: float = 0.0, parameters: int = 50, latency: float = 0.3) -> SimpleNamespace:
+    return SimpleNamespace(
+        accuracy=SimpleNamespace(change=change),
+        parameters=Amount(original=100, pruned=parameters),
+        macs=Amount(original=100, pruned=100),
+        bytes=Amount(original=4_000_000, pruned=3_000_000),
+        latency_ms=SimpleNamespace(
+            original=SimpleNamespace(median=0.5), pruned=SimpleNamespace(median=latency)
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("goal", "change", "part", "line"),
+    [
+        (Goal("accuracy_points", 1), 0.0, 0.0, "0.0 points lost, within the goal of 1.0 point"),
+        (Goal("accuracy_points", 1), 0.05, 0.0, "0.0 points lost, within the goal of 1.0 point"),
+        (Goal("accuracy_points", 1), -0.01, 1.0, "1.0 point lost, within the goal of 1.0 point"),
+        (Goal("accuracy_points", 1), -0.618, 61.8,
+         "61.8 points lost, 60.8 points more than the goal of 1.0 point"),
+        (Goal("parameters", 0.4), 0.0, 1.25,
+         "50.0 % of the parameters left, 10.0 points more than the goal of 40.0 %"),
+        (Goal("parameters", 0.5), 0.0, 1.0,
+         "50.0 % of the parameters left, within the goal of 50.0 %"),
+        (Goal("megabytes", 2), 0.0, 1.5, "3.0 MB, 1.0 MB more than the goal of 2.0 MB"),
+        (Goal("milliseconds", 0.2), 0.0, 1.5,
+         "≈ 0.300 ms, 0.100 ms more than the goal of 0.200 ms"),
+    ],
+)  # fmt: skip
+def test_how_a_plan_stands(goal: Goal, change: float, part: float, line: str) -> None:
+    found, said = proposed.standing(goal, report(change))
+    assert found == pytest.approx(part)
+    assert said == line
+
+
+def test_the_first_goal_of_a_kind_is_less_than_the_original_has() -> None:
+    original = {"megabytes": 4.0, "milliseconds": 0.5, "macs": 1.0, "parameters": 1.0}
+    for kind, most in original.items():
+        assert proposed.usual(kind, report()).value < most
+    assert proposed.usual("milliseconds", report()).value == 0.4, "a small network spends the rest"
+
+
+@pytest.mark.parametrize(
+    ("points", "shown"),
+    [(0.0, "0.0 points"), (-0.0, "0.0 points"), (0.01, "< 0.1 points"), (1.0, "1.0 point"),
+     (1.169, "1.2 points")],
+)  # fmt: skip
+def test_lost_points_have_one_decimal_and_are_nothing_only_when_they_are(
+    points: float, shown: str
+) -> None:
+    assert fmt.points_lost(points) == shown
