@@ -37,6 +37,13 @@ def test_a_scan_with_other_levels_and_metrics(pruneviz, tmp_path):
     table = pd.read_csv(tmp_path / "c.csv")
     columns = ["auroc", "auroc_low", "auroc_high", "worst_class", "worst_class_accuracy"]
     assert list(table.columns)[2:7] == columns
+    code, out, _ = pruneviz(*asked, "--metric", "loss")
+    assert code == 0
+    assert out.splitlines()[0].split()[5:8] == [
+        "loss_change",
+        "loss_change_low",
+        "loss_change_high",
+    ]
     code, out, _ = pruneviz(*asked, "--metric", "kl")
     assert code == 0
     lines = out.splitlines()

@@ -39,6 +39,11 @@ Metrics = Annotated[
     typer.Option("--metric", help="accuracy, loss, kl, auroc or worst_class; may be given again."),
 ]
 
+PAIRED = {  # what a metric's change against the original on the same inputs is called
+    "accuracy": ["change", "change_low", "change_high"],
+    "loss": ["loss_change", "loss_change_low", "loss_change_high"],
+}
+
 
 @app.command()
 @aside
@@ -109,7 +114,7 @@ def _columns(names: Sequence[str]) -> list[str]:
     for each in map(metric, names):
         found += ["worst_class"] if each.name == "worst_class" else []
         found += [each.value, each.low, each.high]
-        found += ["change", "change_low", "change_high"] if each.name == "accuracy" else []
+        found += PAIRED.get(each.name, [])
     return list(dict.fromkeys(found))
 
 

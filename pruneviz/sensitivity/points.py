@@ -21,9 +21,10 @@ from pruneviz.sensitivity.resampling import auroc, mean_intervals, number
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 NEEDED = ["layer", "sparsity", "accuracy", "low", "high", "samples"]  # also in older files
 CHANGES = [*NEEDED, "change", "change_low", "change_high", "loss", "kl"]
-COLUMNS = [*CHANGES, "loss_low", "loss_high", "kl_low", "kl_high", "auroc", "auroc_low",
+METRIC_COLUMNS = [*CHANGES, "loss_low", "loss_high", "kl_low", "kl_high", "auroc", "auroc_low",
            "auroc_high", "worst_class", "worst_class_accuracy", "worst_class_low",
            "worst_class_high"]  # fmt: skip
+COLUMNS = [*METRIC_COLUMNS, "loss_change", "loss_change_low", "loss_change_high"]
 ORIGINAL = ""  # in place of a layer's name, where nothing is pruned
 
 
@@ -34,9 +35,9 @@ class Point:
     `accuracy` is the fraction correct, `low` and `high` its 95 % interval (Wilson 1927). `change`
     is against the original on the same inputs, with the 95 % interval for matched pairs (Agresti
     and Min 2005). `loss` is the mean cross-entropy and `kl` the mean divergence of the answers from
-    the original's, KL(original ‖ pruned), both in nats. `class_correct` counts by class, and
-    `worst_class` is the one of those with samples that is answered worst. What each number says,
-    and its interval, is in `METRICS`.
+    the original's, KL(original ‖ pruned), both in nats; `loss_change` is against the original's on
+    the same inputs. `class_correct` counts by class, and `worst_class` is the one of those with
+    samples that is answered worst. What each number says, and its interval, is in `METRICS`.
     """
 
     layer: str
@@ -62,6 +63,9 @@ class Point:
     worst_class_accuracy: float = nan
     worst_class_low: float = nan
     worst_class_high: float = nan
+    loss_change: float = nan
+    loss_change_low: float = nan
+    loss_change_high: float = nan
 
 
 def measured(
@@ -82,10 +86,15 @@ def measured(
     low, high = wilson(correct, samples)
     gained, lost = int((right & ~before).sum()), int((before & ~right).sum())
     change, (change_low, change_high) = paired_change(gained, lost, samples)
-    losses = cross_entropy(logits.double(), y, reduction="none")
+    losses, losses_before = (
+        cross_entropy(each.double(), y, reduction="none") for each in (logits, original)
+    )
+    added = losses - losses_before
     found, expected = logits.double().log_softmax(1), original.double().log_softmax(1)
     apart = kl_div(found, expected, reduction="none", log_target=True).sum(1)
-    (loss_low, loss_high), (kl_low, kl_high) = mean_intervals(torch.stack([losses, apart]))
+    (loss_low, loss_high), (kl_low, kl_high), (added_low, added_high) = mean_intervals(
+        torch.stack([losses, apart, added])
+    )
     area, (area_low, area_high) = auroc(logits, y)
     by_class = torch.bincount(y[right], minlength=logits.shape[1]).tolist()
     worst, worst_accuracy, worst_low, worst_high = _worst(by_class, y, classes)
@@ -97,6 +106,8 @@ def measured(
         auroc=area, auroc_low=area_low, auroc_high=area_high,
         worst_class=worst, worst_class_accuracy=worst_accuracy,
         worst_class_low=worst_low, worst_class_high=worst_high,
+        loss_change=number(float(added.mean())),
+        loss_change_low=added_low, loss_change_high=added_high,
     )  # fmt: skip
 
 
@@ -159,7 +170,7 @@ def read_points(path: Path) -> pd.DataFrame:
     What an older file lacks is NaN. ValueError where the file is damaged.
     """
     texts, needed = ("layer", "worst_class"), ("sparsity", "samples")
-    return read_table(path, COLUMNS, texts, (CHANGES, NEEDED), needed)
+    return read_table(path, COLUMNS, texts, (METRIC_COLUMNS, CHANGES, NEEDED), needed)
 
 
 def lacks(points: pd.DataFrame, column: str) -> bool:

@@ -33,6 +33,9 @@ COLUMN_WORDS = {
     "change": "Change of accuracy (%)",
     "change_low": "Change, 95 % from (%)",
     "change_high": "Change, 95 % to (%)",
+    "loss_change": "Change of cross-entropy (nats)",
+    "loss_change_low": "Change of cross-entropy, 95 % from (nats)",
+    "loss_change_high": "Change of cross-entropy, 95 % to (nats)",
 }
 FRACTIONS = {"sparsity", "change", "change_low", "change_high"}
 

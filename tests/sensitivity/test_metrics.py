@@ -23,7 +23,7 @@ from pruneviz.sensitivity import (
     read_points,
 )
 from pruneviz.sensitivity.classes import class_table
-from pruneviz.sensitivity.points import CHANGES, measured, table_of
+from pruneviz.sensitivity.points import CHANGES, METRIC_COLUMNS, measured, table_of
 from pruneviz.sensitivity.resampling import auroc, mean_intervals, resampled, score_interval
 
 
@@ -195,6 +195,21 @@ def test_where_there_is_no_roc_curve_there_is_no_area(logits, y):
     assert 0 <= point.worst_class_low <= point.worst_class_accuracy <= point.worst_class_high <= 1
 
 
+def test_the_change_of_the_loss_is_paired_with_the_original_on_the_same_inputs():
+    logits, y = answers(samples=200)
+    other = logits + 0.05 * torch.randn(logits.shape)
+    point, before = measured("a", 0.5, other, logits, y), baseline_point(logits, y)
+    assert point.loss_change == pytest.approx(point.loss - before.loss)
+    entropy = [torch.nn.functional.cross_entropy(each.double(), y, reduction="none")
+               for each in (other, logits)]  # fmt: skip
+    ((low, high),) = mean_intervals((entropy[0] - entropy[1])[None])
+    assert (point.loss_change_low, point.loss_change_high) == (low, high)
+    assert high - low < (point.loss_high - point.loss_low) / 3, "what both share cancels"
+    assert (before.loss_change, before.loss_change_low, before.loss_change_high) == (0, 0, 0)
+    few = measured("a", 0.5, other[:9], logits[:9], y[:9])
+    assert math.isnan(few.loss_change_low)
+
+
 def test_each_metric_lies_in_its_interval_and_in_its_columns():
     logits, y = answers()
     other, _ = answers(seed=1)
@@ -266,9 +281,10 @@ def test_points_of_a_scan_before_there_were_metrics_are_read(tmp_path):
     table = table_of([measured("a", 0.5, logits, logits, y, ["a", "b", "c", "d"])])
     table.to_csv(tmp_path / "new.csv", index=False)
     pd.testing.assert_frame_equal(read_points(tmp_path / "new.csv"), table)
-    table[CHANGES].to_csv(tmp_path / "old.csv", index=False)
-    found = read_points(tmp_path / "old.csv")
-    assert list(found.columns) == COLUMNS
-    pd.testing.assert_frame_equal(found[CHANGES], table[CHANGES])
-    assert found[COLUMNS[len(CHANGES) :]].isna().all(axis=None)
+    for columns in (CHANGES, METRIC_COLUMNS):
+        table[columns].to_csv(tmp_path / "old.csv", index=False)
+        found = read_points(tmp_path / "old.csv")
+        assert list(found.columns) == COLUMNS
+        pd.testing.assert_frame_equal(found[columns], table[columns])
+        assert found[COLUMNS[len(columns) :]].isna().all(axis=None)
     assert Point("a", 0.5, 0.5, 0.4, 0.6, 9).worst_class == ""
