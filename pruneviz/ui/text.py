@@ -167,13 +167,13 @@ def scope_sentence(plan: Plan) -> str:
     return f"The whole network loses this; layers set by hand keep their value; {own}."
 
 
-def layer_label(plan: Plan, units: Units, row: LayerReport | None) -> str:
+def layer_label(plan: Plan, units: Units, row: LayerReport | None, word: str = "") -> str:
     """Return a slider's label: the layer, how many of its units go, and who decided.
 
-    Without a row it is not known how many go. It is read out as it stands, so there is no Markdown
+    `word` is what a unit of this layer is called. Without a row it is not known how many go. It is read out as it stands, so there is no Markdown
     in it.
     """
-    all_units = fmt.plural(units.count, noun(plan.granularity))
+    all_units = fmt.plural(units.count, word or noun(plan.granularity))
     label = f"{units.name} · " + (f"{row.removed:,} of {all_units} go" if row else all_units)
     if units.name in plan.locks:
         kept = plan.locks[units.name]
@@ -204,9 +204,19 @@ def alone_sentence(units: Units) -> str:
     return f"The units of {units.name} are its own; no other layer loses units with it."
 
 
-def units_label(plan: Plan, units: Units) -> str:
-    """Return what is asked for where single units are locked."""
-    return f"{noun(plan.granularity).capitalize()}s that must stay (0 to {units.count - 1})"
+def with_its_inputs(row: LayerReport) -> str:
+    """Return what goes of a layer that loses no unit of its own; "" where nothing does."""
+    gone = row.parameters.original - row.parameters.pruned
+    if row.removed or gone <= 0:
+        return ""
+    return f"{fmt.share(gone / row.parameters.original)} of its parameters go with its inputs"
+
+
+def units_label(plan: Plan, units: Units, word: str = "") -> str:
+    """Return what is asked for where single units, called `word`, are locked."""
+    return (
+        f"{(word or noun(plan.granularity)).capitalize()}s that must stay (0 to {units.count - 1})"
+    )
 
 
 def blocks_table(units: BlockUnits, keep: Tensor | None) -> pd.DataFrame:
