@@ -90,8 +90,9 @@ def legend(latency: LayerLatency | None, curves: Curves) -> str:
     if curves.pictures:
         some = "" if curves.done >= curves.total else f" ({curves.done} of {curves.total} points)"
         words.append(
-            "The curve behind a slider is what the layer loses alone, with its 95 % interval"
-            f"{some}; the top of the picture is {100 * curves.top:.0f} points lost."
+            f"The curve behind a slider is what the layer loses alone{some}; the top of "
+            f"the picture is {100 * curves.top:.0f} points lost. "
+            "The ? beside it has the 95 % interval."
         )
     return " ".join(words)
 

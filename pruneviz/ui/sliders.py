@@ -167,11 +167,19 @@ def _row(shown: Board, units: Units, share: str) -> None:
                 disabled=plan.locks.get(name) == "all",
                 help_text=text.escape(help_text),
             )
-            with_inputs = text.with_its_inputs(row) if row and shown.possible else ""
+            with_inputs = with_its_inputs(row) if row and shown.possible else ""
             beside = " · ".join(part for part in (share, fmt.unbroken(with_inputs)) if part)
             if beside:
                 st.caption(beside)
         _menu(shown, units)
+
+
+def with_its_inputs(row: LayerReport) -> str:
+    """Return what goes of a layer that loses no unit of its own; "" where nothing does."""
+    gone = row.parameters.original - row.parameters.pruned
+    if row.removed or gone <= 0:
+        return ""
+    return f"{fmt.share(gone / row.parameters.original)} of its parameters go with its inputs"
 
 
 def _unit(plan: Plan, units: Units) -> str:
@@ -250,7 +258,7 @@ def units_field(plan: Plan, units: Units, key: str) -> None:
     """Draw the field for single units of a layer that must stay."""
     name, lock = units.name, plan.locks.get(units.name)
     st.text_input(
-        text.units_label(plan, units, _unit(plan, units)),
+        f"{_unit(plan, units).capitalize()}s that must stay (0 to {units.count - 1})",
         value=edits.units_text(lock),
         placeholder="such as 0,3,8-11",
         key=widgets.follow(key, edits.units_text(lock)),

@@ -81,7 +81,7 @@ ICONS [data-testid="stMarkdownContainer"] HIDDEN
   .st-key-strip { grid-template-columns: 1.4fr 0.95fr 0.95fr 1.8fr; row-gap: 0.5rem; }
   .st-key-strip > :first-child { grid-column: 1 / 3; }
   .st-key-strip > :nth-child(6) { grid-column: 3 / 5; grid-row: 1; justify-self: end; }
-  .st-key-strip > :nth-child(n + 2):nth-child(-n + 5) { grid-row: 2; min-height: 6.9rem; }
+  .st-key-strip > :nth-child(n + 2):nth-child(-n + 5) { grid-row: 2; min-height: 8.2rem; }
 }
 </style>"""
 

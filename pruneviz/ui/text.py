@@ -170,8 +170,8 @@ def scope_sentence(plan: Plan) -> str:
 def layer_label(plan: Plan, units: Units, row: LayerReport | None, word: str = "") -> str:
     """Return a slider's label: the layer, how many of its units go, and who decided.
 
-    `word` is what a unit of this layer is called. Without a row it is not known how many go. It is read out as it stands, so there is no Markdown
-    in it.
+    `word` is what a unit of this layer is called. Without a row it is not known how many go. The
+    label is read out as it stands, so there is no Markdown in it.
     """
     all_units = fmt.plural(units.count, word or noun(plan.granularity))
     label = f"{units.name} · " + (f"{row.removed:,} of {all_units} go" if row else all_units)
@@ -202,21 +202,6 @@ def alone_sentence(units: Units) -> str:
     if units.places:
         return f"A residual block of {units.name} goes whole and alone; what it is given goes on."
     return f"The units of {units.name} are its own; no other layer loses units with it."
-
-
-def with_its_inputs(row: LayerReport) -> str:
-    """Return what goes of a layer that loses no unit of its own; "" where nothing does."""
-    gone = row.parameters.original - row.parameters.pruned
-    if row.removed or gone <= 0:
-        return ""
-    return f"{fmt.share(gone / row.parameters.original)} of its parameters go with its inputs"
-
-
-def units_label(plan: Plan, units: Units, word: str = "") -> str:
-    """Return what is asked for where single units, called `word`, are locked."""
-    return (
-        f"{(word or noun(plan.granularity)).capitalize()}s that must stay (0 to {units.count - 1})"
-    )
 
 
 def blocks_table(units: BlockUnits, keep: Tensor | None) -> pd.DataFrame:

@@ -13,8 +13,19 @@ from pruneviz.figures.spark import data_uri
 from pruneviz.measure.layer_latency import LayerLatency
 from pruneviz.plan import Plan
 from pruneviz.report import Amount, LayerReport
-from pruneviz.ui import cache, classes, cockpit, judge, link, scanning, settings, snapshots, text
+from pruneviz.ui import (
+    cache,
+    classes,
+    cockpit,
+    judge,
+    link,
+    scanning,
+    settings,
+    snapshots,
+    text,
+)
 from pruneviz.ui.cockpit import Curves
+from pruneviz.ui.sliders import with_its_inputs
 from pruneviz.ui.snapshots import Side
 from pruneviz.ui.stages import UNGROUPED
 from tests.ui.test_depth_pages import start as with_query
@@ -207,8 +218,8 @@ def test_a_layer_that_loses_its_inputs_alone_says_so() -> None:
     amount = Amount(original=100, pruned=27)
     row = LayerReport(name="a", layers=("a",), units=4, removed=0, locked=0, sparsity=0.0,
                       parameters=amount, macs=amount)  # fmt: skip
-    assert text.with_its_inputs(row) == "73 % of its parameters go with its inputs"
-    assert text.with_its_inputs(row.model_copy(update={"removed": 1})) == ""
+    assert with_its_inputs(row) == "73 % of its parameters go with its inputs"
+    assert with_its_inputs(row.model_copy(update={"removed": 1})) == ""
 
 
 def test_a_style_holds_no_name_that_a_user_gave() -> None:
