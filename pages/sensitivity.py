@@ -24,7 +24,7 @@ def question() -> str:
     return chosen
 
 
-with frame.page("Sensitivity", "What can each layer lose, pruned alone?") as view:
+with frame.page("Sensitivity", "What can each layer lose, alone or with another?") as view:
     if view.subject.data is None:
         widgets.empty("Sensitivity measures accuracy, so it needs data. Choose some on Home.")
         widgets.page_link("home", "Home: choose data")

@@ -86,8 +86,8 @@ def left_behind(view: View) -> None:
         )
 
 
-def details(view: View) -> None:
-    """Draw the chosen layer: what goes with it, and single units that must stay."""
+def details(view: View, board: Board) -> None:
+    """Draw the chosen layer: what goes with it, what its menu does, and units that must stay."""
     layers = {units.name: units for units in view.prepared.units}
     chosen = state.layer() if state.layer() in layers else next(iter(layers))
     with st.container(border=True):
@@ -100,6 +100,7 @@ def details(view: View) -> None:
         )
         units = layers[chosen]
         st.caption(text.escape(text.coupled_sentence(units) or text.alone_sentence(units)))
+        sliders.actions(board, units, "details")
         sliders.units_field(view.plan, units, f"tune-units-{chosen}")
         if isinstance(units, BlockUnits):
             keep = view.pruned.keep[chosen] if view.possible else None
@@ -167,7 +168,7 @@ with frame.page("Tune", "How much goes, and where?") as view:
         picture(board)
         without_training(view)
         each_class(view)
-        details(view)
+        details(view, board)
         for note in view.notes:
             st.caption(text.escape(text.sentence(note)))
         skipped(view)

@@ -12,7 +12,7 @@ from pruneviz.figures import format as fmt
 
 HEIGHT = 20  # as wide as high would be 100: the unit along is one percent removed
 LEAST_SCALE = 0.1  # a loss of ten points reaches the top at least, so that noise stays low
-LINE, AREA, BAND = "#7b8794", "rgba(123,135,148,0.28)", "rgba(123,135,148,0.16)"
+LINE, AREA, BAND = "#7b8794", "rgba(123,135,148,0.14)", "rgba(123,135,148,0.42)"
 QUOTED = 0.5
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,23 +12,25 @@ import streamlit as st
 from pruneviz.plan import Plan
 from pruneviz.ui import edits, state, text, theme, widgets
 
-BEFOREHAND = "A click on {mark} sets that layer's slider on Tune to its level."
+BEFOREHAND = "A click on {mark} sets {whose} on Tune to its level."
 _TAKEN, _LAST = "pruneviz-clicks-taken", "pruneviz-clicked"
 
 
 @dataclass(frozen=True)
 class Clicked:
-    """What the last click asked for, the plan after it, and whether that is another than before."""
+    """What the last click asked for, the plan after it, and whether that is another than before.
 
-    layer: str
-    percent: float
+    `percents` are by layer; `locked` are those of them that stay whole.
+    """
+
+    percents: Mapping[str, float]
     plan: Plan
     changed: bool
-    locked: bool
+    locked: tuple[str, ...]
 
 
 def figure(chart: go.Figure, key: str) -> None:
-    """Draw a figure whose points say layer and level; a click sets that layer's slider.
+    """Draw a figure whose points say layer and level, of one or of two; a click sets the sliders.
 
     After each click the figure is a new one to the browser, in which nothing is chosen, so that the
     same point can be clicked again.
@@ -51,31 +53,40 @@ def take(points: list[dict[str, Any]], drawn: int) -> None:
     the same point of the figure that was `drawn` after so many clicks is taken once.
     """
     given = points[0].get("customdata") if points else None
-    if not isinstance(given, list) or len(given) != 2:
+    if not isinstance(given, list) or len(given) not in (2, 4):
         return
-    layer, percent = str(given[0]), float(given[1])
-    taken: set[tuple[int, str, float]] = st.session_state.setdefault(_TAKEN, set())
-    if (drawn, layer, percent) in taken:
+    percents = {str(layer): float(percent) for layer, percent in _in_twos(given)}
+    taken: set[tuple[object, ...]] = st.session_state.setdefault(_TAKEN, set())
+    if (drawn, *given) in taken:
         return
-    taken.add((drawn, layer, percent))
+    taken.add((drawn, *given))
     before = state.plan()
-    locked = before.locks.get(layer) == "all"
-    if not locked:
-        edits.set_layer(layer, percent)
+    locked = tuple(layer for layer in percents if before.locks.get(layer) == "all")
+    free = {name: value for name, value in percents.items() if name not in locked}
+    if free:
+        edits.set_percents(free)
     after = state.plan()
-    state.choose_layer(layer)
-    st.session_state[_LAST] = Clicked(layer, percent, after, after != before, locked)
+    state.choose_layer(state.layer() if state.layer() in percents else next(iter(percents)))
+    st.session_state[_LAST] = Clicked(percents, after, after != before, locked)
 
 
-def what_a_click_does(mark: str) -> None:
-    """Say what a click on a `mark` does and, as long as it holds, what the last one did."""
+def _in_twos(given: list[Any]) -> list[tuple[Any, Any]]:
+    """Return a list in twos: layer and percent, layer and percent."""
+    return list(zip(given[::2], given[1::2], strict=True))
+
+
+def what_a_click_does(mark: str, whose: str = "that layer's slider") -> None:
+    """Say which sliders (`whose`) a click on a `mark` sets, or what the last one did.
+
+    The latter as long as it holds.
+    """
     last: Clicked | None = st.session_state.get(_LAST)
     with st.container(
         horizontal=True, vertical_alignment="center", gap="xsmall", height=40, border=False,
         key="sensitivity-click",
     ):  # fmt: skip
         if last is None or last.plan != state.plan():
-            st.caption(BEFOREHAND.format(mark=mark), width="content")
+            st.caption(BEFOREHAND.format(mark=mark, whose=whose), width="content")
             return
         st.markdown(f":small[{text.escape(sentence(last))}]", width="content")
         if last.changed:
@@ -84,7 +95,14 @@ def what_a_click_does(mark: str) -> None:
 
 def sentence(last: Clicked) -> str:
     """Return in words what a click did."""
-    if last.locked:
-        return f"{last.layer} is locked on Tune, so it stays whole. Unlock it there to set it."
+    free = {name: value for name, value in last.percents.items() if name not in last.locked}
     already = "" if last.changed else " already"
-    return f"{last.layer} is set to {last.percent:g} % on Tune{already}."
+    found = []
+    if free:
+        parts = [f"{name} is set to {value:g} %" for name, value in free.items()]
+        found.append(f"{' and '.join(parts)} on Tune{already}.")
+    found += [
+        f"{name} is locked on Tune, so it stays whole. Unlock it there to set it."
+        for name in last.locked
+    ]
+    return " ".join(found)

@@ -90,8 +90,9 @@ def legend(latency: LayerLatency | None, curves: Curves) -> str:
     if curves.pictures:
         some = "" if curves.done >= curves.total else f" ({curves.done} of {curves.total} points)"
         words.append(
-            "The curve behind a slider is what the layer loses alone, with its 95 % interval"
-            f"{some}; its upper edge is {fmt.points(-curves.top, 0)}."
+            f"The curve behind a slider is what the layer loses alone{some}; the top of "
+            f"the picture is {100 * curves.top:.0f} points lost. "
+            "The ? beside it has the 95 % interval."
         )
     return " ".join(words)
 
@@ -113,22 +114,25 @@ def curves(plan: Plan) -> Curves:
     return _curves(f"{folder.path}:{written.st_mtime_ns}:{written.st_size}", plan)
 
 
-def style(keys: Mapping[str, str], curves: Curves) -> str:
+def style(keys: Mapping[str, str], curves: Curves, *, grouped: bool = False) -> str:
     """Return the style of the rows whose `keys` are given by layer: curves behind the sliders.
 
-    It holds keys and base64 alone, no name that a user gave.
+    Where layers are `grouped`, their menus have a line more. It holds keys and base64 alone, no
+    name that a user gave.
     """
     rules = [
         f".st-key-{key} {TRACK} {{ background-image: url({curves.pictures[name]}); }}"
         for name, key in keys.items()
         if curves.pictures.get(name)
     ]
-    return f"<style>{ROWS}{' '.join(rules)}</style>"
+    room = f'[class*="st-key-tune-room-"] {{ min-height: {MENU_ROOM[grouped]}rem; }}'
+    return f"<style>{ROWS}{room} {' '.join(rules)}</style>"
 
 
 # The track is as long as the way of the thumb's middle, so 0 and 100 % of both are one.
 RAIL = 18  # pixels from the upper edge of the track to the rail, on which the curve stands
 TRACK = '[data-testid="stSlider"] [role="group"] > [data-orientation]'
+MENU_ROOM = {False: 13.75, True: 17.25}
 ROWS = f"""
 .st-key-tune-style {{ display: none; }}
 .st-key-tune-sides {{ overflow-x: auto; }}
@@ -139,7 +143,6 @@ ROWS = f"""
 }}
 [class*="st-key-tune-row-"] {{ padding-right: 3px; }}
 [class*="st-key-tune-row-"] [data-testid="stHorizontalBlock"] {{ overflow: visible; }}
-[class*="st-key-tune-room-"] {{ min-height: 13.75rem; }}
 [class*="st-key-tune-row-"] [data-testid="stSliderTickBar"] {{ display: none; }}
 [class*="st-key-tune-row-"] [data-testid="stCaptionContainer"] {{
   margin-top: -0.75rem; pointer-events: none;

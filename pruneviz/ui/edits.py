@@ -104,6 +104,12 @@ def set_layer(name: str, value: float) -> None:
     state.edit(layers={**state.plan().layers, name: value / 100})
 
 
+def set_percents(percents: Mapping[str, float]) -> None:
+    """Give each of some layers a sparsity of its own, as one step."""
+    own = {name: value / 100 for name, value in percents.items()}
+    state.edit(layers={**state.plan().layers, **own})
+
+
 def set_layers(names: Collection[str], fraction: float) -> None:
     """Give several layers one sparsity of their own, as one step; locked layers stay locked."""
     plan = state.plan()

@@ -14,7 +14,7 @@ from pruneviz.history.folder import PAIRS_FILE
 from pruneviz.plan import Setting
 from pruneviz.sensitivity import read_pairs
 from pruneviz.sensitivity.pairs import all_pairs, number_asked
-from pruneviz.ui import recalibrating, scanning, state, theme, widgets
+from pruneviz.ui import amounts, recalibrating, scanning, state, widgets
 from pruneviz.ui.frame import View
 from pruneviz.ui.scanning import Extent, Scanning
 
@@ -103,21 +103,19 @@ def _results(scan: Scanning) -> None:
     table = read_pairs(scan.folder.file(PAIRS_FILE))
     chosen = state.layer() if state.layer() in scan.layers else ""
     chart = figures.pairs(table, chosen, number_wanted(scan))
+    amounts.what_a_click_does("a pair", "both layers' sliders")
     grid = st.grid(2, min_column_width=460, gap="medium")
     with grid.cell():
-        widgets.figure(
-            theme.fit(chart),
-            "interactions-figure",
-            on_select=lambda: widgets.choose_clicked("interactions-figure"),
-            selection_mode="points",
-        )
+        amounts.figure(chart, "interactions-figure")
     with grid.cell():
         matrix = figures.matrix(table, scan.layers, chosen)
-        widgets.scrolled(theme.fit(matrix), "interactions-matrix")
+        amounts.figure(matrix, "interactions-matrix")
     scanning.notes(scan)
     with st.container(horizontal=True, vertical_alignment="bottom"):
         scanning.choose_layer(scan.layers, "none")
         scanning.download(table, "interactions.csv")
+        with st.container(width="content", height=40, border=False, vertical_alignment="center"):
+            widgets.page_link("tune", "Tune: use what you see here")
     with st.expander("All numbers"):
         st.dataframe(
             shown_table(table),

@@ -170,13 +170,13 @@ def controls(scan: Scanning, extent: Extent) -> None:
     row = st.container(horizontal=True, vertical_alignment="center", key="scan-controls")
     with row:
         st.progress(extent.fraction, text=text.escape(line(scan, extent)))
+        slot = st.empty()  # one for both, or for a moment both would stand there
         if scan.finished:
-            st.container(width=SWITCH_WIDTH, height=40, border=False)  # nothing moves when it ends
             return
-        stop = scan.busy and st.button(
+        stop = scan.busy and slot.button(
             "Stop", key="scan-stop", width=SWITCH_WIDTH, disabled=scan.stopping
         )
-        go = not scan.busy and st.button(
+        go = not scan.busy and slot.button(
             begin_label(scan, extent), key="scan-go", width=SWITCH_WIDTH
         )
     with widgets.problems_here():

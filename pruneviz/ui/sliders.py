@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import streamlit as st
+from torch import nn
 
 from pruneviz.figures import format as fmt
-from pruneviz.granularity import Units
+from pruneviz.granularity import Units, noun
 from pruneviz.measure.layer_latency import LayerLatency
 from pruneviz.plan import Plan
 from pruneviz.report import LayerReport
@@ -77,7 +78,9 @@ def draw(shown: Board) -> None:
         with st.container(key=keys[name]):
             _row(shown, shown.units[numbers[name]], shares.get(name, ""))
     with st.container(key="tune-style"):
-        st.markdown(cockpit.style(keys, shown.curves), unsafe_allow_html=True)
+        st.markdown(
+            cockpit.style(keys, shown.curves, grouped=shown.grouped), unsafe_allow_html=True
+        )
         hand.listen()
     _legend(shown)
 
@@ -158,16 +161,34 @@ def _row(shown: Board, units: Units, share: str) -> None:
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
         with st.container(gap=None, width="stretch"):
             widgets.percent_slider(
-                text.layer_label(plan, units, row if shown.possible else None),
+                text.layer_label(plan, units, row if shown.possible else None, _unit(plan, units)),
                 f"tune-layer-{name}",
                 edits.shown_percent(plan, name, shown.rows),
                 partial(edits.set_layer, name),
                 disabled=plan.locks.get(name) == "all",
                 help_text=text.escape(help_text),
             )
-            if share:
-                st.caption(share)
+            with_inputs = with_its_inputs(row) if row and shown.possible else ""
+            beside = " · ".join(part for part in (share, fmt.unbroken(with_inputs)) if part)
+            if beside:
+                st.caption(beside)
         _menu(shown, units)
+
+
+def with_its_inputs(row: LayerReport) -> str:
+    """Return what goes of a layer that loses no unit of its own; "" where nothing does."""
+    gone = row.parameters.original - row.parameters.pruned
+    if row.removed or gone <= 0:
+        return ""
+    return f"{fmt.share(gone / row.parameters.original)} of its parameters go with its inputs"
+
+
+def _unit(plan: Plan, units: Units) -> str:
+    """Return what a unit of a layer is called: of a fully connected one it is a neuron."""
+    word = noun(plan.granularity)
+    modules = dict(cache.subject(plan).model.named_modules())
+    linear = isinstance(modules.get(text.GROUP.sub("", units.name)), nn.Linear)
+    return "neuron" if linear and word == "channel" else word
 
 
 def _menu(shown: Board, units: Units) -> None:
@@ -183,11 +204,17 @@ def _menu(shown: Board, units: Units) -> None:
     # The room is there before its content, or the menu would open where it has none.
     with menu.container(key=f"tune-room-{units.name}", width=260):
         if menu.open:
-            _all_like(shown, units)
-            _keep(shown.plan, units)
+            actions(shown, units)
+            units_field(shown.plan, units, f"tune-menu-units-{units.name}")
 
 
-def _all_like(shown: Board, units: Units) -> None:
+def actions(shown: Board, units: Units, place: str = "tune") -> None:
+    """Draw what a layer's menu does; `place` begins the keys, since it stands in two places."""
+    _all_like(shown, units, place)
+    _keep(shown.plan, units, place)
+
+
+def _all_like(shown: Board, units: Units, place: str) -> None:
     """Draw what gives other layers this layer's amount."""
     amount = edits.shown_percent(shown.plan, units.name, shown.rows)
     everything = [each.name for each in shown.units]
@@ -198,7 +225,7 @@ def _all_like(shown: Board, units: Units) -> None:
     for which, (whom, names) in targets.items():
         st.button(
             f"{amount} % for {text.escape(whom)}",
-            key=f"tune-like-{which}-{units.name}",
+            key=f"{place}-like-{which}-{units.name}",
             help=f"{fmt.plural(len(names), 'layer')}; locked ones stay locked",
             on_click=edits.set_layers,
             args=(names, shown.plan.layers.get(units.name, amount / 100)),
@@ -206,13 +233,14 @@ def _all_like(shown: Board, units: Units) -> None:
         )
 
 
-def _keep(plan: Plan, units: Units) -> None:
-    """Draw what holds a layer: its lock, its locked units, and the way back to the overall."""
+def _keep(plan: Plan, units: Units, place: str) -> None:
+    """Draw what holds a layer: its lock, and the way back to the overall."""
     name, lock = units.name, plan.locks.get(units.name)
+    key = f"{place}-lock-{name}"
     st.button(
         "Follow the overall slider",
         icon=":material/restart_alt:",
-        key=f"tune-follow-{name}",
+        key=f"{place}-follow-{name}",
         help="Forget this layer's own value",
         disabled=name not in plan.layers,
         on_click=edits.follow_overall,
@@ -222,17 +250,16 @@ def _keep(plan: Plan, units: Units) -> None:
     st.toggle(
         "Lock: keep every unit",
         value=lock == "all",
-        key=widgets.follow(f"tune-lock-{name}", lock == "all"),
-        on_change=widgets.changes(f"tune-lock-{name}", partial(edits.lock_layer, name)),
+        key=widgets.follow(key, lock == "all"),
+        on_change=widgets.changes(key, partial(edits.lock_layer, name)),
     )
-    units_field(plan, units, f"tune-menu-units-{name}")
 
 
 def units_field(plan: Plan, units: Units, key: str) -> None:
     """Draw the field for single units of a layer that must stay."""
     name, lock = units.name, plan.locks.get(units.name)
     st.text_input(
-        text.units_label(plan, units),
+        f"{_unit(plan, units).capitalize()}s that must stay (0 to {units.count - 1})",
         value=edits.units_text(lock),
         placeholder="such as 0,3,8-11",
         key=widgets.follow(key, edits.units_text(lock)),

@@ -86,5 +86,6 @@ def _beside(first: _Part, second: _Part) -> bool:
 
 def _named(parts: Sequence[_Part]) -> Stage:
     first, last = parts[0].path, parts[-1].path
-    name = first if first == last else f"{first} to {last.rpartition('.')[2]}"
+    end = last.rpartition(".")[2]
+    name = first if first == last else f"{first} to {last if end.isdigit() else end}"
     return Stage(name, tuple(layer for part in parts for layer in part.layers))

@@ -66,16 +66,22 @@ ICONS [data-testid="stMarkdownContainer"] HIDDEN
     -45deg, light-dark(LIGHT, DARK) 0 4px, transparent 4px 10px
   );
 }
+[class*="st-key-tune-row-"] [data-testid="stSliderThumbValue"] {
+  background: light-dark(LIGHT, DARK); border-radius: 0.25rem; padding: 0 0.2rem; line-height: 1.1;
+}
 [data-testid="stPopoverBody"]:has([class*="st-key-tune-room-"]) {
   max-height: min(560px, 80vh) !important;
 }
-.st-key-tune-methods [data-testid="stButtonGroup"] button { min-height: 2.5rem; }
+:is(.st-key-tune-methods, .st-key-view) [data-testid="stButtonGroup"] button {
+  min-height: 2.5rem;
+}
+.st-key-scan-controls { min-height: 2.5rem; }
 @media (min-width: 1281px) { .st-key-strip { min-height: 8.2rem; } }
 @media (max-width: 1280px) {
   .st-key-strip { grid-template-columns: 1.4fr 0.95fr 0.95fr 1.8fr; row-gap: 0.5rem; }
   .st-key-strip > :first-child { grid-column: 1 / 3; }
   .st-key-strip > :nth-child(6) { grid-column: 3 / 5; grid-row: 1; justify-self: end; }
-  .st-key-strip > :nth-child(n + 2):nth-child(-n + 5) { grid-row: 2; min-height: 6.9rem; }
+  .st-key-strip > :nth-child(n + 2):nth-child(-n + 5) { grid-row: 2; min-height: 8.2rem; }
 }
 </style>"""
 

@@ -167,13 +167,13 @@ def scope_sentence(plan: Plan) -> str:
     return f"The whole network loses this; layers set by hand keep their value; {own}."
 
 
-def layer_label(plan: Plan, units: Units, row: LayerReport | None) -> str:
+def layer_label(plan: Plan, units: Units, row: LayerReport | None, word: str = "") -> str:
     """Return a slider's label: the layer, how many of its units go, and who decided.
 
-    Without a row it is not known how many go. It is read out as it stands, so there is no Markdown
-    in it.
+    `word` is what a unit of this layer is called. Without a row it is not known how many go. The
+    label is read out as it stands, so there is no Markdown in it.
     """
-    all_units = fmt.plural(units.count, noun(plan.granularity))
+    all_units = fmt.plural(units.count, word or noun(plan.granularity))
     label = f"{units.name} · " + (f"{row.removed:,} of {all_units} go" if row else all_units)
     if units.name in plan.locks:
         kept = plan.locks[units.name]
@@ -202,11 +202,6 @@ def alone_sentence(units: Units) -> str:
     if units.places:
         return f"A residual block of {units.name} goes whole and alone; what it is given goes on."
     return f"The units of {units.name} are its own; no other layer loses units with it."
-
-
-def units_label(plan: Plan, units: Units) -> str:
-    """Return what is asked for where single units are locked."""
-    return f"{noun(plan.granularity).capitalize()}s that must stay (0 to {units.count - 1})"
 
 
 def blocks_table(units: BlockUnits, keep: Tensor | None) -> pd.DataFrame:

@@ -134,7 +134,8 @@ def test_what_shows_an_icon_alone_still_has_a_name(page):
         named = page.get_by_role("button", name=name, exact=True)
         expect(named.locator("visible=true")).to_have_count(1)
     page.get_by_role("button", name="More for conv2", exact=True).click()
-    expect(page.get_by_role("switch", name="Lock: keep every unit", exact=True)).to_be_visible()
+    menu = page.get_by_role("dialog", name="More for conv2")
+    expect(menu.get_by_role("switch", name="Lock: keep every unit", exact=True)).to_be_visible()
 
 
 def test_the_overall_slider_is_on_the_first_screen_of_a_narrow_window(tabs):

@@ -36,12 +36,12 @@ FOUND = pd.DataFrame(
 )
 PAIRS = pd.DataFrame(
     [
-        ("a", "b", -0.01, 0.0, -0.06, -0.05, -0.08, -0.02),
-        ("a", "c", -0.01, -0.02, -0.03, 0.0, -0.02, 0.02),
-        ("b", "c", -0.04, -0.05, -0.05, 0.04, 0.01, 0.07),
+        ("a", "b", 0.5, 0.4, -0.01, 0.0, -0.06, -0.05, -0.08, -0.02),
+        ("a", "c", 0.5, 0.5, -0.01, -0.02, -0.03, 0.0, -0.02, 0.02),
+        ("b", "c", 0.4, 0.5, -0.04, -0.05, -0.05, 0.04, 0.01, 0.07),
     ],
-    columns=["first", "second", "change_first", "change_second", "change_together", "interaction",
-             "interaction_low", "interaction_high"],
+    columns=["first", "second", "level_first", "level_second", "change_first", "change_second",
+             "change_together", "interaction", "interaction_low", "interaction_high"],
 )  # fmt: skip
 EVERY = {
     "curves": curves.sensitivity(TABLE, ACCURACY),
@@ -181,19 +181,30 @@ def test_pairs_are_told_apart_by_their_intervals_the_strongest_first() -> None:
     assert "so far, 3 of 9 pairs" in interactions.what_to_see(PAIRS, 9)
     more, less, unclear = interactions.pairs(PAIRS, "b").data
     assert [list(t.y) for t in (more, less, unclear)] == [["a + b"], ["b + c"], ["a + c"]]
-    assert list(more.customdata) == ["b"], "the chosen layer stays chosen"
+    assert list(more.customdata[0]) == ["a", 50, "b", 40], "both layers with their levels"
+    axis = interactions.pairs(PAIRS, "b").layout.yaxis
+    assert axis.ticktext == ("<b>a + b</b>", "a + c", "<b>b + c</b>"), "the chosen layer's pairs"
+    assert axis.title.text == "Pair"
+    many = pd.concat([PAIRS] * 9)
+    title = interactions.pairs(many).layout.yaxis.title.text
+    assert title == "Pair (the 20 that lose most, of 27)"
     ends = (more.x[0], more.error_x.array[0], more.error_x.arrayminus[0])
     assert ends == pytest.approx((-5, 3, 3))
     assert interactions.matrix_title(PAIRS) == "Of 3 pairs, 1 surely lose more together, 1 less"
 
 
 def test_the_matrix_is_symmetric_and_leaves_out_who_is_in_no_pair() -> None:
-    (squares,) = interactions.matrix(PAIRS, ["a", "b", "z", "c"]).data
+    squares, unknown, cells = interactions.matrix(PAIRS, ["a", "b", "z", "c"]).data
     values = pd.DataFrame(squares.z, list(squares.y), list(squares.x))
     assert list(values.index) == ["a", "b", "c"]
     assert values.equals(values.T)
     assert values.loc["b", "c"] == pytest.approx(4)
     assert pd.isna(values.loc["a", "a"])
+    assert (len(unknown.x), unknown.showlegend) == (0, False), "every pair is measured"
+    assert list(cells.customdata[list(cells.x).index("c")]) == ["a", 50, "c", 50]
+    _, unknown, _ = interactions.matrix(PAIRS[1:], ["a", "b", "c"]).data
+    assert set(zip(unknown.x, unknown.y, strict=True)) == {("a", "b"), ("b", "a")}
+    assert unknown.showlegend
 
 
 def test_long_names_keep_their_end() -> None:

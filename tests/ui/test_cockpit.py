@@ -13,8 +13,19 @@ from pruneviz.figures.spark import data_uri
 from pruneviz.measure.layer_latency import LayerLatency
 from pruneviz.plan import Plan
 from pruneviz.report import Amount, LayerReport
-from pruneviz.ui import cache, classes, cockpit, judge, link, scanning, settings, snapshots, text
+from pruneviz.ui import (
+    cache,
+    classes,
+    cockpit,
+    judge,
+    link,
+    scanning,
+    settings,
+    snapshots,
+    text,
+)
 from pruneviz.ui.cockpit import Curves
+from pruneviz.ui.sliders import with_its_inputs
 from pruneviz.ui.snapshots import Side
 from pruneviz.ui.stages import UNGROUPED
 from tests.ui.test_depth_pages import start as with_query
@@ -189,6 +200,26 @@ def test_curves_of_a_scan_lie_behind_the_sliders_and_are_said_in_words() -> None
     help_text = at.slider(key="tune-layer-fc1").help.replace("\\", "")
     assert "At 50 % alone: −1.3 points (−2.9 to +0.2)." in help_text
     assert not at.exception
+
+
+def test_what_a_layers_menu_does_is_within_the_page_too() -> None:
+    at = start("pages/tune.py", MLP)
+    at.toggle(key="details-lock-fc1").set_value(True).run()
+    assert shown(at).locks == {"fc1": "all"}
+    assert at.slider(key="tune-layer-fc1").label == "fc1 · 0 of 64 neurons go · locked"
+    at.toggle(key="details-lock-fc1").set_value(False).run()
+    at.button(key="details-like-all-fc1").click().run()
+    assert set(shown(at).layers) == {"fc1", "fc2"}
+    at.button(key="details-follow-fc1").click().run()
+    assert set(shown(at).layers) == {"fc2"}
+
+
+def test_a_layer_that_loses_its_inputs_alone_says_so() -> None:
+    amount = Amount(original=100, pruned=27)
+    row = LayerReport(name="a", layers=("a",), units=4, removed=0, locked=0, sparsity=0.0,
+                      parameters=amount, macs=amount)  # fmt: skip
+    assert with_its_inputs(row) == "73 % of its parameters go with its inputs"
+    assert with_its_inputs(row.model_copy(update={"removed": 1})) == ""
 
 
 def test_a_style_holds_no_name_that_a_user_gave() -> None:

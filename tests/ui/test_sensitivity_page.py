@@ -188,6 +188,7 @@ def test_pairs_are_shown_as_intervals_and_as_a_matrix() -> None:
     assert f"{layers[0]} and {layers[1]} lose 8.0 points more together" in bars
     assert matrix.startswith("Of 1 pair, 1 surely")
     assert "their curves mislead" in words(at)
+    assert "A click on a pair sets both layers' sliders on Tune" in said(at)
 
 
 SEEN = pd.DataFrame({"class": ["a", "b", "c"], "samples": [3, 4, 2]})
@@ -235,6 +236,8 @@ def clicking() -> None:
     st.button("elsewhere", key="elsewhere", on_click=amounts.take, args=([{"customdata": "x"}], 0))
     st.button("nowhere", key="nowhere", on_click=amounts.take, args=([], 0))
     st.session_state["drawn"] += 1
+    both = [{"customdata": ["conv1", 50, "conv2", 40]}]
+    st.button("pair", key="pair", on_click=amounts.take, args=(both, drawn))
     st.button("lock", key="lock", on_click=state.edit, kwargs={"locks": {"conv2": "all"}})
     amounts.what_a_click_does("a point")
     st.markdown(f"{dict(state.plan().layers)} {state.layer()}", width="content")
@@ -291,6 +294,18 @@ def test_a_locked_layer_is_chosen_but_not_moved() -> None:
     at.button(key="click").click().run()
     assert "conv2 is locked on Tune, so it stays whole" in said(at)
     assert "{} conv2" in said(at)
+
+
+def test_a_click_on_a_pair_moves_both_sliders_in_one_step_but_none_that_is_locked() -> None:
+    at = AppTest.from_function(clicking, default_timeout=300).run()
+    at.button(key="pair").click().run()
+    assert "conv1 is set to 50 % and conv2 is set to 40 % on Tune." in said(at)
+    assert "{'conv1': 0.5, 'conv2': 0.4} conv1" in said(at)
+    at.button(key="sensitivity-undo").click().run()
+    at.button(key="lock").click().run()
+    at.button(key="pair").click().run()
+    assert "conv1 is set to 50 % on Tune. conv2 is locked on Tune" in said(at)
+    assert "{'conv1': 0.5} conv1" in said(at)
 
 
 @pytest.mark.parametrize("key", ["elsewhere", "nowhere"])
