@@ -73,8 +73,10 @@
 
   const release = (event) => {
     if (event.pointerId !== held?.pointer) return
-    if (held.moved && held.input.value !== held.told) say('on')
+    const {input, told, moved} = held
     letGo()
+    // Once the slider has drawn its last value, and before the server is told of it.
+    setTimeout(() => { if (moved && input.value !== told) say('on') })
   }
 
   // On the way down, before the slider hears of it.

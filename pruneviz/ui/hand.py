@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 FIRST, ON = "hand-first", "hand-on"
 
@@ -29,6 +30,12 @@ def moves() -> bool:
 def goes_on() -> bool:
     """Return whether this run answers a move that an earlier run has answered already."""
     return bool(st.session_state.get(ON))
+
+
+def looks_again() -> bool:
+    """Return whether only a part of the page runs, as by its clock, and not for a hand."""
+    context = get_script_run_ctx()
+    return bool(context and context.fragment_ids_this_run) and not moves()
 
 
 @cache

@@ -30,7 +30,7 @@ REGROUPED_SECONDS = 30.0
 # of several runs alone, and what was told in one that it passed over is lost.
 NEWS_SECONDS = 3.0
 ECHO_SECONDS = 5.0  # for which a browser repeats what a widget in a fragment showed before
-MAX_SHOWN = 8
+MAX_SHOWN = 30  # of a slider that follows while a hand moves another one
 _KEY = "pruneviz-desk"
 
 
@@ -41,6 +41,7 @@ class Desk:
     plan: Plan = link.OPENING
     past: list[Plan] = field(default_factory=list)
     grip: Plan | None = None
+    moved: float = -NEWS_SECONDS
     future: list[Plan] = field(default_factory=list)
     snapshots: dict[str, Plan] = field(default_factory=dict)
     layer: str = ""
@@ -162,14 +163,20 @@ def snapshots() -> Mapping[str, Plan]:
 
 def replaced(key: str, value: Any) -> None:
     """Remember that the widget `key` showed `value` until the plan gave it another one."""
-    desk, now = _desk(), time.monotonic()
-    desk.shown[key] = [*desk.shown.get(key, []), (value, now)][-MAX_SHOWN:]
-    desk.news[key] = now
+    desk = _desk()
+    _was_shown(desk, key, value)
+    desk.news[key] = time.monotonic()
 
 
 def wants(key: str, value: Any) -> None:
-    """Remember that the plan wants the widget `key` to show `value`."""
-    _desk().wanted[key] = value
+    """Remember that the plan wants the widget `key` to show `value`, and what it wanted before.
+
+    A browser that is late may show the latter, though this session never saw it there.
+    """
+    desk = _desk()
+    if key in desk.wanted and desk.wanted[key] != value:
+        _was_shown(desk, key, desk.wanted[key])
+    desk.wanted[key] = value
 
 
 def is_news(key: str) -> bool:
@@ -200,7 +207,9 @@ def request(key: str, value: Any, edit: Callable[[Any], None]) -> None:
     The browser sends the values of all widgets with each event. When a run was cut short, a widget
     there still has an old value, and its `on_change` is called though nobody touched it. Such a
     value is carried out only when nothing else was asked for (`begin`). A value that the plan gave
-    the widget asks for nothing. A hand that moves a slider asks for any value, an old one too.
+    the widget asks for nothing. A hand that moves a slider asks for any value, an old one
+    too; old values of others, which a part of the page that looks again by itself brings meanwhile,
+    ask for nothing.
     """
     desk = _desk()
     if key in desk.wanted and desk.wanted[key] == value:
@@ -208,11 +217,19 @@ def request(key: str, value: Any, edit: Callable[[Any], None]) -> None:
     now, regrouped = time.monotonic(), desk.regrouped + REGROUPED_SECONDS
     if now < regrouped and value in desk.before.get(key, ()) and not hand.moves():
         return
+    if hand.moves():
+        desk.moved = now
     if any(value == old and now - at < STALE_SECONDS for old, at in desk.shown.get(key, [])):
-        desk.doubtful.append(partial(_carry_out, desk, key, value, edit))
+        if not (now - desk.moved < NEWS_SECONDS and hand.looks_again()):
+            desk.doubtful.append(partial(_carry_out, desk, key, value, edit))
     else:
         _carry_out(desk, key, value, edit)
         desk.edited = True
+
+
+def _was_shown(desk: Desk, key: str, value: Any) -> None:
+    others = [each for each in desk.shown.get(key, []) if each[0] != value]
+    desk.shown[key] = [*others, (value, time.monotonic())][-MAX_SHOWN:]
 
 
 def _carry_out(desk: Desk, key: str, value: Any, edit: Callable[[Any], None]) -> None:

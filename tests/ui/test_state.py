@@ -164,6 +164,8 @@ def sliders() -> None:
         state.edit(sparsity=0.9)
 
     st.button("otherwise", key="otherwise", on_click=otherwise)
+    for value in (0.2, 0.8):
+        st.button(f"{value}", key=f"{value}", on_click=state.edit, kwargs={"sparsity": value})
 
 
 def test_a_widget_that_repeats_an_old_value_beside_another_change_is_not_believed() -> None:
@@ -235,6 +237,28 @@ def test_a_hand_may_pass_what_was_shown_before() -> None:
     at.button(key="undo").click().run()
     assert sparsity(at) == 0.9
     move(at, 0.4, 0.5, 0.9)
+
+
+def test_a_browser_that_is_late_may_say_what_the_plan_gave_it_two_runs_ago() -> None:
+    at = AppTest.from_function(sliders, default_timeout=300).run()
+    at.button(key="0.8").click().run()
+    at.number_input(key="overall").set_value(link.OPENING.sparsity)
+    at.button(key="0.2").click().run()
+    at.number_input(key="overall").set_value(0.8)
+    at.number_input(key="seed").set_value(7).run()
+    desk = at.session_state[state._KEY]
+    assert (desk.plan.seed, desk.plan.sparsity) == (7, 0.2)
+
+
+def test_a_part_that_looks_again_while_a_hand_moves_brings_no_wishes(monkeypatch) -> None:
+    at = AppTest.from_function(sliders, default_timeout=300).run()
+    move(at, 0.5).button(key="0.2").click().run()
+    with monkeypatch.context() as clock:
+        clock.setattr(hand, "looks_again", lambda: True)
+        at.number_input(key="overall").set_value(0.5).run()
+        assert sparsity(at) == 0.2
+    at.number_input(key="overall").set_value(0.5).run()
+    assert sparsity(at) == 0.5, "a touch is believed"
 
 
 def told(at: AppTest) -> bool:
