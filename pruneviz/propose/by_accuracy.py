@@ -78,7 +78,7 @@ def _finished(work: Proposing, best: _Bracket, control: _Bracket) -> Proposal:
     if not best.good:
         lost = best.beyond.accuracy if best.beyond else 0.0
         raise ValueError(
-            f"nothing can go: the least step loses {points(lost)}, more than "
+            f"nothing can go: the least step loses {_above(lost, work.goal.value)}, more than "
             f"{work.goal.said()}; allow more, or unlock layers"
         )
     counts = work.counts(best.path, best.good)
@@ -88,7 +88,7 @@ def _finished(work: Proposing, best: _Bracket, control: _Bracket) -> Proposal:
         further = work.left(work.goal.save, work.counts(best.path, best.bad)) / whole
         held.append(
             f"a step further, to {100 * further:.3g} % of the {word}, loses "
-            f"{points(best.beyond.accuracy)}"
+            f"{_above(best.beyond.accuracy, work.goal.value)}"
         )
     notes = [
         f"the {len(work.judge.data.y):,} held-out inputs that judge it also decided how far it "
@@ -103,3 +103,11 @@ def _finished(work: Proposing, best: _Bracket, control: _Bracket) -> Proposal:
     proposal = finish(work, candidate, Reached(0.0, 0.0), held=tuple(held), notes=tuple(notes))
     lost = max(-100 * proposal.accuracy.change, 0.0) + 0.0
     return proposal.model_copy(update={"reached": lost})
+
+
+def _above(lost: float, allowed: float) -> str:
+    """Return a loss, a fraction, that is more than so many points, also where it rounds to them."""
+    shown = points(lost)
+    return (
+        f"a little more than {points(allowed / 100)}" if round(100 * lost, 1) <= allowed else shown
+    )
