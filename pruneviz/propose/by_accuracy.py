@@ -78,7 +78,8 @@ def _one_layer(work: Proposing, allowed: float) -> Generator[Stage, None, Propos
             best = left, Candidate(MARGINAL, counts, lost)
     if best is None:
         raise ValueError(
-            f"nothing can go: the least step of any layer loses {points(cheapest.accuracy)}, "
+            f"nothing can go: the least step of any layer loses "
+            f"{_above(cheapest.accuracy, work.goal.value)}, "
             f"more than {work.goal.said()}; allow more, or unlock layers"
         )
     return _said(work, best[1], ("any step of a second layer was not tried",), ())
@@ -108,7 +109,7 @@ def _finished(work: Proposing, best: _Bracket, control: _Bracket) -> Proposal:
         further = work.left(work.goal.save, work.counts(best.path, best.bad)) / whole
         held.append(
             f"a step further, to {100 * further:.3g} % of the {word}, loses "
-            f"{points(best.beyond.accuracy)}"
+            f"{_above(best.beyond.accuracy, work.goal.value)}"
         )
     notes = []
     if best is not control:
@@ -127,3 +128,11 @@ def _said(work: Proposing, best: Candidate, held: Sequence[str], notes: Sequence
     proposal = finish(work, best, Reached(0.0, 0.0), held=tuple(held), notes=(decided, *notes))
     lost = max(-100 * proposal.accuracy.change, 0.0) + 0.0
     return proposal.model_copy(update={"reached": lost})
+
+
+def _above(lost: float, allowed: float) -> str:
+    """Return a loss, a fraction, that is more than so many points, also where it rounds to them."""
+    shown = points(lost)
+    return (
+        f"a little more than {points(allowed / 100)}" if round(100 * lost, 1) <= allowed else shown
+    )
