@@ -82,7 +82,8 @@ def _one_layer(work: Proposing, allowed: float) -> Generator[Stage, None, Propos
             f"{_above(cheapest.accuracy, work.goal.value)}, "
             f"more than {work.goal.said()}; allow more, or unlock layers"
         )
-    return _said(work, best[1], ("any step of a second layer was not tried",), ())
+    held = "each way loses too much at its first step: one layer gives way, a second was not tried"
+    return _said(work, best[1], (held,), ())
 
 
 def _lost(work: Proposing, network: nn.Module, allowed: float) -> Lost:
