@@ -37,6 +37,21 @@ def test_goals_come_back_from_settings_and_links(kind, value, save):
     assert Goal.parse(goal.text()) == goal
 
 
+@pytest.mark.parametrize(
+    ("goal", "wish"),
+    [
+        (Goal("accuracy_points", 1), "lose at most 1 point"),
+        (Goal("accuracy_points", 2.5, "macs"), "lose at most 2.5 points and save MACs"),
+        (Goal("megabytes", 15), "fit into 15 MB"),
+        (Goal("macs", 0.25), "keep at most 25 % of the MACs"),
+        (Goal("parameters", 0.5), "keep at most 50 % of the parameters"),
+        (Goal("milliseconds", 20), "answer within 20 ms"),
+    ],
+)
+def test_a_goal_is_said_as_a_wish(goal, wish):
+    assert goal.wish == wish
+
+
 @pytest.mark.parametrize("settings", [{}, {"goal": "macs"}, {"goal": "macs", "value": 1, "x": 2}])
 def test_settings_without_a_goal_are_refused(settings):
     with pytest.raises(ValueError, match="give goal and value"):

@@ -98,23 +98,13 @@ def test_a_job_is_shown_with_progress_and_stopped(job):
     assert bars(at) == ["stopping …"]
 
 
-@pytest.mark.parametrize(
-    ("goal", "wish"),
-    [
-        (Goal("accuracy_points", 1), "To lose at most 1 point: "),
-        (Goal("accuracy_points", 2.5, "macs"), "To lose at most 2.5 points and save MACs: "),
-        (Goal("megabytes", 15), "To fit into 15 MB: "),
-        (Goal("parameters", 0.5), "To keep at most 50 % of the parameters: "),
-        (Goal("milliseconds", 20), "To answer within 20 ms: "),
-    ],
-)
-def test_a_proposal_names_its_goal(goal, wish):
-    made = Job(kind="proposal", **goal.settings())
+def test_a_proposal_names_its_goal():
+    made = Job(kind="proposal", **Goal("accuracy_points", 1).settings())
     at = page()
-    assert f"{wish}Tumours, tabular, channels, Magnitude L1" in words(at)
+    assert "To lose at most 1 point: Tumours, tabular, channels, Magnitude L1" in words(at)
     assert "Ratios for a goal" in words(at)
     made.end("failed", error="no memory")
-    assert wish in words(at.run())
+    assert "To lose at most 1 point: " in words(at.run())
 
 
 def test_a_proposal_without_a_goal_does_not_break_the_panel():
