@@ -16,7 +16,7 @@ FLOORS = [
     {"allocate", "bypass", "surgery", "rehearsal", "apply", "counting", "concluded", "lively",
      "proof",
      "sensitivity", "compare", "export", "store", "recovery", "history"},
-    {"run", "recover", "timed", "catalogue", "contest", "propose"},
+    {"run", "scans", "recover", "timed", "catalogue", "contest", "propose"},
     {"jobs"},
     {"figures"},
     {"ui", "cli", "__main__"},

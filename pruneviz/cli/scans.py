@@ -100,7 +100,7 @@ def interactions(
 
     The scan is a job: Ctrl-C stops it, the same command goes on, a finished one is not repeated.
     """
-    from pruneviz.run import pairs_asked
+    from pruneviz.scans import pairs_asked
     from pruneviz.sensitivity import read_pairs
     from pruneviz.subjects import load_subject
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import streamlit as st
 
-from pruneviz import jobs, run
+from pruneviz import jobs, run, scans
 from pruneviz.history.folder import (
     CANCEL_FILE,
     PROPOSAL_FILE,
@@ -135,7 +135,7 @@ def at_once(now: Proposed) -> Iterator[Stage]:
     if found is None:
         prepared = cache.prepared(now.asked)
         points = finished_points(runs_directory(default_home()), now.plan)
-        curves = run.scan(prepared) if points is None else points
+        curves = scans.scan(prepared) if points is None else points
         found = yield from with_curves(
             prepared,
             now.plan,

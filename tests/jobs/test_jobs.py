@@ -16,7 +16,7 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from pruneviz import jobs, run
+from pruneviz import jobs, run, scans
 from pruneviz.history.folder import (
     CHECKPOINTS,
     LOCK_FILE,
@@ -64,7 +64,7 @@ def points(folder):
 
 def expected(plan):
     """Return what the engine itself measures."""
-    scan = run.scan(run.prepare(load_subject(plan), plan))
+    scan = scans.scan(run.prepare(load_subject(plan), plan))
     while not scan.finished:
         scan.step()
     return scan.table()

@@ -8,7 +8,7 @@ import zipfile
 import pandas as pd
 import pytest
 
-from pruneviz import run
+from pruneviz import run, scans
 from pruneviz.history.archive import export_runs, import_runs
 from pruneviz.history.folder import RunFolder, Spec, Status, run_digest, runs_directory, write_json
 from pruneviz.history.index import History
@@ -81,9 +81,9 @@ def test_a_scan_leaves_what_the_engine_measures_also_when_it_was_stopped(begin, 
     spec = work(folder)
     prepared = run.prepare(load_subject(spec.plan), spec.plan)
     engine = {
-        "sensitivity": lambda: run.scan(prepared, (0.25, 0.5)),
-        "thresholds": lambda: run.search(prepared, 0.1),
-        "interactions": lambda: run.interactions(prepared, 0.5, 3),
+        "sensitivity": lambda: scans.scan(prepared, (0.25, 0.5)),
+        "thresholds": lambda: scans.search(prepared, 0.1),
+        "interactions": lambda: scans.interactions(prepared, 0.5, 3),
     }[name]()
     while not engine.finished:
         engine.step()

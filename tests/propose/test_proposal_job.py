@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pruneviz import run
+from pruneviz import run, scans
 from pruneviz.figures import proposed
 from pruneviz.history.folder import (
     POINTS_FILE,
@@ -58,7 +58,7 @@ def test_it_measures_curves_and_then_does_what_the_library_does(tmp_path):
     prepared = run.prepare(load_subject(PLAN), PLAN)
     bound = run.bind(PLAN, prepared.subject)
     found, stages = carried_out(tmp_path, bound)
-    scan = run.scan(prepared)
+    scan = scans.scan(prepared)
     while not scan.finished:
         scan.step()
     again = propose(prepared, bound, GOAL, scan.table())
@@ -72,14 +72,14 @@ def test_it_measures_curves_and_then_does_what_the_library_does(tmp_path):
 def test_it_takes_the_finished_scan(tmp_path, monkeypatch):
     prepared = run.prepare(load_subject(PLAN), PLAN)
     bound = run.bind(PLAN, prepared.subject)
-    scan = run.scan(prepared)
+    scan = scans.scan(prepared)
     while not scan.finished:
         scan.step()
     folder = folder_of(tmp_path, "sensitivity", scan_plan(bound))
     folder.file(POINTS_FILE).write_text(scan.table().to_csv(index=False))
     assert finished_points(runs_directory(tmp_path), bound) is None
     folder.write_status(Status(state="finished"))
-    monkeypatch.setattr(run, "scan", lambda *_: pytest.fail("the scan is there"))
+    monkeypatch.setattr(scans, "scan", lambda *_: pytest.fail("the scan is there"))
     found, _ = carried_out(tmp_path, bound)
     assert found.reached <= GOAL.value
 
@@ -108,7 +108,7 @@ def test_the_command_line_wants_one_goal_that_can_be(pruneviz):
 
 def test_words_say_the_number_beside_the_goal():
     prepared = run.prepare(load_subject(PLAN), PLAN)
-    scan = run.scan(prepared, (0.3, 0.6, 0.9))
+    scan = scans.scan(prepared, (0.3, 0.6, 0.9))
     while not scan.finished:
         scan.step()
     found = propose(prepared, PLAN, GOAL, scan.table())
@@ -131,7 +131,7 @@ def test_the_curves_that_a_goal_needed_are_the_finished_scan_of_everybody(tmp_pa
     folder = RunFolder(runs_directory(tmp_path) / run_digest("sensitivity", essential))
     assert folder.state() == "finished"
     assert kind("sensitivity").has_result(folder)
-    scan = run.scan(prepared)
+    scan = scans.scan(prepared)
     while not scan.finished:
         scan.step()
     pd.testing.assert_frame_equal(read_points(folder.file(POINTS_FILE)), scan.table())
@@ -163,4 +163,4 @@ def test_what_no_curve_can_reach_is_refused_before_any_is_measured(
     plan = run.bind(PLAN.changed(locks=everything if locked else {}), prepared.subject)
     monkeypatch.setattr(Scan, "step", lambda self: pytest.fail("a curve is measured"))
     with pytest.raises(ValueError, match=sentence):
-        next(with_curves(prepared, plan, goal, run.scan(prepared)))
+        next(with_curves(prepared, plan, goal, scans.scan(prepared)))

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from pruneviz import run
+from pruneviz import run, scans
 from pruneviz.evaluate import predict
 from pruneviz.measure.cost import parameters_by_name
 from pruneviz.plan import Plan
@@ -47,7 +47,7 @@ def scanned(plan, levels=LEVELS):
 def _scanned(text, levels):
     plan = Plan.from_text(text)
     prepared = run.prepare(load_subject(plan), plan)
-    scan = run.scan(prepared, levels)
+    scan = scans.scan(prepared, levels)
     while not scan.finished:
         scan.step()
     return prepared, scan.table()
@@ -144,7 +144,7 @@ def test_it_loses_no_more_than_equal_parts_on_digits(kind):
 def test_a_layer_that_is_of_no_use_goes_first(tmp_path):
     plan = useless_network(tmp_path)
     prepared = run.prepare(load_subject(plan), plan)
-    scan = run.scan(prepared)
+    scan = scans.scan(prepared)
     while not scan.finished:
         scan.step()
     for family in ("marginal", "equal"):

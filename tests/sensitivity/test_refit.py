@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from pruneviz import run
+from pruneviz import run, scans
 from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import apply
 from pruneviz.criteria import Evidence, score
@@ -62,7 +62,7 @@ def prepare(tmp_path):
 def test_each_network_and_the_original_have_their_own_statistics(prepare, granularity):
     prepared = prepare(granularity=granularity)
     subject = prepared.subject
-    scan = finished(run.scan(prepared, (0.25, 0.5), recalibrate=True, seed=5))
+    scan = finished(scans.scan(prepared, (0.25, 0.5), recalibrate=True, seed=5))
 
     def refitted(network):
         task = Task(model=network, masks={}, cuts=(), teacher=network, data=subject.data, seed=5)
@@ -88,16 +88,16 @@ def test_each_network_and_the_original_have_their_own_statistics(prepare, granul
 
 def test_searches_and_pairs_are_those_of_a_recalibrated_scan(prepare):
     prepared = prepare(granularity="weight")
-    curve = finished(run.scan(prepared, recalibrate=True, seed=5))
+    curve = finished(scans.scan(prepared, recalibrate=True, seed=5))
     changes = {(point.layer, point.sparsity): point.change for point in curve.rows}
-    search = finished(run.search(prepared, 0.1, recalibrate=True, seed=5))
+    search = finished(scans.search(prepared, 0.1, recalibrate=True, seed=5))
     for probe in search.rows:
         change = changes[probe.layer, probe.sparsity]
         assert probe.loses is (change <= -0.1 + 1e-12)
         assert math.isnan(probe.change) or probe.change == change
     assert {probe.loses for probe in search.rows} == {True, False}
-    pairs = finished(run.interactions(prepared, 0.8, 3, seed=5, recalibrate=True))
-    plainly = finished(run.interactions(prepared, 0.8, 3, seed=5))
+    pairs = finished(scans.interactions(prepared, 0.8, 3, seed=5, recalibrate=True))
+    plainly = finished(scans.interactions(prepared, 0.8, 3, seed=5))
     for pair in pairs.rows:
         assert pair.change_first == changes[pair.first, 0.8]
         assert pair.change_second == changes[pair.second, 0.8]
@@ -121,22 +121,22 @@ def test_each_network_sees_as_many_training_inputs_as_are_counted(prepare, monke
 
 
 def test_what_the_pruned_layer_does_not_reach_is_reused(prepare):
-    scan = finished(run.scan(prepare(), (0.5,), recalibrate=True))
+    scan = finished(scans.scan(prepare(), (0.5,), recalibrate=True))
     assert scan.evaluator.fell_back == 0
     assert scan.evaluator.why_plain is None
 
 
 def test_a_network_without_batch_norm_gets_a_sentence(prepare):
     with pytest.raises(ValueError, match="no BatchNorm layer with running statistics; leave 'reca"):
-        run.scan(prepare("draws", "weight"), recalibrate=True)
-    for begun in (run.search, run.interactions):
+        scans.scan(prepare("draws", "weight"), recalibrate=True)
+    for begun in (scans.search, scans.interactions):
         with pytest.raises(ValueError, match="no BatchNorm layer"):
             begun(prepare("draws", "weight"), recalibrate=True)
 
 
 def test_the_point_of_a_prepared_original_is_its_scans(prepare):
     prepared = prepare()
-    scan, point = run.scan(prepared), run.baseline_point(prepared)
+    scan, point = scans.scan(prepared), scans.baseline_point(prepared)
     assert (point.accuracy, point.samples) == (scan.baseline.accuracy, scan.baseline.samples)
     assert point.loss == pytest.approx(scan.baseline.loss)
     assert point.worst_class in prepared.subject.data.classes
@@ -144,7 +144,7 @@ def test_the_point_of_a_prepared_original_is_its_scans(prepare):
 
 def test_a_network_that_draws_is_searched_and_paired_the_slow_way_and_says_so(prepare):
     prepared = prepare("draws", "weight")
-    for work in (run.search(prepared), run.interactions(prepared)):
+    for work in (scans.search(prepared), scans.interactions(prepared)):
         assert "drawn at random" in finished(work).evaluator.notes[0]
 
 
@@ -165,18 +165,18 @@ def test_without_labels_there_is_no_scan(tmp_path):
     (tmp_path / "net.py").write_text(NETWORK)
     plan = Plan(model=f"python:{tmp_path}/net.py:build", input_shape=(4,))
     prepared = run.prepare(load_subject(plan), plan)
-    for begun in (run.scan, run.search, run.interactions, run.baseline_point):
+    for begun in (scans.scan, scans.search, scans.interactions, scans.baseline_point):
         with pytest.raises(ValueError, match="name data with labels first"):
             begun(prepared)
-    for begun in (run.scan, run.search, run.interactions):
+    for begun in (scans.scan, scans.search, scans.interactions):
         with pytest.raises(ValueError, match="name data with labels first"):
             begun(prepared, recalibrate=True)
 
 
 def test_a_budget_below_one_activation_gives_the_same_numbers_and_says_so(prepare):
-    scan = finished(run.scan(prepare(), budget_bytes=8))
+    scan = finished(scans.scan(prepare(), budget_bytes=8))
     assert "does not hold all values" in scan.notes[0]
-    assert scan.rows == finished(run.scan(prepare())).rows
+    assert scan.rows == finished(scans.scan(prepare())).rows
 
 
 def test_notes_come_back_and_damaged_ones_are_named(tmp_path):

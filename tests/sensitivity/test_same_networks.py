@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from pruneviz import run
+from pruneviz import run, scans
 from pruneviz.criteria import CRITERIA, updates
 from pruneviz.evaluate import predict
 from pruneviz.measure.quality import accuracy_pair
@@ -43,7 +43,7 @@ def test_a_point_is_what_the_plan_loses_where_what_stays_gets_new_values(criteri
     plan = Plan(model="sample:tumour-mlp", criterion=criterion, granularity="weight")
     prepared = run.prepare(load_subject(plan), plan)
     data = prepared.subject.data
-    for point in finished(run.scan(prepared, (0.6, 0.9))).rows:
+    for point in finished(scans.scan(prepared, (0.6, 0.9))).rows:
         only = plan.changed(scope="layer", sparsity=0.0, layers={point.layer: point.sparsity})
         logits = predict(run.prune(prepared, only).model, data.x)
         pair = accuracy_pair(prepared.baseline.logits, logits, data.y)
@@ -63,7 +63,7 @@ def brittle(tmp_path):
 def test_a_layer_whose_network_gives_no_numbers_is_named_and_the_others_are_measured(
     brittle, budget
 ):
-    scan = finished(run.scan(brittle, (0.3, 1.0), budget_bytes=budget))
+    scan = finished(scans.scan(brittle, (0.3, 1.0), budget_bytes=budget))
     numbers = {(row.layer, row.sparsity): row.accuracy for row in scan.rows}
     assert math.isnan(numbers["b", 1.0])
     assert not math.isnan(numbers["a", 0.3])
@@ -76,14 +76,14 @@ def test_a_layer_whose_network_gives_no_numbers_is_named_and_the_others_are_meas
 
 
 def test_a_search_takes_a_network_without_numbers_for_one_that_loses_too_much(brittle):
-    search = finished(run.search(brittle, 0.5, (0.3, 1.0)))
+    search = finished(scans.search(brittle, 0.5, (0.3, 1.0)))
     row = search.table().set_index("layer").loc["b"]
     assert row.sparsity <= 1.0
     assert any("layer b" in note for note in search.notes)
 
 
 def test_pairs_without_numbers_are_left_out_with_a_note(brittle):
-    pairs = finished(run.interactions(brittle, 1.0, 3))
+    pairs = finished(scans.interactions(brittle, 1.0, 3))
     table = pairs.table()
     assert table[(table["first"] == "b") | (table["second"] == "b")].empty
     assert any("b" in note and "not finite" in note for note in pairs.notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pruneviz import run
+from pruneviz import run, scans
 from pruneviz.history.folder import PAIRS_FILE, RunFolder, Spec, scan_plan
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
@@ -52,7 +52,7 @@ def interactions(spec: Spec, context: Context) -> Iterator[Progress]:
     """Prune layers alone, then in pairs; a checkpoint holds which inputs were answered right."""
     level, count = fraction(spec.settings, LEVEL_SETTING, LEVEL), spec.settings[PAIRS_SETTING]
     prepared = run.prepare(load_subject(spec.plan), spec.plan)
-    found = run.interactions(
+    found = scans.interactions(
         prepared,
         level,
         int(count),

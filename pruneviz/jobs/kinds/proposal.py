@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pruneviz import run
+from pruneviz import run, scans
 from pruneviz.history.folder import RunFolder, Spec
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
@@ -63,7 +63,7 @@ def proposal(spec: Spec, context: Context) -> Iterator[Progress]:
 
 def _scan(prepared: Prepared, context: Context) -> Scan:
     """Return the scan, as far as the last checkpoint knows it."""
-    scan = run.scan(prepared)
+    scan = scans.scan(prepared)
 
     def accept(state: dict[str, Any]) -> None:
         scan.restore([Point(*row) for row in state["points"]])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pruneviz import run
+from pruneviz import run, scans
 from pruneviz.history.folder import (
     BASELINE_CLASSES_FILE,
     BASELINE_FILE,
@@ -65,7 +65,7 @@ def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
 @job(KIND, "Sensitivity scan", scan_plan, has_result, settings)
 def sensitivity(spec: Spec, context: Context) -> Iterator[Progress]:
     """Measure every layer at every level; a checkpoint holds the points so far."""
-    scan = run.scan(
+    scan = scans.scan(
         run.prepare(load_subject(spec.plan), spec.plan),
         levels_of(spec),
         recalibrate=recalibrates(spec),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pruneviz import run
+from pruneviz import run, scans
 from pruneviz.history.folder import PROBES_FILE, THRESHOLDS_FILE, RunFolder, Spec, scan_plan
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
@@ -52,7 +52,7 @@ def thresholds(spec: Spec, context: Context) -> Iterator[Progress]:
     """Search each layer's threshold; a checkpoint holds the evaluations so far."""
     loss = fraction(spec.settings, LOSS_SETTING, LOSS)
     prepared = run.prepare(load_subject(spec.plan), spec.plan)
-    search = run.search(
+    search = scans.search(
         prepared,
         loss,
         levels_of(spec),
