@@ -19,7 +19,7 @@ from pruneviz.allocate import Ranking
 from pruneviz.apply import apply
 from pruneviz.granularity.units import Units
 from pruneviz.measure.quality import predicted
-from pruneviz.replay import BUDGET_BYTES, Evaluator
+from pruneviz.replay import BUDGET_BYTES, RANDOM, Evaluator
 from pruneviz.report import Interval
 from pruneviz.sensitivity.bounded import OUTCOMES, mean_interval
 from pruneviz.sensitivity.layers import Alone, Remove, unmeasured_note
@@ -117,7 +117,9 @@ class Pairs:
     def notes(self) -> tuple[str, ...]:
         """Return what the reader must know of how it was computed, a sentence each."""
         lost = [unmeasured_note(names, why) for names, why in self._why.items()]
-        return (self.promise, *refit_notes(self._refit), *self.evaluator.notes, *lost)
+        # What is drawn at random comes out otherwise the next time, so nothing is promised.
+        promise = () if self.evaluator.why_plain == RANDOM else (self.promise,)
+        return (*promise, *refit_notes(self._refit), *self.evaluator.notes, *lost)
 
     @cached_property
     def evaluator(self) -> Evaluator:

@@ -17,7 +17,7 @@ from pruneviz.apply import apply
 from pruneviz.evaluate import predict
 from pruneviz.granularity.units import Units
 from pruneviz.measure.quality import predicted
-from pruneviz.replay import BUDGET_BYTES, Evaluator, Tally, estimate, tallies
+from pruneviz.replay import BUDGET_BYTES, RANDOM, Evaluator, Tally, estimate, tallies
 from pruneviz.replay.order import hardest_first
 from pruneviz.sensitivity.layers import Alone, Remove, unmeasured_note
 from pruneviz.sensitivity.points import LEVELS, check_levels
@@ -105,7 +105,9 @@ class Search:
     def notes(self) -> tuple[str, ...]:
         """Return what the reader must know of how it was computed, a sentence each."""
         lost = [unmeasured_note(f"a level of layer {name}", why) for name, why in self._why.items()]
-        return (self.promise, *refit_notes(self._refit), *self.evaluator.notes, *lost)
+        # What is drawn at random comes out otherwise the next time, so nothing is promised.
+        promise = () if self.evaluator.why_plain == RANDOM else (self.promise,)
+        return (*promise, *refit_notes(self._refit), *self.evaluator.notes, *lost)
 
     @cached_property
     def evaluator(self) -> Evaluator:

@@ -145,7 +145,10 @@ def test_the_point_of_a_prepared_original_is_its_scans(prepare):
 def test_a_network_that_draws_is_searched_and_paired_the_slow_way_and_says_so(prepare):
     prepared = prepare("draws", "weight")
     for work in (scans.search(prepared), scans.interactions(prepared)):
-        assert "drawn at random" in finished(work).evaluator.notes[0]
+        assert "drawn at random" in finished(work).notes[0]
+        assert work.promise not in work.notes
+    steady = scans.search(prepare())
+    assert steady.promise in steady.notes
 
 
 def test_a_network_that_knows_one_class_is_scanned_in_every_way():
