@@ -148,6 +148,13 @@ class RunFolder:
         again = self.status()  # it may have ended between the two looks
         return again.state if again and again.state not in UNDER_WAY else "interrupted"
 
+    def stopping(self, state: State | None) -> bool:
+        """Return whether a run in this state was asked to stop and has not yet.
+
+        What ends says so a moment before it takes the request away.
+        """
+        return state in UNDER_WAY and self.file(CANCEL_FILE).exists()
+
     def size_bytes(self) -> int:
         """Return what the folder takes on the disk."""
         total = 0

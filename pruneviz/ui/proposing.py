@@ -10,7 +10,6 @@ import streamlit as st
 
 from pruneviz import jobs, run, scans
 from pruneviz.history.folder import (
-    CANCEL_FILE,
     PROPOSAL_FILE,
     UNDER_WAY,
     RunFolder,
@@ -84,7 +83,7 @@ def look(plan: Plan, goal: Goal) -> Proposed:
         folder=folder,
         state=now,
         status=folder.status() or Status(),
-        stopping=folder.file(CANCEL_FILE).exists(),
+        stopping=folder.stopping(now),
         found=_kept().get(digest) or _read(folder, now),
     )
 

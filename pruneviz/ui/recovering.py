@@ -11,7 +11,7 @@ from pruneviz import jobs, run
 from pruneviz.figures import format as fmt
 from pruneviz.figures.epochs import Course, Curves, Levels
 from pruneviz.history.curve import read_curve
-from pruneviz.history.folder import CANCEL_FILE, CURVE_FILE, UNDER_WAY, RunFolder, State, Status
+from pruneviz.history.folder import CURVE_FILE, UNDER_WAY, RunFolder, State, Status
 from pruneviz.history.row import Row
 from pruneviz.home import default_home
 from pruneviz.plan import Plan
@@ -84,7 +84,7 @@ def look(plan: Plan) -> Recovering:
         folder=folder,
         state=now,
         status=folder.status() or Status(),
-        stopping=folder.file(CANCEL_FILE).exists(),
+        stopping=folder.stopping(now),
         rows=done.curve if done else read_rows(folder),
         report=report,
     )

@@ -12,7 +12,6 @@ import streamlit as st
 from pruneviz import jobs, run
 from pruneviz.figures import format as fmt
 from pruneviz.history.folder import (
-    CANCEL_FILE,
     UNDER_WAY,
     RunFolder,
     State,
@@ -100,7 +99,7 @@ def look(plan: Plan, kind: str, settings: Mapping[str, Setting]) -> Scanning:
         folder=folder,
         state=now,
         status=folder.status() or Status(),
-        stopping=folder.file(CANCEL_FILE).exists(),
+        stopping=folder.stopping(now),
         layers=tuple(units.name for units in prepared.units),
         samples=len(prepared.subject.data.x) if prepared.subject.data else 0,
         damaged=now == "finished" and not asked.has_result(folder),

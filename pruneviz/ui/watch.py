@@ -15,7 +15,6 @@ import streamlit as st
 from pruneviz import jobs
 from pruneviz.figures import format as fmt
 from pruneviz.history.folder import (
-    CANCEL_FILE,
     UNDER_WAY,
     RunFolder,
     State,
@@ -221,13 +220,14 @@ def read(folder: RunFolder) -> Job | None:
     if spec is None:
         return None
     status = folder.status() or Status()
+    state = _state(folder, status)
     return Job(
         folder=folder,
         kind=spec.kind,
         plan=spec.plan,
-        state=_state(folder, status),
+        state=state,
         status=status,
-        stopping=folder.file(CANCEL_FILE).exists(),
+        stopping=folder.stopping(state),
     )
 
 
