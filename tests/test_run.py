@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from pruneviz import run as engine
+from pruneviz import scans
 from pruneviz.allocate import SCOPES, decides_amount
 from pruneviz.criteria import CRITERIA
 from pruneviz.evaluate import predict
@@ -170,7 +171,7 @@ def test_a_criterion_with_gradients_asks_for_data():
         engine.prepare(subject, plan)
     prepared = engine.prepare(subject, plan.changed(criterion="magnitude_l1"))
     with pytest.raises(ValueError, match="measures accuracy"):
-        engine.scan(prepared)
+        scans.scan(prepared)
 
 
 def test_a_network_whose_code_holds_widths_is_refused_not_miscut():
@@ -206,7 +207,7 @@ def test_a_network_whose_code_holds_widths_is_refused_not_miscut():
 def test_a_scan_measures_each_layer_alone():
     plan = Plan(model="sample:tumour-mlp")
     prepared = engine.prepare(load_subject(plan), plan)
-    scan = engine.scan(prepared, levels=(0.25, 0.5))
+    scan = scans.scan(prepared, levels=(0.25, 0.5))
     while not scan.finished:
         scan.step()
     table = scan.table()
