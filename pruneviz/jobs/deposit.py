@@ -49,7 +49,7 @@ def deposit(home: Path, kind: str, plan: Plan, write: Callable[[RunFolder], None
             file.unlink(missing_ok=True)
     except OSError as error:
         raise ValueError(
-            f"the scan cannot be kept in '{folder.path}': {error.strerror or error}"
+            f"the result cannot be kept in '{folder.path}': {error.strerror or error}"
         ) from error
     finally:
         lock.release()

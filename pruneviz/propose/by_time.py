@@ -38,18 +38,17 @@ def search(work: Proposing) -> Generator[Stage, None, Proposal]:
     best, taken = _confirmed(work, path, place, best)
     if not any(best.counts.values()):  # the machine was busy before, and is quicker now
         goal.check_open(taken.median)
-    missed = (
-        ()
-        if taken.median <= goal.value
-        else (
+    held = [f"{work.furthest} an answer takes {goal.said(fastest)}"]
+    if taken.median > goal.value:
+        held.insert(
+            0,
             f"measured at length it takes {goal.said(taken.median)}, above the goal: ask again on "
             "an idle machine, or for less",
         )
-    )
     control = next(each.counts for *_, each in found if each.family == UNIFORM)
     return finish(
         work, best, Reached(taken.median, taken.original, taken.interval), control,
-        held=(*missed, f"{work.furthest} an answer takes {goal.said(fastest)}"),
+        held=tuple(held),
         notes=(
             f"timed on this machine, the median of {FINAL_RUNS} single passes in turns with the "
             "original's; what a layer saves is weighed by its MACs",

@@ -116,7 +116,13 @@ class Pairs:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what the reader must know of how it was computed, a sentence each."""
-        lost = [unmeasured_note(names, why) for names, why in self._why.items()]
+        alone = [name for name, right in self._right.items() if right.dtype != torch.bool]
+        pairs = [
+            f"{row.first} with {row.second}"
+            for row in self.rows
+            if isnan(row.interaction) and not {row.first, row.second} & set(alone)
+        ]
+        lost = [unmeasured_note(names, self._why.get(names, "")) for names in [*alone, *pairs]]
         # What is drawn at random comes out otherwise the next time, so nothing is promised.
         promise = () if self.evaluator.why_plain == RANDOM else (self.promise,)
         return (*promise, *refit_notes(self._refit), *self.evaluator.notes, *lost)

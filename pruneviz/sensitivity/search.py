@@ -104,7 +104,8 @@ class Search:
     @property
     def notes(self) -> tuple[str, ...]:
         """Return what the reader must know of how it was computed, a sentence each."""
-        lost = [unmeasured_note(f"a level of layer {name}", why) for name, why in self._why.items()]
+        names = dict.fromkeys(row.layer for row in self.rows if not row.samples)
+        lost = [unmeasured_note(f"a level of layer {n}", self._why.get(n, "")) for n in names]
         # What is drawn at random comes out otherwise the next time, so nothing is promised.
         promise = () if self.evaluator.why_plain == RANDOM else (self.promise,)
         return (*promise, *refit_notes(self._refit), *self.evaluator.notes, *lost)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -31,8 +32,10 @@ from pruneviz.propose import (
     with_curves,
 )
 from pruneviz.propose.goal import ACCURACY, MILLISECONDS
+from pruneviz.sensitivity import Scan
 from pruneviz.ui import cache, edits, every_level, scanning, state
 
+log = logging.getLogger(__name__)
 KIND = "proposal"
 TICK_SECONDS = 0.5
 AT_ONCE_SECONDS = 4.0  # what takes longer by the original's speed is a job
@@ -135,15 +138,18 @@ def at_once(now: Proposed) -> Iterator[Stage]:
         prepared = cache.prepared(now.asked)
         points = finished_points(runs_directory(default_home()), now.plan)
         curves = scans.scan(prepared) if points is None else points
-        found = yield from with_curves(
-            prepared,
-            now.plan,
-            now.goal,
-            curves,
-            partial(sensitivity.keep, default_home(), now.plan),
-        )
+        keep = partial(_keep, now.plan)
+        found = yield from with_curves(prepared, now.plan, now.goal, curves, keep)
         _kept()[now.folder.digest] = found
     put(found)
+
+
+def _keep(plan: Plan, scan: Scan) -> None:
+    """Keep a scan for everybody; where nothing can be written, no one but this session has it."""
+    try:
+        sensitivity.keep(default_home(), plan, scan)
+    except ValueError as error:
+        log.warning("the curves are not kept: %s", error)
 
 
 def begin(now: Proposed) -> None:

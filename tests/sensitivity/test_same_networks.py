@@ -79,11 +79,17 @@ def test_a_search_takes_a_network_without_numbers_for_one_that_loses_too_much(br
     search = finished(scans.search(brittle, 0.5, (0.3, 1.0)))
     row = search.table().set_index("layer").loc["b"]
     assert row.sparsity <= 1.0
-    assert any("layer b" in note for note in search.notes)
+    assert any("layer b" in note and "not finite" in note for note in search.notes)
+    again = scans.search(brittle, 0.5, (0.3, 1.0))
+    again.restore(search.rows)
+    assert any("layer b could not be measured" in note for note in again.notes)
 
 
 def test_pairs_without_numbers_are_left_out_with_a_note(brittle):
     pairs = finished(scans.interactions(brittle, 1.0, 3))
     table = pairs.table()
     assert table[(table["first"] == "b") | (table["second"] == "b")].empty
-    assert any("b" in note and "not finite" in note for note in pairs.notes)
+    assert any(note.startswith("b could") and "not finite" in note for note in pairs.notes)
+    again = scans.interactions(brittle, 1.0, 3)
+    again.restore(pairs.state())
+    assert any(note.startswith("b could not be measured") for note in again.notes)

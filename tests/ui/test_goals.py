@@ -134,3 +134,17 @@ def test_a_job_that_is_stopped_says_so_and_puts_nothing(monkeypatch) -> None:
     assert "Stopped" in words(at)
     assert shown(at) == PLAN
     assert not at.button(key="goal-propose").disabled
+
+
+def test_where_nothing_can_be_kept_the_ratios_are_there_all_the_same(monkeypatch, caplog) -> None:
+    def refuse(*_: object) -> None:
+        raise ValueError("no run can be kept")
+
+    monkeypatch.setattr(proposing.sensitivity, "keep", refuse)
+    at = start("pages/tune.py", PLAN)
+    choose(at, "parameters", 40.0)
+    at.button(key="goal-propose").click().run()
+    assert not at.exception
+    assert not at.error
+    assert set(shown(at).layers) == {"fc1", "fc2"}
+    assert "the curves are not kept: no run can be kept" in caplog.text
