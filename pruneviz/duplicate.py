@@ -1,31 +1,53 @@
-"""A deep copy of a network, several times as fast as Python's for many small modules."""
+"""A deep copy of a network: the same in every respect, several times as fast as Python's own.
+
+Nothing else copies a module, because Python's way loses what classes forget that say themselves how
+they are copied: torch's traced graphs come out in training mode and without their hooks.
+"""
 
 from __future__ import annotations
 
 import copy
 import copyreg
 from collections import OrderedDict
-from typing import Any
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, TypeVar
 
-from torch import nn
+import torch
+from torch import Tensor, fx, nn
 
 Memo = dict[int, Any]
+T = TypeVar("T")
+M = TypeVar("M", bound=nn.Module)
 _ATOMS = frozenset([type(None), bool, int, float, complex, str, bytes])
+_PLAIN = frozenset([Tensor, nn.Parameter])
+_HOOKS = tuple(name for name in vars(nn.Module()) if "hooks" in name)
 
 
-def duplicate(model: nn.Module, memo: Memo) -> nn.Module:
-    """Return what `copy.deepcopy(model, memo)` returns.
+def duplicate(model: M, memo: Memo | None = None) -> M:
+    """Return a deep copy in which each module has its source's mode, buffers, hooks and sharing.
 
     `memo` gives by identity what stands for an object instead of a copy. A module has some thirty
     attributes, most of them numbers and empty dictionaries, for which the general way asks many
     questions; what is anything else, and modules that say themselves how they are copied, go it.
     """
-    made: nn.Module = _copy(model, memo)
+    memo = {} if memo is None else memo
+    given = dict(memo)
+    _share_storage(model, memo)
+    made: M = _copy(model, memo)
+    if not all(_known_way(module) for module in model.modules()):
+        _make_alike(model, made, given, memo)
+    return made
+
+
+def copied(value: T, memo: Memo | None = None) -> T:
+    """Return a deep copy of any value; modules in it are copied as `duplicate` does."""
+    made: T = _copy(value, {} if memo is None else memo)
     return made
 
 
 def _copy(value: Any, memo: Memo) -> Any:
-    kind = type(value)
+    kind: Any = type(value)
     if kind in _ATOMS:
         return value
     if id(value) in memo:
@@ -35,10 +57,17 @@ def _copy(value: Any, memo: Memo) -> Any:
         for key, part in value.items():
             made[_copy(key, memo)] = _copy(part, memo)
         return made
+    if kind is list:
+        parts = memo[id(value)] = []
+        parts.extend(_copy(part, memo) for part in value)
+        return parts
     if kind is set and not value:
         return memo.setdefault(id(value), set())
-    if isinstance(value, nn.Module) and _is_usual(type(value)):
-        return _module(value, memo)
+    if isinstance(value, nn.Module):
+        if _is_usual(kind):
+            return _module(value, memo)
+        if isinstance(value, fx.GraphModule) and _is_graph(value):
+            return _graph(value, memo)
     return copy.deepcopy(value, memo)
 
 
@@ -51,11 +80,97 @@ def _module(module: nn.Module, memo: Memo) -> Any:
     return made
 
 
+def _graph(module: fx.GraphModule, memo: Memo) -> fx.GraphModule:
+    """Copy a traced graph by its state, and compile the forward pass that it is in."""
+    made: fx.GraphModule = type(module).__new__(type(module))
+    memo[id(module)] = made
+    type(made).__name__ = type(module).__name__
+    for name, value in vars(module).items():
+        vars(made)[name] = _copy(value, memo)
+    made.graph = vars(made)["_graph"]
+    return made
+
+
 _OWN_WAYS = ("__deepcopy__", "__reduce_ex__", "__reduce__", "__getnewargs__", "__getnewargs_ex__")
 
 
-def _is_usual(kind: type) -> bool:
+@cache
+def _is_usual(kind: Any) -> bool:
     """Whether Python would copy objects of a class by their state and nothing else."""
     bases = [base for base in kind.__mro__ if base is not object]
     says_how = any(name in vars(base) for base in bases for name in _OWN_WAYS)
     return not says_how and kind not in copyreg.dispatch_table
+
+
+def _known_way(module: Any) -> bool:
+    kind: Any = type(module)
+    return _is_usual(kind) or _is_graph(module)
+
+
+def _is_graph(module: nn.Module) -> bool:
+    """Whether a module is a traced graph that is copied as torch or torchvision say."""
+    way = getattr(type(module), "__deepcopy__", None)
+    return isinstance(module, fx.GraphModule) and way.__module__.startswith("torch")
+
+
+def _tensors(model: nn.Module) -> Iterator[Any]:
+    """Yield the tensors that modules hold: parameters, buffers and plain attributes."""
+    for module in model.modules():
+        for part in (module._parameters, module._buffers, vars(module)):
+            yield from (value for value in part.values() if type(value) in _PLAIN)
+
+
+def _share_storage(model: nn.Module, memo: Memo) -> None:
+    """Let tensors that lie in one memory without being one object do so in the copy.
+
+    Python's copy keeps that between plain tensors alone. Where another tensor stands for one of
+    them, those that show the same values show the other's.
+    """
+    together: dict[int, dict[int, Tensor]] = {}
+    for tensor in _tensors(model):
+        if tensor.layout is torch.strided and tensor.is_leaf and not tensor.is_meta:
+            together.setdefault(tensor.untyped_storage()._cdata, {})[id(tensor)] = tensor
+    for tensors in together.values():
+        if len(tensors) < 2:
+            continue
+        stand_ins = [(t, memo[id(t)]) for t in tensors.values() if id(t) in memo]
+        for tensor in tensors.values():
+            if id(tensor) in memo:
+                continue
+            values = next(
+                (new.detach() for old, new in stand_ins if _shows(tensor) == _shows(old)), None
+            )
+            if values is None:
+                values = copy.deepcopy(tensor.detach(), memo)
+            is_parameter = isinstance(tensor, nn.Parameter)
+            memo[id(tensor)] = (
+                nn.Parameter(values, tensor.requires_grad) if is_parameter else values
+            )
+
+
+def _shows(tensor: Tensor) -> object:
+    return tensor.shape, tensor.stride(), tensor.storage_offset(), tensor.dtype
+
+
+def _make_alike(model: nn.Module, made: nn.Module, given: Memo, memo: Memo) -> None:
+    """Give modules that came another way what their class forgot: tensors given, hooks, mode."""
+    copies = dict(made.named_modules(remove_duplicate=False))
+    pairs = [(module, copies[path]) for path, module in model.named_modules() if path in copies]
+    for module, mine in pairs:
+        if mine is not module:
+            _give_back(module, mine, given, memo)
+    for module, mine in pairs:  # a class may refuse a mode, and its parents set that of their parts
+        mine.training = module.training
+
+
+def _give_back(module: nn.Module, mine: nn.Module, given: Memo, memo: Memo) -> None:
+    for own, theirs in (
+        (mine._parameters, module._parameters),
+        (mine._buffers, module._buffers),
+    ):
+        own.update({name: given[id(t)] for name, t in theirs.items() if id(t) in given})
+    for name in _HOOKS:
+        if vars(module)[name] and not vars(mine)[name]:
+            vars(mine)[name] = copied(vars(module)[name], memo)
+    if mine.training != module.training:
+        mine.train(module.training)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import torch
@@ -10,6 +9,7 @@ from torch import Tensor, nn
 
 from pruneviz.coupling.accept import accept, answer
 from pruneviz.coupling.study import study
+from pruneviz.duplicate import duplicate
 
 SHUT = 1e-3  # a gate or scale below it lets no error of what it gates be seen
 _BatchNorm = nn.modules.batchnorm._BatchNorm
@@ -23,7 +23,7 @@ def lively(model: nn.Module, example: Any, seed: int = 0) -> nn.Module:
     itself is left as it was.
     """
     accept(model)
-    alive = copy.deepcopy(enlivened(model, example, seed))
+    alive = duplicate(enlivened(model, example, seed))
     if not _norms_of(alive):
         with torch.no_grad():
             answer(study(alive), example)

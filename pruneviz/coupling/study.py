@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -14,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruneviz.duplicate import duplicate
+from pruneviz.duplicate import copied, duplicate
 from pruneviz.explicit import make_explicit
 
 REGIONS = 16
@@ -62,7 +61,7 @@ def _single(model: nn.Module) -> str:
     for path, module in model.named_modules():
         for name, value in vars(module).items():
             try:
-                copy.deepcopy(value if name not in parts else None)
+                copied(value if name not in parts else None)
             except Exception:  # the one that was met above, or another that is as much in the way
                 return f"'{f'{path}.{name}' if path else name}'"
     return "this model"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from pruneviz.duplicate import duplicate
 from pruneviz.explain.method import METHODS, Question
 from pruneviz.registry import Value
 
@@ -75,7 +75,7 @@ def attribute(
 
 def working_copy(model: nn.Module) -> nn.Module:
     """Return a copy whose modules change no tensor in place, so that hooks see what they should."""
-    own = copy.deepcopy(model).eval()
+    own = duplicate(model).eval()
     for module in own.modules():
         if getattr(module, "inplace", False) is True:
             module.inplace = False  # type: ignore[assignment]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import math
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx import Node
 
 from pruneviz import __version__
+from pruneviz.duplicate import duplicate
 from pruneviz.export.loader import FORMAT, VERSION, rebuild
 from pruneviz.export.operators import CHECKS, operator_name
 from pruneviz.measure.one_trace import ONE_TRACE
@@ -118,7 +118,7 @@ def _trace(model: nn.Module, example: Tensor) -> ExportedProgram:
         # A copy: tracing swaps parameters for a moment, and the model may be in use elsewhere.
         with ONE_TRACE:
             return torch.export.export(
-                copy.deepcopy(model), (example[:2],), dynamic_shapes=({0: Dim.AUTO},), strict=False
+                duplicate(model), (example[:2],), dynamic_shapes=({0: Dim.AUTO},), strict=False
             )
     except Exception as error:  # the tracer raises many types; each means "cannot be traced"
         reason = str(error).strip().splitlines() or [type(error).__name__]

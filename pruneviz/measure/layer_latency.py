@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import time
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
@@ -14,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pruneviz.duplicate import duplicate
 from pruneviz.measure.latency import WARM_UP_RUNS
 from pruneviz.measure.threads import computing_threads
 
@@ -52,7 +52,7 @@ def layer_latency(
     `layers` are paths of modules; those that are no module, or that no pass calls, are left out.
     The hooks are on a copy: others may use the model, or copy it, meanwhile.
     """
-    model = copy.deepcopy(model)
+    model = duplicate(model)
     modules = {name: _module(model, name) for name in layers}
     clock = _Clock()
     taken: list[dict[str | int, float]] = []

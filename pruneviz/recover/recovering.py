@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import time
 from dataclasses import fields, replace
@@ -12,6 +11,7 @@ from torch import nn
 
 from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import Applied, apply
+from pruneviz.duplicate import duplicate
 from pruneviz.plan import Plan
 from pruneviz.proof import prove
 from pruneviz.recover.control import Control, measure_control
@@ -130,7 +130,7 @@ class Recovering:
         applied = removed(model, units, keep, self.plan, prepared.evidence)
         prove(applied, self._prepared.subject.example)
         self._applied = replace(applied, original=self._prepared.subject.model)
-        network = copy.deepcopy(applied.model).to(self._where)
+        network = duplicate(applied.model).to(self._where)
         self._rows.append(held_out_row(self._task(phase), "prune", network, self._where))
         self._at += 1
 

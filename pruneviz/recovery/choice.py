@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
-
 from torch import nn
 
+from pruneviz.duplicate import duplicate
 from pruneviz.evaluate import predict
 from pruneviz.measure.quality import predicted
 from pruneviz.recovery.device import torch_device
@@ -19,7 +18,7 @@ def better(task: Task, changed: nn.Module, what: str) -> tuple[nn.Module, str]:
     task's device.
     """
     device = torch_device(task.device)
-    own = copy.deepcopy(task.model).to(device)
+    own = duplicate(task.model).to(device)
     x, y = task.data.calibration_x.to(device), task.data.calibration_y
     before, after = (
         int((predicted(predict(model, x).cpu()) == y).sum()) / len(y) for model in (own, changed)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pruneviz.duplicate import duplicate
 from pruneviz.recovery.method import RECOVERIES, Task
 from pruneviz.recovery.untrained import Untrained
 from pruneviz.registry import Parameter, Value
@@ -82,7 +82,7 @@ class CorrectBiases(Untrained):
     def step(self) -> None:
         """Take the original's means and bring the network to them."""
         x = self._x.to(self._device)
-        teacher = copy.deepcopy(self._task.teacher).to(self._device)
+        teacher = duplicate(self._task.teacher).to(self._device)
         correct_biases(self._model, mean_answers(teacher, x), x, self._task)
         self._advance()
 

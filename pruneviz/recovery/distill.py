@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
+from pruneviz.duplicate import duplicate
 from pruneviz.recovery.loop import Training
 from pruneviz.recovery.method import RECOVERIES, Task
 from pruneviz.recovery.settings import TRAINING
@@ -66,7 +65,7 @@ class Distill(Training):
         super().__init__(task, **settings)
         self._temperature = float(settings["temperature"])
         self._weight = float(settings["teacher_weight"])
-        self._teacher = copy.deepcopy(task.teacher).eval().to(self._fabric.device)
+        self._teacher = duplicate(task.teacher).eval().to(self._fabric.device)
 
     def loss(self, logits: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """Return the distillation loss of logits (B, classes) for inputs x and labels y (B,)."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from pruneviz.duplicate import duplicate
 from pruneviz.recovery.augment import augmentation_note, augmenter, chosen_augmentation, draws
 from pruneviz.recovery.batches import Order, divide, loader
 from pruneviz.recovery.device import make_fabric, world_size
@@ -73,7 +73,7 @@ class Training:
 
     def _prepare_model(self) -> None:
         """Put a copy of the model, its optimiser and the learning rates in place."""
-        self._raw = copy.deepcopy(self._task.model)
+        self._raw = duplicate(self._task.model)
         for parameter in self._raw.parameters():
             parameter.requires_grad_(parameter.is_floating_point())
         optimiser = make_optimiser(self._raw, self._settings)
@@ -120,7 +120,7 @@ class Training:
     @property
     def model(self) -> nn.Module:
         """Return the network as it is now, a copy on the CPU in eval mode, parameters frozen."""
-        return freeze(copy.deepcopy(self._raw).cpu())
+        return freeze(duplicate(self._raw).cpu())
 
     def step(self) -> None:
         """Train on the next batch; after an epoch's last one, judge the network."""

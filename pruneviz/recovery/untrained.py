@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import copy
 from typing import ClassVar
 
 from torch import nn
 
+from pruneviz.duplicate import duplicate
 from pruneviz.recovery.choice import better
 from pruneviz.recovery.device import torch_device
 from pruneviz.recovery.method import State, Task
@@ -31,7 +31,7 @@ class Untrained:
         self.notes: list[str] = []
         self._task, self._keep_better, self._done = task, keep_better, 0
         self._device = torch_device(task.device)
-        self._model = copy.deepcopy(task.model).to(self._device)
+        self._model = duplicate(task.model).to(self._device)
 
     @property
     def done(self) -> int:
@@ -46,7 +46,7 @@ class Untrained:
     @property
     def model(self) -> nn.Module:
         """Return the network as it is now, a copy on the CPU in eval mode."""
-        return freeze(copy.deepcopy(self._model).cpu())
+        return freeze(duplicate(self._model).cpu())
 
     def _advance(self) -> None:
         """Count a step; after the last one keep the better network and measure it."""

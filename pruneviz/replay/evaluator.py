@@ -316,7 +316,7 @@ class Evaluator:
 
 def _own_copy(model: nn.Module) -> nn.Module:
     try:
-        return duplicate(model, {})
+        return duplicate(model)
     except RuntimeError as error:
         raise ValueError(
             f"this network cannot be copied ({str(error).splitlines()[0]}): make its "
