@@ -109,6 +109,31 @@ def changes(page: Page, name: str, before: str) -> None:
     expect(cell(page, name)).not_to_have_text(before, use_inner_text=True)
 
 
+def drawn(page: Page, figure: str, place: str) -> Locator:
+    """Return the places of a figure, once the page shows the figure once: a page that is drawn
+    anew may hold the old one, out of sight, beside the new one for a moment.
+    """
+    chart = page.locator(f".st-key-{figure}")
+    expect(chart.locator(".main-svg .cartesianlayer")).to_have_count(1)
+    expect(chart.locator(place).first).to_be_visible()
+    return chart.locator(place)
+
+
+def click_in(page: Page, chart: str, place: Locator, dx: float | None = None) -> None:
+    """Click a place of a figure as a hand does, once Plotly has said what lies under the pointer.
+
+    `dx` pixels from its left side, or in its middle. Plotly looks no more often than every 50 ms,
+    so a click right after a move would be one on what lay there before.
+    """
+    place.scroll_into_view_if_needed()
+    expect(place).to_be_visible()
+    box = place.bounding_box()
+    x, y = box["x"] + (box["width"] / 2 if dx is None else dx), box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    expect(page.locator(f".st-key-{chart} .hoverlayer .hovertext").first).to_be_visible()
+    page.mouse.click(x, y)
+
+
 def alerts(page: Page) -> Locator:
     return page.get_by_test_id("stAlert")
 

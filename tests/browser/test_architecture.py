@@ -14,10 +14,8 @@ CONV2 = 8  # the row of stage2.0.conv2
 def test_a_click_on_a_row_chooses_its_layer_everywhere(page):
     steps.visit(page, "architecture", RESIDUAL)
     steps.exact(page)
-    bar = page.locator(".st-key-architecture-network .bars .point").nth(CONV2)
-    bar.scroll_into_view_if_needed()
-    box = bar.bounding_box()
-    page.mouse.click(box["x"] + 10, box["y"] + box["height"] / 2)
+    bars = steps.drawn(page, "architecture-network", ".bars .point")
+    steps.click_in(page, "architecture-network", bars.nth(CONV2), 10)
     page.wait_for_url("**layer=stage2.0.conv2*")
     group = page.locator(".st-key-architecture-group input")
     expect(group).to_have_value("6 · stage2.0.conv2 and 3 more layers (32 channels)")
