@@ -83,6 +83,8 @@ def _setting(given: Setting) -> Setting:
 
 
 SINCE_3 = ("granularity_parameters", "scope_parameters")
+LATER = ("classes",)  # left out of the digest while they say nothing
+MOST_OUTPUTS = 1_000_000
 
 
 class RecoveryStep(BaseModel):
@@ -105,6 +107,7 @@ class Plan(BaseModel):
     `sparsity` and `layers` hold the fraction of units removed, 0 to 1. `layers` maps a layer's name
     to its own sparsity; `locks` maps it to "all" or to the indices of the units that must stay.
     What a criterion, a granularity and a scope take is in their `…_parameters`, by the registry.
+    `classes` maps the name of a class in the data to the output of the model that it is.
     `schedule` says in how many rounds the units go; `recovery` is carried out after each round.
     """
 
@@ -116,6 +119,7 @@ class Plan(BaseModel):
     weights_sha256: Sha256 | None = None
     data: str | None = None
     data_sha256: Sha256 | None = None
+    classes: Mapping[str, int] = {}
     input_shape: tuple[Annotated[int, Field(ge=1, le=65536)], ...] | None = None
     criterion: str = "magnitude_l1"
     criterion_parameters: Mapping[str, Setting] = {}
@@ -154,6 +158,16 @@ class Plan(BaseModel):
     def _check_parameters(cls, value: Any, info: ValidationInfo) -> dict[str, Setting]:
         return checked_settings(value, f"the {str(info.field_name).removesuffix('_parameters')}")
 
+    @field_validator("classes", mode="before")
+    @classmethod
+    def _check_classes(cls, value: Any) -> dict[str, int]:
+        if not isinstance(value, Mapping):
+            raise ValueError(f"classes must map a class's name to an output, got {shown(value)}")
+        return {
+            name: _output(name, output)
+            for name, output in sorted((str(name), output) for name, output in value.items())
+        }
+
     @field_validator("layers", mode="before")
     @classmethod
     def _check_layers(cls, value: Any) -> dict[str, float]:
@@ -181,9 +195,11 @@ class Plan(BaseModel):
         """Return the plan with every default spelled out, keys sorted, no spaces.
 
         A plan that asks for nothing that came with version 3 reads as it did in version 2, so its
-        digest, and with it the folder of its run, is still the same.
+        digest, and with it the folder of its run, is still the same; so is that of a plan that
+        says nothing in a field that came later.
         """
         fields = self.model_dump(mode="json")
+        fields = {n: value for n, value in fields.items() if value or n not in LATER}
         if not any(fields[name] for name in SINCE_3):
             fields = {n: value for n, value in fields.items() if n not in SINCE_3}
             fields["schema_version"] = 2
@@ -312,6 +328,15 @@ def _lock(name: str, lock: Any) -> Any:
             f"got {shown(lock)}"
         )
     return tuple(sorted(set(lock)))
+
+
+def _output(name: str, output: Any) -> int:
+    number = _number(output)
+    if not (number.is_integer() and 0 <= number < MOST_OUTPUTS):
+        raise ValueError(
+            f"class {shown(name)} must be the number of an output, 0 or more, got {shown(output)}"
+        )
+    return int(number)
 
 
 def parse_lock(text: str) -> tuple[str, Lock]:

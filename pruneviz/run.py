@@ -92,9 +92,9 @@ def measure_baseline(subject: Subject) -> Baseline:
 
 def preparation_key(plan: Plan) -> str:
     """Return a digest of the plan's fields on which `prepare` depends."""
-    deciding = {"model", "weights", "weights_sha256", "data", "data_sha256", "input_shape",
-                "criterion", "criterion_parameters", "granularity", "granularity_parameters",
-                "seed"}  # fmt: skip
+    deciding = {"model", "weights", "weights_sha256", "data", "data_sha256", "classes",
+                "input_shape", "criterion", "criterion_parameters", "granularity",
+                "granularity_parameters", "seed"}  # fmt: skip
     text = json.dumps(plan.model_dump(mode="json", include=deciding), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 

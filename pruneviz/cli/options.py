@@ -18,6 +18,10 @@ Weights = Annotated[str | None, typer.Option(help="The model's weights, a safete
 Data = Annotated[
     str | None, typer.Option(help="sample:NAME, npz:FILE, folder:DIR or csv:FILE?target=COLUMN")
 ]
+Class = Annotated[
+    list[str] | None,
+    typer.Option("--class", metavar="NAME=0", help="The output that a class of the data is."),
+]
 InputShape = Annotated[str | None, typer.Option(help="Shape of one input, such as 3,224,224.")]
 Criterion = Annotated[str | None, typer.Option(help="Such as taylor; a wrong name lists all.")]
 Granularity = Annotated[str | None, typer.Option(help="Such as channel; a wrong name lists all.")]
@@ -52,7 +56,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standar
 
 
 # what is given on the command line is put into the file's own, name by name
-MERGED = {"layers", "locks", "granularity_parameters", "scope_parameters"}
+MERGED = {"classes", "layers", "locks", "granularity_parameters", "scope_parameters"}
 
 
 def made_plan(path: Path | None, **given: Any) -> Plan:
@@ -72,6 +76,7 @@ def made_plan(path: Path | None, **given: Any) -> Plan:
         except UnicodeDecodeError as error:
             raise ValueError(f"the plan '{path}' is no UTF-8 text") from error
     readers: dict[str, Callable[[Any], Any]] = {
+        "classes": _classes,
         "input_shape": _shape,
         "layers": _layers,
         "locks": _locks,
@@ -83,11 +88,15 @@ def made_plan(path: Path | None, **given: Any) -> Plan:
         for name, value in given.items()
         if value is not None
     }
+    if "data" in chosen and chosen["data"] != fields.get("data"):
+        fields.pop("classes", None)  # they are those of the file's own data
     for method in ("granularity", "scope"):
         if chosen.get(method, fields.get(method)) != fields.get(method):
             fields.pop(f"{method}_parameters", None)  # they belong to the file's own method
     for name in MERGED & chosen.keys():
         chosen[name] = {**fields.get(name, {}), **chosen[name]}
+    if chosen.get("classes", fields.get("classes")) != fields.get("classes"):
+        fields.pop("data_sha256", None)  # which class is which output is part of the data's digest
     return Plan.from_fields({**fields, **chosen})
 
 
@@ -101,6 +110,17 @@ def _shape(text: str) -> tuple[int, ...]:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
         raise ValueError(f"an input shape reads 3,224,224, got '{text}'") from error
+
+
+def _classes(texts: list[str]) -> dict[str, str]:
+    classes: dict[str, str] = {}
+    for text in texts:
+        name, equals, output = text.rpartition("=")
+        if not equals:
+            raise ValueError(f"a class reads NAME=OUTPUT, such as benign=1, got '{text}'")
+        if classes.setdefault(name, output) != output:
+            raise ValueError(f"class '{name}' is given twice: {classes[name]} and {output}")
+    return classes
 
 
 def _layers(texts: list[str]) -> dict[str, str]:

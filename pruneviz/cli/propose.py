@@ -11,6 +11,7 @@ from pruneviz.cli.console import app, aside, note, output, print_json
 from pruneviz.cli.following import carry_out
 from pruneviz.cli.options import (
     AsJson,
+    Class,
     Criterion,
     Data,
     Granularity,
@@ -36,6 +37,7 @@ def propose(
     model: Model = None,
     weights: Weights = None,
     data: Data = None,
+    classes: Class = None,
     input_shape: InputShape = None,
     criterion: Criterion = None,
     granularity: Granularity = None,
@@ -74,8 +76,8 @@ def propose(
     if out is not None:
         check_writable(out)
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
-                     criterion=criterion, granularity=granularity, locks=lock, seed=seed,
-                     scope_parameters=scope_parameter,
+                     classes=classes, criterion=criterion, granularity=granularity, locks=lock,
+                     seed=seed, scope_parameters=scope_parameter,
                      granularity_parameters=granularity_parameter)  # fmt: skip
     folder = carry_out("proposal", made, settings=goal.settings())
     found = read_proposal(folder.file(PROPOSAL_FILE))

@@ -13,6 +13,7 @@ import typer
 from pruneviz.cli.console import app, aside, note, output, print_json
 from pruneviz.cli.options import (
     AsJson,
+    Class,
     Criterion,
     Data,
     Granularity,
@@ -40,6 +41,7 @@ def run(
     model: Model = None,
     weights: Weights = None,
     data: Data = None,
+    classes: Class = None,
     input_shape: InputShape = None,
     criterion: Criterion = None,
     granularity: Granularity = None,
@@ -73,8 +75,9 @@ def run(
     from pruneviz.store import write_run
 
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
-                 criterion=criterion, granularity=granularity, scope=scope, sparsity=sparsity,
-                 layers=layer, locks=lock, seed=seed, scope_parameters=scope_parameter,
+                 classes=classes, criterion=criterion, granularity=granularity, scope=scope,
+                 sparsity=sparsity, layers=layer, locks=lock, seed=seed,
+                 scope_parameters=scope_parameter,
                  granularity_parameters=granularity_parameter)  # fmt: skip
     if engine.asks_for_rounds(made):
         torch.set_num_threads(default_threads())  # as many as a job has, for the same last digits

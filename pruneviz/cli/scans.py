@@ -12,6 +12,7 @@ from pruneviz.cli.console import app, aside, note, print_json
 from pruneviz.cli.following import carry_out
 from pruneviz.cli.options import (
     AsJson,
+    Class,
     Criterion,
     Data,
     Granularity,
@@ -44,6 +45,7 @@ def thresholds(
     model: Model = None,
     weights: Weights = None,
     data: Data = None,
+    classes: Class = None,
     input_shape: InputShape = None,
     criterion: Criterion = None,
     granularity: Granularity = None,
@@ -63,7 +65,7 @@ def thresholds(
     from pruneviz.sensitivity import read_probes, read_thresholds
 
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
-                     criterion=criterion, granularity=granularity, seed=seed,
+                     classes=classes, criterion=criterion, granularity=granularity, seed=seed,
                      granularity_parameters=granularity_parameter)  # fmt: skip
     settings: dict[str, Setting] = {
         "loss": float(f"{lose / 100:.12g}"),
@@ -84,6 +86,7 @@ def interactions(
     model: Model = None,
     weights: Weights = None,
     data: Data = None,
+    classes: Class = None,
     input_shape: InputShape = None,
     criterion: Criterion = None,
     granularity: Granularity = None,
@@ -105,7 +108,7 @@ def interactions(
     from pruneviz.subjects import load_subject
 
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
-                     criterion=criterion, granularity=granularity, seed=seed,
+                     classes=classes, criterion=criterion, granularity=granularity, seed=seed,
                      granularity_parameters=granularity_parameter)  # fmt: skip
     asked = pairs_asked(load_subject(made), made, pairs)
     settings: dict[str, Setting] = {"level": level, "pairs": asked, "recalibrate": recalibrate}

@@ -12,6 +12,7 @@ from pruneviz.cli.console import app, aside, note, print_json
 from pruneviz.cli.following import carry_out
 from pruneviz.cli.options import (
     AsJson,
+    Class,
     Criterion,
     Data,
     Granularity,
@@ -52,6 +53,7 @@ def sensitivity(
     model: Model = None,
     weights: Weights = None,
     data: Data = None,
+    classes: Class = None,
     input_shape: InputShape = None,
     criterion: Criterion = None,
     granularity: Granularity = None,
@@ -78,7 +80,7 @@ def sensitivity(
     if out is not None:
         check_writable(out)
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
-                     criterion=criterion, granularity=granularity, seed=seed,
+                     classes=classes, criterion=criterion, granularity=granularity, seed=seed,
                      granularity_parameters=granularity_parameter)  # fmt: skip
     settings: dict[str, Setting] = {"recalibrate": recalibrate}
     if levels is not None:

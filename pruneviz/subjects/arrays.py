@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pruneviz.subjects.augmentation import Augmentation
+from pruneviz.subjects.label_arrays import read_labels
 from pruneviz.subjects.raw import RawData
 from pruneviz.subjects.split import Training, image_shape
 
@@ -28,7 +29,8 @@ def read_npz(path: Path) -> RawData:
     """Return the inputs and labels of an npz file.
 
     x is uint8 images, scaled to [0, 1], or float32 inputs: (N, H, W), (N, C, H, W) or (N, F); y is
-    (N,) integers. Optional: mean and std for each channel or feature, class names in `classes`; a
+    (N,) numbers or names of classes, or one-hot (N, classes). Optional: mean and std for each
+    channel or feature, names of the outputs in `classes`; a
     training part in `train_x` and `train_y`, alike, after which all of x is held out; and how
     training changed its images: `train_flip` (0 or 1) and `train_shift_pixels`.
     """
@@ -38,38 +40,41 @@ def read_npz(path: Path) -> RawData:
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(_damaged(path.name)) from error
     x, y = arrays["x"], arrays["y"]
-    inputs, labels = _inputs_and_labels(x, y, "")
+    _check_lengths(x, y, "")
+    inputs = _inputs(x, "x")
+    names = tuple(map(str, arrays["classes"].ravel())) if "classes" in arrays else ()
+    train_x, augmentation = _training(arrays, x, inputs), _augmentation(arrays)
+    parts = ("y",) if train_x is None else ("y", "train_y")
+    labels = read_labels([arrays[part] for part in parts], " and ".join(parts), names)
+    train_y = None if train_x is None else torch.from_numpy(labels.parts[1])
     mean, std = _statistics(arrays, int(inputs.shape[1]))
     return RawData(
         x=inputs,
-        labels=labels,
-        named=False,
+        labels=labels.parts[0],
+        named=labels.named,
         recorded=x.dtype == np.uint8,
-        classes=tuple(map(str, arrays["classes"].ravel())) if "classes" in arrays else (),
+        classes=labels.names,
+        columns=labels.columns,
         mean=mean,
         std=std,
-        train=_training(arrays, x, inputs),
+        train=Training(x=train_x, y=train_y, augmentation=augmentation),
     )
 
 
-def _inputs_and_labels(
-    x: NDArray[Any], y: NDArray[Any], part: str
-) -> tuple[Tensor, NDArray[np.int64]]:
-    """Return inputs and labels of one part, "" or "train_"; ValueError names its arrays."""
+def _check_lengths(x: NDArray[Any], y: NDArray[Any], part: str) -> None:
+    """Raise ValueError unless one part, "" or "train_", has a label for each input."""
     if x.ndim == 0 or len(x) != len(np.atleast_1d(y)):
         raise ValueError(
             f"{part}x has {len(np.atleast_1d(x)):,} inputs and {part}y {len(np.atleast_1d(y)):,} "
             "labels; give one label for each input"
         )
-    return _inputs(x, f"{part}x"), _labels(y, f"{part}y")
 
 
-def _training(arrays: dict[str, NDArray[Any]], x: NDArray[Any], inputs: Tensor) -> Training:
-    """Return the training part and the augmentation that the file tells, if any."""
-    augmentation = _augmentation(arrays)
+def _training(arrays: dict[str, NDArray[Any]], x: NDArray[Any], inputs: Tensor) -> Tensor | None:
+    """Return the inputs of the training part, if there is one; they are as those of `x` are."""
     present = [name for name in TRAINING if name in arrays]
     if not present:
-        return Training(augmentation=augmentation)
+        return None
     if len(present) == 1:
         raise ValueError(f"the file has {present[0]} alone; give both train_x and train_y")
     train_x, train_y = (arrays[name] for name in TRAINING)
@@ -77,13 +82,14 @@ def _training(arrays: dict[str, NDArray[Any]], x: NDArray[Any], inputs: Tensor) 
         raise ValueError(
             f"train_x holds {train_x.dtype} values and x {x.dtype}; save both in the same way"
         )
-    train, labels = _inputs_and_labels(train_x, train_y, "train_")
+    _check_lengths(train_x, train_y, "train_")
+    train = _inputs(train_x, "train_x")
     if train.shape[1:] != inputs.shape[1:]:
         raise ValueError(
             f"the inputs of train_x have shape {list(train.shape[1:])} and those of x "
             f"{list(inputs.shape[1:])}; save both in the same way"
         )
-    return Training(x=train, y=torch.from_numpy(labels), augmentation=augmentation)
+    return train
 
 
 def _augmentation(arrays: dict[str, NDArray[Any]]) -> Augmentation:
@@ -172,19 +178,6 @@ def _inputs(x: NDArray[Any], name: str) -> Tensor:
     else:
         raise ValueError(f"{name} holds {x.dtype} values; save it as uint8 images or as float32")
     return image_shape(tensor, name)
-
-
-def _labels(y: NDArray[Any], name: str) -> NDArray[np.int64]:
-    """Return y as (N,) int64; (N, 1) and whole floats are taken too."""
-    labels = y.reshape(len(y), -1)
-    if labels.shape[1] != 1 or not np.issubdtype(y.dtype, np.number):
-        raise ValueError(
-            f"{name} has shape {list(y.shape)} and holds {y.dtype}; "
-            "give one class number for each input"
-        )
-    if np.issubdtype(y.dtype, np.complexfloating) or not np.array_equal(labels, np.round(labels)):
-        raise ValueError(f"{name} holds fractions; give class numbers 0, 1, 2, …")
-    return labels[:, 0].astype(np.int64)
 
 
 def _statistics(

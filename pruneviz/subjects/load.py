@@ -116,8 +116,9 @@ def _load_data(
         return data, data.x[:2].clone(), ()
     raw = read_source(parsed, expects, home)
     outputs = _outputs(source.model, raw.x[:2], plan)
-    data = finish_data(reference, raw, expects, outputs)
-    return data, data.x[:2].clone(), ()
+    data = finish_data(reference, raw, expects, outputs, plan.classes)
+    note = data.labelling.note if data.labelling else ""
+    return data, data.x[:2].clone(), (note,) if note else ()
 
 
 def _example(model: nn.Module, shape: tuple[int, ...]) -> Tensor:

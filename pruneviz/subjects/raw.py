@@ -16,7 +16,8 @@ class RawData:
     """Inputs (N, C, H, W) or (N, F) float32, images in [0, 1], with a class for each, (N,) int64.
 
     `labels` are output indices of the model, or, when `named`, indices into `classes`, which are
-    then looked up among the model's own class names. `recorded` says that the inputs are in the
+    then matched with the model's outputs. `columns` is how many columns one-hot labels had, 0 for
+    others. `recorded` says that the inputs are in the
     units they were recorded in, so that the model's own mean and std apply to them. With a training
     part in `train`, all of `x` is held out.
     """
@@ -26,6 +27,7 @@ class RawData:
     named: bool
     recorded: bool
     classes: tuple[str, ...] = ()
+    columns: int = 0
     features: tuple[str, ...] = ()
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None

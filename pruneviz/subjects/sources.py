@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,13 @@ from torch import Tensor
 from pruneviz.subjects.arrays import read_npz
 from pruneviz.subjects.expectation import Expectation
 from pruneviz.subjects.images import read_folder, read_zip
+from pruneviz.subjects.labelling import Classes, Labelling, counts_of
 from pruneviz.subjects.raw import RawData
 from pruneviz.subjects.references import Reference, parse_upload
 from pruneviz.subjects.split import CALIBRATION_LIMIT, make_data, spread, stratified
 from pruneviz.subjects.subject import Data
 from pruneviz.subjects.tables import read_csv
 from pruneviz.subjects.uploads import upload_path
-from pruneviz.subjects.weights import some
 
 CALIBRATION_FRACTION = 0.25
 MINIMUM_ROWS = 8
@@ -47,17 +48,25 @@ def read_source(reference: Reference, expects: Expectation, home: Path) -> RawDa
     return readers[kind]()
 
 
-def finish_data(reference: str, raw: RawData, expects: Expectation, outputs: int) -> Data:
+def finish_data(
+    reference: str,
+    raw: RawData,
+    expects: Expectation,
+    outputs: int,
+    given: Mapping[str, int] | None = None,
+) -> Data:
     """Return the Data: classes matched with the model's outputs, inputs normalised and split.
 
-    A quarter, at most 512 inputs, calibrates; the rest evaluates. The split is seeded and by class.
-    With a training part, all inputs evaluate, and up to 512 of the training part calibrate.
+    `given` is what the plan says of the classes. A quarter, at most 512 inputs, calibrates; the
+    rest evaluates. The split is seeded and by class. With a training part, all inputs evaluate,
+    and up to 512 of the training part calibrate.
     """
     known = expects.classes if len(expects.classes) == outputs else ()
-    labels, classes = _labels(raw, known, outputs)
-    _check(raw, labels, outputs)
+    _check(raw)
+    raw, labelling, classes = _labelled(raw, known, outputs, given or {})
+    _refuse_one_class(raw)
     mean, std, how = _normalisation(raw, expects)
-    evaluation, calibration, division = _parts(raw, labels)
+    evaluation, calibration, division = _parts(raw, raw.labels)
     return make_data(
         reference,
         evaluation,
@@ -68,6 +77,7 @@ def finish_data(reference: str, raw: RawData, expects: Expectation, outputs: int
         std=std,
         note=f"{division}; {how}. {raw.note}".strip(),
         train=raw.train,
+        labelling=labelling,
     )
 
 
@@ -96,64 +106,72 @@ def _parts(raw: RawData, labels: NDArray[np.int64]) -> tuple[Part, Part, str]:
     return held_out, calibrating, division
 
 
-def _labels(
-    raw: RawData, known: tuple[str, ...], outputs: int
-) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return the output index of every input, and a name for every output of the model.
+def _labelled(
+    raw: RawData, known: tuple[str, ...], outputs: int, given: Mapping[str, int]
+) -> tuple[RawData, Labelling, tuple[str, ...]]:
+    """Return the data with an output index for each input, how it is known, and output names.
 
     `known` are the names that the model itself has for its outputs, or ().
     """
-    if not raw.named:
-        return raw.labels, _padded(raw.classes or known, outputs)
-    if known and set(raw.classes) <= set(known):
-        # The model's own names decide which output a class is.
-        positions = np.array([known.index(name) for name in raw.classes])
-        return positions[raw.labels], _padded(known, outputs)
-    if known and len(raw.classes) < outputs:
-        unknown = [name for name in raw.classes if name not in known]
-        raise ValueError(
-            f"the data has {len(raw.classes)} classes and the model {outputs:,} outputs, and the "
-            f"model knows no class named {some(unknown)}; name the classes as the model does, "
-            f"such as {', '.join(known[:2])}"
+    training = [] if raw.train.y is None else [raw.train.y.numpy()]
+    names = raw.classes if raw.named else ()
+    counts, label = counts_of(names, raw.labels, *training)
+    single = len(set(raw.classes)) == len(raw.classes)
+    aliases = {
+        name: raw.classes[value]
+        for name, value in label.items()
+        if not raw.named and single and 0 <= value < len(raw.classes)
+    }
+    classes = Classes(
+        counts=counts,
+        outputs=outputs,
+        known=known,
+        aliases=aliases,
+        numbered=not raw.named,
+        columns=raw.columns,
+    )
+    labelling = classes.matched(given)
+    output = {label[name]: index for name, index in labelling.outputs.items()}
+    y = None if raw.train.y is None else torch.from_numpy(_looked_up(raw.train.y.numpy(), output))
+    mapped = replace(raw, labels=_looked_up(raw.labels, output), train=replace(raw.train, y=y))
+    file_names = () if raw.named else raw.classes
+    if len(file_names) > outputs and labelling.basis == "numbers":
+        note = (
+            f"The file names {len(file_names):,} classes and the model has {outputs:,} outputs: "
+            "its labels were taken as the numbers of outputs."
         )
-    return raw.labels, _padded(raw.classes, outputs)
+        labelling = replace(labelling, note=f"{labelling.note} {note}".strip())
+    return mapped, labelling, classes.named(labelling.outputs, file_names)
 
 
-def _padded(names: tuple[str, ...], outputs: int) -> tuple[str, ...]:
-    """Return one name for each output; those without a name are numbered."""
-    return names + tuple(str(i) for i in range(len(names), outputs))
+def _looked_up(labels: NDArray[np.int64], output: Mapping[int, int]) -> NDArray[np.int64]:
+    """Return the output index of each label, (N,)."""
+    values, places = np.unique(labels, return_inverse=True)
+    return np.array([output[value] for value in values.tolist()], dtype=np.int64)[places]
 
 
-def _check(raw: RawData, labels: NDArray[np.int64], outputs: int) -> None:
+def _check(raw: RawData) -> None:
     """Raise ValueError unless inputs and labels can be evaluated."""
-    if len(labels) < MINIMUM_ROWS:
+    if len(raw.labels) < MINIMUM_ROWS:
         raise ValueError(
-            f"the data has {len(labels)} inputs; give {MINIMUM_ROWS} or more to split and judge on"
+            f"the data has {len(raw.labels)} inputs; give {MINIMUM_ROWS} or more to split and "
+            "judge on"
         )
     _refuse_nan(raw.x, "")
-    present = np.unique(labels)
-    if len(present) < 2:
-        raise ValueError("the data has one class alone; give inputs of two classes or more")
-    _check_range(present, outputs, "")
+    _refuse_one_class(raw)
     if raw.train.x is not None and raw.train.y is not None:
         _refuse_nan(raw.train.x, "training ")
-        _check_range(np.unique(raw.train.y.numpy()), outputs, "training ")
+
+
+def _refuse_one_class(raw: RawData) -> None:
+    if len(np.unique(raw.labels)) < 2:
+        raise ValueError("the data has one class alone; give inputs of two classes or more")
 
 
 def _refuse_nan(x: Tensor, part: str) -> None:
     bad = int((~torch.isfinite(x)).flatten(1).any(1).sum())
     if bad:
         raise ValueError(f"{bad:,} {part}inputs hold NaN or infinite values; remove or fill them")
-
-
-def _check_range(present: NDArray[np.int64], outputs: int, part: str) -> None:
-    """Raise ValueError unless every label, ascending, is an output of the model."""
-    if present[0] < 0 or present[-1] >= outputs:
-        wrong = [str(label) for label in present if not 0 <= label < outputs]
-        raise ValueError(
-            f"the {part}data has labels that are no output of the model: {some(wrong)}; it has "
-            f"{outputs} outputs, so labels run from 0 to {outputs - 1}"
-        )
 
 
 def _normalisation(

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pruneviz.subjects.augmentation import Augmentation
+from pruneviz.subjects.labelling import Labelling
 from pruneviz.subjects.subject import Data, data_sha256
 
 CALIBRATION_LIMIT = 512
@@ -82,6 +83,7 @@ def make_data(
     std: tuple[float, ...],
     features: tuple[str, ...] = (),
     train: Training | None = None,
+    labelling: Labelling | None = None,
 ) -> Data:
     """Return the Data of raw inputs with their labels, normalised and fingerprinted.
 
@@ -110,6 +112,7 @@ def make_data(
         sha256=data_sha256(fingerprinted, classes, features),
         note=note,
         augmentation=train.augmentation.check(part["train_x"]),
+        labelling=labelling,
         train_note="" if train.x is not None else _few(len(part["train_y"])),
         **tensors,
         **part,

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.subjects.augmentation import Augmentation
+from pruneviz.subjects.labelling import Labelling
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -21,7 +22,8 @@ class Data:
     `x` is (N, C, H, W) for images or (N, F) for tables, float32, normalised as the model expects:
     raw = x * std + mean, one mean and std for each channel or feature; raw images lie in [0, 1].
     `y` is (N,) int64, an index into `classes`. `note` says in one sentence how it was split,
-    `train_note` what a user must know of the training part, "" for nothing.
+    `train_note` what a user must know of the training part, "" for nothing. `labelling` says which
+    output each class of the user's data is; None for a sample's own data.
     """
 
     reference: str
@@ -39,6 +41,7 @@ class Data:
     std: tuple[float, ...]
     sha256: str
     note: str
+    labelling: Labelling | None = None
 
     @property
     def kind(self) -> Literal["image", "tabular"]:

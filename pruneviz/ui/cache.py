@@ -43,6 +43,7 @@ SUBJECT_FIELDS = (
     "weights_sha256",
     "data",
     "data_sha256",
+    "classes",
     "input_shape",
 )
 

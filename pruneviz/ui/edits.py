@@ -20,6 +20,7 @@ MODEL_FIELDS: dict[str, Any] = {
     "weights_sha256": None,
     "data": None,
     "data_sha256": None,
+    "classes": {},
     "input_shape": None,
     "layers": {},
     "locks": {},
@@ -40,9 +41,9 @@ def with_model(plan: Plan, model: str, **fields: Any) -> Plan:
     return changed
 
 
-def with_data(plan: Plan, data: str | None) -> Plan:
-    """Return the plan for other data."""
-    return plan.changed(data=data, data_sha256=None)
+def with_data(plan: Plan, data: str | None, classes: Mapping[str, int] | None = None) -> Plan:
+    """Return the plan for other data; `classes` says which output each of its classes is."""
+    return plan.changed(data=data, data_sha256=None, classes=classes or {})
 
 
 def set_criterion(name: str) -> None:

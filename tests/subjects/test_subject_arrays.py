@@ -119,8 +119,8 @@ def test_lengths_differ(load: Loader, pixels, labels) -> None:
 
 
 def test_labels_outside_the_outputs(load: Loader, pixels, labels) -> None:
-    with pytest.raises(ValueError, match=r"no output of the model: 3; it has 3 outputs.*0 to 2"):
-        load(x=pixels, y=labels + 1)
+    with pytest.raises(ValueError, match=r"no output of the model: 3, 4; it has 3 outputs.*0 to 2"):
+        load(x=pixels, y=labels + 2)
     with pytest.raises(ValueError, match=r"no output of the model: -1"):
         load(x=pixels, y=labels - 1)
 
@@ -128,11 +128,13 @@ def test_labels_outside_the_outputs(load: Loader, pixels, labels) -> None:
 def test_labels_that_are_none(load: Loader, pixels, labels) -> None:
     with pytest.raises(ValueError, match=r"fractions; give class numbers"):
         load(x=pixels, y=labels + 0.5)
-    with pytest.raises(ValueError, match=r"y has shape \[60, 3\].*one class number"):
-        load(x=pixels, y=np.eye(3)[labels])
-    with pytest.raises(ValueError, match=r"one class number for each input"):
-        load(x=pixels, y=labels.astype(str))
-    with pytest.raises(ValueError, match=r"y holds fractions"):
+    with pytest.raises(ValueError, match=r"y has shape \[60, 3\].*not one-hot.*one class number"):
+        load(x=pixels, y=np.eye(3)[labels] / 2)
+    with pytest.raises(ValueError, match=r"holds complex128; give one class number"):
+        load(x=pixels, y=labels * 1j)
+    with pytest.raises(ValueError, match=r"y has no name for the inputs 0, 3"):
+        load(x=pixels, y=np.array(["", "a", "b"])[labels])
+    with pytest.raises(ValueError, match=r"y holds NaN"):
         load(x=pixels, y=np.where(labels, labels, np.nan))
 
 
