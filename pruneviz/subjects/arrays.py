@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pruneviz.subjects.augmentation import Augmentation
+from pruneviz.subjects.expectation import Expectation
 from pruneviz.subjects.label_arrays import read_labels
 from pruneviz.subjects.raw import RawData
 from pruneviz.subjects.split import Training, image_shape
+from pruneviz.subjects.values import Scale, find_scale, scaled, with_statistics
 
 MAX_UNPACKED_BYTES = 1_000_000_000
 MAX_VALUES = 400_000_000  # 1.6 GB as float32
@@ -25,71 +27,96 @@ AUGMENTATION = ("train_flip", "train_shift_pixels")
 NAMES = ("x", "y", "mean", "std", "classes", *TRAINING, *AUGMENTATION)
 
 
-def read_npz(path: Path) -> RawData:
+def read_npz(path: Path, expects: Expectation) -> RawData:
     """Return the inputs and labels of an npz file.
 
-    x is uint8 images, scaled to [0, 1], or float32 inputs: (N, H, W), (N, C, H, W) or (N, F); y is
-    (N,) numbers or names of classes, or one-hot (N, classes). Optional: mean and std for each
-    channel or feature, names of the outputs in `classes`; a
-    training part in `train_x` and `train_y`, alike, after which all of x is held out; and how
-    training changed its images: `train_flip` (0 or 1) and `train_shift_pixels`.
+    x is images, (N, H, W), (N, C, H, W) or (N, H, W, C), or rows (N, F), in units that its range
+    tells; y is (N,) numbers or names of classes, or one-hot (N, classes). Optional: mean and std
+    for each channel or feature, names of the outputs in `classes`; a training part in `train_x` and
+    `train_y`, alike, after which all of x is held out; and how training changed its images:
+    `train_flip` (0 or 1) and `train_shift_pixels`.
     """
     check_npz(path, path.name)
     try:
         arrays = _read_arrays(path)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(_damaged(path.name)) from error
-    x, y = arrays["x"], arrays["y"]
-    _check_lengths(x, y, "")
-    inputs = _inputs(x, "x")
+    notes = _channels_first(arrays, expects.channels)
+    parts = _parts(arrays)
+    scale = find_scale([(f"{part}x", _numbers(arrays, part)) for part in parts])
+    inputs = [_inputs(arrays, scale, part) for part in parts]
+    ys = [f"{part}y" for part in parts]
     names = tuple(map(str, arrays["classes"].ravel())) if "classes" in arrays else ()
-    train_x, augmentation = _training(arrays, x, inputs), _augmentation(arrays)
-    parts = ("y",) if train_x is None else ("y", "train_y")
-    labels = read_labels([arrays[part] for part in parts], " and ".join(parts), names)
-    train_y = None if train_x is None else torch.from_numpy(labels.parts[1])
-    mean, std = _statistics(arrays, int(inputs.shape[1]))
-    return RawData(
-        x=inputs,
+    labels = read_labels([arrays[y] for y in ys], " and ".join(ys), names)
+    training = _training(inputs, labels.parts, _augmentation(arrays))
+    if inputs[0].dim() == 4 or scale.divisor != 1:
+        notes.append(scale.sentence)
+    raw = RawData(
+        x=inputs[0],
         labels=labels.parts[0],
         named=labels.named,
-        recorded=x.dtype == np.uint8,
+        recorded=scale.unit,
         classes=labels.names,
         columns=labels.columns,
-        mean=mean,
-        std=std,
-        train=Training(x=train_x, y=train_y, augmentation=augmentation),
+        note=" ".join(notes),
+        train=training,
     )
+    mean, std = _statistics(arrays, int(raw.x.shape[1]))
+    return raw if mean is None or std is None else with_statistics(raw, mean, std, scale)
 
 
-def _check_lengths(x: NDArray[Any], y: NDArray[Any], part: str) -> None:
-    """Raise ValueError unless one part, "" or "train_", has a label for each input."""
-    if x.ndim == 0 or len(x) != len(np.atleast_1d(y)):
-        raise ValueError(
-            f"{part}x has {len(np.atleast_1d(x)):,} inputs and {part}y {len(np.atleast_1d(y)):,} "
-            "labels; give one label for each input"
-        )
+def _channels_first(arrays: dict[str, NDArray[Any]], channels: int | None) -> list[str]:
+    """Move the channels of images to the second axis where the model's are the last; say so."""
+    notes = []
+    for name in ("x", "train_x"):
+        shape = arrays[name].shape if name in arrays else ()
+        if len(shape) == 4 and channels is not None and shape[1] != channels == shape[3]:
+            arrays[name] = np.moveaxis(arrays[name], -1, 1)
+            notes = ["Images are stored with their channels last."]
+    return notes
 
 
-def _training(arrays: dict[str, NDArray[Any]], x: NDArray[Any], inputs: Tensor) -> Tensor | None:
-    """Return the inputs of the training part, if there is one; they are as those of `x` are."""
+def _parts(arrays: dict[str, NDArray[Any]]) -> list[str]:
+    """Return the parts that a file has, "" and perhaps "train_", with a label for each input."""
     present = [name for name in TRAINING if name in arrays]
-    if not present:
-        return None
     if len(present) == 1:
         raise ValueError(f"the file has {present[0]} alone; give both train_x and train_y")
-    train_x, train_y = (arrays[name] for name in TRAINING)
-    if train_x.dtype != x.dtype:
-        raise ValueError(
-            f"train_x holds {train_x.dtype} values and x {x.dtype}; save both in the same way"
-        )
-    _check_lengths(train_x, train_y, "train_")
-    train = _inputs(train_x, "train_x")
-    if train.shape[1:] != inputs.shape[1:]:
+    parts = ["", "train_"] if present else [""]
+    for part in parts:
+        x, y = arrays[f"{part}x"], np.atleast_1d(arrays[f"{part}y"])
+        if x.ndim == 0 or len(x) != len(y):
+            raise ValueError(
+                f"{part}x has {len(np.atleast_1d(x)):,} inputs and {part}y {len(y):,} "
+                "labels; give one label for each input"
+            )
+    return parts
+
+
+def _numbers(arrays: dict[str, NDArray[Any]], part: str) -> NDArray[Any]:
+    x = arrays[f"{part}x"]
+    if x.dtype.kind in "biuf":
+        return x
+    raise ValueError(f"{part}x holds {x.dtype} values; save it as uint8 images or as float32")
+
+
+def _inputs(arrays: dict[str, NDArray[Any]], scale: Scale, part: str) -> Tensor:
+    """Return the inputs of a part as float32, (N, C, H, W) or (N, F), on the file's scale."""
+    return image_shape(scaled(arrays[f"{part}x"], scale, f"{part}x"), f"{part}x")
+
+
+def _training(
+    inputs: list[Tensor], labels: tuple[NDArray[np.int64], ...], augmentation: Augmentation
+) -> Training:
+    """Return the training part, if there is one: the second of the inputs and labels."""
+    if len(inputs) == 1:
+        return Training(augmentation=augmentation)
+    held_out, train = inputs
+    if train.shape[1:] != held_out.shape[1:]:
         raise ValueError(
             f"the inputs of train_x have shape {list(train.shape[1:])} and those of x "
-            f"{list(inputs.shape[1:])}; save both in the same way"
+            f"{list(held_out.shape[1:])}; save both in the same way"
         )
-    return train
+    return Training(x=train, y=torch.from_numpy(labels[1]), augmentation=augmentation)
 
 
 def _augmentation(arrays: dict[str, NDArray[Any]]) -> Augmentation:
@@ -167,17 +194,6 @@ def _check_array(array: IO[bytes], name: str, size: int) -> None:
         raise ValueError(f"the array '{name}' has {count:,} values; give {MAX_VALUES:,} at most")
     if min(shape, default=0) < 0 or count * dtype.itemsize > size:
         raise ValueError(f"the array '{name}' is shorter than it says; save the file again")
-
-
-def _inputs(x: NDArray[Any], name: str) -> Tensor:
-    """Return inputs as float32, (N, C, H, W) or (N, F); bytes become [0, 1]."""
-    if x.dtype == np.uint8:
-        tensor = torch.from_numpy(x).float() / 255.0
-    elif np.issubdtype(x.dtype, np.floating) or np.issubdtype(x.dtype, np.integer):
-        tensor = torch.from_numpy(x.astype(np.float32))
-    else:
-        raise ValueError(f"{name} holds {x.dtype} values; save it as uint8 images or as float32")
-    return image_shape(tensor, name)
 
 
 def _statistics(

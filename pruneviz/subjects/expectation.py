@@ -16,6 +16,7 @@ class Expectation:
 
     `shape` is that of one input, (C, H, W) or (F,). `resize` is the length in pixels that the
     shorter side gets before the centre is cut out; None squeezes the whole image into `shape`.
+    `channels` are those that the first convolution takes.
     """
 
     shape: tuple[int, ...] | None = None
@@ -25,6 +26,7 @@ class Expectation:
     features: tuple[str, ...] = ()
     resize: int | None = None
     interpolation: str = "bilinear"
+    channels: int | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -55,3 +57,12 @@ def usual_shape(model: nn.Module) -> tuple[int, ...] | None:
         if isinstance(layer, nn.Embedding):
             return None  # it takes whole numbers, not the random ones of an example
     return None
+
+
+def image_channels(model: nn.Module) -> int | None:
+    """Return how many channels the model's first two-dimensional convolution takes, if it has one.
+
+    A first layer of another kind takes inputs of another kind.
+    """
+    usual = usual_shape(model)
+    return usual[0] if usual is not None and len(usual) == 3 else None

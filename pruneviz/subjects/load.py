@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pruneviz.home import default_home
 from pruneviz.plan import Plan
-from pruneviz.subjects.expectation import Expectation, Source, usual_shape
+from pruneviz.subjects.expectation import Expectation, Source, image_channels, usual_shape
 from pruneviz.subjects.python_factory import load_python
 from pruneviz.subjects.references import parse_data, parse_model
 from pruneviz.subjects.sample_data import load_sample_data
@@ -143,7 +143,7 @@ def _guessed_example(model: nn.Module) -> tuple[Tensor, tuple[str, ...]]:
 
 def _expectation(plan: Plan, source: Source) -> Expectation:
     """Return what the model expects; the plan's input shape wins over the model's own."""
-    expects = source.expects
+    expects = replace(source.expects, channels=image_channels(source.model))
     if source.own_data and plan.data and plan.data != source.own_data:
         # Other data for a sample is normalised as the sample's own was.
         own = load_sample_data(parse_data(source.own_data).name)

@@ -34,7 +34,7 @@ def read_source(reference: Reference, expects: Expectation, home: Path) -> RawDa
         path = upload_path(reference.name, home)
         kind = parse_upload(reference.name)[1]
     readers: dict[str, Callable[[], RawData]] = {
-        "npz": lambda: read_npz(path),
+        "npz": lambda: read_npz(path, expects),
         "folder": lambda: read_folder(path, expects),
         "zip": lambda: read_zip(path, expects),
         "csv": lambda: read_csv(path, reference.target, expects),
@@ -184,4 +184,4 @@ def _normalisation(
     fits = expects.mean is not None and len(expects.mean) == channels
     if raw.recorded and fits and expects.mean is not None and expects.std is not None:
         return expects.mean, expects.std, "normalised as the model's own data is"
-    return (0.0,) * channels, (1.0,) * channels, "taken as they are, not normalised"
+    return (0.0,) * channels, (1.0,) * channels, "not normalised"

@@ -87,7 +87,7 @@ def test_the_digest_covers_training_arrays_and_augmentation(load, pixels, labels
         ({"train_y": [0] * 59}, "train_x has 60 inputs and train_y 59 labels"),
         ({"train_y": [0.5] * 60}, "train_y holds fractions"),
         ({"train_y": None}, "has train_x alone"),
-        ({"train_x": np.zeros((60, 8, 8), np.float32)}, "train_x holds float32 values and x uint8"),
+        ({"train_x": np.full((60, 8, 8), 0.5)}, "train_x runs from 0.5 to 0.5 and x from 0 to 255"),
         ({"train_x": np.zeros((60, 9, 8), np.uint8)}, r"train_x have shape \[1, 9, 8\] and those"),
         ({"train_flip": 2}, "train_flip is 2"),
         ({"train_flip": "yes"}, "train_flip must be one whole number"),
