@@ -29,7 +29,7 @@ def main() -> None:
                 _page("attributions", "Attributions", "What does it look at?"),
             ],
             "Ship": [
-                _page("export", "Export", "Take the pruned network home."),
+                _page("export", "Export", "Download the pruned network."),
                 _page("runs", "Runs", "What was done, and what came of it?"),
             ],
         }

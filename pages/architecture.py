@@ -42,7 +42,7 @@ def choose_group(view: View, rows: Sequence[LayerCost], units: Units | None) -> 
         list(groups),
         index=None,
         format_func=lambda name: architecture.group_label(*groups[name], unit),
-        placeholder="none: the chosen layer stays whole",
+        placeholder="none: the chosen layer cannot be pruned",
         key=widgets.follow("architecture-group", units.name if units else None),
         on_change=lambda: state.choose_layer(st.session_state["architecture-group"] or ""),
         help="The layer chosen here is chosen on every page.",
@@ -98,14 +98,14 @@ def costs(rows: Sequence[LayerCost]) -> None:
 
 
 def held_back(view: View, rows: Sequence[LayerCost]) -> None:
-    """List what is not prunable, with the reasons."""
-    st.subheader("What stays whole", anchor=False)
+    """List what cannot be pruned, with the reasons."""
+    st.subheader("What cannot be pruned", anchor=False)
     skipped = view.prepared.skipped
     if not skipped:
         widgets.empty("Nothing is held back: every layer with weights can be pruned.")
         return
     st.markdown(architecture.skipped_sentence(skipped, rows))
-    st.dataframe(text.skipped_table(skipped), hide_index=True, alt="Layers that stay whole")
+    st.dataframe(text.skipped_table(skipped), hide_index=True, alt="Layers that cannot be pruned")
 
 
 with frame.page("Architecture", "What is connected to what, and what can be cut?") as view:

@@ -56,7 +56,7 @@ def show_disagreements(answers: judge.Answers) -> None:
     else:
         show_rows(answers, table)
     st.download_button(
-        "All of them as CSV",
+        "Download all as CSV",
         table.to_csv(index=False),
         "disagreements.csv",
         "text/csv",

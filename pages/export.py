@@ -28,7 +28,7 @@ probabilities = network(x).softmax(1)"""
 def download_all(files: judge.Files) -> None:
     """Draw the download of everything, then of each file, with its size and what it is for."""
     st.download_button(
-        f"Everything as one zip ({size(len(files.archive))})",
+        f"Download everything as one zip ({size(len(files.archive))})",
         files.archive,
         "pruneviz-run.zip",
         "application/zip",
@@ -76,7 +76,7 @@ def prepare(view: frame.View) -> None:
         st.caption(text.escape(note))
 
 
-with frame.page("Export", "Take the pruned network home.") as view:
+with frame.page("Export", "Download the pruned network.") as view:
     plan = view.pruned.plan
     if not view.live.report.sparsity.removed:
         widgets.empty("Nothing is removed yet: this exports the original. Tune decides what goes.")

@@ -15,7 +15,7 @@ SWITCH_WIDTH = 190  # pixels
 
 def chosen(view: View) -> list[str]:
     """Draw which criteria are compared; return their names."""
-    st.subheader("Compare ways of ranking", anchor=False)
+    st.subheader("Method comparison", anchor=False)
     st.caption(text.escape(text.contest_sentence(view.plan)))
     key = "methods-chosen"
     if key not in st.session_state:

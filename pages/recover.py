@@ -83,7 +83,7 @@ def rounds(plan: Plan) -> None:
     names = [name for name in SCHEDULES.names() if name != ONE_SHOT]
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.selectbox(
-            "How the rounds share it out",
+            "How to divide it among rounds",
             names,
             index=names.index(plan.schedule),
             format_func=lambda name: SCHEDULES.get(name).title,

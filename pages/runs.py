@@ -162,6 +162,6 @@ with frame.page("Runs", "What was done, and what came of it?") as view:
     else:
         run_storage.undo_line()
         nothing_yet(view.plan)
-    st.subheader("Room on the disk", anchor=False)
+    st.subheader("Disk space", anchor=False)
     run_storage.storage(history)
     run_storage.taking_in()

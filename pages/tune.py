@@ -43,7 +43,9 @@ def methods(plan: Plan) -> None:
         )  # fmt: skip
         widgets.parameters(CRITERIA, plan.criterion, plan.criterion_parameters, edits.set_parameter)
     with grid.cell(), st.container(gap="xsmall"):
-        widgets.choose(SCOPES, "How to share it out", "tune-scope", plan.scope, edits.set_scope)
+        widgets.choose(
+            SCOPES, "How to divide it among layers", "tune-scope", plan.scope, edits.set_scope
+        )
         widgets.parameters(SCOPES, plan.scope, plan.scope_parameters, edits.set_scope_parameter)
 
 
@@ -65,7 +67,7 @@ def layers_header(plan: Plan) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader("Each layer", anchor=False, width="stretch")
         st.button(
-            "Let all layers follow",
+            "Reset layers to Overall",
             key="tune-all-follow",
             disabled=not plan.layers,
             help="Forget every layer's own value",
@@ -140,7 +142,7 @@ def each_class(view: View) -> None:
 
 def beside_snapshots(view: View) -> None:
     """Draw the plan beside the original and the snapshots, where it is asked for."""
-    if st.toggle("Beside the snapshots", key="tune-snapshots", help=snapshots.HELP):
+    if st.toggle("Compare with snapshots", key="tune-snapshots", help=snapshots.HELP):
         snapshots.draw(view.plan)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 COSTS = {  # what a method takes: its class, and that in words
-    "weights": "reads the weights, at once",
+    "weights": "reads the weights only, instant",
     "forward": "one or two passes over the calibration data",
     "backward": "a few forward and backward passes over the calibration data",
     "many passes": "many passes through the network: seconds on small ones, minutes on large ones",

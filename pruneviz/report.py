@@ -86,7 +86,7 @@ class LayerReport(_Record):
 
 
 class Skipped(_Record):
-    """A layer that is not prunable, with the reason."""
+    """A layer that cannot be pruned, with the reason."""
 
     name: str
     reason: str

@@ -27,7 +27,7 @@ def within_milliseconds(
     """
     if decides_amount(plan.scope):
         raise ValueError(
-            f"scope '{plan.scope}' decides by itself how much goes: choose one that shares out the "
+            f"scope '{plan.scope}' decides by itself how much goes: choose one that divides the "
             "overall amount, such as global or uniform"
         )
     found: dict[int, float] = {}

@@ -59,7 +59,7 @@ def ones_like(example: object) -> object:
     name="synaptic_flow",
     title="Synaptic flow",
     family="data-free",
-    sentence="In which order units go when the lowest flow goes first and is measured anew.",
+    sentence="In which order units go when the lowest flow goes first, re-measured each time.",
     formula="w ⊙ ∂R/∂w, R = 1ᵀ(Π|W|)1",
     source="Tanaka et al. 2020, arXiv 2006.05467",
 )

@@ -80,8 +80,8 @@ def _refuse_begun(kind: str, plan: Plan) -> None:
     if status is not None and folder.state() in ("stopped", "interrupted", "failed"):
         short = folder.digest[:12]
         raise ValueError(
-            f"this very run was begun before and stopped at {status.fraction:.0%}: go on with "
-            f"--resume, or begin anew after `pruneviz runs delete {short}`"
+            f"this run was started before and stopped at {status.fraction:.0%}: go on with "
+            f"--resume, or start over after `pruneviz runs delete {short}`"
         )
 
 

@@ -46,7 +46,7 @@ Levels = Annotated[
     str | None, typer.Option(help="Fractions to remove, such as 0.2,0.5,0.8; each above the last.")
 ]
 Recalibrate = Annotated[
-    bool, typer.Option("--recalibrate", help="Take BatchNorm statistics anew after each pruning.")
+    bool, typer.Option("--recalibrate", help="Re-measure BatchNorm statistics after each pruning.")
 ]
 MemoryMb = Annotated[
     float | None,

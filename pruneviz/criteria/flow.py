@@ -11,7 +11,7 @@ from pruneviz.registry import Parameter
     name="synflow",
     title="SynFlow, iterated",
     family="data-free",
-    sentence="Takes away what the least flows through, and measures the flow anew each time, so "
+    sentence="Takes away what the least flows through, and re-measures the flow each time, so "
     "that no layer dries up. Meant for the global scope.",
     formula="order of elimination by w ⊙ ∂R/∂w, R = 1ᵀ(Π|W|)1, in rounds",
     source="Tanaka et al. 2020, arXiv 2006.05467",

@@ -201,7 +201,7 @@ def _about(row: LayerCost) -> str:
     if row.inputs:
         lines.append(f"inputs: group {', '.join(map(str, row.inputs))}")
     if row.reason:
-        lines.append(f"not prunable: {html.escape(row.reason)}")
+        lines.append(f"cannot be pruned: {html.escape(row.reason)}")
     return "<br>".join(lines)
 
 

@@ -30,7 +30,7 @@ AXIS = "Change beyond the sum of both (points)"
 KINDS = (
     ("more together", PRUNED, "circle"),
     ("less together", SERIES[0], "diamond"),
-    ("cannot be told", SERIES[4], "circle-open"),
+    ("too close to tell", SERIES[4], "circle-open"),
 )
 
 

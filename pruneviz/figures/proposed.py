@@ -63,10 +63,10 @@ def accuracy_line(proposal: Proposal) -> str:
 
 
 def predicted_line(proposal: Proposal) -> str:
-    """Return what the curves alone foretell, and what equal parts would lose."""
-    line = f"the curves alone foretell {fmt.points(proposal.predicted)}: layers lose more together"
+    """Return what the curves alone predict, and what equal parts would lose."""
+    line = f"the curves alone predict {fmt.points(proposal.predicted)}: layers lose more together"
     if proposal.predicted <= proposal.accuracy.change:
-        line = f"the curves alone foretell {fmt.points(proposal.predicted)}"
+        line = f"the curves alone predict {fmt.points(proposal.predicted)}"
     if proposal.uniform is not None:
         line += f"; equal parts of every layer would cost {fmt.points(proposal.uniform)}"
     return line

@@ -62,11 +62,11 @@ def _read_own_report(directory: Path) -> Report:
     report = read_report(directory)
     if not is_digest(report.digest) or report.digest != report.plan.digest():
         raise ValueError(
-            f"the report in '{directory}' is not that of its own plan: compute the run anew"
+            f"the report in '{directory}' is not that of its own plan: compute the run again"
         )
     if read_plan(directory) != report.plan:
         raise ValueError(
-            f"the plan and the report in '{directory}' are of two runs: compute the run anew"
+            f"the plan and the report in '{directory}' are of two runs: compute the run again"
         )
     return report
 

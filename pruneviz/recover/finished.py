@@ -75,7 +75,7 @@ def _keep(units: tuple[Units, ...], masks: Masks, directory: Path) -> dict[str, 
     if wrong:
         raise ValueError(
             f"the masks in '{directory}' do not fit the model ({', '.join(sorted(wrong)[:3])}): "
-            "compute the run anew"
+            "compute the run again"
         )
     # a unit that stays keeps a weight at least, as no layer is ever pruned to nothing
     keep = {layer.name: layer.sum(lambda name: masks[name].float()) > 0 for layer in units}
@@ -83,7 +83,7 @@ def _keep(units: tuple[Units, ...], masks: Masks, directory: Path) -> dict[str, 
     if any(not torch.equal(mask, masks[name]) for name, mask in meant.items()):
         raise ValueError(
             f"the masks in '{directory}' take parts of units, which no run makes: "
-            "compute the run anew"
+            "compute the run again"
         )
     return keep
 
@@ -99,7 +99,7 @@ def _check_accuracy(prepared: Prepared, model: nn.Module, report: Report, direct
         raise ValueError(
             f"the run in '{directory}' was imported, and its network is {accuracy:.2%} accurate "
             f"where its report says {reported:.2%}: its numbers do not belong to its weights: "
-            "compute the run anew"
+            "compute the run again"
         )
 
 
@@ -108,5 +108,5 @@ def _check_zeros(state: dict[str, Tensor], masks: Masks, directory: Path) -> Non
     if broken:
         raise ValueError(
             f"weights that the masks remove are not 0 in '{directory}' "
-            f"({', '.join(sorted(broken)[:3])}): compute the run anew"
+            f"({', '.join(sorted(broken)[:3])}): compute the run again"
         )

@@ -206,7 +206,7 @@ class Recovering:
         if key != self.key:
             raise ValueError(
                 f"this checkpoint was made by another plan ({str(key)[:12]}…), not by this one "
-                f"({self.key[:12]}…): resume the plan that it was made by, or start anew"
+                f"({self.key[:12]}…): resume the plan that it was made by, or start over"
             )
         before = dict(vars(self))
         try:
@@ -218,7 +218,7 @@ class Recovering:
             vars(self).update(before)
             raise ValueError(
                 f"this checkpoint is damaged ({type(error).__name__}: {error}): "
-                "take the one before, or start anew"
+                "take the one before, or start over"
             ) from error
 
     def _read(self, state: State) -> None:
@@ -235,7 +235,7 @@ class Recovering:
         if place not in places and state["method"] and state["method"]["curve"]:
             raise ValueError(
                 f"this checkpoint stands in round {place[0]}, which stop_after leaves out: give "
-                "the epochs that are planned up to there, or start anew"
+                "the epochs that are planned up to there, or start over"
             )
         if state["method"] and place in places:
             self._method = self.begin(self.phases[self._at])
@@ -250,7 +250,7 @@ class Recovering:
             if asked and done > asked * [s.method for s in self.plan.recovery].count(step.method):
                 raise ValueError(
                     f"this checkpoint holds {done} whole epochs of {step.method}, and stop_after "
-                    f"asks for {asked}: give {done}, or start anew"
+                    f"asks for {asked}: give {done}, or start over"
                 )
 
     def result(self) -> Pruned:

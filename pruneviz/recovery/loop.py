@@ -287,7 +287,7 @@ class Training:
         if self._good_epochs > epochs:
             raise ValueError(
                 f"this checkpoint holds {self._good_epochs} whole epochs, and stop_after asks for "
-                f"{epochs}: give {self._good_epochs}, or start anew"
+                f"{epochs}: give {self._good_epochs}, or start over"
             )
         if self._good_epochs == epochs:
             load(self._raw, self._good)

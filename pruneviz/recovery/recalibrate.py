@@ -28,7 +28,7 @@ BATCH_SIZE = 128
     name="recalibrate",
     title="BatchNorm recalibration",
     family="without training",
-    sentence="Measures anew what BatchNorm layers expect of their inputs, which pruning has "
+    sentence="Re-measures what BatchNorm layers expect of their inputs, which pruning has "
     "shifted. No weight changes and no label is used, so try it first: it takes seconds, one pass "
     "over a thousand inputs, and wins much back up to middling sparsities.",
     formula="μ, σ² ← mean over batches of the batch's mean and variance",

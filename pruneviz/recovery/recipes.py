@@ -77,7 +77,7 @@ def _register_all() -> None:
     _recipe(
         "recalibrate",
         "Recalibrate",
-        "Takes BatchNorm statistics anew, in seconds and without training: always worth a try.",
+        "Re-measures BatchNorm statistics in seconds and without training: always worth a try.",
         "prune → statistics",
         ONE_SHOT,
         ("recalibrate",),

@@ -24,7 +24,7 @@ def refuse_other(method: str, state: State) -> None:
     if state.get("method") != method:
         raise ValueError(
             f"this checkpoint is one of '{state.get('method')}', not of '{method}': "
-            "resume the plan that it was made by, or start anew"
+            "resume the plan that it was made by, or start over"
         )
 
 
@@ -34,7 +34,7 @@ def load(model: nn.Module, tensors: dict[str, Tensor]) -> None:
     if own.keys() != tensors.keys() or any(own[n].shape != t.shape for n, t in tensors.items()):
         raise ValueError(
             "this checkpoint holds another network's weights: resume the plan that it was made by, "
-            "or start anew"
+            "or start over"
         )
     model.load_state_dict(tensors)
 

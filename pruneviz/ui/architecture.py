@@ -31,7 +31,7 @@ LEAVES = {
 }
 LEGEND = (
     "One number and one colour: these layers lose the same units. On the band: the group "
-    "chosen here. ▶ takes its outputs in. Striped: goes. Dotted: stays whole."
+    "chosen here. ▶ takes its outputs in. Striped: goes. Dotted: cannot be pruned."
 )
 BLOCKS = (
     "One number and one colour: these layers are one residual block and go together. On the "
@@ -198,7 +198,7 @@ def blocks_sentence(units: Units, keep: Tensor | None) -> str:
 def whole_sentence(row: LayerCost) -> str:
     """Return why the chosen layer is in no group."""
     reason = row.reason or "nothing of it can be cut out"
-    return text.escape(f"Why {row.name} stays whole: {reason}.")
+    return text.escape(f"Why {row.name} cannot be pruned: {reason}.")
 
 
 def skipped_sentence(skipped: Sequence[Skipped], rows: Sequence[LayerCost]) -> str:
@@ -207,9 +207,8 @@ def skipped_sentence(skipped: Sequence[Skipped], rows: Sequence[LayerCost]) -> s
         return ""
     names = {each.name for each in text.by_name(skipped)}
     total = len(names | {row.name for row in rows if row.width is not None})
-    verb = "is" if len(names) == 1 else "are"
     partly = ", some of them in part" if any(PARTLY.match(each.reason) for each in skipped) else ""
-    return f"{len(names)} of {fmt.plural(total, 'layer')} {verb} not prunable{partly}:"
+    return f"{len(names)} of {fmt.plural(total, 'layer')} cannot be pruned{partly}:"
 
 
 def numbers(rows: Sequence[LayerCost]) -> pd.DataFrame:

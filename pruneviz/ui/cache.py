@@ -34,7 +34,7 @@ from pruneviz.ui.live import Course, Live, Original, begin, measure_original
 from pruneviz.ui.shared import Shared
 
 NOT_YET = "The recovery is not carried out yet; this is the network before it. Recover begins it."
-ANEW = "delete the run on Runs and begin it again on Recover"
+ANEW = "delete the run on Runs and start it again on Recover"
 ORIGINALS = 2  # of so many subjects values are kept at a time; they share the memory
 _BACKGROUND = "pruneviz-background"
 SUBJECT_FIELDS = (

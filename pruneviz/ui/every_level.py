@@ -21,7 +21,7 @@ from pruneviz.ui.measures import ONE_CLASS, Read
 from pruneviz.ui.scanning import Extent, Scanning
 
 KIND = "sensitivity"
-VIEWS = {"curves": "Curves", "panels": "A panel a layer", "heatmap": "Heatmap"}
+VIEWS = {"curves": "Curves", "panels": "One small chart a layer", "heatmap": "Heatmap"}
 MARKS = {"curves": "a point", "panels": "a point", "heatmap": "a cell"}
 
 

@@ -19,18 +19,18 @@ from pruneviz.ui.style import GOAL_MARK
 
 FIRST = Goal(ACCURACY, 1.0)
 LABELS = {
-    ACCURACY: "Lose few points of accuracy",
-    MEGABYTES: "Fit into megabytes",
-    MACS: "Keep a part of the MACs",
-    PARAMETERS: "Keep a part of the parameters",
-    MILLISECONDS: "Answer within milliseconds",
+    ACCURACY: "Lose at most (points)",
+    MEGABYTES: "Fit into (MB)",
+    MACS: "Keep at most (% of the MACs)",
+    PARAMETERS: "Keep at most (% of the parameters)",
+    MILLISECONDS: "Answer within (ms)",
 }
 UNITS = {
-    ACCURACY: "Points, at most",
-    MEGABYTES: "MB, at most",
-    MACS: "% of the MACs, at most",
-    PARAMETERS: "% of the parameters, at most",
-    MILLISECONDS: "ms for one input, at most",
+    ACCURACY: "Points",
+    MEGABYTES: "MB",
+    MACS: "% of the MACs",
+    PARAMETERS: "% of the parameters",
+    MILLISECONDS: "ms, one input",
 }
 HELP = (
     "Proposes a sparsity for each layer from its sensitivity curve, checks all of them together by "
@@ -211,7 +211,7 @@ def _result(plan: Plan, found: Proposal) -> None:
         with st.container(width="stretch", gap="xxsmall"):
             st.markdown(f"**{reached}** {accuracy}")
             if held:
-                st.caption(f"What holds it: {held}.")
+                st.caption(f"Limited by: {held}.")
             st.caption(text.escape(put_sentence(found)))
         with st.popover("How far to trust it", key="goal-about"):
             more = (words.how_line(found), words.predicted_line(found), *found.notes)
@@ -222,7 +222,7 @@ def put_sentence(found: Proposal) -> str:
     """Return what a proposal sets besides the layers' own amounts."""
     scope = SCOPES.get(found.plan.scope).title
     return (
-        f"It also set how it is shared out to “{scope}”, and Overall to the "
+        f"It also set how it is divided among layers to “{scope}”, and Overall to the "
         f"{fmt.share(found.plan.sparsity)} that go in all; Undo takes all of it back."
     )
 
@@ -231,9 +231,7 @@ def _without_data(plan: Plan) -> None:
     """Say what is missing, and offer what needs no data: an overall amount by time."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(NO_DATA, width="stretch")
-        with st.popover(
-            "Fit into milliseconds", disabled=text.decides_amount(plan), key="tune-fit"
-        ):
+        with st.popover("Answer within (ms)", disabled=text.decides_amount(plan), key="tune-fit"):
             st.caption(fitting.HELP)
             allowed = st.number_input(
                 "Milliseconds for one input",

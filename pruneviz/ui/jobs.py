@@ -119,7 +119,7 @@ def _ended(job: Job) -> None:
         st.markdown(f"{SIGNS[job.state]} {_title(job, job.state)}")
         if job.state == "failed":
             st.caption(text.escape(text.sentence(job.line)))
-            navigate.page_link("runs", "Look at it in Runs", query={"run": digest})
+            navigate.page_link("runs", "Open it in Runs", query={"run": digest})
         else:
             spec = job.folder.spec()
             asked = query(job.kind, spec.settings) if spec else {}

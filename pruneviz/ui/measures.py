@@ -144,16 +144,18 @@ def _why_missing(
         return _older(metric.title)
     if pd.isna(original["loss"]):
         return (
-            f"{metric.title} cannot be told: the original's answers are not finite numbers. Check "
-            "its weights and inputs."
+            f"{metric.title} cannot be computed: the original's answers are not finite numbers. "
+            "Check its weights and inputs."
         )
     if pd.notna(original[metric.value]):
-        return f"{metric.title} cannot be told: no pruned network's answers are finite numbers."
+        return f"{metric.title} cannot be computed: no pruned network's answers are finite numbers."
     if (classes["samples"] > 0).sum() == 1:
         why = "they hold inputs of one class only"
     else:
         why = "a class has no input"
-    return f"{metric.title} cannot be told from these data: {why}. Choose data with all classes."
+    return (
+        f"{metric.title} cannot be computed from these data: {why}. Choose data with all classes."
+    )
 
 
 def _older(what: str) -> str:

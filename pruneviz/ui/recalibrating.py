@@ -10,7 +10,7 @@ from pruneviz.recovery.norms import batch_norms
 from pruneviz.ui.frame import View
 
 HELP = (
-    "Takes the statistics of BatchNorm anew, from training inputs, after each pruning. What is "
+    "Re-measures BatchNorm statistics on training inputs after each pruning. What is "
     "lost then is what training would have to win back."
 )
 LABEL, NO_BATCH_NORM = "Recalibrate BatchNorm after each pruning", "this model has none"

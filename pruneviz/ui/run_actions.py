@@ -73,7 +73,7 @@ def resume(row: Row) -> None:
     folder = history().folder(row.digest)
     spec = folder.spec()
     if spec is None:
-        raise ValueError("the run does not say what was asked; begin it again")
+        raise ValueError("the run does not say what was asked; start it again")
     cache.check_allowed(spec.plan)
     jobs.resume(folder)
 
@@ -90,7 +90,7 @@ def take_in(file: BinaryIO, name: str) -> str:
     """Take the runs of a zip file in, choose the new ones, and return what happened in words."""
     result = import_runs(history(), file, name)
     selection.show_runs(result.added[:1] if len(result.added) == 1 else [])
-    parts = [f"{fmt.plural(len(result.added), 'run')} taken in"]
+    parts = [f"{fmt.plural(len(result.added), 'run')} imported"]
     if result.present:
         parts.append(f"{len(result.present)} here already and left as they are")
     return ", ".join(parts)
@@ -107,8 +107,8 @@ def would_remove(cleaning: Cleaning) -> str:
         runs = fmt.plural(len(cleaning.runs), "run")
         parts.append(
             f"the checkpoints of {runs} that stopped over {STALE_DAYS:.0f} days ago "
-            f"({fmt.size(cleaning.checkpoints_bytes)}); resumed, they begin anew"
+            f"({fmt.size(cleaning.checkpoints_bytes)}); resumed, they start over"
         )
     if cleaning.leftover_bytes:
         parts.append(f"what killed processes left ({fmt.size(cleaning.leftover_bytes)})")
-    return f"This removes for good: {'; '.join(parts)}. No finished result is touched."
+    return f"This deletes permanently: {'; '.join(parts)}. No finished result is touched."

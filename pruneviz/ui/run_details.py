@@ -160,7 +160,7 @@ def _take_along(rows: Sequence[Row]) -> None:
     whole = all(row.state in ("finished", "failed", "stopped") for row in rows)
     digests = [row.digest for row in rows]
     st.download_button(
-        f"Take along as zip ({fmt.size(sum(row.bytes_used for row in rows))})",
+        f"Download as zip ({fmt.size(sum(row.bytes_used for row in rows))})",
         lambda: run_actions.packed(digests),
         "pruneviz-runs.zip",
         "application/zip",
@@ -197,9 +197,9 @@ def _label(history: History, row: Row) -> None:
 def _family(history: History, row: Row) -> None:
     """Draw where a run began and what began from it; a click chooses another run."""
     lines = list(history.lineage(row.digest).lines())
-    st.markdown("**What began from what**")
+    st.markdown("**Where this run came from**")
     if len(lines) == 1:
-        st.caption("It began from no other run, and none began from it. Restore it, change it, "
+        st.caption("It was started from no other run, and none from it. Restore it, change it, "
                    "keep it: then that run stands below this one.")  # fmt: skip
         return
     with st.container(gap=None, key="runs-family"):

@@ -58,12 +58,12 @@ def _cleaning(history: History) -> None:
     would = clean_up(history, dry_run=True)
     st.markdown(text.escape(run_actions.would_remove(would)))
     with st.container(horizontal=True):
-        if st.button("Remove for good", key="runs-clean-do", disabled=not would.freed_bytes):
+        if st.button("Delete permanently", key="runs-clean-do", disabled=not would.freed_bytes):
             done = clean_up(history)
             _ask(False)
             st.toast(f"{fmt.size(done.freed_bytes)} are free again", icon=":material/mop:")
             st.rerun()
-        st.button("Leave it", key="runs-clean-leave", on_click=_ask, args=(False,))
+        st.button("Cancel", key="runs-clean-leave", on_click=_ask, args=(False,))
 
 
 def _ask(wanted: bool) -> None:
@@ -73,14 +73,14 @@ def _ask(wanted: bool) -> None:
 def taking_in() -> None:
     """Draw the upload of runs that were taken along from elsewhere."""
     file = st.file_uploader(
-        "Take runs in from a zip",
+        "Import runs",
         type=["zip"],
         key="runs-import",
         max_upload_size=MOST_UPLOAD_MB,
-        help="A file that 'Take along as zip' or 'pruneviz runs export' made. It is checked to the "
+        help="A file that 'Download as zip' or 'pruneviz runs export' made. It is checked to the "
         "last byte first. Larger ones: pruneviz runs import FILE",
     )
-    if st.button("Take in", key="runs-import-do", disabled=file is None) and file is not None:
+    if st.button("Import", key="runs-import-do", disabled=file is None) and file is not None:
         with widgets.problems_here():
             st.session_state[_SAID_KEY] = (file.file_id, run_actions.take_in(file, file.name))
             st.rerun()

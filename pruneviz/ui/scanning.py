@@ -135,7 +135,7 @@ def begin(scan: Scanning) -> None:
 def line(scan: Scanning, extent: Extent) -> str:
     """Return how far a scan is, and how long the rest takes."""
     if scan.state is None:
-        return "not begun; it goes on while you do something else"
+        return "not started; it goes on while you do something else"
     if scan.finished:
         return extent.ended
     if scan.damaged:

@@ -148,7 +148,7 @@ def card_line(card: ModelCard) -> str:
 def contest_sentence(plan: Plan) -> str:
     """Return what is held fixed while methods are compared."""
     return (
-        f"Each method removes {noun(plan.granularity)}s, shared out as on Tune "
+        f"Each method removes {noun(plan.granularity)}s, divided among layers as on Tune "
         f"({SCOPES.get(plan.scope).title}), at nine amounts. Each is measured on all held-out "
         "inputs, without any recovery; locks hold. A method is a job: it goes on while you do "
         "something else, and is never measured twice."
@@ -231,13 +231,13 @@ def by_name(skipped: Sequence[Skipped]) -> tuple[Skipped, ...]:
 
 def skipped_title(skipped: Sequence[Skipped]) -> str:
     """Return how many layers are not pruned."""
-    return f"Not pruned: {fmt.plural(len(by_name(skipped)), 'layer')}, with the reasons"
+    return f"Cannot be pruned: {fmt.plural(len(by_name(skipped)), 'layer')}, with the reasons"
 
 
 def skipped_table(skipped: Sequence[Skipped]) -> pd.DataFrame:
     """Return one row a layer that is not pruned."""
     return pd.DataFrame(
-        [{"Layer": s.name, "Why it stays whole": s.reason} for s in by_name(skipped)]
+        [{"Layer": s.name, "Why it cannot be pruned": s.reason} for s in by_name(skipped)]
     )
 
 

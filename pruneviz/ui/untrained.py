@@ -11,7 +11,7 @@ from pruneviz.recovery import RECOVERIES
 from pruneviz.ui import cache
 
 HELP = (
-    "BatchNorm statistics taken anew, biases corrected, and both: no weight is trained, no label "
+    "BatchNorm statistics re-measured, biases corrected, and both: no weight is trained, no label "
     "is used. Measured on all held-out inputs each time the plan changes, so sliders get slower."
 )
 

@@ -102,7 +102,7 @@ def about(entry: Entry[Any]) -> None:
     st.markdown(text.escape(entry.sentence))
     st.code(entry.formula, language=None, wrap_lines=True)
     if entry.cost:
-        st.caption(f"Takes {COSTS[entry.cost]}.")
+        st.caption(f"Cost: {COSTS[entry.cost]}.")
     st.caption(f"Source: {text.escape(entry.source) if entry.source else 'none, a baseline'}")
 
 
@@ -181,7 +181,7 @@ def _chosen(registry: Registry[Any], value: str) -> None:
     """Draw the chosen method's sentence, and the way to all of them beside it."""
     with st.container(horizontal=True, wrap=False, gap="xsmall"):
         entry = registry.get(value)
-        takes = f" Takes {COSTS[entry.cost]}." if entry.is_slow else ""
+        takes = f" Cost: {COSTS[entry.cost]}." if entry.is_slow else ""
         st.caption(text.escape(entry.sentence + takes), width="stretch")
         about_all(registry)
 

@@ -52,7 +52,7 @@ def repeat(page, recovered, folder):
     """What Export gives holds the same numbers, and the command line computes them again."""
     steps.go(page, "export")
     with page.expect_download() as download:
-        page.get_by_role("button", name="Everything as one zip").click()
+        page.get_by_role("button", name="Download everything as one zip").click()
     download.value.save_as(folder / "run.zip")
     with zipfile.ZipFile(folder / "run.zip") as archive:
         archive.extractall(folder / "run")

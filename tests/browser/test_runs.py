@@ -75,7 +75,7 @@ def test_two_marked_runs_are_compared_and_taken_along(page, kept):
     expect(accuracy.get_by_role("cell")).to_have_count(3)
     expect(page.get_by_role("row", name="seed 70")).to_have_count(1)
     with page.expect_download() as download:
-        page.get_by_role("button", name="Take along as zip").click()
+        page.get_by_role("button", name="Download as zip").click()
     assert download.value.suggested_filename == "pruneviz-runs.zip"
 
 

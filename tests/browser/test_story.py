@@ -90,7 +90,7 @@ def look(page, numbers):
 def export(page, folder):
     """Download the plan and everything as one zip; return the report in the zip."""
     steps.go(page, "export")
-    for label, file in (("plan.yaml", "plan.yaml"), ("Everything as one zip", "run.zip")):
+    for label, file in (("plan.yaml", "plan.yaml"), ("Download everything as one zip", "run.zip")):
         with page.expect_download() as download:
             page.get_by_role("button", name=label).click()
         download.value.save_as(folder / file)

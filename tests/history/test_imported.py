@@ -59,7 +59,7 @@ def test_an_honest_import_is_used(own, imported):
 def test_an_import_whose_report_is_of_other_weights_is_refused(own, imported):
     prepared, _, _ = own
     flatter(imported)
-    with pytest.raises(ValueError, match="do not belong to its weights: compute the run anew"):
+    with pytest.raises(ValueError, match="do not belong to its weights: compute the run again"):
         load_recovered(prepared, PLAN, imported.path)
 
 

@@ -49,7 +49,7 @@ def test_the_page_alone_shows_the_network_what_it_costs_and_what_is_held_back() 
     network, costs = titles(at)
     assert network.startswith("5 layers, 4 groups")
     assert costs.startswith("conv3 holds most")
-    assert "1 of 5 layers is not prunable" in words(at)
+    assert "1 of 5 layers cannot be pruned" in words(at)
     assert list(at.dataframe[-1].value["Layer"]) == ["classifier"]
     assert at.get("download_button")
     assert list(at.dataframe[1].value["Layer"])[:2] == ["conv1", "conv2"]
@@ -92,7 +92,7 @@ def test_a_layer_in_the_middle_of_a_group_chooses_its_group() -> None:
 def test_a_layer_that_stays_whole_is_shown_with_its_reason() -> None:
     at = start(Plan(sparsity=0.3), layer="classifier")
     assert at.selectbox(key="architecture-group").value is None
-    assert "Why classifier stays whole: they are the model's outputs." in words(at)
+    assert "Why classifier cannot be pruned: they are the model's outputs." in words(at)
     at.selectbox(key="architecture-group").set_value("conv2").run()
     assert parts(at)[0] == "output of conv2"
     assert not at.exception
@@ -151,7 +151,7 @@ def test_what_goes_is_said_in_words(role, parameters, shown) -> None:
 
 
 class TwiceHeld(nn.Module):
-    """Layers that stay whole for several reasons, and a weight that is no layer's."""
+    """Layers that cannot be pruned for several reasons, and a weight that is no layer's."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -180,10 +180,10 @@ def test_a_layer_that_stays_whole_for_two_reasons_is_one_layer() -> None:
     assert merged[0].reason == "they are rolled; 2 of 6 units: they are turned"
     assert next(row.reason for row in rows if row.name == "first") == merged[0].reason
     said = architecture.skipped_sentence(HELD, rows)
-    assert said == "3 of 3 layers are not prunable, some of them in part:"
+    assert said == "3 of 3 layers cannot be pruned, some of them in part:"
     assert list(text.skipped_table(HELD)["Layer"]) == ["first", "head", "matrix"]
-    assert text.skipped_title(HELD).startswith("Not pruned: 3 layers")
+    assert text.skipped_title(HELD).startswith("Cannot be pruned: 3 layers")
     assert architecture.skipped_sentence((), rows) == ""
     alone = architecture.skipped_sentence(HELD[:1], rows)
     assert alone.startswith("1 of ")
-    assert "layers is not prunable:" in alone
+    assert "layers cannot be pruned:" in alone

@@ -53,8 +53,8 @@ def test_one_click_puts_ratios_on_the_sliders_and_undo_takes_them_back() -> None
     said = words(at).replace("\\", "")
     assert "of the parameters are left (goal: at most 40.0 %)" in said
     assert "measured on 190 held-out inputs" in said
-    assert "What holds it" in said
-    assert "It also set how it is shared out to “Layer by layer”" in said
+    assert "Limited by" in said
+    assert "It also set how it is divided among layers to “Layer by layer”" in said
     at.slider(key="tune-layer-fc1").set_value(5).run()
     assert "moved on from the proposal" in words(at)
     at.button(key="goal-put").click().run()

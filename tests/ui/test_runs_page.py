@@ -101,7 +101,7 @@ def test_a_run_of_the_link_is_shown_with_its_numbers():
     assert "| Accuracy | 97.9 % (± 2." in shown
     assert "on 190 held-out inputs" in shown.lower()
     assert "| Weights file | 17.0 kB |" in shown
-    assert "It began from no other run" in shown
+    assert "It was started from no other run" in shown
     assert not at.error
 
 
@@ -238,7 +238,7 @@ def test_clean_up_says_first_what_it_removes():
     run_actions.history().delete(folder.digest)
     at = page()
     at.button(key="runs-clean").click().run()
-    assert "This removes for good: the trash" in words(at)
+    assert "This deletes permanently: the trash" in words(at)
     at.button(key="runs-clean-do").click().run()
     assert "are free again" in at.toast[0].value
     at.button(key="runs-clean").click().run()
@@ -255,7 +255,7 @@ def test_what_is_taken_along_can_be_taken_in():
     at = AppTest.from_file(PAGE, default_timeout=300).run()
     at.file_uploader(key="runs-import").upload("runs.zip", packed, "application/zip").run()
     at.button(key="runs-import-do").click().run()
-    assert "1 run taken in" in at.success[0].value
+    assert "1 run imported" in at.success[0].value
     assert history.get(folder.digest).tags == ("imported",)
 
 

@@ -49,4 +49,4 @@ def test_the_tune_page_waits_under_a_sign_and_says_what_a_criterion_takes(
     assert not app.exception
     assert shown[0] == text.WAITING
     assert shown[-1].startswith("Measuring Optimal brain damage: many passes")
-    assert any("Takes many passes" in caption.value for caption in app.caption)
+    assert any("Cost: many passes" in caption.value for caption in app.caption)
