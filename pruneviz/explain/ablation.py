@@ -14,7 +14,7 @@ from pruneviz.registry import Parameter
     title="Feature Ablation",
     family="ablation",
     sentence="How much the answer falls when one patch, or one feature, becomes average.",
-    formula="f(x) − f(x with the patch set to 0)",
+    formula="f(x) − f(x with the patch set to x₀)",
     source="https://arxiv.org/abs/1311.2901",
     parameters=(
         Parameter(
@@ -33,7 +33,11 @@ def feature_ablation(question: Question) -> Answer:
     mask = patches(question.x, int(question.settings["patches"]))
     with torch.no_grad():
         values = FeatureAblation(question.model).attribute(
-            question.x, target=question.target, feature_mask=mask, perturbations_per_eval=16
+            question.x,
+            baselines=question.average,
+            target=question.target,
+            feature_mask=mask,
+            perturbations_per_eval=16,
         )
     channels = question.x.shape[1] if question.x.dim() == 4 else 1
     return Answer(values=values / channels)  # summed over channels it is the patch's fall again

@@ -12,14 +12,14 @@ from pruneviz.duplicate import duplicate
 from pruneviz.explain.method import METHODS, Question
 from pruneviz.registry import Value
 
-MISSING_SHARE = 0.05  # of f(x) − f(0): beyond it, an attribution is not to be trusted
+MISSING_SHARE = 0.05  # of f(x) − f(x₀): beyond it, an attribution is not to be trusted
 
 
 @dataclass(frozen=True)
 class Attribution:
     """What each input value adds to the logit of class `target`; `values` has the input's shape.
 
-    `delta` is the sum of the values minus f(x) − f(0), which is 0 in theory (None where a method
+    `delta` is the sum of the values minus f(x) − f(x₀), which is 0 in theory (None where a method
     promises no sum), `valid` whether the numbers may be trusted, `note` a sentence on both.
     """
 
@@ -43,22 +43,26 @@ def attribute(
     target: int,
     method: str,
     settings: Mapping[str, Value] | None = None,
+    average: Tensor | None = None,
 ) -> Attribution:
     """Explain the logit of class `target` on one input, (1, …); works on a copy of the model.
 
-    ValueError when the method does not fit the model or the input.
+    `average` is the average input x₀ as the model gets it, broadcast to the input; None is 0, that
+    of standardised inputs. ValueError when the method does not fit the model or the input.
     """
     entry = METHODS.get(method)
     if len(x) != 1:
         raise ValueError(f"attributions are for one input at a time, got a batch of {len(x)}")
     own = working_copy(model)
+    start = torch.zeros_like(x) if average is None else average.to(x).expand_as(x).clone()
     with torch.no_grad():
-        logits = own(torch.cat([x, torch.zeros_like(x)]))  # (2, classes)
+        logits = own(torch.cat([x, start]))  # (2, classes)
     if not 0 <= target < logits.shape[1]:
         raise ValueError(f"class {target} is not one of the network's {logits.shape[1]} outputs")
     question = Question(
         model=own,
         x=x.detach().clone().requires_grad_("gradients" in entry.needs),
+        average=start,
         target=target,
         settings=entry.settings(settings or {}),
     )

@@ -27,18 +27,17 @@ def saliency(question: Question) -> Answer:
     name="input_x_gradient",
     title="Input × Gradient",
     family="gradient",
-    sentence="What each input value adds to the answer, if the network were linear around it.",
-    formula="x · ∂f/∂x",
+    sentence="What each input value adds to the average input's answer, were the network linear.",
+    formula="(x − x₀) · ∂f/∂x",
     source="https://arxiv.org/abs/1605.01713",
     needs=("gradients",),
 )
 def input_x_gradient(question: Question) -> Answer:
-    """Return the gradient times the input."""
-    from captum.attr import InputXGradient
+    """Return the gradient times what the input has over the average one."""
+    from captum.attr import Saliency
 
-    return Answer(
-        values=InputXGradient(question.model).attribute(question.x, target=question.target)
-    )
+    gradient = Saliency(question.model).attribute(question.x, target=question.target, abs=False)
+    return Answer(values=(question.x - question.average) * gradient)
 
 
 @METHODS.register(
@@ -60,11 +59,12 @@ def input_x_gradient(question: Question) -> Answer:
     needs=("gradients",),
 )
 def integrated_gradients(question: Question) -> Answer:
-    """Return the path integral, and by how much its sum misses f(x) − f(0)."""
+    """Return the path integral, and by how much its sum misses f(x) − f(x₀)."""
     from captum.attr import IntegratedGradients
 
     values, delta = IntegratedGradients(question.model).attribute(
         question.x,
+        baselines=question.average,
         target=question.target,
         n_steps=int(question.settings["steps"]),
         internal_batch_size=16,

@@ -14,12 +14,13 @@ from pruneviz.registry import Registry, Value
 class Question:
     """Why does `model` give the class `target` its logit on `x`, (1, …)?
 
-    The model and the input belong to the method: it may hook and change them. The baseline of every
-    method is 0, the average input, because inputs are normalised.
+    The model and the input belong to the method: it may hook and change them. `average`, shaped as
+    the input, is what every method calls the average input, x₀.
     """
 
     model: nn.Module
     x: Tensor
+    average: Tensor
     target: int
     settings: dict[str, Value]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import torch
@@ -12,6 +13,8 @@ from torch import Tensor, nn
 
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.labelling import Labelling
+
+ROUNDING = 1e-5  # of the largest value: what single precision leaves of a mean taken off
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -47,6 +50,17 @@ class Data:
     def kind(self) -> Literal["image", "tabular"]:
         """Return "image" for (N, C, H, W) inputs and "tabular" for (N, F) inputs."""
         return "image" if self.x.dim() == 4 else "tabular"
+
+    @cached_property
+    def average(self) -> Tensor:
+        """Return the mean training input as the model gets it, (1, C, 1, 1) or (1, F).
+
+        It is one value a channel of images, or a feature; 0 where these are standardised.
+        """
+        axes = [0, *range(2, self.train_x.dim())]
+        mean = self.train_x.mean(axes, keepdim=True, dtype=torch.float64)
+        largest = torch.maximum(self.train_x.amax(axes, True), -self.train_x.amin(axes, True))
+        return torch.where(mean.abs() <= ROUNDING * largest, 0.0, mean).float()
 
     def raw(self, x: Tensor) -> Tensor:
         """Return normalised inputs, batched as `x` is, in the units they were recorded in."""

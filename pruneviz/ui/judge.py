@@ -124,7 +124,9 @@ def _explanation(
     _settings: dict[str, Value],
 ) -> Attribution:
     x = one_input(_plan, _index)
-    return attribute(network(_plan, _which), x, _target, _method, _settings)
+    data = cache.subject(_plan).data
+    average = data.average if data is not None else None
+    return attribute(network(_plan, _which), x, _target, _method, _settings, average)
 
 
 @st.cache_resource(max_entries=64, show_spinner="Looking at the channels …")
