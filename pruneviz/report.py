@@ -189,11 +189,11 @@ class Report(_Record):
     recovery: RecoveryReport | None = None
 
     def deterministic(self) -> dict[str, Any]:
-        """Return what a replay must reproduce exactly: all but timings, rounding and machine.
+        """Return what a replay must reproduce: all but timings, rounding, machine and sentences.
 
         A recovery is reproduced on the same number of threads of the same kind of processor.
         """
-        where = ("latency_ms", "machine", "max_relative_error")
+        where = ("latency_ms", "machine", "max_relative_error", "notes", "data")
         varying: dict[str, Any] = dict.fromkeys(where, True)
         varying["recovery"] = {"seconds": True, "threads": True, "device": True}
         return self.model_dump(mode="json", exclude=varying)

@@ -20,10 +20,12 @@ from pruneviz.coupling.accept import accept
 from pruneviz.criteria import CRITERIA, Evidence, Scored, check_asked, score_asked, updated, updates
 from pruneviz.evaluate import predict
 from pruneviz.granularity import GRANULARITIES, Units, noun
+from pruneviz.measure.answers import answer_notes
 from pruneviz.measure.cost import macs_by_parameter, masked_macs, parameters_by_name
 from pruneviz.measure.latency import Timings, time_pair
 from pruneviz.measure.machine import this_machine
 from pruneviz.measure.packing import stored_bytes
+from pruneviz.measure.permuted import permutation_note
 from pruneviz.measure.quality import accuracy_pair
 from pruneviz.plan import ONE_SHOT, Plan
 from pruneviz.proof import check as check  # part of this file's interface
@@ -43,12 +45,16 @@ from pruneviz.subjects import Subject, load_subject
 
 @dataclass(frozen=True)
 class Baseline:
-    """The original's numbers, which no plan changes; `logits`: (N, classes), None without data."""
+    """The original's numbers, which no plan changes; `logits`: (N, classes), None without data.
+
+    `notes` are what its answers must be warned of.
+    """
 
     logits: Tensor | None
     macs: Mapping[str, int]
     parameters: Mapping[str, int]
     bytes: int
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,11 +88,14 @@ class Pruned(Applied):
 
 def measure_baseline(subject: Subject) -> Baseline:
     """Evaluate and count the original once."""
+    logits = predict(subject.model, subject.data.x) if subject.data else None
+    note = permutation_note(logits, subject.data) if subject.data and logits is not None else ""
     return Baseline(
-        logits=predict(subject.model, subject.data.x) if subject.data else None,
+        logits=logits,
         macs=macs_by_parameter(subject.model, subject.example),
         parameters=parameters_by_name(subject.model),
         bytes=stored_bytes(subject.model.state_dict()),
+        notes=(note,) if note else (),
     )
 
 
@@ -168,7 +177,8 @@ def prune(prepared: Prepared, plan: Plan) -> Pruned:
     allocation = allocate(prepared.units, prepared.ranking, bound, counting(prepared))
     model = prepared.subject.model
     applied = removed(model, prepared.units, allocation.keep, plan, prepared.evidence)
-    notes = (*prepared.subject.notes, *allocation.notes, *pruning_notes(applied, plan))
+    known = (*prepared.subject.notes, *prepared.baseline.notes)
+    notes = (*known, *allocation.notes, *pruning_notes(applied, plan))
     parts = {field.name: getattr(applied, field.name) for field in fields(applied)}
     error = prove(applied, prepared.subject.example)
     return Pruned(**parts, plan=bound, requested=allocation.requested, error=error, notes=notes)
@@ -229,9 +239,11 @@ def report(prepared: Prepared, pruned: Pruned, latency: LatencyPair) -> Report:
     """Evaluate the pruned network and set every number beside the original's."""
     subject, baseline = prepared.subject, prepared.baseline
     accuracy = None
+    warned: tuple[str, ...] = ()
     if subject.data is not None and baseline.logits is not None:
         logits = predict(pruned.model, subject.data.x)
         accuracy = accuracy_pair(baseline.logits, logits, subject.data.y)
+        warned = answer_notes(baseline.logits, logits, subject.data.y, subject.data.classes)
     parameters, macs = costs(prepared, pruned)
     packed = {} if pruned.is_cut else pruned.masks
     return Report(
@@ -251,7 +263,7 @@ def report(prepared: Prepared, pruned: Pruned, latency: LatencyPair) -> Report:
         max_relative_error=pruned.error,
         layers=_layers(prepared, pruned, parameters, macs),
         skipped=prepared.skipped,
-        notes=pruned.notes,
+        notes=tuple(dict.fromkeys((*pruned.notes, *warned))),
         machine=this_machine(),
         recovery=pruned.recovery,
     )

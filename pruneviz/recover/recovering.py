@@ -261,6 +261,7 @@ class Recovering:
         error = prove(replace(applied, original=full_size(applied)), subject.example)
         notes = (
             *subject.notes,
+            *self._prepared.baseline.notes,
             *self._amounts.notes,
             *pruning_notes(applied, self.plan),
             *self._control.notes(self._prepared),

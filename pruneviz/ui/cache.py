@@ -230,10 +230,15 @@ def original_accuracy(plan: Plan) -> float:
     return accuracy_pair(logits, logits, data.y).original
 
 
+def warnings(plan: Plan) -> tuple[str, ...]:
+    """Return what the user must know of the model and its data, whatever is pruned."""
+    return (*subject(plan).notes, *original(plan).baseline.notes)
+
+
 def notes(plan: Plan) -> tuple[str, ...]:
     """Return what the user must know about this pruning, beyond what the strip says already."""
     try:
-        known, shared = subject(plan).notes, _evaluations(plan)
+        known, shared = warnings(plan), _evaluations(plan)
         found = (*pruned(plan).notes, *(shared.notes if shared else ()))
         return tuple(note for note in found if note not in known)
     except ValueError:

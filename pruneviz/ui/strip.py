@@ -52,7 +52,7 @@ def draw(desk: Desk) -> list[str]:
     if subject is None:
         _show_errors(problems)
         st.button("Start again from the default plan", on_click=state.put, args=(OPENING,))
-    for note in subject.notes if subject else ():
+    for note in cache.warnings(desk.plan) if subject else ():
         st.info(text.escape(note), icon=":material/info:")
     return problems
 

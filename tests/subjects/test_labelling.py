@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from PIL import Image
 
 from pruneviz.cli.options import made_plan
@@ -219,7 +218,12 @@ def test_a_table_with_other_words_than_the_model(tmp_path: Path) -> None:
     foreign = {"malignant": "krebs", "benign": "gesund"}
     with pytest.raises(UnknownClassesError, match=r"knows no class named gesund, krebs"):
         tumours(tmp_path, foreign)
+    turned = tumours(tmp_path, foreign, classes={"krebs": 1, "gesund": 0})
+    (note,) = measure_baseline(turned).notes
+    assert f"right in {100 * accuracy(turned):.1f}\u00a0%" in note
+    assert "--class gesund=1 --class krebs=0" in note
     said = tumours(tmp_path, foreign, classes={"krebs": 0, "gesund": 1})
+    assert measure_baseline(said).notes == ()
     assert accuracy(said) > 0.95
     assert said.data is not None
     assert said.data.classes == ("malignant", "benign")
@@ -310,6 +314,3 @@ def test_every_assignment_of_two_words_is_one_of_two() -> None:
     for names in itertools.permutations(["malignant", "benign"]):
         found = Classes(counts=dict.fromkeys(names, 1), outputs=2, known=names, aliases={})
         assert found.matched({}).outputs == {names[0]: 0, names[1]: 1}
-
-
-torch.set_num_threads(1)
