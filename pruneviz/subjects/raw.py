@@ -18,8 +18,9 @@ class RawData:
     `labels` are output indices of the model, or, when `named`, indices into `classes`, which are
     then matched with the model's outputs. `columns` is how many columns one-hot labels had, 0 for
     others. `recorded` says that the inputs are in the
-    units they were recorded in, so that the model's own mean and std apply to them. With a training
-    part in `train`, all of `x` is held out.
+    units they were recorded in, so that the model's own mean and std apply to them. `names` are
+    those of the inputs in `x`: a file, a row, a line. With a training part in `train`, all of `x`
+    is held out.
     """
 
     x: Tensor
@@ -32,4 +33,5 @@ class RawData:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     note: str = ""
+    names: tuple[str, ...] = ()
     train: Training = field(default_factory=Training)

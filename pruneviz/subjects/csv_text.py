@@ -1,0 +1,130 @@
+"""The text of a CSV file: its encoding, what separates its cells, how it writes numbers."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from itertools import islice
+from pathlib import Path
+
+import pandas as pd
+
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+LOOK_AT = 500  # rows
+WHOLE = re.compile(r"[+-]?\d+")
+DECIMAL_COMMA = re.compile(r"[+-]?(\d*),(\d+)(?:[eE][+-]?\d+)?")
+GROUPED = re.compile(r"[+-]?(?:\d{1,3}(?:[.,'’\s]\d{3})+(?:[.,]\d+)?|\d+(?:[.,'’]\d+){2,})")
+
+
+def read_text(path: Path) -> str:
+    """Return a file's text; ValueError where it is no UTF-8 or a binary file."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{no_table(path.name)}: byte {error.start:,} is no UTF-8; save it as UTF-8"
+        ) from error
+    if "\0" in text or not text.strip():
+        raise ValueError(no_table(path.name))
+    return text
+
+
+def no_table(name: str) -> str:
+    """Return that a file is no table, to be followed by a reason."""
+    return f"'{name}' is not a UTF-8 CSV table with a header line"
+
+
+def find_separator(text: str, name: str) -> str:
+    """Return what separates cells: with it every row has as many as the header, two or more.
+
+    ValueError names the first line that differs where nothing separates all rows alike.
+    """
+    counts = {mark: _cells(text, mark) for mark in SEPARATORS}
+    alike = {
+        mark: rows[0][1]
+        for mark, rows in counts.items()
+        if rows and rows[0][1] > 1 and all(cells == rows[0][1] for _, cells in rows)
+    }
+    if alike:
+        return max(alike, key=lambda mark: alike[mark])
+    mark = max(SEPARATORS, key=lambda m: counts[m][0][1] if counts[m] else 0)
+    _, header = counts[mark][0]
+    if header == 1:
+        return ","
+    line, cells = next(row for row in counts[mark] if row[1] != header)
+    raise ValueError(
+        f"{no_table(name)}: line {line:,} has {cells} cells and the header {header}; "
+        "give every line as many"
+    )
+
+
+def _cells(text: str, mark: str) -> list[tuple[int, int]]:
+    """Return the line at which each of the first rows ends, and its number of cells."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=True)
+    try:
+        return [(reader.line_num, len(row)) for row in islice(reader, LOOK_AT) if row]
+    except csv.Error:  # a cell beyond all measure: this mark does not separate the text
+        return []
+
+
+def lines_of_rows(text: str, mark: str) -> list[int]:
+    """Return the line at which each row below the header begins, the header being line 1."""
+    breaks = text.count("\n") + text.count("\r") - text.count("\r\n")
+    plain = '"' not in text and not re.search(r"(?:\r\n|\n|\r)[ \t]*(?:\r\n|\n|\r)", text)
+    if plain and not text[:1].isspace():
+        return list(range(2, breaks + 1 + (not text.endswith(("\n", "\r")))))
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=True)
+    lines, before = [], 0
+    for row in reader:
+        if any(cell.strip() for cell in row):
+            lines.append(before + 1)
+        before = reader.line_num
+    return lines[1:]
+
+
+def numbers_with_commas(columns: pd.DataFrame, points: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return columns of text, without empty cells, as numbers with a decimal comma.
+
+    `points` are the columns that read as fractions, as text. ValueError where text is no number, or
+    where a mark may as well separate thousands.
+    """
+    sure = False
+    for column in columns:
+        values = columns[column].str.strip()
+        for value in values.unique():
+            match = DECIMAL_COMMA.fullmatch(value)
+            if match is None and not WHOLE.fullmatch(value):
+                raise ValueError(_no_number(name, str(column), value))
+            if match is not None:
+                sure = sure or len(match[2]) != 3 or len(match[1]) > 3 or match[1][:1] in ("", "0")
+    first = next(v for c in columns for v in columns[c].str.strip() if "," in v)
+    for column in points:
+        mixed = [value for value in points[column] if "." in value]
+        if mixed:
+            raise ValueError(
+                f"'{name}' has numbers with a comma, such as {first}, and with a point, such as "
+                f"{mixed[0]} in column {column}; write all with a decimal point"
+            )
+    if not sure:
+        raise ValueError(_thousands(name, str(columns.columns[0]), first))
+    read: pd.DataFrame = columns.apply(
+        lambda c: c.str.strip().str.replace(",", ".").astype("float64")
+    )
+    return read
+
+
+def _no_number(name: str, column: str, value: str) -> str:
+    if GROUPED.fullmatch(value):
+        return _thousands(name, column, value)
+    return (
+        f"'{name}' has columns that are not numbers: {column} holds '{value[:40]}'; "
+        "remove them or encode them"
+    )
+
+
+def _thousands(name: str, column: str, value: str) -> str:
+    return (
+        f"'{name}' has '{value}' in column {column}, whose mark may separate thousands or "
+        "decimals; write numbers without thousands separators and with a decimal point"
+    )
