@@ -17,7 +17,6 @@ import torch
 from torch import Tensor, fx, nn
 
 Memo = dict[int, Any]
-T = TypeVar("T")
 M = TypeVar("M", bound=nn.Module)
 _ATOMS = frozenset([type(None), bool, int, float, complex, str, bytes])
 _PLAIN = frozenset([Tensor, nn.Parameter])
@@ -30,20 +29,34 @@ def duplicate(model: M, memo: Memo | None = None) -> M:
     `memo` gives by identity what stands for an object instead of a copy. A module has some thirty
     attributes, most of them numbers and empty dictionaries, for which the general way asks many
     questions; what is anything else, and modules that say themselves how they are copied, go it.
+    ValueError names what cannot be copied.
     """
     memo = {} if memo is None else memo
     given = dict(memo)
-    _share_storage(model, memo)
-    made: M = _copy(model, memo)
+    try:
+        _share_storage(model, memo)
+        made: M = _copy(model, memo)
+    # What a module holds may be of any kind, and say in any way that there is only one of it.
+    except Exception as error:
+        raise ValueError(
+            f"{_single(model)} cannot be copied ({error}), and pruning works on copies: keep it "
+            "outside the model, or give its class a __deepcopy__"
+        ) from error
     if not all(_known_way(module) for module in model.modules()):
         _make_alike(model, made, given, memo)
     return made
 
 
-def copied(value: T, memo: Memo | None = None) -> T:
-    """Return a deep copy of any value; modules in it are copied as `duplicate` does."""
-    made: T = _copy(value, {} if memo is None else memo)
-    return made
+def _single(model: nn.Module) -> str:
+    """Return what of a model cannot be copied: an attribute of a module, or the model itself."""
+    parts = ("_modules", "_parameters", "_buffers")
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            try:
+                _copy(value if name not in parts else None, {})
+            except Exception:  # the one that was met above, or another that is as much in the way
+                return f"'{f'{path}.{name}' if path else name}'"
+    return "this model"
 
 
 def _copy(value: Any, memo: Memo) -> Any:
@@ -63,15 +76,17 @@ def _copy(value: Any, memo: Memo) -> Any:
         return parts
     if kind is set and not value:
         return memo.setdefault(id(value), set())
-    if isinstance(value, nn.Module):
-        if _is_usual(kind):
-            return _module(value, memo)
-        if isinstance(value, fx.GraphModule) and _is_graph(value):
-            return _graph(value, memo)
-    return copy.deepcopy(value, memo)
+    if kind is Tensor and not value.is_leaf:  # what a pass with gradients left behind
+        return memo.setdefault(id(value), copy.deepcopy(value.detach(), memo))
+    return _module(value, memo) if isinstance(value, nn.Module) else copy.deepcopy(value, memo)
 
 
 def _module(module: nn.Module, memo: Memo) -> Any:
+    kind: Any = type(module)
+    if isinstance(module, fx.GraphModule) and _is_graph(module):
+        return _graph(module, memo)
+    if not _is_usual(kind):
+        return copy.deepcopy(module, memo)
     state = module.__getstate__()
     if type(state) is not dict:
         return copy.deepcopy(module, memo)
@@ -171,6 +186,6 @@ def _give_back(module: nn.Module, mine: nn.Module, given: Memo, memo: Memo) -> N
         own.update({name: given[id(t)] for name, t in theirs.items() if id(t) in given})
     for name in _HOOKS:
         if vars(module)[name] and not vars(mine)[name]:
-            vars(mine)[name] = copied(vars(module)[name], memo)
+            vars(mine)[name] = _copy(vars(module)[name], memo)
     if mine.training != module.training:
         mine.train(module.training)

@@ -40,6 +40,7 @@ from pruneviz.report import (
     Skipped,
     Sparsity,
 )
+from pruneviz.steady import RANDOM_NOTE, draws, watching
 from pruneviz.subjects import Subject, load_subject
 
 
@@ -70,6 +71,16 @@ class Prepared:
     evidence: Evidence | None = None  # for the criteria that give new values to what stays
 
     @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the user must know of the original."""
+        return tuple(dict.fromkeys((*self.subject.notes, *self.baseline.notes)))
+
+    @property
+    def random(self) -> bool:
+        """Return whether the original's answers are drawn at random."""
+        return RANDOM_NOTE in self.notes
+
+    @property
     def scores(self) -> Mapping[str, Tensor]:
         """Return each layer's scores by units name, (count,); higher stays longer."""
         return self.ranking.scores
@@ -88,15 +99,29 @@ class Pruned(Applied):
 
 def measure_baseline(subject: Subject) -> Baseline:
     """Evaluate and count the original once."""
-    logits = predict(subject.model, subject.data.x) if subject.data else None
-    note = permutation_note(logits, subject.data) if subject.data and logits is not None else ""
+    logits, notes = None, list[str]()
+    if subject.data is not None:
+        logits, random = _answers(subject, subject.data.x)
+        found = (RANDOM_NOTE if random else "", permutation_note(logits, subject.data))
+        notes = [note for note in found if note]
     return Baseline(
         logits=logits,
         macs=macs_by_parameter(subject.model, subject.example),
         parameters=parameters_by_name(subject.model),
         bytes=stored_bytes(subject.model.state_dict()),
-        notes=(note,) if note else (),
+        notes=tuple(notes),
     )
+
+
+def _answers(subject: Subject, x: Tensor) -> tuple[Tensor, bool]:
+    """Return the original's logits, (N, classes), and whether they are drawn at random.
+
+    A network may draw at a few inputs alone, which is seen here at the latest.
+    """
+    with watching() as drew:
+        logits = predict(subject.model, x)
+        drawn = drew()
+    return logits, subject.random or (drawn and draws(lambda: predict(subject.model, x)))
 
 
 def preparation_key(plan: Plan) -> str:
@@ -177,8 +202,7 @@ def prune(prepared: Prepared, plan: Plan) -> Pruned:
     allocation = allocate(prepared.units, prepared.ranking, bound, counting(prepared))
     model = prepared.subject.model
     applied = removed(model, prepared.units, allocation.keep, plan, prepared.evidence)
-    known = (*prepared.subject.notes, *prepared.baseline.notes)
-    notes = (*known, *allocation.notes, *pruning_notes(applied, plan))
+    notes = (*prepared.notes, *allocation.notes, *pruning_notes(applied, plan))
     parts = {field.name: getattr(applied, field.name) for field in fields(applied)}
     error = prove(applied, prepared.subject.example)
     return Pruned(**parts, plan=bound, requested=allocation.requested, error=error, notes=notes)

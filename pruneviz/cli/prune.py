@@ -118,6 +118,7 @@ def replay(directory: Path, as_json: AsJson = False) -> None:
 
     from pruneviz import run as engine
     from pruneviz.report import differences
+    from pruneviz.steady import RANDOM
     from pruneviz.store import read_plan, read_report
     from pruneviz.subjects import own_paths
 
@@ -133,8 +134,10 @@ def replay(directory: Path, as_json: AsJson = False) -> None:
         torch.set_num_threads(stored.recovery.threads)  # training adds up in an order they decide
         if stored.recovery.device != "cpu":
             note(f"it was trained on {stored.recovery.device}; the CPU may differ in last digits")
-    _, _, report = engine.run(plan, latency_runs=3)
+    prepared, _, report = engine.run(plan, latency_runs=3)
     found = differences(before, report.deterministic())
+    if found and prepared.random:
+        note(f"the numbers cannot agree exactly: {RANDOM}")
     if as_json:
         print_json({"digest": report.digest, "identical": not found, "differences": found})
     elif found:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruneviz.duplicate import copied, duplicate
+from pruneviz.duplicate import duplicate
 from pruneviz.explicit import make_explicit
 
 REGIONS = 16
@@ -44,27 +44,8 @@ def study(model: nn.Module, others: Mapping[int, Tensor] = MappingProxyType({}))
     on it, and an answer without any box proves nothing.
     """
     tensors = [*model.parameters(), *model.buffers()]
-    try:
-        looked_at = duplicate(model, {**{id(tensor): tensor for tensor in tensors}, **others})
-    # What a module holds may be of any kind, and say in any way that there is only one of it.
-    except Exception as error:
-        raise ValueError(
-            f"{_single(model)} cannot be copied ({error}), and pruning works on copies: keep it "
-            "outside the model, or give its class a __deepcopy__"
-        ) from error
+    looked_at = duplicate(model, {**{id(tensor): tensor for tensor in tensors}, **others})
     return studied(looked_at, model)
-
-
-def _single(model: nn.Module) -> str:
-    """Return what of a model cannot be copied: an attribute of a module, or the model itself."""
-    parts = ("_modules", "_parameters", "_buffers")
-    for path, module in model.named_modules():
-        for name, value in vars(module).items():
-            try:
-                copied(value if name not in parts else None)
-            except Exception:  # the one that was met above, or another that is as much in the way
-                return f"'{f'{path}.{name}' if path else name}'"
-    return "this model"
 
 
 def studied(own: nn.Module, model: nn.Module) -> nn.Module:

@@ -10,8 +10,8 @@ from pruneviz.propose.judge import Lost
 from pruneviz.propose.paths import UNIFORM, Counts
 from pruneviz.propose.proposal import Proposal
 from pruneviz.propose.work import Proposing
-from pruneviz.replay import RANDOM
 from pruneviz.report import Interval
+from pruneviz.steady import RANDOM_NOTE
 
 MONOTONE = "curves are made monotone before use: pruning more of a layer is taken to cost no less"
 BEFORE_RECOVERY = "the numbers are those before the plan's recovery"
@@ -54,7 +54,7 @@ def finish(
     if control is not None and best.family != UNIFORM:
         uniform = work.judge.final(work.layers.network(control)).change
     recovery = (BEFORE_RECOVERY,) if run.asks_for_rounds(plan) else ()
-    drawn = (f"no number of this network can be relied on: {RANDOM}",) if work.judge.draws else ()
+    drawn = (RANDOM_NOTE,) if work.prepared.random else ()
     return Proposal(
         kind=work.goal.kind,
         wanted=work.goal.value,

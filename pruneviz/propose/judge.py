@@ -11,7 +11,6 @@ from torch.nn.functional import cross_entropy
 
 from pruneviz.evaluate import predict
 from pruneviz.measure.quality import accuracy_pair
-from pruneviz.replay import RANDOM, Evaluator
 from pruneviz.report import Accuracy
 from pruneviz.run import Prepared
 from pruneviz.subjects import Data
@@ -53,11 +52,6 @@ class Judge:
     def apart(self) -> bool:
         """Return whether there are inputs to choose by that do not judge."""
         return len(self.data.calibration_y) >= FEWEST
-
-    @cached_property
-    def draws(self) -> bool:
-        """Return whether the original's answers are drawn at random, each time others."""
-        return Evaluator(self.prepared.subject.model, self.data.x[:1]).why_plain == RANDOM
 
     @property
     def choosing(self) -> int:

@@ -260,8 +260,7 @@ class Recovering:
         applied, subject = self._applied, self._prepared.subject
         error = prove(replace(applied, original=full_size(applied)), subject.example)
         notes = (
-            *subject.notes,
-            *self._prepared.baseline.notes,
+            *self._prepared.notes,
             *self._amounts.notes,
             *pruning_notes(applied, self.plan),
             *self._control.notes(self._prepared),

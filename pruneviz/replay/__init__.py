@@ -9,11 +9,10 @@ from pruneviz.replay.estimates import (
     estimates,
     tallies,
 )
-from pruneviz.replay.evaluator import BUDGET_BYTES, RANDOM, Evaluator
+from pruneviz.replay.evaluator import BUDGET_BYTES, Evaluator
 
 __all__ = [
     "BUDGET_BYTES",
-    "RANDOM",
     "Estimate",
     "Evaluator",
     "Tally",

@@ -15,12 +15,9 @@ from pruneviz.replay.order import batch_size_for, stratified
 from pruneviz.replay.store import Store
 from pruneviz.replay.tensors import same, tensors_of
 from pruneviz.replay.trace import INPUT, Ref, Trace, Values
+from pruneviz.steady import RANDOM, draws, watching
 
 BUDGET_BYTES = 256 * 2**20
-RANDOM = (
-    "its answers are drawn at random, also in eval mode, so each pass is computed in full and "
-    "comes to other numbers: switch off what draws"
-)
 WRITES = "it changes its own weights or buffers as it answers, so each pass is computed in full"
 READS = (
     "its code depends on more than torch's operators show (it reads values past them, or counts "
@@ -62,7 +59,7 @@ class Evaluator:
             )
         if y is not None and len(y) != len(x):
             raise ValueError(f"there are {len(x)} inputs and {len(y)} labels: give one for each")
-        self.model = _own_copy(model)
+        self.model = duplicate(model)
         self._tensors = tensors_of(self.model)
         self.x, self.y = x, y
         self.order = stratified(y, len(x)) if order is None else order
@@ -99,10 +96,13 @@ class Evaluator:
         """Return the original's logits on one batch, (B, classes)."""
         self._make_ready()
         if part not in self._logits:
-            if self._why is None:
-                self._record(part)
-            else:
-                self._logits[part] = self._plain(self.model, part)
+            with watching() as drew:
+                if self._why is None:
+                    self._record(part)
+                    if drew() and self._draws(part):
+                        self._give_up(RANDOM)
+                if self._why is not None:
+                    self._logits[part] = self._plain(self.model, part)
         return self._logits[part]
 
     def trace(self, part: int) -> Trace | None:
@@ -166,6 +166,8 @@ class Evaluator:
         if prepared is None:
             return self._plain(network, part)
         self.original(part)
+        if self._why is not None:  # it was seen only now
+            return self._plain(network, part)
         return self._replay(network, part, *prepared, alone)
 
     def _in_order(self, parts: list[Tensor]) -> Tensor:
@@ -190,16 +192,24 @@ class Evaluator:
         self._frontiers.clear()
         self.store = Store(self.store.budget_bytes)
         part = len(self.parts) - 1
-        before = torch.get_rng_state()
         writes_own = self._record(part)
-        if not torch.equal(before, torch.get_rng_state()):
-            self._why = RANDOM
-        elif writes_own:
+        if writes_own:
             self._why = WRITES
+        elif self._draws(part):
+            self._why = RANDOM
         elif not self._repeats(part):
             self._why = READS
         if self._why is not None:
             self._traces.clear()
+
+    def _draws(self, part: int) -> bool:
+        """Whether the original's answers to a batch are drawn at random."""
+        return draws(lambda: self._plain(self.model, part))
+
+    def _give_up(self, why: str) -> None:
+        """Compute each pass in full from now on."""
+        self._why = why
+        self._traces.clear()
 
     def _record(self, part: int) -> bool:
         """Follow the original's pass over a batch; return whether it writes to its own tensors."""
@@ -312,16 +322,6 @@ class Evaluator:
             return more[record]
 
         return fetch
-
-
-def _own_copy(model: nn.Module) -> nn.Module:
-    try:
-        return duplicate(model)
-    except RuntimeError as error:
-        raise ValueError(
-            f"this network cannot be copied ({str(error).splitlines()[0]}): make its "
-            "reparametrisations permanent first (torch.nn.utils.prune.remove)"
-        ) from error
 
 
 def _settings() -> object:

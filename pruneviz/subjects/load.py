@@ -10,20 +10,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pruneviz.duplicate import duplicate
 from pruneviz.home import default_home
 from pruneviz.plan import Plan
+from pruneviz.steady import RANDOM_NOTE, keep_steady
 from pruneviz.subjects.expectation import Expectation, Source, image_channels, usual_shape
 from pruneviz.subjects.python_factory import load_python
 from pruneviz.subjects.references import parse_data, parse_model
 from pruneviz.subjects.sample_data import load_sample_data
 from pruneviz.subjects.samples import get_sample, sample_directory
 from pruneviz.subjects.sources import finish_data, read_source
+from pruneviz.subjects.split import spread
 from pruneviz.subjects.subject import Data, Subject, freeze, weights_sha256
 from pruneviz.subjects.torchvision_models import load_torchvision
 from pruneviz.subjects.uploads import upload_path
 from pruneviz.subjects.weights import fit_weights, read_weights
 
 EXAMPLE_SEED = 0
+WATCHED = 64  # inputs on which a network is watched when it is opened
 
 
 def load_subject(plan: Plan, *, home: Path | None = None, pretrained: bool = True) -> Subject:
@@ -46,8 +50,10 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
     model = freeze(source.model)
     sha256 = weights_sha256(model)
     _verify("weights", plan.weights_sha256, sha256)
-    data, example, notes = _load_data(plan, source, home)
+    # a copy is tried: what a pass writes to the network is none of what the user gave
+    data, example, notes = _load_data(plan, replace(source, model=duplicate(model)), home)
     _verify("data", plan.data_sha256, data.sha256 if data else None)
+    random = keep_steady(model, data.x[spread(len(data.x), WATCHED)] if data else example)
     return Subject(
         reference=plan.model,
         title=source.title,
@@ -57,7 +63,8 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
         data=data,
         weights_label=source.weights_label,
         sha256=sha256,
-        notes=(*source.notes, *notes),
+        notes=(*source.notes, *notes, *([RANDOM_NOTE] if random else [])),
+        random=random,
     )
 
 

@@ -73,7 +73,7 @@ class Subject:
     """A model in eval mode with frozen parameters, an example input (2, …), and its data if any.
 
     `model` is shared: whoever wants to change it works on a copy. `sha256` is that of the weights.
-    `notes` are sentences that the user must see.
+    `notes` are sentences that the user must see. `random` says that its answers are drawn.
     """
 
     reference: str
@@ -85,6 +85,7 @@ class Subject:
     weights_label: str
     sha256: str
     notes: tuple[str, ...] = ()
+    random: bool = False
 
 
 def freeze(model: nn.Module) -> nn.Module:
