@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pruneviz.folding import folded
 from pruneviz.granularity.units import GRANULARITIES, Units
 from pruneviz.masks import Masks, combine, masked
 from pruneviz.rehearsal import answers
@@ -108,6 +109,7 @@ def _relative(expected: Tensor, actual: Tensor) -> float:
 
 def apply(model: nn.Module, units: tuple[Units, ...], keep: Mapping[str, Tensor]) -> Applied:
     """Remove the units that do not stay; `keep` maps a units name to bool (count,)."""
+    model = folded(model)
     touched = [layer for layer in units if not bool(keep[layer.name].all())]
     cuts = cuts_from(layer.axis_keep(keep[layer.name]) for layer in touched)
     sizes = sizes_from(layer.size_keep(keep[layer.name]) for layer in touched)

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruneviz.coupling.accept import accept, answer
+from pruneviz.coupling.accept import answer, ready
 from pruneviz.coupling.study import study
 from pruneviz.duplicate import duplicate
 
@@ -22,7 +22,7 @@ def lively(model: nn.Module, example: Any, seed: int = 0) -> nn.Module:
     that are all but shut, and BatchNorm takes its statistics from `example`, (B ≥ 2, …). The model
     itself is left as it was.
     """
-    accept(model)
+    model = ready(model, example)
     alive = duplicate(enlivened(model, example, seed))
     if not _norms_of(alive):
         with torch.no_grad():

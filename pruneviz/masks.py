@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.duplicate import duplicate
+from pruneviz.folding import folded
 
 Masks = dict[str, Tensor]
 
@@ -24,7 +25,7 @@ def combine(parts: Iterable[Masks]) -> Masks:
 
 def check(model: nn.Module, masks: Masks) -> None:
     """Raise ValueError where a mask names no parameter of the model or has another shape."""
-    shapes = {name: tuple(p.shape) for name, p in model.named_parameters()}
+    shapes = {name: tuple(p.shape) for name, p in folded(model).named_parameters()}
     for name, mask in masks.items():
         if name not in shapes:
             raise ValueError(f"mask '{name}' belongs to no parameter of this model")
@@ -46,6 +47,7 @@ def with_parameters(model: nn.Module, replaced: Mapping[str, Tensor]) -> nn.Modu
     Tensors that are shared in the model stay shared in the copy, and nothing that is replaced is
     copied first. The model itself is left as it was.
     """
+    model = folded(model)
     memo: dict[int, Any] = {}
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if name in replaced:
@@ -57,6 +59,7 @@ def with_parameters(model: nn.Module, replaced: Mapping[str, Tensor]) -> nn.Modu
 
 def masked(model: nn.Module, masks: Masks) -> nn.Module:
     """Return a copy of the model with every removed weight set to exactly 0."""
+    model = folded(model)
     check(model, masks)
     parameters = dict(model.named_parameters())
     return with_parameters(

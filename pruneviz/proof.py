@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import Applied, apply
 from pruneviz.concluded import Conclusion, digest_of, recall, record
-from pruneviz.coupling.accept import accept
+from pruneviz.coupling.accept import ready
 from pruneviz.coupling.groups import UNUSED
 from pruneviz.coupling.layouts import HELD, Choice
 from pruneviz.coupling.study import first_input
@@ -76,7 +76,7 @@ def find_units(
     `parameters` are the granularity's own. What was concluded for this very model is kept: then it
     is traced once, and not proved again.
     """
-    accept(model)
+    model = ready(model, example)
     entry = GRANULARITIES.get(granularity)
     settings = entry.settings(parameters or {})
     find = functools.partial(entry.implementation, **settings)

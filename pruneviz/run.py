@@ -41,7 +41,7 @@ from pruneviz.report import (
     Sparsity,
 )
 from pruneviz.steady import RANDOM_NOTE, draws, watching
-from pruneviz.subjects import Subject, load_subject
+from pruneviz.subjects import Subject, load_subject, plainly
 
 
 @dataclass(frozen=True)
@@ -136,6 +136,7 @@ def preparation_key(plan: Plan) -> str:
 def prepare(subject: Subject, plan: Plan, baseline: Baseline | None = None) -> Prepared:
     """Find the units and score them; ValueError says what the plan asks that the subject lacks."""
     accept(subject.model)
+    subject = plainly(subject)
     check_asked(_asked(subject.model, subject, plan, ()))
     units, skipped = find_units(
         subject.model, subject.example, plan.granularity, plan.granularity_parameters

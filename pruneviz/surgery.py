@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pruneviz.bypass import is_bypassed, names_left, with_bypasses
 from pruneviz.explicit import fit_sizes, make_explicit
+from pruneviz.folding import folded
 from pruneviz.granularity.units import AxisKeep
 from pruneviz.masks import with_parameters
 from pruneviz.plan import plan_faults
@@ -123,6 +124,7 @@ def cut(
     or index, a size an attribute, or a bypass a module, that the model does not have, or where an
     axis is not as long as it was when the cut was made.
     """
+    model = folded(model)
     tensors = dict([*model.named_parameters(), *model.named_buffers()])
     smaller: dict[str, Tensor] = {}
     for each in cuts:
@@ -184,6 +186,7 @@ def expand(
     has the values of `small`, which may have been trained since. `cut` of the result is `small`
     again. Raises ValueError where `small` is not of the shapes that the cuts leave.
     """
+    original = folded(original)
     kept: dict[str, list[Cut]] = {}
     for each in cuts:
         kept.setdefault(each.parameter, []).append(each)

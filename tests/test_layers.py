@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FLOORS = [
-    {"duplicate", "registry", "home", "steady"},
+    {"duplicate", "folding", "registry", "home", "steady"},
     {"plan", "masks", "report"},
     {"subjects", "explicit", "coupling", "granularity", "criteria", "calibrate", "evaluate",
      "measure", "explain", "replay"},

@@ -1,8 +1,8 @@
-"""Which networks can be looked into at all; the others are refused in a sentence."""
+"""Which networks can be looked into at all, and in what form; the others are refused."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -10,7 +10,12 @@ from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.coupling.study import feed, where
+from pruneviz.duplicate import duplicate
+from pruneviz.folding import computed_names, folded, unfolded
+from pruneviz.steady import draws, generators
 
+M = TypeVar("M", bound=nn.Module)
+SAME = 1e-5  # of the largest output
 QUANTIZED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized")
 
 
@@ -43,19 +48,60 @@ def accept(model: nn.Module) -> None:
 def _accept_kept(path: str, module: nn.Module) -> None:
     """Raise ValueError for a tensor that a module keeps beside the parameters it is made of."""
     for name, value in vars(module).items():
-        if not isinstance(value, Tensor):
+        if not isinstance(value, Tensor) or name in computed_names(module):
             continue
         place = f"{path}.{name}" if path else name
-        if f"{name}_orig" in module._parameters and f"{name}_mask" in module._buffers:
-            raise ValueError(
-                f"'{place}' is masked by torch.nn.utils.prune: say "
-                f"torch.nn.utils.prune.remove(module, '{name}') first"
-            )
         if not value.is_leaf:
             raise ValueError(
                 f"'{place}' is computed from parameters and kept, so the model cannot be "
                 "copied: use torch.nn.utils.parametrizations (weight_norm), or remove it first"
             )
+
+
+def ready(model: M, example: Any) -> M:
+    """Return the form of a model that is looked at: `folded`, and proved to answer alike.
+
+    The model itself where nothing in it is computed. ValueError for a network that no trace can
+    look into, and for one that reads more of a computed weight than its value.
+    """
+    accept(model)
+    plain = folded(model)
+    check_folded(model, plain, example)
+    return plain
+
+
+def check_folded(model: nn.Module, plain: nn.Module, example: Any) -> None:
+    """Raise ValueError unless a folded model answers an example as the model itself does."""
+    if plain is model:
+        return
+    own = unfolded(model).eval()
+    before = _leaves(own, example)
+    try:
+        after = _leaves(duplicate(plain).eval(), example)
+        alike = len(before) == len(after) and all(map(_alike, before, after))
+        reason = "with plain weights of the same values it answers otherwise"
+    except ValueError as error:
+        alike, reason = False, str(error)
+    if not alike and not draws(lambda: answer(own, example)):
+        raise ValueError(
+            "the model's code reads more of its computed weights than their values "
+            f"({reason}): make them plain first (torch.nn.utils.parametrize."
+            "remove_parametrizations, or torch.nn.utils.remove_weight_norm and its like)"
+        )
+
+
+def _leaves(model: nn.Module, example: Any) -> list[Tensor]:
+    with generators(0), torch.no_grad():
+        return [leaf for leaf in tree_leaves(answer(model, example)) if isinstance(leaf, Tensor)]
+
+
+def _alike(one: Tensor, other: Tensor) -> bool:
+    if one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if not (one.is_floating_point() or one.is_complex()) or not one.numel():
+        return torch.equal(one, other)
+    largest = float(one.abs().nan_to_num(0, 0, 0).max())
+    return torch.allclose(one, other, rtol=0, atol=SAME * largest, equal_nan=True)
 
 
 def answer(model: nn.Module, example: Any) -> Any:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from pruneviz.coupling.accept import accept, answer
+from pruneviz.coupling.accept import answer, ready
 from pruneviz.coupling.beside import Beside
 from pruneviz.coupling.call import Call, Rule, Tags, pin
 from pruneviz.coupling.groups import Coupling, groups_of
@@ -173,7 +173,7 @@ def trace(
     where it says nothing. The model is left as it was. What cannot be followed is never cut: it is
     listed in `Coupling.skipped` with its reason.
     """
-    accept(model)
+    model = ready(model, example)
     coupling = _traced(model, example, layouts)
     whole = {
         choice.key: WHOLE

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pruneviz.calibrate import Asked, check, collect, gradients
 from pruneviz.criteria.criterion import CRITERIA, Evidence, score
+from pruneviz.folding import folded
 
 BATCH_BY_BATCH = "gradients"
 
@@ -31,6 +32,7 @@ def score_asked(asked: Asked) -> Scored:
 
     A criterion that looks at gradients scores every batch, and the mean of these counts.
     """
+    asked = replace(asked, model=folded(asked.model))
     needs = CRITERIA.get(asked.criterion).needs
     statistics = collect(needs, asked)
     weights = {name: p.detach() for name, p in asked.model.named_parameters()}

@@ -19,6 +19,7 @@ from pruneviz import __version__
 from pruneviz.duplicate import duplicate
 from pruneviz.export.loader import FORMAT, VERSION, rebuild
 from pruneviz.export.operators import CHECKS, operator_name
+from pruneviz.folding import folded
 from pruneviz.measure.one_trace import ONE_TRACE
 from pruneviz.measure.packing import pack, stored_layout
 
@@ -39,6 +40,7 @@ def write_network(
     `about` is JSON that travels with the recipe (class names, normalisation). ValueError when the
     network cannot be written down, or when what was rebuilt from the files answers otherwise.
     """
+    model = folded(model)
     recipe, state = describe(model, example, masks or {}, about or {})
     directory.mkdir(parents=True, exist_ok=True)
     recipe_path, weights_path = directory / RECIPE_FILE, directory / WEIGHTS_FILE

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling import Group, Member, trace
+from pruneviz.coupling.accept import ready
 from pruneviz.coupling.layouts import Choice
 from pruneviz.granularity.units import (
     GRANULARITIES,
@@ -172,6 +173,7 @@ def coupled(
     model: nn.Module, example: Any, layouts: Layouts
 ) -> tuple[tuple[ChannelUnits, ...], tuple[Skipped, ...]]:
     """Trace the model and return its groups as units, and the layers that are in none."""
+    model = ready(model, example)
     coupling = trace(model, example, layouts)
     tensors = [*model.named_parameters(), *model.named_buffers()]
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors}

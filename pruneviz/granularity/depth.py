@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling import layer_of
+from pruneviz.coupling.accept import ready
 from pruneviz.coupling.layouts import Choice
 from pruneviz.granularity.bypassable import Watched, watch
 from pruneviz.granularity.units import (
@@ -120,6 +121,7 @@ class BlockUnits:
 )
 def blocks(model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS) -> Found:
     """Run the model and return its stages of blocks, and why other layers are in no block."""
+    model = ready(model, example)
     watched = watch(model, example)
     stages: dict[str, list[str]] = {}
     for block in watched.blocks:

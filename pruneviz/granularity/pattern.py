@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling.groups import LAYER_TYPES
+from pruneviz.folding import folded
 from pruneviz.granularity.tiles import (
     Axes,
     LeftOutError,
@@ -138,6 +139,7 @@ def patterns(
 
 def _kernels(model: nn.Module, entries: int) -> dict[tuple[int, ...], list[Tensor]]:
     """Return the kernels larger than a pattern by their shape, (count, places) a layer."""
+    model = folded(model)
     found: dict[tuple[int, ...], list[Tensor]] = {}
     for name, module in model.named_modules():
         if isinstance(module, LAYER_TYPES) and owns_weight(model, name, module):

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pruneviz.coupling.groups import LAYER_TYPES
 from pruneviz.coupling.layouts import Choice
+from pruneviz.folding import folded
 from pruneviz.granularity.units import NOTHING, AxisKeep, Found, Rule, Units, Values
 from pruneviz.masks import Masks
 from pruneviz.report import Skipped
@@ -246,6 +247,7 @@ def tiled(model: nn.Module, see: Callable[[Axes], tuple[View, Rule | None]]) -> 
 
     `see` raises LeftOutError for a layer that it cannot show.
     """
+    model = folded(model)
     found: list[Units] = []
     skipped = []
     for name, module in model.named_modules():

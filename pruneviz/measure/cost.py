@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from pruneviz.coupling.study import slowly
+from pruneviz.folding import folded
 from pruneviz.measure.one_trace import ONE_TRACE
 
 OTHER = ""  # products of two activations belong to no parameter
@@ -51,6 +52,7 @@ def macs_by_parameter(model: nn.Module, example: Tensor) -> dict[str, int]:
     What multiplies two activations is under "". Counted by torch's own formulas for convolutions,
     matrix products and attention; additions, normalisations and activations count as nothing.
     """
+    model = folded(model)
     # not inference_mode: there a view does not know the parameter that it is a view of
     with ONE_TRACE, torch.no_grad(), slowly(model), _Macs(model) as counter:
         model(example)
@@ -69,4 +71,4 @@ def masked_macs(macs: dict[str, int], masks: dict[str, Tensor]) -> dict[str, int
 
 def parameters_by_name(model: nn.Module) -> dict[str, int]:
     """Return the number of weights in each parameter; shared ones count once."""
-    return {name: p.numel() for name, p in model.named_parameters()}
+    return {name: p.numel() for name, p in folded(model).named_parameters()}

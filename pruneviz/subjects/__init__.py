@@ -3,6 +3,7 @@
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.catalogue import ModelCard, list_models
 from pruneviz.subjects.load import load_subject
+from pruneviz.subjects.plain import plainly
 from pruneviz.subjects.references import needs_operator, own_paths
 from pruneviz.subjects.subject import Data, Subject, freeze, tensors_sha256, weights_sha256
 from pruneviz.subjects.torchvision_models import list_torchvision
@@ -20,6 +21,7 @@ __all__ = [
     "load_subject",
     "needs_operator",
     "own_paths",
+    "plainly",
     "tensors_sha256",
     "upload_columns",
     "weights_sha256",

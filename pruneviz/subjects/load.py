@@ -10,7 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pruneviz.coupling.accept import check_folded
 from pruneviz.duplicate import duplicate
+from pruneviz.folding import fold_notes, folded
 from pruneviz.home import default_home
 from pruneviz.plan import Plan
 from pruneviz.steady import RANDOM_NOTE, keep_steady
@@ -47,12 +49,14 @@ def load_subject(plan: Plan, *, home: Path | None = None, pretrained: bool = Tru
 
 def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
     source = _load_model(plan, home, pretrained)
-    model = freeze(source.model)
-    sha256 = weights_sha256(model)
+    given = freeze(source.model)
+    sha256 = weights_sha256(given)
     _verify("weights", plan.weights_sha256, sha256)
+    model = folded(given)
     # a copy is tried: what a pass writes to the network is none of what the user gave
     data, example, notes = _load_data(plan, replace(source, model=duplicate(model)), home)
     _verify("data", plan.data_sha256, data.sha256 if data else None)
+    check_folded(given, model, example)
     random = keep_steady(model, data.x[spread(len(data.x), WATCHED)] if data else example)
     return Subject(
         reference=plan.model,
@@ -63,7 +67,7 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
         data=data,
         weights_label=source.weights_label,
         sha256=sha256,
-        notes=(*source.notes, *notes, *([RANDOM_NOTE] if random else [])),
+        notes=(*source.notes, *fold_notes(given), *notes, *([RANDOM_NOTE] if random else [])),
         random=random,
     )
 

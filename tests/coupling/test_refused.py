@@ -7,7 +7,6 @@ import threading
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import prune
 
 from pruneviz.proof import check, find_units
 
@@ -51,16 +50,6 @@ class Locked(nn.Linear):
         (Kept(4, 2), r"'kept' is computed from parameters and kept"),
         (nn.Sequential(small(), Compiled(nn.Linear(2, 2))), r"'1' is compiled: give the one from"),
         (nn.Sequential(nn.Sequential(Locked(4, 2))), r"'0.0.lock' cannot be copied .*_thread.lock"),
-        (
-            prune.l1_unstructured(nn.Linear(4, 2), "weight", 0.5),
-            r"'weight' is masked .* torch.nn.utils.prune.remove\(module, 'weight'\) first",
-        ),
-        (
-            nn.Sequential(
-                prune.random_unstructured(nn.Linear(4, 2).requires_grad_(False), "bias", 1)
-            ),
-            r"'0.bias' is masked by torch.nn.utils.prune",
-        ),
     ],
 )
 def test_it_is_refused_in_a_sentence(model, words):

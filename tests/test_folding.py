@@ -1,0 +1,210 @@
+"""Weights that are computed from others: what they come to is ranked, counted, cut and kept."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.utils import parametrizations, parametrize
+
+from pruneviz.apply import apply
+from pruneviz.folding import computed, fold_notes, folded
+from pruneviz.masks import masked
+from pruneviz.measure.cost import macs_by_parameter, parameters_by_name
+from pruneviz.proof import find_units
+from pruneviz.surgery import Surgery, expand
+from tests.computed_weights import LAYERS, WRAPS, Mixed, by_hand, network, with_parametrization
+from tests.scoring import scored
+
+GRANULARITIES = ("channel", "weight", "n_m", "block", "vector")
+CRITERIA = ("magnitude_l1", "magnitude_l2", "taylor")
+# every way with one layer, and every layer with one way
+PAIRS = [("Linear", wrap) for wrap in WRAPS] + [
+    (layer, wrap)
+    for number, layer in enumerate(LAYERS)
+    for wrap in [*WRAPS][number::4]
+    if layer != "Linear"
+]
+
+
+def snapshot(model: nn.Module) -> list[object]:
+    state = [(name, tensor.clone()) for name, tensor in model.state_dict().items()]
+    modules = [(type(m), m.training, len(m._forward_pre_hooks)) for m in model.modules()]
+    grads = [(name, p.requires_grad, id(p)) for name, p in model.named_parameters()]
+    return [[n for n, _ in state], [t.tolist() for _, t in state], modules, grads]
+
+
+@pytest.mark.parametrize(("layer", "wrap"), PAIRS)
+def test_a_folded_network_is_the_plain_one_and_the_model_stays(layer, wrap):
+    model, x = network(layer, wrap)
+    before = snapshot(model)
+    plain, _ = by_hand(layer, wrap)
+    made = folded(model)
+    assert snapshot(model) == before
+    assert folded(made) is made
+    assert not computed(made)
+    assert [n for n, _ in made.named_parameters()] == [n for n, _ in plain.named_parameters()]
+    assert [*made.state_dict()] == [*plain.state_dict()]
+    assert [type(m) for m in made.modules()] == [type(m) for m in plain.modules()]
+    with torch.no_grad():
+        assert torch.equal(made(x), model(x))
+
+
+@pytest.mark.parametrize(("layer", "wrap"), PAIRS)
+def test_cutting_dead_units_changes_nothing(layer, wrap):
+    model, x = network(layer, wrap)
+    with torch.no_grad():
+        for name in ("first", "second"):
+            if not parametrize.is_parametrized(model.get_submodule(name), "bias"):
+                model.get_submodule(name).bias[:4] = -1e3
+    before = snapshot(model)
+    units, skipped = find_units(model, x[:2], "channel")
+    assert [u.name for u in units] == ["first", "second"]
+    assert [item.name for item in skipped] == ["head"]
+    alive = {u.name: torch.arange(8) >= (0 if wrap == "with bias" else 4) for u in units}
+    applied = apply(model, units, alive)
+    with torch.no_grad():
+        answer, cut = model(x), applied.model(x)
+        preview = masked(model, applied.masks)(x)
+    assert torch.allclose(cut, answer, rtol=0, atol=2e-6 * float(answer.abs().max()))
+    assert torch.allclose(preview, answer, rtol=0, atol=2e-6 * float(answer.abs().max()))
+    assert applied.max_relative_error(x) < 1e-5
+    again = Surgery.from_json(applied.surgery.model_dump_json()).perform(model)
+    with torch.no_grad():
+        assert torch.equal(again(x), cut)
+        full = expand(model, applied.model, applied.cuts)(x)
+    assert torch.allclose(full, cut, rtol=0, atol=2e-6 * float(answer.abs().max()))
+    assert snapshot(model) == before
+
+
+@pytest.mark.parametrize("granularity", GRANULARITIES)
+@pytest.mark.parametrize("wrap", WRAPS)
+def test_ranks_and_counts_are_those_of_the_plain_network(granularity, wrap):
+    model, x = network("Conv2d", wrap)
+    plain, _ = by_hand("Conv2d", wrap)
+    assert parameters_by_name(model) == parameters_by_name(plain)
+    assert macs_by_parameter(model, x) == macs_by_parameter(plain, x)
+    labels = torch.arange(16) % 3
+    for criterion in CRITERIA:
+        settings = {"x": x, "criterion": criterion, "granularity": granularity, "labels": labels}
+        units, mine = scored(model, **settings)
+        others, theirs = scored(plain, **settings)
+        assert [(u.name, u.layers, u.count) for u in units] == [
+            (u.name, u.layers, u.count) for u in others
+        ]
+        for name, scores in theirs.items():
+            assert torch.allclose(mine[name], scores, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
+@pytest.mark.parametrize("wrap", ["weight_norm", "old weight_norm", "mixed"])
+def test_recurrent_layers_and_embeddings_are_folded(kind, wrap):
+    class Tokens(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = parametrizations.weight_norm(nn.Embedding(9, 6))
+            self.body = kind(6, 8, 2, batch_first=True)
+            name = "weight_hh_l0"
+            if wrap == "mixed":
+                with_parametrization(Mixed, name)(self.body)
+            elif wrap == "weight_norm":
+                parametrizations.weight_norm(self.body, name)
+            else:
+                torch.nn.utils.weight_norm(self.body, name)
+            self.head = nn.Linear(8, 3)
+
+        def forward(self, x):
+            return self.head(self.body(self.table(x))[0][:, -1])
+
+    torch.manual_seed(0)
+    model, tokens = Tokens().eval(), torch.arange(24).view(4, 6) % 9
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.3)
+    names = [name for name, _ in kind(6, 8, 2).named_parameters()]
+    model(tokens)  # what the hooks keep now belongs to a graph
+    made = folded(model)
+    assert [name for name, _ in made.body.named_parameters()] == names
+    with torch.no_grad():
+        assert torch.equal(made(tokens), model(tokens))
+    units, _ = find_units(model, tokens, "channel")
+    assert {"table", "body"} <= {layer for u in units for layer in u.layers}
+    keep = {u.name: torch.arange(u.count) % 2 == 0 for u in units}
+    assert apply(model, units, keep).max_relative_error(tokens) < 1e-5
+
+
+def test_a_shared_weight_stays_shared_and_a_shared_parametrization_folds_twice():
+    torch.manual_seed(0)
+    one, other, third = nn.Linear(5, 5), nn.Linear(5, 5), nn.Linear(5, 5)
+    other.weight = one.weight
+    mixed = Mixed()
+    for layer in (one, other, third):
+        parametrize.register_parametrization(layer, "weight", mixed)
+    made = folded(nn.Sequential(one, other, third).eval())
+    assert made[0].weight is made[1].weight
+    assert made[2].weight is not made[0].weight
+    assert torch.equal(made[2].weight, third.weight)
+
+
+def test_what_is_frozen_stays_frozen():
+    model, _ = network("Linear", "weight_norm")
+    model.first.requires_grad_(False)
+    made = folded(model)
+    assert not made.first.weight.requires_grad
+    assert made.second.weight.requires_grad
+
+
+def test_the_note_names_what_is_folded():
+    model, _ = network("Linear", "nested")
+    (note,) = fold_notes(model)
+    assert note.startswith("first.weight, second.weight are computed from other tensors (")
+    assert "(weight_norm and Mixed)" in note
+    assert "plain weight" in note
+    assert fold_notes(folded(model)) == ()
+    masks = fold_notes(network("Linear", "mask")[0])
+    assert "training moves them" in masks[1]
+
+
+def test_a_weight_that_is_random_in_eval_mode_is_refused():
+    class Noisy(nn.Module):
+        def forward(self, weight):
+            return weight + torch.randn_like(weight)
+
+    model = nn.Sequential(with_parametrization(Noisy)(nn.Linear(4, 6)), nn.ReLU(), nn.Linear(6, 2))
+    with pytest.raises(ValueError, match=r"'0\.weight' is computed by Noisy, which gives another"):
+        find_units(model.eval(), torch.randn(2, 4), "channel")
+
+
+def test_what_only_training_adds_is_not_in_the_weight():
+    class Dropped(nn.Module):
+        def forward(self, weight):
+            return nn.functional.dropout(weight, 0.5, self.training)
+
+    model = nn.Sequential(with_parametrization(Dropped)(nn.Linear(4, 6)), nn.ReLU())
+    assert torch.equal(folded(model)[0].weight, model[0].parametrizations.weight.original)
+    assert model[0].parametrizations.weight.training
+
+
+def test_code_that_reads_the_parts_of_a_weight_is_refused():
+    class Reads(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.body, self.head = parametrizations.weight_norm(nn.Linear(4, 6)), nn.Linear(6, 2)
+
+        def forward(self, x):
+            lengths = self.body.parametrizations.weight.original0.flatten()
+            return self.head(self.body(x) * lengths)
+
+    with pytest.raises(ValueError, match="reads more of its computed weights than their values"):
+        find_units(Reads().eval(), torch.randn(2, 4), "channel")
+
+
+def test_a_computed_weight_with_a_copy_of_its_class_leaves_other_copies_alone():
+    model, x = network("Linear", "positive")
+    other = copy.deepcopy(model)
+    folded(other)
+    with torch.no_grad():
+        assert torch.equal(other(x), model(x))
+    assert parametrize.is_parametrized(other.first, "weight")
