@@ -8,8 +8,9 @@ import streamlit as st
 from pruneviz.compare import disagreements, divergence, outcomes
 from pruneviz.figures import compare, images
 from pruneviz.figures.format import count, milliseconds, percent, plural, points, size, unbroken
+from pruneviz.measure.answers import answer_notes
 from pruneviz.measure.quality import accuracy_pair, by_class
-from pruneviz.ui import frame, judge, keeping, selection, text, theme, widgets
+from pruneviz.ui import classes, frame, judge, keeping, selection, text, theme, widgets
 
 MOST_CARDS = 12
 FIGURE_WIDTH = 540  # two beside each other on a wide screen, else one below the other
@@ -32,6 +33,26 @@ def answers_in_words(answers: judge.Answers) -> str:
     )
 
 
+def show_warnings(answers: judge.Answers) -> None:
+    """Say what both networks' answers must be warned of, such as one answer to everything."""
+    for note in answer_notes(
+        answers.original, answers.pruned, answers.data.y, answers.data.classes
+    ):
+        st.warning(text.escape(note), icon=":material/warning:")
+
+
+def show_classes(answers: judge.Answers) -> None:
+    """Draw what each class gains or loses, beside its exact numbers, and what it is taken for."""
+    table = by_class(answers.original, answers.pruned, answers.data.y, answers.data.classes)
+    row = st.container(horizontal=True, gap="medium")
+    with row.container(width=FIGURE_WIDTH):
+        widgets.figure(theme.fit(compare.by_class(table)), key="compare-classes")
+    with row.container(width=FIGURE_WIDTH):
+        st.markdown("**Each class in numbers**", help=classes.HELP)
+        classes.draw_table(table)
+    classes.draw_confusions(answers)
+
+
 def show_disagreements(answers: judge.Answers) -> None:
     """Draw the inputs that both networks answer differently, most surprising first."""
     table = disagreements(answers.original, answers.pruned, answers.data.y)
@@ -42,9 +63,9 @@ def show_disagreements(answers: judge.Answers) -> None:
     if table.empty:
         widgets.empty("Both networks give the same answer to every input. Remove more on Tune.")
         return
-    classes = answers.data.classes
+    names = answers.data.classes
     for column in ("true", "original", "pruned"):
-        table[column] = [classes[i] if i >= 0 else "no number" for i in table[column]]
+        table[column] = [names[i] if i >= 0 else "no number" for i in table[column]]
     st.caption(
         "Most surprising first: where the two networks' probabilities lie furthest apart."
         + (f" The first {MOST_CARDS} are shown." if len(table) > MOST_CARDS else "")
@@ -154,8 +175,8 @@ with frame.page("Compare", "What changed in the answers, the speed and the size?
     else:
         st.markdown(answers_in_words(answers))
         keeping.button(view.plan, "Keep this run")
-        table = by_class(answers.original, answers.pruned, answers.data.y, answers.data.classes)
-        widgets.figure(theme.fit(compare.by_class(table)), key="compare-classes")
+        show_warnings(answers)
+        show_classes(answers)
     show_cost(view)
     if answers is not None:
         show_disagreements(answers)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import pandas as pd
 import torch
 from torch import Tensor
 
@@ -23,6 +24,25 @@ def confusion(logits: Tensor, y: Tensor) -> Tensor:
     known = answers >= 0
     places = y[known] * classes + answers[known]
     return torch.bincount(places, minlength=classes * classes).reshape(classes, classes)
+
+
+def confusion_table(
+    original: Tensor, pruned: Tensor, y: Tensor, classes: Sequence[str]
+) -> pd.DataFrame:
+    """Return one row for each class and answer that occurs, with how often in both networks.
+
+    Columns: class, answer, original, pruned. Logits are (N, classes), labels (N,).
+    """
+    first, second = confusion(original, y), confusion(pruned, y)
+    rows, columns = ((first + second) > 0).nonzero(as_tuple=True)
+    return pd.DataFrame(
+        {
+            "class": [classes[i] for i in rows.tolist()],
+            "answer": [classes[i] for i in columns.tolist()],
+            "original": first[rows, columns].numpy(),
+            "pruned": second[rows, columns].numpy(),
+        }
+    )
 
 
 def answer_notes(

@@ -6,6 +6,8 @@ import pandas as pd
 import streamlit as st
 
 from pruneviz.figures import compare
+from pruneviz.figures import confusion as confusion_figures
+from pruneviz.measure.answers import confusion, confusion_table
 from pruneviz.measure.quality import by_class
 from pruneviz.plan import Plan
 from pruneviz.ui import judge, theme, widgets
@@ -52,10 +54,31 @@ def draw(plan: Plan) -> None:
         return
     widgets.figure(theme.fit(compare.by_class(table)), key="tune-classes-figure")
     with st.expander("All numbers of each class"):
-        formats = dict.fromkeys(PERCENT.values(), st.column_config.NumberColumn(format="%.1f"))
-        st.dataframe(
-            shown_table(table),
-            hide_index=True,
-            column_config=formats,
-            alt="Accuracy of every class before and after",
-        )
+        draw_table(table)
+
+
+def draw_table(table: pd.DataFrame) -> None:
+    """Draw the exact numbers of every class."""
+    formats = dict.fromkeys(PERCENT.values(), st.column_config.NumberColumn(format="%.1f"))
+    st.dataframe(
+        shown_table(table),
+        hide_index=True,
+        column_config=formats,
+        alt="Accuracy of every class before and after",
+    )
+
+
+def draw_confusions(answers: judge.Answers) -> None:
+    """Draw which class gets which answer from both networks, with the counts to take along."""
+    logits, y, names = (answers.original, answers.pruned), answers.data.y, answers.data.classes
+    first, second = (confusion(each, y) for each in logits)
+    chart = confusion_figures.confusions(first, second, names)
+    widgets.figure(theme.fit(chart), key="compare-confusion")
+    st.download_button(
+        "The counts as CSV",
+        confusion_table(*logits, y, names).to_csv(index=False),
+        "confusion.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
+    )

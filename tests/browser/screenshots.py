@@ -26,7 +26,7 @@ FIGURES = {
     "architecture": 2,
     "weights": 2,
     "attributions": 3,
-    "compare": 3,
+    "compare": 4,
     "export": 0,
     "runs": 0,
 }
