@@ -10,7 +10,18 @@ from pruneviz.figures import compare, images
 from pruneviz.figures.format import count, milliseconds, percent, plural, points, size, unbroken
 from pruneviz.measure.answers import answer_notes
 from pruneviz.measure.quality import accuracy_pair, by_class
-from pruneviz.ui import classes, frame, judge, keeping, selection, text, theme, widgets
+from pruneviz.measure.speed import speed
+from pruneviz.ui import (
+    classes,
+    frame,
+    judge,
+    keeping,
+    selection,
+    speeds,
+    text,
+    theme,
+    widgets,
+)
 
 MOST_CARDS = 12
 FIGURE_WIDTH = 540  # two beside each other on a wide screen, else one below the other
@@ -132,11 +143,14 @@ def show_rows(answers: judge.Answers, table: pd.DataFrame) -> None:
 
 def show_cost(view: frame.View) -> None:
     """Draw speed, measured in turns on this machine, and sizes, counted exactly."""
-    timings = judge.timings(view.plan)
-    pair, report = timings.summary(), view.live.report
+    timings = speeds.at_length(view.plan)
+    report = view.live.report
+    pair = report.latency_ms
+    sentence = text.sentence(speed(pair).in_words()).removesuffix(".")
+    speeds.again(view.plan, speeds.in_words(report))
     row = st.container(horizontal=True, gap="medium")
     with row.container(width=FIGURE_WIDTH):
-        chart = compare.latency(timings.original_ms, timings.pruned_ms, pair)
+        chart = compare.latency(timings.original_ms, timings.pruned_ms, sentence)
         widgets.figure(theme.fit(chart), key="compare-latency")
         slow = compare.beyond(timings.original_ms, timings.pruned_ms)
         cut = (

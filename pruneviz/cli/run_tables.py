@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from rich.text import Text
 from pruneviz.cli.console import output
 from pruneviz.figures import format as written
 from pruneviz.figures.epochs import thinned
+from pruneviz.granularity import stays_dense
+from pruneviz.measure.speed import Speed
 
 if TYPE_CHECKING:
     from pruneviz.history.lineage import Lineage
@@ -150,10 +153,18 @@ def _change(original: int | None, pruned: int | None) -> str:
 
 
 def _latency(row: Row) -> str:
-    if row.latency_ms is None or row.latency_original_ms is None or row.speedup is None:
+    if row.latency_ms is None or row.latency_original_ms is None:
         return ""
     before, after = map(written.milliseconds, (row.latency_original_ms, row.latency_ms))
-    return f"{before} → {after} ({written.times(row.speedup)} as fast), medians"
+    return f"{before} → {after} (medians): {_speed(row)}"
+
+
+def _speed(row: Row) -> str:
+    """Return how fast a run's network is against its original."""
+    nothing = (row.speedup, row.speedup_low, row.speedup_high)
+    ratio, low, high = (math.nan if number is None else number for number in nothing)
+    dense = stays_dense(row.granularity, row.achieved or 0)
+    return Speed(ratio, (low, high), row.timed_passes or 0).in_words(dense=dense)
 
 
 def _epoch(row: EpochRow | None) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from pruneviz.cli.console import output
-from pruneviz.granularity import noun
+from pruneviz.granularity import noun, stays_dense
+from pruneviz.measure.speed import speed
 from pruneviz.report import Report
 
 if TYPE_CHECKING:
@@ -55,11 +56,11 @@ def _amount_rows(report: Report) -> list[Row]:
 
 def _latency_rows(report: Report) -> list[Row]:
     pair = report.latency_ms
-    low, high = pair.speedup_interval
-    speed = f"{pair.speedup:.2f} × as fast ({low:.2f} to {high:.2f})"
+    dense = stays_dense(report.plan.granularity, report.sparsity.removed)
+    said = speed(pair).in_words(dense=dense)
     medians = f"{pair.original.median:.3f} ms", f"{pair.pruned.median:.3f} ms"
     tails = f"{pair.original.p95:.3f} ms", f"{pair.pruned.p95:.3f} ms"
-    return [("latency, median", *medians, speed), ("latency, 95th percentile", *tails, "")]
+    return [("latency, median", *medians, said), ("latency, 95th percentile", *tails, "")]
 
 
 def print_check(model: str, result: dict[str, Any]) -> None:

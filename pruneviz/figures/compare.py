@@ -9,13 +9,12 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from pruneviz.figures.format import MINUS, points, share, times
+from pruneviz.figures.format import MINUS, points, share
 from pruneviz.figures.style import ORIGINAL, PRUNED, lay_out
-from pruneviz.report import Amount, LatencyPair
+from pruneviz.report import Amount
 
 MOST_CLASSES = 25
 LETTER = 7  # pixels that a letter beside a bar takes
-HARDLY = 0.05  # a smaller change of speed is no gain that anybody notices
 
 
 def by_class(table: pd.DataFrame) -> go.Figure:
@@ -63,9 +62,9 @@ def by_class(table: pd.DataFrame) -> go.Figure:
 
 
 def latency(
-    original_ms: NDArray[np.float64], pruned_ms: NDArray[np.float64], pair: LatencyPair
+    original_ms: NDArray[np.float64], pruned_ms: NDArray[np.float64], said: str
 ) -> go.Figure:
-    """Return the times of all runs of both models as boxes; `pair` is their summary."""
+    """Return the times of all runs of both models as boxes; `said` says what they show."""
     figure = go.Figure()
     for name, values, colour in (
         ("original", original_ms, ORIGINAL),
@@ -80,7 +79,7 @@ def latency(
             hoverinfo="x+name",
             showlegend=False,
         )
-    lay_out(figure, title=_latency_title(pair), x="Time of one forward pass (ms)", y="", height=280)
+    lay_out(figure, title=said, x="Time of one forward pass (ms)", y="", height=280)
     # the slowest runs would flatten the boxes; they are a zoom away
     end = _end(original_ms, pruned_ms)
     return figure.update_xaxes(range=[0, end]).update_yaxes(autorange="reversed")
@@ -147,14 +146,3 @@ def _class_title(table: pd.DataFrame, shown: int) -> str:
     sure = "" if worst["change_high"] < 0 else ", within chance"
     lost = points(worst["change"]).removeprefix(MINUS)
     return f"Class “{worst['class']}” loses most: {lost}{sure}{few}"
-
-
-def _latency_title(pair: LatencyPair) -> str:
-    low, high = pair.speedup_interval
-    if low <= 1 <= high:
-        return "No difference in speed can be seen"
-    if abs(pair.speedup - 1) < HARDLY:
-        return f"Hardly any difference in speed: {times(pair.speedup)} as fast"
-    if pair.speedup > 1:
-        return f"The pruned network is {times(pair.speedup)} as fast"
-    return f"The pruned network is slower: {times(pair.speedup)} as fast"

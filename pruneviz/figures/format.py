@@ -102,11 +102,6 @@ def seconds(value: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def times(ratio: float) -> str:
-    """Return a ratio as `1.8×`."""
-    return f"{ratio:.2f}×" if ratio < 10 else f"{ratio:.0f}×"
-
-
 def unbroken(text: str) -> str:
     """Return a text that stays on one line: its spaces do not break."""
     return text.replace(" ", "\u00a0")

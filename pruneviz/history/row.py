@@ -69,6 +69,9 @@ class Row:
     latency_original_ms: float | None = None
     latency_ms: float | None = None
     speedup: float | None = None
+    speedup_low: float | None = None
+    speedup_high: float | None = None
+    timed_passes: int | None = None
     created: str = ""
     finished: str | None = None
     parent: str | None = None
@@ -97,12 +100,14 @@ class _Amount(BaseModel):
 
 class _Latency(BaseModel):
     median: float
+    runs: Count = 0
 
 
 class _LatencyPair(BaseModel):
     original: _Latency
     pruned: _Latency
     speedup: float
+    speedup_interval: tuple[float, float] = (math.nan, math.nan)
 
 
 class _Numbers(BaseModel):
@@ -226,6 +231,9 @@ def _flat(numbers: _Numbers) -> dict[str, Any]:
         "latency_original_ms": _finite(numbers.latency_ms.original.median),
         "latency_ms": _finite(numbers.latency_ms.pruned.median),
         "speedup": _finite(numbers.latency_ms.speedup),
+        "speedup_low": _finite(numbers.latency_ms.speedup_interval[0]),
+        "speedup_high": _finite(numbers.latency_ms.speedup_interval[1]),
+        "timed_passes": numbers.latency_ms.pruned.runs,
     }
     for name in ("macs", "parameters", "bytes"):
         amount: _Amount = getattr(numbers, name)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pruneviz.measure.speed import speed_up
 from pruneviz.measure.threads import computing_threads
 from pruneviz.report import Interval, Latency, LatencyPair
 
@@ -25,17 +26,26 @@ class Timings:
     batch_size: int
     threads: int
 
+    def __add__(self, more: Timings) -> Timings:
+        """Return the passes of both measurements of the same two networks."""
+        return replace(
+            self,
+            original_ms=np.r_[self.original_ms, more.original_ms],
+            pruned_ms=np.r_[self.pruned_ms, more.pruned_ms],
+        )
+
     def summary(self, seed: int = 0) -> LatencyPair:
-        """Return medians, tails and the speed-up (ratio of medians), with 95 % intervals."""
+        """Return medians, tails and the speed-up (median of the turns'), with 95 % intervals."""
         rng = np.random.default_rng(seed)
         draws = rng.integers(0, len(self.original_ms), (RESAMPLES, len(self.original_ms)))
         original = np.median(self.original_ms[draws], axis=1)
         pruned = np.median(self.pruned_ms[draws], axis=1)
+        speedup, interval = speed_up(self.original_ms, self.pruned_ms)
         return LatencyPair(
             original=_latency(self.original_ms, original),
             pruned=_latency(self.pruned_ms, pruned),
-            speedup=float(np.median(self.original_ms) / np.median(self.pruned_ms)),
-            speedup_interval=_interval(original / pruned),
+            speedup=speedup,
+            speedup_interval=interval,
             batch_size=self.batch_size,
             threads=self.threads,
             engine="PyTorch, eager, CPU",
@@ -52,8 +62,9 @@ def time_pair(
 ) -> Timings:
     """Time `runs` passes of each model in turns on `example` (B, …); fewer after `limit_s` s.
 
-    At least three passes of each are timed. With one thread the numbers stay comparable on a busy
-    machine: several threads wait for one another, and a wait can cost more than the pass itself.
+    At least three passes of each are timed; who goes first changes from turn to turn. With one
+    thread the numbers stay comparable on a busy machine: several threads wait for one another, and
+    a wait can cost more than the pass itself.
     """
     taken: list[tuple[float, float]] = []
     end = time.perf_counter() + (float("inf") if limit_s is None else limit_s)
@@ -62,9 +73,18 @@ def time_pair(
             original(example)
             pruned(example)
         while len(taken) < runs and (len(taken) < 3 or time.perf_counter() < end):
-            taken.append((_milliseconds(original, example), _milliseconds(pruned, example)))
+            taken.append(_turn(original, pruned, example, swapped=len(taken) % 2 == 1))
     both = np.asarray(taken).T
     return Timings(both[0], both[1], len(example), threads)
+
+
+def _turn(
+    original: nn.Module, pruned: nn.Module, example: Tensor, *, swapped: bool
+) -> tuple[float, float]:
+    if swapped:
+        after, before = _milliseconds(pruned, example), _milliseconds(original, example)
+        return before, after
+    return _milliseconds(original, example), _milliseconds(pruned, example)
 
 
 def _milliseconds(model: nn.Module, example: Tensor) -> float:

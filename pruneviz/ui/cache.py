@@ -164,8 +164,13 @@ def original(plan: Plan) -> Original:
 def live(plan: Plan) -> Live:
     """Return a plan's numbers as far as they are known, an estimate from some inputs at least."""
     check_allowed(plan)
+    return course(plan).current
+
+
+def course(plan: Plan) -> Course:
+    """Return the course of the numbers that are shown of a plan."""
     plan = shown(plan)
-    return _course(plan_key(plan), plan).current
+    return _course(plan_key(plan), plan)
 
 
 def follow(plan: Plan) -> Live:
@@ -177,10 +182,10 @@ def follow(plan: Plan) -> Live:
     plan = shown(plan)
     key, mine = plan_key(plan), background()
     mine.turn_to(key)
-    course = _course(key, plan)
-    now, shared = course.current, _evaluations(plan)
+    following = _course(key, plan)
+    now, shared = following.current, _evaluations(plan)
     if not now.done or (shared is not None and not shared.is_warm):
-        mine.go_on(key, partial(course.finish, prepared(plan), pruned(plan)))
+        mine.go_on(key, partial(following.finish, prepared(plan), pruned(plan)))
     return now
 
 

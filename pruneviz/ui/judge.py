@@ -18,7 +18,6 @@ from pruneviz import run, store
 from pruneviz.evaluate import predict
 from pruneviz.explain import Attribution, Detectors, attribute, detectors
 from pruneviz.export import WEIGHTS_FILE
-from pruneviz.measure.latency import Timings
 from pruneviz.plan import Plan
 from pruneviz.registry import Value
 from pruneviz.subjects import Data
@@ -26,7 +25,6 @@ from pruneviz.ui import cache
 
 Which = Literal["original", "pruned"]
 TIMED_RUNS = 100
-TIMED_SECONDS = 2.0
 REPORT_SECONDS = 20.0  # for the report that is exported: as many of the passes as fit
 
 
@@ -55,11 +53,6 @@ def answers(plan: Plan) -> Answers | None:
     if data is None or logits is None:
         return None
     return Answers(data, logits, _logits(cache.plan_key(plan), plan))
-
-
-def timings(plan: Plan) -> Timings:
-    """Return the times of up to 100 forward passes of each network, taken in turns."""
-    return _timings(cache.plan_key(plan), plan)
 
 
 def explanation(
@@ -106,11 +99,6 @@ def _logits(digest: str, _plan: Plan) -> Tensor:
     data = cache.subject(_plan).data
     assert data is not None  # `answers` looked
     return predict(cache.pruned(_plan).model, data.x)
-
-
-@st.cache_resource(max_entries=32, show_spinner="Timing both networks in turns …")
-def _timings(digest: str, _plan: Plan) -> Timings:
-    return run.time_models(cache.prepared(_plan), cache.pruned(_plan), TIMED_RUNS, TIMED_SECONDS)
 
 
 @st.cache_resource(max_entries=256, show_spinner="Explaining …")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from torch import Tensor
 
 from pruneviz import run
 from pruneviz.evaluate import predict
+from pruneviz.measure.latency import Timings
+from pruneviz.measure.speed import FEWEST_PASSES
 from pruneviz.replay import Tally, accuracy
 from pruneviz.report import Accuracy, Latency, LatencyPair, Report
 from pruneviz.run import Baseline, Prepared, Pruned
@@ -20,8 +22,12 @@ from pruneviz.ui.shared import SMALL_MACS, TURNS, Shared
 
 # A key press must reach the screen within 300 ms; this is what of it may go into measuring.
 EVALUATION_SECONDS = 0.1
-LATENCY_SECONDS = 0.01
+LATENCY_SECONDS = 0.03
 LATENCY_RUNS = 30
+# Where that gives too few passes to say anything; and on Compare, where somebody can wait.
+MORE_RUNS, AT_LENGTH = 50, 100
+LENGTH_SECONDS, MOST_SECONDS = 2.0, 10.0  # for all passes, and for the fewest that say anything
+CHUNK_SECONDS = 0.05  # what an urgent answer waits for a timing at most
 TIMED_INPUTS = 32
 # A timing this many times too slow may come from a busy moment.
 DOUBTFUL = 10
@@ -72,11 +78,13 @@ class Live:
 
     Accuracy is of `report.accuracy.samples` of `total` held-out inputs. The latency comes from a
     few passes and is always an estimate; until it is `timed` there is none in the report.
+    `settled` says that no more passes are on their way.
     """
 
     report: Report
     exact: bool
     total: int = 0
+    settled: bool = True
 
     @property
     def timed(self) -> bool:
@@ -86,7 +94,7 @@ class Live:
     @property
     def done(self) -> bool:
         """Return whether no number is to come or to get better."""
-        return self.exact and self.timed
+        return self.exact and self.settled
 
 
 class Course:
@@ -95,9 +103,20 @@ class Course:
     Several threads may push it on at the same time; each batch is evaluated once.
     """
 
-    def __init__(self, report: Report, shared: Shared | None, *, reuse: bool = True) -> None:
-        """Begin with a report without accuracy; `shared` is None without data."""
+    def __init__(
+        self,
+        report: Report,
+        shared: Shared | None,
+        *,
+        reuse: bool = True,
+        timings: Timings | None = None,
+    ) -> None:
+        """Begin with a report without accuracy; `shared` is None without data.
+
+        `timings` are the passes of which the report's latency is.
+        """
         self._report, self._shared, self._reuse = report, shared, reuse
+        self._timings, self._long, self.at_length = timings, False, False
         self._tally, self._part, self._problem = Tally(), 0, ""
         self._answers: Iterator[Tensor] | None = None
         self._lock = threading.Lock()
@@ -112,7 +131,8 @@ class Course:
         if self._shown is None or self._shown[0] is not tally or self._shown[1] is not report:
             total = self._shared.total if self._shared else 0
             found = report.model_copy(update={"accuracy": _accuracy(tally)})
-            self._shown = tally, report, Live(found, tally.samples == total, total)
+            exact = tally.samples == total
+            self._shown = tally, report, Live(found, exact, total, self.timed)
         return self._shown[2]
 
     @property
@@ -121,9 +141,15 @@ class Course:
         return bool(self._problem) or self._shared is None or self._part == len(self._shared.parts)
 
     @property
+    def timings(self) -> Timings | None:
+        """Return the passes that the latency is of; None before there are any."""
+        return self._timings
+
+    @property
     def timed(self) -> bool:
-        """Return whether both networks were timed."""
-        return self._report.latency_ms is not UNTIMED
+        """Return whether both networks were timed as often as it takes, or as long as may be."""
+        latency = self._report.latency_ms
+        return self._long or latency.pruned.runs >= FEWEST_PASSES
 
     def advance(self, pruned: Pruned, *, urgent: bool = False) -> None:
         """Evaluate one batch more; `urgent` where somebody waits for it."""
@@ -141,18 +167,42 @@ class Course:
             except Exception as error:
                 self._answers, self._problem = None, _failure(error)
 
-    def time(self, prepared: Prepared, pruned: Pruned) -> None:
-        """Time both networks, once."""
-        with TURNS.taken(urgent=False):
-            if self.timed:
-                return
+    def time(
+        self,
+        prepared: Prepared,
+        pruned: Pruned,
+        passes: int,
+        *,
+        stop: Stop = lambda: False,
+        progress: Callable[[float], None] = lambda part: None,
+    ) -> None:
+        """Time so many turns of both networks, for as long as one can wait, and keep them alone.
+
+        They take the place of those before: a busy moment is measured anew. Others compute in
+        between; `stop` ends it without a result, `progress` is given the part that is done.
+        """
+        found: Timings | None = None
+        begun = time.perf_counter()
+        while not stop():
+            done, spent = len(found.original_ms) if found else 0, time.perf_counter() - begun
+            limit = LENGTH_SECONDS if done >= FEWEST_PASSES else MOST_SECONDS
+            if done >= passes or (done and spent >= limit):
+                break
+            progress(done / passes)
             try:
-                pair = _timed(prepared, pruned)
+                with TURNS.taken(urgent=False):
+                    chunk = run.time_models(prepared, pruned, passes - done, CHUNK_SECONDS)
             # Any code of any user, once more.
             except Exception as error:
                 self._problem = _failure(error)
-            else:
-                self._report = self._report.model_copy(update={"latency_ms": pair})
+                return
+            found = chunk if found is None else found + chunk
+        else:
+            return
+        if found is not None:
+            self._long, self._timings = True, found
+            self.at_length |= passes >= AT_LENGTH
+            self._report = self._report.model_copy(update={"latency_ms": found.summary()})
 
     def finish(self, prepared: Prepared, pruned: Pruned, stop: Stop) -> None:
         """Go on to the exact numbers, and then make the next ones quicker, until `stop` says so."""
@@ -160,8 +210,8 @@ class Course:
             self.advance(pruned)
         with self._lock:
             self._answers = None  # or the network would be kept
-        if not self._problem and not self.timed and not stop():
-            self.time(prepared, pruned)
+        if not self._problem and not self.timed:
+            self.time(prepared, pruned, MORE_RUNS, stop=stop)
         if self._shared is not None and not self._problem:
             self._shared.warm(stop)
 
@@ -173,12 +223,16 @@ def begin(prepared: Prepared, pruned: Pruned, shared: Shared | None) -> Course:
     """
     # Larger networks are timed last, when nobody waits for it.
     small = sum(prepared.baseline.macs.values()) <= SMALL_MACS
-    pair = _timed(prepared, pruned) if small else UNTIMED
+    timings = None
+    if small:
+        timings = run.time_models(prepared, pruned, LATENCY_RUNS, LATENCY_SECONDS)
+    pair = timings.summary() if timings else UNTIMED
     data = prepared.subject.data
     without = replace(prepared, subject=replace(prepared.subject, data=None))
     report = run.report(without, pruned, pair)
     report = report.model_copy(update={"data": data.note if data else None})
-    course = Course(report, shared, reuse=not run.asks_for_rounds(pruned.plan))
+    reuse = not run.asks_for_rounds(pruned.plan)
+    course = Course(report, shared, reuse=reuse, timings=timings)
     end = time.perf_counter() + EVALUATION_SECONDS
     course.advance(pruned, urgent=True)
     while not course.ended and time.perf_counter() < end:
@@ -193,10 +247,6 @@ def measure_original(subject: Subject) -> Original:
         return Original(baseline, 0.0)
     inputs = subject.data.x[:TIMED_INPUTS]
     return Original(baseline, min(_seconds(subject, inputs) for _ in range(5)) / len(inputs))
-
-
-def _timed(prepared: Prepared, pruned: Pruned) -> LatencyPair:
-    return run.time_models(prepared, pruned, LATENCY_RUNS, LATENCY_SECONDS).summary()
 
 
 def _seconds(subject: Subject, inputs: Tensor) -> float:

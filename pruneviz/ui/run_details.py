@@ -233,9 +233,9 @@ def _relative(depth: int, part: Lineage, *, here: bool) -> None:
 def _same_ground(first: str, second: str) -> str:
     """Return what to keep in mind when two runs' numbers are compared."""
     if first == second:
-        return "± are 95 % intervals. Both were timed on the same kind of processor."
+        return "± are 95 % intervals. Each was timed in turns with its own original."
     machines = f"{text.escape(first)} and {text.escape(second)}"
-    return f"± are 95 % intervals. Their latencies are from two machines: {machines}."
+    return f"± are 95 % intervals. Each was timed in turns with its own original, on {machines}."
 
 
 def _end(folder: RunFolder, name: str) -> str:

@@ -18,7 +18,7 @@ from pruneviz.history.lineage import Lineage
 from pruneviz.history.row import Row
 from pruneviz.plan import Plan
 from pruneviz.report import Accuracy, Amount, LatencyPair, Report
-from pruneviz.ui import recipes, text
+from pruneviz.ui import recipes, speeds, text
 from pruneviz.ui.questions import QUESTIONS
 from pruneviz.ui.watch import kind_title
 
@@ -163,8 +163,8 @@ def numbers(report: Report) -> list[tuple[str, str, str, str]]:
         amount: Amount = getattr(report, name)
         change = fmt.change(amount.original, amount.pruned)
         rows.append((title, write(amount.original), write(amount.pruned), change))
-    pair = report.latency_ms
-    rows.append(("Latency", _latency(pair, "original"), _latency(pair, "pruned"), _times(pair)))
+    before, after = (_latency(report.latency_ms, which) for which in ("original", "pruned"))
+    rows.append(("Latency", before, after, speeds.in_words(report)))
     return rows
 
 
@@ -190,11 +190,8 @@ def side_by_side(first: Report, second: Report) -> list[tuple[str, str, str]]:
     add("Units removed", lambda r: fmt.percent(r.sparsity.achieved))
     for title, name, write in AMOUNTS:
         add(title, lambda r, name=name, write=write: _amount(getattr(r, name), write))  # type: ignore[misc]
-    add(
-        "Latency",
-        lambda r: f"{_latency(r.latency_ms, 'pruned')}, {r.latency_ms.pruned.runs} passes",
-    )
-    add("faster than its original", lambda r: _times(r.latency_ms))
+    # not their milliseconds, which are of two hours or two machines
+    add("Speed, against its original", speeds.in_words)
     add("Recovery", lambda r: recipes.words(r.plan) or "none")
     return rows
 
@@ -259,11 +256,6 @@ def _latency(pair: LatencyPair, which: str) -> str:
     half = (found.median_interval[1] - found.median_interval[0]) / 2
     spread = fmt.plus_minus(half, fmt.time_decimals(found.median))
     return f"{fmt.milliseconds(found.median)} ({spread})"
-
-
-def _times(pair: LatencyPair) -> str:
-    half = (pair.speedup_interval[1] - pair.speedup_interval[0]) / 2
-    return f"{fmt.times(pair.speedup)} ({fmt.plus_minus(half, 2)})"
 
 
 def _flat(value: Any, where: str = "") -> dict[str, str]:

@@ -12,11 +12,17 @@ from pruneviz.figures import format as fmt
 from pruneviz.measure.quality import wilson
 from pruneviz.plan import Plan
 from pruneviz.report import LayerReport
-from pruneviz.ui import cache, state, text
+from pruneviz.ui import cache, speeds, state, text
 from pruneviz.ui.live import Live
 
 NOW = "now"
-COLUMNS = ("Plan", "Accuracy (95 %)", "Size", "MACs", "Latency")
+COLUMNS = (
+    "Plan",
+    "Accuracy (95 %)",
+    "Size",
+    "MACs",
+    "Speed, against its original",
+)
 HELP = (
     "Sets the plan as it is now beside the original and the snapshots. A snapshot keeps a plan "
     "under a letter: the bookmark in the strip takes one."
@@ -46,7 +52,7 @@ class Side:
 def side(name: str, plan: Plan) -> Side:
     """Return a plan with its numbers, measured here unless they are cached."""
     try:
-        return Side(name, plan, cache.live(plan))
+        return Side(name, plan, speeds.measured(plan))
     except ValueError as error:
         return Side(name, plan, None, str(error))
 
@@ -86,10 +92,10 @@ def draw(plan: Plan) -> None:
 def table(found: Sequence[Side]) -> str:
     """Return one row a plan in Markdown: the original first, then what each plan has in its place.
 
-    An accuracy of a part of the inputs is marked ≈, and so is a latency, which always is a few
-    passes.
+    An accuracy of a part of the inputs is marked ≈. Milliseconds of different hours are no
+    comparison, so each plan says how fast it is against its original, timed in the same turns.
     """
-    lines = [f"| | {' | '.join(COLUMNS)} |", "|:--|:--|:--|--:|--:|--:|"]
+    lines = [f"| | {' | '.join(COLUMNS)} |", "|:--|:--|:--|--:|--:|:--|"]
     known = next((each for each in found if each.live), None)
     if known and known.live:
         lines.append(_line("original", "everything stays", _original(known.plan, known.live)))
@@ -148,7 +154,7 @@ def _original(plan: Plan, live: Live) -> list[str]:
         shown,
         _apart(fmt.size(report.bytes.original)),
         _apart(fmt.count(report.macs.original)),
-        _apart(f"{fmt.ABOUT} {fmt.milliseconds(report.latency_ms.original.median)}"),
+        "–",
     ]
 
 
@@ -161,13 +167,12 @@ def _pruned(live: Live) -> list[str]:
         shown = _apart(known, change)
         if not live.exact:
             shown += f" {text.on_the_same(accuracy.samples, live.total)}"
-    pair = report.latency_ms
     size, macs = report.bytes, report.macs
     return [
         shown,
         _apart(fmt.size(size.pruned), fmt.change(size.original, size.pruned)),
         _apart(fmt.count(macs.pruned), fmt.change(macs.original, macs.pruned)),
-        _apart(f"{fmt.ABOUT} {fmt.milliseconds(pair.pruned.median)}", fmt.times(pair.speedup)),
+        speeds.in_words(report) if live.timed else speeds.NOT_TIMED,
     ]
 
 

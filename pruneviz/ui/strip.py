@@ -10,7 +10,7 @@ from pruneviz.history.folder import UNDER_WAY
 from pruneviz.plan import Plan
 from pruneviz.report import Sparsity
 from pruneviz.subjects import Subject
-from pruneviz.ui import cache, jobs, state, style, text
+from pruneviz.ui import cache, jobs, speeds, state, style, text
 from pruneviz.ui.link import OPENING
 from pruneviz.ui.live import REFRESH_SECONDS, Live
 from pruneviz.ui.state import Desk
@@ -133,7 +133,7 @@ def _cells(plan: Plan, live: Live | None, subject: Subject | None) -> list[text.
         _accuracy(plan, live),
         text.size_cell(live.report.bytes),
         text.macs_cell(live.report.macs),
-        text.latency_cell(live.report.latency_ms if live.timed else None, waiting=True),
+        speeds.cell(live),
     ]
 
 

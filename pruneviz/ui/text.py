@@ -295,30 +295,6 @@ def macs_cell(macs: Amount) -> Cell:
     return _amount_cell("macs", "MACs", macs, fmt.count)
 
 
-# Beyond this share of itself, the interval of a ratio says that the machine is busy, and no more.
-NOISY = 0.5
-TOO_NOISY = "too noisy to compare"
-TIMED_LAST = "timed once the accuracy is exact"
-
-
-def latency_cell(pair: LatencyPair | None, *, waiting: bool = False) -> Cell:
-    """Return a quick measurement of both latencies, marked as the estimate that it is."""
-    if pair is None:
-        return Cell("latency", "Latency", note=TIMED_LAST if waiting else "")
-    half = (pair.pruned.median_interval[1] - pair.pruned.median_interval[0]) / 2
-    spread = (pair.speedup_interval[1] - pair.speedup_interval[0]) / 2
-    return Cell(
-        "latency",
-        "Latency",
-        value=f"{fmt.ABOUT} {fmt.milliseconds(pair.pruned.median)}",
-        spread=f"({fmt.plus_minus(half, fmt.time_decimals(pair.pruned.median))})",
-        original=fmt.milliseconds(pair.original.median),
-        change=TOO_NOISY
-        if spread > NOISY * pair.speedup
-        else f"{fmt.times(pair.speedup)} ({fmt.plus_minus(spread, 2)})",
-    )
-
-
 def original_cells(
     accuracy: float | None, baseline: Baseline, latency: LatencyPair | None
 ) -> list[Cell]:

@@ -39,7 +39,6 @@ from pruneviz.figures import format as fmt
         (fmt.seconds(7.2), "8 s"),
         (fmt.seconds(125), "2 min 5 s"),
         (fmt.seconds(4200), "1 h 10 min"),
-        (fmt.times(1.8), "1.80×"),
         (fmt.unbroken("69.9 %"), "69.9\u00a0%"),
         (fmt.plural(1, "lock"), "1 lock"),
         (fmt.plural(1024, "channel"), "1,024 channels"),

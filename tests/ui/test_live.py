@@ -3,13 +3,16 @@
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from pruneviz import run
 from pruneviz.evaluate import predict
+from pruneviz.measure.latency import Timings
 from pruneviz.measure.quality import accuracy_pair
+from pruneviz.measure.speed import FEWEST_PASSES
 from pruneviz.plan import Plan
 from pruneviz.run import Prepared, Pruned
 from pruneviz.subjects import load_subject
@@ -82,8 +85,9 @@ def gated(pruned: Pruned, free: int) -> tuple[Pruned, Gate]:
 
 def course_of(prepared: Prepared, pruned: Pruned, evaluations: Shared) -> Course:
     data = replace(prepared.subject, data=None)
-    timings = run.time_models(prepared, pruned, 1, 0.0).summary()
-    return Course(run.report(replace(prepared, subject=data), pruned, timings), evaluations)
+    ms = np.ones(FEWEST_PASSES)
+    pair = Timings(ms, ms, 1, 1).summary()
+    return Course(run.report(replace(prepared, subject=data), pruned, pair), evaluations)
 
 
 @pytest.mark.parametrize("granularity", ["channel", "weight"])
@@ -127,7 +131,7 @@ def test_replayed_batches_use_what_was_recorded(prepared) -> None:
 
 def test_a_newer_plan_cancels_the_older_one_between_two_batches(prepared) -> None:
     evaluations, session = shared_of(prepared), Background()
-    old, gate = gated(pruned_by(prepared, 0.3), free=8)
+    old, gate = gated(pruned_by(prepared, 0.3), free=4)
     old_course = course_of(prepared, old, evaluations)
     gate.calls, gate.free = 0, 2
     session.go_on("old", lambda stop: old_course.finish(prepared, old, stop))
@@ -150,7 +154,7 @@ def test_a_newer_plan_cancels_the_older_one_between_two_batches(prepared) -> Non
 
 def test_one_session_never_cancels_another(prepared) -> None:
     evaluations, mine, other = shared_of(prepared), Background(), Background()
-    pruned, gate = gated(pruned_by(prepared, 0.3), free=8)
+    pruned, gate = gated(pruned_by(prepared, 0.3), free=4)
     course = course_of(prepared, pruned, evaluations)
     gate.calls, gate.free = 0, 2
     mine.go_on("plan", lambda stop: course.finish(prepared, pruned, stop))

@@ -3,7 +3,7 @@ import pytest
 from pruneviz.plan import Plan
 from pruneviz.report import Accuracy, Amount, LayerReport
 from pruneviz.run import Baseline
-from pruneviz.ui import edits, text
+from pruneviz.ui import edits, speeds, text
 
 ACCURACY = Accuracy(
     original=0.98,
@@ -78,7 +78,7 @@ def test_a_cell_always_has_three_lines() -> None:
         text.accuracy_cell(ACCURACY, exact=True, total=500),
         text.accuracy_cell(None, exact=True, total=500),
         text.size_cell(Amount(original=100, pruned=62)),
-        text.latency_cell(None),
+        speeds.cell(None),
     ]
     assert {text.cell_markdown(cell).count("\n") for cell in cells} == {2}
 

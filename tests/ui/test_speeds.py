@@ -1,0 +1,98 @@
+"""Speed has one wording in the strip, on Compare, among snapshots, on Runs and in a terminal."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+from streamlit.testing.v1 import AppTest
+
+from pruneviz import run
+from pruneviz.cli import tables
+from pruneviz.measure.latency import Timings
+from pruneviz.measure.speed import AGAIN, STAYS_DENSE
+from pruneviz.plan import Plan
+from pruneviz.ui import cache, link, runs, snapshots, speeds
+from pruneviz.ui.snapshots import Side
+
+PAGES = Path(__file__).parents[2] / "pages"
+MLP = Plan(model="sample:tumour-mlp", sparsity=0.37)
+MASKED = MLP.changed(granularity="weight", scope="global")
+
+
+def timings(passes: int, ratio: float = 1.5) -> Timings:
+    ms = 1 + np.random.default_rng(0).gamma(9, 0.001, passes)
+    return Timings(ratio * ms, ms, 1, 1)
+
+
+@pytest.fixture
+def timed(monkeypatch) -> list[Timings]:
+    """Return the list whose last timings every measurement gives, and no other."""
+    measured = [timings(50)]
+    monkeypatch.setattr(run, "time_models", lambda *_, **__: measured[-1])
+    cache._course.clear()
+    yield measured
+    cache._course.clear()
+
+
+def in_terminal(report) -> str:
+    out = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "output", lambda: Console(file=out, width=300))
+        tables.print_report(report)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("plan", [MLP, MASKED], ids=["cut", "masked"])
+@pytest.mark.parametrize("given", [timings(50), timings(50, 1.0), timings(50, 0.5), timings(3)])
+def test_one_measurement_has_one_sentence_everywhere(timed, plan: Plan, given: Timings) -> None:
+    timed.append(given)
+    live = cache.live(plan)
+    said = speeds.in_words(live.report)
+    assert (STAYS_DENSE in said) == (plan is MASKED)
+    assert said in snapshots.table([Side("now", plan, live)])
+    assert said in [row[-1] for row in runs.numbers(live.report)]
+    assert ("Speed, against its original", said, said) in runs.side_by_side(
+        live.report, live.report
+    )
+    assert said in in_terminal(live.report)
+    settled = speeds.cell(replace(live, settled=True))
+    assert "; ".join(filter(None, (settled.change, settled.part))) == said
+
+
+def test_no_milliseconds_of_two_hours_stand_beside_each_other(timed) -> None:
+    live = cache.live(MLP)
+    sides = [Side("now", MLP, live), Side("A", MLP, live)]
+    assert not re.search(r"\d\s*ms", snapshots.table(sides))
+    assert not any(" ms" in " ".join(row) for row in runs.side_by_side(live.report, live.report))
+
+
+def test_compare_and_the_strip_agree_and_measure_again_replaces_both(timed) -> None:
+    timed.append(timings(12))
+    at = AppTest.from_file(str(PAGES / "compare.py"), default_timeout=60)
+    at.query_params["plan"] = link.encode(MLP)
+    timed.append(timings(100, 1.5))
+    at.run()
+    assert not at.exception
+    assert sum("1.50 × as fast" in each.value for each in at.markdown) == 2
+    timed.append(timings(100, 1.2))
+    at.button(key="compare-time-again").click().run()
+    assert sum("1.20 × as fast" in each.value for each in at.markdown) == 2
+    assert not any("1.50" in each.value for each in at.markdown)
+
+
+def test_a_network_that_was_timed_too_little_is_timed_on(timed) -> None:
+    timed.append(timings(12))
+    live = cache.live(MLP)
+    assert not live.done
+    assert speeds.cell(live).change == speeds.STILL_TIMED
+    assert AGAIN in speeds.in_words(live.report)
+    cache.follow(MLP)
+    cache.background().wait()
+    assert cache.live(MLP).report.latency_ms.pruned.runs >= 20
+    assert cache.live(MLP).done
