@@ -5,7 +5,8 @@ import streamlit as st
 from pruneviz.figures import pictures
 from pruneviz.plan import Plan
 from pruneviz.subjects import ModelCard, list_models, list_torchvision
-from pruneviz.ui import cache, edits, frame, settings, state, text, uploads, widgets
+from pruneviz.subjects.labelling import UnknownClassesError
+from pruneviz.ui import cache, class_outputs, edits, frame, settings, state, text, uploads, widgets
 
 
 def sample_card(card: ModelCard, plan: Plan) -> None:
@@ -78,8 +79,12 @@ def own_data(plan: Plan) -> None:
             target = st.selectbox("Column with the class", columns, index=len(columns) - 1)
     incomplete = file is None or (is_table and target is None)
     if st.button("Use this data", key="home-use-data", disabled=incomplete) and file:
+        sent = (file.getvalue(), file.name, target)
         with st.spinner("Checking the data …"), widgets.problems_here():
-            adopt(uploads.plan_with_data(plan, file.getvalue(), file.name, target))
+            try:
+                adopt(uploads.plan_with_data(plan, *sent))
+            except UnknownClassesError:
+                class_outputs.ask(uploads.data_reference(*sent))
 
 
 def named_data(plan: Plan) -> None:
@@ -101,8 +106,12 @@ def named_data(plan: Plan) -> None:
 def try_plan(plan: Plan, waiting: str) -> None:
     """Load the model and data of a plan and adopt it; what is wrong is said right here."""
     with st.spinner(waiting), widgets.problems_here():
-        cache.subject(plan)
-        adopt(plan)
+        try:
+            cache.subject(plan)
+        except UnknownClassesError:
+            class_outputs.ask(plan.data or "")
+        else:
+            adopt(plan)
 
 
 def adopt(plan: Plan) -> None:
@@ -126,9 +135,12 @@ with frame.page("Home", "Choose a network; then see what pruning does to it.") a
             own_weights(view.plan)
         with grid.cell():
             st.subheader("Your data", anchor=False)
-            st.caption(text.escape(text.data_line(view.subject)))
+            in_use = st.container()  # drawn last: a file that was just given may wait for classes
             own_data(view.plan)
             named_data(view.plan)
+            with in_use:
+                class_outputs.draw(view.plan)
+                st.caption(text.escape(text.data_line(view.subject)))
     st.header("What to do next", anchor=False)
     with st.container(horizontal=True):
         widgets.page_link("tune", "Tune: remove something and watch the accuracy")

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from pruneviz.home import default_home
 from pruneviz.plan import Plan
+from pruneviz.subjects.labelling import UnknownClassesError
 from pruneviz.subjects.uploads import accept, upload_path
 from pruneviz.ui import cache, edits
 
@@ -29,15 +30,21 @@ def plan_with_weights(plan: Plan, model: str, content: bytes, file_name: str) ->
 
 def plan_with_data(plan: Plan, content: bytes, file_name: str, target: str | None) -> Plan:
     """Return the plan with the sent data; ValueError says why it does not fit the model."""
-    stored = reference = accept(file_name, content, default_home())
-    if reference.endswith(".csv"):
-        if not target:
-            raise ValueError("choose the column that holds the class of each row")
-        reference += f"?target={quote(target)}"
+    reference = data_reference(content, file_name, target)
     candidate = edits.with_data(plan, reference)
-    with _named(stored, file_name):
+    with _named(reference.partition("?")[0], file_name):
         cache.subject(candidate)
     return candidate
+
+
+def data_reference(content: bytes, file_name: str, target: str | None) -> str:
+    """Keep sent data and return its reference; ValueError says why the file is refused."""
+    reference = accept(file_name, content, default_home())
+    if not reference.endswith(".csv"):
+        return reference
+    if not target:
+        raise ValueError("choose the column that holds the class of each row")
+    return f"{reference}?target={quote(target)}"
 
 
 @contextmanager
@@ -47,6 +54,8 @@ def _named(reference: str, file_name: str) -> Iterator[None]:
     sent = PurePath(file_name.replace("\\", "/")).name or "the file"
     try:
         yield
+    except UnknownClassesError:
+        raise  # it names no file, and whoever asks for the classes has to know it
     except ValueError as error:
         sentence = str(error)
         for stored in (str(path), reference, path.name, path.stem):
