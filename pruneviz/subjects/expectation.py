@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from torch import nn
 
@@ -16,7 +17,7 @@ class Expectation:
 
     `shape` is that of one input, (C, H, W) or (F,). `resize` is the length in pixels that the
     shorter side gets before the centre is cut out; None squeezes the whole image into `shape`.
-    `channels` are those that the first convolution takes.
+    `channels` are those that the first convolution takes, `colour` their order, or grey thrice.
     """
 
     shape: tuple[int, ...] | None = None
@@ -26,6 +27,7 @@ class Expectation:
     features: tuple[str, ...] = ()
     resize: int | None = None
     interpolation: str = "bilinear"
+    colour: Literal["rgb", "bgr", "grey"] = "rgb"
     channels: int | None = None
 
 

@@ -2,77 +2,55 @@
 
 from __future__ import annotations
 
-import io
 import stat
 import zipfile
-import zlib
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from pruneviz.subjects.expectation import Expectation
+from pruneviz.subjects.image_tree import ImageFile, Tree, is_image, some_of, sort_out
+from pruneviz.subjects.pixels import BrokenImageError, Pixels, decode
 from pruneviz.subjects.raw import RawData
-from pruneviz.subjects.split import stratified
+from pruneviz.subjects.split import Training, stratified
+from pruneviz.subjects.values import BYTE, joined, scale_of
 
-ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm")
-FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
-MAX_PIXELS = 50_000_000
-MAX_IMAGE_BYTES = 100_000_000
 MAX_TENSOR_BYTES = 1_500_000_000
 MAX_MEMBERS = 50_000
 MAX_UNPACKED_BYTES = 1_000_000_000
 SUBSET_SEED = 0
-DAMAGE = (
-    UnidentifiedImageError,
-    Image.DecompressionBombError,
-    OSError,
-    SyntaxError,  # what Pillow raises for broken PNG chunks
-    zipfile.BadZipFile,
-    zlib.error,
-)
-
-
-@dataclass(frozen=True)
-class ImageFile:
-    """An image not yet read: its class, its name for messages, and how to get its bytes."""
-
-    label: str
-    name: str
-    read: Callable[[], bytes]
+BROKEN = 0.1  # of the images: beyond it, something is wrong with all of them
 
 
 def read_folder(path: Path, expects: Expectation) -> RawData:
     """Return the images of a folder that holds one folder for each class."""
     if not path.is_dir():
         raise ValueError(f"'{path}' is no folder; give a folder with one folder for each class")
-    files: list[ImageFile] = []
-    for folder in sorted(p for p in path.iterdir() if p.is_dir() and not _hidden(p.name)):
-        found = sorted(p for p in folder.iterdir() if _is_image(p.name) and p.is_file())
-        if not found:
-            raise ValueError(
-                f"the class folder '{folder.name}' has no images; add some or remove it"
-            )
-        files += [ImageFile(folder.name, f"{folder.name}/{p.name}", p.read_bytes) for p in found]
-    return _decode_all(files, path.name, expects)
+    inside = [(p, p.relative_to(path).as_posix()) for p in path.rglob("*")]
+    files = [name for p, name in inside if p.is_file()]
+    folders = [name for p, name in inside if p.is_dir()]
+    tree = sort_out(files, folders, lambda name: (path / name).read_bytes(), path.name)
+    return _decode_all(tree, path.name, expects)
 
 
 def read_zip(path: Path, expects: Expectation) -> RawData:
     """Return the images of a zip file with one folder for each class, none unpacked to disk."""
     check_zip(path, path.name)
     with zipfile.ZipFile(path) as archive:
-        files = [
-            ImageFile(PurePosixPath(m).parent.name, m, partial(archive.read, m))
-            for m in sorted(archive.namelist())
-            if _is_member(m)
-        ]
-        return _decode_all(files, path.name, expects)
+        return _decode_all(_members(archive, path.name), path.name, expects)
+
+
+def _members(archive: zipfile.ZipFile, name: str) -> Tree:
+    members = archive.namelist()
+    files = [member for member in members if not member.endswith("/")]
+    if not any(is_image(file) for file in files):
+        raise ValueError(f"'{name}' holds no images; pack one folder of images for each class")
+    folders = {str(parent) for m in members for parent in PurePosixPath(m + "x").parents} - {"."}
+    return sort_out(files, folders, archive.read, name)
 
 
 def check_zip(file: Path | IO[bytes], name: str) -> None:
@@ -80,15 +58,19 @@ def check_zip(file: Path | IO[bytes], name: str) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
+            _check_members(members, name)
+            _members(archive, name)
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise ValueError(f"'{name}' is not a whole zip file; pack it again") from error
+
+
+def _check_members(members: Sequence[zipfile.ZipInfo], name: str) -> None:
     if len(members) > MAX_MEMBERS:
         raise ValueError(f"'{name}' holds {len(members):,} files; pack {MAX_MEMBERS:,} at most")
     if sum(m.file_size for m in members) > MAX_UNPACKED_BYTES:
         raise ValueError(f"'{name}' unpacks to more than 1 GB; pack fewer images")
     for member in members:
         _check_member(member, name)
-    _check_classes([m.filename for m in members], name)
 
 
 def _check_member(member: zipfile.ZipInfo, name: str) -> None:
@@ -102,99 +84,86 @@ def _check_member(member: zipfile.ZipInfo, name: str) -> None:
         raise ValueError(f"'{name}' is encrypted; pack it without a password")
 
 
-def _check_classes(paths: list[str], name: str) -> None:
-    """Raise ValueError unless images lie in class folders, all equally deep, none of them empty."""
-    images = [PurePosixPath(p) for p in paths if _is_member(p)]
-    if not images:
-        raise ValueError(f"'{name}' holds no images; pack one folder of images for each class")
-    if len({len(p.parts) for p in images}) != 1 or len(images[0].parts) < 2:
-        raise ValueError(f"'{name}' mixes images and folders; pack one folder for each class")
-    if len({p.parent.parent for p in images}) != 1:
-        raise ValueError(
-            f"'{name}' has folders inside class folders; pack one folder for each class"
-        )
-    full = {p.parent for p in images}
-    depth = len(images[0].parts) - 1
-    for folder in (PurePosixPath(p) for p in paths if p.endswith("/")):
-        hidden = any(_hidden(part) for part in folder.parts)
-        if len(folder.parts) == depth and folder not in full and not hidden:
-            raise ValueError(f"the class folder '{folder.name}' has no images; fill or remove it")
-
-
-def _is_image(name: str) -> bool:
-    return name.lower().endswith(ENDINGS) and not _hidden(name)
-
-
-def _is_member(path: str) -> bool:
-    return _is_image(path) and not any(_hidden(part) for part in PurePosixPath(path).parts)
-
-
-def _hidden(name: str) -> bool:
-    return name.startswith((".", "__MACOSX"))
-
-
-def _decode_all(files: list[ImageFile], name: str, expects: Expectation) -> RawData:
+def _decode_all(tree: Tree, name: str, expects: Expectation) -> RawData:
     """Return every image, or as many of each class as memory allows, in the model's input size."""
-    if not files:
-        raise ValueError(
-            f"'{name}' holds no class folders; make one folder of images for each class"
-        )
     if expects.shape is None or len(expects.shape) != 3 or expects.shape[0] not in (1, 3):
         raise ValueError(
             "images need a model that takes them; give the input shape, such as 3,32,32 "
             "(1 or 3 channels, height, width)"
         )
+    files, notes = list(tree.files), list(tree.notes)
+    limit = MAX_TENSOR_BYTES // (4 * int(np.prod(expects.shape)))
+    if len(files) > limit:
+        strata = sorted({(f.train, f.label) for f in files})
+        index = np.array([strata.index((f.train, f.label)) for f in files], dtype=np.int64)
+        chosen, _ = stratified(index, limit / len(files), SUBSET_SEED)
+        notes.append(
+            f"{len(chosen):,} of {len(files):,} images were taken, the same share of each class."
+        )
+        files = [files[i] for i in chosen]
+    files, pixels = _whole(files, expects, notes)
+    images = _scaled(pixels, name, notes)
     classes = tuple(sorted({f.label for f in files}))
     labels = np.array([classes.index(f.label) for f in files], dtype=np.int64)
-    limit = MAX_TENSOR_BYTES // (4 * int(np.prod(expects.shape)))
-    note = ""
-    if len(files) > limit:
-        chosen, _ = stratified(labels, limit / len(files), SUBSET_SEED)
-        note = f"{len(chosen):,} of {len(files):,} images were taken, the same share of each class."
-        files, labels = [files[i] for i in chosen], labels[chosen]
-    x = torch.stack([_decode(file, expects) for file in files])
-    return RawData(x=x, labels=labels, named=True, recorded=True, classes=classes, note=note)
+    train = np.array([f.train for f in files])
+    training = Training()
+    if train.any():
+        training = Training(x=images[train], y=torch.from_numpy(labels[train]))
+    return RawData(
+        x=images[~train] if train.any() else images,
+        labels=labels[~train],
+        named=True,
+        recorded=True,
+        classes=classes,
+        note=" ".join(notes),
+        names=tuple(f.name for f in files if not f.train),
+        train=training,
+    )
 
 
-def _decode(file: ImageFile, expects: Expectation) -> Tensor:
-    """Return one image (C, H, W) in [0, 1]; ValueError names the file that is none or too large."""
-    try:
-        with Image.open(io.BytesIO(file.read()), formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(
-                    f"'{file.name}' has {image.width:,} by {image.height:,} pixels; "
-                    f"scale it to {MAX_PIXELS // 1_000_000} million or fewer"
-                )
-            if image.mode.startswith(("I", "F")):
-                raise ValueError(f"'{file.name}' has more than 8 bits a channel; save it with 8")
-            return _to_tensor(image, expects)
-    except DAMAGE as error:
+def _whole(
+    files: list[ImageFile], expects: Expectation, notes: list[str]
+) -> tuple[list[ImageFile], list[Pixels]]:
+    """Return the images that are whole and their files; ValueError where too many are not."""
+    whole, pixels, broken = [], [], []
+    for file in files:
+        try:
+            pixels.append(decode(file, expects))
+            whole.append(file)
+        except BrokenImageError as error:
+            broken.append(file)
+            if len(broken) > max(1, BROKEN * len(files)):
+                raise ValueError(f"{error} (so is '{broken[0].name}')") from error
+    gone = {f.label for f in broken} - {f.label for f in whole}
+    if gone:
+        first = next(f for f in broken if f.label in gone)
         raise ValueError(
-            f"'{file.name}' is not a whole image; remove it or save it again"
-        ) from error
+            f"'{first.name}' is not a whole image, and its class has no other; save it again"
+        )
+    if broken:
+        names = some_of([f.name for f in broken])
+        what = "images are" if len(broken) > 1 else "image is"
+        notes.append(f"Left out: {len(broken):,} {what} broken ({names}).")
+    return whole, pixels
 
 
-def _to_tensor(image: Image.Image, expects: Expectation) -> Tensor:
-    assert expects.shape is not None
-    channels, height, width = expects.shape
-    upright = ImageOps.exif_transpose(image).convert("L" if channels == 1 else "RGB")
-    filters = {"bicubic": Image.Resampling.BICUBIC, "nearest": Image.Resampling.NEAREST}
-    resampling = filters.get(expects.interpolation, Image.Resampling.BILINEAR)
-    if expects.resize is None:
-        scaled = upright.resize((width, height), resampling)
-    else:
-        scaled = _centre(upright, (width, height), expects.resize, resampling)
-    pixels = torch.from_numpy(np.array(scaled, dtype=np.uint8)).float() / 255.0
-    return pixels.unsqueeze(0) if channels == 1 else pixels.permute(2, 0, 1)
-
-
-def _centre(
-    image: Image.Image, size: tuple[int, int], shorter: int, resampling: Image.Resampling
-) -> Image.Image:
-    """Return the centre of the image, `size` (width, height), its shorter side scaled first."""
-    scale = max(shorter, *size) / min(image.size)
-    width = max(size[0], int(image.width * scale))
-    height = max(size[1], int(image.height * scale))
-    left, top = round((width - size[0]) / 2), round((height - size[1]) / 2)
-    box = (left, top, left + size[0], top + size[1])
-    return image.resize((width, height), resampling).crop(box)
+def _scaled(pixels: list[Pixels], name: str, notes: list[str]) -> Tensor:
+    """Return images as (N, C, H, W) in [0, 1], all of one depth on one scale."""
+    spans = [p.span for p in pixels if p.span is not None]
+    full = BYTE
+    if spans:
+        scale = scale_of(joined(spans))
+        if not scale.unit:
+            raise ValueError(
+                f"the images of '{name}' hold values {scale.span}, which does not tell what white "
+                "is; save them with 8 or 16 bits, or as values from 0 to 1"
+            )
+        full = scale.divisor
+        notes.append(scale.sentence)
+    deep = sum(p.full not in (None, BYTE) for p in pixels)
+    if deep:
+        notes.append(f"Of the images, {deep:,} with 16 bits were divided by 65,535.")
+    images = torch.empty(len(pixels), *pixels[0].values.shape)
+    for image, one in zip(images, pixels, strict=True):
+        torch.div(one.values, full if one.full is None else one.full, out=image)
+    return images

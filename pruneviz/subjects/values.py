@@ -67,11 +67,7 @@ def find_scale(parts: Sequence[tuple[str, NDArray[Any]]]) -> Scale:
     tables, but for rows as long as a square image. ValueError where the parts differ in units.
     """
     spans = {name: _span(values) for name, values in parts}
-    span = Span(
-        low=min(s.low for s in spans.values()),
-        high=max(s.high for s in spans.values()),
-        whole=all(s.whole for s in spans.values()),
-    )
+    span = joined(list(spans.values()))
     shape = parts[0][1].shape
     if len(shape) == 2 and not _is_flat_image(span, shape[1]):
         return Scale(divisor=1.0, unit=False, span=span)
@@ -82,6 +78,20 @@ def find_scale(parts: Sequence[tuple[str, NDArray[Any]]]) -> Scale:
             f"{small[0]} runs {spans[small[0]]} and {large[0]} {spans[large[0]]}: these are "
             "different units; save both in the same way"
         )
+    return scale_of(span)
+
+
+def joined(spans: Sequence[Span]) -> Span:
+    """Return the span of all values of several spans."""
+    return Span(
+        low=min(s.low for s in spans),
+        high=max(s.high for s in spans),
+        whole=all(s.whole for s in spans),
+    )
+
+
+def scale_of(span: Span) -> Scale:
+    """Return the scale of images whose values have this span."""
     divisor = _divisor(span)
     unit = divisor > 1 or span.within(-OVERSHOOT, 1 + OVERSHOOT)
     return Scale(divisor=divisor, unit=unit, span=span)

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from pruneviz.plan import Plan
-from pruneviz.subjects import images, load_subject
+from pruneviz.subjects import images, load_subject, pixels
 from pruneviz.subjects.references import parse_data
 from pruneviz.subjects.sample_data import load_split
 from pruneviz.subjects.subject import Data
@@ -207,12 +207,16 @@ def test_bad_images(factory: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
     good = (folder / "cow" / "1.png").read_bytes()
     for content in (b"hello", good[:60], b""):
         (folder / "cow" / "1.png").write_bytes(content)
-        with pytest.raises(ValueError, match=r"'cow/1.png' is not a whole image"):
-            load(factory, f"folder:{folder}")
-    Image.fromarray(np.zeros((4, 4), np.uint16)).save(folder / "cow" / "1.png")
-    with pytest.raises(ValueError, match=r"'cow/1.png' has more than 8 bits a channel"):
+        data = load(factory, f"folder:{folder}")
+        assert "Left out: 1 image is broken (cow/1.png)." in data.note
+        assert len(data.y) + len(data.calibration_y) == 17
+    for label in ("cow", "dog"):
+        (folder / label / "2.png").write_bytes(b"hello")
+    with pytest.raises(ValueError, match=r"'cow/2.png' is not a whole image.*so is 'cow/1.png'"):
         load(factory, f"folder:{folder}")
-    monkeypatch.setattr(images, "MAX_PIXELS", 100)
+    for label in ("cow", "dog"):
+        (folder / label / "2.png").write_bytes(good)
+    monkeypatch.setattr(pixels, "MAX_PIXELS", 100)
     with pytest.raises(ValueError, match=r"'cat/0.png' has 10 by 12 pixels"):
         load(factory, f"folder:{folder}")
 

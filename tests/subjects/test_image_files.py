@@ -1,0 +1,204 @@
+"""Image files: every kind and depth gives its pixels, and what is left out is said."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from pruneviz.subjects.expectation import Expectation
+from pruneviz.subjects.images import read_folder, read_zip
+from pruneviz.subjects.raw import RawData
+
+GREY, COLOUR = Expectation(shape=(1, 8, 8)), Expectation(shape=(3, 8, 8))
+CLASSES = ("ash", "oak")
+COUNT = 3
+
+
+def tiles() -> np.ndarray:
+    """Return grey images (6, 8, 8), uint8, the first three of class ash."""
+    return np.random.RandomState(0).randint(0, 256, (2 * COUNT, 8, 8), dtype=np.uint8)
+
+
+def save(folder: Path, make: Callable[[np.ndarray], Image.Image], ending: str, **more) -> None:
+    for i, tile in enumerate(tiles()):
+        path = folder / CLASSES[i // COUNT] / f"{i}{ending}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        make(tile).save(path, **more)
+
+
+def words(tile: np.ndarray) -> Image.Image:
+    return Image.fromarray(tile.astype("uint16") * 257)
+
+
+FORMS = {
+    "png": (Image.fromarray, ".png", {}),
+    "16 bits": (words, ".png", {}),
+    "16 bits in tiff": (words, ".tif", {}),
+    "16 bits in pgm": (words, ".pgm", {}),
+    "32 bits in tiff": (lambda t: Image.fromarray(t.astype("int32") * 257), ".tiff", {}),
+    "bytes in 32 bits": (lambda t: Image.fromarray(t.astype("int32")), ".tiff", {}),
+    "floats to 1": (lambda t: Image.fromarray(t.astype("float32") / 255), ".tiff", {}),
+    "floats to 255": (lambda t: Image.fromarray(t.astype("float32")), ".tiff", {}),
+    "grey with alpha": (
+        lambda t: Image.fromarray(np.stack([t, np.full_like(t, 255)], 2), "LA"), ".png", {},
+    ),
+    "jfif": (Image.fromarray, ".jfif", {"format": "PNG"}),
+    "upper case": (Image.fromarray, ".JPE", {"format": "PNG"}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("expects", [GREY, COLOUR], ids=["grey", "colour"])
+def test_every_kind_of_file_gives_its_pixels(tmp_path, form, expects):
+    make, ending, more = FORMS[form]
+    save(tmp_path, make, ending, **more)
+    raw = read_folder(tmp_path, expects)
+    wanted = torch.from_numpy(tiles()).float().unsqueeze(1).expand(-1, expects.shape[0], -1, -1)
+    torch.testing.assert_close(raw.x, wanted / 255, atol=1e-6, rtol=0)
+    assert raw.labels.tolist() == [0, 0, 0, 1, 1, 1]
+    assert ("16 bits" in raw.note or "divided by 65,535" in raw.note) == form.startswith(
+        ("16 bits", "32 bits")
+    )
+
+
+def test_depths_may_be_mixed(tmp_path):
+    save(tmp_path, Image.fromarray, ".png")
+    words(tiles()[0]).save(tmp_path / "ash" / "0.png")
+    raw = read_folder(tmp_path, GREY)
+    torch.testing.assert_close(raw.x[:, 0], torch.from_numpy(tiles()).float() / 255)
+    assert "1 with 16 bits" in raw.note
+
+
+def test_values_without_a_white_are_refused(tmp_path):
+    save(tmp_path, lambda t: Image.fromarray(t.astype("float32") * 10 - 1000), ".tiff")
+    with pytest.raises(
+        ValueError, match=r"from .1,000 to 1,550, which does not tell what white is"
+    ):
+        read_folder(tmp_path, GREY)
+
+
+def read_both(folder: Path, expects: Expectation = GREY) -> list[RawData]:
+    """Return what the folder gives and what a zip of it gives."""
+    archive = folder.parent / f"{folder.name}.zip"
+    with zipfile.ZipFile(archive, "w") as out:
+        for path in sorted(folder.rglob("*")):
+            out.write(path, path.relative_to(folder).as_posix())
+    return [read_folder(folder, expects), read_zip(archive, expects)]
+
+
+def png(value: int) -> bytes:
+    out = io.BytesIO()
+    Image.new("L", (8, 8), value).save(out, "PNG")
+    return out.getvalue()
+
+
+def lay(root: Path, files: dict[str, bytes]) -> Path:
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return root
+
+
+def plain(prefix: str = "", count: int = 3) -> dict[str, bytes]:
+    return {
+        f"{prefix}{label}/{i}.png": png(10 * i + 100 * k)
+        for k, label in enumerate(CLASSES)
+        for i in range(count)
+    }
+
+
+def test_folders_inside_a_class_belong_to_it(tmp_path):
+    files = {**plain(), "ash/more/9.png": png(9), "oak/a/b/8.png": png(8)}
+    for raw in read_both(lay(tmp_path / "data", files)):
+        assert raw.classes == CLASSES
+        assert raw.labels.tolist() == [0, 0, 0, 0, 1, 1, 1, 1]
+        assert "In folders inside their class's folder: 2." in raw.note
+        assert raw.names == ("ash/0.png", "ash/1.png", "ash/2.png", "ash/more/9.png",
+                             "oak/0.png", "oak/1.png", "oak/2.png", "oak/a/b/8.png")  # fmt: skip
+
+
+def test_what_is_left_out_is_counted_and_named(tmp_path):
+    files = {
+        **plain(count=12),
+        "ash/scan.dcm": b"x",
+        "oak/labels.txt": b"x",
+        "loose.png": png(0),
+        "oak/5.png": b"",
+        "oak/.hidden.png": b"",
+        "Thumbs.db": b"x",
+        ".ipynb_checkpoints/a.png": png(1),
+        "__pycache__/a.pyc": b"x",
+        "__MACOSX/ash/0.png": b"x",
+    }
+    for raw in read_both(lay(tmp_path / "data", files)):
+        assert raw.classes == CLASSES
+        assert len(raw.x) == 23
+        assert "2 files of no kind that is read (ash/scan.dcm, oak/labels.txt)" in raw.note
+        assert "1 file in no class's folder (loose.png)" in raw.note
+        assert "1 image is broken (oak/5.png)" in raw.note
+        assert not any(word in raw.note for word in ("hidden", "Thumbs", "MACOSX", "pyc"))
+
+
+def test_class_folders_without_images_are_named(tmp_path):
+    root = lay(tmp_path / "data", plain())
+    (root / "elm").mkdir()
+    with pytest.raises(ValueError, match="class folder 'elm' has no images; add some"):
+        read_folder(root, GREY)
+    lay(root, {"elm/1.jp2": b"x"})
+    with pytest.raises(ValueError, match=r"'elm' has no images that can be read.*end in \.jp2"):
+        read_folder(root, GREY)
+    lay(root, {"elm/2.png": b"x"})
+    with pytest.raises(ValueError, match=r"'elm/2.png' is not a whole image, and its class"):
+        read_folder(root, GREY)
+
+
+@pytest.mark.parametrize("wrap", ["", "pets/", "a/pets/"])
+@pytest.mark.parametrize(
+    "names", [("train", "test"), ("Train", "val"), ("training", "VALID"), ("train", "validation")]
+)
+def test_a_split_is_kept(tmp_path, wrap, names):
+    train, judge = names
+    files = {**plain(f"{wrap}{train}/", 5), **plain(f"{wrap}{judge}/", 3)}
+    for raw in read_both(lay(tmp_path / "data", files)):
+        assert raw.classes == CLASSES
+        assert (len(raw.x), len(raw.train.x)) == (6, 10)
+        assert raw.train.y.tolist() == [0] * 5 + [1] * 5
+        torch.testing.assert_close(raw.train.x[4] * 255, torch.full((1, 8, 8), 40.0))
+        assert f"'{train}' trains and calibrates, '{judge}' evaluates" in raw.note
+        assert raw.names[0] == f"{judge}/ash/0.png"
+
+
+def test_three_parts_and_parts_without_classes(tmp_path):
+    files = {**plain("train/", 5), **plain("val/", 4), **plain("test/", 3), "notes/a.png": png(3)}
+    for raw in read_both(lay(tmp_path / "three", files)):
+        assert (len(raw.x), len(raw.train.x)) == (6, 10)
+        assert "Left out: 9 files in no class's folder (notes/a.png, val/ash" in raw.note
+    flat = {**plain("train/", 5), "test/1.png": png(1), "test/2.png": png(2)}
+    for raw in read_both(lay(tmp_path / "flat", flat)):
+        assert (len(raw.x), raw.train.x, raw.classes) == (10, None, CLASSES)
+        assert "only 'train' has folders of classes" in raw.note
+        assert "2 files in no class's folder (test/1.png" in raw.note
+
+
+def test_a_class_may_be_absent_from_one_part(tmp_path):
+    files = {**plain("train/", 5), **plain("test/", 3)}
+    files = {name: v for name, v in files.items() if not name.startswith("test/ash")}
+    root = lay(tmp_path / "data", files)
+    (root / "test" / "ash").mkdir()
+    for raw in read_both(root):
+        assert raw.classes == CLASSES
+        assert raw.labels.tolist() == [1, 1, 1]
+
+
+def test_classes_that_are_called_like_parts_are_classes(tmp_path):
+    files = {f"{c}/{i}.png": png(i) for c in ("bus", "plane", "train") for i in range(3)}
+    for raw in read_both(lay(tmp_path / "data", files)):
+        assert raw.classes == ("bus", "plane", "train")
