@@ -9,6 +9,7 @@ from pruneviz.figures import recovery as figures
 from pruneviz.plan import ONE_SHOT, Plan, RecoveryStep
 from pruneviz.recover import Cost
 from pruneviz.recovery import RECOVERIES, SCHEDULES
+from pruneviz.recovery.frozen import frozen_note
 from pruneviz.recovery.recipes import PRESETS, RECIPES
 from pruneviz.recovery.rounds import EPOCHS, STOP_AFTER
 from pruneviz.recovery.schedules import ROUNDS
@@ -257,6 +258,8 @@ def cockpit(view: View) -> None:
         settings(plan, measured.cost if measured else None)
         if view.subject.data and view.subject.data.train_note:
             st.caption(text.escape(text.sentence(view.subject.data.train_note)))
+        if frozen := frozen_note(view.subject.model, view.subject.frozen):
+            st.caption(text.escape(frozen))
         if view.plan.recovery:
             st.button(
                 "Take the recovery out of the plan", type="tertiary", icon=":material/close:",

@@ -160,6 +160,7 @@ class Recovering:
             epochs_before=max((row.epoch for row in self._rows), default=0),
             epochs_earlier=phase.epochs_earlier,
             epochs_planned=phase.epochs_planned,
+            frozen=self._prepared.subject.frozen,
         )
 
     def begin(self, phase: Phase) -> Recovery:

@@ -73,6 +73,7 @@ def _recovered(
         task = Task(
             model=model, masks={} if applied.is_cut else applied.masks, cuts=applied.cuts,
             teacher=prepared.subject.model, data=data, seed=seed,
+            frozen=prepared.subject.frozen,
         )  # fmt: skip
         work = entry.implementation(task, **entry.settings({}))
         while not work.finished:

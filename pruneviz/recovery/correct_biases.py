@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.duplicate import duplicate
+from pruneviz.recovery.frozen import frozen_note, held
 from pruneviz.recovery.method import RECOVERIES, Task
 from pruneviz.recovery.untrained import Untrained
 from pruneviz.registry import Parameter, Value
@@ -65,6 +66,8 @@ class CorrectBiases(Untrained):
         """Begin with the biases as they are; the settings are those of the registry."""
         total = self.steps(task.model, task.data, **settings)
         super().__init__(task, total, bool(settings["keep_better"]))
+        note = frozen_note(task.teacher, task.frozen)
+        self.notes += [note] if note else []
         self._x = task.data.calibration_x[: int(settings["inputs"])]
 
     @classmethod
@@ -99,11 +102,13 @@ def correct_biases(model: nn.Module, wanted: Means, x: Tensor, task: Task) -> No
     """Shift biases in place so that the mean answers on `x` are the wanted ones.
 
     All happens in one pass: each layer answers already corrected, so those behind it see what they
-    will. Layers called more than once are left, and so are biases that a mask removes.
+    will. Layers called more than once are left, and so are biases that a mask removes or that
+    the network's author froze.
     """
     with _answering(model, lambda path, mean: None) as calls:
         model(x)
-    once = {path for path in wanted if calls[path] == 1}
+    staying = held(task.teacher, task.frozen)
+    once = {path for path in wanted if calls[path] == 1 and f"{path}.bias" not in staying}
     kept = {cut.parameter: list(cut.kept) for cut in task.cuts if cut.axis == 0}
 
     def correct(path: str, mean: Tensor) -> Tensor | None:

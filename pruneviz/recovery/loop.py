@@ -14,6 +14,7 @@ from pruneviz.duplicate import duplicate
 from pruneviz.recovery.augment import augmentation_note, augmenter, chosen_augmentation, draws
 from pruneviz.recovery.batches import Order, divide, loader
 from pruneviz.recovery.device import make_fabric, world_size
+from pruneviz.recovery.frozen import frozen_note, held, thaw
 from pruneviz.recovery.judge import Meter, judge, outputs
 from pruneviz.recovery.masking import Held
 from pruneviz.recovery.method import State, Task
@@ -57,7 +58,11 @@ class Training:
         self._done = 0
         self._good, self._good_epochs = copied(self._raw.state_dict()), 0
         self.curve: list[EpochRow] = []
-        notes = (task.data.train_note, augmentation_note(task.data, choice))
+        notes = (
+            task.data.train_note,
+            augmentation_note(task.data, choice),
+            frozen_note(task.teacher, task.frozen),
+        )
         self.notes: list[str] = [note for note in notes if note]
         self.stopped = ""
 
@@ -74,8 +79,7 @@ class Training:
     def _prepare_model(self) -> None:
         """Put a copy of the model, its optimiser and the learning rates in place."""
         self._raw = duplicate(self._task.model)
-        for parameter in self._raw.parameters():
-            parameter.requires_grad_(parameter.is_floating_point())
+        self._still = thaw(self._raw, held(self._task.teacher, self._task.frozen))
         optimiser = make_optimiser(self._raw, self._settings)
         self._network, self._optimiser = self._fabric.setup(self._raw, optimiser)
         steps, first = self._batches * self._planned, self._batches * self._task.epochs_earlier
@@ -151,6 +155,8 @@ class Training:
             self._order.begin(epoch, batch)
             self._open = iter(self._loader)
             self._raw.train()
+            for norm in self._still:
+                norm.eval()
         x, y = next(self._open)
         return x, y
 

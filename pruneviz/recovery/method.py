@@ -26,7 +26,8 @@ class Task:
     indices are left then. `teacher` is the original.
     `round`, `sparsity` and `epochs_before` (trained so far) say where in a schedule it stands;
     `epochs_earlier` of `epochs_planned` are those of the same recovery in earlier rounds, 0 of 0
-    where it is on its own. `device` is "cpu", "auto" or "cuda".
+    where it is on its own. `device` is "cpu", "auto" or "cuda". `frozen` are the parameters that
+    the original's author froze, by name.
     """
 
     model: nn.Module
@@ -41,6 +42,7 @@ class Task:
     epochs_before: int = 0
     epochs_earlier: int = 0
     epochs_planned: int = 0
+    frozen: frozenset[str] = frozenset()
 
     def draw(self, *place: int | str) -> int:
         """Return a seed of its own for each place: what is drawn there depends on nothing else."""

@@ -23,7 +23,7 @@ from pruneviz.subjects.sample_data import load_sample_data
 from pruneviz.subjects.samples import get_sample, sample_directory
 from pruneviz.subjects.sources import finish_data, read_source
 from pruneviz.subjects.split import spread
-from pruneviz.subjects.subject import Data, Subject, freeze, weights_sha256
+from pruneviz.subjects.subject import Data, Subject, freeze, frozen_names, weights_sha256
 from pruneviz.subjects.torchvision_models import load_torchvision
 from pruneviz.subjects.uploads import upload_path
 from pruneviz.subjects.weights import fit_weights, read_weights
@@ -49,10 +49,12 @@ def load_subject(plan: Plan, *, home: Path | None = None, pretrained: bool = Tru
 
 def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
     source = _load_model(plan, home, pretrained)
-    given = freeze(source.model)
+    given = source.model.eval()
     sha256 = weights_sha256(given)
     _verify("weights", plan.weights_sha256, sha256)
     model = folded(given)
+    frozen = frozen_names(model)
+    freeze(model)
     # a copy is tried: what a pass writes to the network is none of what the user gave
     data, example, notes = _load_data(plan, replace(source, model=duplicate(model)), home)
     _verify("data", plan.data_sha256, data.sha256 if data else None)
@@ -69,6 +71,7 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
         sha256=sha256,
         notes=(*source.notes, *fold_notes(given), *notes, *([RANDOM_NOTE] if random else [])),
         random=random,
+        frozen=frozen,
     )
 
 

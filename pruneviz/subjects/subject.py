@@ -73,7 +73,8 @@ class Subject:
     """A model in eval mode with frozen parameters, an example input (2, …), and its data if any.
 
     `model` is shared: whoever wants to change it works on a copy. `sha256` is that of the weights.
-    `notes` are sentences that the user must see. `random` says that its answers are drawn.
+    `notes` are sentences that the user must see. `random` says that its answers are drawn,
+    `frozen` are the parameters, by name, that its author froze.
     """
 
     reference: str
@@ -86,6 +87,13 @@ class Subject:
     sha256: str
     notes: tuple[str, ...] = ()
     random: bool = False
+    frozen: frozenset[str] = frozenset()
+
+
+def frozen_names(model: nn.Module) -> frozenset[str]:
+    """Return the names of the parameters that ask for no gradient, each of those it goes by."""
+    every = model.named_parameters(remove_duplicate=False)
+    return frozenset(name for name, parameter in every if not parameter.requires_grad)
 
 
 def freeze(model: nn.Module) -> nn.Module:
