@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +89,42 @@ def some(names: list[str]) -> str:
     return ", ".join(names[:MOST_NAMED]) + (f", +{more} more" if more > 0 else "")
 
 
+# What the older and the newer weight_norm and spectral_norm of torch call the same tensors.
+OLD_AND_NEW = (
+    ("{}_g", "parametrizations.{}.original0"),
+    ("{}_v", "parametrizations.{}.original1"),
+    ("{}_orig", "parametrizations.{}.original"),
+    ("{}_u", "parametrizations.{}.0._u"),
+    ("{}_v", "parametrizations.{}.0._v"),
+)
+
+
+def _named_alike(own: Mapping[str, Tensor], tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors by the names that a model has for them: old for new ones, or new for old."""
+    renamed = dict(tensors)
+    for name in own:
+        for other in _other_names(name):
+            if name not in tensors and other in tensors and other not in own:
+                renamed[name] = renamed.pop(other)
+                break
+    return renamed
+
+
+def _other_names(name: str) -> Iterator[str]:
+    """Yield what a part of a computed weight would be called by the other version of torch."""
+    for pair in OLD_AND_NEW:
+        for mine, theirs in (pair, pair[::-1]):
+            before, after = mine.split("{}")
+            if name.endswith(after) and before in name:
+                start, _, rest = name.rpartition(before) if before else ("", "", name)
+                path, dot, weight = rest.removesuffix(after).rpartition(".")
+                yield start + path + dot + theirs.format(weight)
+
+
 def fit_weights(model: nn.Module, tensors: Mapping[str, Tensor], name: str) -> None:
     """Copy tensors into a model just built; ValueError lists those missing or not fitting."""
     own = model.state_dict()
+    tensors = _named_alike(own, tensors)
     given = {t.data_ptr() for k, t in own.items() if k in tensors and t.numel()}
     # A count that no forward pass reads in eval mode, which many exporters leave out; and a second
     # name of a tensor that is given under its first one, as safetensors saves shared tensors.
