@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pruneviz.answers import gives_probabilities
 from pruneviz.figures.format import size
 from pruneviz.run import asks_for_rounds
 from pruneviz.ui import cache, frame, judge, keeping, text, widgets
@@ -22,7 +23,7 @@ from pruneviz.export import rebuild
 
 network = rebuild(Path("recipe.json"), Path("weights.safetensors"))
 x = torch.zeros(1, {shape})  # normalised: (raw - mean) / std, see network.about
-probabilities = network(x).softmax(1)"""
+probabilities = network(x){softmax}"""
 
 
 def download_all(files: judge.Files) -> None:
@@ -87,6 +88,7 @@ with frame.page("Export", "Download the pruned network.") as view:
     st.subheader("Use it", anchor=False)
     st.markdown("Weights and recipe are enough; the code that defined the model is not needed:")
     shape = ", ".join(str(s) for s in view.subject.example.shape[1:])
-    st.code(REBUILD.format(shape=shape), language="python", wrap_lines=True)
+    softmax = "" if gives_probabilities(view.subject.model) else ".softmax(1)"
+    st.code(REBUILD.format(shape=shape, softmax=softmax), language="python", wrap_lines=True)
     st.subheader("The plan", anchor=False)
     st.code(plan.to_yaml(), language=None, wrap_lines=True)

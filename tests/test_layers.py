@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"duplicate", "folding", "registry", "home", "steady"},
-    {"plan", "masks", "report"},
+    {"plan", "masks", "report", "answers"},
     {"subjects", "explicit", "coupling", "granularity", "criteria", "calibrate", "evaluate",
      "measure", "explain", "replay"},
     {"allocate", "bypass", "surgery", "rehearsal", "apply", "counting", "concluded", "lively",

@@ -7,11 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pruneviz.calibrate.derivatives import whole_gradient
-from pruneviz.calibrate.loss import leaves_of
+from pruneviz.calibrate.loss import leaves_of, logits_with
 from pruneviz.calibrate.statistic import STATISTICS, Asked, Table
 
 Vector = Mapping[str, Tensor]
@@ -51,7 +50,7 @@ def _add_products(
     """Add a batch's products to the totals; the first derivatives are shared."""
     leaves = leaves_of(model)
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # it alone is derived twice
-        logits = functional_call(model, leaves, (batch[0],)) / temperature
+        logits = logits_with(model, leaves, batch[0]) / temperature
         loss = nn.functional.cross_entropy(logits, batch[1], reduction="sum")
         first = torch.autograd.grad(
             loss, list(leaves.values()), create_graph=True, materialize_grads=True

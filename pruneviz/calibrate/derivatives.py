@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, grad, vmap
+from torch.func import grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-from pruneviz.calibrate.loss import loss_of
+from pruneviz.calibrate.loss import logits_with, loss_of
 from pruneviz.calibrate.statistic import BATCH_SIZE, STATISTICS, Asked, Samples, Table
 
 PER_SAMPLE_NUMBERS = 2**24  # gradients held at once: 64 MB
@@ -23,7 +23,7 @@ def gradients(model: nn.Module, x: Tensor, y: Tensor) -> Iterator[dict[str, Tens
     for start in range(0, len(y), BATCH_SIZE):
         leaves = {n: p.detach().requires_grad_() for n, p in model.named_parameters()}
         with torch.enable_grad():
-            logits = functional_call(model, leaves, (x[start : start + BATCH_SIZE],))
+            logits = logits_with(model, leaves, x[start : start + BATCH_SIZE])
             loss = nn.functional.cross_entropy(logits, y[start : start + BATCH_SIZE])
             found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
         yield dict(zip(leaves, found, strict=True))
@@ -37,7 +37,7 @@ def whole_gradient(
     for x, y in samples.batches():
         leaves = {name: w.detach().requires_grad_() for name, w in weights.items()}
         with torch.enable_grad():
-            logits = functional_call(model, leaves, (x,)) / temperature
+            logits = logits_with(model, leaves, x) / temperature
             loss = nn.functional.cross_entropy(logits, y, reduction="sum")
             found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
         for name, each in zip(leaves, found, strict=True):

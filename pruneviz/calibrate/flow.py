@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.utils._pytree import tree_leaves
 
+from pruneviz.calibrate.loss import logits_with
 from pruneviz.calibrate.statistic import STATISTICS, WEIGHTS_ALONE, Asked, Table
 from pruneviz.coupling.study import first_input
 from pruneviz.masks import Masks, combine
@@ -27,7 +27,7 @@ def flow_gradients(model: nn.Module, shown: object, weights: Mapping[str, Tensor
     }
     arguments = shown if isinstance(shown, tuple) else (shown,)
     with torch.enable_grad():
-        out = functional_call(model, {**leaves, **buffers}, arguments)
+        out = logits_with(model, {**leaves, **buffers}, *arguments)
         answers = [t for t in tree_leaves(out) if isinstance(t, Tensor) and t.is_floating_point()]
         total = torch.stack([answer.double().sum() for answer in answers]).sum()
         found = torch.autograd.grad(total, list(leaves.values()), materialize_grads=True)

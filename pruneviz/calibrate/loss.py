@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from pruneviz.answers import logits_of
 from pruneviz.calibrate.statistic import WEIGHTS_ALONE, Asked
 
 Leaves = dict[str, Tensor]
@@ -21,12 +23,18 @@ def leaves_of(model: nn.Module) -> Leaves:
     }
 
 
+def logits_with(model: nn.Module, weights: Mapping[str, Tensor], *inputs: Any) -> Any:
+    """Return what a model with these weights answers, as logits, (B, classes)."""
+    return logits_of(
+        model, *inputs, call=lambda *given: functional_call(model, dict(weights), given)
+    )
+
+
 def loss_of(
     model: nn.Module, weights: Mapping[str, Tensor], x: Tensor, y: Tensor, reduction: str = "mean"
 ) -> Tensor:
     """Return the cross-entropy of a model with these weights on a batch."""
-    logits = functional_call(model, dict(weights), (x,))
-    return nn.functional.cross_entropy(logits, y, reduction=reduction)
+    return nn.functional.cross_entropy(logits_with(model, weights, x), y, reduction=reduction)
 
 
 def check_loss(asked: Asked) -> None:

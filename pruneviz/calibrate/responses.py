@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor, nn
 
+from pruneviz.answers import logits_of
 from pruneviz.calibrate.layers import Layer
 from pruneviz.calibrate.statistic import STATISTICS, Asked, Samples, Table
 from pruneviz.calibrate.watch import Watch, by_channel, find_sites
@@ -39,7 +40,7 @@ def gate_gradients(asked: Asked, goal: Goal, samples: Samples) -> Iterator[Chann
 
         watch = Watch(asked.looked_at, asked.layers, sites, answers=gated)
         with torch.enable_grad(), slowly(asked.looked_at), watch:
-            logits = asked.looked_at(x)
+            logits = logits_of(asked.looked_at, x)
         with torch.enable_grad():
             total = goal(logits, y)
         found = torch.autograd.grad(total, [gate for _, gate in gates], materialize_grads=True)
@@ -153,7 +154,7 @@ def conductance(asked: Asked, x: Tensor, y: Tensor, steps: int) -> Channels:
 
         watch = Watch(asked.looked_at, asked.layers, sites, answers=noted)
         with torch.enable_grad(), slowly(asked.looked_at), watch:
-            logits = asked.looked_at(x * (step / steps))
+            logits = logits_of(asked.looked_at, x * (step / steps))
         with torch.enable_grad():
             goal = _class_scores(logits, y)
         tensors = [kept for _, kept, _ in here]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from pruneviz.answers import answering_logits
 from pruneviz.duplicate import duplicate
 from pruneviz.explain.method import METHODS, Question
 from pruneviz.registry import Value
@@ -53,7 +54,7 @@ def attribute(
     entry = METHODS.get(method)
     if len(x) != 1:
         raise ValueError(f"attributions are for one input at a time, got a batch of {len(x)}")
-    own = working_copy(model)
+    own = answering_logits(working_copy(model))
     start = torch.zeros_like(x) if average is None else average.to(x).expand_as(x).clone()
     with torch.no_grad():
         logits = own(torch.cat([x, start]))  # (2, classes)

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+from pruneviz.answers import answering_logits
 from pruneviz.explain.attribute import working_copy
 
 
@@ -58,9 +59,9 @@ def detectors(model: nn.Module, x: Tensor, layer: str, target: int) -> Detectors
     if module is None:
         raise ValueError(f"the network has no layer '{layer}'")
     try:
-        given = x.detach().clone().requires_grad_()
-        maps = LayerActivation(own, module).attribute(given).detach()
-        shares = LayerGradientXActivation(own, module).attribute(given, target=target).detach()
+        whole, given = answering_logits(own), x.detach().clone().requires_grad_()
+        maps = LayerActivation(whole, module).attribute(given).detach()
+        shares = LayerGradientXActivation(whole, module).attribute(given, target=target).detach()
     except (RuntimeError, AssertionError, AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"the channels of layer '{layer}' cannot be shown") from error
     maps, shares = (_channels_first(t, module) for t in (maps, shares))

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
+from pruneviz.answers import logits_of
 from pruneviz.duplicate import duplicate
 from pruneviz.recovery.loop import Training
 from pruneviz.recovery.method import RECOVERIES, Task
@@ -70,5 +71,5 @@ class Distill(Training):
     def loss(self, logits: Tensor, x: Tensor, y: Tensor) -> Tensor:
         """Return the distillation loss of logits (B, classes) for inputs x and labels y (B,)."""
         with torch.no_grad(), self._fabric.autocast():
-            teacher = self._teacher(x)
+            teacher = logits_of(self._teacher, x)
         return distillation_loss(logits, teacher, y, self._temperature, self._weight)

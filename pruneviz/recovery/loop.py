@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from pruneviz.answers import logits_of
 from pruneviz.duplicate import duplicate
 from pruneviz.recovery.augment import augmentation_note, augmenter, chosen_augmentation, draws
 from pruneviz.recovery.batches import Order, divide, loader
@@ -132,7 +133,7 @@ class Training:
         x, y = self._next(epoch, batch)
         x = self._augment(x, self._draws(epoch, batch))
         with self._noise(epoch, batch):
-            logits = self._network(x)
+            logits = logits_of(self._raw, x, call=self._network)
             loss = self.loss(logits, x, y)
             self._fabric.backward(loss)
         if not math.isfinite(self._everywhere(loss.detach(), "sum").item()):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor, UntypedStorage, nn
 
+from pruneviz.answers import logits_of
 from pruneviz.duplicate import duplicate
 from pruneviz.measure.one_trace import ONE_TRACE
 from pruneviz.replay.calls import place_of
@@ -179,7 +180,7 @@ class Evaluator:
 
     def _plain(self, network: nn.Module, part: int) -> Tensor:
         with torch.inference_mode():
-            return _checked(network(self._batch(part)), len(self.parts[part]))
+            return _checked(logits_of(network, self._batch(part)), len(self.parts[part]))
 
     def _make_ready(self) -> None:
         """Look at the network once, on the smallest batch: can its passes be followed?"""
@@ -226,7 +227,7 @@ class Evaluator:
                 trace.own[name] = records[address]
                 mode.know(tensor, records[address], own=True)
             with mode:
-                out = _checked(self.model(batch), len(batch))
+                out = _checked(logits_of(self.model, batch), len(batch))
             state = mode.state(out)
             trace.logits = out.clone()
             if state is not None:
@@ -284,7 +285,7 @@ class Evaluator:
         with ONE_TRACE, torch.inference_mode():
             batch = mode.stand_in(Ref(INPUT, self._traces[part].place), self.x.device)
             with mode:
-                out = _checked(network(batch), len(self.parts[part]))
+                out = _checked(logits_of(network, batch), len(self.parts[part]))
             logits = mode.value(out)
             del batch, out
             mode.settle()

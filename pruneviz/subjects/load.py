@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pruneviz.answers import look
 from pruneviz.coupling.accept import check_folded
 from pruneviz.duplicate import duplicate
 from pruneviz.folding import fold_notes, folded
@@ -60,6 +61,8 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
     _verify("data", plan.data_sha256, data.sha256 if data else None)
     check_folded(given, model, example)
     random = keep_steady(model, data.x[spread(len(data.x), WATCHED)] if data else example)
+    answers = look(model, data.x if data else example, real=data is not None)
+    said = (*fold_notes(given), *notes, RANDOM_NOTE if random else "", answers)
     return Subject(
         reference=plan.model,
         title=source.title,
@@ -69,7 +72,7 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
         data=data,
         weights_label=source.weights_label,
         sha256=sha256,
-        notes=(*source.notes, *fold_notes(given), *notes, *([RANDOM_NOTE] if random else [])),
+        notes=(*source.notes, *(note for note in said if note)),
         random=random,
         frozen=frozen,
     )

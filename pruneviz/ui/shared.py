@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from pruneviz.answers import logits_of
 from pruneviz.measure.one_trace import ONE_TRACE
 from pruneviz.measure.threads import computing_threads, usual_threads
 from pruneviz.replay import Evaluator, Tally, counted
@@ -68,7 +69,7 @@ class Shared:
             return
         for part in self.parts[start:]:
             with computing_threads(self._threads), torch.inference_mode():
-                logits = network(self._x[part])
+                logits = logits_of(network, self._x[part])
             yield logits
 
     def _replayed(self, network: nn.Module, start: int) -> Iterator[Tensor]:

@@ -1,0 +1,156 @@
+"""What a network answers, as logits: a network that ends in Softmax or Sigmoid has them inside.
+
+Whoever takes a loss, a divergence or a class's score asks `logits_of`; the network itself stays as
+it is. `look` finds out, from what comes out, whether a network answers with probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import sqrt
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
+
+MARK = "answers_with"  # a network's attribute, which its copies keep
+SOFTMAX, SIGMOID = "softmax", "sigmoid"
+LOOKED_AT = 64  # inputs
+SUM_ERROR = 1e-5  # of a row of probabilities in single precision
+_LAST = {
+    torch.softmax: SOFTMAX,
+    torch.special.softmax: SOFTMAX,
+    functional.softmax: SOFTMAX,
+    Tensor.softmax: SOFTMAX,
+    torch.sigmoid: SIGMOID,
+    torch.special.expit: SIGMOID,
+    functional.sigmoid: SIGMOID,
+    Tensor.sigmoid: SIGMOID,
+}
+NOTES = {
+    SOFTMAX: "The network answers with probabilities that add up to 1 (it ends in {by}). Losses, "
+    "divergences, criteria, training and attributions take the scores before it, or the "
+    "logarithms of the probabilities where these cannot be seen; the network stays as it is.",
+    SIGMOID: "The network answers with a probability for each class by itself (it ends in a "
+    "Sigmoid). Here one class is right, so the class scores are what the Sigmoid reads, the "
+    "log odds: Softmax of these is the probability of a class, given that exactly one is right.",
+}
+UNSURE = (
+    "Every answer lies between 0 and 1, and a row does not add up to 1. They are taken as logits; "
+    "if they are probabilities, cross-entropy and KL divergence look milder than they are: end the "
+    "network in its class scores, or in nn.Softmax or nn.Sigmoid."
+)
+
+
+def logits_of(network: nn.Module, *inputs: Any, call: Callable[..., Any] | None = None) -> Any:
+    """Return a network's answer to inputs as logits, (B, classes), with their gradient.
+
+    `call` stands for the network where it is called another way, as with other weights.
+    """
+    run = network if call is None else call
+    kind = getattr(network, MARK, "")
+    if not kind:
+        return run(*inputs)
+    found, last, before = _followed(run, inputs)
+    if last == kind:
+        return before
+    least = torch.finfo(found.dtype).tiny  # log stays finite, and so does its gradient
+    if kind == SIGMOID:
+        return found.clamp(least).log() - (1 - found).clamp(least).log()
+    return found.clamp(least).log()
+
+
+def answering_logits(network: nn.Module) -> nn.Module:
+    """Return a network that answers with logits, for tools that call modules; itself if it does."""
+    return _WithLogits(network) if getattr(network, MARK, "") else network
+
+
+class _WithLogits(nn.Module):
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Any) -> Any:
+        return logits_of(self.network, *inputs)
+
+
+def look(network: nn.Module, x: Tensor, *, real: bool = True) -> str:
+    """Find out what a network answers with, on inputs (N, …), and mark it; return a note or "".
+
+    A row of probabilities is not negative and adds up to 1, on all inputs looked at. Without `real`
+    inputs only a network that plainly ends in Softmax or Sigmoid is taken to give some.
+    """
+    vars(network).pop(MARK, None)
+    with torch.no_grad():
+        found, last, _ = _followed(network, (x[:2],))
+        if not _in_range(found):
+            return ""
+        if len(x) > 2:
+            found, last, _ = _followed(network, (_spread(x),))
+    if not _in_range(found):
+        return ""
+    sums = _add_up(found) and (last == SOFTMAX or (real and _varies(found)))
+    kind = SOFTMAX if sums else SIGMOID if last == SIGMOID else ""
+    if kind:
+        setattr(network, MARK, kind)
+        by = "a Softmax" if last == SOFTMAX else "no Softmax that could be followed"
+        return NOTES[kind].format(by=by)
+    return UNSURE if real and not _add_up(found) and _varies(found) else ""
+
+
+def gives_probabilities(network: nn.Module) -> bool:
+    """Whether a network that was looked at answers with probabilities of its classes."""
+    return bool(getattr(network, MARK, ""))
+
+
+class _Following(TorchFunctionMode):
+    """Remembers the last Softmax or Sigmoid that was called, and what it read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last: tuple[Any, str, Any] = (None, "", None)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if func in _LAST:
+            self.last = (result, _LAST[func], _read(args, kwargs or {}))
+        return result
+
+
+def _read(args: Any, kwargs: Any) -> Any:
+    return args[0] if args else kwargs.get("input")
+
+
+def _followed(run: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[Any, str, Any]:
+    """Return an answer, the function that gave it, "" for another one, and what that read."""
+    following = _Following()
+    with following:
+        found = run(*inputs)
+    result, name, before = following.last
+    if result is not found or not isinstance(before, Tensor):
+        return found, "", None
+    return found, name, before.to(found.dtype)
+
+
+def _spread(x: Tensor) -> Tensor:
+    """Return some of the inputs, at equal distances."""
+    return x[torch.linspace(0, len(x) - 1, min(LOOKED_AT, len(x))).round().long()]
+
+
+def _in_range(found: Any) -> bool:
+    if not isinstance(found, Tensor) or found.ndim != 2 or not found.is_floating_point():
+        return False
+    return found.shape[1] > 1 and bool(((found >= 0) & (found <= 1 + SUM_ERROR)).all())
+
+
+def _add_up(found: Tensor) -> bool:
+    allowed = max(SUM_ERROR, 4 * torch.finfo(found.dtype).eps * sqrt(found.shape[1]))
+    return bool(((found.double().sum(1) - 1).abs() <= allowed).all())
+
+
+def _varies(found: Tensor) -> bool:
+    """Whether answers differ from input to input and are not all 0 or 1: constants say nothing."""
+    same = bool((found == found[0]).all())
+    return not same and not bool(((found == 0) | (found == 1)).all())
