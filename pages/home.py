@@ -120,7 +120,13 @@ def adopt(plan: Plan) -> None:
     st.rerun()
 
 
-with frame.page("Home", "Choose a network; then see what pruning does to it.") as view:
+INTRODUCTION = """PruneViz removes parts of a trained neural network and shows what that costs in
+accuracy and what it saves in size and time.
+
+**First, choose a network** below, or stay with the one in use; then open **Tune** and move a
+slider. The box compares the pruned network with the original; it stays on top of every page."""
+
+with frame.page("Home", "Which model, which data?", introduction=INTRODUCTION) as view:
     with st.grid(3, min_column_width=230):
         for card in list_models():
             sample_card(card, view.plan)

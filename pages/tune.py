@@ -6,7 +6,6 @@ from pruneviz.allocate import SCOPES, strangers
 from pruneviz.criteria import CRITERIA
 from pruneviz.figures import layers as figures
 from pruneviz.granularity import GRANULARITIES, noun
-from pruneviz.granularity.depth import BlockUnits
 from pruneviz.plan import Plan
 from pruneviz.ui import (
     classes,
@@ -25,8 +24,18 @@ from pruneviz.ui.sliders import Board
 
 
 def methods(plan: Plan) -> None:
-    """Draw what is removed, how it is ranked and how the amount is shared out."""
-    grid = st.grid(3, min_column_width=270, gap="medium", key="tune-methods")
+    """Draw what is removed, how it is ranked and how the amount is shared out; it folds."""
+    chosen = (
+        GRANULARITIES.get(plan.granularity).title,
+        CRITERIA.get(plan.criterion).title,
+        SCOPES.get(plan.scope).title,
+    )
+    with widgets.folded("Methods", text.escape(" · ".join(chosen)), "tune-methods"):
+        _methods(plan)
+
+
+def _methods(plan: Plan) -> None:
+    grid = st.grid(3, min_column_width=270, gap="medium")
     with grid.cell(), st.container(gap="xsmall"):
         widgets.choose(
             GRANULARITIES, "What to remove", "tune-granularity", plan.granularity,
@@ -88,28 +97,6 @@ def left_behind(view: View) -> None:
         )
 
 
-def details(view: View, board: Board) -> None:
-    """Draw the chosen layer: what goes with it, what its menu does, and units that must stay."""
-    layers = {units.name: units for units in view.prepared.units}
-    chosen = state.layer() if state.layer() in layers else next(iter(layers))
-    with st.container(border=True):
-        st.selectbox(
-            "Layer",
-            list(layers),
-            index=list(layers).index(chosen),
-            key=widgets.follow("tune-chosen", chosen),
-            on_change=widgets.changes("tune-chosen", state.choose_layer),
-        )
-        units = layers[chosen]
-        st.caption(text.escape(text.coupled_sentence(units) or text.alone_sentence(units)))
-        sliders.actions(board, units, "details")
-        sliders.units_field(view.plan, units, f"tune-units-{chosen}")
-        if isinstance(units, BlockUnits):
-            keep = view.pruned.keep[chosen] if view.possible else None
-            table = text.blocks_table(units, keep)
-            st.dataframe(table, hide_index=True, alt=f"The residual blocks of {chosen}")
-
-
 def picture(board: Board) -> None:
     """Draw what stays and goes in each layer; a click on a bar chooses the layer."""
     others = {group.name: group.layers for group in board.groups if group != board.open}
@@ -157,10 +144,10 @@ def skipped(view: View) -> None:
 
 with frame.page("Tune", "How much goes, and where?") as view:
     overall(view.plan)
-    goals.draw(view)
-    methods(view.plan)
+    with st.container(gap="xsmall"):
+        goals.draw(view)
+        methods(view.plan)
     left_behind(view)
-    beside_snapshots(view)
     grid = st.grid(2, min_column_width=420, gap="medium")
     board = sliders.board(view.plan, view.prepared.units, view.layers, view.possible)
     with grid.cell():
@@ -170,7 +157,7 @@ with frame.page("Tune", "How much goes, and where?") as view:
         picture(board)
         without_training(view)
         each_class(view)
-        details(view, board)
+        beside_snapshots(view)
         for note in view.notes:
             st.caption(text.escape(text.sentence(note)))
         skipped(view)

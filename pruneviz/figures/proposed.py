@@ -19,6 +19,9 @@ from pruneviz.propose.paths import TITLES
 from pruneviz.report import Report
 
 USUAL_TIME = 0.8  # of the original's milliseconds
+# On a bar the goal stands at MARK; beyond it each doubling takes as much room as the last, so that
+# a little too much and far too much are told apart.
+MARK, DOUBLINGS = 0.4, 6
 
 
 def amount(goal: Goal, value: float) -> str:
@@ -92,6 +95,19 @@ def standing(goal: Goal, report: Report, *, exact: bool = True) -> tuple[float, 
     return beyond, f"{line}, {_difference(goal, now - goal.value)} more than the goal of {wanted}"
 
 
+def place(share: float) -> float:
+    """Return where on a bar from 0 to 1 a `share` of a goal's budget ends: even up to the goal."""
+    if share <= 1:
+        return MARK * max(share, 0.0)
+    return min(1.0, MARK + (1 - MARK) * min(math.log2(share), DOUBLINGS) / DOUBLINGS)
+
+
+def marks() -> list[tuple[float, str]]:
+    """Return the places of a bar that have a name, with their names: the goal and its multiples."""
+    multiples = [2**each for each in range(DOUBLINGS + 1)]
+    return [(place(each), "goal" if each == 1 else f"{each}×") for each in multiples]
+
+
 def _of_what(goal: Goal) -> str:
     if goal.kind == ACCURACY:
         return " lost"
@@ -130,6 +146,8 @@ __all__ = [
     "accuracy_line",
     "amount",
     "how_line",
+    "marks",
+    "place",
     "predicted_line",
     "reached_line",
     "standing",

@@ -98,16 +98,20 @@ def configure(title: str) -> None:
 
 
 @contextmanager
-def page(title: str, question: str = "") -> Iterator[View]:
-    """Draw the strip and the title, then let the page draw its body; errors become sentences."""
+def page(title: str, question: str = "", *, introduction: str = "") -> Iterator[View]:
+    """Draw the strip and the title, then let the page draw its body; errors become sentences.
+
+    With an `introduction` in Markdown, title and introduction stand above the strip.
+    """
     configure(title)
     desk = state.begin()
     view = View(desk.plan)
+    if introduction:
+        _heading(title, question)
+        st.markdown(introduction)
     shown = strip.draw(desk)
-    with st.container(gap=None):
-        st.title(title, anchor=False)
-        if question:
-            st.caption(question)
+    if not introduction:
+        _heading(title, question)
     try:
         yield view
     except ValueError as error:
@@ -117,3 +121,10 @@ def page(title: str, question: str = "") -> Iterator[View]:
         # Whatever else goes wrong, the reader of a page gets a sentence and the log the traceback.
         log.exception("the page '%s' failed", title)
         strip.show_error("this page failed; the plan is safe, and the server's log says where")
+
+
+def _heading(title: str, question: str) -> None:
+    with st.container(gap=None):
+        st.title(title, anchor=False)
+        if question:
+            st.caption(question)

@@ -15,7 +15,6 @@ from pruneviz.propose.goal import ACCURACY, FRACTIONS, MACS, MEGABYTES, MILLISEC
 from pruneviz.ui import fitting, proposing, state, text, widgets
 from pruneviz.ui.frame import View
 from pruneviz.ui.proposing import Proposed
-from pruneviz.ui.style import GOAL_MARK
 
 FIRST = Goal(ACCURACY, 1.0)
 LABELS = {
@@ -42,12 +41,13 @@ MOST_BINDING = 4
 
 def draw(view: View) -> None:
     """Draw the goal, where the plan stands, and the way to ratios that reach it."""
-    with st.container(border=True, gap="small", key="goals"):
-        if view.subject.data is None:
+    goal = chosen()
+    now = proposing.look(view.plan, goal) if view.subject.data else None
+    under_way = now is not None and (now.busy or now.awaited)
+    with widgets.folded("Goal", _summary(view, goal), "goals", expanded=under_way):
+        if now is None:
             _without_data(view.plan)
             return
-        goal = chosen()
-        now = proposing.look(view.plan, goal)
         asked = _row(view, goal, now)
         if view.possible:
             _standing(view, goal)
@@ -58,11 +58,23 @@ def draw(view: View) -> None:
             _outcome(view.plan, now)
 
 
+def _summary(view: View, goal: Goal) -> str:
+    """Return the goal in a line: where the plan stands, what is wanted, or what is missing."""
+    if view.subject.data is None:
+        return "an amount by time; ratios need data"
+    if not view.possible:
+        return f"{text.escape(words.amount(goal, goal.value))} at most"
+    return text.escape(words.standing(goal, view.live.report, exact=view.live.exact)[1])
+
+
 def _standing(view: View, goal: Goal) -> None:
-    """Draw how far the plan is from the goal: a bar with a mark at it, striped beyond."""
+    """Draw how far the plan is from the goal: a bar with marks at it and beyond, striped there."""
     share, line = words.standing(goal, view.live.report, exact=view.live.exact)
-    with st.container(key="goal-bar-beyond" if share > 1 else "goal-bar-within"):
-        st.progress(min(1.0, GOAL_MARK * share), text=text.escape(line))
+    names = "".join(f'<i style="left:{100 * at:g}%">{name}</i>' for at, name in words.marks())
+    with st.container(key="goal-bar-beyond" if share > 1 else "goal-bar-within", gap=None):
+        st.progress(words.place(share), text=text.escape(line))
+        scale = f'<div class="goal-marks" aria-hidden="true">{names}</div>'
+        st.markdown(scale, unsafe_allow_html=True)
 
 
 def chosen() -> Goal:

@@ -11,6 +11,7 @@ from torch import nn
 
 from pruneviz.figures import format as fmt
 from pruneviz.granularity import Units, noun
+from pruneviz.granularity.depth import BlockUnits
 from pruneviz.measure.layer_latency import LayerLatency
 from pruneviz.plan import Plan
 from pruneviz.report import LayerReport
@@ -204,17 +205,14 @@ def _menu(shown: Board, units: Units) -> None:
     # The room is there before its content, or the menu would open where it has none.
     with menu.container(key=f"tune-room-{units.name}", width=260):
         if menu.open:
-            actions(shown, units)
-            units_field(shown.plan, units, f"tune-menu-units-{units.name}")
+            _all_like(shown, units)
+            _keep(shown.plan, units)
+            _units_field(shown.plan, units)
+            if isinstance(units, BlockUnits):
+                _blocks(shown, units)
 
 
-def actions(shown: Board, units: Units, place: str = "tune") -> None:
-    """Draw what a layer's menu does; `place` begins the keys, since it stands in two places."""
-    _all_like(shown, units, place)
-    _keep(shown.plan, units, place)
-
-
-def _all_like(shown: Board, units: Units, place: str) -> None:
+def _all_like(shown: Board, units: Units) -> None:
     """Draw what gives other layers this layer's amount."""
     amount = edits.shown_percent(shown.plan, units.name, shown.rows)
     everything = [each.name for each in shown.units]
@@ -225,7 +223,7 @@ def _all_like(shown: Board, units: Units, place: str) -> None:
     for which, (whom, names) in targets.items():
         st.button(
             f"{amount} % for {text.escape(whom)}",
-            key=f"{place}-like-{which}-{units.name}",
+            key=f"tune-like-{which}-{units.name}",
             help=f"{fmt.plural(len(names), 'layer')}; locked ones stay locked",
             on_click=edits.set_layers,
             args=(names, shown.plan.layers.get(units.name, amount / 100)),
@@ -233,14 +231,14 @@ def _all_like(shown: Board, units: Units, place: str) -> None:
         )
 
 
-def _keep(plan: Plan, units: Units, place: str) -> None:
+def _keep(plan: Plan, units: Units) -> None:
     """Draw what holds a layer: its lock, and the way back to the overall."""
     name, lock = units.name, plan.locks.get(units.name)
-    key = f"{place}-lock-{name}"
+    key = f"tune-lock-{name}"
     st.button(
         "Follow the overall slider",
         icon=":material/restart_alt:",
-        key=f"{place}-follow-{name}",
+        key=f"tune-follow-{name}",
         help="Forget this layer's own value",
         disabled=name not in plan.layers,
         on_click=edits.follow_overall,
@@ -255,9 +253,10 @@ def _keep(plan: Plan, units: Units, place: str) -> None:
     )
 
 
-def units_field(plan: Plan, units: Units, key: str) -> None:
+def _units_field(plan: Plan, units: Units) -> None:
     """Draw the field for single units of a layer that must stay."""
     name, lock = units.name, plan.locks.get(units.name)
+    key = f"tune-units-{name}"
     st.text_input(
         f"{_unit(plan, units).capitalize()}s that must stay (0 to {units.count - 1})",
         value=edits.units_text(lock),
@@ -266,6 +265,13 @@ def units_field(plan: Plan, units: Units, key: str) -> None:
         disabled=lock == "all",
         on_change=widgets.changes(key, lambda given: edits.lock_units(name, given, units.count)),
     )
+
+
+def _blocks(shown: Board, units: BlockUnits) -> None:
+    """Draw the residual blocks of a stage: which of them stay."""
+    keep = cache.pruned(shown.plan).keep[units.name] if shown.possible else None
+    table = text.blocks_table(units, keep)
+    st.dataframe(table, hide_index=True, alt=f"The residual blocks of {units.name}")
 
 
 def _legend(shown: Board) -> None:

@@ -18,7 +18,6 @@ ICON_ONLY = (
     '[class*="st-key-about-"]',
 )
 
-GOAL_MARK = 0.75  # of a goal's bar: beyond it the bar is striped
 # The strip stays in sight while a page scrolls, so that a slider far down shows its effect, and it
 # keeps its height whatever its numbers say.
 STYLE = """<style>
@@ -56,11 +55,27 @@ ICONS [data-testid="stMarkdownContainer"] HIDDEN
 :is([class*="st-key-about-"], [class*="st-key-tune-menu-"]) button > div > [aria-hidden="true"] {
   display: none;
 }
-[class*="st-key-goal-bar-"] [role="progressbar"] { position: relative; }
-[class*="st-key-goal-bar-"] [role="progressbar"]::after {
-  content: ""; position: absolute; left: MARK%; top: -4px; bottom: -4px; width: 2px;
+[class*="st-key-folded-"] { position: relative; }
+[class*="st-key-folded-line-"] {
+  position: absolute; z-index: 1; top: 0; left: 6.6rem; right: 1rem; pointer-events: none;
+  width: auto !important;
+}
+[class*="st-key-folded-line-"] p {
+  font-size: 0.875rem; line-height: 2.5rem; white-space: nowrap; overflow: hidden;
+  text-overflow: ellipsis;
+}
+.goal-marks { position: relative; height: 1.4rem; font-size: 0.8rem; }
+.goal-marks i {
+  position: absolute; top: 0.3rem; transform: translateX(-50%); font-style: normal;
+  line-height: 1; white-space: nowrap;
+}
+.goal-marks i:last-child { transform: translateX(-100%); }
+.goal-marks i::before {
+  content: ""; position: absolute; left: 50%; bottom: calc(100% + 1px); width: 1px; height: 0.7rem;
   background: currentColor;
 }
+.goal-marks i:first-child::before { width: 2px; }
+.goal-marks i:last-child::before { left: auto; right: 0; }
 .st-key-goal-bar-beyond [data-testid="stProgressBarTrack"] > div {
   background-image: repeating-linear-gradient(
     -45deg, light-dark(LIGHT, DARK) 0 4px, transparent 4px 10px
@@ -92,5 +107,4 @@ def sheet() -> str:
     dark = st.get_option("theme.dark.backgroundColor") or "Canvas"
     icons = f":is({', '.join(ICON_ONLY)}) button"
     filled = STYLE.replace("ICONS", icons).replace("HIDDEN", _HIDDEN)
-    filled = filled.replace("MARK", f"{100 * GOAL_MARK:g}")
     return filled.replace("LIGHT", light).replace("DARK", dark)

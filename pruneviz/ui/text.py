@@ -197,13 +197,6 @@ def some(names: Sequence[str]) -> str:
     return f"{shown} and {more} more" if more > 0 else shown
 
 
-def alone_sentence(units: Units) -> str:
-    """Return that a layer's units go alone."""
-    if units.places:
-        return f"A residual block of {units.name} goes whole and alone; what it is given goes on."
-    return f"The units of {units.name} are its own; no other layer loses units with it."
-
-
 def blocks_table(units: BlockUnits, keep: Tensor | None) -> pd.DataFrame:
     """Return one row a block: its number, its path, its parameters, whether it stays if known."""
     table = pd.DataFrame(

@@ -10,6 +10,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from pruneviz.figures.style import describe
 from pruneviz.registry import COSTS, Entry, Parameter, Registry
@@ -76,6 +77,20 @@ def problems_here() -> Iterator[None]:
         yield
     except ValueError as error:
         strip.show_error(str(error))
+
+
+def folded(label: str, line: str, key: str, *, expanded: bool = False) -> DeltaGenerator:
+    """Return a part of the page that folds to its label and a `line` of what is chosen in it.
+
+    The line is Markdown and stands beside the label, not in it: another label would close the part.
+    `expanded` says whether it is open where nobody has opened or closed it.
+    """
+    if expanded and key not in st.session_state:
+        st.session_state[key] = True
+    with st.container(key=f"folded-{key}", gap=None):
+        with st.container(key=f"folded-line-{key}"):
+            st.markdown(line)
+        return st.expander(f"**{label}**", key=key, on_change="rerun")
 
 
 def page_link(name: str, label: str) -> None:

@@ -130,12 +130,42 @@ def test_tab_reaches_a_slider_and_arrows_move_it(page):
 
 def test_what_shows_an_icon_alone_still_has_a_name(page):
     steps.visit(page, "tune", SOME)
+    page.locator(".st-key-tune-methods summary").click()
     for name in ("Undo", "Redo", "Snapshots", "More for conv2", "About each criterion"):
         named = page.get_by_role("button", name=name, exact=True)
         expect(named.locator("visible=true")).to_have_count(1)
     page.get_by_role("button", name="More for conv2", exact=True).click()
     menu = page.get_by_role("dialog", name="More for conv2")
     expect(menu.get_by_role("switch", name="Lock: keep every unit", exact=True)).to_be_visible()
+
+
+def test_tunes_sliders_begin_on_the_first_screen(tabs):
+    page = tabs(width=1440, height=900)
+    steps.visit(page, "tune", SOME)
+    box = steps.slider(page, "conv1").bounding_box()
+    assert box["y"] + box["height"] < 900
+
+
+def test_what_is_folded_opens_by_keyboard_and_stays_open_when_its_summary_changes(page):
+    steps.visit(page, "tune", SOME)
+    summary, folded = (
+        page.locator(f".st-key-{key}") for key in ("tune-methods summary", "folded-tune-methods")
+    )
+    expect(folded).to_contain_text("Channels and neurons · Taylor, first order · Global")
+    choice = page.get_by_role("combobox", name="How to divide it among layers")
+    expect(choice).to_be_hidden()
+    summary.press("Enter")
+    choice.click()
+    page.get_by_role("option", name="Uniform", exact=True).click()
+    expect(folded).to_contain_text("Taylor, first order · Uniform")
+    steps.settle(page)
+    expect(choice).to_be_visible()
+
+
+def test_home_says_what_pruneviz_is_before_it_shows_numbers(page):
+    steps.visit(page, "home")
+    said = page.get_by_text("PruneViz removes parts of a trained neural network")
+    assert said.bounding_box()["y"] < steps.cell(page, "accuracy").bounding_box()["y"]
 
 
 def test_the_overall_slider_is_on_the_first_screen_of_a_narrow_window(tabs):

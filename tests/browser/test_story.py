@@ -143,8 +143,9 @@ def test_locks_undo_and_redo(page):
 
 
 def test_an_impossible_lock_gets_a_sentence_and_a_way_back(page):
-    steps.visit(page, "tune", Plan(sparsity=0.9, layers={"conv1": 0.9}), layer="conv1")
+    steps.visit(page, "tune", Plan(sparsity=0.9, layers={"conv1": 0.9}))
     steps.exact(page)
+    page.get_by_role("button", name="More for conv1", exact=True).click()
     units = page.locator(".st-key-tune-units-conv1 input")
     for wrong, sentence in (("40", "0 to 31"), ("all of them", "numbers and ranges")):
         units.fill(wrong)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from types import SimpleNamespace
 
 import pytest
@@ -63,3 +64,13 @@ def test_lost_points_have_one_decimal_and_are_nothing_only_when_they_are(
     points: float, shown: str
 ) -> None:
     assert fmt.points_lost(points) == shown
+
+
+def test_a_little_too_much_and_far_too_much_end_at_different_places_of_the_bar() -> None:
+    shares = [0.0, 0.5, 1.0, 1.3, 2.0, 5.0, 20.0, 61.6]
+    places = [proposed.place(share) for share in shares]
+    assert min(after - before for before, after in pairwise(places)) > 0.03
+    assert places[0] == 0.0
+    assert proposed.place(float("inf")) == 1.0
+    assert proposed.marks()[0] == (proposed.place(1.0), "goal")
+    assert [name for _, name in proposed.marks()[1:3]] == ["2×", "4×"]

@@ -137,7 +137,7 @@ def test_all_like_this_one_is_one_step_and_locked_layers_stay_locked(deep, which
 def test_units_are_locked_in_the_menu_too(deep) -> None:
     at = start("pages/tune.py", deep)
     menu(at, "0.2")
-    at.text_input(key="tune-menu-units-0.2").set_value("0,2-3").run()
+    at.text_input(key="tune-units-0.2").set_value("0,2-3").run()
     assert shown(at).locks == {"0.2": (0, 2, 3)}
     at.toggle(key="tune-lock-0.2").set_value(True).run()
     assert at.slider(key="tune-layer-0.2").disabled
@@ -202,15 +202,16 @@ def test_curves_of_a_scan_lie_behind_the_sliders_and_are_said_in_words() -> None
     assert not at.exception
 
 
-def test_what_a_layers_menu_does_is_within_the_page_too() -> None:
+def test_a_layers_menu_locks_copies_and_follows() -> None:
     at = start("pages/tune.py", MLP)
-    at.toggle(key="details-lock-fc1").set_value(True).run()
+    menu(at, "fc1")
+    at.toggle(key="tune-lock-fc1").set_value(True).run()
     assert shown(at).locks == {"fc1": "all"}
     assert at.slider(key="tune-layer-fc1").label == "fc1 · 0 of 64 neurons go · locked"
-    at.toggle(key="details-lock-fc1").set_value(False).run()
-    at.button(key="details-like-all-fc1").click().run()
+    at.toggle(key="tune-lock-fc1").set_value(False).run()
+    at.button(key="tune-like-all-fc1").click().run()
     assert set(shown(at).layers) == {"fc1", "fc2"}
-    at.button(key="details-follow-fc1").click().run()
+    at.button(key="tune-follow-fc1").click().run()
     assert set(shown(at).layers) == {"fc2"}
 
 

@@ -50,6 +50,8 @@ def test_tune_says_which_block_each_number_is_and_locks_it() -> None:
     labels = [slider.label for slider in at.slider]
     assert "stage1 · 2 of 3 residual blocks go · 1 locked" in labels
     assert "stage2 · 1 of 2 residual blocks go" in labels
+    at.session_state["tune-menu-stage1"] = True
+    at.run()
     table = next(t.value for t in at.dataframe if "Path" in t.value)
     assert list(table["Path"]) == ["stage1.0", "stage1.1", "stage1.2"]
     assert list(table["In this plan"]) == ["stays", "goes", "goes"]

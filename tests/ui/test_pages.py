@@ -138,6 +138,7 @@ def test_an_impossible_plan_claims_nothing_about_what_goes() -> None:
 
 def test_single_units_are_locked_by_number() -> None:
     at = start("pages/tune.py", Plan(sparsity=0.2))
+    menu(at, "conv1")
     at.text_input(key="tune-units-conv1").set_value("0,3,8-11").run()
     assert not at.error
     assert "6 locked" in at.slider(key="tune-layer-conv1").label
