@@ -17,6 +17,7 @@ from pruneviz.figures import detectors, images
 from pruneviz.figures.format import percent, unbroken
 from pruneviz.ui import frame, judge, selection, state, text, theme, widgets
 
+MOST_NAMES = 2000  # that a browser lists with ease
 METHOD_KEY = "attributions-chosen-method"
 
 
@@ -33,6 +34,17 @@ def choose_input(answers: judge.Answers) -> int:
         key=widgets.follow(key, index),
         on_change=lambda: selection.choose_input(st.session_state[key]),
     )
+    if count <= MOST_NAMES:
+        by_name = "attributions-name"
+        st.selectbox(
+            "Its name",
+            range(count),
+            index,
+            key=widgets.follow(by_name, index),
+            format_func=answers.data.name,
+            help="What the input is called in the data: type a part of it to find another.",
+            on_change=lambda: selection.choose_input(st.session_state[by_name]),
+        )
     place = differing.index(index) + 1 if index in differing else 0
     st.button(
         "Next disagreement",
@@ -154,7 +166,8 @@ with frame.page("Attributions", "What do both networks look at, before and after
             lambda name: st.session_state.update({METHOD_KEY: name}),
         )
     st.markdown(
-        f"The truth is **{text.escape(classes[int(answers.data.y[index])])}**. "
+        f"The truth of {text.escape(answers.data.name(index))} is "
+        f"**{text.escape(classes[int(answers.data.y[index])])}**. "
         f"{answer_line('The original', 'blue', answers.original[index], classes)}, "
         f"{answer_line('the pruned network', 'orange', answers.pruned[index], classes)}"
         f"{agreement(answers, index)}."

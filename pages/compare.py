@@ -74,6 +74,7 @@ def show_disagreements(answers: judge.Answers) -> None:
     if table.empty:
         widgets.empty("Both networks give the same answer to every input. Remove more on Tune.")
         return
+    table.insert(1, "name", [answers.data.name(i) for i in table["index"]])
     names = answers.data.classes
     for column in ("true", "original", "pruned"):
         table[column] = [names[i] if i >= 0 else "no number" for i in table[column]]
@@ -100,10 +101,11 @@ def card(answers: judge.Answers, row: Any) -> None:
     """Draw one input as a picture with the truth and both answers."""
     index = int(row.index)
     raw = answers.data.raw(answers.data.x[index : index + 1])[0]
+    name = text.escape(answers.data.name(index))
     with st.container(width=150, gap="xsmall"):
         st.image(images.picture(raw, least=144), width=144)
         st.markdown(
-            f"truth **{text.escape(row.true)}** :small[:gray[(input {index})]]  \n"
+            f"truth **{text.escape(row.true)}** :small[:gray[{name}]]  \n"
             f":blue[original {text.escape(row.original)}] {mark(row, 'original')} "
             f":small[{percent(row.original_probability, 0)}]  \n"
             f":orange[pruned {text.escape(row.pruned)}] {mark(row, 'pruned')} "
@@ -122,12 +124,14 @@ def mark(row: Any, which: str) -> str:
 def show_rows(answers: judge.Answers, table: pd.DataFrame) -> None:
     """Draw inputs of a table with their features in the units they were recorded in."""
     rows = table["index"].tolist()
-    raw = pd.DataFrame(
-        answers.data.raw(answers.data.x[rows]).numpy(), columns=answers.data.features
+    values = answers.data.raw(answers.data.x[rows]).numpy()
+    raw = pd.DataFrame(values, columns=answers.data.features or None).add_prefix(
+        "" if answers.data.features else "feature "
     )
     shown = pd.concat([table.drop(columns=["right", "surprise"]), raw], axis=1)
     labels = {
         "index": "input",
+        "name": "called",
         "true": "truth",
         "original": "original says",
         "pruned": "pruned says",

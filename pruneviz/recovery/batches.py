@@ -52,6 +52,11 @@ class Order(Sampler[Tensor]):
         self._rank, self._world = rank, world
         self._epoch, self._first = 0, 0
         least = LEAST * world
+        if len(indices) < least:
+            raise ValueError(
+                f"{len(indices):,} training input{'s are' if len(indices) != 1 else ' is'} there, "
+                f"and a batch takes {least} or more: give more training inputs"
+            )
         if batch_size > len(indices) or batch_size < least:
             bound = f"{len(indices):,} at most" if batch_size > least else f"{least} at least"
             raise ValueError(

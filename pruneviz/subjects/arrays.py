@@ -59,6 +59,7 @@ def read_npz(path: Path, expects: Expectation) -> RawData:
         classes=labels.names,
         columns=labels.columns,
         note=" ".join(notes),
+        names=tuple(f"row {i}" for i in range(len(inputs[0]))),
         train=training,
     )
     mean, std = _statistics(arrays, int(raw.x.shape[1]))

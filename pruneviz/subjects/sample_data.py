@@ -77,6 +77,7 @@ def load_sample_data(name: str) -> Data:
         mean=split.mean,
         std=split.std,
         note=note,
+        names=tuple(f"test row {i}" for i in range(len(split.test_y))),
         train=Training(
             x=split.train_x,
             y=split.train_y,

@@ -66,7 +66,7 @@ def finish_data(
     raw, labelling, classes = _labelled(raw, known, outputs, given or {})
     _refuse_one_class(raw)
     mean, std, how = _normalisation(raw, expects)
-    evaluation, calibration, division = _parts(raw, raw.labels)
+    evaluation, calibration, division, names = _parts(raw, raw.labels)
     return make_data(
         reference,
         evaluation,
@@ -78,14 +78,15 @@ def finish_data(
         note=f"{division}; {how}. {raw.note}".strip(),
         train=raw.train,
         labelling=labelling,
+        names=names,
     )
 
 
 Part = tuple[Tensor, Tensor]
 
 
-def _parts(raw: RawData, labels: NDArray[np.int64]) -> tuple[Part, Part, str]:
-    """Return the parts to evaluate and to calibrate on, raw, and how they were divided."""
+def _parts(raw: RawData, labels: NDArray[np.int64]) -> tuple[Part, Part, str, tuple[str, ...]]:
+    """Return the parts to evaluate and to calibrate on, raw, how they were divided, and names."""
     y = torch.from_numpy(labels)
     if raw.train.x is not None and raw.train.y is not None:
         chosen = spread(len(raw.train.y))
@@ -93,7 +94,8 @@ def _parts(raw: RawData, labels: NDArray[np.int64]) -> tuple[Part, Part, str]:
             f"Evaluated on {len(labels):,} inputs, calibrated on {len(chosen):,} of the "
             f"{len(raw.train.y):,} training inputs"
         )
-        return (raw.x, y), (raw.train.x[chosen], raw.train.y[chosen]), division
+        calibrating = raw.train.x[chosen], raw.train.y[chosen]
+        return (raw.x, y), calibrating, division, raw.names
     fraction = min(CALIBRATION_FRACTION, CALIBRATION_LIMIT / len(labels))
     calibration, evaluation = stratified(labels, fraction, SPLIT_SEED)
     if not len(calibration):
@@ -103,7 +105,8 @@ def _parts(raw: RawData, labels: NDArray[np.int64]) -> tuple[Part, Part, str]:
         f"split by class with seed {SPLIT_SEED}"
     )
     held_out, calibrating = (raw.x[evaluation], y[evaluation]), (raw.x[calibration], y[calibration])
-    return held_out, calibrating, division
+    names = tuple(raw.names[i] for i in evaluation) if raw.names else ()
+    return held_out, calibrating, division, names
 
 
 def _labelled(

@@ -84,6 +84,7 @@ def make_data(
     features: tuple[str, ...] = (),
     train: Training | None = None,
     labelling: Labelling | None = None,
+    names: tuple[str, ...] = (),
 ) -> Data:
     """Return the Data of raw inputs with their labels, normalised and fingerprinted.
 
@@ -113,6 +114,7 @@ def make_data(
         note=note,
         augmentation=train.augmentation.check(part["train_x"]),
         labelling=labelling,
+        names=names,
         train_note="" if train.x is not None else _few(len(part["train_y"])),
         **tensors,
         **part,

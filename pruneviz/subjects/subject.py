@@ -26,7 +26,8 @@ class Data:
     raw = x * std + mean, one mean and std for each channel or feature; raw images lie in [0, 1].
     `y` is (N,) int64, an index into `classes`. `note` says in one sentence how it was split,
     `train_note` what a user must know of the training part, "" for nothing. `labelling` says which
-    output each class of the user's data is; None for a sample's own data.
+    output each class of the user's data is; None for a sample's own data. `names` are what the
+    inputs in `x` are called where they come from.
     """
 
     reference: str
@@ -45,6 +46,11 @@ class Data:
     sha256: str
     note: str
     labelling: Labelling | None = None
+    names: tuple[str, ...] = ()
+
+    def name(self, index: int) -> str:
+        """Return what input `index` of `x` is called where it comes from: a file, a row, a line."""
+        return self.names[index] if self.names else f"input {index}"
 
     @property
     def kind(self) -> Literal["image", "tabular"]:

@@ -76,6 +76,20 @@ def test_the_input_of_the_link_is_explained_and_the_next_disagreement_is_another
     assert at.query_params["input"] == str(field.value)
 
 
+def test_inputs_are_named_and_found_by_name():
+    at = _open("attributions", PLANS["channels"], input="7")
+    assert any("The truth of test row 7 is" in m.value for m in at.markdown)
+    box = _select(at, "attributions-name")
+    assert box.options[12] == "test row 12"
+    box.set_value(12).run()
+    assert at.query_params["input"] == "12"
+    assert any("The truth of test row 12 is" in m.value for m in at.markdown)
+    judged = _open("compare", PLANS["channels"])
+    assert any(":gray[test row " in m.value for m in judged.markdown)
+    table = _open("compare", PLANS["table"]).dataframe
+    assert any("name" in t.value and t.value["name"][0].startswith("test row") for t in table)
+
+
 @pytest.mark.parametrize("wrong", ["-1", "599", "x", "9" * 30])
 def test_an_input_that_does_not_exist_is_passed_over(wrong):
     at = _open("attributions", PLANS["channels"], input=wrong)

@@ -248,6 +248,13 @@ def test_settings_that_cannot_be_are_named(digits, settings, words):
         begin(digits, "finetune", **settings)
 
 
+@pytest.mark.parametrize("batch_size", [2, 3, 128])
+def test_one_training_input_is_too_few_whatever_the_batch_size(digits, batch_size):
+    few = replace(digits.data, train_x=digits.data.train_x[:1], train_y=digits.data.train_y[:1])
+    with pytest.raises(ValueError, match=r"1 training input is there.*give more training inputs"):
+        begin(replace(digits, data=few), "finetune", batch_size=batch_size)
+
+
 def test_labels_that_are_no_output_are_named(digits):
     data = replace(digits.data, train_y=digits.data.train_y + 1)
     with pytest.raises(ValueError, match="training labels run from 1 to 10, and the model has 10"):
