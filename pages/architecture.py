@@ -40,11 +40,13 @@ def choose_group(view: View, rows: Sequence[LayerCost], units: Units | None) -> 
     st.selectbox(
         architecture.choice_label(view.plan.granularity),
         list(groups),
-        index=None,
+        index=groups[units.name][0] - 1 if units else None,
         format_func=lambda name: architecture.group_label(*groups[name], unit),
         placeholder="none: the chosen layer cannot be pruned",
         key=widgets.follow("architecture-group", units.name if units else None),
-        on_change=lambda: state.choose_layer(st.session_state["architecture-group"] or ""),
+        on_change=widgets.changes(
+            "architecture-group", lambda name: state.choose_layer(name or "")
+        ),
         help="The layer chosen here is chosen on every page.",
     )
     keep = view.pruned.keep[units.name] if units and view.possible else None

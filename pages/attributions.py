@@ -32,7 +32,7 @@ def choose_input(answers: judge.Answers) -> int:
         count - 1,
         index,
         key=widgets.follow(key, index),
-        on_change=lambda: selection.choose_input(st.session_state[key]),
+        on_change=widgets.changes(key, selection.choose_input),
     )
     if count <= MOST_NAMES:
         by_name = "attributions-name"
@@ -130,7 +130,7 @@ def look_at_channels(view: frame.View, index: int, target: int, classes: tuple[s
         names,
         index=names.index(layer),
         key=widgets.follow(key, layer),
-        on_change=lambda: state.choose_layer(st.session_state[key]),
+        on_change=widgets.changes(key, state.choose_layer),
     )
     pruned = view.pruned
     before = judge.channels(view.plan, "original", index, layer, target)

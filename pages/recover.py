@@ -29,6 +29,7 @@ def recipe(plan: Plan, problem: str) -> None:
     st.radio(
         "How to win accuracy back",
         names,
+        index=names.index(chosen),
         format_func=lambda name: (
             RECIPES.get(name).title if name != recipes.OTHER else "As the plan says"
         ),

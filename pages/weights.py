@@ -20,7 +20,7 @@ with frame.page("Weights", "What do the weights look like, and which of them go?
         names,
         index=names.index(layer),
         key=widgets.follow(key, layer),
-        on_change=lambda: state.choose_layer(st.session_state[key]),
+        on_change=widgets.changes(key, state.choose_layer),
         help="The layer chosen here is chosen on every page.",
     )
     weight = cache.weight(view.plan, layer)

@@ -236,7 +236,7 @@ def choose_layer(layers: tuple[str, ...], placeholder: str) -> None:
     st.selectbox(
         "Layer to look at",
         layers,
-        index=None,
+        index=layers.index(chosen) if chosen else None,
         placeholder=placeholder,
         key=widgets.follow(key, chosen),
         on_change=widgets.changes_here(key, lambda name: state.choose_layer(name or "")),
