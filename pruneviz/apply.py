@@ -14,13 +14,15 @@ from torch import Tensor, nn
 from pruneviz.folding import folded
 from pruneviz.granularity.units import GRANULARITIES, Units
 from pruneviz.masks import Masks, combine, masked
+from pruneviz.measure.packing import stored_bytes
 from pruneviz.rehearsal import answers
 from pruneviz.surgery import Cut, Size, Surgery, cut, cuts_from, joined_keep, sizes_from
 
 DENSE_NOTE = (
-    "the removed weights are zeros in tensors of the old size: the file gets smaller, the "
+    "the removed weights are zeros in tensors of the old size: {file}, the "
     "arithmetic stays dense; MACs count what a sparse kernel could skip"
 )
+SMALLER, AS_LARGE = "the file gets smaller", "the file keeps its size, as so few zeros save nothing"
 
 
 @dataclass(frozen=True)
@@ -125,4 +127,9 @@ def apply(model: nn.Module, units: tuple[Units, ...], keep: Mapping[str, Tensor]
 def applied_notes(applied: Applied, granularity: str) -> tuple[str, ...]:
     """Return what the user must know of a network that was pruned so."""
     whole = GRANULARITIES.get(granularity).family == "structured"
-    return () if applied.is_cut or whole else (DENSE_NOTE,)
+    masks = {name: mask for name, mask in applied.masks.items() if not bool(mask.all())}
+    if applied.is_cut or whole or not masks:
+        return ()
+    state = applied.original.state_dict()
+    smaller = stored_bytes(state, masks) < stored_bytes(state)
+    return (DENSE_NOTE.format(file=SMALLER if smaller else AS_LARGE),)

@@ -14,6 +14,7 @@ from pruneviz.granularity.tiles import TiledUnits
 from pruneviz.granularity.units import Units
 from pruneviz.masks import combine, kept
 from pruneviz.measure.cost import macs_by_parameter, masked_macs, parameters_by_name
+from pruneviz.measure.held import held_tensors
 from pruneviz.measure.packing import stored_bytes
 
 
@@ -70,4 +71,4 @@ class Counting:
         return sum(macs_by_parameter(pruned, self.example).values())
 
     def _bytes(self, pruned: nn.Module, masks: Mapping[str, Tensor]) -> int:
-        return stored_bytes(pruned.state_dict(), masks)
+        return stored_bytes(held_tensors(pruned), masks)

@@ -21,7 +21,14 @@ from pruneviz.criteria import CRITERIA, Evidence, Scored, check_asked, score_ask
 from pruneviz.evaluate import predict
 from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.measure.answers import answer_notes
-from pruneviz.measure.cost import macs_by_parameter, masked_macs, parameters_by_name
+from pruneviz.measure.cost import (
+    counted_macs,
+    macs_by_parameter,
+    masked_macs,
+    parameters_by_name,
+    uncounted_note,
+)
+from pruneviz.measure.held import held_tensors
 from pruneviz.measure.latency import Timings, time_pair
 from pruneviz.measure.machine import this_machine
 from pruneviz.measure.packing import stored_bytes
@@ -104,11 +111,13 @@ def measure_baseline(subject: Subject) -> Baseline:
         logits, random = _answers(subject, subject.data.x)
         found = (RANDOM_NOTE if random else "", permutation_note(logits, subject.data))
         notes = [note for note in found if note]
+    macs, uncounted = counted_macs(subject.model, subject.example)
+    notes += [uncounted_note(uncounted)] if uncounted else []
     return Baseline(
         logits=logits,
-        macs=macs_by_parameter(subject.model, subject.example),
+        macs=macs,
         parameters=parameters_by_name(subject.model),
-        bytes=stored_bytes(subject.model.state_dict()),
+        bytes=stored_bytes(held_tensors(subject.model)),
         notes=tuple(notes),
     )
 
@@ -282,13 +291,13 @@ def report(prepared: Prepared, pruned: Pruned, latency: LatencyPair) -> Report:
         parameters=_amount(baseline.parameters, parameters),
         macs=_amount(baseline.macs, macs),
         bytes=Amount(
-            original=baseline.bytes, pruned=stored_bytes(pruned.model.state_dict(), packed)
+            original=baseline.bytes, pruned=stored_bytes(held_tensors(pruned.model), packed)
         ),
         latency_ms=latency,
         max_relative_error=pruned.error,
         layers=_layers(prepared, pruned, parameters, macs),
         skipped=prepared.skipped,
-        notes=tuple(dict.fromkeys((*pruned.notes, *warned))),
+        notes=tuple(dict.fromkeys((*pruned.notes, *baseline.notes, *warned))),
         machine=this_machine(),
         recovery=pruned.recovery,
     )

@@ -15,7 +15,7 @@ from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
     name="weight",
     title="Single weights",
     family="unstructured",
-    sentence="Sets single weights to zero; the file shrinks, the arithmetic stays dense.",
+    sentence="Sets single weights to zero; many zeros shrink the file, the arithmetic stays dense.",
     formula="unit = one weight of a convolution or linear layer",
     source="Han et al. 2015, arXiv 1506.02626",
 )

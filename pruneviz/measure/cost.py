@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.flop_counter import flop_registry
 
 from pruneviz.coupling.study import slowly
 from pruneviz.folding import folded
 from pruneviz.measure.one_trace import ONE_TRACE
+from pruneviz.measure.operators import macs_of, title
 
 OTHER = ""  # products of two activations belong to no parameter
 
@@ -24,6 +24,7 @@ class _Macs(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.names = {id(p): name for name, p in model.named_parameters()}
         self.by_parameter: Counter[str] = Counter()
+        self.uncounted: dict[str, None] = {}  # in the order of their first call
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -39,10 +40,11 @@ class _Macs(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         out = func(*args, **(kwargs or {}))
-        packet = func.overloadpacket
-        if packet in flop_registry:
-            flops = flop_registry[packet](*args, **(kwargs or {}), out_val=out)
-            self.by_parameter[self._owner(args)] += flops // 2
+        macs = macs_of(func, args, kwargs or {}, out)
+        if macs is None:
+            self.uncounted[title(func)] = None
+        elif macs:
+            self.by_parameter[self._owner(args)] += macs
         return out
 
 
@@ -50,13 +52,28 @@ def macs_by_parameter(model: nn.Module, example: Tensor) -> dict[str, int]:
     """Return the multiply-accumulates for one input of `example`, (B, …), by parameter name.
 
     What multiplies two activations is under "". Counted by torch's own formulas for convolutions,
-    matrix products and attention; additions, normalisations and activations count as nothing.
+    matrix products and attention, and by ours for others; additions, normalisations and activations
+    count as nothing.
     """
+    return counted_macs(model, example)[0]
+
+
+def counted_macs(model: nn.Module, example: Tensor) -> tuple[dict[str, int], tuple[str, ...]]:
+    """Return the same, and the names of the operators that multiply and have no formula."""
     model = folded(model)
     # not inference_mode: there a view does not know the parameter that it is a view of
     with ONE_TRACE, torch.no_grad(), slowly(model), _Macs(model) as counter:
         model(example)
-    return {name: macs // len(example) for name, macs in counter.by_parameter.items()}
+    macs = {name: count // len(example) for name, count in counter.by_parameter.items()}
+    return macs, tuple(counter.uncounted)
+
+
+def uncounted_note(operators: tuple[str, ...]) -> str:
+    """Return what MACs leave out, in a sentence; "" where it is nothing."""
+    if not operators:
+        return ""
+    named = ", ".join(operators)
+    return f"MACs leave out {named}, which cannot be counted here: the true number is larger."
 
 
 def masked_macs(macs: dict[str, int], masks: dict[str, Tensor]) -> dict[str, int]:

@@ -1,0 +1,52 @@
+"""Every tensor that a network holds, also those of which its state_dict knows nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor, nn
+
+LIFTED = "lifted_tensor_"  # how torch.export calls a tensor that no module has by a name
+_MODULE = frozenset(vars(nn.Module()))
+
+
+def held_tensors(model: nn.Module) -> dict[str, Tensor]:
+    """Return a network's tensors by name: its state, then other buffers and plain attributes.
+
+    They are what its weights file holds when it is written with a recipe.
+    """
+    found = dict(model.state_dict())
+    known = {id(t) for t in (*model.parameters(), *model.buffers())}
+    places = {_place(t) for t in found.values()}
+    for path, buffer in model.named_buffers():
+        if path not in found and _place(buffer) not in places:
+            found[path] = buffer
+    seen: set[int] = set()
+    lifted = 0
+    for path, module in model.named_modules():
+        for name, value in vars(module).items():
+            if name in _MODULE:
+                continue
+            for where, tensor in _within(value, f"{path}.{name}" if path else name, seen):
+                if id(tensor) not in known:
+                    known.add(id(tensor))
+                    found[where or f"{LIFTED}{lifted}"] = tensor
+                    lifted += not where
+    return found
+
+
+def _place(tensor: Tensor) -> object:
+    return tensor.data_ptr() if tensor.numel() else id(tensor), tensor.shape, tensor.dtype
+
+
+def _within(value: Any, where: str, seen: set[int]) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors in a plain attribute: itself by name, and "" for those in what it holds."""
+    if isinstance(value, Tensor):
+        yield where, value
+    elif isinstance(value, nn.Module):
+        yield from (("", tensor) for tensor in held_tensors(value).values())
+    elif isinstance(value, list | tuple | dict) and id(value) not in seen:
+        seen.add(id(value))
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _within(part, "", seen)
