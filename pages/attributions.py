@@ -2,19 +2,28 @@
 
 import plotly.graph_objects as go
 import streamlit as st
+import torch
 from torch import Tensor
 
 from pruneviz.compare import disagreements
 from pruneviz.explain import (
     METHODS,
+    STEPS,
+    Attribution,
+    at_chance,
     convolutions_and_linears,
+    headline,
+    most_steps,
     nothing_left,
     on_original_channels,
     similarity,
     surviving,
+    verdict,
 )
 from pruneviz.figures import detectors, images
 from pruneviz.figures.format import percent, unbroken
+from pruneviz.measure.quality import predicted
+from pruneviz.registry import Value
 from pruneviz.ui import frame, judge, selection, state, text, theme, widgets
 
 MOST_NAMES = 2000  # that a browser lists with ease
@@ -75,37 +84,71 @@ def answer_line(name: str, colour: str, logits: Tensor, classes: tuple[str, ...]
     return f":{colour}[{name}] says {said}"
 
 
-def agreement(answers: judge.Answers, index: int) -> str:
-    """Return in bold that both networks answer an input differently; "" when they do not."""
-    same = answers.original[index].argmax() == answers.pruned[index].argmax()
-    return "" if same else ": **they disagree**"
+def truth_and_answers(answers: judge.Answers, index: int) -> tuple[int, tuple[int, int]]:
+    """Return an input's class and what both networks answer, −1 where that is no number."""
+    given = torch.stack([answers.original[index], answers.pruned[index]])
+    before, after = predicted(given).tolist()
+    return int(answers.data.y[index]), (before, after)
 
 
 def explain(view: frame.View, answers: judge.Answers, index: int, target: int, method: str) -> None:
-    """Draw both attributions of one input on one scale, how alike they are, and their error."""
-    settings = METHODS.get(method).settings({})
+    """Draw what became of the answer, whether the method can be trusted here, and both maps."""
+    settings = steps_taken(view, index, target, method)
     original = judge.explanation(view.plan, "original", index, target, method, settings)
     pruned = judge.explanation(view.plan, "pruned", index, target, method, settings)
-    alike = similarity(original.places, pruned.places)
-    data, title = answers.data, alike.finding
+    alike, data = similarity(original.places, pruned.places), answers.data
+    truth, given = truth_and_answers(answers, index)
+    found = headline(truth, given, data.classes, (original, pruned), alike)
+    st.markdown(text.sentence(found.trust))
     if data.kind == "image":
         raw = data.raw(data.x[index : index + 1])[0]
-        chart = images.attribution_pair(raw, original.places, pruned.places, title)
-        pictures(chart, "attributions-figure", 3)
+        chart = images.attribution_pair(raw, original.places, pruned.places, found.title)
+        pictures(chart, "attributions-figure", 2)
+        st.caption(images.where(original.places, pruned.places))
     else:
-        chart = images.attribution_bars(data.features, original.places, pruned.places, title)
+        chart = images.attribution_bars(data.features, original.places, pruned.places, found.title)
         widgets.figure(theme.fit(chart), key="attributions-figure")
     st.caption(f"How alike: {alike.numbers}." if alike.numbers else "")
-    for name, found in (("Original", original), ("Pruned", pruned)):
-        show = st.caption if found.valid else st.warning
-        show(f"{name}: {text.escape(found.note)}")
+    for name, each in (("Original", original), ("Pruned", pruned)):
+        show = st.caption if each.valid else st.warning
+        show(f"{name}: {text.escape(each.note)}")
+    offer_steps(view, index, target, method, [original, pruned])
+
+
+def steps_key(view: frame.View, index: int, target: int, method: str) -> str:
+    """Return under what the steps asked for by hand are remembered: for one explanation alone."""
+    return f"attributions-steps:{view.plan.digest()}:{index}:{target}:{method}"
+
+
+def steps_taken(view: frame.View, index: int, target: int, method: str) -> dict[str, Value]:
+    """Return the steps asked for by hand; {} leaves their number to the method's own check."""
+    asked = st.session_state.get(steps_key(view, index, target, method))
+    return {} if asked is None else {STEPS: asked}
+
+
+def offer_steps(
+    view: frame.View, index: int, target: int, method: str, found: list[Attribution]
+) -> None:
+    """Draw what takes more steps, where the check fails and more can be taken."""
+    taken = [each.steps for each in found if not each.valid and each.delta is not None]
+    steps = 2 * max((each for each in taken if each is not None), default=0)
+    if 0 < steps <= most_steps(method):
+        st.button(
+            f"Take {steps:,} steps",
+            key="attributions-more-steps",
+            icon=":material/more_time:",
+            on_click=st.session_state.update,
+            args=({steps_key(view, index, target, method): steps},),
+        )
 
 
 def opening_layer(view: frame.View, names: tuple[str, ...]) -> str:
-    """Return the layer shown first: of those with maps to look at, if any, what loses most."""
+    """Return the layer shown first: the last one of which something goes, with maps if any has."""
     weights = {name: view.subject.model.get_parameter(f"{name}.weight") for name in names}
     with_maps = tuple(name for name in names if weights[name].dim() > 2)
-    return selection.layer(with_maps or names, "", view.layers)
+    pruned = {layer for row in view.layers if row.removed for layer in row.layers}
+    candidates = with_maps or names
+    return next((name for name in reversed(candidates) if name in pruned), candidates[-1])
 
 
 def pictures(chart: go.Figure, key: str, across: int) -> None:
@@ -169,9 +212,13 @@ with frame.page("Attributions", "What do both networks look at, before and after
         f"The truth of {text.escape(answers.data.name(index))} is "
         f"**{text.escape(classes[int(answers.data.y[index])])}**. "
         f"{answer_line('The original', 'blue', answers.original[index], classes)}, "
-        f"{answer_line('the pruned network', 'orange', answers.pruned[index], classes)}"
-        f"{agreement(answers, index)}."
+        f"{answer_line('the pruned network', 'orange', answers.pruned[index], classes)}: "
+        f"**{verdict(*truth_and_answers(answers, index))}**."
     )
+    networks = {"The original": answers.original, "The pruned network": answers.pruned}
+    for who, logits in networks.items():
+        if guessing := at_chance(logits, answers.data.y, who):
+            st.warning(text.escape(guessing))
     try:
         explain(view, answers, index, target, st.session_state["attributions-method"])
     except ValueError as error:

@@ -1,6 +1,6 @@
 """Why a network answers as it does: attributions over the input, and what its channels show."""
 
-from pruneviz.explain.attribute import Attribution, attribute
+from pruneviz.explain.attribute import STEPS, Attribution, attribute, most_steps
 from pruneviz.explain.detectors import (
     Detectors,
     convolutions_and_linears,
@@ -9,6 +9,7 @@ from pruneviz.explain.detectors import (
     on_original_channels,
     surviving,
 )
+from pruneviz.explain.headline import at_chance, headline, verdict
 from pruneviz.explain.method import METHODS
 from pruneviz.explain.similarity import Similarity, similarity
 from pruneviz.registry import import_all
@@ -17,14 +18,19 @@ import_all(__name__, list(__path__))
 
 __all__ = [
     "METHODS",
+    "STEPS",
     "Attribution",
     "Detectors",
     "Similarity",
+    "at_chance",
     "attribute",
     "convolutions_and_linears",
     "detectors",
+    "headline",
+    "most_steps",
     "nothing_left",
     "on_original_channels",
     "similarity",
     "surviving",
+    "verdict",
 ]

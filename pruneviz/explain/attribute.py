@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,8 @@ from pruneviz.duplicate import duplicate
 from pruneviz.explain.method import METHODS, Question
 from pruneviz.registry import Value
 
+STEPS = "steps"
+MORE_SECONDS = 10.0
 MISSING_SHARE = 0.05  # of f(x) − f(x₀): beyond it, an attribution is not to be trusted
 
 
@@ -20,8 +23,9 @@ MISSING_SHARE = 0.05  # of f(x) − f(x₀): beyond it, an attribution is not to
 class Attribution:
     """What each input value adds to the logit of class `target`; `values` has the input's shape.
 
-    `delta` is the sum of the values minus f(x) − f(x₀), which is 0 in theory (None where a method
-    promises no sum), `valid` whether the numbers may be trusted, `note` a sentence on both.
+    `steps` is how many were taken, None of a method without. `delta` is the sum of the values minus
+    f(x) − f(x₀), which is 0 in theory (None where a method promises no sum), `valid` whether the
+    numbers may be trusted, `note` a sentence on both.
     """
 
     method: str
@@ -30,6 +34,7 @@ class Attribution:
     delta: float | None
     valid: bool
     note: str
+    steps: int | None = None
 
     @property
     def places(self) -> Tensor:
@@ -45,11 +50,15 @@ def attribute(
     method: str,
     settings: Mapping[str, Value] | None = None,
     average: Tensor | None = None,
+    seconds: float = MORE_SECONDS,
+    progress: Callable[[int], None] = lambda steps: None,
 ) -> Attribution:
     """Explain the logit of class `target` on one input, (1, …); works on a copy of the model.
 
     `average` is the average input x₀ as the model gets it, broadcast to the input; None is 0, that
-    of standardised inputs. ValueError when the method does not fit the model or the input.
+    of standardised inputs. Of a method with steps, unless `settings` name their number, they are
+    doubled until its check holds, for about `seconds`; `progress` is told each number. ValueError
+    when the method does not fit the model or the input.
     """
     entry = METHODS.get(method)
     if len(x) != 1:
@@ -67,15 +76,53 @@ def attribute(
         target=target,
         settings=entry.settings(settings or {}),
     )
+    rise = float(logits[0, target] - logits[1, target])
+    found = _answered(question, method, rise)
+    if STEPS in question.settings and STEPS not in (settings or {}):
+        found = _until_it_holds(question, found, rise, seconds, progress)
+    return found
+
+
+def _answered(question: Question, method: str, rise: float) -> Attribution:
+    """Return a method's answer to a question with what its own check says of it."""
+    entry = METHODS.get(method)
     try:
         answer = entry.implementation(question)
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else "it failed"
         raise ValueError(f"{entry.title} cannot explain this network: {reason}") from error
     values = answer.values.detach()
-    rise = float(logits[0, target] - logits[1, target])
+    steps = int(question.settings[STEPS]) if STEPS in question.settings else None
     valid, note = _verdict(values, answer.delta, rise)
-    return Attribution(method, target, values, answer.delta, valid, note)
+    if steps is not None and answer.delta is not None:
+        note += f" Steps: {steps:,}" + ("." if valid else _remedy(steps, most_steps(method)))
+    return Attribution(method, question.target, values, answer.delta, valid, note, steps)
+
+
+def _until_it_holds(
+    question: Question,
+    found: Attribution,
+    rise: float,
+    seconds: float,
+    progress: Callable[[int], None],
+) -> Attribution:
+    """Take twice as many steps until the check holds, while the next ones fit into the time."""
+    begun, taken, last = time.perf_counter(), int(question.settings[STEPS]), 0.0
+    while not found.valid and found.delta is not None and 2 * taken <= most_steps(found.method):
+        started = time.perf_counter()
+        if started - begun + 2 * last > seconds:
+            break
+        taken *= 2
+        progress(taken)
+        more = replace(question, settings={**question.settings, STEPS: taken})
+        found, last = _answered(more, found.method, rise), time.perf_counter() - started
+    return found
+
+
+def most_steps(method: str) -> int:
+    """Return how many steps a method takes at most; 0 where it takes none."""
+    limits = [each.maximum for each in METHODS.get(method).parameters if each.name == STEPS]
+    return int(limits[0] or 0) if limits else 0
 
 
 def working_copy(model: nn.Module) -> nn.Module:
@@ -101,5 +148,10 @@ def _verdict(values: Tensor, delta: float | None, rise: float) -> tuple[bool, st
     numbers = f"the values add up to {rise + delta:.2f}, the logit changes by {rise:.2f}"
     numbers = numbers.replace("-", "−")
     if share > MISSING_SHARE:
-        return False, f"Do not trust this: {numbers} (off by {100 * share:.0f} %). Take more steps."
+        return False, f"Do not trust this: {numbers} (off by {100 * share:.0f} %)."
     return True, f"Checked: {numbers} (off by {100 * share:.1f} %)."
+
+
+def _remedy(steps: int, most: int) -> str:
+    """Return what helps where so many steps were too few."""
+    return ": take more." if 2 * steps <= most else ", the most there are: choose another method."

@@ -26,24 +26,25 @@ class Similarity:
 
     @property
     def finding(self) -> str:
-        """Return what the numbers say, as a title."""
+        """Return how alike the two maps are; which network is right they do not say."""
         if isnan(self.rank_correlation):
-            return "One of the two networks shows no preference: nothing to compare"
+            return "One of the two maps is flat: there is nothing to compare"
         rank = self.rank_correlation
         words = (
-            "rest on the same parts" if rank >= 0.9 and self.top_overlap >= 0.6
-            else "rest on similar parts" if rank >= 0.6
-            else "rest on partly different parts" if rank >= 0.3
-            else "rest on different parts"
+            "are nearly the same" if rank >= 0.9 and self.top_overlap >= 0.6
+            else "are similar" if rank >= 0.6
+            else "are partly different" if rank >= 0.3
+            else "are different" if rank > -0.3
+            else "are opposite in many places"
         )  # fmt: skip
-        return f"Both networks {words} of the input{self._stronger}"
+        return f"The two maps {words}{self._stronger}"
 
     @property
     def _stronger(self) -> str:
         """Return how much weaker or stronger the second is; empty when hardly."""
         if ALIKE[0] <= self.strength <= ALIKE[1]:
             return ""
-        return f", the pruned one at {self.strength:.2g} times the strength"
+        return f", the pruned one's at {self.strength:.2g} times the strength"
 
     @property
     def numbers(self) -> str:

@@ -9,10 +9,13 @@ from plotly.subplots import make_subplots
 from torch import Tensor
 
 from pruneviz.figures.pool import LIMIT, strongest
-from pruneviz.figures.style import DIVERGING, GRID, ORIGINAL, PRUNED, STRIPES, lay_out, mosaic
+from pruneviz.figures.style import GRID, ORIGINAL, OVERLAY, PRUNED, STRIPES, lay_out, mosaic
 
 Picture = NDArray[np.uint8]
-PAIR_HEIGHT = 440  # on a wide screen
+PAIR_HEIGHT = 640  # on a wide screen
+PALEST, FLATTER = 240, 0.55
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of red, green and blue
+ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "middle", "right")
 
 
 def picture(raw: Tensor, least: int = 0) -> Picture:
@@ -28,34 +31,73 @@ def picture(raw: Tensor, least: int = 0) -> Picture:
 
 
 def attribution_pair(raw: Tensor, original: Tensor, pruned: Tensor, title: str) -> go.Figure:
-    """Return the input (C, H, W) and both networks' attributions (H, W) on one symmetric scale."""
-    names = ("input", "original looks at", "pruned looks at")
-    figure = make_subplots(1, 3, subplot_titles=names, horizontal_spacing=0.03)
-    figure.add_trace(go.Image(z=picture(raw), hoverinfo="skip"), 1, 1)
+    """Return both networks' attributions (H, W) over the input (C, H, W), on one symmetric scale.
+
+    The input lies under them in grey: the more of it is seen, the less a place counts.
+    """
+    figure = make_subplots(
+        1, 2, subplot_titles=("original looks at", "pruned looks at"), horizontal_spacing=0.03
+    )
+    under = picture(raw).astype(np.float64) @ LUMINANCE
+    # paler and flatter than it is, so that both colours are seen on all of it
+    shown = (PALEST - FLATTER * (255 - under)).round().astype(np.uint8)[..., None].repeat(3, axis=2)
     maps = [strongest(m.double().numpy()) for m in (original, pruned)]
     limit = max(max(float(np.abs(m).max()) for m in maps), 1e-12)
-    for column, (name, values) in enumerate(zip(("original", "pruned"), maps, strict=True), 2):
+    for column, (name, values) in enumerate(zip(("original", "pruned"), maps, strict=True), 1):
+        figure.add_trace(
+            go.Image(z=shown, hoverinfo="skip", **_cells(shown.shape[:2], raw)), 1, column
+        )
         figure.add_trace(
             go.Heatmap(
                 z=np.float32(values),
                 coloraxis="coloraxis",
                 hovertemplate=f"{name}: row %{{y}}, column %{{x}}<br>%{{z:.4f}}<extra></extra>",
+                **_cells(values.shape, raw),
             ),
             1,
             column,
         )
     lay_out(figure, title=title, x="", y="", height=PAIR_HEIGHT)
     scale = {
-        "colorscale": DIVERGING,
+        "colorscale": OVERLAY,
         "cmin": -limit,
         "cmax": limit,
         "colorbar": {
-            "title": {"text": "attribution (logit units)"},
+            "title": {"text": "attribution (logit units); the clearer the input, the less"},
             "tickvals": [-limit, 0, limit],
-            "ticktext": [f"against {limit:.2g}", "0", f"for {limit:.2g}"],
+            "ticktext": [f"against {limit:.2g}", "0: input alone", f"for {limit:.2g}"],
         },
     }
     return mosaic(figure, scale)
+
+
+def where(original: Tensor, pruned: Tensor) -> str:
+    """Return in words where both attributions (H, W) are strongest, for who does not see them."""
+    return (
+        f"Strongest, original: {_strongest_part(original)}. "
+        f"Strongest, pruned: {_strongest_part(pruned)}."
+    )
+
+
+def _strongest_part(values: Tensor) -> str:
+    """Return which of nine parts of the picture has most of the attribution, and its share."""
+    parts = {
+        " ".join(dict.fromkeys((row, column))): block
+        for row, band in zip(ROWS, values.double().tensor_split(3, 0), strict=True)
+        for column, block in zip(COLUMNS, band.tensor_split(3, 1), strict=True)
+    }
+    name = max(parts, key=lambda part: float(parts[part].abs().sum()))
+    total, part = float(values.double().abs().sum()), float(parts[name].abs().sum())
+    if not total:
+        return "nowhere, it is 0 everywhere"
+    side = "for" if float(parts[name].sum()) > 0 else "against"
+    return f"{name}, {100 * part / total:.0f} % of all, mostly {side} the class"
+
+
+def _cells(shape: tuple[int, ...], raw: Tensor) -> dict[str, float]:
+    """Return where the cells of a picture lie, in the pixels of the input (C, H, W)."""
+    high, wide = raw.shape[-2] / shape[0], raw.shape[-1] / shape[1]
+    return {"x0": (wide - 1) / 2, "dx": wide, "y0": (high - 1) / 2, "dy": high}
 
 
 def attribution_bars(

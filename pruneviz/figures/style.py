@@ -17,6 +17,14 @@ FAINT = "rgba(128, 134, 142, 0.45)"
 GRID = "rgba(128, 134, 142, 0.22)"
 # ColorBrewer's PRGn, below and above 0: apart for colour-blind eyes, and neither model's colour.
 DIVERGING = [[0, "#762a83"], [0.25, "#c2a5cf"], [0.5, "#f7f7f7"], [0.75, "#a6dba0"], [1, "#1b7837"]]
+# The ends of the same, over a picture: what is 0 lets it through.
+OVERLAY = [
+    [0, "rgba(118, 42, 131, 0.95)"],
+    [0.35, "rgba(118, 42, 131, 0.4)"],
+    [0.5, "rgba(128, 128, 128, 0)"],
+    [0.65, "rgba(27, 120, 55, 0.4)"],
+    [1, "rgba(27, 120, 55, 0.95)"],
+]
 # Stripes tell the pruned network's bars from the original's where colour does not.
 STRIPES = {"shape": "/", "fillmode": "overlay", "fgcolor": "rgba(255, 255, 255, 0.75)", "size": 6}
 TITLE_CHARACTERS = 62  # a line of the title that fits a column of 500 pixels

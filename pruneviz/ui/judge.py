@@ -60,7 +60,10 @@ def explanation(
 ) -> Attribution:
     """Return why one of the networks gives `target` its logit on held-out input `index`."""
     key = json.dumps([_key(plan, which), index, target, method, dict(settings)])
-    return _explanation(key, plan, which, index, target, method, dict(settings))
+    kept = _explanations(key)
+    if not kept:
+        kept.append(_explained(plan, which, index, target, method, settings))
+    return kept[0]
 
 
 def channels(plan: Plan, which: Which, index: int, layer: str, target: int) -> Detectors:
@@ -101,20 +104,33 @@ def _logits(digest: str, _plan: Plan) -> Tensor:
     return predict(cache.pruned(_plan).model, data.x)
 
 
-@st.cache_resource(max_entries=256, show_spinner="Explaining …")
-def _explanation(
-    digest: str,
-    _plan: Plan,
-    _which: Which,
-    _index: int,
-    _target: int,
-    _method: str,
-    _settings: dict[str, Value],
+@st.cache_resource(max_entries=256, show_spinner=False)
+def _explanations(digest: str) -> list[Attribution]:
+    """Return where an explanation is kept: what is empty is not explained yet."""
+    return []
+
+
+def _explained(
+    plan: Plan, which: Which, index: int, target: int, method: str, settings: Mapping[str, Value]
 ) -> Attribution:
-    x = one_input(_plan, _index)
-    data = cache.subject(_plan).data
-    average = data.average if data is not None else None
-    return attribute(network(_plan, _which), x, _target, _method, _settings, average)
+    """Explain while a line says what is computed; whoever goes elsewhere ends it between steps."""
+    place, data = st.empty(), cache.subject(plan).data
+
+    def say(steps: int) -> None:
+        place.caption(f"The check fails with fewer: {steps:,} steps on the {which} network …")
+
+    with st.spinner("Explaining …"):
+        found = attribute(
+            network(plan, which),
+            one_input(plan, index),
+            target,
+            method,
+            settings,
+            data.average if data is not None else None,
+            progress=say,
+        )
+    place.empty()
+    return found
 
 
 @st.cache_resource(max_entries=64, show_spinner="Looking at the channels …")

@@ -33,8 +33,8 @@ def test_scale_matters_to_strength_alone_and_so_does_the_order_of_the_two():
 
 
 def test_the_finding_says_how_strength_differs():
-    assert similarity(A, A).finding == "Both networks rest on the same parts of the input"
-    assert similarity(A, 0.4 * A).finding.endswith(", the pruned one at 0.4 times the strength")
+    assert similarity(A, A).finding == "The two maps are nearly the same"
+    assert similarity(A, 0.4 * A).finding.endswith(", the pruned one's at 0.4 times the strength")
     assert "0.40 times as large" in similarity(A, 0.4 * A).numbers
 
 

@@ -147,7 +147,41 @@ def test_both_attributions_share_one_symmetric_scale():
     figure = images.attribution_pair(torch.rand(3, 8, 8), a, b, "x")
     axis = figure.layout.coloraxis
     assert -axis.cmin == axis.cmax == pytest.approx(float(torch.stack([a, b]).abs().max()))
-    assert [t.coloraxis for t in figure.data[1:]] == ["coloraxis", "coloraxis"]
+    maps = [trace for trace in figure.data if trace.type == "heatmap"]
+    assert [trace.coloraxis for trace in maps] == ["coloraxis", "coloraxis"]
+
+
+@pytest.mark.parametrize("size", [(8, 8), (1200, 900), (28, 700)])
+def test_an_attribution_lies_over_the_very_pixels_of_its_input(size):
+    figure = images.attribution_pair(
+        torch.rand(3, *size), torch.randn(size), torch.randn(size), "x"
+    )
+    assert [trace.type for trace in figure.data] == ["image", "heatmap"] * 2
+    for trace in figure.data:
+        cells = np.asarray(trace.z).shape[:2]
+        for start, step, count, along in (
+            (trace.x0, trace.dx, cells[1], size[1]),
+            (trace.y0, trace.dy, cells[0], size[0]),
+        ):
+            assert start - step / 2 == pytest.approx(-0.5)
+            assert start + (count - 0.5) * step == pytest.approx(along - 0.5)
+
+
+def test_nothing_hides_the_input_where_the_attribution_is_zero():
+    middle = dict(images.OVERLAY)[0.5]
+    assert middle.endswith(", 0)")
+    clear = [float(colour.rpartition(",")[2].strip(" )")) for _, colour in images.OVERLAY]
+    assert clear == clear[::-1] == sorted(clear[:3], reverse=True) + sorted(clear[3:])
+
+
+def test_words_say_where_an_attribution_is_strongest():
+    values = torch.zeros(9, 12)
+    values[7, 1] = -2.0
+    values[4, 5] = 1.0
+    said = images.where(values, -values)
+    assert said.startswith("Strongest, original: bottom left, 67 % of all, mostly against")
+    assert "pruned: bottom left, 67 % of all, mostly for" in said
+    assert "nowhere" in images.where(values, 0 * values)
 
 
 def test_pictures_are_bytes_and_small_ones_are_enlarged_sharply():

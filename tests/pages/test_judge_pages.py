@@ -11,6 +11,7 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
+from pruneviz.explain import Attribution
 from pruneviz.export import rebuild
 from pruneviz.plan import Plan
 from pruneviz.ui import judge, link
@@ -135,3 +136,31 @@ def test_without_a_chosen_layer_a_page_opens_on_one_that_loses_something():
     plan = Plan(layers={"conv2": 0.5})
     for page, title in (("weights", "conv2: "), ("attributions", "conv2: 32 of 64")):
         assert any(text.startswith(title) for text in _titles(_open(page, plan)))
+
+
+def test_an_explanation_that_fails_its_check_offers_more_steps_and_takes_them(monkeypatch):
+    asked: list[dict] = []
+
+    def fails(model, x, target, method, settings, average, progress):
+        asked.append(dict(settings))
+        steps = int(settings.get("steps", 50))
+        valid = steps >= 100
+        return Attribution(method, target, torch.ones_like(x), 0.5, valid, "a note", steps)
+
+    monkeypatch.setattr(judge, "attribute", fails)
+    judge._explanations.clear()
+    at = _open("attributions", Plan(sparsity=0.41), input="3")
+    assert asked == [{}, {}]
+    assert any("fails its own check" in title.replace("<br>", " ") for title in _titles(at))
+    at.button(key="attributions-more-steps").click().run()
+    assert asked[2:] == [{"steps": 100}] * 2
+    assert not any(button.key == "attributions-more-steps" for button in at.button)
+    judge._explanations.clear()
+
+
+def test_the_headline_of_a_wrong_answer_begins_with_it():
+    at = _open("attributions", Plan(sparsity=0.5))
+    title = _titles(at)[0].replace("<br>", " ")
+    assert title.startswith("Right before, now wrong: ")
+    assert any("right before, now wrong" in each.value for each in at.markdown)
+    assert any("explains no skill" in each.value for each in at.warning)
