@@ -12,6 +12,7 @@ ORIGINAL = "#0072B2"
 ORIGINAL_ON_DARK = "#56B4E9"  # their sky blue: the darker one is weak on a dark page
 PRUNED = "#D55E00"
 INK, INK_ON_DARK = "#22252b", "#f5f6f8"
+AXES, AXES_ON_DARK = "#59616b", "#a8b0ba"  # of axis texts: 4.5 to 1 on either page
 REMOVED = "#c4c9d0"
 FAINT = "rgba(128, 134, 142, 0.45)"
 GRID = "rgba(128, 134, 142, 0.22)"
@@ -54,8 +55,11 @@ def lay_out(figure: go.Figure, *, title: str, x: str, y: str, height: int = 360)
         hoverlabel={"namelength": -1},
         modebar={"bgcolor": TRANSPARENT, "color": "#8a929c", "activecolor": ORIGINAL},
     )
-    figure.update_xaxes(title_text=x, gridcolor=GRID, automargin=True, zeroline=False)
-    figure.update_yaxes(title_text=y, gridcolor=GRID, automargin=True, zeroline=False)
+    common = {"gridcolor": GRID, "automargin": True, "zeroline": False}
+    common |= {"tickfont_color": AXES, "title_font_color": AXES}
+    figure.update_layout(font_color=AXES)
+    figure.update_xaxes(title_text=x, **common)
+    figure.update_yaxes(title_text=y, **common)
     return figure
 
 
@@ -103,6 +107,11 @@ def on_dark(figure: go.Figure) -> go.Figure:
             colour = part[place].color if place in part else None
             if isinstance(colour, str) and colour in lighter:
                 part[place].color = lighter[colour]
+    if figure.layout.font.color == AXES:
+        figure.update_layout(font_color=AXES_ON_DARK)
+        axes = {"tickfont_color": AXES_ON_DARK, "title_font_color": AXES_ON_DARK}
+        figure.update_xaxes(axes)
+        figure.update_yaxes(axes)
     return figure
 
 

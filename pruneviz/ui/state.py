@@ -29,6 +29,7 @@ REGROUPED_SECONDS = 30.0
 # A widget's new value is told the browser again in the runs that follow at once: it draws the last
 # of several runs alone, and what was told in one that it passed over is lost.
 NEWS_SECONDS = 3.0
+REPEAT_SECONDS = 2.0  # between two presses on one slider that are one step back
 ECHO_SECONDS = 5.0  # for which a browser repeats what a widget in a fragment showed before
 MAX_SHOWN = 30  # of a slider that follows while a hand moves another one
 _KEY = "pruneviz-desk"
@@ -42,6 +43,8 @@ class Desk:
     past: list[Plan] = field(default_factory=list)
     grip: Plan | None = None
     moved: float = -NEWS_SECONDS
+    asking: str = ""
+    repeated: tuple[str, float] = ("", -REPEAT_SECONDS)
     future: list[Plan] = field(default_factory=list)
     snapshots: dict[str, Plan] = field(default_factory=dict)
     layer: str = ""
@@ -99,18 +102,22 @@ def complain(sentence: str) -> None:
 def put(new: Plan) -> None:
     """Make `new` the plan, as one step that can be undone; a slider's move is one from end to end.
 
-    `grip` is the plan that a hand found when it began to move a slider, None after any other step.
+    So are several presses on one slider or number. `grip` is the plan that a hand found when it
+    began to move, None after any other step.
     """
     desk = _desk()
     desk.problem = ""
     desk.edited = True
-    if not hand.goes_on():
+    now, pressed = time.monotonic(), desk.asking if not hand.moves() else ""
+    again = bool(pressed) and pressed == desk.repeated[0]
+    if not (hand.goes_on() or (again and now - desk.repeated[1] < REPEAT_SECONDS)):
         desk.grip = None
+    desk.repeated = pressed, now
     if new == desk.plan:
         return
     if not (desk.grip and desk.past and desk.past[-1] is desk.grip):
         desk.past = [*desk.past, desk.plan][-MAX_HISTORY:]
-        desk.grip = desk.plan if hand.moves() else None
+        desk.grip = desk.plan if hand.moves() or pressed else None
     desk.future = []
     desk.plan = new
 
@@ -121,6 +128,7 @@ def undo() -> None:
     if desk.past:
         desk.future.append(desk.plan)
         desk.plan = desk.past.pop()
+    desk.repeated = "", 0.0
     desk.problem, desk.edited = "", True
 
 
@@ -130,6 +138,7 @@ def redo() -> None:
     if desk.future:
         desk.past.append(desk.plan)
         desk.plan = desk.future.pop()
+    desk.repeated = "", 0.0
     desk.problem, desk.edited = "", True
 
 
@@ -236,7 +245,12 @@ def _carry_out(desk: Desk, key: str, value: Any, edit: Callable[[Any], None]) ->
     """Do what a widget asks for; the browser has its value already and need not be told."""
     desk.wanted.pop(key, None)
     desk.news.pop(key, None)
-    edit(value)
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    desk.asking = key if is_number else ""
+    try:
+        edit(value)
+    finally:
+        desk.asking = ""
 
 
 def choose_layer(name: str) -> None:

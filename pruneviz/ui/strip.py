@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from pathlib import Path
+
 import streamlit as st
 
 from pruneviz import run
@@ -32,6 +35,8 @@ def draw(desk: Desk) -> list[str]:
                 live = cache.follow(desk.plan)
             except ValueError as error:
                 problems.append(str(error))
+    with st.container(key="keys"):
+        st.html(_script(), unsafe_allow_javascript=True)
     with st.container(
         key="strip", border=True, horizontal=True, vertical_alignment="center", gap="small"
     ):
@@ -55,6 +60,12 @@ def draw(desk: Desk) -> list[str]:
     for note in cache.warnings(desk.plan) if subject else ():
         st.info(text.escape(note), icon=":material/info:")
     return problems
+
+
+@functools.cache
+def _script() -> str:
+    script = Path(__file__).with_name("keys.js").read_text(encoding="utf-8")
+    return f"<script>{script}</script>"
 
 
 def _show_errors(sentences: list[str]) -> None:

@@ -18,6 +18,7 @@ ICON_ONLY = (
     '[class*="st-key-about-"]',
 )
 
+CELLS = ":is(.st-key-strip-accuracy, .st-key-strip-size, .st-key-strip-macs, .st-key-strip-latency)"
 # The strip stays in sight while a page scrolls, so that a slider far down shows its effect, and it
 # keeps its height whatever its numbers say.
 STYLE = """<style>
@@ -48,6 +49,12 @@ div:has(> .st-key-strip) { position: sticky; top: 0; z-index: 90; }
 [data-testid="stToastContainer"] { top: auto; bottom: 1.2rem; }
 .st-key-strip-jobs button { min-height: 2.2rem; padding: 0 0.4rem; }
 .st-key-strip-jobs p { font-size: 0.8rem; white-space: nowrap; }
+div:has(> .st-key-keys) { display: none; }
+[data-testid="stSidebarNavLink"]:focus-visible {
+  outline: 2px solid currentColor !important; outline-offset: -2px;
+}
+[data-testid="stCaptionContainer"] { opacity: 1; color: light-dark(CAPTION_LIGHT, CAPTION_DARK); }
+[data-testid="stCaptionContainer"] :is(p, li, ol, ul) { color: inherit; opacity: 1; }
 ICONS [data-testid="stMarkdownContainer"] HIDDEN
 :is([class*="st-key-about-"], [class*="st-key-tune-menu-"]) button {
   padding: 0 0.3rem; min-height: 1.5rem;
@@ -98,6 +105,33 @@ ICONS [data-testid="stMarkdownContainer"] HIDDEN
   .st-key-strip > :nth-child(6) { grid-column: 3 / 5; grid-row: 1; justify-self: end; }
   .st-key-strip > :nth-child(n + 2):nth-child(-n + 5) { grid-row: 2; min-height: 8.2rem; }
 }
+@media (max-width: 1280px), (max-height: 700px) {
+  [data-strip-folds] div:has(> .st-key-strip) {
+    height: var(--strip-height); flex: none; pointer-events: none;
+  }
+  [data-strip-folds] .st-key-strip {
+    grid-template-columns: auto auto auto auto 1fr; column-gap: 0.7rem; min-height: 0;
+    align-items: center; padding: 0.2rem 0.7rem; pointer-events: auto;
+    height: auto; flex: none; align-self: flex-start; width: 100%;
+  }
+  [data-strip-folds] .st-key-strip > :first-child { display: none; }
+  [data-strip-folds] .st-key-strip > :nth-child(n + 2):nth-child(-n + 5) {
+    grid-row: 1; min-height: 0;
+  }
+  [data-strip-folds] .st-key-strip > :nth-child(6) { grid-column: 5; grid-row: 1; }
+  [data-strip-folds] .st-key-strip-history > :nth-child(n + 2),
+  [data-strip-folds] .st-key-strip-snapshots { display: none; }
+  [data-strip-folds] .st-key-strip-history button { min-height: 1.9rem; padding: 0 0.5rem; }
+  [data-strip-folds] CELLS p { font-size: 0; white-space: nowrap; }
+  [data-strip-folds] CELLS p > strong { font-size: 0.85rem; }
+  [data-strip-folds] CELLS p > span { font-size: 0 !important; }
+  [data-strip-folds] CELLS p > br { display: none; }
+  [data-strip-folds] CELLS p > span:first-child {
+    font-size: 0.75rem !important; margin-right: 0.3rem;
+  }
+  [data-strip-folds] CELLS p:not(:has(strong)) > span { font-size: 0.75rem !important; }
+}
+@media (max-width: 768px) { div:has(> .st-key-strip) { top: 3.75rem; } }
 </style>"""
 
 
@@ -106,5 +140,8 @@ def sheet() -> str:
     light = st.get_option("theme.light.backgroundColor") or "Canvas"
     dark = st.get_option("theme.dark.backgroundColor") or "Canvas"
     icons = f":is({', '.join(ICON_ONLY)}) button"
-    filled = STYLE.replace("ICONS", icons).replace("HIDDEN", _HIDDEN)
+    filled = STYLE.replace("ICONS", icons).replace("HIDDEN", _HIDDEN).replace("CELLS", CELLS)
+    for scheme in ("light", "dark"):
+        caption = st.get_option(f"theme.{scheme}.grayTextColor") or "inherit"
+        filled = filled.replace(f"CAPTION_{scheme.upper()}", caption)
     return filled.replace("LIGHT", light).replace("DARK", dark)

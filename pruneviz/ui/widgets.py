@@ -14,7 +14,7 @@ from streamlit.delta_generator import DeltaGenerator
 
 from pruneviz.figures.style import describe
 from pruneviz.registry import COSTS, Entry, Parameter, Registry
-from pruneviz.ui import navigate, state, strip, text
+from pruneviz.ui import navigate, state, strip, text, theme
 
 # A picture to save and the way back from a zoom are left; dragging zooms without a button.
 REMOVED_BUTTONS = "select2d lasso2d zoom2d pan2d zoomIn2d zoomOut2d autoScale2d".split()
@@ -60,7 +60,9 @@ def changes_here(key: str, edit: Callable[[Any], None]) -> Callable[[], None]:
 
 def figure(chart: go.Figure, key: str, **options: Any) -> Any:
     """Draw a figure with its text alternative; it keeps its zoom while only its data change."""
-    return st.plotly_chart(chart, key=key, alt=describe(chart), config=FIGURE_CONFIG, **options)
+    return st.plotly_chart(
+        theme.fit(chart), key=key, alt=describe(chart), config=FIGURE_CONFIG, **options
+    )
 
 
 def scrolled(chart: go.Figure, key: str, **options: Any) -> Any:

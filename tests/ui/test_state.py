@@ -222,6 +222,21 @@ def test_a_move_is_one_step_back_however_often_it_was_answered() -> None:
     assert not at.session_state[state._KEY].past
 
 
+def test_several_presses_on_one_slider_are_one_step_and_a_later_one_is_another() -> None:
+    at = AppTest.from_function(sliders, default_timeout=300).run()
+    for value in (0.5, 0.6, 0.5):
+        at.number_input(key="overall").set_value(value).run()
+    at.number_input(key="seed").set_value(7).run()
+    desk = at.session_state[state._KEY]
+    desk.repeated = desk.repeated[0], desk.repeated[1] - state.REPEAT_SECONDS
+    at.number_input(key="seed").set_value(8).run()
+    steps = [(0.5, 7), (0.5, link.OPENING.seed), (link.OPENING.sparsity, link.OPENING.seed)]
+    for expected in steps:
+        at.button(key="undo").click().run()
+        assert (desk.plan.sparsity, desk.plan.seed) == expected
+    assert not desk.past
+
+
 def test_a_move_that_goes_on_after_an_undo_is_a_new_step() -> None:
     at = AppTest.from_function(sliders, default_timeout=300).run()
     move(at, 0.5, 0.6).button(key="undo").click().run()

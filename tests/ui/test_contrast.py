@@ -1,0 +1,50 @@
+"""Captions, axis texts and coloured words read on the pages' backgrounds, light and dark."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import plotly.graph_objects as go
+import pytest
+
+from pruneviz.figures import style
+
+THEME = tomllib.loads(Path(__file__).parents[2].joinpath(".streamlit/config.toml").read_text())
+LEAST = 4.5  # WCAG 2.2, text of a usual size
+
+
+def luminance(colour: str) -> float:
+    """Return the relative luminance of `#rrggbb`, as WCAG defines it."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+    red, green, blue = (p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_black_on_white_is_the_most_there_is() -> None:
+    assert contrast("#000000", "#ffffff") == pytest.approx(21)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("place", ["backgroundColor", "secondaryBackgroundColor"])
+def test_words_of_every_colour_read(scheme: str, place: str) -> None:
+    theme = THEME["theme"][scheme]
+    names = [name for name in theme if name == "textColor" or name.endswith("TextColor")]
+    assert "grayTextColor" in names, "the colour of captions"
+    for name in (*names, "linkColor"):
+        assert contrast(theme[name], theme[place]) >= LEAST, name
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axis_texts_read(scheme: str) -> None:
+    figure = style.lay_out(go.Figure(go.Bar(x=[1], y=[2])), title="", x="x", y="y")
+    figure = style.on_dark(figure) if scheme == "dark" else figure
+    page = THEME["theme"][scheme]["backgroundColor"]
+    for axis in (figure.layout.xaxis, figure.layout.yaxis):
+        for colour in (axis.tickfont.color, axis.title.font.color, figure.layout.font.color):
+            assert contrast(colour, page) >= LEAST
