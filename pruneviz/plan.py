@@ -21,6 +21,8 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from pruneviz.reading import Reading
+
 ONE_SHOT = "one_shot"  # the schedule of a pruning done at once
 MAX_PLAN_CHARACTERS = 1_000_000
 MAX_LOCK_SPAN = 1_000_000
@@ -83,7 +85,7 @@ def _setting(given: Setting) -> Setting:
 
 
 SINCE_3 = ("granularity_parameters", "scope_parameters")
-LATER = ("classes",)  # left out of the digest while they say nothing
+LATER = ("classes", "reading")  # left out of the digest while they say nothing
 MOST_OUTPUTS = 1_000_000
 
 
@@ -107,7 +109,8 @@ class Plan(BaseModel):
     `sparsity` and `layers` hold the fraction of units removed, 0 to 1. `layers` maps a layer's name
     to its own sparsity; `locks` maps it to "all" or to the indices of the units that must stay.
     What a criterion, a granularity and a scope take is in their `…_parameters`, by the registry.
-    `classes` maps the name of a class in the data to the output of the model that it is.
+    `classes` maps the name of a class in the data to the output of the model that it is;
+    `reading` says how inputs are read, where neither file nor model say it rightly.
     `schedule` says in how many rounds the units go; `recovery` is carried out after each round.
     """
 
@@ -120,6 +123,7 @@ class Plan(BaseModel):
     data: str | None = None
     data_sha256: Sha256 | None = None
     classes: Mapping[str, int] = {}
+    reading: Reading | None = None
     input_shape: tuple[Annotated[int, Field(ge=1, le=65536)], ...] | None = None
     criterion: str = "magnitude_l1"
     criterion_parameters: Mapping[str, Setting] = {}
@@ -157,6 +161,11 @@ class Plan(BaseModel):
     @classmethod
     def _check_parameters(cls, value: Any, info: ValidationInfo) -> dict[str, Setting]:
         return checked_settings(value, f"the {str(info.field_name).removesuffix('_parameters')}")
+
+    @field_validator("reading")
+    @classmethod
+    def _check_reading(cls, value: Reading | None) -> Reading | None:
+        return None if value is None or value.says_nothing else value
 
     @field_validator("classes", mode="before")
     @classmethod

@@ -135,7 +135,7 @@ def _answers(subject: Subject, x: Tensor) -> tuple[Tensor, bool]:
 
 def preparation_key(plan: Plan) -> str:
     """Return a digest of the plan's fields on which `prepare` depends."""
-    deciding = {"model", "weights", "weights_sha256", "data", "data_sha256", "classes",
+    deciding = {"model", "weights", "weights_sha256", "data", "data_sha256", "classes", "reading",
                 "input_shape", "criterion", "criterion_parameters", "granularity",
                 "granularity_parameters", "seed"}  # fmt: skip
     text = json.dumps(plan.model_dump(mode="json", include=deciding), sort_keys=True)

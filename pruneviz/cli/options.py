@@ -22,6 +22,13 @@ Class = Annotated[
     list[str] | None,
     typer.Option("--class", metavar="NAME=0", help="The output that a class of the data is."),
 ]
+Mean = Annotated[
+    str | None, typer.Option(help="Mean of your inputs, one or a channel: 0.485,0.456,0.406.")
+]
+Std = Annotated[str | None, typer.Option(help="Their standard deviation, given with --mean.")]
+Resize = Annotated[str | None, typer.Option(help="Of image files: squeeze, or such as crop:256.")]
+Interpolation = Annotated[str | None, typer.Option(help="nearest, bilinear or bicubic.")]
+Colour = Annotated[str | None, typer.Option(help="How the model saw colours: rgb, bgr or grey.")]
 InputShape = Annotated[str | None, typer.Option(help="Shape of one input, such as 3,224,224.")]
 Criterion = Annotated[str | None, typer.Option(help="Such as taylor; a wrong name lists all.")]
 Granularity = Annotated[str | None, typer.Option(help="Such as channel; a wrong name lists all.")]
@@ -56,7 +63,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standar
 
 
 # what is given on the command line is put into the file's own, name by name
-MERGED = {"classes", "layers", "locks", "granularity_parameters", "scope_parameters"}
+MERGED = {"classes", "reading", "layers", "locks", "granularity_parameters", "scope_parameters"}
 
 
 def made_plan(path: Path | None, **given: Any) -> Plan:
@@ -65,18 +72,10 @@ def made_plan(path: Path | None, **given: Any) -> Plan:
     `given` holds fields of the plan as their options were typed, None where they were not. A
     layer's sparsity or lock wins over the file's own; the file's other layers keep theirs.
     """
-    fields: dict[str, Any] = {}
-    if path is not None:
-        try:
-            fields = Plan.from_text(path.read_text(encoding="utf-8")).model_dump()
-        except OSError as error:
-            raise ValueError(
-                f"the plan '{path}' cannot be read: {error.strerror or error}"
-            ) from error
-        except UnicodeDecodeError as error:
-            raise ValueError(f"the plan '{path}' is no UTF-8 text") from error
+    fields = {} if path is None else _fields_of(path)
     readers: dict[str, Callable[[Any], Any]] = {
         "classes": _classes,
+        "reading": _reading,
         "input_shape": _shape,
         "layers": _layers,
         "locks": _locks,
@@ -89,15 +88,26 @@ def made_plan(path: Path | None, **given: Any) -> Plan:
         if value is not None
     }
     if "data" in chosen and chosen["data"] != fields.get("data"):
-        fields.pop("classes", None)  # they are those of the file's own data
+        for name in ("classes", "reading"):
+            fields.pop(name, None)  # they are those of the file's own data
     for method in ("granularity", "scope"):
         if chosen.get(method, fields.get(method)) != fields.get(method):
             fields.pop(f"{method}_parameters", None)  # they belong to the file's own method
     for name in MERGED & chosen.keys():
-        chosen[name] = {**fields.get(name, {}), **chosen[name]}
-    if chosen.get("classes", fields.get("classes")) != fields.get("classes"):
-        fields.pop("data_sha256", None)  # which class is which output is part of the data's digest
+        chosen[name] = {**(fields.get(name) or {}), **chosen[name]}
+    for name in ("classes", "reading"):
+        if chosen.get(name, fields.get(name)) != fields.get(name):
+            fields.pop("data_sha256", None)  # they are part of the data's digest
     return Plan.from_fields({**fields, **chosen})
+
+
+def _fields_of(path: Path) -> dict[str, Any]:
+    try:
+        return Plan.from_text(path.read_text(encoding="utf-8")).model_dump()
+    except OSError as error:
+        raise ValueError(f"the plan '{path}' cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"the plan '{path}' is no UTF-8 text") from error
 
 
 def memory_option(megabytes: float | None) -> dict[str, bool | int | float | str]:
@@ -121,6 +131,38 @@ def _classes(texts: list[str]) -> dict[str, str]:
         if classes.setdefault(name, output) != output:
             raise ValueError(f"class '{name}' is given twice: {classes[name]} and {output}")
     return classes
+
+
+def read_as(
+    mean: str | None,
+    std: str | None,
+    resize: str | None,
+    interpolation: str | None,
+    colour: str | None,
+) -> dict[str, str] | None:
+    """Return the options of reading that were typed, by their field; None where none was."""
+    typed = {
+        "mean": mean,
+        "std": std,
+        "resize": resize,
+        "interpolation": interpolation,
+        "colour": colour,
+    }
+    return {name: value for name, value in typed.items() if value is not None} or None
+
+
+def _reading(typed: dict[str, str]) -> dict[str, Any]:
+    return {
+        name: _numbers(name, value) if name in ("mean", "std") else value
+        for name, value in typed.items()
+    }
+
+
+def _numbers(name: str, text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError as error:
+        raise ValueError(f"{name} reads 0.5 or 0.485,0.456,0.406, got '{text}'") from error
 
 
 def _layers(texts: list[str]) -> dict[str, str]:

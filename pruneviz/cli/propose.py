@@ -12,18 +12,24 @@ from pruneviz.cli.following import carry_out
 from pruneviz.cli.options import (
     AsJson,
     Class,
+    Colour,
     Criterion,
     Data,
     Granularity,
     GranularityParameter,
     InputShape,
+    Interpolation,
     Lock,
+    Mean,
     Model,
     PlanFile,
+    Resize,
     ScopeParameter,
     Seed,
+    Std,
     Weights,
     made_plan,
+    read_as,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +44,11 @@ def propose(
     weights: Weights = None,
     data: Data = None,
     classes: Class = None,
+    mean: Mean = None,
+    std: Std = None,
+    resize: Resize = None,
+    interpolation: Interpolation = None,
+    colour: Colour = None,
     input_shape: InputShape = None,
     criterion: Criterion = None,
     granularity: Granularity = None,
@@ -76,7 +87,8 @@ def propose(
     if out is not None:
         check_writable(out)
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
-                     classes=classes, criterion=criterion, granularity=granularity, locks=lock,
+                     classes=classes, reading=read_as(mean, std, resize, interpolation, colour),
+                     criterion=criterion, granularity=granularity, locks=lock,
                      seed=seed, scope_parameters=scope_parameter,
                      granularity_parameters=granularity_parameter)  # fmt: skip
     folder = carry_out("proposal", made, settings=goal.settings())

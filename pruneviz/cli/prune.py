@@ -14,21 +14,27 @@ from pruneviz.cli.console import app, aside, note, output, print_json
 from pruneviz.cli.options import (
     AsJson,
     Class,
+    Colour,
     Criterion,
     Data,
     Granularity,
     GranularityParameter,
     InputShape,
+    Interpolation,
     Layer,
     Lock,
+    Mean,
     Model,
     PlanFile,
+    Resize,
     Scope,
     ScopeParameter,
     Seed,
     Sparsity,
+    Std,
     Weights,
     made_plan,
+    read_as,
 )
 from pruneviz.cli.tables import print_check, print_report
 from pruneviz.plan import Plan
@@ -42,6 +48,11 @@ def run(
     weights: Weights = None,
     data: Data = None,
     classes: Class = None,
+    mean: Mean = None,
+    std: Std = None,
+    resize: Resize = None,
+    interpolation: Interpolation = None,
+    colour: Colour = None,
     input_shape: InputShape = None,
     criterion: Criterion = None,
     granularity: Granularity = None,
@@ -75,7 +86,8 @@ def run(
     from pruneviz.store import write_run
 
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
-                 classes=classes, criterion=criterion, granularity=granularity, scope=scope,
+                 classes=classes, reading=read_as(mean, std, resize, interpolation, colour),
+                     criterion=criterion, granularity=granularity, scope=scope,
                  sparsity=sparsity, layers=layer, locks=lock, seed=seed,
                  scope_parameters=scope_parameter,
                  granularity_parameters=granularity_parameter)  # fmt: skip

@@ -13,20 +13,26 @@ from pruneviz.cli.following import carry_out
 from pruneviz.cli.options import (
     AsJson,
     Class,
+    Colour,
     Criterion,
     Data,
     Granularity,
     GranularityParameter,
     InputShape,
+    Interpolation,
     Levels,
+    Mean,
     MemoryMb,
     Model,
     PlanFile,
     Recalibrate,
+    Resize,
     Seed,
+    Std,
     Weights,
     made_plan,
     memory_option,
+    read_as,
 )
 from pruneviz.cli.tables import print_rows, records
 from pruneviz.history.folder import PAIRS_FILE, PROBES_FILE, THRESHOLDS_FILE, RunFolder
@@ -46,6 +52,11 @@ def thresholds(
     weights: Weights = None,
     data: Data = None,
     classes: Class = None,
+    mean: Mean = None,
+    std: Std = None,
+    resize: Resize = None,
+    interpolation: Interpolation = None,
+    colour: Colour = None,
     input_shape: InputShape = None,
     criterion: Criterion = None,
     granularity: Granularity = None,
@@ -65,7 +76,8 @@ def thresholds(
     from pruneviz.sensitivity import read_probes, read_thresholds
 
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
-                     classes=classes, criterion=criterion, granularity=granularity, seed=seed,
+                     classes=classes, reading=read_as(mean, std, resize, interpolation, colour),
+                     criterion=criterion, granularity=granularity, seed=seed,
                      granularity_parameters=granularity_parameter)  # fmt: skip
     settings: dict[str, Setting] = {
         "loss": float(f"{lose / 100:.12g}"),
@@ -87,6 +99,11 @@ def interactions(
     weights: Weights = None,
     data: Data = None,
     classes: Class = None,
+    mean: Mean = None,
+    std: Std = None,
+    resize: Resize = None,
+    interpolation: Interpolation = None,
+    colour: Colour = None,
     input_shape: InputShape = None,
     criterion: Criterion = None,
     granularity: Granularity = None,
@@ -108,7 +125,8 @@ def interactions(
     from pruneviz.subjects import load_subject
 
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
-                     classes=classes, criterion=criterion, granularity=granularity, seed=seed,
+                     classes=classes, reading=read_as(mean, std, resize, interpolation, colour),
+                     criterion=criterion, granularity=granularity, seed=seed,
                      granularity_parameters=granularity_parameter)  # fmt: skip
     asked = pairs_asked(load_subject(made), made, pairs)
     settings: dict[str, Setting] = {"level": level, "pairs": asked, "recalibrate": recalibrate}

@@ -13,20 +13,26 @@ from pruneviz.cli.following import carry_out
 from pruneviz.cli.options import (
     AsJson,
     Class,
+    Colour,
     Criterion,
     Data,
     Granularity,
     GranularityParameter,
     InputShape,
+    Interpolation,
     Levels,
+    Mean,
     MemoryMb,
     Model,
     PlanFile,
     Recalibrate,
+    Resize,
     Seed,
+    Std,
     Weights,
     made_plan,
     memory_option,
+    read_as,
 )
 from pruneviz.cli.tables import print_rows, records
 from pruneviz.history.folder import BASELINE_FILE, POINTS_FILE
@@ -54,6 +60,11 @@ def sensitivity(
     weights: Weights = None,
     data: Data = None,
     classes: Class = None,
+    mean: Mean = None,
+    std: Std = None,
+    resize: Resize = None,
+    interpolation: Interpolation = None,
+    colour: Colour = None,
     input_shape: InputShape = None,
     criterion: Criterion = None,
     granularity: Granularity = None,
@@ -80,7 +91,8 @@ def sensitivity(
     if out is not None:
         check_writable(out)
     made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
-                     classes=classes, criterion=criterion, granularity=granularity, seed=seed,
+                     classes=classes, reading=read_as(mean, std, resize, interpolation, colour),
+                     criterion=criterion, granularity=granularity, seed=seed,
                      granularity_parameters=granularity_parameter)  # fmt: skip
     settings: dict[str, Setting] = {"recalibrate": recalibrate}
     if levels is not None:

@@ -19,10 +19,11 @@ from pruneviz.plan import Plan
 from pruneviz.steady import RANDOM_NOTE, keep_steady
 from pruneviz.subjects.expectation import Expectation, Source, image_channels, usual_shape
 from pruneviz.subjects.python_factory import load_python
+from pruneviz.subjects.read_as import expecting, read_as
 from pruneviz.subjects.references import parse_data, parse_model
 from pruneviz.subjects.sample_data import load_sample_data
 from pruneviz.subjects.samples import get_sample, sample_directory
-from pruneviz.subjects.sources import finish_data, read_source
+from pruneviz.subjects.sources import finish_data, kind_of, read_source
 from pruneviz.subjects.split import spread
 from pruneviz.subjects.subject import Data, Subject, freeze, frozen_names, weights_sha256
 from pruneviz.subjects.torchvision_models import load_torchvision
@@ -123,6 +124,11 @@ def _load_data(
         return None, _example(source.model, expects.shape), ()
     parsed = parse_data(reference)
     if parsed.kind == "sample":
+        if plan.reading is not None:
+            raise ValueError(
+                "a sample's data are read as they were in training; give data of your own, or "
+                "leave the reading out of the plan"
+            )
         data = load_sample_data(parsed.name)
         outputs = _outputs(source.model, data.x[:2], plan)
         if len(data.classes) > outputs:
@@ -131,7 +137,8 @@ def _load_data(
                 "choose data that the model was made for"
             )
         return data, data.x[:2].clone(), ()
-    raw = read_source(parsed, expects, home)
+    raw = read_source(parsed, expecting(expects, plan.reading), home)
+    raw = read_as(raw, plan.reading, kind_of(parsed))
     outputs = _outputs(source.model, raw.x[:2], plan)
     data = finish_data(reference, raw, expects, outputs, plan.classes)
     note = data.labelling.note if data.labelling else ""

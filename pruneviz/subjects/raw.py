@@ -17,10 +17,10 @@ class RawData:
 
     `labels` are output indices of the model, or, when `named`, indices into `classes`, which are
     then matched with the model's outputs. `columns` is how many columns one-hot labels had, 0 for
-    others. `recorded` says that the inputs are in the
-    units they were recorded in, so that the model's own mean and std apply to them. `names` are
-    those of the inputs in `x`: a file, a row, a line. With a training part in `train`, all of `x`
-    is held out.
+    others. `recorded` says that the inputs are in the units they were recorded in, so that the
+    model's own mean and std apply to them; `mean` and `std` are those of the file, or of the plan,
+    as `normalised_by` says. `names` are those of the inputs in `x`: a file, a row, a line. With a
+    training part in `train`, all of `x` is held out.
     """
 
     x: Tensor
@@ -32,6 +32,7 @@ class RawData:
     features: tuple[str, ...] = ()
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    normalised_by: str = "file"
     note: str = ""
     names: tuple[str, ...] = ()
     train: Training = field(default_factory=Training)

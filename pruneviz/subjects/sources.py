@@ -27,12 +27,16 @@ MINIMUM_ROWS = 8
 SPLIT_SEED = 0
 
 
+def kind_of(reference: Reference) -> str:
+    """Return the kind of file that a data reference names, also of an upload."""
+    return parse_upload(reference.name)[1] if reference.kind == "upload" else reference.kind
+
+
 def read_source(reference: Reference, expects: Expectation, home: Path) -> RawData:
     """Return the inputs and labels that a data reference names, other than a sample's."""
-    kind, path = reference.kind, Path(reference.name)
-    if kind == "upload":
+    kind, path = kind_of(reference), Path(reference.name)
+    if reference.kind == "upload":
         path = upload_path(reference.name, home)
-        kind = parse_upload(reference.name)[1]
     readers: dict[str, Callable[[], RawData]] = {
         "npz": lambda: read_npz(path, expects),
         "folder": lambda: read_folder(path, expects),
@@ -183,7 +187,7 @@ def _normalisation(
     """Return mean and std for each channel or feature, and where they come from in a few words."""
     channels = int(raw.x.shape[1])
     if raw.mean is not None and raw.std is not None:
-        return raw.mean, raw.std, "normalised by the file's mean and std"
+        return raw.mean, raw.std, f"normalised by the {raw.normalised_by}'s mean and std"
     fits = expects.mean is not None and len(expects.mean) == channels
     if raw.recorded and fits and expects.mean is not None and expects.std is not None:
         return expects.mean, expects.std, "normalised as the model's own data is"

@@ -44,6 +44,7 @@ SUBJECT_FIELDS = (
     "data",
     "data_sha256",
     "classes",
+    "reading",
     "input_shape",
 )
 

@@ -21,6 +21,7 @@ MODEL_FIELDS: dict[str, Any] = {
     "data": None,
     "data_sha256": None,
     "classes": {},
+    "reading": None,
     "input_shape": None,
     "layers": {},
     "locks": {},
@@ -43,7 +44,8 @@ def with_model(plan: Plan, model: str, **fields: Any) -> Plan:
 
 def with_data(plan: Plan, data: str | None, classes: Mapping[str, int] | None = None) -> Plan:
     """Return the plan for other data; `classes` says which output each of its classes is."""
-    return plan.changed(data=data, data_sha256=None, classes=classes or {})
+    reading = plan.reading if data == plan.data else None
+    return plan.changed(data=data, data_sha256=None, classes=classes or {}, reading=reading)
 
 
 def set_criterion(name: str) -> None:

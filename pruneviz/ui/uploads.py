@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from pruneviz.home import default_home
 from pruneviz.plan import Plan
+from pruneviz.subjects.csv_text import find_separator
 from pruneviz.subjects.labelling import UnknownClassesError
 from pruneviz.subjects.uploads import accept, upload_path
 from pruneviz.ui import cache, edits
@@ -67,9 +68,11 @@ def csv_columns(content: bytes) -> list[str]:
     """Return the column names of a CSV file; ValueError when it has no header row."""
     head = content[:HEADER_BYTES].decode("utf-8-sig", errors="replace")
     try:
-        columns = next(csv.reader(io.StringIO(head)), [])
+        mark = find_separator(head.rpartition("\n")[0] or head, "the file")
+        rows = csv.reader(io.StringIO(head), delimiter=mark, skipinitialspace=True)
+        columns = next((row for row in rows if row), [])
     except csv.Error as error:
         raise ValueError(f"the file is no CSV table: {error}") from error
     if len(columns) < 2:
-        raise ValueError("the first row must name at least two columns, separated by commas")
+        raise ValueError("the first row must name at least two columns")
     return columns

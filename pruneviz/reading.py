@@ -1,0 +1,57 @@
+"""How inputs of one's own are read: normalisation, size and colours, where the plan says them."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+SQUEEZE = "squeeze"
+CROP = re.compile(r"crop:(\d{1,5})")
+Numbers = Annotated[tuple[float, ...], Field(min_length=1)]
+
+
+class Reading(BaseModel):
+    """What the plan says of reading inputs; None leaves it to the file and to the model.
+
+    `mean` and `std` are one number, or one for each channel or feature, in units of the values or
+    of pixels. `resize` is "squeeze", or "crop:256", where the shorter side gets 256 pixels before
+    the centre is cut out. `colour` is the order of the channels, or "grey".
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    mean: Numbers | None = None
+    std: Numbers | None = None
+    resize: str | None = None
+    interpolation: Literal["nearest", "bilinear", "bicubic"] | None = None
+    colour: Literal["rgb", "bgr", "grey"] | None = None
+
+    @field_validator("resize")
+    @classmethod
+    def _check_resize(cls, value: str | None) -> str | None:
+        if value is not None and value != SQUEEZE and not CROP.fullmatch(value):
+            raise ValueError(f"resize must be squeeze, or such as crop:256, got {value!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _check_statistics(self) -> Self:
+        if (self.mean is None) != (self.std is None):
+            raise ValueError("mean and std belong together: give both or neither")
+        numbers = (*(self.mean or ()), *(self.std or ()))
+        if not all(map(math.isfinite, numbers)) or min(self.std or (1.0,)) <= 0:
+            raise ValueError("mean must be finite, and std finite and above 0")
+        return self
+
+    @property
+    def says_nothing(self) -> bool:
+        """Return whether everything is left to the file and to the model."""
+        return self == Reading()
+
+    @property
+    def shorter_side(self) -> int | None:
+        """Return the pixels of the shorter side before the centre is cut out; None to squeeze."""
+        found = CROP.fullmatch(self.resize or "")
+        return int(found[1]) if found else None
