@@ -119,7 +119,7 @@ def controls(view: View, now: Recovering, problem: str, measured: Measuring | No
             if now.state is None:
                 st.markdown("" if problem else outcome.price(now.plan, measured))
             else:
-                st.progress(now.status.fraction, text=text.escape(recovering.line(now)))
+                st.progress(now.status.bar(), text=text.escape(recovering.line(now)))
         pressed = buttons(view, now, problem, measured)
     with widgets.problems_here():
         if pressed:

@@ -5,6 +5,7 @@ Nothing here or in the tests takes a busy machine for a fault: examples have no 
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -16,10 +17,13 @@ from hypothesis import HealthCheck, settings
 
 from pruneviz.cli import main
 from pruneviz.history.folder import runs_directory
-from pruneviz.jobs import control, worker
+from pruneviz.jobs import control, spare, worker
 
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
+
+# A spare process outlives the test that left it: those that ask for one turn it on.
+os.environ[spare.SECONDS_VARIABLE] = "0"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -67,5 +71,5 @@ def pruneviz(monkeypatch, capsys):
 @pytest.fixture
 def _jobs_here(monkeypatch):
     """Do jobs in this process: how processes are started and stopped is not what is asked here."""
-    monkeypatch.setattr(worker, "_step_back", lambda: None)
+    monkeypatch.setattr(worker, "_step_back", lambda niceness: None)
     monkeypatch.setattr(control, "_spawn", worker.work)

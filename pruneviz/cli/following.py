@@ -98,7 +98,7 @@ def _watch(folder: RunFolder) -> Status:
         task = progress.add_task("starting", total=1.0, left="")
         for status in jobs.follow(folder):
             progress.update(
-                task, completed=status.fraction, description=status.sentence or status.state,
+                task, completed=status.bar(), description=status.sentence or status.state,
                 left=_left(status),
             )  # fmt: skip
     return status

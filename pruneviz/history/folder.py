@@ -28,6 +28,7 @@ PROBES_FILE, THRESHOLDS_FILE, PAIRS_FILE = "probes.csv", "thresholds.csv", "pair
 PROPOSAL_FILE = "proposal.json"
 DIGEST_LENGTH = 64
 DIGEST = re.compile(rf"[0-9a-f]{{{DIGEST_LENGTH}}}")
+LOADING_SHARE = 0.1  # of a bar
 START_SECONDS = 15  # in which a process that was just spawned takes its lock
 
 Written = Literal["queued", "running", "finished", "failed", "stopped"]
@@ -66,12 +67,16 @@ class Spec(BaseModel):
 
 
 class Status(BaseModel):
-    """How far a run is. `fraction` is 0 to 1; `seconds_left` is None while it cannot be told."""
+    """How far a run is. `fraction` of its work is done, `loaded` of what comes before it, 0 to 1;
+
+    `seconds_left` is None while it cannot be told.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     state: Written = "queued"
     fraction: float = 0.0
+    loaded: float = 0.0
     sentence: str = ""
     seconds_left: float | None = None
     attempt: int = 0
@@ -85,6 +90,13 @@ class Status(BaseModel):
     @classmethod
     def _by_its_present_name(cls, given: object) -> object:
         return "stopped" if given == "cancelled" else given
+
+    def bar(self, fraction: float | None = None) -> float:
+        """Return how full a bar is, 0 to 1: loading fills its first part, then `fraction` does."""
+        done = min(1.0, max(0.0, self.fraction if fraction is None else fraction))
+        if self.state not in UNDER_WAY:
+            return done
+        return LOADING_SHARE * self.loaded + (1 - LOADING_SHARE) * done
 
 
 def runs_directory(home: Path) -> Path:

@@ -8,8 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from pruneviz import run
 from pruneviz.history.folder import CHECKPOINTS, LOG_FILE, RunFolder
 from pruneviz.jobs import checkpoints
+from pruneviz.plan import Plan
+from pruneviz.subjects import load_subject
 
 CHECKPOINT_SECONDS = 20.0
 
@@ -19,8 +22,18 @@ class Context:
     """The folder of one job, with what it saves there on its way."""
 
     folder: RunFolder
+    loading: Callable[[str, float], None] = lambda sentence, share: None
     _saved: float = field(default_factory=time.monotonic)
     _offered: Callable[[], None] | None = None
+
+    def prepare(self, plan: Plan) -> run.Prepared:
+        """Open a plan's network and data and score its units, and say so meanwhile."""
+        self.loading("loading the network and its data", 0.6)
+        subject = load_subject(plan)
+        self.loading("scoring the units", 0.8)
+        prepared = run.prepare(subject, plan)
+        self.loading("measuring", 1.0)
+        return prepared
 
     def restore(self, accept: Callable[[dict[str, Any]], None]) -> bool:
         """Hand the newest whole checkpoint to `accept`; where that is another's, the one before.

@@ -37,6 +37,7 @@ from pruneviz.history.folder import (
     runs_directory,
     write_json,
 )
+from pruneviz.jobs import spare
 from pruneviz.jobs.kind import kind as find_kind
 from pruneviz.plan import Plan, Setting
 
@@ -44,7 +45,6 @@ ACTIVE = ".active"
 KILL_SECONDS = 5.0
 LEAVE_SECONDS = 2.0  # what a process needs at most between its last status and its end
 LOOK_SECONDS = 0.2
-WORKER = "pruneviz.jobs.worker"
 Options = dict[str, bool | int | float | str]
 
 
@@ -99,7 +99,7 @@ def _start(folder: RunFolder, options: Options | None) -> None:
         _mark_active(folder)
         waiting = before.model_copy(
             update={"state": "queued", "sentence": "starting", "error": "", "updated": now(),
-                    "seconds_left": None, "finished": None}
+                    "seconds_left": None, "finished": None, "loaded": 0.0}
         )  # fmt: skip
         folder.write_status(waiting)
         _spawn(folder)
@@ -161,17 +161,21 @@ def create(folder: RunFolder, spec: Spec) -> None:
 
 
 def _spawn(folder: RunFolder) -> None:
-    """Start the worker in a session of its own, so that it outlives whoever asked for it."""
+    """Give the job to a spare process, or start one in a session of its own, which outlives us."""
     spec = folder.spec()
     options = spec.options if spec else {}
     started_in = Path(str(options.get("folder", ".")))
     threads = str(options.get("threads", default_threads()))
     env = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "OMP_NUM_THREADS": threads}
+    if not started_in.is_dir():
+        started_in = Path.cwd()
+    if spare.hand_over(folder, started_in, env):
+        return
     with folder.file(LOG_FILE).open("a", encoding="utf-8") as log:
         subprocess.Popen(
             # -P: a folder called pruneviz in the working folder is not what is meant.
-            [sys.executable, "-P", "-m", WORKER, str(folder.path.resolve())],
-            cwd=started_in if started_in.is_dir() else None,
+            [sys.executable, "-P", "-m", spare.WORKER, str(folder.path.resolve())],
+            cwd=started_in,
             env=env,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -201,7 +205,7 @@ def enforce(folder: RunFolder) -> None:
     if waited < KILL_SECONDS or status is None or status.pid is None or not folder.alive():
         return
     with contextlib.suppress(psutil.Error, ProcessLookupError):
-        if any(WORKER in part for part in psutil.Process(status.pid).cmdline()):
+        if any(spare.WORKER in part for part in psutil.Process(status.pid).cmdline()):
             os.killpg(status.pid, signal.SIGKILL)
             psutil.Process(status.pid).wait(KILL_SECONDS)
     _write_ended(folder)

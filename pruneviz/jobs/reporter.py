@@ -8,6 +8,7 @@ import os
 import time
 
 from pruneviz.history.folder import CANCEL_FILE, STATUS_FILE, RunFolder, Status, now
+from pruneviz.jobs import start
 from pruneviz.jobs.control import unmark
 from pruneviz.jobs.kind import Progress
 
@@ -23,7 +24,11 @@ class CancelledError(Exception):
 class Reporter:
     """Writes the status of one attempt; progress at most a few times a second."""
 
-    def __init__(self, folder: RunFolder) -> None:
+    def __init__(
+        self, folder: RunFolder, since: float | None = None, *, warm: bool = False
+    ) -> None:
+        """Begin an attempt; `since` is when its process came up or, `warm`, was handed the job."""
+        self._since, self._warm = since, warm
         before = folder.status() or Status()
         self._folder = folder
         self._pace: list[tuple[float, float]] = []
@@ -41,13 +46,26 @@ class Reporter:
     def wait(self, ahead: int) -> None:
         """Say that the job waits for its turn; CancelledError when it was asked to stop."""
         self.check_cancelled()
+        if self._since is not None:
+            self._since = time.time()  # what the queue takes is no part of the start
         sentence = f"waiting for its turn, {ahead} ahead" if ahead else "waiting for its turn"
         if self.status.sentence != sentence:
             self.write(state="queued", sentence=sentence)
 
     def begin(self) -> None:
         """Say that the work begins."""
-        self.write(state="running", sentence="loading", started=now(), finished=None)
+        self.write(
+            state="running", sentence="loading PyTorch", started=now(), finished=None, loaded=0.2
+        )
+
+    def loading(self, sentence: str, share: float) -> None:
+        """Say what is loaded now and which share of that is done; CancelledError when asked to."""
+        self.check_cancelled()
+        self.write(sentence=sentence, loaded=share)
+        if share >= 1.0 and self._since is not None:
+            home = self._folder.path.parent.parent
+            start.note(home, time.time() - self._since, warm=self._warm)
+            self._since = None
 
     def progress(self, step: Progress) -> None:
         """Say how far the work is; CancelledError when it was asked to stop."""
@@ -56,7 +74,10 @@ class Reporter:
             return
         fraction = step.done / step.total if step.total else 1.0
         self.write(
-            fraction=fraction, sentence=step.sentence, seconds_left=self._seconds_left(fraction)
+            fraction=fraction,
+            loaded=1.0,
+            sentence=step.sentence,
+            seconds_left=self._seconds_left(fraction),
         )
 
     def _seconds_left(self, fraction: float) -> float | None:

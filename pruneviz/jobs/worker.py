@@ -1,11 +1,13 @@
-"""The process of one job: `python -m pruneviz.jobs.worker FOLDER`."""
+"""The process of one job: `python -m pruneviz.jobs.worker FOLDER`, or `--spare HOME`."""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import os
 import shutil
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from pruneviz.history.folder import (
     RunFolder,
     Spec,
 )
+from pruneviz.jobs import spare
 from pruneviz.jobs.control import default_threads
 from pruneviz.jobs.kind import kind
 from pruneviz.jobs.reporter import CancelledError, Reporter, into_history, note_environment
@@ -34,8 +37,11 @@ AUTOGROUP = Path("/proc/self/autogroup")  # Linux alone has it
 log = logging.getLogger(__name__)
 
 
-def work(folder: RunFolder) -> int:
-    """Compute a run until it is finished, stopped or failed; return the exit code."""
+def work(folder: RunFolder, since: float | None = None, *, warm: bool = False) -> int:
+    """Compute a run until it is finished, stopped or failed; return the exit code.
+
+    `since` is when this process came up or, where it is `warm`, was handed the run.
+    """
     if not folder.path.is_dir():
         log.info("the run was deleted while this process started")
         return 0
@@ -49,7 +55,7 @@ def work(folder: RunFolder) -> int:
         log.info("the run was deleted a moment ago")
         shutil.rmtree(folder.path, ignore_errors=True)  # all that is there is the lock
         return 0
-    reporter = Reporter(folder)
+    reporter = Reporter(folder, since, warm=warm)
     if reporter.status.state not in UNDER_WAY:
         log.info("the run was %s while this process started", reporter.status.state)
         return 0
@@ -58,6 +64,7 @@ def work(folder: RunFolder) -> int:
         reporter.end("failed", error="job.json is missing or damaged; begin the run again")
         return 1
     try:
+        _step_back(None if warm else NICENESS)
         _attempt(folder, spec, reporter)
     except CancelledError:
         reporter.end("stopped")
@@ -75,7 +82,6 @@ def work(folder: RunFolder) -> int:
 
 def _attempt(folder: RunFolder, spec: Spec, reporter: Reporter) -> None:
     """Wait for a slot, then work step by step under the watchdog."""
-    _step_back()
     reporter.write(state="queued", sentence="waiting for its turn")
     slot = wait_for_slot(folder, reporter.wait)
     try:
@@ -85,7 +91,7 @@ def _attempt(folder: RunFolder, spec: Spec, reporter: Reporter) -> None:
         into_history(folder)
         watchdog = Watchdog(folder, spec.options, reporter.end)
         with watchdog:
-            context = Context(folder)
+            context = Context(folder, reporter.loading)
             _sweep(folder)
             _compute_as_asked(spec)
             note_environment(folder)
@@ -102,11 +108,15 @@ def _attempt(folder: RunFolder, spec: Spec, reporter: Reporter) -> None:
         slot.release()
 
 
-def _step_back() -> None:
-    """Let everybody else go first, above all the app and the browser that shows it."""
-    process = psutil.Process()
-    with contextlib.suppress(psutil.Error, OSError):
-        process.nice(min(process.nice() + NICENESS, MOST_NICE))
+def _step_back(niceness: int | None) -> None:
+    """Let everybody else go first, above all the app and the browser that shows it.
+
+    `niceness` is None for a process that a nice one started, which is as nice already.
+    """
+    if niceness is not None:
+        process = psutil.Process()
+        with contextlib.suppress(psutil.Error, OSError):
+            process.nice(min(process.nice() + niceness, MOST_NICE))
     with contextlib.suppress(OSError):
         # Linux shares the processor out by session first, so a nice process alone in its session
         # takes as much as any other: the session has to be nice too.
@@ -142,9 +152,20 @@ def _sentence(error: Exception) -> str:
 
 
 def main() -> None:
-    """Work on the run whose folder is named."""
+    """Work on the run whose folder is named, or wait for one; leave a spare for the next."""
+    environment = dict(os.environ)  # before anything that is imported adds to it
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
-    sys.exit(work(RunFolder(Path(sys.argv[1]))))
+    if sys.argv[1] == spare.FLAG:
+        _step_back(None)
+        given = spare.wait(Path(sys.argv[2]), environment)
+        if given is None:
+            return
+        code = work(given, time.time(), warm=True)
+    else:
+        given = RunFolder(Path(sys.argv[1]))
+        code = work(given, psutil.Process().create_time())
+    spare.keep(given.path.parent.parent, environment)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

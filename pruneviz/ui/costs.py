@@ -6,6 +6,8 @@ import threading
 
 import streamlit as st
 
+from pruneviz.home import default_home
+from pruneviz.jobs import start
 from pruneviz.jobs.control import default_threads
 from pruneviz.measure.threads import computing_threads
 from pruneviz.plan import Plan
@@ -18,7 +20,7 @@ from pruneviz.ui import cache, recipes
 DEVICE = "auto"  # the jobs of the app use a GPU where there is one
 # A measurement that takes no longer than this is begun unasked; a page waits so long for it.
 QUICK_SECONDS, WAIT_SECONDS = 3.0, 0.6
-START_SECONDS = 7.0  # a process comes up and reads torch; at the end, both networks are timed
+LAST_SECONDS = 2.0  # at the end, both networks are timed
 PASSES = 3000  # inputs that a measurement sees, beside all held-out ones twice
 # What no step takes longer for, so that moving it measures nothing anew.
 FREE = {p.name for p in TRAINING} - {"batch_size", "augmentation", "precision", "optimiser"}
@@ -89,12 +91,17 @@ def measure(plan: Plan) -> Measuring:
 def seconds_of(found: Cost, plan: Plan) -> float:
     """Return what a plan takes in all, by the cost of one that differs in its epochs alone."""
     epochs = recipes.epochs_run(plan)
-    return START_SECONDS + found.seconds_fixed + epochs * found.seconds_per_epoch
+    return around_seconds() + found.seconds_fixed + epochs * found.seconds_per_epoch
+
+
+def around_seconds() -> float:
+    """Return what a job takes to begin and to end, beside its training."""
+    return start.seconds(default_home()) + LAST_SECONDS
 
 
 def epochs_within(found: Cost, plan: Plan, seconds: float) -> int:
     """Return how many epochs a job can train in a time, as many as a person may ask for."""
-    return min(found.epochs_within(seconds - START_SECONDS, plan), recipes.MOST_EPOCHS)
+    return min(found.epochs_within(seconds - around_seconds(), plan), recipes.MOST_EPOCHS)
 
 
 def _key(plan: Plan) -> str:

@@ -197,7 +197,7 @@ def _progress(first: Proposed) -> None:
             st.rerun()
         line = "stopping" if now.stopping else now.status.sentence or "starting"
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.progress(min(1.0, now.status.fraction), text=text.escape(f"{line} …"))
+            st.progress(now.status.bar(), text=text.escape(f"{line} …"))
             if st.button("Stop", key="goal-stop", disabled=now.stopping):
                 with widgets.problems_here():
                     proposing.stop(now)

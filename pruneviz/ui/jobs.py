@@ -99,7 +99,7 @@ def _active(job: Job) -> None:
     with st.container(gap="xxsmall", key=f"job-{digest}"):
         st.markdown(_title(job))
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            st.progress(min(1.0, max(0.0, job.status.fraction)), text=text.escape(job.line))
+            st.progress(job.status.bar(), text=text.escape(job.line))
             if job.under_way:
                 stop = st.button("Stop", key=f"job-stop-{digest}", disabled=job.stopping)
                 resume = dismiss = False

@@ -78,4 +78,4 @@ def _wait(folder: RunFolder) -> None:
     job = read(folder)
     if job is None or not job.under_way:
         st.rerun()
-    st.progress(job.status.fraction, text=text.escape(f"{job.title}: {job.line}"), width=WAIT_WIDTH)
+    st.progress(job.status.bar(), text=text.escape(f"{job.title}: {job.line}"), width=WAIT_WIDTH)

@@ -72,7 +72,7 @@ def price(plan: Plan, measured: Measuring | None) -> str:
     each = fmt.unbroken(f"{step:.1f} s" if step >= 1 else fmt.milliseconds(1000 * step))
     return (
         f"**About {whole}** for {fmt.plural(epochs, 'epoch')}: {fmt.plural(steps, 'step')} of "
-        f"{each}, measured just now, and {costs.START_SECONDS:.0f} s to begin and to end."
+        f"{each}, measured just now, and {costs.around_seconds():.0f} s to begin and to end."
     )
 
 

@@ -20,6 +20,7 @@ from pruneviz.history.folder import (
     runs_directory,
 )
 from pruneviz.home import default_home
+from pruneviz.jobs import start
 from pruneviz.jobs.kind import kind as find_kind
 from pruneviz.jobs.scans import RECALIBRATE
 from pruneviz.plan import Plan, Setting
@@ -158,7 +159,8 @@ def _what_now(scan: Scanning) -> str:
 def begin_label(scan: Scanning, extent: Extent) -> str:
     """Return what the switch of a scan that stands still does."""
     if scan.state is None:
-        return f"Begin (about {fmt.seconds(extent.seconds)})"
+        whole = extent.seconds + start.seconds(default_home())
+        return f"Begin (about {fmt.seconds(whole)})"
     if scan.damaged:
         return "Measure again"
     return "Try again" if scan.state == "failed" else "Resume"
@@ -168,7 +170,7 @@ def controls(scan: Scanning, extent: Extent) -> None:
     """Draw progress with count and time left, and the switch to stop, go on or begin."""
     row = st.container(horizontal=True, vertical_alignment="center", key="scan-controls")
     with row:
-        st.progress(extent.fraction, text=text.escape(line(scan, extent)))
+        st.progress(scan.status.bar(extent.fraction), text=text.escape(line(scan, extent)))
         slot = st.empty()  # one for both, or for a moment both would stand there
         if scan.finished:
             return

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pruneviz import run
 from pruneviz.contest import Contest, Mark, contest_plan, read_marks
 from pruneviz.history.folder import POINTS_FILE, RunFolder, Spec, write_bytes
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
-from pruneviz.subjects import load_subject
 
 
 def has_result(folder: RunFolder) -> bool:
@@ -24,7 +22,7 @@ def has_result(folder: RunFolder) -> bool:
 @job("contest", "Method at every amount", essential=contest_plan, has_result=has_result)
 def contest(spec: Spec, context: Context) -> Iterator[Progress]:
     """Prune to each amount and evaluate; a checkpoint holds the marks so far."""
-    found = Contest(run.prepare(load_subject(spec.plan), spec.plan), spec.plan)
+    found = Contest(context.prepare(spec.plan), spec.plan)
 
     def accept(state: dict[str, Any]) -> None:
         found.restore([Mark(*row) for row in state["marks"]])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pruneviz import run, scans
+from pruneviz import scans
 from pruneviz.history.folder import PAIRS_FILE, RunFolder, Spec, scan_plan
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
@@ -24,7 +24,6 @@ from pruneviz.jobs.scans import (
 from pruneviz.plan import Setting
 from pruneviz.sensitivity import read_pairs
 from pruneviz.sensitivity.pairs import LEVEL, PAIRS
-from pruneviz.subjects import load_subject
 
 LEVEL_SETTING, PAIRS_SETTING = "level", "pairs"
 
@@ -51,7 +50,7 @@ def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
 def interactions(spec: Spec, context: Context) -> Iterator[Progress]:
     """Prune layers alone, then in pairs; a checkpoint holds which inputs were answered right."""
     level, count = fraction(spec.settings, LEVEL_SETTING, LEVEL), spec.settings[PAIRS_SETTING]
-    prepared = run.prepare(load_subject(spec.plan), spec.plan)
+    prepared = context.prepare(spec.plan)
     found = scans.interactions(
         prepared,
         level,

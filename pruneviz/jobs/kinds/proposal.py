@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pruneviz import run, scans
+from pruneviz import scans
 from pruneviz.history.folder import RunFolder, Spec
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
@@ -22,7 +22,6 @@ from pruneviz.propose import (
 )
 from pruneviz.run import Prepared
 from pruneviz.sensitivity import Point, Scan
-from pruneviz.subjects import load_subject
 
 
 def has_result(folder: RunFolder) -> bool:
@@ -41,7 +40,7 @@ def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
 @job("proposal", "Ratios for a goal", proposal_plan, has_result, settings)
 def proposal(spec: Spec, context: Context) -> Iterator[Progress]:
     """Read or measure the curves, then search; a checkpoint holds the points so far."""
-    prepared = run.prepare(load_subject(spec.plan), spec.plan)
+    prepared = context.prepare(spec.plan)
     runs = context.folder.path.parent
     points = finished_points(runs, spec.plan)
     curves = _scan(prepared, context) if points is None else points

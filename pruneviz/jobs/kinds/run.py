@@ -11,7 +11,6 @@ from pruneviz.jobs.kind import Progress, job
 from pruneviz.recover import Recovering
 from pruneviz.run import Prepared, Pruned
 from pruneviz.store import read_report, write_run
-from pruneviz.subjects import load_subject
 
 MEASURING = "measuring both networks"
 LAST = 1  # the step after the recovery: both networks timed and the files written
@@ -32,7 +31,7 @@ def carry_out(spec: Spec, context: Context) -> Iterator[Progress]:
         yield Progress(LAST, LAST, "found finished")
         return
     run.methods(spec.plan)  # a wrong name is said before anything is opened
-    prepared = run.prepare(load_subject(spec.plan), spec.plan)
+    prepared = context.prepare(spec.plan)
     total = LAST
     if run.asks_for_rounds(spec.plan):
         import lightning_fabric  # noqa: F401  # seconds that would pass for a slow first step

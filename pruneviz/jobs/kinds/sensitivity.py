@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pruneviz import run, scans
+from pruneviz import scans
 from pruneviz.history.folder import (
     BASELINE_CLASSES_FILE,
     BASELINE_FILE,
@@ -36,7 +36,6 @@ from pruneviz.jobs.scans import (
 from pruneviz.plan import Plan, Setting
 from pruneviz.sensitivity import Point, Scan, read_classes, read_points
 from pruneviz.sensitivity.points import table_of
-from pruneviz.subjects import load_subject
 
 KIND = "sensitivity"
 FILES = {
@@ -66,7 +65,7 @@ def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
 def sensitivity(spec: Spec, context: Context) -> Iterator[Progress]:
     """Measure every layer at every level; a checkpoint holds the points so far."""
     scan = scans.scan(
-        run.prepare(load_subject(spec.plan), spec.plan),
+        context.prepare(spec.plan),
         levels_of(spec),
         recalibrate=recalibrates(spec),
         seed=spec.plan.seed,

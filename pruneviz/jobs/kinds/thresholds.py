@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pruneviz import run, scans
+from pruneviz import scans
 from pruneviz.history.folder import PROBES_FILE, THRESHOLDS_FILE, RunFolder, Spec, scan_plan
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
@@ -27,7 +27,6 @@ from pruneviz.jobs.scans import (
 from pruneviz.plan import Setting
 from pruneviz.sensitivity import Probe, read_probes, read_thresholds
 from pruneviz.sensitivity.search import LOSS, probe_table
-from pruneviz.subjects import load_subject
 
 LOSS_SETTING = "loss"
 
@@ -51,7 +50,7 @@ def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
 def thresholds(spec: Spec, context: Context) -> Iterator[Progress]:
     """Search each layer's threshold; a checkpoint holds the evaluations so far."""
     loss = fraction(spec.settings, LOSS_SETTING, LOSS)
-    prepared = run.prepare(load_subject(spec.plan), spec.plan)
+    prepared = context.prepare(spec.plan)
     search = scans.search(
         prepared,
         loss,
