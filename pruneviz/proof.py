@@ -177,8 +177,12 @@ def _most(readings: list[_Reading]) -> _Reading:
 def first_reading(find: Granularity, model: nn.Module, example: Any) -> tuple[Any, Found, Left]:
     """Return the units with the example that they were found on.
 
-    It is one input, or the whole example where the model's code wants as many.
+    It is one input, or the whole example where the model's code wants as many. So it is with
+    recurrent layers: their inputs may lie along another dimension than the first, and only the
+    second step shows what becomes of the first one's state.
     """
+    if any(isinstance(m, nn.RNNBase | nn.RNNCellBase) for m in model.modules()):
+        return example, *find(model, example, {})
     one = first_input(example)
     try:
         return one, *find(model, one, {})

@@ -136,6 +136,16 @@ class Ids:
         """Return whether every one of these ids is known to stay."""
         return bool(self._held) and self._held.issuperset(small(ids).reshape(-1).tolist())
 
+    def is_buffer(self, tensor: Tensor) -> bool:
+        """Return whether a tensor is one of the model's buffers."""
+        return self._names.get(id(tensor)) in self._buffers
+
+    def are_buffers(self, tags: Sequence[Tensor]) -> bool:
+        """Return whether all ids of a tensor that has some are those of buffers."""
+        firsts = [int(small(tag).reshape(-1).max()) for tag in tags]
+        indices = [bisect_right(self._firsts, first) - 1 for first in firsts]
+        return bool(tags) and all(self.axes[i].parameter in self._buffers for i in indices)
+
     def produced_by(self, ids: Tensor) -> None:
         """Record that these ids are a layer's outputs, so that their axis is one to prune."""
         first = int(ids.reshape(-1)[0])

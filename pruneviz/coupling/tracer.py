@@ -23,6 +23,7 @@ from pruneviz.coupling.remembered import Asking, watching
 from pruneviz.coupling.rows import onto_whole, write_part
 from pruneviz.coupling.rules import rule_for
 from pruneviz.coupling.study import Counted, path_through, slowly, study
+from pruneviz.explicit.recurrent import following
 from pruneviz.measure.one_trace import ONE_TRACE
 
 NOTHING, ONE_VALUE = range(2)  # what a tensor that the pass makes is filled with
@@ -63,6 +64,10 @@ class _Trace(TorchDispatchMode):
         """Return whether a tensor was filled during the pass, with one value or nothing yet."""
         return self._blank.get(tensor) is not None
 
+    def is_given(self, tensor: Tensor) -> bool:
+        """Return whether nothing but fills and buffers is in a tensor: no input and no weight."""
+        return self.is_blank(tensor) or self.ids.are_buffers(self.tags(tensor))
+
     def forget(self) -> None:
         """Let go of all that was noted beside tensors."""
         self._blank.clear()
@@ -87,7 +92,8 @@ class _Trace(TorchDispatchMode):
         if name in FILLS:
             blank = NOTHING if "empty" in name else ONE_VALUE
         elif source is not None and name in (*MOVES, *PARTS):
-            blank = self._blank.get(source)
+            single = source.numel() == 1 and self.ids.is_buffer(source)  # repeated, it is a fill
+            blank = ONE_VALUE if single else self._blank.get(source)
         if blank is not None:
             for tensor in _leaves(out):
                 self._blank.put(tensor, blank)
@@ -198,6 +204,7 @@ def _traced(model: nn.Module, example: Any, layouts: Mapping[str, int]) -> Coupl
         path_through(studied, mode.owners, taken=mode.taken),
         slowly(studied),
         watching(studied, ids.reads),
+        following(mode.is_given),
         mode.asking,
         mode,
     ):

@@ -9,6 +9,7 @@ from torch import nn
 
 from pruneviz.explicit.form import Explicit
 from pruneviz.explicit.multihead import FORMS as MULTIHEAD
+from pruneviz.explicit.recurrent import FORMS as RECURRENT
 
 Forms = Mapping[type[nn.Module], type[Explicit]]
 
@@ -19,7 +20,7 @@ def forms() -> Forms:
     A subclass is not its parent here: it may do something else. torchvision's are looked up only
     where something of it is loaded, since it takes seconds to load.
     """
-    found = dict(MULTIHEAD)
+    found = {**MULTIHEAD, **RECURRENT}
     if "torchvision.models" in sys.modules:
         from pruneviz.explicit.torchvision_forms import FORMS
 

@@ -94,3 +94,91 @@ def test_a_transformer_expects_the_width_that_it_is_left_with():
     small, layers = thinned(Translator().eval(), example)
     assert "table" in layers
     assert small.both.d_model == small.table.embedding_dim == 8
+
+
+STATES = {
+    "none": lambda net, x, shape: None,
+    "zeros": lambda net, x, shape: torch.zeros(shape),
+    "of the layer's size": lambda net, x, shape: torch.zeros(*shape[:-1], net.layer.hidden_size),
+    "like the input": lambda net, x, shape: x.new_zeros(shape),
+    "like another": lambda net, x, shape: torch.zeros_like(net.like.expand(shape)),
+    "filled": lambda net, x, shape: next(net.parameters()).data.new(*shape).zero_(),
+    "a buffer": lambda net, x, shape: net.zero.expand(shape).contiguous(),
+}
+LAYERS = {
+    "RNN": {"batch_first": True},
+    "GRU": {"num_layers": 2},
+    "LSTM": {"bidirectional": True, "batch_first": True},
+    "RNNCell": {},
+    "GRUCell": {},
+    "LSTMCell": {},
+}
+
+
+class Begun(nn.Module):
+    """A recurrent layer or cell that is given its first state, made in one of many ways."""
+
+    def __init__(self, kind: str, state: str) -> None:
+        super().__init__()
+        options = LAYERS[kind]
+        self.layer, self.state = getattr(nn, kind)(6, 12, **options), STATES[state]
+        self.first, self.ways = options.get("batch_first", False), 1 + ("bidirectional" in options)
+        self.head, self.pairs = nn.Linear(12 * self.ways, 3), "LSTM" in kind
+        self.layers = options.get("num_layers", 1) * self.ways
+        self.register_buffer("zero", torch.zeros(1))
+        self.register_buffer("like", torch.zeros(1))
+
+    def given(self, x, shape):
+        begin = self.state(self, x, shape)
+        return (begin, begin.clone()) if self.pairs and begin is not None else begin
+
+    def forward(self, x):
+        if isinstance(self.layer, nn.RNNBase):
+            samples = x.shape[0 if self.first else 1]
+            out = self.layer(x, self.given(x, (self.layers, samples, 12)))[0]
+            return self.head(out[:, -1] if self.first else out[-1])
+        state = self.given(x, (len(x), 12))
+        for t in range(x.shape[1]):
+            state = self.layer(x[:, t], state)
+        return self.head(state[0] if self.pairs else state)
+
+
+@pytest.mark.parametrize("kind", LAYERS)
+@pytest.mark.parametrize("state", [name for name in STATES if name != "none"])
+def test_a_layer_that_is_given_zeros_is_cut_as_without_them(kind, state):
+    torch.manual_seed(0)
+    example, networks = torch.randn(3, 4, 6), []
+    plain = Begun(kind, "none").eval()
+    for name in ("none", state):
+        model = Begun(kind, name).eval()
+        model.load_state_dict(plain.state_dict())
+        networks.append(thinned(model, example))
+    (without, layers), (small, same) = networks
+    assert layers == same
+    assert "layer" in layers
+    assert small.layer.hidden_size == 8
+    with torch.no_grad():
+        assert torch.equal(small(example), without(example))
+
+
+@pytest.mark.parametrize("kind", ["GRU", "LSTMCell"])
+def test_a_first_state_that_is_no_zeros_still_has_to_fit(kind):
+    torch.manual_seed(0)
+    small, _ = thinned(Begun(kind, "zeros").eval(), torch.randn(3, 4, 6))
+    state = torch.ones((2, 4, 12) if kind == "GRU" else (3, 12))
+    x = torch.randn(3, 4, 6) if kind == "GRU" else torch.randn(3, 6)
+    with pytest.raises(RuntimeError, match="12"):
+        small.layer(x, state if kind == "GRU" else (state, state))
+
+
+def test_a_state_that_the_caller_gives_is_no_zeros_of_the_layer():
+    class Given(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.head = nn.GRU(6, 12, batch_first=True), nn.Linear(12, 3)
+
+        def forward(self, x, state):
+            return self.head(self.layer(x, state)[0])
+
+    units, _ = find_units(Given().eval(), (torch.randn(2, 4, 6), torch.zeros(1, 2, 12)), "channel")
+    assert units == ()
