@@ -30,7 +30,8 @@ NAMES = ("x", "y", "mean", "std", "classes", *TRAINING, *AUGMENTATION)
 def read_npz(path: Path, expects: Expectation) -> RawData:
     """Return the inputs and labels of an npz file.
 
-    x is images, (N, H, W), (N, C, H, W) or (N, H, W, C), or rows (N, F), in units that its range
+    x is images, (N, H, W), (N, C, H, W) or (N, H, W, C), rows (N, F), or, for a model that takes
+    them, series (N, channels, steps), in units that its range
     tells; y is (N,) numbers or names of classes, or one-hot (N, classes). Optional: mean and std
     for each channel or feature, names of the outputs in `classes`; a training part in `train_x` and
     `train_y`, alike, after which all of x is held out; and how training changed its images:
@@ -44,7 +45,7 @@ def read_npz(path: Path, expects: Expectation) -> RawData:
     notes = _channels_first(arrays, expects.channels)
     parts = _parts(arrays)
     scale = find_scale([(f"{part}x", _numbers(arrays, part)) for part in parts])
-    inputs = [_inputs(arrays, scale, part) for part in parts]
+    inputs = [_inputs(arrays, scale, part, expects.series) for part in parts]
     ys = [f"{part}y" for part in parts]
     names = tuple(map(str, arrays["classes"].ravel())) if "classes" in arrays else ()
     labels = read_labels([arrays[y] for y in ys], " and ".join(ys), names)
@@ -100,9 +101,10 @@ def _numbers(arrays: dict[str, NDArray[Any]], part: str) -> NDArray[Any]:
     raise ValueError(f"{part}x holds {x.dtype} values; save it as uint8 images or as float32")
 
 
-def _inputs(arrays: dict[str, NDArray[Any]], scale: Scale, part: str) -> Tensor:
-    """Return the inputs of a part as float32, (N, C, H, W) or (N, F), on the file's scale."""
-    return image_shape(scaled(arrays[f"{part}x"], scale, f"{part}x"), f"{part}x")
+def _inputs(arrays: dict[str, NDArray[Any]], scale: Scale, part: str, series: bool) -> Tensor:
+    """Return the inputs of a part as float32, (N, C, H, W), (N, C, L) or (N, F), on one scale."""
+    x = scaled(arrays[f"{part}x"], scale, f"{part}x")
+    return x if series and x.dim() == 3 and 0 not in x.shape else image_shape(x, f"{part}x")
 
 
 def _training(

@@ -18,6 +18,7 @@ class Expectation:
     `shape` is that of one input, (C, H, W) or (F,). `resize` is the length in pixels that the
     shorter side gets before the centre is cut out; None squeezes the whole image into `shape`.
     `channels` are those that the first convolution takes, `colour` their order, or grey thrice.
+    `series` says that three axes are (N, channels, steps), not grey images.
     """
 
     shape: tuple[int, ...] | None = None
@@ -29,6 +30,7 @@ class Expectation:
     interpolation: str = "bilinear"
     colour: Literal["rgb", "bgr", "grey"] = "rgb"
     channels: int | None = None
+    series: bool = False
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -59,6 +61,18 @@ def usual_shape(model: nn.Module) -> tuple[int, ...] | None:
         if isinstance(layer, nn.Embedding):
             return None  # it takes whole numbers, not the random ones of an example
     return None
+
+
+def takes_series(model: nn.Module, shape: tuple[int, ...] | None) -> bool:
+    """Whether one input of a model is a series, (channels, steps): as said, or by its first layer.
+
+    A recurrent layer takes (steps, features).
+    """
+    if shape is not None:
+        return len(shape) == 2
+    kinds = (nn.Conv2d, nn.Conv3d, nn.Linear, nn.Embedding, nn.Conv1d, nn.RNNBase)
+    first = next((module for module in model.modules() if isinstance(module, kinds)), None)
+    return isinstance(first, nn.Conv1d | nn.RNNBase)
 
 
 def image_channels(model: nn.Module) -> int | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +16,14 @@ from pruneviz.folding import fold_notes, folded
 from pruneviz.home import default_home
 from pruneviz.plan import Plan
 from pruneviz.steady import RANDOM_NOTE, keep_steady
-from pruneviz.subjects.expectation import Expectation, Source, image_channels, usual_shape
+from pruneviz.subjects.expectation import (
+    Expectation,
+    Source,
+    image_channels,
+    takes_series,
+    usual_shape,
+)
+from pruneviz.subjects.first_pass import forward
 from pruneviz.subjects.python_factory import load_python
 from pruneviz.subjects.read_as import expecting, read_as
 from pruneviz.subjects.references import parse_data, parse_model
@@ -167,7 +173,11 @@ def _guessed_example(model: nn.Module) -> tuple[Tensor, tuple[str, ...]]:
 
 def _expectation(plan: Plan, source: Source) -> Expectation:
     """Return what the model expects; the plan's input shape wins over the model's own."""
-    expects = replace(source.expects, channels=image_channels(source.model))
+    expects = replace(
+        source.expects,
+        channels=image_channels(source.model),
+        series=takes_series(source.model, plan.input_shape),
+    )
     if source.own_data and plan.data and plan.data != source.own_data:
         # Other data for a sample is normalised as the sample's own was.
         own = load_sample_data(parse_data(source.own_data).name)
@@ -202,20 +212,6 @@ def _outputs(model: nn.Module, x: Tensor, plan: Plan) -> int:
             "a second output makes it one of two classes; or load it without data"
         )
     return int(result.shape[1])
-
-
-def forward(model: nn.Module, x: Tensor) -> Any:
-    """Return the model's output for x (2, …); ValueError when it does not take that shape."""
-    try:
-        with torch.no_grad():
-            return model(x)
-    # Any model of any user: whatever its forward pass raises says that the shape is wrong.
-    except Exception as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise ValueError(
-            f"the model does not take inputs of shape {list(x.shape[1:])}: {reason}; "
-            "give the shape or the data that it was made for"
-        ) from error
 
 
 def _verify(what: str, expected: str | None, actual: str | None) -> None:

@@ -46,6 +46,21 @@ def list_torchvision() -> list[str]:
     return [n for n in torchvision.models.list_models() if not n.startswith(LEFT_OUT)]
 
 
+def _every_name() -> list[str]:
+    import torchvision
+
+    return list(torchvision.models.list_models())
+
+
+def _left_out(name: str) -> str:
+    if name.startswith("raft_"):
+        return f"torchvision's '{name}' takes two inputs, and such models are not opened yet"
+    return (
+        f"torchvision's '{name}' is quantised, and its numbers cannot be cut: open "
+        f"'{name.removeprefix('quantized_')}', and quantise the pruned one"
+    )
+
+
 def load_torchvision(name: str, weights: Path | None, pretrained: bool) -> Source:
     """Return a torchvision model with the given, pretrained or random weights, in that order.
 
@@ -53,6 +68,8 @@ def load_torchvision(name: str, weights: Path | None, pretrained: bool) -> Sourc
     the network; where neither has them, the weights are random, seeded, and labelled so.
     """
     names = list_torchvision()
+    if name.startswith(LEFT_OUT) and name in _every_name():
+        raise ValueError(_left_out(name))
     if name not in names:
         near = ", ".join(n for n in names if n[:3] == name[:3].lower()) or "resnet18, vit_b_16, …"
         raise ValueError(f"torchvision has no model '{name}'; its names are like {near}")

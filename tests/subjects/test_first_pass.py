@@ -1,0 +1,99 @@
+"""A failed forward pass is told as what it is, and series are data like others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pruneviz.plan import Plan
+from pruneviz.run import run
+from pruneviz.subjects import load_subject
+from pruneviz.subjects.first_pass import forward
+
+
+class Runs(nn.Module):
+    """A layer, and code beside it."""
+
+    def __init__(self, code: object, layer: nn.Module | None = None) -> None:
+        super().__init__()
+        self.inner, self.code = nn.Sequential(layer or nn.Linear(4, 3)), code
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.code(self.inner, x)
+
+
+class Two(nn.Linear):
+    def forward(self, a: Tensor, b: Tensor) -> Tensor:
+        return super().forward(a - b)
+
+
+def fails(error: Exception) -> object:
+    def code(inner: nn.Module, x: Tensor) -> Tensor:
+        raise error
+
+    return code
+
+
+def plainly(inner: nn.Module, x: Tensor) -> Tensor:
+    return inner(x)
+
+
+CAUSES = {
+    "two inputs": (Two(4, 3), "more than one input"),
+    "double": (Runs(plainly).double(), "computes in float64.*float()"),
+    "half": (Runs(plainly).bfloat16(), "computes in bfloat16"),
+    "tokens": (Runs(plainly, nn.Embedding(9, 3)), "whole numbers.*'inner.0'"),
+    "memory": (Runs(fails(RuntimeError("can't allocate memory: 9 TB"))), "memory does not"),
+    "file": (Runs(fails(FileNotFoundError(2, "No such file", "a.npy"))), "reads a file.*a.npy"),
+    "assertion": (Runs(fails(AssertionError("even sides only"))), "refuses.*even sides only"),
+    "shape": (Runs(plainly, nn.Linear(5, 3)), r"shape \[4\]: 'inner.0' \(Linear\) says: .*mat1"),
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_the_reason_is_the_one_that_there_is(cause):
+    model, words = CAUSES[cause]
+    with pytest.raises(ValueError, match=words) as caught:
+        forward(model, torch.zeros(2, 4))
+    if cause != "shape":
+        assert "does not take inputs of shape" not in str(caught.value)
+    assert not any(module._forward_pre_hooks for module in model.modules())
+
+
+NETS = """
+from torch import nn
+class Steps(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv1d(3, 8, 3), nn.Conv1d(8, 6, 3)
+        self.o = nn.Linear(6, 2)
+    def forward(self, x):
+        return self.o(self.b(self.a(x).relu()).relu().mean(-1))
+"""
+
+
+@pytest.mark.parametrize("shape", [None, (3, 16)])
+def test_series_of_a_convolution_along_time_are_judged(tmp_path, shape):
+    (tmp_path / "nets.py").write_text(NETS)
+    x = np.random.default_rng(0).normal(size=(40, 3, 16)).astype("f4")
+    np.savez(tmp_path / "series.npz", x=x, y=np.arange(40) % 2)
+    plan = Plan(
+        model=f"python:{tmp_path}/nets.py:Steps", data=f"npz:{tmp_path}/series.npz",
+        input_shape=shape, sparsity=0.5,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    subject, pruned, report = run(plan, 3)
+    data = subject.subject.data
+    assert data.x.shape[1:] == (3, 16)
+    with torch.no_grad():
+        right = float((pruned.model(data.x).argmax(1) == data.y).double().mean())
+    assert report.accuracy.pruned == right
+    assert report.macs.original == 14 * 8 * 9 + 12 * 6 * 24 + 12
+
+
+def test_models_of_torchvision_that_are_not_opened_are_named_rightly():
+    for name, words in (("raft_small", "two inputs"), ("quantized_resnet18", "quantised")):
+        with pytest.raises(ValueError, match=words):
+            load_subject(Plan(model=f"torchvision:{name}"), pretrained=False)
