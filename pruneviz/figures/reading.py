@@ -9,6 +9,7 @@ import pandas as pd
 from pruneviz.figures import format as fmt
 
 QUOTED_LEVEL = 0.7
+ALONE = "each layer pruned alone, the others whole"
 PERCENT, NATS = "%", "nats"
 
 
@@ -43,6 +44,11 @@ class Reading:
     def smallest(self) -> float:
         """Return the damage below which none is spoken of."""
         return 0.5 if self.unit == PERCENT else 0.005
+
+    @property
+    def noticed(self) -> float:
+        """Return the damage from which on a layer is worth a title, if it is surely there."""
+        return 2.0 if self.unit == PERCENT else 0.02
 
     def damage(self, value: float) -> float:
         """Return how much worse than the original a value is; below 0 where it is better."""
@@ -83,47 +89,83 @@ class Worst:
 
 
 def most_sensitive(table: pd.DataFrame, reading: Reading) -> Worst | None:
-    """Return the layer that costs most at the level to quote, None while nothing is measured."""
-    at_level = at_common_level(table)
-    if at_level.empty:
-        return None
-    worst = at_level.sort_values("value", ascending=reading.falls, kind="stable").iloc[0]
-    value = float(worst["value"])
-    return Worst(str(worst["layer"]), float(worst["sparsity"]), reading.damage(value))
+    """Return the layer that costs most where layers first differ from the original beyond noise.
+
+    Where none does, at the level nearest to QUOTED_LEVEL; None while nothing is measured.
+    """
+    return _worst(table, first_noticed(table, reading), reading)
+
+
+def first_noticed(table: pd.DataFrame, reading: Reading) -> float | None:
+    """Return the smallest level at which some layer is surely and noticeably worse, None if none.
+
+    Surely: the original's value lies outside of its 95 % interval, where it has one.
+    """
+    known = table.dropna(subset="value")
+    worse = known["value"].map(reading.damage) >= reading.noticed
+    best_case = known["high" if reading.falls else "low"].fillna(known["value"])
+    levels = known.loc[worse & (best_case.map(reading.damage) > 0), "sparsity"]
+    return float(levels.min()) if len(levels) else None
 
 
 def what_to_see(table: pd.DataFrame, reading: Reading, chosen: str = "", wanted: int = 0) -> str:
-    """Return a figure's title: which layer loses most, how much, at which level.
+    """Return a figure's title: which layer loses noticeably first, and which most further on.
 
     Of a `chosen` layer it says first what that one loses. `wanted` layers are measured in the end;
-    while fewer are, it says so.
+    while fewer are, it says so. What is shown is the network with one layer pruned, and said.
     """
     worst = most_sensitive(table, reading)
     if worst is None:
         return "What each layer can lose: no point is measured yet"
-    at_level = at_common_level(table)
+    at_level = _at(table, worst.sparsity)
     far = f" (so far, {len(at_level)} of {wanted} layers)" if len(at_level) < wanted else ""
+    return f"{_finding(table, reading, worst, chosen)}{far}; {ALONE}"
+
+
+def _finding(table: pd.DataFrame, reading: Reading, worst: Worst, chosen: str) -> str:
+    """Return what the worst layer at the level to quote loses, a chosen one before it."""
     level, most = fmt.share(worst.sparsity), reading.amount(worst.damage)
+    at_level = _at(table, worst.sparsity)
     own = at_level.loc[at_level["layer"] == chosen, "value"]
     if len(own) and chosen != worst.layer:
         loss = max(0.0, reading.damage(float(own.iloc[0])))
         its = f"{chosen} {reading.loses} {reading.amount(loss)} at {level}"
         if worst.damage < reading.smallest:
-            return f"{its}{far}"
-        return f"{its}; {worst.layer} {reading.loses} most, {most}{far}"
+            return its
+        return f"{its}; {worst.layer} {reading.loses} most, {most}"
     if worst.damage < reading.smallest:
         little = "a whole point" if reading.unit == "%" else reading.amount(0.01)
-        return f"No layer {reading.loses} {little}, each pruned alone to {level}{far}"
-    return f"At {level}, {worst.layer} {reading.loses} most: {most}{far}"
+        return f"No layer {reading.loses} {little} at {level}"
+    later = _worst(table, _quoted(table), reading)
+    if first_noticed(table, reading) is None:
+        return f"At {level}, {worst.layer} {reading.loses} most: {most}, within chance"
+    if later is None or later.sparsity <= worst.sparsity:
+        return f"At {level}, {worst.layer} {reading.loses} most: {most}"
+    further = f"at {fmt.share(later.sparsity)}, {later.layer} {reading.loses} most"
+    return (
+        f"{worst.layer} already {reading.loses} {most} at {level}; {further}: "
+        f"{reading.amount(later.damage)}"
+    )
 
 
-def at_common_level(table: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a layer at the level to quote, from the layers that are measured there."""
+def _worst(table: pd.DataFrame, level: float | None, reading: Reading) -> Worst | None:
+    """Return the layer that costs most at a level, at the one to quote where that is None."""
+    level = _quoted(table) if level is None else level
+    if level is None:
+        return None
+    worst = _at(table, level).sort_values("value", ascending=reading.falls, kind="stable").iloc[0]
+    return Worst(str(worst["layer"]), level, reading.damage(float(worst["value"])))
+
+
+def _quoted(table: pd.DataFrame) -> float | None:
+    """Return the measured level nearest to QUOTED_LEVEL, None while nothing is measured."""
+    levels = sorted(set(table.dropna(subset="value")["sparsity"]))
+    return min(levels, key=lambda value: abs(value - QUOTED_LEVEL), default=None)
+
+
+def _at(table: pd.DataFrame, level: float) -> pd.DataFrame:
+    """Return one row a layer, from the layers that are measured at a level."""
     known = table.dropna(subset="value")
-    levels = sorted(set(known["sparsity"]))
-    if not levels:
-        return known
-    level = min(levels, key=lambda value: abs(value - QUOTED_LEVEL))
     chosen: pd.DataFrame = known.loc[known["sparsity"] == level]
     return chosen
 

@@ -9,13 +9,14 @@ import plotly.graph_objects as go
 import pytest
 
 from pruneviz.figures import curves, interactions, levels, panels, thresholds
-from pruneviz.figures.reading import NATS, PERCENT, Reading, most_sensitive, what_to_see
+from pruneviz.figures.reading import ALONE, NATS, PERCENT, Reading, most_sensitive, what_to_see
 from pruneviz.figures.rows import shortened
 from pruneviz.figures.style import FAINT, INK, INK_ON_DARK, PRUNED, SERIES, describe, on_dark
 
 ACCURACY = Reading("Accuracy", PERCENT, 99.0)
 LOSS = Reading("Cross-entropy", NATS, 0.1, falls=False, of="cross-entropy")
 LEVELS = (0.5, 0.7)
+EARLY = "conv1 already loses 9 points at 50 %; at 70 %, conv1 loses most: 69 points"
 
 
 def scan(**values: tuple[float, ...]) -> pd.DataFrame:
@@ -73,25 +74,61 @@ def test_every_figure_says_what_to_see_and_follows_the_theme(figure: go.Figure) 
 def test_the_title_names_the_layer_that_costs_most() -> None:
     worst = most_sensitive(TABLE, ACCURACY)
     assert worst is not None
-    assert (worst.layer, worst.sparsity, worst.damage) == ("conv1", 0.7, 69)
-    assert what_to_see(TABLE, ACCURACY) == "At 70 %, conv1 loses most: 69 points"
+    assert (worst.layer, worst.sparsity, worst.damage) == ("conv1", 0.5, 9)
+    assert what_to_see(TABLE, ACCURACY) == f"{EARLY}; {ALONE}"
     unharmed = Reading("Accuracy", PERCENT, 30.0)
-    expected = "No layer loses a whole point, each pruned alone to 70 %"
-    assert what_to_see(TABLE, unharmed) == expected
+    assert what_to_see(TABLE, unharmed) == f"No layer loses a whole point at 70 %; {ALONE}"
     assert most_sensitive(TABLE.iloc[:0], ACCURACY) is None
 
 
 def test_the_title_speaks_of_the_chosen_layer() -> None:
     title = what_to_see(TABLE, ACCURACY, "conv2")
-    assert title == "conv2 loses 19 points at 70 %; conv1 loses most, 69 points"
-    alone = "At 70 %, conv1 loses most: 69 points"
-    assert what_to_see(TABLE, ACCURACY, "conv1") == alone
-    assert what_to_see(TABLE, ACCURACY, "elsewhere") == alone
+    assert title == f"conv2 loses 4 points at 50 %; conv1 loses most, 9 points; {ALONE}"
+    assert what_to_see(TABLE, ACCURACY, "conv1") == f"{EARLY}; {ALONE}"
+    assert what_to_see(TABLE, ACCURACY, "elsewhere") == f"{EARLY}; {ALONE}"
+
+
+@pytest.mark.parametrize("reading", [ACCURACY, Reading("AUROC", "", 0.99, of="AUROC"), LOSS])
+@pytest.mark.parametrize("collapses", [0.2, 0.4, 0.7, 0.9])
+def test_a_layer_that_collapses_early_is_named_with_its_level(
+    reading: Reading, collapses: float
+) -> None:
+    """At 70 % the other layer is worse: a title of that level alone hides the collapse."""
+    unit = 10.0 if reading.unit == PERCENT else 0.1
+    rows = []
+    for level in (0.2, 0.4, 0.7, 0.9):
+        early, late = 3 * unit * (level >= collapses), 6 * unit * (level >= 0.7)
+        for name, lost in (("early", early), ("late", late * (collapses < 0.7)), ("none", 0.0)):
+            value = reading.original + (-lost if reading.falls else lost)
+            rows.append((name, level, value, value - unit / 10, value + unit / 10))
+    table = pd.DataFrame(rows, columns=["layer", "sparsity", "value", "low", "high"])
+    worst = most_sensitive(table, reading)
+    assert worst is not None
+    assert (worst.layer, worst.sparsity) == ("early", collapses)
+    title = what_to_see(table, reading)
+    assert title.startswith(
+        "early already" if collapses < 0.7 else f"At {collapses:.0%}".replace("%", " %")
+    )
+    assert f"{100 * collapses:.0f} %" in title
+    assert title.endswith(ALONE)
+    assert ("late" in title) == (collapses < 0.7)
+    for figure in (curves.sensitivity(table, reading), levels.heatmap(table, reading)):
+        assert "early" in figure.layout.title.text
+
+
+def test_what_may_be_noise_is_not_called_a_loss() -> None:
+    wide = TABLE.assign(low=TABLE["value"] - 80, high=TABLE["value"] + 80)
+    assert what_to_see(wide, ACCURACY).startswith("At 70 %, conv1 loses most: 69 points, within")
+    small = scan(conv1=(98.5, 70.0))
+    assert most_sensitive(small, ACCURACY).sparsity == 0.7
 
 
 def test_where_less_is_better_the_largest_value_is_worst() -> None:
-    table = scan(conv1=(0.2, 0.3), conv2=(0.2, 1.6))
-    title = "At 70 %, conv2 adds most: 1.50 nats of cross-entropy"
+    table = scan(conv1=(0.2, 0.3), conv2=(0.2, 1.6)).assign(low=float("nan"))
+    title = (
+        "conv1 already adds 0.10 nats of cross-entropy at 50 %; at 70 %, conv2 adds most: "
+        f"1.50 nats of cross-entropy; {ALONE}"
+    )
     assert what_to_see(table, LOSS) == title
     figure = curves.sensitivity(table, LOSS)
     assert figure.layout.yaxis.title.text == "Cross-entropy (nats)"
@@ -102,7 +139,9 @@ def test_where_less_is_better_the_largest_value_is_worst() -> None:
 
 def test_while_layers_are_missing_the_title_says_of_how_many_it_speaks() -> None:
     half = TABLE.iloc[:2]
-    assert what_to_see(half, ACCURACY, "", 2).endswith("69 points (so far, 1 of 2 layers)")
+    assert what_to_see(half, ACCURACY, "", 2).endswith(
+        f"69 points (so far, 1 of 2 layers); {ALONE}"
+    )
     assert "so far" not in what_to_see(TABLE, ACCURACY, "", 2)
 
 

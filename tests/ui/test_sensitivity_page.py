@@ -98,11 +98,11 @@ def test_a_scan_is_read_by_any_measure_in_any_view() -> None:
     files = {POINTS_FILE: older, BASELINE_FILE: baseline, CLASSES_FILE: classes}
     leave("sensitivity", {}, files)
     at = open_page()
-    assert titles(at)[0].endswith(f"{layers[0]} loses most: 35 points")
+    assert f"{layers[0]} loses most: 35 points" in titles(at)[0]
     assert "The memory did not hold all" in words(at)
     for view in ("panels", "heatmap", "curves"):
         at.segmented_control(key="view").set_value(view).run()
-        assert titles(at)[0].endswith("35 points")
+        assert "35 points" in titles(at)[0]
     at.selectbox(key="measure").set_value("loss").run()
     assert "adds most: 0.65 nats of cross" in titles(at)[0]
     at.selectbox(key="measure").set_value("auroc").run()
