@@ -22,7 +22,14 @@ LANE = 0.075  # of the figure's width, for each rail
 MOST_LANES = 0.45  # of the figure's width, for all rails
 PALE = 0.35
 WHOLE = "#8a929c"
-INKS = ("#101418",) * 3 + ("#ffffff",) * 3  # what reads on each colour of SERIES
+# As many colours as groups are in sight at once, none the original's or the pruned network's.
+GROUPS = (
+    *SERIES,
+    "#A6D96A", "#8E1B5A", "#F5E08A", "#2F6B4A", "#CDB8EA", "#7A4A1E", "#5CC8B4", "#6B4FA0",
+    "#F2C6DE", "#1F6F6C", "#B3A200", "#A33A5A", "#9DB38A", "#C48A54", "#B05FC0", "#5F7A1E",
+)  # fmt: skip
+DARK_INK, LIGHT_INK = "#101418", "#ffffff"
+BRIGHT = 0.19  # of a colour's luminance: above it, dark ink reads better
 BAND = "rgba(128, 134, 142, 0.20)"
 ARROW = "triangle-right"
 IMPOSSIBLE = "Nothing is removed: the plan cannot be carried out"
@@ -128,7 +135,7 @@ def what_to_see(rows: Sequence[LayerCost]) -> str:
 
 def colour(group: int) -> str:
     """Return the colour of a group; neighbours differ, and the number tells the rest apart."""
-    return SERIES[_shade(group)]
+    return GROUPS[(group - 1) % len(GROUPS)]
 
 
 def short(name: str) -> str:
@@ -137,8 +144,11 @@ def short(name: str) -> str:
     return html.escape(kept)
 
 
-def _shade(group: int) -> int:
-    return (group - 1) % len(SERIES)
+def ink(background: str) -> str:
+    """Return the ink that reads on a colour `#rrggbb`: dark on a bright one, else white."""
+    red, green, blue = (int(background[at : at + 2], 16) / 255 for at in (1, 3, 5))
+    bright = 0.2126 * red**2.2 + 0.7152 * green**2.2 + 0.0722 * blue**2.2
+    return DARK_INK if bright > BRIGHT else LIGHT_INK
 
 
 def _widths(figure: go.Figure, layers: Sequence[LayerCost]) -> None:
@@ -231,7 +241,7 @@ def _rails(figure: go.Figure, layers: Sequence[LayerCost]) -> dict[int, int]:
             mode="markers+text",
             marker={"size": 19, "color": [colour(group) for group, _ in marks], "opacity": 1},
             text=[str(group) for group, _ in marks],
-            textfont={"color": [INKS[_shade(group)] for group, _ in marks], "size": 11},
+            textfont={"color": [ink(colour(group)) for group, _ in marks], "size": 11},
             customdata=[[row.name, _about(row)] for _, row in marks],
             hovertemplate="%{customdata[1]}<extra></extra>",
             unselected={"marker": {"opacity": 1}},

@@ -42,6 +42,7 @@ def one(history: History, row: Row) -> None:
     folder = history.folder(row.digest)
     spec = folder.spec()
     st.subheader(text.escape(runs.called(row)), anchor=False)
+    st.caption(f"Digest {row.digest[: runs.SHORT]}")
     st.markdown(f"{text.escape(runs.what(row))} · **{text.escape(row.state)}**")
     _trouble(row)
     _doing(row, spec)
@@ -65,7 +66,7 @@ def one(history: History, row: Row) -> None:
 def two(history: History, rows: Sequence[Row]) -> None:
     """Draw two runs side by side: their numbers, and where their plans differ."""
     folders = [history.folder(row.digest) for row in rows]
-    names = [text.escape(runs.called(row)) for row in rows]
+    names = [text.escape(name) for name in runs.told_apart(rows)]
     st.subheader("Two runs side by side", anchor=False)
     with widgets.problems_here():
         if all(row.kind == "run" and row.state == "finished" for row in rows):
@@ -88,7 +89,7 @@ def two(history: History, rows: Sequence[Row]) -> None:
 
 def several(rows: Sequence[Row]) -> None:
     """Say how many are chosen, and offer what can be done with all of them."""
-    named = ", ".join(runs.called(row) for row in rows[:MOST_NAMED])
+    named = ", ".join(runs.told_apart(rows)[:MOST_NAMED])
     more = f" and {len(rows) - MOST_NAMED} more" if len(rows) > MOST_NAMED else ""
     st.subheader(fmt.plural(len(rows), "run"), anchor=False)
     st.markdown(text.escape(f"{named}{more}. Mark two of them to compare."))

@@ -62,8 +62,21 @@ def list_height(rows: int) -> int:
 
 
 def called(row: Row) -> str:
-    """Return what a run is called: by its name, else by its digest's first digits."""
-    return row.name or row.digest[:SHORT]
+    """Return what a run is called: by its name, else by what it did, else by its digest."""
+    if row.name or not row.kind:
+        return row.name or row.digest[:SHORT]
+    model = row.model.removeprefix("sample:").removeprefix("torchvision:")
+    kind = "" if row.kind == "run" else f"{kind_title(row.kind)}: "
+    return f"{kind}{model} · {how(row)}"
+
+
+def told_apart(rows: Sequence[Row]) -> list[str]:
+    """Return what several runs are called, with digits of their digests where names are alike."""
+    names = [called(row) for row in rows]
+    return [
+        name if names.count(name) == 1 else f"{name} ({row.digest[:SHORT]})"
+        for name, row in zip(names, rows, strict=True)
+    ]
 
 
 def what(row: Row) -> str:
@@ -107,10 +120,11 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
                 "MACs": _change(row.macs_original, row.macs),
                 "Size": _change(row.bytes_original, row.bytes),
                 "When": _time(row.finished or row.created),
+                "Digest": row.digest[:SHORT],
             }
             for row in rows
         ],
-        columns=["Name", "State", "Accuracy", "Recovery", "What", "MACs", "Size", "When"],
+        columns=["Name", "State", "Accuracy", "Recovery", "What", "MACs", "Size", "When", "Digest"],
     )
 
 
@@ -118,7 +132,7 @@ def columns(timezone: str | None) -> dict[str, Any]:
     """Return how the list's columns look; times are told in the reader's own zone."""
     column = st.column_config
     return {
-        "Name": column.TextColumn(width=130),
+        "Name": column.TextColumn(width=260),
         "State": column.TextColumn(width=80),
         "Accuracy": column.TextColumn(width=150, help="On held-out inputs, with its 95 % interval"),
         "MACs": column.TextColumn(help="Multiply-accumulates of one input, against the original"),
@@ -126,6 +140,7 @@ def columns(timezone: str | None) -> dict[str, Any]:
         "Recovery": column.TextColumn(width=150),
         "What": column.TextColumn(width=330),
         "When": column.DatetimeColumn(format="D MMM YYYY, HH:mm", timezone=timezone),
+        "Digest": column.TextColumn(width=110, help="Of the plan; the run's folder is called so"),
     }
 
 
@@ -228,7 +243,8 @@ def family_line(part: Lineage) -> str:
     row = part.row
     if row is None:
         return f"{part.digest[:SHORT]}, no longer here"
-    found = [called(row), how(row), *[accuracy(row)] * (row.accuracy is not None)]
+    found = [called(row), *[how(row)] * bool(row.name), row.digest[:SHORT]]
+    found += [accuracy(row)] * (row.accuracy is not None)
     return ", ".join([*found, *[row.state] * (row.state != "finished")])
 
 

@@ -12,7 +12,7 @@ from pruneviz.figures import format as fmt
 from pruneviz.measure.quality import wilson
 from pruneviz.plan import Plan
 from pruneviz.report import LayerReport
-from pruneviz.ui import cache, speeds, state, text
+from pruneviz.ui import apart, cache, speeds, state, text
 from pruneviz.ui.live import Live
 
 NOW = "now"
@@ -99,15 +99,14 @@ def table(found: Sequence[Side]) -> str:
     known = next((each for each in found if each.live), None)
     if known and known.live:
         lines.append(_line("original", "everything stays", _original(known.plan, known.live)))
-    for each in found:
+    told = apart.tell_apart([each.plan for each in found])
+    for each, words in zip(found, told, strict=True):
         name = f"**{text.escape(each.name)}**"
         if each.live is None:
             why = f"cannot be carried out: {each.problem}"
             lines.append(_line(name, text.escape(text.in_percent(why)), ["–"] * 4))
             continue
-        plan = text.plan_line(each.plan, each.live.report.sparsity.achieved)
-        if each.plan.model != found[0].plan.model:
-            plan = f"{text.model_title(each.plan.model)}: {plan}"
+        plan = words or text.plan_line(each.plan, each.live.report.sparsity.achieved)
         lines.append(_line(name, text.escape(plan), _pruned(each.live)))
     return "\n".join(lines)
 

@@ -13,7 +13,7 @@ from pruneviz.history.folder import UNDER_WAY
 from pruneviz.plan import Plan
 from pruneviz.report import Sparsity
 from pruneviz.subjects import Subject
-from pruneviz.ui import cache, jobs, speeds, state, style, text
+from pruneviz.ui import apart, cache, jobs, speeds, state, style, text
 from pruneviz.ui.link import OPENING
 from pruneviz.ui.live import REFRESH_SECONDS, Live
 from pruneviz.ui.state import Desk
@@ -192,9 +192,12 @@ def _snapshots(desk: Desk) -> None:
     )
     if not desk.snapshots:
         st.caption("A snapshot keeps a plan under a letter, to come back to or to compare with.")
-    for name, plan in desk.snapshots.items():
+    # Told apart from each other and from the plan as it is; a single one needs no comparison.
+    told = apart.tell_apart([desk.plan, *desk.snapshots.values()])[1:]
+    for (name, plan), words in zip(desk.snapshots.items(), told, strict=True):
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            st.markdown(f"**{name}** {text.escape(text.plan_line(plan, None))}", width=260)
+            shown = words or f"the plan as it is now: {text.plan_line(plan, None)}"
+            st.markdown(f"**{name}** {text.escape(shown)}", width=260)
             st.button(
                 f"Go back to {name}",
                 key=f"strip-restore-{name}",

@@ -137,14 +137,27 @@ def about_all(registry: Registry[Any]) -> None:
 
 
 def choose(
-    registry: Registry[Any], label: str, key: str, value: str, edit: Callable[[str], None]
+    registry: Registry[Any],
+    label: str,
+    key: str,
+    value: str,
+    edit: Callable[[str], None],
+    *,
+    by_family: bool = False,
 ) -> None:
-    """Draw a select box over a registry's methods; `edit` is called with the chosen name."""
+    """Draw a select box over a registry's methods; `edit` is called with the chosen name.
+
+    `by_family` puts those of one family together, and says it beside each.
+    """
+    names, shown = list(registry.names()), {entry.name: entry.title for entry in registry}
+    if by_family:
+        names.sort(key=lambda name: registry.get(name).family)
+        shown = {entry.name: f"{entry.title} ({entry.family})" for entry in registry}
     st.selectbox(
         label,
-        registry.names(),
-        index=registry.names().index(registry.get(value).name),
-        format_func=lambda name: registry.get(name).title,
+        names,
+        index=names.index(registry.get(value).name),
+        format_func=lambda name: shown.get(name, name),
         key=follow(key, registry.get(value).name),
         on_change=changes(key, edit),
     )

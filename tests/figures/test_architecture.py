@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import plotly.graph_objects as go
 import pytest
 
@@ -9,6 +11,7 @@ from pruneviz.figures import architecture
 from pruneviz.figures.style import ORIGINAL, PRUNED, SERIES, describe
 from pruneviz.measure.by_layer import REST, LayerCost
 from pruneviz.report import Amount
+from tests.ui.test_contrast import LEAST, contrast
 
 # Plotly's default at the moment the figures were made (Streamlit sets another when imported).
 NO_TEMPLATE_OF_OURS = go.Figure().layout.template
@@ -93,6 +96,20 @@ def test_a_group_has_one_colour_one_lane_and_its_number_on_every_row() -> None:
     colours = figure.data[0].marker.color
     assert colours[0] == colours[2] == SERIES[0]
     assert colours[1] == SERIES[1]
+
+
+def test_groups_in_sight_have_colours_of_their_own_and_numbers_that_read() -> None:
+    shades = [architecture.colour(group) for group in range(1, 21)]
+    assert len(set(shades)) == len(shades)
+    assert not {ORIGINAL, PRUNED} & set(shades)
+    levels = [[int(shade[at : at + 2], 16) for at in (1, 3, 5)] for shade in shades]
+    nearest = min(
+        sum((a - b) ** 2 for a, b in zip(one, other, strict=True))
+        for one, other in combinations(levels, 2)
+    )
+    assert nearest > 30**2
+    for shade in shades:
+        assert contrast(architecture.ink(shade), shade) >= LEAST
 
 
 def test_the_chosen_group_stands_on_a_band_and_who_takes_it_in_has_a_triangle() -> None:
