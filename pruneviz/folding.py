@@ -8,7 +8,7 @@ everything here looks at a copy in which the result of the computation stands as
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from pruneviz.duplicate import Memo, duplicate
+from pruneviz.plain_layers import plain_layer
 
 M = TypeVar("M", bound=nn.Module)
 HOOKS = (WeightNorm, SpectralNorm, prune.BasePruningMethod)
@@ -45,6 +46,10 @@ def folded(model: M) -> M:
         names = [*_unhook(module), *_unparametrize(path, module, tied)]
         if names:
             _put_in_order(module, names)
+    for path, layer in _plain_layers(made).items():
+        if not path:
+            return cast("M", layer)
+        made.set_submodule(path, layer)
     return made
 
 
@@ -65,6 +70,24 @@ def computed(model: nn.Module) -> dict[str, str]:
             found[start + name] = MASK if isinstance(hook, HOOKS[2]) else _word(hook)
         for name, parts in _parametrized(module):
             found[start + name] = " and ".join(dict.fromkeys(map(_word, parts)))
+        if plain_layer(module) is not None:
+            found.setdefault(f"{start}weight", type(module).__name__)
+    return found
+
+
+def _plain_layers(model: nn.Module) -> dict[str, nn.Module]:
+    """Return by path the plain layers for those whose own code computes the weight.
+
+    A layer that stands in several places is one in each of them.
+    """
+    made: dict[int, nn.Module | None] = {}
+    found = {}
+    for path, module in model.named_modules(remove_duplicate=False):
+        if id(module) not in made:
+            made[id(module)] = plain_layer(module)
+        layer = made[id(module)]
+        if layer is not None:
+            found[path] = layer
     return found
 
 

@@ -60,7 +60,7 @@ def prove(applied: Applied, example: Any) -> float:
     if not error <= TOLERANCE:
         raise CutError(
             f"the cut network differs from the masked one by {error:.2g} of its output: its code "
-            "depends on how many units there are, or on their order"
+            "depends on how many units there are, on their order, or on weights that are zero"
         )
     return error
 

@@ -208,3 +208,114 @@ def test_a_computed_weight_with_a_copy_of_its_class_leaves_other_copies_alone():
     with torch.no_grad():
         assert torch.equal(other(x), model(x))
     assert parametrize.is_parametrized(other.first, "weight")
+
+
+class Standardised(nn.Conv2d):
+    """Weights with mean 0 and deviation 1 by output, with a gain."""
+
+    def __init__(self, *sizes: int) -> None:
+        super().__init__(*sizes)
+        self.gain = nn.Parameter(torch.rand(sizes[1], 1, 1, 1) + 0.5)
+
+    def forward(self, x):
+        weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+        weight = self.gain * weight / (weight.std((1, 2, 3), keepdim=True) + 1e-5)
+        return self._conv_forward(x, weight, self.bias)
+
+
+class Positive(nn.Linear):
+    def forward(self, x):
+        return nn.functional.linear(x, nn.functional.softplus(self.weight), self.bias)
+
+
+class LowRank(nn.Linear):
+    def __init__(self, *sizes: int) -> None:
+        super().__init__(*sizes)
+        self.a = nn.Parameter(torch.randn(sizes[1], 2))
+        self.b = nn.Parameter(torch.randn(2, sizes[0]))
+
+    def forward(self, x):
+        return nn.functional.linear(x, self.weight + self.a @ self.b, self.bias)
+
+
+class Rounded(nn.Linear):
+    def forward(self, x):
+        step = self.weight.abs().max() / 7
+        return nn.functional.linear(x, (self.weight / step).round() * step, self.bias)
+
+
+class Activated(Positive):
+    """Is more than a plain layer."""
+
+    def forward(self, x):
+        return torch.tanh(super().forward(x))
+
+
+class OfInputs(nn.Linear):
+    """Its weight follows from what comes in."""
+
+    def forward(self, x):
+        return nn.functional.linear(x, self.weight * x.mean(0), self.bias)
+
+
+class Normalised(nn.Module):
+    """No subclass of a layer: a direction and a length."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.v = nn.Parameter(torch.randn(outputs, inputs))
+        self.g = nn.Parameter(torch.rand(1) + 1)
+
+    def forward(self, x):
+        return nn.functional.linear(x, self.g * self.v / self.v.norm())
+
+
+def around(layer: type[nn.Module]) -> tuple[nn.Module, torch.Tensor]:
+    """Return a network whose second of three layers is given, its first four units dead."""
+    torch.manual_seed(0)
+    if issubclass(layer, nn.Conv2d):
+        parts = nn.Conv2d(3, 8, 3), nn.ReLU(), layer(8, 6, 3), nn.ReLU(), nn.Conv2d(6, 2, 1)
+        x = torch.randn(8, 3, 7, 7)
+    else:
+        parts = nn.Linear(5, 8), nn.ReLU(), layer(8, 6), nn.ReLU(), nn.Linear(6, 2)
+        x = torch.randn(8, 5)
+    model = nn.Sequential(*parts).eval()
+    with torch.no_grad():
+        model[0].bias[:4] = -1e3
+    return model, x
+
+
+@pytest.mark.parametrize("layer", [Standardised, Positive, LowRank, Rounded])
+def test_a_layer_that_computes_its_weight_itself_becomes_a_plain_one(layer):
+    model, x = around(layer)
+    made = folded(model)
+    assert type(made[2]) in (nn.Conv2d, nn.Linear)
+    assert type(model[2]) is layer
+    assert sorted(made.state_dict()) == sorted(
+        f"{n}.{p}" for n in "024" for p in ("bias", "weight")
+    )
+    units, skipped = find_units(model, x[:2], "channel")
+    assert ([u.name for u in units], [s.name for s in skipped]) == (["0", "2"], ["4"])
+    keep = {"0": torch.arange(8) >= 4, "2": torch.ones(6, dtype=torch.bool)}
+    applied = apply(model, units, keep)
+    with torch.no_grad():
+        assert torch.allclose(applied.model(x), model(x), rtol=0, atol=1e-5)
+        assert torch.equal(made(x), model(x))
+    assert fold_notes(model)[0].startswith(
+        f"2.weight is computed from other tensors ({layer.__name__})"
+    )
+
+
+@pytest.mark.parametrize("layer", [Activated, OfInputs, Normalised, nn.Linear])
+def test_what_is_more_than_a_layer_stays_and_is_cut_right_or_held(layer):
+    model, x = around(layer)
+    assert folded(model) is model
+    units, skipped = find_units(model, x[:2], "channel")
+    if layer is Normalised:
+        assert "weights are computed over all of them" in {s.name: s.reason for s in skipped}["0"]
+    for unit in units:
+        keep = {u.name: torch.ones(u.count, dtype=torch.bool) for u in units}
+        if unit.name == "0":
+            keep["0"] = torch.arange(8) >= 4
+        with torch.no_grad():
+            assert torch.allclose(apply(model, units, keep).model(x), model(x), rtol=0, atol=1e-5)

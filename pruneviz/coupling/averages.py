@@ -22,11 +22,15 @@ BATCH_NORMS = """
     _batch_norm_with_update _batch_norm_no_update cudnn_batch_norm miopen_batch_norm batch_norm
 """.split()
 LAYER_NORMS = ["native_layer_norm", "_fused_rms_norm"]
+WEIGHTS = "weights are computed over all of them, so without some the others would be different"
 WEIGHT_NORM = "_weight_norm_interface"
 
 
 def averages(call: Call, tag: Tensor, dim: int) -> None:
     """Record that a call averages over these ids along a dimension of its first argument."""
+    if not call.fed and call.name not in (*LAYER_NORMS, "native_group_norm"):
+        call.ids.fix(small(tag), WEIGHTS)
+        return
     if varying(tag) != (dim,):
         call.ids.fix(small(tag), f"`{call.name}` meets them in an unusual layout")
         return

@@ -28,7 +28,8 @@ class Call:
     with one value during the pass: such a tensor is made as large as it is wanted, which the proof
     of the cut has to show. `asked` says whether the user's code asked for the call, with its sizes,
     or torch did, within a product; `given` are the sizes of a view as the code wrote them, -1 where
-    it left one open.
+    it left one open. `fed` says whether anything that it takes follows from the network's inputs:
+    where nothing does, it computes weights.
     """
 
     ids: Ids
@@ -44,6 +45,7 @@ class Call:
     taken: Callable[[], Tags] = tuple
     asked: bool = True
     given: tuple[int, ...] | None = None
+    fed: bool = True
 
     @property
     def name(self) -> str:

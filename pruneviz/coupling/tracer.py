@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from types import MappingProxyType
 from typing import Any
@@ -41,6 +41,7 @@ class _Trace(TorchDispatchMode):
         self.asking = Asking()
         self._blank: Beside[int] = Beside()
         self._carried: Beside[Tags] = Beside()
+        self._fed: Beside[bool] = Beside()
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
@@ -68,8 +69,25 @@ class _Trace(TorchDispatchMode):
         """Return whether nothing but fills and buffers is in a tensor: no input and no weight."""
         return self.is_blank(tensor) or self.ids.are_buffers(self.tags(tensor))
 
+    def feed(self, tensors: Iterable[Any]) -> None:
+        """Note tensors that follow from the network's inputs."""
+        for tensor in tensors:
+            if isinstance(tensor, Tensor):
+                self._fed.put(tensor, True)
+
+    def _is_fed(self, *values: Any) -> bool:
+        return any(self._fed.get(tensor) is not None for tensor in _leaves(values))
+
+    def _note_fed(self, func: Any, args: tuple[Any, ...], kwargs: Any, out: Any) -> None:
+        """Note what comes out of a call, or is written to, where an input goes in."""
+        if self._is_fed(args, kwargs):
+            self.feed(_leaves(out))
+            if func._schema.is_mutable and args and isinstance(args[0], Tensor):
+                self.feed((args[0], args[0]._base))
+
     def forget(self) -> None:
         """Let go of all that was noted beside tensors."""
+        self._fed.clear()
         self._blank.clear()
         self._carried.clear()
 
@@ -116,6 +134,7 @@ class _Trace(TorchDispatchMode):
         if any(self.tags(tensor) for tensor in _leaves((args, kwargs))):
             self._follow(func, args, kwargs, key, out)
         self._note_blank(func, args, out)
+        self._note_fed(func, args, kwargs, out)
         return out
 
     def _follow(
@@ -135,6 +154,7 @@ class _Trace(TorchDispatchMode):
                 lambda: self._taken_by(owner),
                 self.asking.asked,
                 self.asking.given,
+                self._is_fed(args, kwargs),
             )  # fmt: skip
             result = _followed(rule, call)
             if rule is write_part and result:
@@ -198,6 +218,7 @@ def _traced(model: nn.Module, example: Any, layouts: Mapping[str, int]) -> Coupl
     studied = study(model)
     ids = Ids(studied)
     mode = _Trace(ids, layouts)
+    mode.feed(tree_leaves(example))
     with (
         ONE_TRACE,
         torch.no_grad(),
