@@ -80,8 +80,8 @@ def _refuse_begun(kind: str, plan: Plan) -> None:
     if status is not None and folder.state() in ("stopped", "interrupted", "failed"):
         short = folder.digest[:12]
         raise ValueError(
-            f"this run was started before and stopped at {status.fraction:.0%}: go on with "
-            f"--resume, or start over after `pruneviz runs delete {short}`"
+            f"this run was started before and {folder.state()} at {status.fraction:.0%}: "
+            f"go on with --resume, or start over after `pruneviz runs delete {short}`"
         )
 
 

@@ -40,7 +40,6 @@ class Course:
     epochs: int
     rounds: int
     samples: int
-    begun: bool = True
     over: bool = False
 
     @classmethod
@@ -51,11 +50,9 @@ class Course:
 
 def what_to_see(curves: Curves, levels: Levels, course: Course) -> str:
     """Return a figure's title: accuracy, and how much of what pruning cost is back."""
-    if not course.begun:
-        return _cost(levels)
     last = [rows[-1] for rows in curves.values() if trained(rows)]
     if not last:
-        return "How accuracy comes back: the first numbers are being computed"
+        return _cost(levels)  # whether any are on their way, only a job's own line can say
     when = _when(last, course)
     accuracy = fmt.unbroken(fmt.percent(fmean(row.accuracy for row in last)))
     if len(last) > 1:

@@ -43,7 +43,7 @@ def thresholds(
 def what_to_see(table: pd.DataFrame, loss: float, chosen: str = "", wanted: int = 0) -> str:
     """Return the title: which layer loses too much first, and above which level."""
     if table.empty:
-        return "Where each layer loses too much: the first layers are being searched"
+        return "Where each layer loses too much: no layer is searched yet"
     far = f" (so far, {len(table)} of {wanted} layers)" if len(table) < wanted else ""
     points = in_points(loss)
     falling = table.dropna(subset="sparsity").sort_values("sparsity", kind="stable")

@@ -86,7 +86,7 @@ class Reporter:
         self._pace = [(t, f) for t, f in self._pace if now_s - t <= PACE_SECONDS]
         self._pace.append((now_s, fraction))
         (first_s, first), *_ = self._pace
-        if fraction <= first:
+        if fraction <= first or fraction >= 1:
             return None
         return (now_s - first_s) * (1 - fraction) / (fraction - first)
 

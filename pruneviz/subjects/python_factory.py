@@ -38,7 +38,7 @@ def load_python(name: str, weights: Path | None) -> Source:
         model=model,
         title=f"{factory} ({path.name})",
         sentence=f"The network that {factory}() in {path.name} makes.",
-        weights_label="your weights",
+        weights_label="your weights" if weights else f"weights that {factory}() made",
         expects=Expectation(),
         notes=notes,
     )

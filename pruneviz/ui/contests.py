@@ -26,7 +26,7 @@ from pruneviz.history.folder import (
 from pruneviz.home import default_home
 from pruneviz.plan import Plan
 from pruneviz.registry import COSTS
-from pruneviz.ui import cache
+from pruneviz.ui import cache, standing
 
 KIND = "contest"
 TICK_SECONDS = 0.5
@@ -117,13 +117,16 @@ def line(entrants: Sequence[Entrant]) -> str:
 
 
 def _now(entrants: Sequence[Entrant]) -> str:
-    running = [entrant for entrant in entrants if entrant.state == "running"]
-    if running:
-        starts = "" if len(running[0].table) else ": its process starts and loads the network"
-        return f", now {running[0].title}{starts} …"
-    if any(entrant.state == "queued" for entrant in entrants):
-        return ", waiting for the jobs before …"
-    return ", stopped" if any(entrant.state == "stopped" for entrant in entrants) else ""
+    """Return what is worked on and how; of what is not under way, what ended it."""
+    under_way = sorted((e for e in entrants if e.busy), key=lambda e: e.state != "running")
+    if under_way:
+        first = under_way[0]
+        now = standing.line(first.state, first.status, stopping=first.folder.stopping(first.state))
+        return f", {first.title}: {now}"
+    if all(entrant.state is None for entrant in entrants):
+        return f", {standing.NOT_STARTED}" if entrants else ""
+    ended = {str(e.state) for e in entrants} & {"stopped", "interrupted", "failed"}
+    return "".join(f", {state}" for state in sorted(ended))
 
 
 def failures(entrants: Sequence[Entrant]) -> list[str]:

@@ -12,7 +12,7 @@ from pruneviz.figures import proposed as words
 from pruneviz.plan import Plan
 from pruneviz.propose import GOALS, SAVES, Goal, Proposal
 from pruneviz.propose.goal import ACCURACY, FRACTIONS, MACS, MEGABYTES, MILLISECONDS, PARAMETERS
-from pruneviz.ui import fitting, proposing, state, text, widgets
+from pruneviz.ui import fitting, proposing, standing, state, text, widgets
 from pruneviz.ui.frame import View
 from pruneviz.ui.proposing import Proposed
 
@@ -30,6 +30,12 @@ UNITS = {
     MACS: "% of the MACs",
     PARAMETERS: "% of the parameters",
     MILLISECONDS: "ms, one input",
+}
+# What is said of a proposal that is not under way and has no result, by its job's state.
+STOOD = {
+    "stopped": "was stopped; Propose ratios goes on from there",
+    "interrupted": "was interrupted; Propose ratios goes on from there",
+    "finished": "was made, and cannot be read any more; Propose ratios makes it again",
 }
 HELP = (
     "Proposes a sparsity for each layer from its sensitivity curve, checks all of them together by "
@@ -181,7 +187,7 @@ def _outcome(plan: Plan, now: Proposed) -> None:
     elif now.state == "failed":
         raise ValueError(now.status.error or "the proposal failed, and its log says where")
     elif now.state is not None:
-        st.caption("Stopped; Propose ratios goes on from there.")
+        st.caption(f"The proposal {STOOD[now.state]}.")
 
 
 def _progress(first: Proposed) -> None:
@@ -195,9 +201,9 @@ def _progress(first: Proposed) -> None:
                 proposing.put(now.found)
             st.session_state.pop(proposing.AWAITED_KEY, None)
             st.rerun()
-        line = "stopping" if now.stopping else now.status.sentence or "starting"
+        line = standing.line(now.state, now.status, stopping=now.stopping)
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.progress(now.status.bar(), text=text.escape(f"{line} …"))
+            st.progress(now.status.bar(), text=text.escape(line))
             if st.button("Stop", key="goal-stop", disabled=now.stopping):
                 with widgets.problems_here():
                     proposing.stop(now)
@@ -211,7 +217,7 @@ def _result(plan: Plan, found: Proposal) -> None:
     if not proposing.is_on_sliders(found, plan):
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             line = text.escape(words.reached_line(found))
-            st.caption(f"The sliders moved on from the proposal: {line}.", width="stretch")
+            st.caption(f"The sliders differ from the proposal: {line}.", width="stretch")
             st.button(
                 "Put it on the sliders", key="goal-put", on_click=proposing.put, args=(found,)
             )

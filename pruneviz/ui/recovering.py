@@ -18,7 +18,7 @@ from pruneviz.plan import Plan
 from pruneviz.recovery.rounds import epochs_reached, trains
 from pruneviz.report import EpochRow, Report
 from pruneviz.store import read_report
-from pruneviz.ui import cache, costs, keeping, recipes, state
+from pruneviz.ui import cache, costs, keeping, recipes, standing, state
 from pruneviz.ui.watch import watch
 
 KIND = "run"
@@ -191,17 +191,12 @@ def line(now: Recovering) -> str:
         return f"finished: {recipes.words(now.plan)}"
     if is_kept(now):
         return f"ending after epoch {now.epochs} …"
-    if now.stopping:
-        return "stopping …"
-    if not now.busy:
+    if now.state is not None and not now.busy:
         done = (
             f"after {fmt.plural(now.epochs, 'epoch')}" if now.epochs else "before the first epoch"
         )
         return f"{now.state} {done}"
-    words = now.status.sentence or "loading"
-    if now.state == "queued" or now.status.seconds_left is None:
-        return f"{words} …"
-    return f"{words}, about {fmt.seconds(now.status.seconds_left)} left"
+    return standing.line(now.state, now.status, stopping=now.stopping)
 
 
 def levels(now: Recovering, original: float) -> Levels:
@@ -220,7 +215,6 @@ def course(now: Recovering, samples: int) -> Course:
         epochs=now.epochs if now.finished else planned,
         rounds=recipes.rounds(now.plan),
         samples=samples,
-        begun=now.state is not None,
         over=now.finished,
     )
 

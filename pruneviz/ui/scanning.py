@@ -26,7 +26,7 @@ from pruneviz.jobs.scans import RECALIBRATE
 from pruneviz.plan import Plan, Setting
 from pruneviz.sensitivity import read_notes
 from pruneviz.sensitivity.refit import inputs_per_refit
-from pruneviz.ui import cache, state, text, widgets
+from pruneviz.ui import cache, standing, state, text, widgets
 
 TICK_SECONDS = 0.5
 # A scan that takes no longer than this begins by itself when the page opens.
@@ -136,24 +136,12 @@ def begin(scan: Scanning) -> None:
 def line(scan: Scanning, extent: Extent) -> str:
     """Return how far a scan is, and how long the rest takes."""
     if scan.state is None:
-        return "not started; it goes on while you do something else"
+        return f"{standing.NOT_STARTED}; it goes on while you do something else"
     if scan.finished:
         return extent.ended
     if scan.damaged:
         return "it was finished, and what it measured cannot be read any more"
-    if scan.stopping:
-        return f"{extent.done}, stopping …"
-    if scan.busy:
-        return f"{extent.done}, {_what_now(scan)}"
-    return f"{extent.done}, {scan.state}"
-
-
-def _what_now(scan: Scanning) -> str:
-    if scan.state == "queued":
-        return f"{scan.status.sentence} …"
-    if scan.status.seconds_left is None:
-        return f"{scan.status.sentence or 'loading'} …"
-    return f"about {fmt.seconds(scan.status.seconds_left)} left"
+    return f"{extent.done}, {standing.line(scan.state, scan.status, stopping=scan.stopping)}"
 
 
 def begin_label(scan: Scanning, extent: Extent) -> str:

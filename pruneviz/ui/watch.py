@@ -13,7 +13,6 @@ import psutil
 import streamlit as st
 
 from pruneviz import jobs
-from pruneviz.figures import format as fmt
 from pruneviz.history.folder import (
     UNDER_WAY,
     RunFolder,
@@ -27,6 +26,7 @@ from pruneviz.jobs.control import ACTIVE
 from pruneviz.jobs.kind import kind as find_kind
 from pruneviz.plan import Plan
 from pruneviz.run import asks_for_rounds
+from pruneviz.ui import standing
 
 MOST_RECENT = 3
 MOST_ENDINGS = 100
@@ -62,14 +62,7 @@ class Job:
         """Return in one line what it does and how long the rest takes."""
         if self.state == "failed":
             return self.status.error or "it failed; its log says where"
-        if not self.under_way:
-            return self.state
-        if self.stopping:
-            return "stopping …"
-        now = self.status.sentence or "loading"
-        if self.status.seconds_left is None:
-            return f"{now} …"
-        return f"{now}, about {fmt.seconds(self.status.seconds_left)} left"
+        return standing.line(self.state, self.status, stopping=self.stopping)
 
 
 @dataclass(frozen=True)

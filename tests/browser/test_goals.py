@@ -49,6 +49,6 @@ def test_ratios_come_on_the_sliders_with_what_holds_them_and_undo_takes_them_bac
     page.get_by_role("button", name="Undo").click()
     for name, sparsity in PLAN.layers.items():
         expect(steps.slider(page, name)).to_have_value(str(round(100 * sparsity)))
-    expect(goals).to_contain_text("moved on from the proposal")
+    expect(goals).to_contain_text("differ from the proposal")
     assert steps.exact(page) == before
     steps.no_exception(page)

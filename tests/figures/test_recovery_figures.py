@@ -90,8 +90,8 @@ def test_the_title_says_how_much_is_back(accuracy, levels, says):
 
 def test_the_title_says_how_far_it_is():
     assert what_to_see({0: SHORT}, LEVELS, TEN).startswith("3 of 10 epochs: 80.0")
-    assert "first numbers" in what_to_see({0: PRUNED_ONLY}, LEVELS, TEN)
-    assert "first numbers" in what_to_see({0: []}, LEVELS, TEN)
+    assert "Pruning cost" in what_to_see({0: PRUNED_ONLY}, LEVELS, TEN)
+    assert "Pruning cost" in what_to_see({0: []}, LEVELS, TEN)
     assert FIGURES["no training"].layout.title.text.startswith("No training: 70.0")
 
 
@@ -103,8 +103,8 @@ def test_the_title_says_how_far_it_is():
         (Levels(0.9), "How accuracy comes back, epoch by epoch"),
     ],
 )
-def test_before_it_has_begun_the_title_says_what_pruning_cost(levels, says):
-    course = Course(10, 1, 400, begun=False)
+def test_before_the_first_number_the_title_says_what_pruning_cost(levels, says):
+    course = Course(10, 1, 400)
     assert what_to_see({0: []}, levels, course).replace("\u00a0", " ") == says
 
 

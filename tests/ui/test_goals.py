@@ -56,7 +56,7 @@ def test_one_click_puts_ratios_on_the_sliders_and_undo_takes_them_back() -> None
     assert "Limited by" in said
     assert "It also set how it is divided among layers to “Layer by layer”" in said
     at.slider(key="tune-layer-fc1").set_value(5).run()
-    assert "moved on from the proposal" in words(at)
+    assert "differ from the proposal" in words(at)
     at.button(key="goal-put").click().run()
     assert shown(at) == plan
     for _ in range(3):
@@ -131,7 +131,7 @@ def test_a_job_that_is_stopped_says_so_and_puts_nothing(monkeypatch) -> None:
     at.button(key="goal-propose").click().run()
     at.button(key="goal-stop").click().run()
     at.run()
-    assert "Stopped" in words(at)
+    assert "was stopped" in words(at)
     assert shown(at) == PLAN
     assert not at.button(key="goal-propose").disabled
 

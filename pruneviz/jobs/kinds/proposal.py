@@ -57,7 +57,7 @@ def proposal(spec: Spec, context: Context) -> Iterator[Progress]:
         if isinstance(curves, Scan):
             _offer(context, curves)
         yield Progress(stage.done, stage.total, stage.sentence)
-    yield Progress(1, 1, "finished")
+    yield Progress(1, 1, "writing the result")
 
 
 def _scan(prepared: Prepared, context: Context) -> Scan:

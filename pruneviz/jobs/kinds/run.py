@@ -28,7 +28,7 @@ def has_result(folder: RunFolder) -> bool:
 def carry_out(spec: Spec, context: Context) -> Iterator[Progress]:
     """Prune, recover step by step, measure and write; a checkpoint holds the training's state."""
     if has_result(context.folder):  # the attempt before died after its last file was written
-        yield Progress(LAST, LAST, "found finished")
+        yield Progress(LAST, LAST, "reading the result")
         return
     run.methods(spec.plan)  # a wrong name is said before anything is opened
     prepared = context.prepare(spec.plan)
@@ -44,7 +44,7 @@ def carry_out(spec: Spec, context: Context) -> Iterator[Progress]:
         pruned = run.prune(prepared, spec.plan)
     yield Progress(total - LAST, total, MEASURING)
     _write(prepared, pruned, context)
-    yield Progress(total, total, "finished")
+    yield Progress(total, total, "writing the result")
 
 
 def _recover(recovering: Recovering, context: Context, total: int) -> Iterator[Progress]:

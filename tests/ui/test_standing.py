@@ -1,0 +1,96 @@
+"""What is said of a job says what its real state is, in every place that says it."""
+
+from typing import get_args
+
+import pandas as pd
+import pytest
+
+from pruneviz.figures import epochs, thresholds
+from pruneviz.figures.epochs import Course, Levels
+from pruneviz.history.folder import UNDER_WAY, RunFolder, State, Status
+from pruneviz.plan import Plan
+from pruneviz.subjects import load_subject
+from pruneviz.ui import contests, goals, recovering, scanning, standing
+from pruneviz.ui.contests import Entrant
+from pruneviz.ui.recovering import Recovering
+from pruneviz.ui.scanning import Extent, Scanning
+from pruneviz.ui.watch import Job
+
+STATES = (None, *get_args(State))
+BUSY = ("loading", "waiting", "left", "layer fc1", "stopping", "…")
+STATUS = Status(state="running", fraction=0.5, sentence="layer fc1", seconds_left=90.0)
+EXTENT = Extent("1 of 2 layers found", "2 layers found", 0.5, 10.0)
+
+
+def lines(state, status: Status, folder: RunFolder, *, stopping: bool) -> dict[str, str]:
+    """Return what each place says of a job."""
+    plan = Plan()
+    if stopping:
+        folder.path.mkdir(exist_ok=True)
+        folder.file("cancel").touch()
+    scan = Scanning("thresholds", plan, {}, folder, state, status, stopping, ("fc1",), 99)
+    recovery = Recovering(plan, folder, state, status, stopping, (), None)
+    entrant = Entrant("taylor", plan, folder, state, status, pd.DataFrame())
+    found = {
+        "scan": scanning.line(scan, EXTENT),
+        "recovery": recovering.line(recovery),
+        "methods": contests.line([entrant]),
+        "proposal": standing.line(state, status, stopping=stopping),
+    }
+    if state is not None:
+        found["panel"] = Job(folder, "run", plan, state, status, stopping).line
+    return found
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_only_a_job_under_way_is_said_to_do_something(state, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(recovering, "is_kept", lambda now: False)
+    for sentence in ("", "layer fc1"):
+        status = replace_status(state, sentence)
+        for place, line in lines(state, status, RunFolder(tmp_path / "x"), stopping=False).items():
+            active = any(word in line for word in BUSY)
+            assert active == (state in UNDER_WAY), (place, line)
+            assert "None" not in line, (place, line)
+            if state is None:
+                assert "not started" in line, (place, line)
+
+
+def replace_status(state, sentence: str) -> Status:
+    return STATUS.model_copy(update={"state": state or "queued", "sentence": sentence})
+
+
+@pytest.mark.parametrize("state", UNDER_WAY)
+def test_what_stops_is_said_to_stop_and_promises_no_time(state, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(recovering, "is_kept", lambda now: False)
+    found = lines(state, replace_status(state, "x"), RunFolder(tmp_path / "x"), stopping=True)
+    for place, line in found.items():
+        assert "stopping" in line, (place, line)
+        assert "left" not in line, (place, line)
+
+
+def test_what_is_done_to_the_last_step_has_no_time_left(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(recovering, "is_kept", lambda now: False)
+    status = STATUS.model_copy(update={"fraction": 1.0, "seconds_left": 0.0})
+    for place, line in lines("running", status, RunFolder(tmp_path / "x"), stopping=False).items():
+        assert "left" not in line, (place, line)
+
+
+def test_a_figure_without_a_number_says_nothing_of_a_job() -> None:
+    titles = (
+        epochs.what_to_see({}, Levels(0.9, None), Course(1, 1, 99)),
+        epochs.what_to_see({}, Levels(0.9, 0.5), Course(1, 1, 99)),
+        thresholds.what_to_see(pd.DataFrame(), 0.02),
+    )
+    for title in titles:
+        assert not any(word in title for word in ("being", "computed", "running")), title
+
+
+def test_every_state_of_a_proposal_without_result_has_a_sentence() -> None:
+    assert {*goals.STOOD, *UNDER_WAY, "failed"} == set(get_args(State))
+
+
+def test_weights_that_no_file_gave_are_not_called_yours(tmp_path) -> None:
+    source = "import torch\ndef build():\n    return torch.nn.Linear(4, 2)\n"
+    (tmp_path / "net.py").write_text(source)
+    subject = load_subject(Plan(model=f"python:{tmp_path}/net.py:build", input_shape=(4,)))
+    assert subject.weights_label == "weights that build() made"
