@@ -6,7 +6,18 @@ from pruneviz.figures import pictures
 from pruneviz.plan import Plan
 from pruneviz.subjects import ModelCard, list_models, list_torchvision
 from pruneviz.subjects.labelling import UnknownClassesError
-from pruneviz.ui import cache, class_outputs, edits, frame, settings, state, text, uploads, widgets
+from pruneviz.ui import (
+    cache,
+    class_outputs,
+    edits,
+    frame,
+    reading_form,
+    settings,
+    state,
+    text,
+    uploads,
+    widgets,
+)
 
 
 def sample_card(card: ModelCard, plan: Plan) -> None:
@@ -87,6 +98,14 @@ def own_data(plan: Plan) -> None:
                 class_outputs.ask(uploads.data_reference(*sent))
 
 
+def own_reading(view: frame.View) -> None:
+    """Draw how the user's own inputs are read, and take what is changed there."""
+    with widgets.problems_here():
+        changed = reading_form.draw(view.plan, view.subject.data)
+        if changed is not None:
+            try_plan(changed, "Reading the data …")
+
+
 def named_data(plan: Plan) -> None:
     """Offer the data that the operator named, and the way back to the sample's own."""
     if settings.data():
@@ -147,6 +166,7 @@ with frame.page("Home", "Which model, which data?", introduction=INTRODUCTION) a
             with in_use:
                 class_outputs.draw(view.plan)
                 st.caption(text.escape(text.data_line(view.subject)))
+                own_reading(view)
     st.header("What to do next", anchor=False)
     with st.container(horizontal=True):
         widgets.page_link("tune", "Tune: remove something and watch the accuracy")

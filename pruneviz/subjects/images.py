@@ -102,6 +102,7 @@ def _decode_all(tree: Tree, name: str, expects: Expectation) -> RawData:
         )
         files = [files[i] for i in chosen]
     files, pixels = _whole(files, expects, notes)
+    notes.append(_sized(expects))
     images = _scaled(pixels, name, notes)
     classes = tuple(sorted({f.label for f in files}))
     labels = np.array([classes.index(f.label) for f in files], dtype=np.int64)
@@ -119,6 +120,20 @@ def _decode_all(tree: Tree, name: str, expects: Expectation) -> RawData:
         names=tuple(f.name for f in files if not f.train),
         train=training,
     )
+
+
+def _sized(expects: Expectation) -> str:
+    """Return how images got their size and colours."""
+    assert expects.shape is not None
+    _, height, width = expects.shape
+    how = (
+        f"Images were scaled to {width} × {height} pixels"
+        if expects.resize is None
+        else f"The shorter side of images was scaled to {expects.resize} pixels and the centre, "
+        f"{width} × {height}, cut out"
+    )
+    colour = {"rgb": "", "bgr": ", blue first", "grey": ", without colour"}[expects.colour]
+    return f"{how} ({expects.interpolation}{colour})."
 
 
 def _whole(
