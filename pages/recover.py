@@ -225,11 +225,11 @@ def onward(now: Recovering) -> None:
     found = recovering.earlier(now)
     if found:
         st.subheader("Earlier recoveries of the same pruning", anchor=False)
-    for one in found:
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(outcome.earlier(one.plan, one.row), width="stretch")
+        st.markdown(outcome.beside([(one.plan, one.row) for one in found]))
+    with st.container(horizontal=True):
+        for number, one in enumerate(found, 1):
             st.button(
-                "Show",
+                f"Show {number}",
                 key=f"recover-show-{one.row.digest}",
                 on_click=recovering.show,
                 args=(one.plan,),

@@ -134,14 +134,21 @@ def seeds(now: Recovering, more: Sequence[Recovering]) -> str:
     return ", ".join(states)
 
 
-def earlier(plan: Plan, row: Row) -> str:
-    """Return an earlier recovery with its accuracy, as Markdown."""
-    name = f"{text.escape(row.name)}: " if row.name else ""
-    words = f"{name}{text.escape(recipes.words(plan))}"
-    if row.accuracy is None or row.accuracy_low is None or row.accuracy_high is None:
-        return words
-    spread = fmt.spread(row.accuracy_low, row.accuracy_high)
-    return f"{words}: **{_number(row.accuracy)}** :small[:gray[({fmt.unbroken(spread)})]]"
+def beside(rows: Sequence[tuple[Plan, Row]]) -> str:
+    """Return finished recoveries of one pruning below each other, as a table in Markdown."""
+    lines = ["| | Recovery | Accuracy | 95 % interval |", "|:--|:--|--:|--:|"]
+    for number, (plan, row) in enumerate(rows, 1):
+        name = f"{text.escape(row.name)}: " if row.name else ""
+        accuracy, spread = "–", "–"
+        if not (row.accuracy is None or row.accuracy_low is None or row.accuracy_high is None):
+            accuracy, spread = (
+                _number(row.accuracy),
+                _interval((row.accuracy_low, row.accuracy_high)),
+            )
+        lines.append(
+            f"| {number} | {name}{text.escape(recipes.words(plan))} | {accuracy} | {spread} |"
+        )
+    return "\n".join(lines)
 
 
 def _number(fraction: float) -> str:
