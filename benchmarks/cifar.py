@@ -1,6 +1,7 @@
 """The real subject of the recovery benchmark: a trained CIFAR ResNet-20 and real images.
 
-The files lie outside the project, in a folder named on the command line (`--data`). They are
+The files lie outside the project, in a folder named on the command line (`--data`); without one the
+sample `digits-resnet` stands in, and the section says so. They are
 `cifar10-resnet20.safetensors` (weights by Y. Idelbayev, BSD 2-Clause) and `cifar10-subset.npz`
 (4,660 images to train and calibrate, 446 to test; CIFAR-10, Krizhevsky 2009).
 """
@@ -72,8 +73,18 @@ def resnet56() -> nn.Module:
     return CifarResNet(9)
 
 
-def subject_plan(data: Path, folder: Path) -> Plan:
-    """Return the plan of the trained ResNet-20 on the real images; writes the npz into `folder`."""
+def subject_title(data: Path | None) -> str:
+    """Return what is measured, in words."""
+    return "digits-resnet, the sample" if data is None else "ResNet-20, CIFAR-10"
+
+
+def subject_plan(data: Path | None, folder: Path) -> Plan:
+    """Return the plan of the trained ResNet-20 on the real images; writes the npz into `folder`.
+
+    Without the images, the plan of the sample that stands in for it.
+    """
+    if data is None:
+        return Plan(model="sample:digits-resnet")
     images = np.load(data / "cifar10-subset.npz")
     path = folder / "cifar10.npz"
     np.savez(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import importlib
+import os
 import re
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from types import ModuleType
 
 from pruneviz.measure.machine import this_machine
 
-RESULTS = Path(__file__).with_name("RESULTS.md")
+RESULTS = Path(os.environ.get("PRUNEVIZ_RESULTS", Path(__file__).with_name("RESULTS.md")))
 
 
 def quick_asked(description: str | None) -> bool:
@@ -21,6 +24,14 @@ def quick_asked(description: str | None) -> bool:
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="a version under two minutes")
     return bool(parser.parse_known_args()[0].quick)
+
+
+def needed(name: str) -> ModuleType:
+    """Return a module of the extra `bench`; SystemExit says how to have it."""
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise SystemExit(f"this benchmark needs {name}: run `make bench` first") from error
 
 
 def median_seconds(action: Callable[[], object], runs: int) -> float:

@@ -28,10 +28,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch_pruning
 import torchvision
 from apart import Found, tried
-from common import finish
+from common import finish, needed
 from torch import Tensor, nn
 
 from pruneviz.allocate import Ranking, allocate
@@ -169,6 +168,7 @@ def theirs(name: str) -> Found:
 
 
 def _step(model: nn.Module, example: Any) -> None:
+    torch_pruning = needed("torch_pruning")
     last = [m for m in model.modules() if isinstance(m, nn.Linear | nn.Conv2d)][-1:]
     pruner = torch_pruning.pruner.BasePruner(
         model, example, torch_pruning.importance.GroupMagnitudeImportance(p=1),
@@ -237,6 +237,7 @@ def asked() -> argparse.Namespace:
 def main() -> None:
     """Try the models with both tools, one after the other, and write the section."""
     options = asked()
+    needed("torch_pruning")  # said before anything is tried
     every = [n for n in torchvision.models.list_models() if not n.startswith("quantized")]
     known = options.resume or options.only
     rows = json.loads(ROWS.read_text()) if known and ROWS.exists() else {}

@@ -1,10 +1,10 @@
 """Every criterion on a trained CIFAR ResNet-20 and real images, and what each costs.
 
-`--part accuracy` removes 50, 70 and 90 % of the weights (global, and layer by layer) or of the
-blocks' inner channels by every criterion, as it is and with BatchNorm recalibrated; `--way` chooses
-one of them. `--part cost`
-times scores and statistics beside the least that they could take. `--part agree` compares with
-Torch-Pruning. The data lie outside the project: `--data FOLDER`, see cifar.py.
+All parts in turn, or one. `--part accuracy` removes 50, 70 and 90 % of the weights (global, and
+layer by layer) or of the blocks' inner channels by every criterion, as it is and with BatchNorm
+recalibrated; `--way` chooses one of them. `--part cost` times scores and statistics beside the
+least that they could take. `--part agree` compares with Torch-Pruning. The data lie outside the
+project: `--data FOLDER`, or a sample stands in, see cifar.py.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch_pruning
 import torchvision
-from cifar import scratch, subject_plan
-from common import finish
+from cifar import scratch, subject_plan, subject_title
+from common import finish, needed
 from torch import nn
 
 from pruneviz import run
@@ -38,6 +37,7 @@ from pruneviz.recovery.method import Task
 from pruneviz.subjects import Data, Subject, load_subject
 
 LEVELS = (0.5, 0.7, 0.9)
+PARTS = ("accuracy", "cost", "agree")
 WAYS: dict[str, dict[str, Any]] = {
     "weights, global": {"granularity": "weight", "scope": "global"},
     "weights, layer by layer": {"granularity": "weight", "scope": "layer"},
@@ -111,7 +111,9 @@ def rows_of(
             yield (CRITERIA.get(name).title, *("refused",) * len(levels), "")
 
 
-def accuracies(plan: Plan, way: str, names: Sequence[str], levels: tuple[float, ...]) -> None:
+def accuracies(
+    plan: Plan, title: str, way: str, names: Sequence[str], levels: tuple[float, ...]
+) -> None:
     """Measure the criteria, and fail where random is best or magnitude is not what it was."""
     subject = load_subject(plan)
     data = subject.data
@@ -121,7 +123,7 @@ def accuracies(plan: Plan, way: str, names: Sequence[str], levels: tuple[float, 
     magnitude = next(row for row in found if row.criterion == "magnitude_l1")
     best = max(found, key=lambda row: row.again[-1])
     notes = (
-        f"Accuracy in % as pruned / with BatchNorm recalibrated on 1,024 training images, of "
+        f"Accuracy in % as pruned / with BatchNorm recalibrated on training images, of "
         f"{len(data.y)} images; the original has {100 * accuracy(subject.model, data):.1f}. "
         "Each criterion with its defaults. Seconds are processor "
         f"seconds of finding and scoring the units. Best at {levels[-1]:.0%}, recalibrated: "
@@ -129,9 +131,9 @@ def accuracies(plan: Plan, way: str, names: Sequence[str], levels: tuple[float, 
     )
     cells = [row.cells() if isinstance(row, Row) else row for row in rows]
     columns = ("criterion", *(f"{level:.0%}" for level in levels), "seconds")
-    finish(f"criteria, {way}", columns, cells, notes, best.again[-1] / magnitude.again[-1])
+    finish(f"criteria, {way}, {title}", columns, cells, notes, best.again[-1] / magnitude.again[-1])
     never_best(found)
-    if way == "weights, global":
+    if way == "weights, global" and plan.data is not None:
         as_known(magnitude, levels, len(data.y))
 
 
@@ -212,13 +214,13 @@ def statistic_rows(asked: Asked) -> tuple[list[tuple[str, ...]], float]:
                                   "activation_rank", "input_products")]  # fmt: skip
     wanted.append(("the first four together", usual))
     base, memory = median_seconds(plain, 5), peak_mb(plain)[1]
-    rows = [("ResNet-20, a plain pass", f"{base:.2f} s", f"{memory:.0f} MB", "1.0 ×")]
+    rows = [("the small network, a plain pass", f"{base:.2f} s", f"{memory:.0f} MB", "1.0 ×")]
     worst = 0.0
     for title, names in wanted:
         taken, memory = peak_mb(lambda names=names: collect(names, asked))
         if set(names) <= set(usual):
             taken = median_seconds(lambda names=names: collect(names, asked), 3)
-        rows.append((f"ResNet-20, {title}", f"{taken:.2f} s", f"{memory:.0f} MB",
+        rows.append((f"the small network, {title}", f"{taken:.2f} s", f"{memory:.0f} MB",
                      f"{taken / base:.1f} ×"))  # fmt: skip
         print(rows[-1], flush=True)
         worst = max(worst, taken / base) if title in usual else worst
@@ -235,11 +237,11 @@ def gradient_rows(asked: Asked) -> list[tuple[str, ...]]:
 
     plain()
     base, memory = peak_mb(plain)
-    rows = [("ResNet-20, forward and backward", f"{base:.2f} s", f"{memory:.0f} MB", "1.0 ×")]
+    rows = [("the small network, both ways", f"{base:.2f} s", f"{memory:.0f} MB", "1.0 ×")]
     for name in ("activation_gradients", "squared_gradients", "movement", "hessian_gradient",
                  "hessian_diagonal", "relevance"):  # fmt: skip
         taken, memory = peak_mb(lambda name=name: collect((name,), asked))
-        rows.append((f"ResNet-20, {name}", f"{taken:.2f} s", f"{memory:.0f} MB",
+        rows.append((f"the small network, {name}", f"{taken:.2f} s", f"{memory:.0f} MB",
                      f"{taken / base:.1f} ×"))  # fmt: skip
     return rows
 
@@ -257,7 +259,7 @@ def costs(plan: Plan, quick: bool) -> None:
                   settings={**settings, "inputs": 64}, given=given)  # fmt: skip
     forward, worst = statistic_rows(asked)
     notes = (
-        f"ResNet-50: random weights, every weight a unit; ResNet-20: {count} CIFAR images in "
+        f"ResNet-50: random weights, every weight a unit; the small network: {count} images in "
         f"batches of 64; processor time of one thread. Goals: L1, L2, L∞ at most {MOST_TIMES_ABS} "
         f"× one abs (LAMP sorts every layer, and is no such score), statistics of activations and "
         f"inputs at most {MOST_TIMES_PASS} × a plain pass. Entropy looks twice, rank takes 64 "
@@ -270,18 +272,23 @@ def costs(plan: Plan, quick: bool) -> None:
     finish("criteria, cost", ("what", "median", "memory", "of the least"), rows, notes, worst)
 
 
-THEIRS = {
-    "magnitude_l1": lambda: torch_pruning.importance.MagnitudeImportance(p=1, **PLAIN),
-    "magnitude_l2": lambda: torch_pruning.importance.MagnitudeImportance(p=2, **PLAIN),
-    "fpgm": lambda: torch_pruning.importance.FPGMImportance(p=2, **PLAIN),
-    "lamp": lambda: torch_pruning.importance.LAMPImportance(p=2, group_reduction="first"),
-    "taylor": lambda: torch_pruning.importance.TaylorImportance(multivariable=True, **PLAIN),
-}
+def theirs(importance: Any) -> dict[str, Any]:
+    """Return Torch-Pruning's importance of each criterion that both tools have."""
+    return {
+        "magnitude_l1": importance.MagnitudeImportance(p=1, **PLAIN),
+        "magnitude_l2": importance.MagnitudeImportance(p=2, **PLAIN),
+        "fpgm": importance.FPGMImportance(p=2, **PLAIN),
+        "lamp": importance.LAMPImportance(p=2, group_reduction="first"),
+        "taylor": importance.TaylorImportance(multivariable=True, **PLAIN),
+    }
+
+
 PLAIN = {"group_reduction": "first", "normalizer": None}
 
 
-def agreement(plan: Plan) -> None:
+def agreement(plan: Plan, title: str) -> None:
     """Compare the order of channels in the blocks' inner layers with Torch-Pruning's."""
+    torch_pruning = needed("torch_pruning")
     subject = load_subject(plan)
     data = subject.data
     assert data is not None
@@ -295,7 +302,7 @@ def agreement(plan: Plan) -> None:
     inner = [layer for layer in units if layer.name.endswith(".conv1")]
     given = Samples(x=x, y=y)
     rows, least = [], 1.0
-    for name, make in THEIRS.items():
+    for name, make in theirs(torch_pruning.importance).items():
         asked = Asked(criterion=name, model=subject.model, example=subject.example, units=units,
                       settings=CRITERIA.get(name).settings({}), given=given)  # fmt: skip
         ours = run.score_asked(asked).scores
@@ -305,27 +312,27 @@ def agreement(plan: Plan) -> None:
             group = graph.get_pruning_group(
                 module, torch_pruning.prune_conv_out_channels, list(range(layer.count))
             )
-            theirs = make()(group).detach()
-            pair = [Ranking({"": s}).within("") for s in (ours[layer.name], theirs)]
+            order = make(group).detach()
+            pair = [Ranking({"": s}).within("") for s in (ours[layer.name], order)]
             same.append(float((pair[0] == pair[1]).mean()))
         rows.append((CRITERIA.get(name).title, f"{100 * sum(same) / len(same):.1f} %"))
         least = least if name == "fpgm" else min(least, sum(same) / len(same))
     notes = (
-        f"The inner channels of ResNet-20's {len(inner)} blocks, each layer's order by both tools "
-        f"(Torch-Pruning {torch_pruning.__version__}, the first layer of a group alone, no "
+        f"The inner channels of the {len(inner)} blocks of {title}, each layer's order by both "
+        f"tools (Torch-Pruning {torch_pruning.__version__}, the first layer of a group alone, no "
         "normaliser). Torch-Pruning's geometric median is that of squared weights, the paper's and "
         "ours that of the weights. The ratio is the smallest share of channels in the same place, "
         "the geometric median apart."
     )
-    finish("criteria, beside Torch-Pruning", ("criterion", "channels in the same place"), rows,
-           notes, least)  # fmt: skip
+    columns = ("criterion", "channels in the same place")
+    finish(f"criteria, beside Torch-Pruning, {title}", columns, rows, notes, least)
 
 
 def main() -> None:
     """Run the part that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with the CIFAR files")
-    parser.add_argument("--part", choices=("accuracy", "cost", "agree"), required=True)
+    parser.add_argument("--data", type=Path, help="folder with the CIFAR files; else a sample")
+    parser.add_argument("--part", choices=PARTS, help="all in turn if none")
     parser.add_argument("--way", choices=tuple(WAYS), help="for the accuracy; all in turn if none")
     parser.add_argument("--few", action="store_true", help="few criteria, one of each family")
     parser.add_argument("--threads", type=int, default=1)
@@ -333,14 +340,16 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     plan = subject_plan(options.data, scratch())
-    if options.part == "agree":
-        agreement(plan)
-    elif options.part == "cost":
-        costs(plan, options.quick)
-    else:
+    title = subject_title(options.data)
+    parts = [options.part] if options.part else PARTS
+    if "accuracy" in parts:
         for way in [options.way] if options.way else WAYS:
             chosen = FEW if options.quick or options.few else CRITERIA.names()
-            accuracies(plan, way, chosen, LEVELS[1:2] if options.quick else LEVELS)
+            accuracies(plan, title, way, chosen, LEVELS[1:2] if options.quick else LEVELS)
+    if "cost" in parts:
+        costs(plan, options.quick)
+    if "agree" in parts:
+        agreement(plan, title)
 
 
 if __name__ == "__main__":

@@ -274,6 +274,7 @@ def main() -> None:
     assert ended(unbroken) == "finished", unbroken.status()
     alone_s = time.perf_counter() - start
     expected = prints(unbroken)
+    print(f"the unbroken training took {alone_s:.1f} s", flush=True)
     trial = Trial(home / "attacked", random.Random(0))
     broken = jobs.submit(trial.home, "run", plan)
     health = attack(trial, kills, broken)

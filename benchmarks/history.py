@@ -39,6 +39,8 @@ def main() -> None:
         History(home)
         time.sleep(2.1)  # what was just written is looked at again, in case it still changes
         rows, ratio = measure(home, digests, 5)
+        for row in rows:
+            print(*row, sep=" | ", flush=True)
         rows.append(("the page in the app, from the click to the list", page_ms(name, count)))
     notes = (
         f"{count:,} finished runs of sample:tumour-mlp, each begun from the one before; medians "

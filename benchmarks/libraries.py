@@ -14,16 +14,15 @@ from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any
 
-import timm
 import torch
-import transformers
 from apart import Found, tried
-from common import finish, quick_asked
+from common import finish, needed, quick_asked
 from coupling import measured
 from torch import Tensor, nn
 
 from pruneviz.proof import lively
 
+timm, transformers = needed("timm"), needed("transformers")
 QUICK = ("timm: repvgg_a0", "timm: vit_tiny_patch16_224", "BERT", "Llama")
 SIDES = {  # pixels: what a model of a fixed size wants; the others get 64
     "efficientformer": 224, "focalnet": 96, "levit": 224, "pit": 224, "xcit": 224, "swin": 256,

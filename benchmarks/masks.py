@@ -104,6 +104,7 @@ def main() -> None:
             rows.append(
                 [f"{name}: {what}", milliseconds(own), milliseconds(theirs), f"{faster:.0f} ×"]
             )
+            print(*rows[-1], sep=" | ", flush=True)
     total = sum(layer.count for layer in ours.units)
     allocation(ours, total, quick)
     finish(

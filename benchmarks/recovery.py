@@ -1,9 +1,10 @@
 """What recovery gives back: a trained CIFAR ResNet-20, real images, three seeds, the last epoch.
 
-`--part channels` cuts it to half its MACs; beside it Torch-Pruning's group-norm pruning of the
-blocks' inner channels (it fails on the padded shortcuts), at the same MACs, fine-tuned by the same
-loop. `--part weights` removes 70 and 90 % of the single weights. `--part overhead` times the loop
-with masks against plain PyTorch. The data lie outside the project: `--data FOLDER`, see cifar.py.
+All parts in turn, or one. `--part channels` cuts it to half its MACs; beside it Torch-Pruning's
+group-norm pruning of the blocks' inner channels (it fails on the padded shortcuts), at the same
+MACs, fine-tuned by the same loop. `--part weights` removes 70 and 90 % of the single weights.
+`--part overhead` times the loop with masks against plain PyTorch. The data lie outside the project:
+`--data FOLDER`, or a sample stands in, see cifar.py.
 """
 
 from __future__ import annotations
@@ -17,9 +18,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-import torch_pruning
-from cifar import scratch, subject_plan
-from common import finish
+from cifar import scratch, subject_plan, subject_title
+from common import finish, needed
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
@@ -35,6 +35,7 @@ from pruneviz.run import Prepared
 from pruneviz.subjects import Data, Subject, load_subject
 
 SEEDS = (0, 1, 2)
+PARTS = ("weights", "channels", "overhead")
 EPOCHS = 5
 TURNS = 7
 HALF = 0.5  # of the inner channels, which leaves half the MACs
@@ -57,7 +58,7 @@ class Row:
                 f"{statistics.median(self.seconds):.0f}")  # fmt: skip
 
 
-COLUMNS = ("ResNet-20, CIFAR-10", "accuracy in %", "95 % interval", "each seed", "seconds")
+COLUMNS = ("what", "accuracy in %", "95 % interval", "each seed", "seconds")
 
 
 def accuracy(model: nn.Module, data: Data) -> float:
@@ -91,7 +92,7 @@ def our_rows(
     timed(rows[0], data, lambda: run.prune(prepared, plan).model)
     for recipe in RECIPES:
         row = Row(f"{prefix}{recipe.title}")
-        trains = recipe.name != "recalibrate"
+        trains = any(parameter.name == "epochs" for parameter in recipe.parameters)
         for seed in seeds if trains else seeds[:1]:
             given = {"epochs": epochs} if trains else {}
             whole = recipe.implementation(plan.changed(seed=seed), given)
@@ -122,6 +123,7 @@ def torch_pruning_row(subject: Subject, seeds: tuple[int, ...], epochs: int) -> 
 
 def torch_pruned(subject: Subject) -> nn.Module:
     """Return the network that Torch-Pruning leaves at half the MACs, the blocks' ends untouched."""
+    torch_pruning = needed("torch_pruning")
     model = copy.deepcopy(subject.model)
     for parameter in model.parameters():
         parameter.requires_grad_(True)
@@ -137,7 +139,7 @@ def torch_pruned(subject: Subject) -> nn.Module:
     return model.eval()
 
 
-def channels(plan: Plan, seeds: tuple[int, ...], epochs: int) -> None:
+def channels(plan: Plan, title: str, seeds: tuple[int, ...], epochs: int) -> None:
     """Cut to half the MACs and recover in every way, Torch-Pruning beside it."""
     subject = load_subject(plan)
     data = subject.data
@@ -157,7 +159,7 @@ def channels(plan: Plan, seeds: tuple[int, ...], epochs: int) -> None:
     )
     ours = {row.name: statistics.mean(row.accuracies) for row in rows}
     notes = (
-        f"Channels, group magnitude, {HALF:.0%} of the blocks' inner channels, "
+        f"{title}: channels, group magnitude, {HALF:.0%} of the blocks' inner channels, "
         f"{left:.1%} of the MACs left (Torch-Pruning: {theirs_left:.1%}); {epochs} epochs over "
         f"{len(data.train_y):,} images in every row that trains, tested on {len(data.y)}; seeds "
         f"{', '.join(map(str, seeds))}; one thread beside other work, so seconds are rough. The "
@@ -165,10 +167,11 @@ def channels(plan: Plan, seeds: tuple[int, ...], epochs: int) -> None:
     )
     cells = [row.cells(len(data.y)) for row in (original, control, *rows, theirs)]
     tuned = ours[RECIPES.get("finetune").title]
-    finish("recovery, channels", COLUMNS, cells, notes, tuned / statistics.mean(theirs.accuracies))
+    ratio = tuned / statistics.mean(theirs.accuracies)
+    finish(f"recovery, channels, {title}", COLUMNS, cells, notes, ratio)
 
 
-def weights(plan: Plan, seeds: tuple[int, ...], epochs: int) -> None:
+def weights(plan: Plan, title: str, seeds: tuple[int, ...], epochs: int) -> None:
     """Remove 70 and 90 % of the weights by global magnitude and recover in every way."""
     subject = load_subject(plan)
     data = subject.data
@@ -182,15 +185,16 @@ def weights(plan: Plan, seeds: tuple[int, ...], epochs: int) -> None:
         cells += [row.cells(len(data.y)) for row in rows]
         best[sparsity] = max(statistics.mean(row.accuracies) for row in rows)
     notes = (
-        f"Single weights, global magnitude; {epochs} epochs over {len(data.train_y):,} images in "
-        f"every row that trains, tested on {len(data.y)}; seeds {', '.join(map(str, seeds))}; one "
+        f"{title}: single weights, global magnitude; {epochs} epochs over {len(data.train_y):,} "
+        f"images in every row that trains, tested on {len(data.y)}; "
+        f"seeds {', '.join(map(str, seeds))}; one "
         "thread beside other work, so seconds are rough. The ratio is the best at 90 % to the best "
         "at 70 %."
     )
-    finish("recovery, weights", COLUMNS, cells, notes, best[0.9] / best[0.7])
+    finish(f"recovery, weights, {title}", COLUMNS, cells, notes, best[0.9] / best[0.7])
 
 
-def overhead(plan: Plan, quick: bool) -> None:
+def overhead(plan: Plan, title: str, quick: bool) -> None:
     """Time epochs of the loop with masks against plain PyTorch, in turns."""
     subject = load_subject(plan)
     data = subject.data
@@ -215,10 +219,10 @@ def overhead(plan: Plan, quick: bool) -> None:
         ("plain PyTorch, no masks", f"{1000 * statistics.median(theirs) / steps:.1f} ms"),
     ]
     notes = (
-        f"ResNet-20, 90 % of the weights removed, batches of {settings['batch_size']}, no "
+        f"{title}: 90 % of the weights removed, batches of {settings['batch_size']}, no "
         f"augmentation in either; {steps} steps in each of {TURNS} turns; goal: 1.10 at most."
     )
-    finish("recovery, overhead", ("a training step", "median"), rows, notes, ratio)
+    finish(f"recovery, overhead, {title}", ("a training step", "median"), rows, notes, ratio)
 
 
 def plain_loop(model: nn.Module, data: Data, batch_size: int) -> Callable[[], Tensor]:
@@ -247,8 +251,8 @@ def seconds(action: Callable[[], object]) -> float:
 def main() -> None:
     """Run the part that was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with the CIFAR files")
-    parser.add_argument("--part", choices=("channels", "weights", "overhead"), required=True)
+    parser.add_argument("--data", type=Path, help="folder with the CIFAR files; else a sample")
+    parser.add_argument("--part", choices=PARTS, help="all in turn if none")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--seeds", type=int, default=len(SEEDS), choices=(1, 2, 3))
@@ -257,10 +261,12 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     plan = subject_plan(options.data, scratch())
     seeds, epochs = (SEEDS[:1], 3) if options.quick else (SEEDS[: options.seeds], options.epochs)
-    if options.part == "overhead":
-        overhead(plan, options.quick)
-    else:
-        {"channels": channels, "weights": weights}[options.part](plan, seeds, epochs)
+    title = subject_title(options.data)
+    for part in [options.part] if options.part else PARTS:
+        if part == "overhead":
+            overhead(plan, title, options.quick)
+        else:
+            {"channels": channels, "weights": weights}[part](plan, title, seeds, epochs)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """What a sensitivity scan costs: the plain way, exactly with reuse, and adaptively.
 
 The plain way prunes a layer with torch.nn.utils.prune, evaluates all inputs, and restores it. All
-ways use the same masks and must come to the same numbers. `--part NAME` measures one network alone
-(resnet20, resnet56, resnet50, vit_b_16), `--part budget` what a budget of memory does. With
+ways use the same masks and must come to the same numbers. All parts in turn, or `--part NAME`: one
+network alone, or `budget`: what a budget of memory does. The trained CIFAR networks lie outside the
+project (`--data FOLDER`, see cifar.py); without them a sample stands in for the smaller one. With
 `--threads 1` seconds are those of the processor, so other work beside it matters little; with more
 they are those of the clock, and the machine must be idle.
 """
@@ -18,7 +19,7 @@ from typing import Any
 import torch
 import torchvision
 from bound import least_seconds
-from cifar import CifarResNet, resnet20, scratch, subject_plan
+from cifar import CifarResNet, resnet20, scratch, subject_plan, subject_title
 from common import finish
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -215,10 +216,13 @@ def extrapolated(
     )  # fmt: skip
 
 
-def cifar(name: str, data: Path) -> tuple[nn.Module, Tensor, Tensor]:
-    """Return a trained CIFAR network with the images it never saw and their labels."""
-    images = load_subject(subject_plan(data, scratch())).data
+def cifar(name: str, data: Path | None) -> tuple[nn.Module, Tensor, Tensor]:
+    """Return a trained CIFAR network, or the sample, with images it never saw and their labels."""
+    subject = load_subject(subject_plan(data, scratch()))
+    images = subject.data
     assert images is not None
+    if data is None:
+        return subject.model, images.x, images.y
     model = resnet20() if name == "resnet20" else resnet56()
     model.load_state_dict(load_file(data / f"cifar10-{name}.safetensors"), strict=False)
     return model.eval().requires_grad_(False), images.x, images.y
@@ -232,9 +236,9 @@ def large(name: str) -> tuple[nn.Module, Tensor, Tensor]:
     return model, x, predict(model, x).argmax(1)
 
 
-PARTS: dict[str, Callable[[Path, bool], tuple[tuple[str, ...], float]]] = {
+PARTS: dict[str, Callable[[Path | None, bool], tuple[tuple[str, ...], float]]] = {
     "resnet20": lambda data, quick: measure(
-        "ResNet-20, CIFAR-10", *cifar("resnet20", data), LEVELS, 5 if quick else None
+        subject_title(data), *cifar("resnet20", data), LEVELS, 5 if quick else None
     ),
     "resnet56": lambda data, quick: measure(
         "ResNet-56, CIFAR-10", *cifar("resnet56", data), LEVELS, 3 if quick else 14
@@ -248,7 +252,10 @@ PARTS: dict[str, Callable[[Path, bool], tuple[tuple[str, ...], float]]] = {
 }
 
 
-def budgets(data: Path, quick: bool) -> None:
+NEEDS_DATA = "resnet56"
+
+
+def budgets(data: Path | None, quick: bool) -> None:
     """Scan with several budgets of memory: seconds, and the most that was kept."""
     model, x, y = cifar("resnet20", data)
     units, ranking = ranked(model, x[:2])
@@ -265,8 +272,8 @@ def budgets(data: Path, quick: bool) -> None:
                      f"{timer.seconds:.1f}", "yes" if scan.rows == expected else "NO",
                      " ".join(scan.evaluator.notes) or "–"))  # fmt: skip
     notes = (
-        f"ResNet-20, {len(units)} layers × {len(LARGE_LEVELS)} levels, {len(x)} images, one "
-        "thread, seconds of the processor. The ratio is the smallest budget's time to the "
+        f"{subject_title(data)}, {len(units)} layers × {len(LARGE_LEVELS)} levels, "
+        f"{len(x)} images, one thread, seconds of the processor. The ratio is the smallest budget's time to the "
         "largest's."
     )
     columns = ("budget, MB", "kept at most, MB", "seconds", "same numbers", "what it says")
@@ -276,20 +283,29 @@ def budgets(data: Path, quick: bool) -> None:
 def main() -> None:
     """Measure what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder of the CIFAR files")
-    parser.add_argument("--part", choices=[*PARTS, "budget"], required=True)
+    parser.add_argument("--data", type=Path, help="folder of the CIFAR files; else a sample")
+    parser.add_argument("--part", choices=[*PARTS, "budget"], help="all in turn if none")
     parser.add_argument("--quick", action="store_true", help="fewer layers")
     parser.add_argument("--threads", type=int, default=1, help="torch's threads")
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
-    if asked.part == "budget":
-        budgets(asked.data, asked.quick)
-        return
-    cells, ratio = PARTS[asked.part](asked.data, asked.quick)
+    usual = [name for name in (*PARTS, "budget") if asked.data or name != NEEDS_DATA]
+    if asked.part == NEEDS_DATA and not asked.data:
+        parser.error(f"--part {NEEDS_DATA} needs --data FOLDER")
+    for part in [asked.part] if asked.part else usual:
+        if part == "budget":
+            budgets(asked.data, asked.quick)
+        else:
+            network(part, asked.data, asked.quick, asked.threads)
+
+
+def network(part: str, data: Path | None, quick: bool, threads: int) -> None:
+    """Measure one network in all ways and write its section."""
+    cells, ratio = PARTS[part](data, quick)
     timed = (
         "One thread, seconds of the processor (other work ran beside it)"
-        if asked.threads == 1
-        else f"{asked.threads} threads, seconds of the clock"
+        if threads == 1
+        else f"{threads} threads, seconds of the clock"
     )
     notes = (
         f"Single weights by size. Plain: torch.nn.utils.prune, all images in batches of "
@@ -302,8 +318,8 @@ def main() -> None:
         f"{timed}, ways in turns; activations kept: {BUDGET_BYTES // MB} MB at most. The ratio is "
         "plain to exact."
     )
-    name = f"sensitivity, {asked.part}"
-    name += f", {asked.threads} threads" if asked.threads > 1 else ""
+    name = f"sensitivity, {part if data or part != 'resnet20' else 'digits-resnet'}"
+    name += f", {threads} threads" if threads > 1 else ""
     finish(name, COLUMNS, [cells], notes, ratio)
 
 

@@ -160,7 +160,10 @@ def digits(browser: Browser, home: str, presses: int) -> None:
     # One after the other: two servers would share the cores.
     with served(home) as port:
         page = open_tune(browser.new_page(), port, "hidden")
-        idle = [press(page, "hidden").first for _ in range(presses)]
+        idle = []
+        for _ in range(presses):
+            idle.append(press(page, "hidden").first)
+            print(f"digits-cnn, idle: {idle[-1]:.0f} ms", flush=True)
         with training(Path(home)):
             open_tune(page, port, "hidden")
             # The other way: what was seen before is cached, and would be there at once.

@@ -103,6 +103,7 @@ def main() -> None:
                     new[name].append(press(page, "PageUp"))
                     seen[name].append(press(page, "PageDown"))
                     press(page, "ArrowRight")  # so that the next amount is new again
+                    print(name, f"{new[name][-1]:.0f} ms", flush=True)
         browser.close()
     rows = [
         [f"{layers} layers", *(f"{statistics.median(waits[name]):.0f} ms" for waits in (new, seen)),
