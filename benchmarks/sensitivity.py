@@ -273,8 +273,8 @@ def budgets(data: Path | None, quick: bool) -> None:
                      " ".join(scan.evaluator.notes) or "–"))  # fmt: skip
     notes = (
         f"{subject_title(data)}, {len(units)} layers × {len(LARGE_LEVELS)} levels, "
-        f"{len(x)} images, one thread, seconds of the processor. The ratio is the smallest budget's time to the "
-        "largest's."
+        f"{len(x)} images, one thread, seconds of the processor. The ratio is the "
+        "smallest budget's time to the largest's."
     )
     columns = ("budget, MB", "kept at most, MB", "seconds", "same numbers", "what it says")
     finish("sensitivity, budget", columns, rows, notes, seconds[64 * 1024] / seconds[1024 * MB])
