@@ -7,7 +7,16 @@ import streamlit as st
 
 from pruneviz.compare import disagreements, divergence, outcomes
 from pruneviz.figures import compare, images
-from pruneviz.figures.format import count, milliseconds, percent, plural, points, size, unbroken
+from pruneviz.figures.format import (
+    count,
+    inputs,
+    milliseconds,
+    percent,
+    plural,
+    points,
+    size,
+    unbroken,
+)
 from pruneviz.measure.answers import answer_notes
 from pruneviz.measure.quality import accuracy_pair, by_class
 from pruneviz.measure.speed import speed
@@ -33,10 +42,12 @@ def answers_in_words(answers: judge.Answers) -> str:
     counts = outcomes(answers.original, answers.pruned, answers.data.y)
     apart = divergence(answers.original, answers.pruned)
     low, high = found.change_interval
+    fresh = "" if answers.data.held_out else ", none used to calibrate,"
     low_text = points(low).removesuffix(" points")
     return (
-        f"On {found.samples:,} held-out inputs the :orange[pruned network] is right in "
-        f"**{percent(found.pruned)}**, the :blue[original] in **{percent(found.original)}**: "
+        f"On {inputs(found.samples, answers.data.held_out)}{fresh} the "
+        f":orange[pruned network] is right in **{percent(found.pruned)}**, "
+        f"the :blue[original] in **{percent(found.original)}**: "
         f"{points(found.change)} (95 % interval {low_text} to {points(high)}). "
         f"It loses {plural(counts.only_original, 'right answer')} and gains {counts.only_pruned}. "
         f"Both give the same answer to {percent(apart.agreement)}; their probabilities lie "

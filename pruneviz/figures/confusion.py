@@ -18,7 +18,7 @@ MOST_NUMBERED = 12  # classes whose counts still fit into the cells
 CELL, LEAST = 30, 190  # pixels
 LONGEST = 14  # letters of a class beside a table
 # from nothing to all of a class, dark on both themes where much is
-SCALE = [[0, "rgba(128, 134, 142, 0.06)"], [0.02, "#f6dcc8"], [0.5, "#c98a5b"], [1, "#5a3a22"]]
+SCALE = [[0, "rgba(128, 134, 142, 0.06)"], [1e-6, "#f6dcc8"], [0.5, "#c98a5b"], [1, "#5a3a22"]]
 
 Counts = NDArray[np.int64]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from pruneviz.plan import Plan
+
 MINUS = "−"
 ABOUT = "≈"
 
@@ -110,6 +112,16 @@ def unbroken(text: str) -> str:
 def plural(number: int, noun: str) -> str:
     """Return `1 lock`, `3 locks`, `1,024 channels`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def inputs(number: int, held_out: bool) -> str:
+    """Return how many inputs were evaluated, held out only where that is known."""
+    return plural(number, "held-out input") if held_out else f"{number:,} of your inputs"
+
+
+def inputs_of(number: int, plan: Plan) -> str:
+    """Return how many inputs of a plan's data were evaluated; those of samples are held out."""
+    return inputs(number, plan.data is None or plan.data.startswith("sample:"))
 
 
 def _round(value: float, decimals: int) -> float:

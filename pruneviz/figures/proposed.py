@@ -61,7 +61,7 @@ def accuracy_line(proposal: Proposal) -> str:
     return (
         f"accuracy changes by {fmt.points(found.change)} "
         f"({fmt.signed(f'{100 * low:.1f}')} to {fmt.signed(f'{100 * high:.1f}')}, 95 %), measured "
-        f"on {fmt.plural(found.samples, 'held-out input')}"
+        f"on {fmt.inputs_of(found.samples, proposal.plan)}"
     )
 
 

@@ -114,7 +114,7 @@ def _add_one(figure: go.Figure, rows: Rows, course: Course) -> None:
             line={"color": SERIES[4], "dash": "dot", "width": 1.8},
             hovertemplate="training inputs %{y:.1f} %<extra></extra>",
         )
-    _add_accuracy(figure, rows, x, "held-out inputs", 3.0)
+    _add_accuracy(figure, rows, x, "evaluated inputs", 3.0)
     _mark(figure, rows, course)
 
 
@@ -186,7 +186,9 @@ def _add_seeds(figure: go.Figure, curves: Curves, course: Course) -> None:
             hovertemplate=f"seed {seed}: %{{y:.1f}} %<extra></extra>",
         )
     mean = thinned(mean_of(list(curves.values())), MOST_DRAWN)
-    _add_accuracy(figure, mean, _x(mean, course), f"mean of {len(curves)} seeds, held-out", 3.0)
+    _add_accuracy(
+        figure, mean, _x(mean, course), f"mean of {len(curves)} seeds, evaluated inputs", 3.0
+    )
     if mean:
         _add_mark(figure, mean, mean[-1], course, "mean")
 
@@ -196,8 +198,8 @@ def _add_losses(figure: go.Figure, curves: Curves) -> None:
     rows = thinned(mean_of(list(curves.values())), MOST_DRAWN)
     grey = {"color": SERIES[4], "dash": "dot", "width": 1.8}
     for field, name, group, style, what in (
-        ("held_out_loss", "held-out inputs", "held-out", {"color": PRUNED, "width": 2},
-         "cross-entropy on held-out inputs"),
+        ("held_out_loss", "evaluated inputs", "held-out", {"color": PRUNED, "width": 2},
+         "cross-entropy on evaluated inputs"),
         ("loss", "training inputs", "training", grey, "what training makes small"),
     ):  # fmt: skip
         known = [row for row in rows if getattr(row, field) is not None]

@@ -123,7 +123,7 @@ def _finished(work: Proposing, best: _Bracket, control: _Bracket) -> Proposal:
 
 def _said(work: Proposing, best: Candidate, held: Sequence[str], notes: Sequence[str]) -> Proposal:
     decided = (
-        f"the {len(work.judge.data.y):,} held-out inputs that judge it also decided how far it "
+        f"the {len(work.judge.data.y):,} inputs that judge it also decided how far it "
         "goes, so it flatters a little: try it on new ones"
     )
     proposal = finish(work, best, Reached(0.0, 0.0), held=tuple(held), notes=(decided, *notes))

@@ -79,7 +79,7 @@ def finish(
 
 def chosen_note(work: Proposing) -> str:
     """Return on which inputs candidates were compared, and whether the judgement flatters."""
-    judging = f"{len(work.judge.data.y):,} held-out inputs"
+    judging = f"{len(work.judge.data.y):,} inputs"
     if not work.judge.apart:
         return f"the {judging} that judge it also chose it, so it flatters: try it on new ones"
     return (

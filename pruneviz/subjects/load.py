@@ -24,6 +24,7 @@ from pruneviz.subjects.expectation import (
     usual_shape,
 )
 from pruneviz.subjects.first_pass import forward
+from pruneviz.subjects.overlap import overlap_notes
 from pruneviz.subjects.python_factory import load_python
 from pruneviz.subjects.read_as import expecting, read_as
 from pruneviz.subjects.references import parse_data, parse_model
@@ -147,8 +148,12 @@ def _load_data(
     raw = read_as(raw, plan.reading, kind_of(parsed))
     outputs = _outputs(source.model, raw.x[:2], plan)
     data = finish_data(reference, raw, expects, outputs, plan.classes)
+    trained = None
+    if source.own_data and plan.weights is None:
+        trained = load_sample_data(parse_data(source.own_data).name)
     note = data.labelling.note if data.labelling else ""
-    return data, data.x[:2].clone(), (note,) if note else ()
+    notes = (*((note,) if note else ()), *overlap_notes(data, trained))
+    return data, data.x[:2].clone(), notes
 
 
 def _example(model: nn.Module, shape: tuple[int, ...]) -> Tensor:

@@ -115,6 +115,7 @@ def make_data(
         augmentation=train.augmentation.check(part["train_x"]),
         labelling=labelling,
         names=names,
+        held_out=train.x is not None,
         train_note="" if train.x is not None else _few(len(part["train_y"])),
         **tensors,
         **part,

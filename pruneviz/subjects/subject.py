@@ -27,7 +27,8 @@ class Data:
     `y` is (N,) int64, an index into `classes`. `note` says in one sentence how it was split,
     `train_note` what a user must know of the training part, "" for nothing. `labelling` says which
     output each class of the user's data is; None for a sample's own data. `names` are what the
-    inputs in `x` are called where they come from.
+    inputs in `x` are called where they come from. `held_out`: the source
+    itself sets `x` apart from what is trained on; of others it is not known whether they are new.
     """
 
     reference: str
@@ -46,6 +47,7 @@ class Data:
     sha256: str
     note: str
     labelling: Labelling | None = None
+    held_out: bool = False
     names: tuple[str, ...] = ()
 
     def name(self, index: int) -> str:

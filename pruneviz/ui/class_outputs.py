@@ -11,7 +11,6 @@ import streamlit as st
 
 from pruneviz.measure.permuted import fitting_classes, permutation
 from pruneviz.plan import Plan
-from pruneviz.subjects import Data
 from pruneviz.subjects.labelling import PROPOSED, UnknownClassesError
 from pruneviz.ui import cache, edits, state, text
 
@@ -41,11 +40,14 @@ def draw(plan: Plan) -> None:
     except ValueError:
         return  # the strip says it of the plan; of data that waits, the button says it again
     if data is not None and data.labelling is not None and asked is plan:
-        sure = data.labelling.basis not in PROPOSED
-        with st.expander("Classes and outputs", expanded=not sure):
+        logits = cache.original(plan).baseline.logits
+        found = permutation(logits, data.y) if logits is not None else None
+        doubtful = data.labelling.basis in PROPOSED or found is not None
+        with st.expander("Classes and outputs", expanded=doubtful):
             choices = [f"{i} ({name})" for i, name in enumerate(data.classes)]
             _table(plan, data.labelling.counts, choices, data.labelling.outputs)
-            _offer_fitting(plan, data)
+            if found is not None:
+                _offer(plan, fitting_classes(found, data))
 
 
 def editor_key(plan: Plan, outputs: Mapping[str, int]) -> str:
@@ -88,17 +90,13 @@ def _table(
     )
 
 
-def _offer_fitting(plan: Plan, data: Data) -> None:
-    """Offer the outputs that fit the answers best, where those taken fit far worse."""
-    logits = cache.original(plan).baseline.logits
-    found = permutation(logits, data.y) if logits is not None else None
-    if found is not None:
-        st.button(
-            "Use the outputs that fit best",
-            key="home-classes-fit",
-            on_click=_apply,
-            args=(plan, fitting_classes(found, data)),
-        )
+def _offer(plan: Plan, classes: dict[str, int]) -> None:
+    st.button(
+        "Use the outputs that fit best",
+        key="home-classes-fit",
+        on_click=_apply,
+        args=(plan, classes),
+    )
 
 
 def _apply(plan: Plan, classes: dict[str, int]) -> None:

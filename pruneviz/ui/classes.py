@@ -13,7 +13,7 @@ from pruneviz.plan import Plan
 from pruneviz.ui import judge, theme, widgets
 
 HELP = (
-    "Accuracy of each class before and after, on the held-out inputs of that class, with 95 % "
+    "Accuracy of each class before and after, on the evaluated inputs of that class, with 95 % "
     "intervals (Wilson; Agresti and Min for the change). What loses most comes first."
 )
 PERCENT = {

@@ -42,7 +42,7 @@ def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scanning, Extent]
     done = scanning.rows(scan, POINTS_FILE, read_points)
     words = f"{done} of {total} points measured"
     fraction = min(1.0, done / total) if total else 1.0
-    ended = f"{words}, each on {fmt.plural(scan.samples, 'held-out input')}"
+    ended = f"{words}, each on {fmt.inputs_of(scan.samples, view.plan)}"
     return scan, Extent(words, ended, fraction, scanning.seconds(view.plan, total, settings))
 
 

@@ -89,7 +89,7 @@ def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scanning, Extent]
     words = f"{done} of {fmt.plural(wanted, 'pair')} measured"
     fraction = max(done / wanted, min(1.0, scan.status.fraction))
     evaluations = wanted + min(2 * wanted, len(scan.layers))
-    ended = f"{words}, each on {fmt.plural(scan.samples, 'held-out input')}"
+    ended = f"{words}, each on {fmt.inputs_of(scan.samples, view.plan)}"
     return scan, Extent(words, ended, fraction, scanning.seconds(view.plan, evaluations, settings))
 
 

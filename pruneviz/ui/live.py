@@ -262,6 +262,6 @@ def _accuracy(tally: Tally) -> Accuracy | None:
 def _failure(error: Exception) -> str:
     first = (str(error).splitlines() or [""])[0]
     return (
-        f"the pruned network fails on the held-out inputs ({type(error).__name__}: {first}); "
+        f"the pruned network fails on the evaluated inputs ({type(error).__name__}: {first}); "
         "undo the last change, or choose data that fits the network"
     )

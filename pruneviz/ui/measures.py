@@ -105,7 +105,7 @@ def by_class(
     if original.empty:
         problem = _older("the recalibrated original's accuracy of each class")
     elif pd.isna(value):
-        problem = f"No held-out input is of class {name}, so it has no accuracy: choose another."
+        problem = f"No evaluated input is of class {name}, so it has no accuracy: choose another."
     elif finished and own.empty:
         problem = _older("the accuracy of each class")
     return Read(_table(own, "accuracy", "low", "high", 100.0), reading, problem)

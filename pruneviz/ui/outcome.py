@@ -95,7 +95,7 @@ def table(report: Report) -> str:
         rows.append((f"Best epoch: {best}", found[0].accuracy, wilson(correct, accuracy.samples)))
     rows.append((f"**{last}, the result**", accuracy.pruned, accuracy.pruned_interval))
     lines = [f"| {name} | {_number(value)} | {_interval(ends)} |" for name, value, ends in rows]
-    inputs = fmt.plural(accuracy.samples, "held-out input")
+    inputs = fmt.inputs_of(accuracy.samples, report.plan)
     return "\n".join([f"| On {inputs} | Accuracy | 95 % interval |", "|:--|--:|--:|", *lines])
 
 

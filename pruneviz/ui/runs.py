@@ -134,7 +134,9 @@ def columns(timezone: str | None) -> dict[str, Any]:
     return {
         "Name": column.TextColumn(width=260),
         "State": column.TextColumn(width=80),
-        "Accuracy": column.TextColumn(width=150, help="On held-out inputs, with its 95 % interval"),
+        "Accuracy": column.TextColumn(
+            width=150, help="On the inputs that are evaluated, with its 95 % interval"
+        ),
         "MACs": column.TextColumn(help="Multiply-accumulates of one input, against the original"),
         "Size": column.TextColumn(help="Bytes of the weights file, against the original"),
         "Recovery": column.TextColumn(width=150),
@@ -187,7 +189,7 @@ def measured(report: Report) -> str:
     """Return on how many inputs, passes and which machine a report's numbers were measured."""
     parts = []
     if report.accuracy is not None:
-        parts.append(f"Accuracy on {fmt.plural(report.accuracy.samples, 'held-out input')}")
+        parts.append(f"Accuracy on {fmt.inputs_of(report.accuracy.samples, report.plan)}")
     passes = report.latency_ms.pruned.runs
     parts.append(f"latency from {passes} passes of each, in turns, on {report.machine.processor}")
     return text.sentence("; ".join(parts))

@@ -183,7 +183,7 @@ def notes(scan: Scanning) -> None:
     """Say what a reader must know of how the scan was computed."""
     found = list(read_notes(scan.folder))
     if scan.samples < FEW_INPUTS:
-        few = fmt.plural(scan.samples, "held-out input")
+        few = fmt.plural(scan.samples, "input")
         found.append(f"there are {few} only, so every interval is wide: name more data on Home")
     for note in found:
         st.caption(text.escape(text.sentence(note)))

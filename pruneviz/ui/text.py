@@ -123,7 +123,7 @@ def subject_line(subject: Subject) -> str:
     """Return which weights and which data, in one line."""
     if subject.data is None:
         return f"{subject.weights_label}, no data"
-    return f"{subject.weights_label}, {fmt.plural(len(subject.data.x), 'held-out input')}"
+    return f"{subject.weights_label}, {fmt.inputs(len(subject.data.x), subject.data.held_out)}"
 
 
 def data_line(subject: Subject) -> str:
@@ -149,7 +149,7 @@ def contest_sentence(plan: Plan) -> str:
     """Return what is held fixed while methods are compared."""
     return (
         f"Each method removes {noun(plan.granularity)}s, divided among layers as on Tune "
-        f"({SCOPES.get(plan.scope).title}), at nine amounts. Each is measured on all held-out "
+        f"({SCOPES.get(plan.scope).title}), at nine amounts. Each is measured on all evaluated "
         "inputs, without any recovery; locks hold. A method is a job: it goes on while you do "
         "something else, and is never measured twice."
     )

@@ -67,7 +67,7 @@ def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scanning, Extent]
     words = f"{found} of {fmt.plural(len(scan.layers), 'layer')} found, "
     words += f"{fmt.plural(probes, 'evaluation')} made"
     ended = f"{words} where a full scan makes {whole:,}, "
-    ended += f"on {fmt.plural(scan.samples, 'held-out input')} at most"
+    ended += f"on {fmt.inputs_of(scan.samples, view.plan)} at most"
     fraction = found / len(scan.layers) if scan.layers else 1.0
     return scan, Extent(words, ended, fraction, scanning.seconds(view.plan, whole, settings))
 

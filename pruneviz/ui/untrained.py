@@ -12,7 +12,7 @@ from pruneviz.ui import cache
 
 HELP = (
     "BatchNorm statistics re-measured, biases corrected, and both: no weight is trained, no label "
-    "is used. Measured on all held-out inputs each time the plan changes, so sliders get slower."
+    "is used. Measured on all evaluated inputs each time the plan changes, so sliders get slower."
 )
 
 
@@ -37,7 +37,7 @@ def called(methods: tuple[str, ...]) -> str:
 
 def table(found: tuple[Untrained, ...]) -> str:
     """Return the accuracies and what each wins against nothing, as a table in Markdown."""
-    inputs = fmt.plural(found[0].accuracy.samples, "held-out input")
+    inputs = fmt.plural(found[0].accuracy.samples, "input")
     lines = [f"| On {inputs} | Accuracy | Won back, 95 % interval |", "|:--|--:|--:|"]
     for row in found:
         low, high = row.accuracy.change_interval

@@ -139,12 +139,12 @@ def test_rounds_are_marked_and_what_is_removed_has_a_panel():
     assert removed.yaxis == "y3"
     assert removed.x == (0, 1, 1, 2)
     assert removed.y == (25, 25, 50, 50)
-    assert named(figure, "held-out inputs").x == (0, 1, 1, 2)
+    assert named(figure, "evaluated inputs").x == (0, 1, 1, 2)
     assert not any(trace.name == "removed" for trace in FIGURES["done"].data)
 
 
 def test_the_interval_holds_the_curve():
-    band, line = named(FIGURES["done"], "95 % interval"), named(FIGURES["done"], "held-out inputs")
+    band, line = named(FIGURES["done"], "95 % interval"), named(FIGURES["done"], "evaluated inputs")
     high, low = band.y[:4], band.y[:3:-1]
     assert all(a < value < b for a, value, b in zip(low, line.y, high, strict=True))
     narrow = recovery.recovery({0: SHORT}, LEVELS, Course(3, 1, 40_000, over=True))
@@ -157,7 +157,7 @@ def test_several_seeds_are_thin_lines_and_a_mean_over_what_all_have():
     assert [point.accuracy for point in mean] == [0.75]
     figure = recovery.recovery(dict(enumerate(curves)), LEVELS, TEN)
     assert named(figure, "seed 0").y == (70, 90)
-    assert named(figure, "mean of 2 seeds, held-out").y == (75,)
+    assert named(figure, "mean of 2 seeds, evaluated inputs").y == (75,)
     title = figure.layout.title.text.replace("\u00a0", " ").replace("<br>", " ")
     assert title == "Mean of 2 seeds: 85.0 % (80.0 to 90.0) after 1 of 10 epochs"
 

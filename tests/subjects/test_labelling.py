@@ -115,7 +115,7 @@ def test_an_order_is_a_proposal_and_is_said(net: Path, tmp_path: Path) -> None:
     turned = opened(net, "four", f"folder:{tmp_path / 'd'}", classes={"0": 3, "180": 2, "270": 1,
                                                                      "90": 0})  # fmt: skip
     assert accuracy(turned) == 0.0
-    assert turned.notes[1:] == ()
+    assert not any("taken in" in note for note in turned.notes)
     assert subject.data is not None
     assert turned.data is not None
     assert turned.data.sha256 != subject.data.sha256

@@ -257,7 +257,7 @@ def test_answers_of_another_shape_are_a_sentence(prepared) -> None:
     evaluations, whole = shared_of(prepared), pruned_by(prepared, 0.3)
     course = course_of(prepared, whole, evaluations)
     course.advance(replace(whole, model=nn.Sequential(whole.model, nn.Flatten(0))))
-    with pytest.raises(ValueError, match="fails on the held-out inputs"):
+    with pytest.raises(ValueError, match="fails on the evaluated inputs"):
         _ = course.current
 
 
