@@ -20,7 +20,7 @@ from pruneviz.explain import (
     surviving,
     verdict,
 )
-from pruneviz.figures import detectors, images
+from pruneviz.figures import detectors, images, series
 from pruneviz.figures.format import percent, unbroken
 from pruneviz.measure.quality import predicted
 from pruneviz.registry import Value
@@ -105,6 +105,14 @@ def explain(view: frame.View, answers: judge.Answers, index: int, target: int, m
         chart = images.attribution_pair(raw, original.places, pruned.places, found.title)
         pictures(chart, "attributions-figure", 2)
         st.caption(images.where(original.places, pruned.places))
+    elif data.kind == "series":
+        raw, *maps = (
+            data.by_channel(values[0])
+            for values in (data.raw(data.x[index : index + 1]), original.values, pruned.values)
+        )
+        chart = series.attribution_lines(raw, *maps, found.title, data.features)
+        widgets.figure(theme.fit(chart), key="attributions-figure")
+        st.caption(series.where(*maps, data.features))
     else:
         chart = images.attribution_bars(data.features, original.places, pruned.places, found.title)
         widgets.figure(theme.fit(chart), key="attributions-figure")
@@ -167,6 +175,9 @@ def pictures(chart: go.Figure, key: str, across: int) -> None:
 def look_at_channels(view: frame.View, index: int, target: int, classes: tuple[str, ...]) -> None:
     """Draw what the channels of one layer show in both networks, under the original's numbers."""
     names, key = convolutions_and_linears(view.subject.model), "attributions-layer"
+    if not names:
+        st.caption("This network has no convolution and no linear layer whose channels are shown.")
+        return
     layer = state.layer() if state.layer() in names else opening_layer(view, names)
     st.selectbox(
         "Layer",
@@ -187,6 +198,9 @@ def look_at_channels(view: frame.View, index: int, target: int, classes: tuple[s
     if before.maps.dim() == 3:
         chart = detectors.grid(layer, before.maps, after.maps, keep, shares)
         pictures(chart, "attributions-channels", 2)
+    elif before.maps.dim() == 2:
+        chart = detectors.tracks(layer, before.maps, after.maps, keep, shares)
+        widgets.figure(theme.fit(chart), key="attributions-channels")
     chart = detectors.bars(layer, keep, shares, classes[target])
     widgets.figure(theme.fit(chart), key="attributions-importance")
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import pandas as pd
 import streamlit as st
+from torch import Tensor
 
 from pruneviz.compare import disagreements, divergence, outcomes
-from pruneviz.figures import compare, images
+from pruneviz.figures import compare, images, series
 from pruneviz.figures.format import (
     count,
     inputs,
@@ -20,6 +21,7 @@ from pruneviz.figures.format import (
 from pruneviz.measure.answers import answer_notes
 from pruneviz.measure.quality import accuracy_pair, by_class
 from pruneviz.measure.speed import speed
+from pruneviz.subjects import Data
 from pruneviz.ui import (
     classes,
     frame,
@@ -93,7 +95,7 @@ def show_disagreements(answers: judge.Answers) -> None:
         "Most surprising first: where the two networks' probabilities lie furthest apart."
         + (f" The first {MOST_CARDS} are shown." if len(table) > MOST_CARDS else "")
     )
-    if answers.data.kind == "image":
+    if answers.data.kind != "tabular":
         with st.container(horizontal=True, gap="medium"):
             for row in table.head(MOST_CARDS).itertuples():
                 card(answers, row)
@@ -114,7 +116,7 @@ def card(answers: judge.Answers, row: Any) -> None:
     raw = answers.data.raw(answers.data.x[index : index + 1])[0]
     name = text.escape(answers.data.name(index))
     with st.container(width=150, gap="xsmall"):
-        st.image(images.picture(raw, least=144), width=144)
+        st.image(picture(answers.data, raw), width=144, alt=f"Input {index}")
         st.markdown(
             f"truth **{text.escape(row.true)}** :small[:gray[{name}]]  \n"
             f":blue[original {text.escape(row.original)}] {mark(row, 'original')} "
@@ -125,6 +127,13 @@ def card(answers: judge.Answers, row: Any) -> None:
         if st.button("Explain", key=f"compare-explain-{index}", icon=":material/visibility:"):
             selection.choose_input(index)
             st.switch_page("pages/attributions.py")
+
+
+def picture(data: Data, raw: Tensor) -> images.Picture | str:
+    """Return an input in its own units, an image or a series, as a small picture."""
+    if data.kind == "series":
+        return series.small(data.by_channel(raw))
+    return images.picture(raw, least=144)
 
 
 def mark(row: Any, which: str) -> str:

@@ -22,7 +22,8 @@ from pruneviz.registry import Parameter
             default=8,
             minimum=2,
             maximum=32,
-            help="Patches along each side of an image; features of a table go one by one.",
+            help="Patches along each side of an image, or stretches of each channel of a series; "
+            "features of a table go one by one.",
         ),
     ),
 )
@@ -30,7 +31,7 @@ def feature_ablation(question: Question) -> Answer:
     """Return each part's fall, spread over the input values of the part."""
     from captum.attr import FeatureAblation
 
-    mask = patches(question.x, int(question.settings["patches"]))
+    mask = patches(question.x, int(question.settings["patches"]), question.axis)
     with torch.no_grad():
         values = FeatureAblation(question.model).attribute(
             question.x,
@@ -43,8 +44,16 @@ def feature_ablation(question: Question) -> Answer:
     return Answer(values=values / channels)  # summed over channels it is the patch's fall again
 
 
-def patches(x: Tensor, along: int) -> Tensor:
-    """Return the part to which each input value belongs, (1, …): a grid of patches, or its own."""
+def patches(x: Tensor, along: int, axis: int = 1) -> Tensor:
+    """Return the part to which each input value belongs, (1, …).
+
+    These are a grid of patches, stretches of each channel of a series, or the features.
+    """
+    if x.dim() == 3:
+        channels, steps = x.shape[axis], x.shape[3 - axis]
+        stretches = torch.arange(steps) * min(along, steps) // steps
+        parts = torch.arange(channels)[:, None] * min(along, steps) + stretches  # (C, steps)
+        return parts.movedim(0, axis - 1)[None].contiguous()
     if x.dim() != 4:
         return torch.arange(x[0].numel()).reshape(x.shape)
     height, width = x.shape[-2:]

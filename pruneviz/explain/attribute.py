@@ -38,7 +38,7 @@ class Attribution:
 
     @property
     def places(self) -> Tensor:
-        """Return one value a pixel, (H, W), summed over channels; or one a feature, (F,)."""
+        """Return one value a pixel, (H, W), summed over channels; of others, one of each value."""
         values = self.values[0]
         return values.sum(0) if values.dim() == 3 else values
 
@@ -50,15 +50,16 @@ def attribute(
     method: str,
     settings: Mapping[str, Value] | None = None,
     average: Tensor | None = None,
+    axis: int = 1,
     seconds: float = MORE_SECONDS,
     progress: Callable[[int], None] = lambda steps: None,
 ) -> Attribution:
     """Explain the logit of class `target` on one input, (1, …); works on a copy of the model.
 
     `average` is the average input x₀ as the model gets it, broadcast to the input; None is 0, that
-    of standardised inputs. Of a method with steps, unless `settings` name their number, they are
-    doubled until its check holds, for about `seconds`; `progress` is told each number. ValueError
-    when the method does not fit the model or the input.
+    of standardised inputs. On `axis` lie the input's channels. Of a method with steps, unless
+    `settings` name their number, they are doubled until its check holds, for about `seconds`;
+    `progress` is told each number. ValueError when the method does not fit the model or the input.
     """
     entry = METHODS.get(method)
     if len(x) != 1:
@@ -74,6 +75,7 @@ def attribute(
         x=x.detach().clone().requires_grad_("gradients" in entry.needs),
         average=start,
         target=target,
+        axis=axis,
         settings=entry.settings(settings or {}),
     )
     rise = float(logits[0, target] - logits[1, target])

@@ -5,8 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
+from torch.nn.modules.conv import _ConvNd
 
 from pruneviz.explain.method import METHODS, Answer, Question
+
+ENLARGED = {3: "linear", 4: "bilinear"}  # how maps become as large as inputs of so many axes
 
 
 @METHODS.register(
@@ -22,25 +25,26 @@ def grad_cam(question: Question) -> Answer:
     """Return the last convolution's weighted maps, enlarged to the input's size."""
     from captum.attr import LayerGradCam
 
-    layer = last_convolution(question.model, question.x)
+    x, axis = question.x, question.axis
+    layer = last_convolution(question.model, x)
     maps = LayerGradCam(question.model, layer).attribute(
-        question.x, target=question.target, relu_attributions=True
-    )  # (1, 1, h, w)
-    size = tuple(question.x.shape[-2:])
-    values = interpolate(maps.detach(), size, mode="bilinear", align_corners=False)
+        x, target=question.target, relu_attributions=True
+    )  # (1, 1, h, w), or (1, 1, l) of a series
+    size = [length for place, length in enumerate(x.shape) if place not in (0, axis)]
+    values = interpolate(maps.detach(), size, mode=ENLARGED[x.dim()], align_corners=False)
     # shared among the input's channels, so that their sum is the map
-    return Answer(values=values.expand(question.x.shape) / question.x.shape[1])
+    return Answer(values=values.movedim(1, axis).expand(x.shape) / x.shape[axis])
 
 
 def last_convolution(model: nn.Module, x: Tensor) -> nn.Module:
-    """Return the convolution that runs last and still has places; ValueError if none."""
+    """Return the convolution that runs last and has the input's places; ValueError if none."""
     found: list[nn.Module] = []
 
     def note(module: nn.Module, _: object, output: Tensor) -> None:
-        if output.dim() == 4 and output[0, 0].numel() > 1:
+        if output.dim() == x.dim() in ENLARGED and output[0, 0].numel() > 1:
             found.append(module)
 
-    handles = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, nn.Conv2d)]
+    handles = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, _ConvNd)]
     try:
         with torch.no_grad():
             model(x)

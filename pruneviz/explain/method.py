@@ -15,7 +15,7 @@ class Question:
     """Why does `model` give the class `target` its logit on `x`, (1, …)?
 
     The model and the input belong to the method: it may hook and change them. `average`, shaped as
-    the input, is what every method calls the average input, x₀.
+    the input, is what every method calls the average input, x₀; `axis` is that of the channels.
     """
 
     model: nn.Module
@@ -23,6 +23,7 @@ class Question:
     average: Tensor
     target: int
     settings: dict[str, Value]
+    axis: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)

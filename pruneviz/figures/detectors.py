@@ -14,6 +14,7 @@ from pruneviz.figures.style import DIVERGING, ORIGINAL, PRUNED, REMOVED, STRIPES
 
 MOST = 64  # channels in one figure
 GRID_HEIGHT = 560  # on a wide screen
+TRACK, TRACK_ROOM = 12, 150  # pixels of a channel's row, and of what is around all
 
 
 def choose(importance: Tensor, most: int = MOST) -> list[int]:
@@ -53,6 +54,48 @@ def grid(
         "colorbar": {"title": {"text": "activation"}},
     }
     return mosaic(figure, scale)
+
+
+def tracks(
+    layer: str,
+    original: Tensor,
+    pruned: Tensor,
+    keep: Tensor,
+    importance: tuple[Tensor, Tensor],
+    most: int = MOST,
+) -> go.Figure:
+    """Return the outputs (channels, steps) of both networks, a row a channel; removed are pale.
+
+    `keep` is bool (channels,), `importance` (channels,) of the original and of the pruned network.
+    """
+    shown = choose(importance[0], most)
+    figure = make_subplots(
+        1, 2, subplot_titles=("original", "pruned"), horizontal_spacing=0.04, shared_yaxes=True
+    )
+    limit = max(float(original[shown].abs().max()), float(pruned[shown].abs().max()), 1e-12)
+    for column, maps in enumerate((original, pruned), 1):
+        gone = [column == 2 and not bool(keep[c]) for c in shown]
+        rows = [strongest(maps[c].double().numpy()[None]) for c in shown]
+        _mosaic(figure, column, rows, gone, _labels(shown, importance[column - 1], gone), 1)
+    lay_out(
+        figure,
+        title=_title(layer, keep, len(shown)),
+        x="step",
+        y="channel (original number)",
+        height=TRACK_ROOM + TRACK * len(shown),
+    )
+    places = [2 * place for place in range(len(shown))]  # an empty line parts them
+    figure.update_yaxes(autorange="reversed", showgrid=False)
+    figure.update_yaxes(tickvals=places, ticktext=[str(c) for c in shown], col=1)
+    figure.update_yaxes(title_text="", col=2)
+    return figure.update_layout(
+        coloraxis={
+            "colorscale": DIVERGING,
+            "cmin": -limit,
+            "cmax": limit,
+            "colorbar": {"title": {"text": "activation"}, "thickness": 10},
+        }
+    )
 
 
 def bars(

@@ -29,7 +29,7 @@ def chosen_augmentation(data: Data, choice: str) -> Augmentation:
         return Augmentation(known=True)
     if data.kind != "image":
         raise ValueError(
-            f"augmentation '{choice}' is for images, and this data is a table: "
+            f"augmentation '{choice}' is for images, and these inputs are none: "
             "choose none or as_trained"
         )
     usual = max(1, min(data.x.shape[2:]) // USUAL_SHARE)

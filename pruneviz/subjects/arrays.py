@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pruneviz.subjects.augmentation import Augmentation
-from pruneviz.subjects.expectation import Expectation
+from pruneviz.subjects.expectation import Expectation, series_axis
 from pruneviz.subjects.label_arrays import read_labels
 from pruneviz.subjects.raw import RawData
 from pruneviz.subjects.split import Training, image_shape
@@ -31,9 +31,9 @@ def read_npz(path: Path, expects: Expectation) -> RawData:
     """Return the inputs and labels of an npz file.
 
     x is images, (N, H, W), (N, C, H, W) or (N, H, W, C), rows (N, F), or, for a model that takes
-    them, series (N, channels, steps), in units that its range
-    tells; y is (N,) numbers or names of classes, or one-hot (N, classes). Optional: mean and std
-    for each channel or feature, names of the outputs in `classes`; a training part in `train_x` and
+    them, series, (N, channels, steps) or (N, steps, channels), in units that its range tells; y is
+    (N,) numbers or names of classes, or one-hot (N, classes). Optional: mean and std for each
+    channel or feature, names of the outputs in `classes`; a training part in `train_x` and
     `train_y`, alike, after which all of x is held out; and how training changed its images:
     `train_flip` (0 or 1) and `train_shift_pixels`.
     """
@@ -44,14 +44,18 @@ def read_npz(path: Path, expects: Expectation) -> RawData:
         raise ValueError(_damaged(path.name)) from error
     notes = _channels_first(arrays, expects.channels)
     parts = _parts(arrays)
-    scale = find_scale([(f"{part}x", _numbers(arrays, part)) for part in parts])
-    inputs = [_inputs(arrays, scale, part, expects.series) for part in parts]
+    axis, kept = _series(arrays["x"].shape[1:], expects)
+    scale = find_scale([(f"{part}x", _numbers(arrays, part)) for part in parts], bool(axis))
+    inputs = [_inputs(arrays, scale, part, kept) for part in parts]
     ys = [f"{part}y" for part in parts]
     names = tuple(map(str, arrays["classes"].ravel())) if "classes" in arrays else ()
     labels = read_labels([arrays[y] for y in ys], " and ".join(ys), names)
     training = _training(inputs, labels.parts, _augmentation(arrays))
     if inputs[0].dim() == 4 or scale.divisor != 1:
         notes.append(scale.sentence)
+    if axis:
+        size = arrays["x"].shape
+        notes.append(f"Inputs are series of {size[axis]:,} channels and {size[3 - axis]:,} steps.")
     raw = RawData(
         x=inputs[0],
         labels=labels.parts[0],
@@ -62,8 +66,9 @@ def read_npz(path: Path, expects: Expectation) -> RawData:
         note=" ".join(notes),
         names=tuple(f"row {i}" for i in range(len(inputs[0]))),
         train=training,
+        axis=axis or 1,
     )
-    mean, std = _statistics(arrays, int(raw.x.shape[1]))
+    mean, std = _statistics(arrays, int(raw.x.shape[raw.axis]))
     return raw if mean is None or std is None else with_statistics(raw, mean, std, scale)
 
 
@@ -101,10 +106,17 @@ def _numbers(arrays: dict[str, NDArray[Any]], part: str) -> NDArray[Any]:
     raise ValueError(f"{part}x holds {x.dtype} values; save it as uint8 images or as float32")
 
 
-def _inputs(arrays: dict[str, NDArray[Any]], scale: Scale, part: str, series: bool) -> Tensor:
-    """Return the inputs of a part as float32, (N, C, H, W), (N, C, L) or (N, F), on one scale."""
+def _series(shape: tuple[int, ...], expects: Expectation) -> tuple[int, bool]:
+    """Return the axis of the channels of series, 0 for others, and whether x keeps three axes."""
+    axis = series_axis(expects.first, shape)
+    said = expects.shape is not None and len(expects.shape) == 2
+    return axis, len(shape) == 2 and (axis > 0 or said)
+
+
+def _inputs(arrays: dict[str, NDArray[Any]], scale: Scale, part: str, kept: bool) -> Tensor:
+    """Return the inputs of a part as float32, three axes as they are if `kept`, on one scale."""
     x = scaled(arrays[f"{part}x"], scale, f"{part}x")
-    return x if series and x.dim() == 3 and 0 not in x.shape else image_shape(x, f"{part}x")
+    return x if kept and x.dim() == 3 and 0 not in x.shape else image_shape(x, f"{part}x")
 
 
 def _training(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Literal
 
 from torch import nn
@@ -18,7 +19,7 @@ class Expectation:
     `shape` is that of one input, (C, H, W) or (F,). `resize` is the length in pixels that the
     shorter side gets before the centre is cut out; None squeezes the whole image into `shape`.
     `channels` are those that the first convolution takes, `colour` their order, or grey thrice.
-    `series` says that three axes are (N, channels, steps), not grey images.
+    `first` is the model's first layer, which tells series from grey images.
     """
 
     shape: tuple[int, ...] | None = None
@@ -30,7 +31,7 @@ class Expectation:
     interpolation: str = "bilinear"
     colour: Literal["rgb", "bgr", "grey"] = "rgb"
     channels: int | None = None
-    series: bool = False
+    first: nn.Module | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -63,16 +64,26 @@ def usual_shape(model: nn.Module) -> tuple[int, ...] | None:
     return None
 
 
-def takes_series(model: nn.Module, shape: tuple[int, ...] | None) -> bool:
-    """Whether one input of a model is a series, (channels, steps): as said, or by its first layer.
-
-    A recurrent layer takes (steps, features).
-    """
-    if shape is not None:
-        return len(shape) == 2
+def first_layer(model: nn.Module) -> nn.Module | None:
+    """Return the first of a model's layers that says in which form it takes inputs, or None."""
     kinds = (nn.Conv2d, nn.Conv3d, nn.Linear, nn.Embedding, nn.Conv1d, nn.RNNBase)
-    first = next((module for module in model.modules() if isinstance(module, kinds)), None)
-    return isinstance(first, nn.Conv1d | nn.RNNBase)
+    return next((module for module in model.modules() if isinstance(module, kinds)), None)
+
+
+def series_axis(first: nn.Module | None, shape: tuple[int, ...]) -> int:
+    """Return on which axis of (N, *shape) the channels of series lie: 1 or 2, 0 for grey images.
+
+    A convolution along time takes (channels, steps), a recurrent or linear layer (steps, channels),
+    unless its own width says that the model turns them first.
+    """
+    width = {nn.Conv1d: "in_channels", nn.RNNBase: "input_size", nn.Linear: "in_features"}
+    wide = next((getattr(first, n) for kind, n in width.items() if isinstance(first, kind)), None)
+    if wide is None or len(shape) != 2:
+        return 0
+    if isinstance(first, nn.Linear) and (wide not in shape or wide == prod(shape)):
+        return 0  # it takes the whole of an image as one row
+    usual = 1 if isinstance(first, nn.Conv1d) else 2
+    return 3 - usual if shape[usual - 1] != wide == shape[2 - usual] else usual
 
 
 def image_channels(model: nn.Module) -> int | None:

@@ -19,8 +19,8 @@ from pruneviz.steady import RANDOM_NOTE, keep_steady
 from pruneviz.subjects.expectation import (
     Expectation,
     Source,
+    first_layer,
     image_channels,
-    takes_series,
     usual_shape,
 )
 from pruneviz.subjects.first_pass import forward
@@ -181,7 +181,7 @@ def _expectation(plan: Plan, source: Source) -> Expectation:
     expects = replace(
         source.expects,
         channels=image_channels(source.model),
-        series=takes_series(source.model, plan.input_shape),
+        first=first_layer(source.model),
     )
     if source.own_data and plan.data and plan.data != source.own_data:
         # Other data for a sample is normalised as the sample's own was.

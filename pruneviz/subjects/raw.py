@@ -13,14 +13,15 @@ from pruneviz.subjects.split import Training
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RawData:
-    """Inputs (N, C, H, W) or (N, F) float32, images in [0, 1], with a class for each, (N,) int64.
+    """Inputs as in Data, float32, images in [0, 1], with a class for each, (N,) int64.
 
     `labels` are output indices of the model, or, when `named`, indices into `classes`, which are
     then matched with the model's outputs. `columns` is how many columns one-hot labels had, 0 for
     others. `recorded` says that the inputs are in the units they were recorded in, so that the
     model's own mean and std apply to them; `mean` and `std` are those of the file, or of the plan,
-    as `normalised_by` says. `names` are those of the inputs in `x`: a file, a row, a line. With a
-    training part in `train`, all of `x` is held out.
+    as `normalised_by` says, one for each channel or feature, which lie on `axis`. `names` are those
+    of the inputs in `x`: a file, a row, a line. With a training part in `train`, all of `x` is held
+    out.
     """
 
     x: Tensor
@@ -35,4 +36,5 @@ class RawData:
     normalised_by: str = "file"
     note: str = ""
     names: tuple[str, ...] = ()
+    axis: int = 1
     train: Training = field(default_factory=Training)

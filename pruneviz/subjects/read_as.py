@@ -47,13 +47,13 @@ def read_as(raw: RawData, reading: Reading | None, kind: str) -> RawData:
 
 
 def _normalised(raw: RawData, reading: Reading) -> RawData:
-    channels = int(raw.x.shape[1])
+    channels = int(raw.x.shape[raw.axis])
     pair = []
     for name, values in (("mean", reading.mean or ()), ("std", reading.std or ())):
         if len(values) not in (1, channels):
             raise ValueError(
                 f"{name} has {len(values)} values; give one, or one for each of {channels} "
-                f"{'channels' if raw.x.dim() == 4 else 'features'}"
+                f"{'features' if raw.x.dim() == 2 else 'channels'}"
             )
         pair.append(values * channels if len(values) == 1 else values)
     unit = raw.x.dim() == 4 and raw.recorded

@@ -83,6 +83,7 @@ def finish_data(
         train=raw.train,
         labelling=labelling,
         names=names,
+        axis=raw.axis,
     )
 
 
@@ -185,7 +186,7 @@ def _normalisation(
     raw: RawData, expects: Expectation
 ) -> tuple[tuple[float, ...], tuple[float, ...], str]:
     """Return mean and std for each channel or feature, and where they come from in a few words."""
-    channels = int(raw.x.shape[1])
+    channels = int(raw.x.shape[raw.axis])
     if raw.mean is not None and raw.std is not None:
         return raw.mean, raw.std, f"normalised by the {raw.normalised_by}'s mean and std"
     fits = expects.mean is not None and len(expects.mean) == channels

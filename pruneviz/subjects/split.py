@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.labelling import Labelling
-from pruneviz.subjects.subject import Data, data_sha256
+from pruneviz.subjects.subject import Data, along, data_sha256
 
 CALIBRATION_LIMIT = 512
 
@@ -60,9 +60,9 @@ def channel_statistics(x: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]
     return tuple(mean.astype(np.float32).tolist()), tuple(std.astype(np.float32).tolist())
 
 
-def normalise(x: Tensor, mean: tuple[float, ...], std: tuple[float, ...]) -> Tensor:
-    """Return (x - mean) / std for (N, C, …) inputs, per channel or feature, as float32."""
-    shape = (1, -1) + (1,) * (x.dim() - 2)
+def normalise(x: Tensor, mean: tuple[float, ...], std: tuple[float, ...], axis: int = 1) -> Tensor:
+    """Return (x - mean) / std per channel or feature, which lie on `axis`, as float32."""
+    shape = along(axis, x.dim())
     return (x.float() - torch.tensor(mean).view(shape)) / torch.tensor(std).view(shape)
 
 
@@ -85,21 +85,22 @@ def make_data(
     train: Training | None = None,
     labelling: Labelling | None = None,
     names: tuple[str, ...] = (),
+    axis: int = 1,
 ) -> Data:
     """Return the Data of raw inputs with their labels, normalised and fingerprinted.
 
     Without a training part of its own, the calibration part is trained on, and a note says so.
     """
     tensors = {
-        "x": normalise(evaluation[0], mean, std),
+        "x": normalise(evaluation[0], mean, std, axis),
         "y": evaluation[1].long(),
-        "calibration_x": normalise(calibration[0], mean, std),
+        "calibration_x": normalise(calibration[0], mean, std, axis),
         "calibration_y": calibration[1].long(),
     }
     train = train or Training()
     part = {"train_x": tensors["calibration_x"], "train_y": tensors["calibration_y"]}
     if train.x is not None and train.y is not None:
-        part = {"train_x": normalise(train.x, mean, std), "train_y": train.y.long()}
+        part = {"train_x": normalise(train.x, mean, std, axis), "train_y": train.y.long()}
     fingerprinted = {**tensors, **(part if train.fingerprinted and train.x is not None else {})}
     if train.fingerprinted and train.augmentation.known:
         changes = [int(train.augmentation.flip), train.augmentation.shift_pixels]
@@ -116,6 +117,7 @@ def make_data(
         labelling=labelling,
         names=names,
         held_out=train.x is not None,
+        axis=axis,
         train_note="" if train.x is not None else _few(len(part["train_y"])),
         **tensors,
         **part,
@@ -134,6 +136,6 @@ def image_shape(x: Tensor, name: str = "x") -> Tensor:
     if x.dim() not in (2, 3, 4) or 0 in x.shape:
         raise ValueError(
             f"{name} has shape {list(x.shape)}; "
-            "give (N, H, W) or (N, C, H, W) images, or (N, F) rows"
+            "give (N, H, W) or (N, C, H, W) images, (N, F) rows, or (N, channels, steps) series"
         )
     return x.unsqueeze(1) if x.dim() == 3 else x

@@ -22,8 +22,9 @@ class Data:
     """Labelled inputs: `x`, `y` to evaluate, and disjoint from them `train_*` and `calibration_*`.
 
     `train_*` is what a recovery trains on, `calibration_*` a part of it, or the same.
-    `x` is (N, C, H, W) for images or (N, F) for tables, float32, normalised as the model expects:
-    raw = x * std + mean, one mean and std for each channel or feature; raw images lie in [0, 1].
+    `x` is (N, C, H, W) for images, (N, F) for tables, (N, C, steps) or (N, steps, C) for series,
+    float32, normalised as the model expects: raw = x * std + mean, one mean and std for each
+    channel or feature, which lie on `axis`; raw images lie in [0, 1].
     `y` is (N,) int64, an index into `classes`. `note` says in one sentence how it was split,
     `train_note` what a user must know of the training part, "" for nothing. `labelling` says which
     output each class of the user's data is; None for a sample's own data. `names` are what the
@@ -49,31 +50,36 @@ class Data:
     labelling: Labelling | None = None
     held_out: bool = False
     names: tuple[str, ...] = ()
+    axis: int = 1
 
     def name(self, index: int) -> str:
         """Return what input `index` of `x` is called where it comes from: a file, a row, a line."""
         return self.names[index] if self.names else f"input {index}"
 
     @property
-    def kind(self) -> Literal["image", "tabular"]:
-        """Return "image" for (N, C, H, W) inputs and "tabular" for (N, F) inputs."""
-        return "image" if self.x.dim() == 4 else "tabular"
+    def kind(self) -> Literal["image", "series", "tabular"]:
+        """Return "image" for inputs of four axes, "series" of three, "tabular" for (N, F)."""
+        return "image" if self.x.dim() == 4 else "series" if self.x.dim() == 3 else "tabular"
 
     @cached_property
     def average(self) -> Tensor:
-        """Return the mean training input as the model gets it, (1, C, 1, 1) or (1, F).
+        """Return the mean training input as the model gets it, (1, C, 1, 1), (1, C, 1) or (1, F).
 
-        It is one value a channel of images, or a feature; 0 where these are standardised.
+        It is one value a channel, or a feature; 0 where these are standardised.
         """
-        axes = [0, *range(2, self.train_x.dim())]
+        axes = [axis for axis in range(self.train_x.dim()) if axis != self.axis]
         mean = self.train_x.mean(axes, keepdim=True, dtype=torch.float64)
         largest = torch.maximum(self.train_x.amax(axes, True), -self.train_x.amin(axes, True))
         return torch.where(mean.abs() <= ROUNDING * largest, 0.0, mean).float()
 
     def raw(self, x: Tensor) -> Tensor:
         """Return normalised inputs, batched as `x` is, in the units they were recorded in."""
-        shape = (1, -1) + (1,) * (x.dim() - 2)
+        shape = along(self.axis, x.dim())
         return x * torch.tensor(self.std).view(shape) + torch.tensor(self.mean).view(shape)
+
+    def by_channel(self, values: Tensor) -> Tensor:
+        """Return values of one series, shaped as the model gets it, as (C, steps)."""
+        return values.movedim(self.axis - 1, 0)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -96,6 +102,11 @@ class Subject:
     notes: tuple[str, ...] = ()
     random: bool = False
     frozen: frozenset[str] = frozenset()
+
+
+def along(axis: int, dimensions: int) -> tuple[int, ...]:
+    """Return the shape in which one value a channel is spread over inputs of so many axes."""
+    return tuple(-1 if place == axis else 1 for place in range(dimensions))
 
 
 def frozen_names(model: nn.Module) -> frozenset[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from math import isqrt
+from math import isqrt, prod
 from typing import Any
 
 import numpy as np
@@ -59,17 +59,19 @@ class Scale:
         return f"Values run {self.span} and {done}."
 
 
-def find_scale(parts: Sequence[tuple[str, NDArray[Any]]]) -> Scale:
+def find_scale(parts: Sequence[tuple[str, NDArray[Any]]], series: bool = False) -> Scale:
     """Return the one scale of all parts of a file, (N, …) each, named for messages.
 
     Whole numbers up to 255 are bytes, up to 65,535 words of 16 bits, whatever type holds them;
     fractions that use the range of bytes are bytes too. All else is left as it is, and so are
-    tables, but for rows as long as a square image. ValueError where the parts differ in units.
+    tables and series, but for those as large as a square image. ValueError where the parts differ
+    in units.
     """
     spans = {name: _span(values) for name, values in parts}
     span = joined(list(spans.values()))
     shape = parts[0][1].shape
-    if len(shape) == 2 and not _is_flat_image(span, shape[1]):
+    measured = len(shape) == 2 or series
+    if measured and not _is_flat_image(span, prod(shape[1:])):
         return Scale(divisor=1.0, unit=False, span=span)
     large = [name for name, own in spans.items() if _divisor(own) > 1]
     small = [name for name, own in spans.items() if not own.whole and own.high <= LEVELS]
@@ -107,7 +109,7 @@ def _divisor(span: Span) -> float:
 
 
 def _is_flat_image(span: Span, length: int) -> bool:
-    """Say whether rows are grey or colour images laid out in a line, in bytes."""
+    """Say whether rows, or series, of so many values are square images, in bytes."""
     square = any(
         n * channels == length and isqrt(n) ** 2 == n and isqrt(n) >= SMALLEST_SIDE
         for channels in (1, 3)

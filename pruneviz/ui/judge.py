@@ -127,6 +127,7 @@ def _explained(
             method,
             settings,
             data.average if data is not None else None,
+            data.axis if data is not None else 1,
             progress=say,
         )
     place.empty()
