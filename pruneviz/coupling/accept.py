@@ -53,8 +53,8 @@ def _accept_kept(path: str, module: nn.Module) -> None:
         place = f"{path}.{name}" if path else name
         if not value.is_leaf:
             raise ValueError(
-                f"'{place}' is computed from parameters and kept, so the model cannot be "
-                "copied: use torch.nn.utils.parametrizations (weight_norm), or remove it first"
+                f"'{place}' is a tensor computed with gradients and kept in the model, such as an "
+                "activation of an earlier pass: keep it detached (.detach()) or outside the model"
             )
 
 

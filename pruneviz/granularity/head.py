@@ -55,5 +55,9 @@ def _without_heads(
     """Return what is left out: what cannot be cut at all, and what no head is made of."""
     taken = {layer for units in chosen for layer in units.layers}
     others = dict.fromkeys(layer for units in found for layer in units.layers)
-    beside = [Skipped(name=n, reason="its outputs are no heads") for n in others if n not in taken]
+    beside = [
+        Skipped(name=n, reason="it is no attention layer, so it has no heads")
+        for n in others
+        if n not in taken
+    ]
     return (*skipped, *beside)

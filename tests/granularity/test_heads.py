@@ -73,7 +73,7 @@ def test_each_head_goes_exactly(kind):
         applied = apply(model, units, {units[0].name: torch.arange(4) != gone})
         assert applied.max_relative_error(example) <= 1e-5
         assert applied.model(torch.randn(3, 7, 6)).shape == (3, 7, 4)
-    assert "its outputs are no heads" in {item.reason for item in skipped}
+    assert "it is no attention layer, so it has no heads" in {item.reason for item in skipped}
 
 
 def test_a_head_takes_its_rows_and_its_columns():
