@@ -24,6 +24,10 @@ READS = (
     "its code depends on more than torch's operators show (it reads values past them, or counts "
     "its calls), so each pass is computed in full"
 )
+IDLE = (
+    "it draws numbers at random, also in eval mode, though they changed no answer that was "
+    "looked at, so each pass is computed in full"
+)
 
 
 class Evaluator:
@@ -193,13 +197,14 @@ class Evaluator:
         self._frontiers.clear()
         self.store = Store(self.store.budget_bytes)
         part = len(self.parts) - 1
-        writes_own = self._record(part)
+        with watching() as drew:
+            writes_own, drawn = self._record(part), drew()
         if writes_own:
             self._why = WRITES
         elif self._draws(part):
             self._why = RANDOM
         elif not self._repeats(part):
-            self._why = READS
+            self._why = IDLE if drawn else READS
         if self._why is not None:
             self._traces.clear()
 

@@ -220,16 +220,20 @@ def follow(
     panel()
 
 
-def choose_layer(layers: tuple[str, ...], placeholder: str) -> None:
-    """Draw the choice of the layer that stands out, the one that is chosen on every page."""
-    chosen, key = state.layer() if state.layer() in layers else None, "sensitivity-layer"
+def choose_layer(layers: tuple[str, ...], without: str) -> None:
+    """Draw the choice of the layer that stands out, the one that is chosen on every page.
+
+    `without` says which stands out where none is chosen, which is a choice too.
+    """
+    names, key = ("", *layers), "sensitivity-layer"
+    chosen = state.layer() if state.layer() in layers else ""
     st.selectbox(
         "Layer to look at",
-        layers,
-        index=layers.index(chosen) if chosen else None,
-        placeholder=placeholder,
+        names,
+        index=names.index(chosen),
+        format_func=lambda name: name or without,
         key=widgets.follow(key, chosen),
-        on_change=widgets.changes_here(key, lambda name: state.choose_layer(name or "")),
+        on_change=widgets.changes_here(key, state.choose_layer),
         width=320,
     )
 

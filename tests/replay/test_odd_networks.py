@@ -12,7 +12,7 @@ from torch.nn.utils import prune
 
 from pruneviz.masks import with_parameters
 from pruneviz.replay import Evaluator
-from pruneviz.replay.evaluator import READS, WRITES
+from pruneviz.replay.evaluator import IDLE, READS, WRITES
 from pruneviz.steady import RANDOM
 from tests.replay.replaying import assert_replayed, plain
 
@@ -139,13 +139,24 @@ def reads(net, h):
     return net.other(h) * float(h.numpy().max())
 
 
+def draws_in_vain(net, h):
+    return net.other(h) + 1e-30 * torch.rand(8)
+
+
 def lists(net, h):
     return net.other(h) * max(h.flatten().tolist())
 
 
 @pytest.mark.parametrize(
     ("between", "why"),
-    [(draws, RANDOM), (draws_elsewhere, RANDOM), (counts, WRITES), (reads, READS), (lists, READS)],
+    [
+        (draws, RANDOM),
+        (draws_elsewhere, RANDOM),
+        (draws_in_vain, IDLE),
+        (counts, WRITES),
+        (reads, READS),
+        (lists, READS),
+    ],
     ids=lambda each: getattr(each, "__name__", None),
 )
 def test_a_network_that_cannot_be_followed_is_computed_in_full_and_says_why(between, why):

@@ -53,5 +53,5 @@ def test_a_widget_that_is_drawn_without_news_shows_what_the_plan_says(name: str)
         for key, (alone, shown) in followed(at).items():
             assert alone == shown, (page, key)
             seen.add(key)
-    assert {"tune-overall", "tune-chosen", "weights-layer", "architecture-group"} <= seen
+    assert {"tune-overall", "weights-layer", "architecture-group"} <= seen
     assert "recover-recipe" in seen

@@ -258,12 +258,12 @@ def choosing() -> None:
 def test_a_click_that_the_browser_has_not_heard_of_keeps_its_layer(monkeypatch) -> None:
     at = AppTest.from_function(choosing, default_timeout=300).run()
     at.button(key="click").click().run()
-    at.selectbox(key="sensitivity-layer").set_value(None).run()
+    at.selectbox(key="sensitivity-layer").set_value("").run()
     assert "chosen: conv2." in words(at), "the field repeats that it was empty before the click"
     at.selectbox(key="sensitivity-layer").set_value("conv1").run()
     assert "chosen: conv1." in words(at)
     monkeypatch.setattr("pruneviz.ui.state.ECHO_SECONDS", -1.0)
-    at.selectbox(key="sensitivity-layer").set_value(None).run()
+    at.selectbox(key="sensitivity-layer").set_value("").run()
     assert "chosen: ." in words(at), "who empties the field later means it"
 
 
