@@ -11,6 +11,7 @@ from pruneviz.ui import (
     class_outputs,
     edits,
     frame,
+    named_cards,
     reading_form,
     settings,
     state,
@@ -52,21 +53,15 @@ def torchvision_model(plan: Plan) -> None:
         try_plan(edits.with_model(plan, f"torchvision:{name}"), "Loading the model …")
 
 
-def named_models(plan: Plan) -> None:
-    """Offer what the operator named when starting the server."""
-    if settings.models():
-        st.caption("Named when this server was started:")
-    for reference in settings.models():
-        if st.button(text.escape(reference), key=f"home-use-{reference}"):
-            try_plan(edits.with_model(plan, reference), "Loading the model …")
-
-
 def own_weights(plan: Plan) -> None:
     """Take a safetensors file for a chosen architecture, checked before the plan changes."""
-    samples = [card.reference for card in list_models()]
-    choices = [*samples, *(f"torchvision:{name}" for name in list_torchvision())]
+    known = {card.reference: text.reference_title(card.reference) for card in list_models()}
+    torchvision = (f"torchvision:{name}" for name in list_torchvision())
+    known |= {reference: text.reference_title(reference) for reference in torchvision}
+    named = named_cards.titles()
+    known = named | known | named  # first, and by the names given at start
     architecture = st.selectbox(
-        "Architecture", choices, format_func=text.reference_title, key="home-architecture"
+        "Architecture", list(known), format_func=known.__getitem__, key="home-architecture"
     )
     file = st.file_uploader("Weights (safetensors)", type=["safetensors"], key="home-weights")
     if st.button("Use these weights", key="home-use-weights", disabled=file is None) and file:
@@ -147,6 +142,7 @@ slider. The box compares the pruned network with the original; it stays on top o
 
 with frame.page("Home", "Which model, which data?", introduction=INTRODUCTION) as view:
     with st.grid(3, min_column_width=230):
+        named_cards.draw(view.plan)
         for card in list_models():
             sample_card(card, view.plan)
     st.header("Or bring your own", anchor=False)
@@ -154,7 +150,6 @@ with frame.page("Home", "Which model, which data?", introduction=INTRODUCTION) a
         with grid.cell():
             st.subheader("A torchvision model", anchor=False)
             torchvision_model(view.plan)
-            named_models(view.plan)
         with grid.cell():
             st.subheader("Your weights", anchor=False)
             own_weights(view.plan)

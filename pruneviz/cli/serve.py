@@ -39,7 +39,18 @@ def models(as_json: AsJson = False) -> None:
 def serve(
     port: Annotated[int, typer.Option(min=1, max=65535, help="Where to serve.")] = 8501,
     model: Annotated[
-        list[str] | None, typer.Option(help="A model users may open; may be repeated.")
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]REFERENCE",
+            help="A model users may open; the app opens with the first. May be repeated.",
+        ),
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="[NAME=]FILE",
+            help="Weights (safetensors) of the model of that name, or of the only one.",
+        ),
     ] = None,
     data: Annotated[
         list[str] | None, typer.Option(help="Data users may open; may be repeated.")
@@ -51,11 +62,20 @@ def serve(
     as_json: AsJson = False,
 ) -> None:
     """Open the app in the browser, served to this machine alone."""
+    from pruneviz.ui import settings
     from pruneviz.ui.launch import launch
 
+    settings.check(model or (), weights or (), data or ())
     url = f"http://localhost:{port}"
     if as_json:
         print_json({"url": url})
     else:
         output().print(f"PruneViz: {url} (Ctrl-C ends it)", highlight=False)
-    launch(port, model or (), data or (), headless=headless, memory_mb=memory_mb)
+    launch(
+        port,
+        model or (),
+        data or (),
+        headless=headless,
+        memory_mb=memory_mb,
+        weights=weights or (),
+    )

@@ -51,16 +51,20 @@ SUBJECT_FIELDS = (
 
 def check_allowed(plan: Plan) -> None:
     """Raise ValueError when the plan reads paths or runs code that the operator did not name."""
-    named = (*settings.models(), *settings.data())
-    asked = {"model": plan.model, "weights": plan.weights, "data": plan.data}
-    for what, reference in asked.items():
+    asked = {
+        "model": (plan.model, settings.models()),
+        "weights": (plan.weights, settings.weights()),
+        "data": (plan.data, settings.data()),
+    }
+    for what, (reference, named) in asked.items():
         if reference is not None and needs_operator(reference) and reference not in named:
+            option = f"--{what} {shlex.quote(reference)}"
+            remedy = f"only who starts the server can allow it, by naming it: pruneviz app {option}"
             if what == "weights":
-                remedy = "upload weights of your own on Home instead"
-            else:
+                owner = f"--model {shlex.quote(plan.model)}"
                 remedy = (
-                    "only who starts the server can allow it, by naming it: "
-                    f"pruneviz app --{what} {shlex.quote(reference)}"
+                    "upload weights of your own on Home instead, or let who starts the server "
+                    f"name them: pruneviz app {owner} {option}"
                 )
             raise ValueError(
                 f"the plan asks for the {what} '{reference}', which reads files of the server or "

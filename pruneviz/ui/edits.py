@@ -10,7 +10,7 @@ from pruneviz.calibrate import needs_data
 from pruneviz.criteria import CRITERIA
 from pruneviz.plan import Lock, Plan, Setting, parse_lock
 from pruneviz.report import LayerReport
-from pruneviz.ui import recipes, state
+from pruneviz.ui import link, recipes, settings, state
 
 DEPTH = "depth"
 SLIDERS = "tune-layer-"  # how the keys of the layers' sliders begin
@@ -40,6 +40,17 @@ def with_model(plan: Plan, model: str, **fields: Any) -> Plan:
     if not has_data and needs_data(CRITERIA.get(plan.criterion).needs):
         return changed.changed(criterion=Plan().criterion, criterion_parameters={})
     return changed
+
+
+def with_named(plan: Plan, named: settings.NamedModel) -> Plan:
+    """Return the plan for a model that the operator named, with the weights named for it."""
+    return with_model(plan, named.reference, weights=named.weights)
+
+
+def opening() -> Plan:
+    """Return what a session without a link begins with: of the first model named at start."""
+    named = settings.named_models()
+    return with_named(link.OPENING, named[0]) if named else link.OPENING
 
 
 def with_data(plan: Plan, data: str | None, classes: Mapping[str, int] | None = None) -> Plan:

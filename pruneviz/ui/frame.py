@@ -26,7 +26,7 @@ from pruneviz.plan import Plan
 from pruneviz.report import LayerReport, Report
 from pruneviz.run import Prepared, Pruned
 from pruneviz.subjects import Subject
-from pruneviz.ui import cache, state, strip
+from pruneviz.ui import cache, edits, state, strip
 from pruneviz.ui.live import Live
 
 log = logging.getLogger(__name__)
@@ -104,7 +104,7 @@ def page(title: str, question: str = "", *, introduction: str = "") -> Iterator[
     With an `introduction` in Markdown, title and introduction stand above the strip.
     """
     configure(title)
-    desk = state.begin()
+    desk = state.begin(edits.opening())
     view = View(desk.plan)
     if introduction:
         _heading(title, question)

@@ -46,17 +46,20 @@ def launch(
     open_browser: bool = True,
     address: str = "localhost",
     memory_mb: int | None = None,
+    weights: Sequence[str] = (),
 ) -> None:
     """Serve the app on `port` until it is interrupted.
 
-    `models` and `data` are references that read paths of this machine or run code; the app opens
-    only those that are named here. `address` other than localhost lets others reach the app.
+    `models` (`[NAME=]REFERENCE`), their `weights` (`[NAME=]FILE`) and `data` are references that
+    read paths of this machine or run code; the app opens only those that are named here, and begins
+    with the first model. `address` other than localhost lets others reach the app.
     `memory_mb` is how much it may keep so as not to compute it again; None leaves that as it is.
     """
+    settings.check(models, weights, data)
     if _answers(port):
         raise ValueError(f"port {port} is in use: end what runs there, or choose another port")
     # From here on this process is the server, so its environment is ours to set.
-    os.environ.update(settings.variables(models, data, memory_mb))
+    os.environ.update(settings.variables(models, data, memory_mb, weights))
     folder = app_directory()
     threading.Thread(target=_warm_up, name="warm-up", daemon=True).start()
     if open_browser and not headless:
@@ -98,11 +101,13 @@ def _warm_up() -> None:
     for name in FIRST_MODULES:
         importlib.import_module(name)
     _set_apart()
-    from pruneviz.ui import cache
-    from pruneviz.ui.link import OPENING
+    from pruneviz.ui import cache, edits
 
     # The first visitor's page asks for the same and finds it, or waits for it.
-    cache.follow(OPENING)
+    try:
+        cache.follow(edits.opening())
+    except ValueError as error:  # the strip says it to the visitor
+        log.warning("the first model cannot be opened: %s", error)
     time.sleep(PAUSE_SECONDS)
     for name in LATER_MODULES:
         importlib.import_module(name)

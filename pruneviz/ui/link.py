@@ -16,7 +16,8 @@ SNAPSHOT_NAMES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 MAX_SNAPSHOTS = 8
 
 
-# What a session without a link begins with: something that can be seen on every page.
+# What a session begins with where neither a link nor who started the server says otherwise:
+# something that can be seen on every page.
 OPENING = Plan(criterion="taylor", scope="global", sparsity=0.3)
 
 

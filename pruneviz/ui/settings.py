@@ -4,17 +4,46 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pruneviz.plan import Plan
+from pruneviz.subjects import own_paths
+from pruneviz.subjects.references import parse_data, parse_model
 
 MODELS_VARIABLE = "PRUNEVIZ_MODELS"
+WEIGHTS_VARIABLE = "PRUNEVIZ_WEIGHTS"
 DATA_VARIABLE = "PRUNEVIZ_DATA"
 MEMORY_VARIABLE = "PRUNEVIZ_MEMORY_MB"
 MEMORY_MB = 256
+# NAME=…; a reference has a colon before any =, a path may have a slash there.
+NAMED = re.compile(r"\s*([^:=/\\]*[^:=/\\\s])\s*=(.+)", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class NamedModel:
+    """A model that the operator named at start; `name` is "" where none was given."""
+
+    name: str
+    reference: str
+    weights: str | None = None
+
+
+def named_models() -> tuple[NamedModel, ...]:
+    """Return the models that the operator named at start, each with its weights file, if any."""
+    return parse(_read(MODELS_VARIABLE), _read(WEIGHTS_VARIABLE))
 
 
 def models() -> tuple[str, ...]:
-    """Return the model references that the operator named at start, such as `factory:…`."""
-    return _read(MODELS_VARIABLE)
+    """Return the model references that the operator named at start, such as `python:…`."""
+    return tuple(model.reference for model in named_models())
+
+
+def weights() -> tuple[str, ...]:
+    """Return the weights files that the operator named at start."""
+    return tuple(model.weights for model in named_models() if model.weights is not None)
 
 
 def data() -> tuple[str, ...]:
@@ -31,15 +60,86 @@ def memory_mb() -> int:
 
 
 def variables(
-    models: Sequence[str], data: Sequence[str], memory_mb: int | None = None
+    models: Sequence[str],
+    data: Sequence[str],
+    memory_mb: int | None = None,
+    weights: Sequence[str] = (),
 ) -> dict[str, str]:
     """Return the environment variables that hand the operator's choices to the app."""
     memory = {} if memory_mb is None else {MEMORY_VARIABLE: str(memory_mb)}
     return {
         MODELS_VARIABLE: json.dumps(list(models)),
+        WEIGHTS_VARIABLE: json.dumps(list(weights)),
         DATA_VARIABLE: json.dumps(list(data)),
         **memory,
     }
+
+
+def parse(models: Sequence[str], weights: Sequence[str]) -> tuple[NamedModel, ...]:
+    """Return the models of `[NAME=]REFERENCE`, each with its file of `[NAME=]FILE`.
+
+    ValueError where a name or a model comes twice, or weights belong to no model.
+    """
+    found: dict[str, NamedModel] = {}
+    for text in models:
+        name, reference = _taken_apart(text)
+        key = name or reference
+        if key in found:
+            what = "name" if name else "model"
+            raise ValueError(
+                f"the {what} '{key}' is given twice; give each model a name of its own: "
+                f"--model NAME={reference}"
+            )
+        found[key] = NamedModel(name, reference)
+    for text in weights:
+        key, file = _owner(text, found)
+        if found[key].weights is not None:
+            raise ValueError(f"the model '{key}' has two weights files; give it one")
+        found[key] = replace(found[key], weights=file)
+    return tuple(found.values())
+
+
+def check(models: Sequence[str], weights: Sequence[str], data: Sequence[str]) -> None:
+    """Raise ValueError where the choices contradict each other or a file is not there.
+
+    No code is run and no file is read.
+    """
+    for model in parse(models, weights):
+        parse_model(model.reference)
+        _check_there(Plan(model=model.reference, weights=model.weights))
+    for reference in data:
+        parse_data(reference)
+        _check_there(Plan(data=reference))
+
+
+def _check_there(plan: Plan) -> None:
+    for path in own_paths(plan):
+        if not path.exists():
+            raise ValueError(f"there is no file '{path}'; give the path of one that is there")
+
+
+def _owner(text: str, models: dict[str, NamedModel]) -> tuple[str, str]:
+    """Return which of `models` the weights `[NAME=]FILE` belong to, and the file."""
+    name, file = _taken_apart(text)
+    if name in models:
+        return name, file
+    if len(models) == 1 and (not name or Path(text).exists()):  # a file may have = in its name
+        return next(iter(models)), text
+    if not models:
+        raise ValueError(f"the weights '{text}' belong to no model; name it with --model REFERENCE")
+    known = ", ".join(f"'{model}'" for model in models)
+    if not name:
+        raise ValueError(
+            f"the weights '{text}' may belong to any of several models; name them "
+            f"(--model NAME=REFERENCE) and say --weights NAME={text}; the models are {known}"
+        )
+    raise ValueError(f"the weights '{text}' are for no model named; the models are {known}")
+
+
+def _taken_apart(text: str) -> tuple[str, str]:
+    """Return the name before `=`, "" where there is none, and what it names."""
+    match = NAMED.fullmatch(text)
+    return (match[1], match[2].strip()) if match else ("", text)
 
 
 def _read(variable: str) -> tuple[str, ...]:

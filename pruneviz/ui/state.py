@@ -61,15 +61,16 @@ class Desk:
     news: dict[str, float] = field(default_factory=dict)
 
 
-def begin() -> Desk:
+def begin(opening: Plan = link.OPENING) -> Desk:
     """Take over a new link, write the plan into the link, and return the session's desk.
 
-    The frame calls this once at the top of every page.
+    `opening` is the plan of a session whose link has none. The frame calls this once at
+    the top of every page.
     """
     desk = _desk()
     _settle(desk)
     if not desk.edited:
-        _adopt(desk)
+        _adopt(desk, opening)
     desk.edited = False
     _mirror(desk)
     return desk
@@ -302,14 +303,16 @@ def _settle(desk: Desk) -> None:
         doubtful[0]()
 
 
-def _adopt(desk: Desk) -> None:
+def _adopt(desk: Desk, opening: Plan) -> None:
     """Take over the link's plan when it is one that this session did not just write itself."""
     given = st.query_params.get("plan", "")
     first = desk.link is None
+    if first:
+        desk.plan = opening
     if not first and (not given or given == desk.link or _is_late(desk, given)):
         return
     try:
-        given_plan = link.decode(given)
+        given_plan = link.decode(given) if given else opening
         snapshots = link.decode_snapshots(st.query_params.get("snapshots", ""))
     except ValueError as error:
         shown = "The default plan" if first else "The plan from before"

@@ -13,7 +13,7 @@ RECOVERED = MLP.changed(recovery=[{"method": "finetune", "parameters": {"epochs"
     ("fields", "remedy"),
     [
         ({"model": "python:/etc/passwd:build"}, "pruneviz app --model python:/etc/passwd:build$"),
-        ({"weights": "/etc/shadow"}, "upload weights of your own on Home instead$"),
+        ({"weights": "/etc/shadow"}, "on Home instead, or .* --model \\S+ --weights /etc/shadow$"),
         ({"data": "npz:/etc/passwd"}, "only who starts .* pruneviz app --data npz:/etc/passwd$"),
         ({"data": "folder:/"}, "pruneviz app --data folder:/$"),
         ({"data": "csv:/etc/passwd?target=x"}, r"--data 'csv:/etc/passwd\?target=x'$"),

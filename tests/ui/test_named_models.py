@@ -1,0 +1,157 @@
+"""Models named at start: how they are named, what may be opened, and what Home shows of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save, save_file
+from streamlit.testing.v1 import AppTest
+from torch import nn
+
+from pruneviz.plan import Plan
+from pruneviz.ui import cache, edits, launch, link, settings, uploads
+from pruneviz.ui.settings import NamedModel
+
+HOME = str(Path(__file__).parents[2] / "pages" / "home.py")
+NET = """from torch import nn
+
+def build():
+    return nn.Sequential(nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 3))
+
+def wide():
+    return nn.Sequential(nn.Linear(5, 11), nn.ReLU(), nn.Linear(11, 3))
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a Python file of two networks, and weights that fit `build`."""
+    monkeypatch.setenv("PRUNEVIZ_HOME", str(tmp_path / "home"))
+    (tmp_path / "net.py").write_text(NET)
+    save_file(weights(), str(tmp_path / "net.safetensors"))
+    return tmp_path
+
+
+def weights() -> dict[str, torch.Tensor]:
+    torch.manual_seed(1)
+    network = nn.Sequential(nn.Linear(5, 7), nn.ReLU(), nn.Linear(7, 3))
+    return {name: value.clone() for name, value in network.state_dict().items()}
+
+
+def start(monkeypatch: pytest.MonkeyPatch, models: list[str], weights: list[str]) -> None:
+    for name, value in settings.variables(models, [], weights=weights).items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.parametrize(
+    ("models", "weights", "expected"),
+    [
+        ([], [], []),
+        (["python:n.py:f"], ["a.safetensors"], [("", "python:n.py:f", "a.safetensors")]),
+        (["python:n=1.py:f"], [], [("", "python:n=1.py:f", None)]),
+        (["my net=python:n=1.py:f"], ["my net=b=c"], [("my net", "python:n=1.py:f", "b=c")]),
+        (["python:n.py:f"], ["./b=c"], [("", "python:n.py:f", "./b=c")]),
+        (
+            ["a=python:n.py:f", "b=python:n.py:f", "sample:digits-cnn"],
+            ["b=w"],
+            [("a", "python:n.py:f", None), ("b", "python:n.py:f", "w"),
+             ("", "sample:digits-cnn", None)],
+        ),
+    ],
+)  # fmt: skip
+def test_names_and_weights_are_read(models, weights, expected):
+    assert settings.parse(models, weights) == tuple(NamedModel(*each) for each in expected)
+
+
+@pytest.mark.parametrize(
+    ("models", "weights", "sentence"),
+    [
+        (["a=python:n.py:f", "a=python:m.py:f"], [], "the name 'a' is given twice"),
+        (["python:n.py:f", "python:n.py:f"], [], "the model 'python:n.py:f' is given twice"),
+        ([], ["w"], "'w' belong to no model"),
+        (["a=python:n.py:f"], ["b=w"], "'b=w' are for no model named; the models are 'a'"),
+        (["a=python:n.py:f", "python:m.py:f"], ["w"], "'w' may belong to any of several models"),
+        (["a=python:n.py:f"], ["a=w", "v"], "the model 'a' has two weights files"),
+    ],
+)
+def test_choices_that_contradict_each_other_get_a_sentence(models, weights, sentence):
+    with pytest.raises(ValueError, match=sentence):
+        settings.parse(models, weights)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--model", "mine=python:{}/none.py:build"], "there is no file"),
+        (["--model", "mine=python:{}/net.py:build", "--weights", "mine={}/none"], "there is no"),
+        (["--model", "python:{}/net.py:build", "--data", "npz:{}/none.npz"], "there is no file"),
+        (["--model", "mine=net.py"], "'net.py' names no model"),
+        (["--weights", "{}/net.safetensors"], "belong to no model"),
+    ],
+)
+def test_the_command_ends_before_it_serves(pruneviz, files, monkeypatch, arguments, sentence):
+    monkeypatch.setattr(launch, "_answers", lambda port: pytest.fail("it went on to serve"))
+    code, out, err = pruneviz("app", "--json", *(each.format(files) for each in arguments))
+    assert (code, out) == (1, "")
+    assert sentence in err
+
+
+def test_the_command_hands_names_and_weights_to_the_server(pruneviz, files, monkeypatch):
+    given = []
+    monkeypatch.setattr(launch, "launch", lambda *a, **k: given.append((*a[1:], k["weights"])))
+    model, file = f"mine=python:{files}/net.py:build", f"mine={files}/net.safetensors"
+    assert pruneviz("app", "--model", model, "--weights", file)[0] == 0
+    assert given == [([model], (), [file])]
+
+
+def test_only_what_was_named_as_such_is_opened(files, monkeypatch):
+    reference, file = f"python:{files}/net.py:build", f"{files}/net.safetensors"
+    start(monkeypatch, [f"mine={reference}"], [f"mine={file}"])
+    cache.check_allowed(Plan(model=reference, weights=file))
+    for fields in ({"weights": f"{files}/other"}, {"data": reference}, {"model": file}):
+        with pytest.raises(ValueError, match="reads files of the server or runs code"):
+            cache.check_allowed(Plan(**fields))
+
+
+def test_the_app_opens_with_the_first_and_home_shows_them_by_name(files, monkeypatch):
+    reference, file = f"python:{files}/net.py:build", f"{files}/net.safetensors"
+    wide, broken = f"python:{files}/net.py:wide", f"python:{files}/net.py:gone"
+    models = [f"Mine={reference}", wide, f"Misfit={wide}", broken]
+    start(monkeypatch, models, [f"Mine={file}", f"Misfit={file}"])
+    at = AppTest.from_file(HOME, default_timeout=300).run()
+    assert not at.exception
+    opened = link.decode(at.query_params["plan"])
+    assert (opened.model, opened.weights) == (reference, file)
+    assert torch.equal(cache.subject(opened).model.get_parameter("0.weight"), weights()["0.weight"])
+    text = [each.value for each in at.markdown]
+    first, second = (5 * 7 + 7 + 7 * 3 + 3), (5 * 11 + 11 + 11 * 3 + 3)
+    assert any("Mine" in each and "build" in each for each in text)
+    assert any("your weights" in each and f"{first} parameters" in each for each in text)
+    assert any("that wide" in each and f"{second} parameters" in each for each in text)
+    assert any("do not fit" in each.value for each in at.error)
+    assert any("gone" in each.value for each in at.error)
+    assert at.button(key="use-named-0").disabled
+    at.button(key="use-named-1").click().run()
+    assert link.decode(at.query_params["plan"]) == edits.with_model(opened, wide)
+    architectures = at.selectbox(key="home-architecture").options
+    assert architectures[:3] == ["Mine", "wide (net.py)", "gone (net.py)"]
+
+
+def test_a_link_with_a_plan_wins_over_the_opening(files, monkeypatch):
+    start(monkeypatch, [f"python:{files}/net.py:build"], [])
+    assert edits.opening().model.endswith("net.py:build")
+    at = AppTest.from_file(HOME, default_timeout=300)
+    at.query_params["plan"] = link.encode(link.OPENING)
+    assert link.decode(at.run().query_params["plan"]) == link.OPENING
+
+
+def test_weights_are_uploaded_for_a_named_architecture(files, monkeypatch):
+    reference = f"python:{files}/net.py:build"
+    start(monkeypatch, [reference], [])
+    plan = uploads.plan_with_weights(Plan(), reference, save(weights()), "mine.safetensors")
+    assert plan.model == reference
+    assert cache.subject(plan).weights_label == "your weights"
+    with pytest.raises(ValueError, match=r"'mine\.safetensors' do not fit"):
+        uploads.plan_with_weights(plan, reference, save({"w": torch.ones(1)}), "mine.safetensors")
