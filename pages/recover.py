@@ -121,6 +121,7 @@ def controls(view: View, now: Recovering, problem: str, measured: Measuring | No
             else:
                 st.progress(now.status.bar(), text=text.escape(recovering.line(now)))
         pressed = buttons(view, now, problem, measured)
+    draft(view.plan, now)
     with widgets.problems_here():
         if pressed:
             act(now, pressed)
@@ -156,8 +157,19 @@ def act(now: Recovering, pressed: str) -> None:
     else:
         if pressed != outcome.USE:
             recovering.begin(now.plan)
-        recovering.show(now.plan)
+        recipes.put(now.plan)
     st.rerun()
+
+
+def draft(plan: Plan, now: Recovering) -> None:
+    """Say whether what is chosen is in the plan or a draft, and offer the way back."""
+    with st.container(horizontal=True, vertical_alignment="center", key="recover-draft"):
+        st.caption(text.escape(outcome.draft(plan, now)), width="content")
+        if plan.recovery and plan != now.plan:
+            st.button(
+                "Back to the plan's recovery", type="tertiary", icon=":material/undo:",
+                key="recover-withdraw", on_click=recipes.withdraw,
+            )  # fmt: skip
 
 
 def picture(view: View, now: Recovering, more: tuple[Recovering, ...]) -> None:
@@ -231,7 +243,7 @@ def onward(now: Recovering) -> None:
             st.button(
                 f"Show {number}",
                 key=f"recover-show-{one.row.digest}",
-                on_click=recovering.show,
+                on_click=recipes.choose_of,
                 args=(one.plan,),
             )
 

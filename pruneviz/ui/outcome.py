@@ -56,6 +56,18 @@ def offered(
     return {again: bool(problem), **({KEEP_STOPPED: False} if now.can_be_kept else {})}
 
 
+def draft(plan: Plan, now: Recovering) -> str:
+    """Return whether a recovery is in the session's plan, and how a draft gets there."""
+    if plan == now.plan:
+        return "This recovery is in the plan."
+    said = recipes.words(plan)
+    still = f"the plan is still {said}" if said else "the plan has no recovery yet"
+    if now.busy:
+        return f"Draft: {still}. When this one is finished, {USE} puts it there."
+    label = next(iter(offered(now, "", None, adopted=False)))
+    return f"Draft: {still}. {label} puts this one there."
+
+
 def price(plan: Plan, measured: Measuring | None) -> str:
     """Return what a plan's recovery takes, as far as it is known, as Markdown."""
     if measured is None:

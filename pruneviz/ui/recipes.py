@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pruneviz.figures import format as fmt
@@ -14,7 +14,7 @@ from pruneviz.recovery.schedules import ROUNDS
 from pruneviz.recovery.settings import TRAINING
 from pruneviz.registry import Entry
 from pruneviz.run import asks_for_rounds
-from pruneviz.ui import state
+from pruneviz.ui import drafts, state
 
 PROPOSED = "finetune"
 OTHER = "other"  # a recovery that is no recipe's, from a plan written by hand
@@ -55,9 +55,41 @@ def with_recipe(plan: Plan, name: str) -> Plan:
 
 
 def choose(name: str) -> None:
-    """Put a recipe into the session's plan; for `on_change` callbacks, as all that follow."""
+    """Make another recipe the draft; for `on_change` callbacks, as all that follow."""
     if name != OTHER:
-        _put(lambda plan: with_recipe(plan, name))
+        drafts.change(lambda plan: with_recipe(plan, name), proposed)
+
+
+def set_epochs(epochs: int) -> None:
+    """Train each training step of the draft for so many epochs, over all rounds."""
+    drafts.change(lambda plan: with_epochs(plan, epochs), proposed)
+
+
+def set_schedule(name: str) -> None:
+    """Prune in rounds by another formula, for as many rounds."""
+    drafts.change(lambda plan: plan.changed(schedule=name), proposed)
+
+
+def set_rounds(rounds: int) -> None:
+    """Prune in so many rounds."""
+    parameters = {ROUNDS.name: rounds}
+    drafts.change(lambda plan: plan.changed(schedule_parameters=parameters), proposed)
+
+
+def set_parameter(index: int, name: str, value: Setting) -> None:
+    """Change one parameter of a recovery step; what was stopped by hand is carried out whole."""
+    drafts.change(lambda plan: plan.changed(recovery=_changed(plan, index, name, value)), proposed)
+
+
+def choose_of(other: Plan) -> None:
+    """Make another plan's recovery the draft."""
+    drafts.change(lambda plan: plan.changed(**_fields(other)), proposed)
+
+
+def put(draft: Plan) -> None:
+    """Put a draft's recovery into the session's plan, as one step that can be undone."""
+    drafts.forget(state.plan())
+    state.edit(**_fields(draft))
 
 
 def drop() -> None:
@@ -65,25 +97,10 @@ def drop() -> None:
     state.edit(**WITHOUT)
 
 
-def set_epochs(epochs: int) -> None:
-    """Train each training step for so many epochs, over all rounds."""
-    _put(lambda plan: with_epochs(plan, epochs))
-
-
-def set_schedule(name: str) -> None:
-    """Prune in rounds by another formula, for as many rounds."""
-    state.edit(**{**_fields(proposed(state.plan())), "schedule": name})
-
-
-def set_rounds(rounds: int) -> None:
-    """Prune in so many rounds."""
-    fields = _fields(proposed(state.plan()))
-    state.edit(**{**fields, "schedule_parameters": {ROUNDS.name: rounds}})
-
-
-def set_parameter(index: int, name: str, value: Setting) -> None:
-    """Change one parameter of a recovery step; what was stopped by hand is carried out whole."""
-    _put(lambda plan: plan.changed(recovery=_changed(plan, index, name, value)))
+def withdraw() -> None:
+    """Forget the draft: the page shows the plan's own recovery again."""
+    drafts.forget(state.plan())
+    state.complain("")
 
 
 def parameters_of(step: RecoveryStep) -> Mapping[str, Setting]:
@@ -170,13 +187,3 @@ def _changed(plan: Plan, index: int, name: str, value: Setting) -> list[dict[str
 
 def _fields(plan: Plan) -> dict[str, Any]:
     return {name: getattr(plan, name) for name in WITHOUT}
-
-
-def _put(change: Callable[[Plan], Plan]) -> None:
-    """Make the changed plan the session's, as one step that can be undone; say what is wrong."""
-    try:
-        new = change(proposed(state.plan()))
-    except ValueError as error:
-        state.complain(str(error))
-        return
-    state.put(new)

@@ -18,7 +18,7 @@ from pruneviz.plan import Plan
 from pruneviz.recovery.rounds import epochs_reached, trains
 from pruneviz.report import EpochRow, Report
 from pruneviz.store import read_report
-from pruneviz.ui import cache, costs, keeping, recipes, standing, state
+from pruneviz.ui import cache, costs, drafts, keeping, recipes, standing
 from pruneviz.ui.watch import watch
 
 KIND = "run"
@@ -98,15 +98,13 @@ def _report(folder: RunFolder) -> Report:
 
 
 def proposed(plan: Plan, *, removed: int) -> Plan:
-    """Return the plan itself, or with a recipe to begin with; of nothing removed, the control."""
+    """Return the plan with the draft of its recovery.
+
+    It begins with the plan's own recovery, else with a recipe: of nothing removed, the control.
+    """
     if removed or run.asks_for_rounds(plan):
-        return recipes.proposed(plan)
-    return recipes.with_recipe(plan, "recalibrate")
-
-
-def show(plan: Plan) -> None:
-    """Put another plan's recovery into the session's plan; for `on_click` callbacks."""
-    state.edit(**{name: getattr(plan, name) for name in recipes.WITHOUT})
+        return drafts.opened(plan, recipes.proposed(plan))
+    return drafts.opened(plan, recipes.with_recipe(plan, "recalibrate"))
 
 
 def others(plan: Plan) -> tuple[Recovering, ...]:
@@ -181,7 +179,7 @@ def finish_keeping(now: Recovering) -> bool:
         options=options,
         begin_from=now.folder,
     )
-    state.put(plan)
+    recipes.put(plan)
     return True
 
 

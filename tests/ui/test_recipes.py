@@ -3,7 +3,7 @@ from streamlit.testing.v1 import AppTest
 
 from pruneviz.plan import Plan
 from pruneviz.recovery.recipes import RECIPES
-from pruneviz.ui import recipes
+from pruneviz.ui import drafts, recipes
 
 
 def made(name: str, **given) -> Plan:
@@ -86,31 +86,112 @@ def test_training_stopped_by_hand_keeps_all_but_its_end():
 def page():
     import streamlit as st
 
-    from pruneviz.ui import recipes, state
+    from pruneviz.plan import Plan
+    from pruneviz.ui import drafts, recipes, state
 
+    distilled = recipes.with_recipe(Plan(), "distill")
     st.button("recipe", on_click=recipes.choose, args=("iterative",))
     st.button("linear", on_click=recipes.set_schedule, args=("linear",))
     st.button("rounds", on_click=recipes.set_rounds, args=(5,))
     st.button("epochs", on_click=recipes.set_epochs, args=(20,))
     st.button("rate", on_click=recipes.set_parameter, args=(0, "learning_rate", 0.01))
+    st.button("wrong", on_click=recipes.set_parameter, args=(0, "learning_rate", float("nan")))
+    st.button("other", on_click=recipes.choose_of, args=(distilled,))
+    st.button("withdraw", on_click=recipes.withdraw)
+    st.button("locked", on_click=state.edit, kwargs={"locks": {"conv1": "all"}})
     st.button("drop", on_click=recipes.drop)
     st.button("undo", on_click=state.undo)
-    st.text(state.plan().canonical_json())
+    draft = drafts.opened(state.plan(), recipes.proposed(state.plan()))
+    st.button("start", on_click=recipes.put, args=(draft,))
+    st.text(state.begin().plan.canonical_json())
+    st.text(draft.canonical_json())
+    st.text(st.query_params.get("plan", ""))
+    st.text(state.begin().problem)
 
 
-def test_every_edit_is_one_step_that_can_be_undone():
-    at = AppTest.from_function(page).run()
+class Session:
+    """A session in which buttons are pressed; `plan`, `draft` and `link` are what it holds."""
 
-    def press(label: str) -> Plan:
-        next(b for b in at.button if b.label == label).click()
-        return Plan.from_text(at.run().text[0].value)
+    def __init__(self) -> None:
+        self.at = AppTest.from_function(page).run()
 
-    plans = [Plan.from_text(at.text[0].value)]
-    plans += [press(label) for label in ("recipe", "linear", "rounds", "epochs", "rate", "drop")]
-    assert recipes.chosen(plans[1]) == "iterative"
-    assert plans[2].schedule == "linear"
-    assert recipes.rounds(plans[3]) == 5
-    assert recipes.epochs_asked(plans[4]) == 20
-    assert plans[5].recovery[0].parameters["learning_rate"] == 0.01
-    assert plans[6] == plans[0]
-    assert [press("undo") for _ in plans[1:]] == plans[-2::-1]
+    def press(self, *labels: str) -> Plan:
+        for label in labels:
+            next(b for b in self.at.button if b.label == label).click().run()
+        assert not self.at.exception
+        return self.draft
+
+    @property
+    def plan(self) -> Plan:
+        return Plan.from_text(self.at.text[0].value)
+
+    @property
+    def draft(self) -> Plan:
+        return Plan.from_text(self.at.text[1].value)
+
+    @property
+    def link(self) -> str:
+        return self.at.text[2].value
+
+
+CHOICES = ("recipe", "linear", "rounds", "epochs", "rate")
+
+
+def test_choosing_changes_neither_the_plan_nor_its_link_until_start():
+    session = Session()
+    plan, link = session.plan, session.link
+    drafts = []
+    for label in CHOICES:
+        drafts.append(session.press(label))
+        assert (session.plan, session.link) == (plan, link), label
+    assert recipes.chosen(drafts[0]) == "iterative"
+    assert drafts[1].schedule == "linear"
+    assert recipes.rounds(drafts[2]) == 5
+    assert recipes.epochs_asked(drafts[3]) == 20
+    assert drafts[4].recovery[0].parameters["learning_rate"] == 0.01
+    session.press("start")
+    assert session.plan == drafts[4]
+    assert session.link != link
+    session.press("undo")
+    assert (session.plan, session.link) == (plan, link), "Start is one step"
+
+
+def test_a_draft_belongs_to_the_plan_it_was_chosen_for():
+    session = Session()
+    opened, chosen = session.draft, session.press(*CHOICES)
+    session.press("locked")
+    assert session.draft == recipes.proposed(session.plan) != chosen
+    session.press("undo")
+    assert session.draft == chosen, "it waits there"
+    session.press("start", "epochs", "drop")
+    assert session.plan == Session().plan
+    assert session.draft == opened, "what was started is no draft any more"
+    assert Session().draft == opened, "nor does another session know of it"
+
+
+def test_a_draft_can_be_taken_from_elsewhere_and_withdrawn():
+    session = Session()
+    session.press("recipe", "start")
+    started = session.plan
+    assert session.draft == started
+    assert recipes.chosen(session.press("other")) == "distill"
+    assert session.press("withdraw") == started == session.plan
+
+
+def test_what_cannot_be_chosen_leaves_the_draft():
+    session = Session()
+    chosen = session.press("recipe")
+    assert session.press("wrong") == chosen
+    assert "nan" in session.at.text[3].value
+    session.press("epochs")
+    assert session.at.text[3].value == "", "the next choice is right"
+
+
+def test_only_the_last_drafts_are_kept(monkeypatch):
+    monkeypatch.setattr(drafts, "MOST_KEPT", 2)
+    monkeypatch.setattr(drafts.st, "session_state", {})
+    plans = [Plan(seed=seed) for seed in range(3)]
+    for plan in plans:
+        drafts.opened(plan, made("distill", epochs=7))
+    found = [drafts.opened(plan, plan) for plan in reversed(plans)]
+    assert [one == made("distill", epochs=7) for one in found] == [True, True, False]

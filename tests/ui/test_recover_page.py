@@ -7,12 +7,13 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pruneviz.figures import format as fmt
 from pruneviz.history.folder import RunFolder, Status
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kinds.run import carry_out
 from pruneviz.plan import Plan
 from pruneviz.recovery.recipes import RECIPES
-from pruneviz.ui import cache, costs, recipes
+from pruneviz.ui import cache, costs, link, recipes
 from tests.ui.finished import MLP, finish
 from tests.ui.test_pages import start, titles, words
 
@@ -41,6 +42,10 @@ def button(at: AppTest, name: str):
 
 def plan_of(at: AppTest) -> Plan:
     return at.session_state["pruneviz-desk"].plan
+
+
+def strip(at: AppTest) -> str:
+    return next(str(m.value) for m in at.markdown if "  \n:small[" in str(m.value))
 
 
 def work(folder: RunFolder, epochs: int | None = None) -> None:
@@ -140,35 +145,93 @@ def test_stopped_it_can_be_resumed_or_kept_as_it_is() -> None:
     assert folder.state() == "stopped"
 
 
-@pytest.mark.usefixtures("_not_measured")
-def test_a_recipe_and_its_settings_are_edits_that_can_be_undone() -> None:
-    at = page(MLP)
+def choose(at: AppTest) -> Plan:
+    """Choose distilling in rounds, with other settings than the recipe's; return that plan."""
     at.radio(key="recover-recipe").set_value("iterative_distill").run()
-    assert recipes.chosen(plan_of(at)) == "iterative_distill"
     at.selectbox(key="recover-schedule").set_value("linear").run()
     at.number_input(key="recover-rounds").set_value(4).run()
     at.number_input(key="recover-0-distill-epochs").set_value(9).run()
     at.number_input(key="recover-0-distill-learning_rate").set_value(0.01).run()
-    plan = plan_of(at)
-    assert (plan.schedule, recipes.rounds(plan), recipes.epochs_asked(plan)) == ("linear", 4, 9)
-    assert plan.recovery[0].parameters["learning_rate"] == 0.01
-    button(at, "drop").click().run()
+    chosen = RECIPES.get("iterative_distill").implementation(MLP, {"rounds": 4, "epochs": 9})
+    step = chosen.recovery[0].model_dump()
+    step["parameters"] = {**step["parameters"], "learning_rate": 0.01}
+    return chosen.changed(schedule="linear", recovery=[step])
+
+
+@pytest.mark.usefixtures("_not_measured")
+def test_a_choice_is_a_draft_until_start_and_start_is_one_step() -> None:
+    at = page(MLP)
+    before, address = strip(at), at.query_params["plan"]
+    chosen = choose(at)
     assert plan_of(at) == MLP
-    for _ in range(6):
-        at.button(key="strip-undo").click().run()
-    assert plan_of(at) == MLP
+    assert (strip(at), at.query_params["plan"]) == (before, address)
+    assert "the plan has no recovery yet" in words(at)
+    assert at.button(key="strip-undo").disabled, "there is nothing to undo"
+    button(at, "switch").click().run()
+    assert plan_of(at).model_dump(exclude={"recovery"}) == chosen.model_dump(exclude={"recovery"})
+    assert dict(plan_of(at).recovery[0].parameters) == dict(chosen.recovery[0].parameters)
+    assert cache.run_folder(plan_of(at)).state() == "queued"
+    assert at.query_params["plan"] != address
+    assert "in 4 rounds" in strip(at)
+    assert "This recovery is in the plan" in words(at)
+    at.button(key="strip-undo").click().run()
+    assert (plan_of(at), at.query_params["plan"]) == (MLP, address)
     assert at.button(key="strip-undo").disabled
     assert not at.error
+
+
+@pytest.mark.usefixtures("_not_measured")
+def test_a_draft_of_a_plan_is_not_applied_to_another() -> None:
+    at = page(TWO)
+    at.number_input(key="recover-0-finetune-epochs").set_value(7).run()
+    assert "the plan is still fine\\-tuned 2 epochs" in words(at)
+    other = MLP.changed(sparsity=0.5)
+    at.query_params["plan"] = link.encode(other)
+    at.run()
+    assert plan_of(at) == other
+    assert at.number_input(key="recover-0-finetune-epochs").value == 5, "its own proposal"
+    at.button(key="strip-undo").click().run()
+    assert plan_of(at) == TWO
+    assert at.number_input(key="recover-0-finetune-epochs").value == 7, "the draft waited"
+    button(at, "withdraw").click().run()
+    assert at.number_input(key="recover-0-finetune-epochs").value == 2
+    assert button(at, "withdraw") is None
+    button(at, "drop").click().run()
+    assert plan_of(at) == MLP
+
+
+@pytest.mark.usefixtures("_not_measured")
+def test_a_refusal_speaks_of_the_draft() -> None:
+    at = page(TWO)
+    at.radio(key="recover-recipe").set_value("recalibrate").run()
+    assert "no BatchNorm layer" in at.warning[0].value
+    assert button(at, "switch").disabled
+    assert plan_of(at) == TWO
+    assert not button(at, "drop").disabled
+
+
+@pytest.mark.usefixtures("_not_measured")
+def test_of_nothing_removed_the_settings_shown_are_those_that_change() -> None:
+    at = page(Plan())
+    field = next(n for n in at.number_input if str(n.key).startswith("recover-0-recalibrate-"))
+    fewer = field.value - 1
+    field.set_value(fewer).run()
+    assert at.radio(key="recover-recipe").value == "recalibrate"
+    assert at.number_input(key=field.key).value == fewer
+    assert not at.warning
 
 
 def test_a_preset_sets_the_epochs_that_fit() -> None:
     at = until_measured(page(TWO))
     button(at, "preset-a minute").click().run()
-    epochs = recipes.epochs_asked(plan_of(at))
+    epochs = at.number_input(key="recover-0-finetune-epochs").value
     assert epochs > 100
-    found = costs.measure(plan_of(at))
+    assert plan_of(at) == TWO
+    assert f"for {fmt.plural(epochs, 'epoch')}" in words(until_measured(at)), "of the draft"
+    draft = recipes.with_epochs(TWO, epochs)
+    found = costs.measure(draft)
     assert found.cost is not None
-    assert 50 < costs.seconds_of(found.cost, plan_of(at)) <= 60, "measured once, for any epochs"
+    assert 50 < costs.seconds_of(found.cost, draft) <= 60, "measured once, for any epochs"
 
 
 @pytest.mark.usefixtures("_not_measured")
@@ -202,8 +265,14 @@ def test_earlier_recoveries_of_the_same_pruning_are_listed() -> None:
     assert "96.8" in row
     assert len(table.splitlines()) == 3
     shown[0].click().run()
-    assert recipes.epochs_asked(plan_of(at)) == 2
-    assert cache.is_recovered(plan_of(at))
+    assert plan_of(at) == MLP, "looking at it is no use of it"
+    assert at.number_input(key="recover-0-finetune-epochs").value == 2
+    assert button(at, "switch").label == "Use it"
+    button(at, "switch").click().run()
+    used = plan_of(at)
+    assert recipes.epochs_asked(used) == 2
+    assert cache.is_recovered(used)
+    assert button(at, "switch") is None
 
 
 @pytest.mark.usefixtures("_not_measured")
@@ -262,8 +331,9 @@ def test_a_damaged_run_is_said_and_the_choices_stay() -> None:
     assert all("delete the run on Runs" in error.value for error in at.error)
     assert at.error
     at.number_input(key="recover-0-finetune-epochs").set_value(3).run()
-    assert not at.error
     assert button(at, "switch").label == "Start"
+    button(at, "switch").click().run()
+    assert not at.error, "the plan has another run now"
 
 
 @pytest.mark.parametrize(
