@@ -5,7 +5,7 @@ import streamlit as st
 from pruneviz.answers import gives_probabilities
 from pruneviz.figures.format import size
 from pruneviz.run import asks_for_rounds
-from pruneviz.ui import cache, frame, judge, keeping, text, widgets
+from pruneviz.ui import cache, frame, judge, keeping, text, uploads, widgets
 
 AT_ONCE_MS = 5.0  # a forward pass of the original; faster than this, the files are made unasked
 WHAT = {
@@ -84,7 +84,16 @@ with frame.page("Export", "Download the pruned network.") as view:
     prepare(view)
     st.subheader("Repeat it", anchor=False)
     st.markdown("The same plan on the command line gives the same network and the same numbers:")
-    st.code("pruneviz run plan.yaml --out my-run", language="bash")
+    sent = uploads.sent(plan)
+    given = "".join(f" {file.option}" for file in sent)
+    st.code(
+        f"pruneviz replay .{given}\npruneviz run plan.yaml{given} --out my-run",
+        language="bash",
+        wrap_lines=True,
+    )
+    if sent:
+        files = " and ".join(text.escape(file.title) for file in sent)
+        st.caption(f"On another machine, have the files at hand that you sent: {files}.")
     st.subheader("Use it", anchor=False)
     st.markdown("Weights and recipe are enough; the code that defined the model is not needed:")
     shape = ", ".join(str(s) for s in view.subject.example.shape[1:])

@@ -9,6 +9,7 @@ import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
 from pruneviz.plan import Plan
+from pruneviz.sent import SentFile
 
 Interval = tuple[float, float]
 
@@ -172,6 +173,7 @@ class Report(_Record):
 
     `macs` counts the multiply-accumulates of one input, `bytes` the exported weights file
     (constants in a network's code, which some networks have, come on top of both files).
+    `inputs` are the uploaded files that the plan names by their digests, with their names.
     """
 
     digest: str
@@ -191,13 +193,14 @@ class Report(_Record):
     notes: tuple[str, ...]
     machine: Machine
     recovery: RecoveryReport | None = None
+    inputs: tuple[SentFile, ...] = ()
 
     def deterministic(self) -> dict[str, Any]:
-        """Return what a replay must reproduce: all but timings, rounding, machine and sentences.
+        """Return what a replay must reproduce: not times, rounding, machine, words, names.
 
         A recovery is reproduced on the same number of threads of the same kind of processor.
         """
-        where = ("latency_ms", "machine", "max_relative_error", "notes", "data")
+        where = ("latency_ms", "machine", "max_relative_error", "notes", "data", "inputs")
         varying: dict[str, Any] = dict.fromkeys(where, True)
         varying["recovery"] = {"seconds": True, "threads": True, "device": True}
         return self.model_dump(mode="json", exclude=varying)

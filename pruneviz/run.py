@@ -20,6 +20,7 @@ from pruneviz.coupling.accept import accept
 from pruneviz.criteria import CRITERIA, Evidence, Scored, check_asked, score_asked, updated, updates
 from pruneviz.evaluate import predict
 from pruneviz.granularity import GRANULARITIES, Units, noun
+from pruneviz.home import default_home
 from pruneviz.measure.answers import answer_notes
 from pruneviz.measure.cost import (
     counted_macs,
@@ -48,7 +49,7 @@ from pruneviz.report import (
     Sparsity,
 )
 from pruneviz.steady import RANDOM_NOTE, draws, watching
-from pruneviz.subjects import Subject, load_subject, plainly
+from pruneviz.subjects import Subject, load_subject, plainly, sent_files
 
 
 @dataclass(frozen=True)
@@ -300,6 +301,7 @@ def report(prepared: Prepared, pruned: Pruned, latency: LatencyPair) -> Report:
         notes=tuple(dict.fromkeys((*pruned.notes, *baseline.notes, *warned))),
         machine=this_machine(),
         recovery=pruned.recovery,
+        inputs=sent_files(pruned.plan, default_home()),
     )
 
 

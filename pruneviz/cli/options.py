@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from pruneviz.cli.supplying import supply_uploads
 from pruneviz.plan import Plan, parse_lock
 
 PlanFile = Annotated[
@@ -70,9 +71,14 @@ def made_plan(path: Path | None, **given: Any) -> Plan:
     """Return the plan of a file, or the default one, with what was given on the command line.
 
     `given` holds fields of the plan as their options were typed, None where they were not. A
-    layer's sparsity or lock wins over the file's own; the file's other layers keep theirs.
+    layer's sparsity or lock wins over the file's own; the file's other layers keep theirs. Where
+    the file names uploads, weights and data given are those very files, or refused.
     """
     fields = {} if path is None else _fields_of(path)
+    if path is not None:
+        own = {name: fields[name] for name in ("weights", "data")}
+        for name in supply_uploads(own, given, path.parent):
+            given[name] = None  # the plan's own reference stays, and so does its digest
     readers: dict[str, Callable[[Any], Any]] = {
         "classes": _classes,
         "reading": _reading,

@@ -36,6 +36,7 @@ from pruneviz.cli.options import (
     made_plan,
     read_as,
 )
+from pruneviz.cli.supplying import supply_uploads
 from pruneviz.cli.tables import print_check, print_report
 from pruneviz.plan import Plan
 
@@ -124,8 +125,13 @@ def _fitted(plan: Plan, milliseconds: float) -> Plan:
 
 @app.command()
 @aside
-def replay(directory: Path, as_json: AsJson = False) -> None:
-    """Run a stored plan again; exit 0 when every deterministic number is identical."""
+def replay(
+    directory: Path, weights: Weights = None, data: Data = None, as_json: AsJson = False
+) -> None:
+    """Run a stored plan again; exit 0 when every deterministic number is identical.
+
+    Files that were uploaded elsewhere are given with --weights and --data.
+    """
     import torch
 
     from pruneviz import run as engine
@@ -135,6 +141,11 @@ def replay(directory: Path, as_json: AsJson = False) -> None:
     from pruneviz.subjects import own_paths
 
     stored, plan = read_report(directory), read_plan(directory)
+    given, own = {"weights": weights, "data": data}, {"weights": plan.weights, "data": plan.data}
+    supplied = supply_uploads(own, given, directory)
+    for what, file in given.items():
+        if file is not None and what not in supplied:
+            raise ValueError(f"the plan's {what} are no upload ({own[what]}); leave --{what} out")
     before = stored.deterministic()
     for path in own_paths(plan):
         if not path.is_absolute() and not path.exists():

@@ -7,7 +7,7 @@ from pruneviz.subjects.plain import plainly
 from pruneviz.subjects.references import needs_operator, own_paths
 from pruneviz.subjects.subject import Data, Subject, freeze, tensors_sha256, weights_sha256
 from pruneviz.subjects.torchvision_models import list_torchvision
-from pruneviz.subjects.uploads import accept, upload_columns
+from pruneviz.subjects.uploads import accept, sent_files, upload_columns
 
 __all__ = [
     "Augmentation",
@@ -22,6 +22,7 @@ __all__ = [
     "needs_operator",
     "own_paths",
     "plainly",
+    "sent_files",
     "tensors_sha256",
     "upload_columns",
     "weights_sha256",

@@ -7,11 +7,13 @@ import io
 import os
 import tempfile
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
+from pruneviz.plan import Plan
+from pruneviz.sent import SentFile, sent_name
 from pruneviz.subjects.arrays import check_npz
 from pruneviz.subjects.images import check_zip
-from pruneviz.subjects.references import parse_upload
+from pruneviz.subjects.references import parse_data, parse_upload
 from pruneviz.subjects.tables import csv_columns
 from pruneviz.subjects.weights import PICKLES, check_header
 
@@ -19,16 +21,89 @@ MAX_FILE_BYTES = 200_000_000
 MAX_TOTAL_BYTES = 2_000_000_000
 KINDS = ("safetensors", "npz", "csv", "zip")
 ZIP_START = b"PK\x03\x04"
+NAME_ENDING = ".name"  # beside an upload: the name by which it was sent last
+FILE_KINDS = ("npz:", "csv:", "zip:", "folder:")
 
 
 def upload_path(reference: str, home: Path) -> Path:
     """Return where the file of `upload:SHA256[.ending]` lies; ValueError when it is not there."""
+    path = _path(reference, home)
+    if not path.is_file():
+        named = f" '{_kept_name(path)}'" if _kept_name(path) else ""
+        raise ValueError(
+            f"the upload{named} {path.stem[:12]}… is not here (any more); upload the file again"
+        )
+    return path
+
+
+def is_here(reference: str, home: Path) -> bool:
+    """Return whether the file of `upload:SHA256[.ending]` is here; ValueError if it is none."""
+    return _path(reference, home).is_file()
+
+
+def _path(reference: str, home: Path) -> Path:
     name = reference.removeprefix("upload:").partition("?")[0]
     sha256, ending = parse_upload(name)
-    path = home / "uploads" / f"{sha256}.{ending}"
-    if not path.is_file():
-        raise ValueError(f"the upload {sha256[:12]}… is not here (any more); upload the file again")
-    return path
+    return home / "uploads" / f"{sha256}.{ending}"
+
+
+def sent_file(
+    what: Literal["weights", "data"], reference: str | None, home: Path
+) -> SentFile | None:
+    """Return the file that an `upload:` reference means; None for what is no such reference."""
+    if reference is None or not reference.startswith("upload:"):
+        return None
+    path = _path(reference, home)
+    return SentFile(what=what, name=_kept_name(path), sha256=path.stem)
+
+
+def sent_files(plan: Plan, home: Path) -> tuple[SentFile, ...]:
+    """Return the uploaded files that a plan names, weights before data."""
+    found = (sent_file("weights", plan.weights, home), sent_file("data", plan.data, home))
+    return tuple(sent for sent in found if sent is not None)
+
+
+def supply(reference: str, wanted: SentFile, given: str, home: Path) -> None:
+    """Keep a file of this machine as the upload that a plan's reference means.
+
+    `given` is the file's path, alone or as in `csv:FILE?target=COLUMN`. ValueError, with both
+    digests, unless it is that very file; or where another target is given than the plan's.
+    """
+    file = _given_file(reference, given)
+    if file.is_dir():
+        raise ValueError(
+            f"'{file}' is a folder; give the file itself that was sent: {wanted.title}"
+        )
+    try:
+        with file.open("rb") as content:
+            found = hashlib.file_digest(content, "sha256").hexdigest()
+            content.seek(0)
+            data = content.read(MAX_FILE_BYTES + 1) if found == wanted.sha256 else b""
+    except OSError as error:
+        raise ValueError(
+            f"'{file}' cannot be read: {error.strerror or error}; the plan's {wanted.what} are "
+            f"{wanted.title}"
+        ) from error
+    if found != wanted.sha256:
+        raise ValueError(
+            f"'{file}' is not the file that the plan was made with: its SHA-256 is {found[:12]}…, "
+            f"and the plan's {wanted.what} are {wanted.title}; give that file"
+        )
+    accept(wanted.name or f"{file.stem}{_path(reference, home).suffix}", data, home)
+
+
+def _given_file(reference: str, given: str) -> Path:
+    """Return the path that was given, without its kind, and refuse another column of classes."""
+    if Path(given).exists() or not given.startswith(FILE_KINDS):
+        return Path(given)
+    kind, _, rest = given.partition(":")
+    read, target = parse_data(f"csv:{rest}"), parse_data(reference).target
+    if read.target not in (None, target):
+        raise ValueError(
+            f"the plan's classes are in the column '{target}', not in '{read.target}'; "
+            f"give {kind}:{read.name} alone"
+        )
+    return Path(read.name)
 
 
 def upload_columns(reference: str, home: Path) -> list[str]:
@@ -41,9 +116,10 @@ def accept(name: str, content: bytes | BinaryIO, home: Path) -> str:
 
     Weights (safetensors) become `upload:SHA256`, for a plan's `weights`; data (npz, csv, or a zip
     of class folders) become `upload:SHA256.ending`, for its `data`. Nothing is unpickled.
-    `name` gives the ending alone and appears in messages. ValueError says why a file is refused.
+    `name` gives the ending, appears in messages and is kept beside the file. ValueError says why
+    a file is refused.
     """
-    name = Path(name.replace("\\", "/")).name or "file"
+    name = sent_name(name) or "file"
     ending = Path(name).suffix.lower().removeprefix(".")
     if ending not in KINDS and f".{ending}" not in PICKLES:
         raise ValueError(f"'{name}' is no kind of file that can be used; upload {', '.join(KINDS)}")
@@ -55,7 +131,9 @@ def accept(name: str, content: bytes | BinaryIO, home: Path) -> str:
         )
     _check(name, ending, data)
     sha256 = hashlib.sha256(data).hexdigest()
-    _keep(data, home / "uploads", f"{sha256}.{ending}")
+    folder = home / "uploads"
+    _keep(data, folder, f"{sha256}.{ending}")
+    _write(name.encode(), folder, f"{sha256}.{ending}{NAME_ENDING}")
     return f"upload:{sha256}" + ("" if ending == "safetensors" else f".{ending}")
 
 
@@ -73,6 +151,14 @@ def _check(name: str, ending: str, data: bytes) -> None:
         check_npz(io.BytesIO(data), name)
     else:
         check_zip(io.BytesIO(data), name)
+
+
+def _kept_name(path: Path) -> str:
+    """Return by which name an upload was sent, "" where that was not kept."""
+    try:
+        return sent_name(path.with_name(f"{path.name}{NAME_ENDING}").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 def _check_text(name: str, data: bytes) -> None:
@@ -95,6 +181,11 @@ def _keep(data: bytes, folder: Path, file: str) -> None:
             f"the uploads would take more than {MAX_TOTAL_BYTES // 1_000_000_000} GB; "
             f"remove some from '{folder}'"
         )
+    _write(data, folder, file)
+
+
+def _write(data: bytes, folder: Path, file: str) -> None:
+    """Write a file whole or not at all."""
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=".incoming-")
     try:
         with os.fdopen(handle, "wb") as out:

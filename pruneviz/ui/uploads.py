@@ -11,9 +11,10 @@ from urllib.parse import quote
 
 from pruneviz.home import default_home
 from pruneviz.plan import Plan
+from pruneviz.sent import SentFile
 from pruneviz.subjects.csv_text import find_separator
 from pruneviz.subjects.labelling import UnknownClassesError
-from pruneviz.subjects.uploads import accept, upload_path
+from pruneviz.subjects.uploads import accept, sent_files, upload_path
 from pruneviz.ui import cache, edits
 
 DATA_ENDINGS = ("npz", "csv", "zip")
@@ -62,6 +63,11 @@ def _named(reference: str, file_name: str) -> Iterator[None]:
         for stored in (str(path), reference, path.name, path.stem):
             sentence = sentence.replace(stored, sent)
         raise ValueError(sentence) from error
+
+
+def sent(plan: Plan) -> tuple[SentFile, ...]:
+    """Return the files that a plan's uploads are, by the names by which they were sent."""
+    return sent_files(plan, default_home())
 
 
 def csv_columns(content: bytes) -> list[str]:
