@@ -10,8 +10,14 @@ import torch
 from torch import Tensor, nn
 
 MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
-TYPES = ("dtype", "scalar type", "same type")
+TYPES = ("dtype", "scalar type", "same type", "should be the same")
 ARGUMENTS = ("positional argument", "keyword-only argument", "required argument")
+
+
+def input_dtype(model: nn.Module) -> torch.dtype:
+    """Return in which precision a model is given its inputs: double where all of it is double."""
+    own = {p.dtype for p in model.parameters() if p.is_floating_point()}
+    return torch.float64 if own == {torch.float64} else torch.float32
 
 
 def forward(model: nn.Module, x: Tensor) -> Any:

@@ -23,7 +23,7 @@ from pruneviz.subjects.expectation import (
     image_channels,
     usual_shape,
 )
-from pruneviz.subjects.first_pass import forward
+from pruneviz.subjects.first_pass import forward, input_dtype
 from pruneviz.subjects.overlap import overlap_notes
 from pruneviz.subjects.python_factory import load_python
 from pruneviz.subjects.read_as import expecting, read_as
@@ -66,6 +66,7 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
     freeze(model)
     # a copy is tried: what a pass writes to the network is none of what the user gave
     data, example, notes = _load_data(plan, replace(source, model=duplicate(model)), home)
+    data = data.to(input_dtype(model)) if data else None
     _verify("data", plan.data_sha256, data.sha256 if data else None)
     check_folded(given, model, example)
     random = keep_steady(model, data.x[spread(len(data.x), WATCHED)] if data else example)
@@ -143,7 +144,7 @@ def _load_data(
                 f"the data has {len(data.classes)} classes and the model {outputs} outputs; "
                 "choose data that the model was made for"
             )
-        return data, data.x[:2].clone(), ()
+        return data, data.x[:2].to(input_dtype(source.model), copy=True), ()
     raw = read_source(parsed, expecting(expects, plan.reading), home)
     raw = read_as(raw, plan.reading, kind_of(parsed))
     outputs = _outputs(source.model, raw.x[:2], plan)
@@ -153,12 +154,13 @@ def _load_data(
         trained = load_sample_data(parse_data(source.own_data).name)
     note = data.labelling.note if data.labelling else ""
     notes = (*((note,) if note else ()), *overlap_notes(data, trained))
-    return data, data.x[:2].clone(), notes
+    return data, data.x[:2].to(input_dtype(source.model), copy=True), notes
 
 
 def _example(model: nn.Module, shape: tuple[int, ...]) -> Tensor:
     """Return a random input (2, *shape); ValueError when the model does not take it."""
     example = torch.randn((2, *shape), generator=torch.Generator().manual_seed(EXAMPLE_SEED))
+    example = example.to(input_dtype(model))
     forward(model, example)
     return example
 
@@ -203,7 +205,7 @@ def _outputs(model: nn.Module, x: Tensor, plan: Plan) -> int:
             f"the data's inputs have shape {list(shape)}, the plan's input shape is "
             f"{list(plan.input_shape)}; leave the input shape out or correct it"
         )
-    result = forward(model, x)
+    result = forward(model, x.to(input_dtype(model)))
     if not isinstance(result, Tensor) or result.dim() != 2:
         is_tensor = isinstance(result, Tensor)
         kind = f"shape {list(result.shape)}" if is_tensor else type(result).__name__

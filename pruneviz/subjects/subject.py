@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -22,8 +22,8 @@ class Data:
     """Labelled inputs: `x`, `y` to evaluate, and disjoint from them `train_*` and `calibration_*`.
 
     `train_*` is what a recovery trains on, `calibration_*` a part of it, or the same.
-    `x` is (N, C, H, W) for images, (N, F) for tables, (N, C, steps) or (N, steps, C) for series,
-    float32, normalised as the model expects: raw = x * std + mean, one mean and std for each
+    `x` is (N, C, H, W) for images, (N, F) for tables, (N, C, steps) or (N, steps, C) for series, in
+    the model's precision, normalised as it expects: raw = x * std + mean, one mean and std for each
     channel or feature, which lie on `axis`; raw images lie in [0, 1].
     `y` is (N,) int64, an index into `classes`. `note` says in one sentence how it was split,
     `train_note` what a user must know of the training part, "" for nothing. `labelling` says which
@@ -70,12 +70,17 @@ class Data:
         axes = [axis for axis in range(self.train_x.dim()) if axis != self.axis]
         mean = self.train_x.mean(axes, keepdim=True, dtype=torch.float64)
         largest = torch.maximum(self.train_x.amax(axes, True), -self.train_x.amin(axes, True))
-        return torch.where(mean.abs() <= ROUNDING * largest, 0.0, mean).float()
+        return torch.where(mean.abs() <= ROUNDING * largest, 0.0, mean).to(self.train_x.dtype)
 
     def raw(self, x: Tensor) -> Tensor:
         """Return normalised inputs, batched as `x` is, in the units they were recorded in."""
         shape = along(self.axis, x.dim())
         return x * torch.tensor(self.std).view(shape) + torch.tensor(self.mean).view(shape)
+
+    def to(self, dtype: torch.dtype) -> Data:
+        """Return the same data with inputs in a precision of their own."""
+        parts = ("x", "calibration_x", "train_x")
+        return replace(self, **{part: getattr(self, part).to(dtype) for part in parts})
 
     def by_channel(self, values: Tensor) -> Tensor:
         """Return values of one series, shaped as the model gets it, as (C, steps)."""
