@@ -11,7 +11,7 @@ from pruneviz.jobs import spare
 
 FILE = ".start.json"
 COLD, WARM = "cold", "warm"  # a new process, or one that waited
-USUAL = {COLD: 7.0, WARM: 2.0}  # seconds, before any job was seen
+USUAL = {COLD: 5.0, WARM: 1.0}  # seconds, before any job was seen
 LONGEST = 600.0
 
 

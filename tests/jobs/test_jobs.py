@@ -204,9 +204,11 @@ def test_the_queue_runs_one_after_another_oldest_first_and_a_waiting_job_can_be_
 
 
 def test_limits_end_a_job_with_a_remedy(bench):
+    bench.hold_after(SOME_PASSES)  # or it ends before anybody looks at what it uses
     folder = bench.scan(memory_limit_gb=0.05)
     assert end(folder) == "failed"
     assert "raise the limit" in folder.status().error
+    bench.pace(0)
     jobs.resume(folder, {"memory_limit_gb": 8})
     assert end(folder) == "finished"
     bench.hold_after(SOME_PASSES)
