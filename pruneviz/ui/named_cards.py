@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -35,7 +36,8 @@ def titles() -> dict[str, str]:
     found: dict[str, str] = {}
     for named in settings.named_models():
         found.setdefault(named.reference, named.name or text.model_title(named.reference))
-    return found
+    said = Counter(found.values())  # files in two folders may have the same name
+    return {key: key if said[title] > 1 else title for key, title in found.items()}
 
 
 def _card(number: int, named: settings.NamedModel, plan: Plan) -> None:
@@ -49,8 +51,9 @@ def _card(number: int, named: settings.NamedModel, plan: Plan) -> None:
         return
     st.markdown(f"**{text.escape(named.name or facts.title)}**  \n{text.escape(facts.sentence)}")
     file = f" ({PurePath(named.weights).name})" if named.weights else ""
-    line = f"{facts.weights_label}{file} · {fmt.count(facts.parameters)} parameters"
-    st.markdown(f":small[:gray[{text.escape(line)}]]")
+    count = f"{fmt.count(facts.parameters)} parameters".replace(" ", text.NO_BREAK)
+    line = f"{text.escape(f'{facts.weights_label}{file}')} · {count}"
+    st.markdown(f":small[:gray[{line}]]")
     in_use = (plan.model, plan.weights) == (named.reference, named.weights)
     st.button(
         "In use" if in_use else "Use this model",

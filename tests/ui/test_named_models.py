@@ -11,7 +11,7 @@ from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from pruneviz.plan import Plan
-from pruneviz.ui import cache, edits, launch, link, settings, uploads
+from pruneviz.ui import cache, edits, launch, link, named_cards, settings, uploads
 from pruneviz.ui.settings import NamedModel
 
 HOME = str(Path(__file__).parents[2] / "pages" / "home.py")
@@ -128,8 +128,12 @@ def test_the_app_opens_with_the_first_and_home_shows_them_by_name(files, monkeyp
     text = [each.value for each in at.markdown]
     first, second = (5 * 7 + 7 + 7 * 3 + 3), (5 * 11 + 11 + 11 * 3 + 3)
     assert any("Mine" in each and "build" in each for each in text)
-    assert any("your weights" in each and f"{first} parameters" in each for each in text)
-    assert any("that wide" in each and f"{second} parameters" in each for each in text)
+    assert any(
+        "your weights" in each and f"{first}\N{NO-BREAK SPACE}parameters" in each for each in text
+    )
+    assert any(
+        "that wide" in each and f"{second}\N{NO-BREAK SPACE}parameters" in each for each in text
+    )
     assert any("do not fit" in each.value for each in at.error)
     assert any("gone" in each.value for each in at.error)
     assert at.button(key="use-named-0").disabled
@@ -155,3 +159,10 @@ def test_weights_are_uploaded_for_a_named_architecture(files, monkeypatch):
     assert cache.subject(plan).weights_label == "your weights"
     with pytest.raises(ValueError, match=r"'mine\.safetensors' do not fit"):
         uploads.plan_with_weights(plan, reference, save({"w": torch.ones(1)}), "mine.safetensors")
+
+
+def test_models_of_files_with_one_name_are_told_apart(monkeypatch):
+    start(monkeypatch, ["python:a/net.py:build", "python:b/net.py:build", "C=python:c.py:f"], [])
+    assert list(named_cards.titles().values()) == [
+        "python:a/net.py:build", "python:b/net.py:build", "C",
+    ]  # fmt: skip
