@@ -163,8 +163,8 @@ def act(now: Recovering, pressed: str) -> None:
 
 def draft(plan: Plan, now: Recovering) -> None:
     """Say whether what is chosen is in the plan or a draft, and offer the way back."""
-    with st.container(horizontal=True, vertical_alignment="center", key="recover-draft"):
-        st.caption(text.escape(outcome.draft(plan, now)), width="content")
+    with st.container(horizontal=True, wrap=False, key="recover-draft"):
+        st.caption(text.escape(outcome.draft(plan, now)), width="stretch")
         if plan.recovery and plan != now.plan:
             st.button(
                 "Back to the plan's recovery", type="tertiary", icon=":material/undo:",

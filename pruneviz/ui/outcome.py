@@ -61,7 +61,7 @@ def draft(plan: Plan, now: Recovering) -> str:
     if plan == now.plan:
         return "This recovery is in the plan."
     said = recipes.words(plan)
-    still = f"the plan is still {said}" if said else "the plan has no recovery yet"
+    still = f"the plan still says {said}" if said else "the plan has no recovery yet"
     if now.busy:
         return f"Draft: {still}. When this one is finished, {USE} puts it there."
     label = next(iter(offered(now, "", None, adopted=False)))

@@ -184,7 +184,7 @@ def test_a_choice_is_a_draft_until_start_and_start_is_one_step() -> None:
 def test_a_draft_of_a_plan_is_not_applied_to_another() -> None:
     at = page(TWO)
     at.number_input(key="recover-0-finetune-epochs").set_value(7).run()
-    assert "the plan is still fine\\-tuned 2 epochs" in words(at)
+    assert "the plan still says fine\\-tuned 2 epochs" in words(at)
     other = MLP.changed(sparsity=0.5)
     at.query_params["plan"] = link.encode(other)
     at.run()
