@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 MOST_NAME = 120  # characters
+OF_A_RUN = ("weights.safetensors", "masks.safetensors")  # what a run's own folder holds
 
 
 def sent_name(text: str) -> str:
@@ -47,5 +48,5 @@ class SentFile(BaseModel):
         """Return the option that gives the file to a command, as a shell reads it."""
         if not self.name:
             return f"--{self.what} FILE"
-        dashed = self.name.startswith("-")
-        return f"--{self.what} {shlex.quote(f'./{self.name}' if dashed else self.name)}"
+        folder = "../" if self.name in OF_A_RUN else "./" if self.name.startswith("-") else ""
+        return f"--{self.what} {shlex.quote(folder + self.name)}"

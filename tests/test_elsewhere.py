@@ -16,6 +16,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save
 
+from pruneviz import store
 from pruneviz.cli.options import made_plan
 from pruneviz.plan import Plan
 from pruneviz.report import Report
@@ -201,6 +202,8 @@ def test_a_shell_reads_the_option_as_the_name() -> None:
         assert shlex.split(option) == ["--data", name]
     dashed = SentFile(what="weights", name="-f.safetensors", sha256="0" * 64).option
     assert dashed == "--weights ./-f.safetensors"
+    same = SentFile(what="weights", name=store.WEIGHTS_FILE, sha256="0" * 64).option
+    assert same == "--weights ../weights.safetensors"  # beside the run, whose own are the pruned
 
 
 def test_the_name_changes_no_digest(
