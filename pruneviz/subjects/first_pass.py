@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+MOST_PARTS = 4  # of an output that are named
 MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 TYPES = ("dtype", "scalar type", "same type", "should be the same")
 ARGUMENTS = ("positional argument", "keyword-only argument", "required argument")
@@ -31,6 +32,22 @@ def forward(model: nn.Module, x: Tensor) -> Any:
         raise ValueError(_why(model, x, error, inside)) from error
 
 
+def described(output: Any) -> str:
+    """Return what a model's output is made of, such as "dict of logits: shape [2, 3]"."""
+    if isinstance(output, Tensor):
+        return f"shape {list(output.shape)}"
+    named = (
+        output.items()
+        if isinstance(output, Mapping)
+        else enumerate(output)
+        if isinstance(output, tuple | list)
+        else ()
+    )
+    parts = [f"{name}: {described(part)}" for name, part in named]
+    kind = type(output).__name__
+    return f"{kind} of {', '.join(parts[:MOST_PARTS])}" if parts else kind
+
+
 @contextmanager
 def _followed(model: nn.Module, inside: list[str]) -> Iterator[None]:
     """Note the modules that are being run, the innermost last."""
@@ -47,6 +64,16 @@ def _followed(model: nn.Module, inside: list[str]) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
+
+
+def _runs(model: nn.Module, x: Tensor) -> bool:
+    try:
+        with torch.no_grad():
+            model(x)
+    # Any model of any user: whatever it raises, it does not run.
+    except Exception:
+        return False
+    return True
 
 
 def _why(model: nn.Module, x: Tensor, error: Exception, inside: list[str]) -> str:
@@ -71,6 +98,11 @@ def _why(model: nn.Module, x: Tensor, error: Exception, inside: list[str]) -> st
         return (
             f"the model computes in {names}, and {given}; {where}. Return it in single precision, "
             "model.float(), from its factory"
+        )
+    if len(x) > 1 and _runs(model, x[:1]):
+        return (
+            f"the model takes one input at a time, and {given}; {where}. Let its forward keep the "
+            "first axis of its input, such as x.flatten(1) in place of x.view(1, -1)"
         )
     if isinstance(error, OSError):
         return f"the model reads a file as it runs, and that fails: {where}; put the file there"

@@ -23,7 +23,7 @@ from pruneviz.subjects.expectation import (
     image_channels,
     usual_shape,
 )
-from pruneviz.subjects.first_pass import forward, input_dtype
+from pruneviz.subjects.first_pass import described, forward, input_dtype
 from pruneviz.subjects.overlap import overlap_notes
 from pruneviz.subjects.python_factory import load_python
 from pruneviz.subjects.read_as import expecting, read_as
@@ -207,11 +207,10 @@ def _outputs(model: nn.Module, x: Tensor, plan: Plan) -> int:
         )
     result = forward(model, x.to(input_dtype(model)))
     if not isinstance(result, Tensor) or result.dim() != 2:
-        is_tensor = isinstance(result, Tensor)
-        kind = f"shape {list(result.shape)}" if is_tensor else type(result).__name__
         raise ValueError(
-            f"only classifiers can be judged on data, and the model's output ({kind}) is not one "
-            "row of class scores for each input; load it without data"
+            "only classifiers can be judged on data, and the model's output "
+            f"({described(result)}) is not one row of class scores for each input; return the "
+            "scores alone from its forward, or load it without data"
         )
     if result.shape[1] == 1:
         raise ValueError(

@@ -48,6 +48,10 @@ CAUSES = {
     "memory": (Runs(fails(RuntimeError("can't allocate memory: 9 TB"))), "memory does not"),
     "file": (Runs(fails(FileNotFoundError(2, "No such file", "a.npy"))), "reads a file.*a.npy"),
     "assertion": (Runs(fails(AssertionError("even sides only"))), "refuses.*even sides only"),
+    "one at a time": (
+        Runs(lambda inner, x: inner(x.view(1, -1)[:, : max(4, 4 * len(x))])),
+        r"one input at a time.*2 inputs of shape \[4\].*'inner.0' \(Linear\) says: .*mat1",
+    ),
     "shape": (Runs(plainly, nn.Linear(5, 3)), r"shape \[4\]: 'inner.0' \(Linear\) says: .*mat1"),
 }
 
@@ -97,3 +101,19 @@ def test_models_of_torchvision_that_are_not_opened_are_named_rightly():
     for name, words in (("raft_small", "two inputs"), ("quantized_resnet18", "quantised")):
         with pytest.raises(ValueError, match=words):
             load_subject(Plan(model=f"torchvision:{name}"), pretrained=False)
+
+
+def test_an_output_that_is_no_row_of_scores_is_named_by_its_parts(tmp_path):
+    (tmp_path / "nets.py").write_text(
+        NETS
+        + """
+class Named(Steps):
+    def forward(self, x):
+        return {"logits": super().forward(x), "more": (x,)}
+"""
+    )
+    np.savez(tmp_path / "series.npz", x=np.ones((40, 3, 16), "f4"), y=np.arange(40) % 2)
+    plan = Plan(model=f"python:{tmp_path}/nets.py:Named", data=f"npz:{tmp_path}/series.npz")
+    words = r"dict of logits: shape \[2, 2\], more: tuple of 0: .*return the scores alone"
+    with pytest.raises(ValueError, match=words):
+        load_subject(plan)
