@@ -28,7 +28,9 @@ _ANY_MODULE = frozenset(vars(nn.Module()))
 VERSIONED = ("torch", "torchvision")  # packages whose code is known by its version
 ENGINE = (
     "coupling/*.py", "explicit/*.py", "granularity/*.py", "lively.py", "proof.py",
-    "rehearsal.py", "apply.py", "surgery.py", "bypass.py", "masks.py",
+    "rehearsal.py", "apply.py", "surgery.py", "bypass.py", "masks.py", "concluded.py",
+    "duplicate.py", "folding.py", "plain_layers.py", "steady.py", "measure/one_trace.py",
+    "measure/packing.py",
 )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -39,6 +39,7 @@ from pruneviz.plan import ONE_SHOT, Plan
 from pruneviz.proof import check as check  # part of this file's interface
 from pruneviz.proof import find_units, prove
 from pruneviz.recovery import spelled_out
+from pruneviz.recovery.frozen import held
 from pruneviz.report import (
     Amount,
     LatencyPair,
@@ -195,15 +196,19 @@ def removed(
     keep: Mapping[str, Tensor],
     plan: Plan,
     evidence: Evidence | None,
+    frozen: Collection[str],
 ) -> Applied:
     """Remove the units that do not stay; those that do get new values where the criterion can.
 
     New values fit zeros in tensors of the old size; where tensors get smaller, none are given.
+    Parameters that the network froze, by name, lose what is removed and get none either.
     """
     applied = apply(model, units, keep)
     if evidence is None or applied.is_cut:
         return applied
-    better = updated(model, plan.criterion, plan.criterion_parameters, applied.masks, evidence)
+    staying, settings = held(model, frozen), plan.criterion_parameters
+    masks = {name: mask for name, mask in applied.masks.items() if name not in staying}
+    better = updated(model, plan.criterion, settings, masks, evidence)
     return replace(apply(better, units, keep), original=model)
 
 
@@ -212,7 +217,9 @@ def prune(prepared: Prepared, plan: Plan) -> Pruned:
     bound = bind(plan, prepared.subject)
     allocation = allocate(prepared.units, prepared.ranking, bound, counting(prepared))
     model = prepared.subject.model
-    applied = removed(model, prepared.units, allocation.keep, plan, prepared.evidence)
+    applied = removed(
+        model, prepared.units, allocation.keep, plan, prepared.evidence, prepared.subject.frozen
+    )
     notes = (*prepared.notes, *allocation.notes, *pruning_notes(applied, plan))
     parts = {field.name: getattr(applied, field.name) for field in fields(applied)}
     error = prove(applied, prepared.subject.example)

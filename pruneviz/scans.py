@@ -98,7 +98,8 @@ def _refit(prepared: Prepared, recalibrate: bool, seed: int) -> Refit | None:
 
 def _removing(prepared: Prepared) -> Remove:
     """Return what makes a scan's networks: the way that `prune` makes them."""
-    return partial(removed, plan=prepared.plan, evidence=prepared.evidence)
+    frozen = prepared.subject.frozen
+    return partial(removed, plan=prepared.plan, evidence=prepared.evidence, frozen=frozen)
 
 
 def baseline_point(prepared: Prepared) -> Point:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 from pruneviz import concluded, proof
+from tests.test_layers import imports
+
+ROOT = Path(concluded.__file__).parent
+# What the proof imports of these says nothing of which cut holds: it ranks, counts and describes.
+APART = {"allocate", "answers", "calibrate", "criteria", "home", "plan", "reading", "registry",
+         "report", "measure.cost", "measure.operators"}  # fmt: skip
 
 
 class Fixed(nn.Module):
@@ -108,3 +115,27 @@ def test_the_oldest_go(monkeypatch):
         concluded.record(concluded.Conclusion(digest=str(number)))
     assert len(list(concluded._folder().iterdir())) == 3
     assert concluded.recall("4") is not None
+
+
+def engine_files():
+    """Return all files whose code the proof runs, by way of what each imports."""
+    found, waiting = set[Path](), [ROOT / "proof.py"]
+    while waiting:
+        file = waiting.pop()
+        if file in found:
+            continue
+        found.add(file)
+        for name in imports(file):
+            parts = name.split(".")[1:]
+            if name.startswith("pruneviz.") and not {parts[0], ".".join(parts[:2])} & APART:
+                for place in (ROOT.joinpath(*parts), ROOT.joinpath(*parts[:-1])):
+                    options = (place.with_suffix(".py"), place / "__init__.py")
+                    waiting += [each for each in options if each.exists()]
+    return found - {ROOT / "__init__.py"}
+
+
+def test_a_change_in_any_file_of_the_engine_forgets_what_was_concluded():
+    known = {file for room in concluded.ENGINE for file in ROOT.glob(room)}
+    assert all(list(ROOT.glob(room)) for room in concluded.ENGINE)
+    assert {"folding.py", "plain_layers.py", "surgery.py"} <= {f.name for f in engine_files()}
+    assert {str(file.relative_to(ROOT)) for file in engine_files() - known} == set()

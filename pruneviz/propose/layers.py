@@ -89,10 +89,10 @@ class Layers:
 
     def network(self, counts: Counts) -> nn.Module:
         """Return the network without so many units of each layer, not proved yet."""
-        prepared = self.prepared
-        keep = self.keep(counts)
+        prepared, keep = self.prepared, self.keep(counts)
+        subject, evidence = prepared.subject, prepared.evidence
         applied = run.removed(
-            prepared.subject.model, prepared.units, keep, self.plan, prepared.evidence
+            subject.model, prepared.units, keep, self.plan, evidence, subject.frozen
         )
         return applied.model
 

@@ -127,7 +127,8 @@ class Recovering:
         units, model = self._prepared.units, full_size(self._applied)
         prepared = self._prepared if phase.round == 1 else self._ranked_again(model)
         keep = allocate(units, prepared.ranking, self._amounts.plan(phase.round)).keep
-        applied = removed(model, units, keep, self.plan, prepared.evidence)
+        frozen = prepared.subject.frozen
+        applied = removed(model, units, keep, self.plan, prepared.evidence, frozen)
         prove(applied, self._prepared.subject.example)
         self._applied = replace(applied, original=self._prepared.subject.model)
         network = duplicate(applied.model).to(self._where)

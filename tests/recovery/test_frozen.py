@@ -10,7 +10,7 @@ from torch import nn
 from pruneviz.plan import Plan
 from pruneviz.recover import Recovering
 from pruneviz.recovery.frozen import frozen_note
-from pruneviz.run import prepare
+from pruneviz.run import prepare, prune
 from pruneviz.subjects import load_subject
 
 CODE = """
@@ -127,3 +127,25 @@ def test_nothing_is_said_of_a_network_that_freezes_nothing():
     assert not frozen_note(model, frozenset())
     note = frozen_note(model, frozenset({"bias"}))
     assert note == "1 parameter is frozen by the network and stays as it is: bias."
+
+
+@pytest.mark.parametrize("criterion", ["obs", "sparsegpt"])
+@pytest.mark.parametrize("factory", ["some", "all_frozen"])
+def test_new_values_for_what_stays_are_for_what_is_not_frozen(folder, criterion, factory):
+    work = work_on(
+        folder, factory, criterion=criterion, granularity="weight", sparsity=0.4, scope="uniform",
+        schedule="linear", recovery=RECOVERIES["finetune"],
+    )  # fmt: skip
+    prepared, plan = work._prepared, work.plan
+    for pruned in (prune(prepared, plan), done(work)):
+        after = dict(pruned.model.named_parameters())
+        moved = {
+            name
+            for name, before in prepared.subject.model.named_parameters()
+            if not torch.equal(after[name], before * pruned.masks.get(name, True))
+        }
+        if factory == "some":
+            assert not moved & set(FROZEN)
+            assert {"middle.weight", "last.weight"} <= moved
+        else:
+            assert {"features.weight", "middle.weight", "last.weight"} <= moved
