@@ -202,6 +202,7 @@ class Report(_Record):
         """
         where = ("latency_ms", "machine", "max_relative_error", "notes", "data", "inputs")
         varying: dict[str, Any] = dict.fromkeys(where, True)
+        varying["skipped"] = {"__all__": {"reason": True}}
         varying["recovery"] = {"seconds": True, "threads": True, "device": True}
         return self.model_dump(mode="json", exclude=varying)
 

@@ -70,7 +70,7 @@ def test_check_has_the_promised_fields(pruneviz):
     result = json.loads(out)
     assert result["max_relative_error"] <= 1e-4
     assert result["parameters"]["pruned"] < result["parameters"]["original"]
-    assert result["skipped"] == [{"name": "fc", "reason": "they are the model's outputs"}]
+    assert result["skipped"] == [{"name": "fc", "reason": "its outputs are the network's answers"}]
     assert result["groups"] == 12
     assert result["units"] == 2880
     assert result["seconds"] > 0

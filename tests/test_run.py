@@ -37,6 +37,16 @@ ALL = list(
 )
 
 
+def test_a_run_repeats_though_a_reason_is_said_in_other_words():
+    report = engine.run(Plan(model="sample:tumour-mlp", sparsity=0.3), latency_runs=3)[2]
+    assert report.skipped
+    reworded = [each.model_copy(update={"reason": "in other words"}) for each in report.skipped]
+    earlier = report.model_copy(update={"skipped": tuple(reworded)})
+    assert differences(earlier.deterministic(), report.deterministic()) == []
+    fewer = report.model_copy(update={"skipped": ()})
+    assert differences(fewer.deterministic(), report.deterministic())
+
+
 @pytest.mark.parametrize(("criterion", "granularity", "scope"), ALL)
 def test_every_combination_runs_exactly_and_replays(criterion, granularity, scope):
     plan = Plan(criterion=criterion, scope=scope, sparsity=0.37, seed=3, **fitting(granularity))

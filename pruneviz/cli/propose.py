@@ -131,6 +131,6 @@ def _print(found: Proposal) -> None:
                  proposed.predicted_line(found), proposed.how_line(found)):  # fmt: skip
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     for sentence in found.binding:
-        console.print(f"binding: {sentence}", markup=False, highlight=False, soft_wrap=True)
+        console.print(f"limited by: {sentence}", markup=False, highlight=False, soft_wrap=True)
     for sentence in found.notes:
         note(sentence)

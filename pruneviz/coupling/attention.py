@@ -108,7 +108,7 @@ def _inner(call: Call, left: Tensor, right: Tensor) -> None:
     elif one is not None or other is not None:
         tag = one if one is not None else other
         assert tag is not None  # one of them is there
-        call.ids.fix(small(tag), "they are multiplied with values of a fixed number")
+        call.ids.fix(small(tag), "its outputs are multiplied with values of a fixed number")
 
 
 def embed(call: Call) -> Any:
@@ -121,7 +121,7 @@ def embed(call: Call) -> Any:
             call.ids.produced_by(outputs)
             tags.append(outputs.view([1] * (call.out.ndim - 1) + [-1]).expand(call.out.shape))
     for tag in call.look(call.args[1]):
-        call.ids.fix(small(tag), "they are looked up by number")
+        call.ids.fix(small(tag), "its outputs are looked up by number")
     return tuple(tags)
 
 
@@ -139,5 +139,5 @@ def align(call: Call) -> Any:
             )
             call.ids.fix(small(tag), why)
     for tag in call.look(call.args[1]):
-        call.ids.fix(small(tag), "they are the places of regions")
+        call.ids.fix(small(tag), "its outputs are the places of regions")
     return tuple(tags)

@@ -71,7 +71,7 @@ def _unite_affine(call: Call, tags: Tags, tensor: Tensor, ndim: int) -> None:
             call.ids.unite(line(partner, dim), mine)
     if not call.look(tensor):
         for tag in tags:
-            call.ids.fix(small(tag), "they are combined with values of a fixed size")
+            call.ids.fix(small(tag), "its outputs are combined with values of a fixed size")
 
 
 def _follow_shape(call: Call, tag: Tensor, dim: int) -> None:

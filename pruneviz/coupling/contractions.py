@@ -186,7 +186,7 @@ def _meet_bias(call: Call, bias: Tensor | None, outputs: Tensor) -> None:
         return
     own = axis_ids(call.look(bias), bias, bias.ndim - 1)
     if own is None and bias.shape[-1] > 1:
-        call.ids.fix(outputs, "they are combined with values of a fixed size")
+        call.ids.fix(outputs, "its outputs are combined with values of a fixed size")
     _meet(call.ids, own, outputs)
 
 

@@ -122,7 +122,7 @@ class Ids:
             return
         self.edges.append((one[known], other[known]))
         alone = np.concatenate([one[~known], other[~known]])
-        self.fix(torch.from_numpy(alone), "they are combined with values of a fixed size")
+        self.fix(torch.from_numpy(alone), "its outputs are combined with values of a fixed size")
 
     def fix(self, ids: Tensor, reason: str, foremost: bool = False) -> None:
         """Record that these ids must stay, and why (the end of a sentence about the units)."""

@@ -35,7 +35,7 @@ def to_pixels(call: Call) -> Any:
 def sample_at(call: Call) -> Any:
     """Read pixels at places that are given: channels pass on, the places' own numbers stay."""
     for tag in call.look(call.args[1]):
-        call.ids.fix(small(tag), "they are the places that pixels are read at")
+        call.ids.fix(small(tag), "its outputs are the places that pixels are read at")
     return spatial(call)
 
 
@@ -62,7 +62,7 @@ def from_pairs(call: Call) -> Any:
     last = call.args[0].ndim - 1
     for tag in call.look(call.args[0]):
         if last in varying(tag):
-            call.ids.fix(small(tag), "they are the two parts of complex numbers")
+            call.ids.fix(small(tag), "its outputs are the two parts of complex numbers")
         else:
             tags.append(tag[..., 0])
     return tuple(tags)

@@ -177,7 +177,7 @@ def _alike(call: Call, tensors: list[Tensor], column: list[list[Tensor]], dim: i
         call.ids.unite(*_aligned(first, tag))
     for tensor, found in zip(tensors, column, strict=True):
         if not found and not call.blank(tensor):
-            call.ids.fix(small(first), "they are combined with values of a fixed size")
+            call.ids.fix(small(first), "its outputs are combined with values of a fixed size")
     return first.expand(call.out.shape)
 
 
@@ -194,7 +194,7 @@ def _side_by_side(
     for tag in across[1:]:
         call.ids.unite(*_aligned(across[0].narrow(dim, 0, 1), tag.narrow(dim, 0, 1)))
     for tag in across if len(across) < len(column) else ():
-        call.ids.fix(small(tag), "they are combined with values of a fixed size")
+        call.ids.fix(small(tag), "its outputs are combined with values of a fixed size")
     joined = [found[0] if found else _blank(x)
               for x, found in zip(tensors, column, strict=True)]  # fmt: skip
     return collapse(torch.cat(joined, dim))
@@ -249,7 +249,7 @@ def pointwise(call: Call) -> Any:
     held = [tag for tag in tags if not all(
         call.blank(x) or follows(x, call.look(x), tag) for x in operands)]  # fmt: skip
     for tag in held:
-        call.ids.fix(small(tag), "they are combined with values of a fixed size")
+        call.ids.fix(small(tag), "its outputs are combined with values of a fixed size")
     if len(held) < len(tags):  # what is held is of a fixed size from here on
         tags = [tag for tag in tags if not any(tag is each for each in held)]
     return [tuple(tags) for _ in call.out] if isinstance(call.out, list | tuple) else tuple(tags)
@@ -296,7 +296,7 @@ def stack(call: Call) -> Any:
     for tag in tags:
         for tensor in tensors:
             if not call.blank(tensor) and not call.look(tensor):
-                call.ids.fix(small(tag), "they are combined with values of a fixed size")
+                call.ids.fix(small(tag), "its outputs are combined with values of a fixed size")
     return tuple(tags)
 
 

@@ -87,7 +87,7 @@ def _held_where_fixed(call: Call, tags: list[Tensor], operands: list[Tensor]) ->
         if all(call.blank(x) or follows(x, call.look(x), tag) for x in operands):
             going.append(tag)
         else:
-            call.ids.fix(small(tag), "they are combined with values of a fixed size")
+            call.ids.fix(small(tag), "its outputs are combined with values of a fixed size")
     return tuple(going)
 
 

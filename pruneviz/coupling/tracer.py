@@ -237,6 +237,6 @@ def _traced(model: nn.Module, example: Any, layouts: Mapping[str, int]) -> Coupl
                 "let it return tensors, in lists, tuples or dictionaries"
             )
         for tag in mode.tags(leaf):
-            ids.fix(small(tag), "they are the model's outputs", foremost=True)
+            ids.fix(small(tag), "its outputs are the network's answers", foremost=True)
     mode.forget()
     return groups_of(studied, ids)

@@ -103,4 +103,5 @@ def _trust(maps: tuple[Attribution, Attribution]) -> tuple[str, bool]:
         return f"The method fails its own check on the {whose}: do not rely on this picture", False
     if any(found.delta is None for found in maps):
         return "This method has no check of its own: take its picture as a hint", True
-    return "The method passes its own check on both, so the picture shows what they compute", True
+    passed = "its pictures fit what each network computes, whether that is right or wrong"
+    return f"The method passes its own check on both: {passed}", True

@@ -38,7 +38,7 @@ def search(work: Proposing) -> Generator[Stage, None, Proposal]:
     best, taken = _confirmed(work, path, place, best)
     if not any(best.counts.values()):  # the machine was busy before, and is quicker now
         goal.check_open(taken.median)
-    held = [f"{work.furthest} an answer takes {goal.said(fastest)}"]
+    held = [f"{work.furthest}, an answer takes {goal.said(fastest)}"]
     if taken.median > goal.value:
         held.insert(
             0,
@@ -68,7 +68,7 @@ def _fastest(work: Proposing, most: Counts) -> float:
     goal, fastest = work.goal, _time(work, work.layers.network(most))
     if fastest > goal.value:
         raise ValueError(
-            f"{goal.said()} cannot be reached: {work.furthest} an answer takes "
+            f"{goal.said()} cannot be reached: {work.furthest}, an answer takes "
             f"{goal.said(fastest)} here; allow more time{work.unlock}"
         )
     return fastest

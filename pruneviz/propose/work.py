@@ -129,7 +129,7 @@ class Proposing:
     def furthest(self) -> str:
         """Return in words how far all layers can go: `with 90 % of every layer …`."""
         last = max((curve.last for curve in self.curves.values()), default=self._last)
-        return f"with {100 * last:.3g} % of every layer that is free removed"
+        return f"with {100 * last:.3g} % of every unlocked layer removed"
 
     @property
     def unlock(self) -> str:

@@ -86,10 +86,15 @@ def _check_member(member: zipfile.ZipInfo, name: str) -> None:
 
 def _decode_all(tree: Tree, name: str, expects: Expectation) -> RawData:
     """Return every image, or as many of each class as memory allows, in the model's input size."""
-    if expects.shape is None or len(expects.shape) != 3 or expects.shape[0] not in (1, 3):
+    if expects.shape is None:
         raise ValueError(
-            "images need a model that takes them; give the input shape, such as 3,32,32 "
-            "(1 or 3 channels, height, width)"
+            "it is not known which size of image the model takes: give its input shape, such as "
+            "3,32,32 (1 or 3 channels, height, width)"
+        )
+    if len(expects.shape) != 3 or expects.shape[0] not in (1, 3):
+        raise ValueError(
+            f"the model takes inputs of {' × '.join(map(str, expects.shape))}, which are no images "
+            "(1 or 3 channels, height, width): choose data of that shape, or another model"
         )
     files, notes = list(tree.files), list(tree.notes)
     limit = MAX_TENSOR_BYTES // (4 * int(np.prod(expects.shape)))

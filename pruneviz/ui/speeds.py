@@ -32,7 +32,9 @@ def cell(live: Live | None) -> Cell:
     """Return the strip's measurement of both latencies, marked as the estimate that it is."""
     empty = partial(Cell, "latency", "Latency")
     if live is None or not live.timed:
-        return empty(note=TIMED_LAST if live else "")
+        if live is None:
+            return empty()
+        return empty(note=STILL_TIMED if live.exact else TIMED_LAST)
     report, found = live.report, speed(live.report.latency_ms)
     pair = report.latency_ms
     half = (pair.pruned.median_interval[1] - pair.pruned.median_interval[0]) / 2

@@ -164,7 +164,8 @@ def scope_sentence(plan: Plan) -> str:
     if decides_amount(plan):
         title = SCOPES.get(plan.scope).title
         return f"Not used: '{escape(title)}' decides how much goes; {own}."
-    return f"The whole network loses this; layers set by hand keep their value; {own}."
+    stays = f"what is set by hand stays ({by_hand})" if plan.layers else own
+    return f"The whole network loses this; {stays}."
 
 
 def layer_label(plan: Plan, units: Units, row: LayerReport | None, word: str = "") -> str:

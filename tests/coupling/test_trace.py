@@ -66,7 +66,7 @@ def test_residual_layers_go_together():
     assert set(groups["stem.0"].layers) == {"stem.0", "b.0"}
     assert set(groups["down"].layers) == {"down", "c"}
     assert groups["a.0"].count == 6
-    assert skipped == {"head": "they are the model's outputs"}
+    assert skipped == {"head": "its outputs are the network's answers"}
 
 
 def test_padded_channels_stay_and_say_so():

@@ -242,7 +242,7 @@ def test_a_time_is_reached_by_a_measure_and_what_cannot_be_is_said():
     found = on_mlp(Goal("milliseconds", 2.5), measure=measure)
     assert found.reached <= 2.5 < found.original
     assert found.reached > 2.2
-    assert found.binding[0].startswith("with 90 % of every layer that is free removed an")
+    assert found.binding[0].startswith("with 90 % of every unlocked layer removed, an")
     with pytest.raises(ValueError, match=r"0\.01 ms cannot be reached.*takes 0\.\d+ ms here"):
         on_mlp(Goal("milliseconds", 0.01), measure=measure)
     with pytest.raises(ValueError, match="met already"):

@@ -192,7 +192,7 @@ def test_bad_folders(factory: Path, folder: Path, tmp_path: Path) -> None:
         load(factory, f"folder:{factory}")
     with pytest.raises(ValueError, match=r"holds no class folders"):
         load(factory, f"folder:{folder / 'cat'}")
-    with pytest.raises(ValueError, match=r"give the input shape, such as 3,32,32"):
+    with pytest.raises(ValueError, match=r"give its input shape, such as 3,32,32"):
         load(factory, f"folder:{folder}", None)
     (folder / "hen").mkdir()
     with pytest.raises(ValueError, match=r"class folder 'hen' has no images"):

@@ -92,7 +92,7 @@ def test_a_layer_in_the_middle_of_a_group_chooses_its_group() -> None:
 def test_a_layer_that_stays_whole_is_shown_with_its_reason() -> None:
     at = start(Plan(sparsity=0.3), layer="classifier")
     assert at.selectbox(key="architecture-group").value is None
-    assert "Why classifier cannot be pruned: they are the model's outputs." in words(at)
+    assert "Why classifier cannot be pruned: its outputs are the network's answers." in words(at)
     at.selectbox(key="architecture-group").set_value("conv2").run()
     assert parts(at)[0] == "output of conv2"
     assert not at.exception

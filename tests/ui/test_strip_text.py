@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import pytest
 
 from pruneviz.plan import Plan
@@ -25,6 +27,23 @@ def test_the_plan_in_one_line() -> None:
     assert "nope" in text.plan_line(Plan(criterion="nope"), None)
     recovered = plan.changed(recovery=[{"method": "finetune"}])
     assert text.plan_line(recovered, 0.48) == f"{line}, then fine-tuned 5 epochs"
+
+
+@pytest.mark.parametrize(("exact", "note"), [(True, "timed"), (False, "once the accuracy")])
+def test_a_time_to_come_waits_for_no_accuracy_that_never_comes(exact: bool, note: str) -> None:
+    """Without data, accuracy is as exact as it will ever be."""
+    untimed = SimpleNamespace(timed=False, exact=exact)
+    said = speeds.cell(untimed).note
+    assert note in said
+    assert ("once the accuracy" in said) is not exact
+
+
+def test_overall_says_once_what_is_set_by_hand() -> None:
+    plan = Plan(scope="global", sparsity=0.3)
+    assert text.scope_sentence(plan).count("by hand") == 1
+    one = text.scope_sentence(plan.changed(layers={"a": 0.1}))
+    assert one.count("by hand") == 1
+    assert "1 layer" in one
 
 
 def test_accuracy_is_marked_while_it_is_an_estimate() -> None:
