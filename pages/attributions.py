@@ -52,7 +52,7 @@ def choose_input(answers: judge.Answers) -> int:
             key=widgets.follow(by_name, index),
             format_func=answers.data.name,
             help="What the input is called in the data: type a part of it to find another.",
-            on_change=lambda: selection.choose_input(st.session_state[by_name]),
+            on_change=widgets.changes(by_name, selection.choose_input),
         )
     place = differing.index(index) + 1 if index in differing else 0
     st.button(

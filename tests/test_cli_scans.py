@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -50,6 +51,17 @@ def test_a_scan_with_other_levels_and_metrics(pruneviz, tmp_path):
     assert lines[0].split() == ["layer", "sparsity", "kl", "kl_low", "kl_high", "samples"]
     assert lines[1].split()[:2] == ["(original)", "0"]
     assert len(lines) == 6
+
+
+def test_a_class_without_inputs_is_named_where_its_auroc_would_stand(pruneviz, tmp_path):
+    images = np.random.default_rng(0).random((45, 1, 8, 8)).astype("float32")
+    np.savez(tmp_path / "nine.npz", x=images, y=np.arange(45) % 9)
+    data = ("--model", "sample:digits-cnn", "--data", f"npz:{tmp_path / 'nine.npz'}")
+    code, out, err = pruneviz("sensitivity", *data, "--levels", "0.5", "--metric", "auroc")
+    assert code == 0, err
+    assert "There is no AUROC: no input is of class 9," in " ".join(err.split())
+    for line in out.splitlines()[1:]:
+        assert line.split()[2:5] == ["none"] * 3
 
 
 def test_thresholds_and_interactions_write_their_tables(pruneviz, tmp_path):

@@ -46,6 +46,7 @@ Metrics = Annotated[
     typer.Option("--metric", help="accuracy, loss, kl, auroc or worst_class; may be given again."),
 ]
 
+AREA = ("auroc", "auroc_low", "auroc_high")
 PAIRED = {  # what a metric's change against the original on the same inputs is called
     "accuracy": ["change", "change_low", "change_high"],
     "loss": ["loss_change", "loss_change_low", "loss_change_high"],
@@ -117,7 +118,10 @@ def sensitivity(
 def _shown(rows: Sequence[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     import pandas
 
-    return pandas.DataFrame(rows, columns=columns)
+    table = pandas.DataFrame(rows, columns=columns)
+    # "none" is what a note then gives the reason of; elsewhere NaN is a point without numbers.
+    empty = [name for name in AREA if name in columns and table[name].isna().all()]
+    return table.assign(**dict.fromkeys(empty, "none"))
 
 
 def _columns(names: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from pruneviz.measure.quality import wilsons
 from pruneviz.sensitivity.points import Point
 from pruneviz.sensitivity.reading import read_table
 
+MOST_NAMED = 3  # classes without inputs that are called by name
 CLASS_COLUMNS = ["layer", "sparsity", "class", "samples", "accuracy", "low", "high"]
 
 
@@ -44,6 +45,27 @@ def class_table(rows: Iterable[Point], y: Tensor, classes: Sequence[str]) -> pd.
             "high": high.ravel(),
         },
         columns=CLASS_COLUMNS,
+    )
+
+
+def no_area(samples: Sequence[int], names: Sequence[str]) -> str:
+    """Return why so many inputs of each class have no AUROC; "" where every class has some.
+
+    A class without a name in `names` is called by its number.
+    """
+    called = [names[k] if k < len(names) else str(k) for k in range(len(samples))]
+    seen = [name for name, count in zip(called, samples, strict=True) if count]
+    without = [name for name, count in zip(called, samples, strict=True) if not count]
+    if not without:
+        return ""
+    if len(seen) == 1:
+        return f"all inputs are of class {seen[0]}, and AUROC compares it with another"
+    named, more = without[:MOST_NAMED], len(without) - MOST_NAMED
+    last = [f"{more} more"] if more > 0 else [named.pop()] if len(named) > 1 else []
+    listed = " and ".join([", ".join(named), *last])
+    return (
+        f"no input is of {'class' if len(without) == 1 else 'classes'} {listed}, "
+        "and AUROC compares each class with the rest"
     )
 
 

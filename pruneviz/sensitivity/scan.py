@@ -7,6 +7,7 @@ from functools import cached_property
 from math import isnan
 
 import pandas as pd
+import torch
 from torch import Tensor, nn
 
 from pruneviz.allocate import Ranking
@@ -14,7 +15,7 @@ from pruneviz.apply import apply
 from pruneviz.granularity.units import Units
 from pruneviz.replay import BUDGET_BYTES, Evaluator
 from pruneviz.replay.tensors import share
-from pruneviz.sensitivity.classes import class_table
+from pruneviz.sensitivity.classes import class_table, no_area
 from pruneviz.sensitivity.layers import Alone, Remove, unmeasured_note
 from pruneviz.sensitivity.points import (
     LEVELS,
@@ -91,7 +92,14 @@ class Scan:
             first = f"layer {lost[0][0]} at {lost[0][1]:g}"
             missing = [unmeasured_note(first, self._why.get(lost[0], ""), len(lost) - 1)]
         few = (NO_INTERVAL,) if len(self._y) < FEW else ()
-        return (*refit_notes(self._refit), *few, *self.evaluator.notes, *missing)
+        why = self._no_area
+        empty = (f"There is no AUROC: {why}",) if why else ()
+        return (*refit_notes(self._refit), *few, *empty, *self.evaluator.notes, *missing)
+
+    @cached_property
+    def _no_area(self) -> str:
+        samples = torch.bincount(self._y, minlength=self._original.shape[1])
+        return no_area(samples.tolist(), self._classes)
 
     @property
     def done(self) -> int:

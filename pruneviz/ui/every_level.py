@@ -15,7 +15,7 @@ from pruneviz.history.folder import BASELINE_CLASSES_FILE, BASELINE_FILE, CLASSE
 from pruneviz.jobs.scans import RECALIBRATE
 from pruneviz.plan import Setting
 from pruneviz.sensitivity import LEVELS, read_classes, read_points
-from pruneviz.ui import amounts, measures, recalibrating, scanning, state, widgets
+from pruneviz.ui import amounts, measures, recalibrating, scanning, state, text, widgets
 from pruneviz.ui.frame import View
 from pruneviz.ui.measures import ONE_CLASS, Read
 from pruneviz.ui.scanning import Extent, Scanning
@@ -64,7 +64,7 @@ def _results(view: View, scan: Scanning) -> None:
         shape = _view()
     read = _read(view, scan, table, name, one)
     if read.problem:
-        widgets.empty(read.problem)
+        widgets.empty(text.escape(read.problem))
     else:
         _figure(scan, read, shape)
     scanning.notes(scan)

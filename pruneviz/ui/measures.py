@@ -11,7 +11,7 @@ import streamlit as st
 from pruneviz.figures.reading import NATS, PERCENT, Reading
 from pruneviz.plan import Plan
 from pruneviz.sensitivity import METRICS, Metric, baseline_point
-from pruneviz.sensitivity.classes import class_table
+from pruneviz.sensitivity.classes import class_table, no_area
 from pruneviz.sensitivity.points import lacks
 from pruneviz.ui import cache, text
 
@@ -149,13 +149,8 @@ def _why_missing(
         )
     if pd.notna(original[metric.value]):
         return f"{metric.title} cannot be computed: no pruned network's answers are finite numbers."
-    if (classes["samples"] > 0).sum() == 1:
-        why = "they hold inputs of one class only"
-    else:
-        why = "a class has no input"
-    return (
-        f"{metric.title} cannot be computed from these data: {why}. Choose data with all classes."
-    )
+    why = no_area(classes["samples"].tolist(), classes["class"].tolist()) or "a class has no input"
+    return f"There is no {metric.title}: {why}. Choose data with all classes."
 
 
 def _older(what: str) -> str:

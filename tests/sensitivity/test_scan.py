@@ -18,6 +18,7 @@ from pruneviz.evaluate import predict
 from pruneviz.plan import Plan
 from pruneviz.proof import find_units
 from pruneviz.sensitivity import COLUMNS, LEVELS, Point, Scan, layers, read_points
+from pruneviz.sensitivity.classes import no_area
 from pruneviz.sensitivity.points import measured
 from tests.networks import Residual
 from tests.replay.replaying import plain
@@ -164,6 +165,39 @@ def test_points_come_back_from_a_file_also_from_an_older_one(tmp_path):
     table.drop(columns="kl").to_csv(tmp_path / "bad.csv", index=False)
     with pytest.raises(ValueError, match="lacks columns"):
         read_points(tmp_path / "bad.csv")
+
+
+@pytest.mark.parametrize(
+    ("kept", "words"),
+    [
+        ((0, 1, 2, 3), ""),
+        ((0, 1, 3), "no input is of class c,"),
+        ((1, 3), "no input is of classes a and c,"),
+        ((2,), "all inputs are of class c,"),
+    ],
+)
+def test_a_class_without_inputs_leaves_no_area_and_is_named(kept, words):
+    model, units, ranking, x, _ = subject()
+    outputs = predict(model, x).shape[1]
+    y = torch.tensor([*kept, *range(4, outputs)] if len(kept) > 1 else kept)
+    y = y.repeat(len(x))[: len(x)]
+    scan = Scan(model, units, ranking, x, y, (0.5,), classes="abcdefghijkl"[:outputs])
+    said = [note for note in scan.notes if "There is no AUROC" in note]
+    assert [words in note for note in said] == [True] * bool(words)
+    assert math.isnan(scan.baseline.auroc) == bool(words)
+
+
+@pytest.mark.parametrize(
+    ("samples", "words"),
+    [
+        ((3, 0), "all inputs are of class no"),
+        ((1, 0, 4, 0), "no input is of classes yes and 3,"),
+        ((1, 0, 0, 0, 2), "no input is of classes yes, 2 and 3,"),
+        ((1, 0, 0, 0, 0, 0, 2), "no input is of classes yes, 2, 3 and 2 more,"),
+    ],
+)
+def test_of_many_classes_without_inputs_some_are_named(samples, words):
+    assert no_area(samples, ("no", "yes")).startswith(words)
 
 
 def test_few_inputs_are_spoken_of():

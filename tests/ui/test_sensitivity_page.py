@@ -197,8 +197,20 @@ SEEN = pd.DataFrame({"class": ["a", "b", "c"], "samples": [3, 4, 2]})
 @pytest.mark.parametrize(
     ("metric", "point", "original", "samples", "words"),
     [
-        ("auroc", {}, {}, (9, 0, 0), "they hold inputs of one class only"),
-        ("auroc", {}, {}, (5, 4, 0), "a class has no input. Choose data with all classes."),
+        (
+            "auroc",
+            {},
+            {},
+            (9, 0, 0),
+            "all inputs are of class a, and AUROC compares it with another",
+        ),
+        (
+            "auroc",
+            {},
+            {},
+            (5, 4, 0),
+            "no input is of class c, and AUROC compares each class with the rest. Choose data",
+        ),
         ("auroc", {}, {"auroc": 0.9}, (3, 4, 2), "no pruned network's answers are finite"),
         (
             "loss",
