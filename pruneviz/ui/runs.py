@@ -116,15 +116,15 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
                 "State": row.state,
                 "Accuracy": accuracy(row),
                 "Recovery": recovery(row),
-                "What": what(row),
                 "MACs": _change(row.macs_original, row.macs),
                 "Size": _change(row.bytes_original, row.bytes),
                 "When": _time(row.finished or row.created),
+                "What": what(row),
                 "Digest": row.digest[:SHORT],
             }
             for row in rows
         ],
-        columns=["Name", "State", "Accuracy", "Recovery", "What", "MACs", "Size", "When", "Digest"],
+        columns=["Name", "State", "Accuracy", "Recovery", "MACs", "Size", "When", "What", "Digest"],
     )
 
 
@@ -132,7 +132,7 @@ def columns(timezone: str | None) -> dict[str, Any]:
     """Return how the list's columns look; times are told in the reader's own zone."""
     column = st.column_config
     return {
-        "Name": column.TextColumn(width=260),
+        "Name": column.TextColumn(width=330),
         "State": column.TextColumn(width=80),
         "Accuracy": column.TextColumn(
             width=150, help="On the inputs that are evaluated, with its 95 % interval"

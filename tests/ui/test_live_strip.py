@@ -71,4 +71,4 @@ def test_a_network_that_fails_later_is_said_under_the_strip(held, monkeypatch) -
     monkeypatch.setattr(course, "_problem", live._failure(KeyError("no such head")))
     at.run()
     assert not at.exception
-    assert any("fails on the held" in error.value for error in at.error), at.error
+    assert any("fails on the evaluated" in error.value for error in at.error), at.error
