@@ -1,0 +1,63 @@
+"""A link is read, never edited by drawing a page: eight tabs at once, after a server starts."""
+
+from __future__ import annotations
+
+import pytest
+
+from pruneviz.plan import Plan
+from pruneviz.recovery.recipes import RECIPES
+from tests.browser import steps
+from tests.browser.server import serve
+from tests.ui.finished import finish
+
+TABS = 8
+CUT = Plan(model="sample:tumour-mlp", sparsity=0.6)
+DIGITS = Plan(model="sample:digits-cnn", sparsity=0.6)
+FINISHED = {
+    "finetune": RECIPES.get("finetune").implementation(CUT, {"epochs": 1}),
+    "recalibrate": RECIPES.get("recalibrate").implementation(DIGITS, {}),
+    "iterative": RECIPES.get("iterative").implementation(CUT, {"epochs": 2}),
+}
+PLANS = {
+    **FINISHED,
+    "not carried out": RECIPES.get("distill").implementation(CUT, {}),
+    "n_m": CUT.changed(granularity="n_m", granularity_parameters={"n": 1, "m": 4}),
+    "locks": CUT.changed(layers={"fc2": 0.2}, locks={"fc1": (0, 3)}),
+    "budget": CUT.changed(scope="budget", scope_parameters={"of": "macs", "left": 0.6}),
+    "depth": Plan(model="sample:digits-resnet", granularity="depth", sparsity=0.4),
+}
+# The pages that were seen to change a plan, with each of them; every other page with some.
+PAIRS = [("recover", name) for name in PLANS] + [
+    (page, list(PLANS)[place % len(PLANS)])
+    for place, page in enumerate([*steps.TITLES, "attributions", "tune"])
+]
+
+
+@pytest.fixture(scope="module")
+def restarted(tmp_path_factory):
+    """Return a server that has just started, in whose home the plans' runs lie finished."""
+    folder = tmp_path_factory.mktemp("restarted")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PRUNEVIZ_HOME", str(folder / "home"))
+        for plan in FINISHED.values():
+            finish(plan)
+    with serve(folder) as server:
+        yield server
+
+
+@pytest.mark.parametrize("pairs", [PAIRS[i : i + TABS] for i in range(0, len(PAIRS), TABS)])
+def test_drawing_a_page_leaves_the_plan_in_its_link_as_it_is(tabs, restarted, pairs):
+    opened = []
+    for page, name in pairs:
+        tab = tabs(url=restarted.url)
+        query = f"?plan={steps.link.encode(PLANS[name])}"
+        tab.goto(("/" if page == "home" else f"/{page}") + query, wait_until="commit")
+        opened.append((tab, page, name))
+    for tab, page, _ in opened:
+        steps.arrived(tab, page)
+    for tab, page, name in opened:  # all at rest: whatever a browser had to say has been said
+        tab.wait_for_timeout(300)
+        steps.settle(tab)
+        assert steps.plan_of(tab.url) == PLANS[name], (page, name)
+        steps.no_exception(tab)
+        tab.context.close()
