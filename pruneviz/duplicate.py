@@ -9,8 +9,9 @@ from __future__ import annotations
 import copy
 import copyreg
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import cache
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import torch
@@ -45,6 +46,16 @@ def duplicate(model: M, memo: Memo | None = None) -> M:
     if not all(_known_way(module) for module in model.modules()):
         _make_alike(model, made, given, memo)
     return made
+
+
+def sharing(model: M, others: Mapping[int, Tensor] = MappingProxyType({})) -> M:
+    """Return a copy with the same tensors, so that hooks and what stands in it are nobody else's.
+
+    `others` gives by identity the tensors that stand there instead. Another thread may copy, cut or
+    ask the model while such a copy is looked at with other weights.
+    """
+    tensors = [*model.parameters(), *model.buffers()]
+    return duplicate(model, {**{id(tensor): tensor for tensor in tensors}, **others})
 
 
 def _single(model: nn.Module) -> str:

@@ -174,6 +174,25 @@ def test_a_broken_report_is_named(tmp_path):
         read_plan(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "criterion", [name for name in QUICKER if CRITERIA.get(name).needs and name != "bn_scale"]
+)
+def test_a_network_keeps_its_weights_also_while_it_is_scored(criterion):
+    plan = Plan(model="sample:tumour-mlp", criterion=criterion)
+    subject = load_subject(plan)
+    network = subject.model
+    units = engine.find_units(network, subject.example, plan.granularity)[0]
+    mine, looks = list(network.parameters()), []
+
+    def look(*_):
+        looks.append(all(a is b for a, b in zip(network.parameters(), mine, strict=True)))
+
+    network.fc1.register_forward_hook(look)
+    engine.scored(network, subject, plan, units)
+    assert looks
+    assert all(looks)
+
+
 def test_a_criterion_with_gradients_asks_for_data():
     plan = Plan(model="torchvision:squeezenet1_1", criterion="taylor", input_shape=(3, 32, 32))
     subject = load_subject(plan, pretrained=False)

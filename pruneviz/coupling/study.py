@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruneviz.duplicate import duplicate
+from pruneviz.duplicate import sharing
 from pruneviz.explicit import make_explicit
 
 REGIONS = 16
@@ -43,9 +43,7 @@ def study(model: nn.Module, others: Mapping[int, Tensor] = MappingProxyType({}))
     its inputs gets small ones, and reports even what it doubts: what goes together does not depend
     on it, and an answer without any box proves nothing.
     """
-    tensors = [*model.parameters(), *model.buffers()]
-    looked_at = duplicate(model, {**{id(tensor): tensor for tensor in tensors}, **others})
-    return studied(looked_at, model)
+    return studied(sharing(model, others), model)
 
 
 def studied(own: nn.Module, model: nn.Module) -> nn.Module:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pruneviz.calibrate import Asked, check, collect, gradients
 from pruneviz.criteria.criterion import CRITERIA, Evidence, score
+from pruneviz.duplicate import sharing
 from pruneviz.folding import folded
 
 BATCH_BY_BATCH = "gradients"
@@ -24,7 +25,15 @@ class Scored:
 
 def check_asked(asked: Asked) -> None:
     """Raise ValueError for what the criterion needs that is not there, before units are found."""
-    check(CRITERIA.get(asked.criterion).needs, asked)
+    check(CRITERIA.get(asked.criterion).needs, _apart(asked))
+
+
+def _apart(asked: Asked) -> Asked:
+    """Return what is asked, of a copy: gradients are those of weights that stand in it meanwhile.
+
+    The model itself may be copied, cut or asked by another thread at the same moment.
+    """
+    return replace(asked, model=sharing(folded(asked.model)))
 
 
 def score_asked(asked: Asked) -> Scored:
@@ -32,7 +41,7 @@ def score_asked(asked: Asked) -> Scored:
 
     A criterion that looks at gradients scores every batch, and the mean of these counts.
     """
-    asked = replace(asked, model=folded(asked.model))
+    asked = _apart(asked)
     needs = CRITERIA.get(asked.criterion).needs
     statistics = collect(needs, asked)
     weights = {name: p.detach() for name, p in asked.model.named_parameters()}
