@@ -96,7 +96,7 @@ def test_a_scan_goes_on_over_pages_a_refresh_and_a_restart_of_the_server(tabs, b
         points(page, held)
         bench.pace(0)
         assert points(page, POINTS) > held
-        expect(page.locator(".st-key-scan-controls")).to_contain_text("held-out inputs")
+        expect(page.locator(".st-key-scan-controls")).to_contain_text("of your inputs")
         page.context.close()
     assert folder.status().attempt == 1
 
