@@ -58,7 +58,8 @@ def charts(at):
 
 @pytest.mark.parametrize("page", PAGES)
 def test_every_page_opens_with_series(tmp_path, monkeypatch, page):
-    opened(tmp_path, monkeypatch, page)
+    at = opened(tmp_path, monkeypatch, page)
+    assert [title.value for title in at.title] == [page.capitalize()]
 
 
 @pytest.mark.parametrize("name", ["Steps", "Recurrent"])
