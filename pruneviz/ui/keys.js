@@ -3,7 +3,7 @@
 (() => {
   if (window.prunevizKeys) return
   window.prunevizKeys = true
-  const LOOK = 500 // milliseconds between two looks at the accuracy
+  const LOOK = 500 // milliseconds between two looks at the strip
   const SETTLED = 3 // looks for which it must be the same
   const root = document.documentElement
   const writes = ['INPUT', 'TEXTAREA']
@@ -25,10 +25,9 @@
   })
 
   // The strip's place keeps its height, so that nothing below moves when it folds.
-  addEventListener('scroll', (event) => {
-    const main = event.target
+  const fold = (main) => {
     const place = document.querySelector('.st-key-strip')?.parentElement
-    if (main.dataset?.testid !== 'stMain' || !place) return
+    if (!main || !place) return
     const top = place.getBoundingClientRect().top - main.getBoundingClientRect().top
     const folds = main.scrollTop > 40 && top < parseFloat(getComputedStyle(place).top) + 1
     if (folds === 'stripFolds' in root.dataset) return
@@ -38,7 +37,8 @@
     } else {
       delete root.dataset.stripFolds
     }
-  }, true)
+  }
+  addEventListener('scroll', ({ target }) => target.dataset?.testid === 'stMain' && fold(target), true)
 
   const voice = document.createElement('div')
   voice.id = 'pruneviz-voice'
@@ -46,16 +46,14 @@
   voice.setAttribute('aria-live', 'polite')
   voice.style.cssText = 'position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)'
   document.body.append(voice)
-  let said = null
   let seen = ''
   let times = 0
   setInterval(() => {
+    fold(document.querySelector('[data-testid=stMain]')) // a strip that was drawn after the scroll
     const text = document.querySelector('.st-key-strip-accuracy')?.textContent.replace(/\s+/g, ' ').trim()
     if (!text || text.includes('≈') || !/\d/.test(text)) return
     times = text === seen ? times + 1 : 0
     seen = text
-    if (times < SETTLED || text === said) return
-    if (said !== null) voice.textContent = text
-    said = text
+    if (times >= SETTLED && text !== voice.textContent) voice.textContent = text
   }, LOOK)
 })()

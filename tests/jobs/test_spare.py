@@ -83,6 +83,7 @@ def test_a_spare_of_another_environment_is_left_alone(tmp_path):
     command = [sys.executable, "-c", "import time; time.sleep(600)", spare.WORKER]
     process = subprocess.Popen(command)
     try:
+        wait_until(lambda: spare.WORKER in psutil.Process(process.pid).cmdline())
         ready = directory / f"{process.pid}.{spare._digest({'a': '1'})}{spare.READY}"
         ready.touch()
         folder = spare.RunFolder(runs_directory(tmp_path) / ("0" * 64))
