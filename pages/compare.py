@@ -20,7 +20,6 @@ from pruneviz.figures.format import (
 )
 from pruneviz.measure.answers import answer_notes
 from pruneviz.measure.quality import accuracy_pair, by_class
-from pruneviz.measure.speed import speed
 from pruneviz.subjects import Data
 from pruneviz.ui import (
     classes,
@@ -52,8 +51,8 @@ def answers_in_words(answers: judge.Answers) -> str:
         f"the :blue[original] in **{percent(found.original)}**: "
         f"{points(found.change)} (95 % interval {low_text} to {points(high)}). "
         f"It loses {plural(counts.only_original, 'right answer')} and gains {counts.only_pruned}. "
-        f"Both give the same answer to {percent(apart.agreement)}; their probabilities lie "
-        f"{apart.kl_nats:.3f} nats apart (mean Kullback-Leibler divergence)."
+        f"Both give the same answer to {percent(apart.agreement)} of the inputs; their "
+        f"probabilities lie {apart.kl_nats:.3f} nats apart (mean Kullback-Leibler divergence)."
     )
 
 
@@ -170,11 +169,10 @@ def show_cost(view: frame.View) -> None:
     timings = speeds.at_length(view.plan)
     report = view.live.report
     pair = report.latency_ms
-    sentence = text.sentence(speed(pair).in_words()).removesuffix(".")
     speeds.again(view.plan, speeds.in_words(report))
     row = st.container(horizontal=True, gap="medium")
     with row.container(width=FIGURE_WIDTH):
-        chart = compare.latency(timings.original_ms, timings.pruned_ms, sentence)
+        chart = compare.latency(timings.original_ms, timings.pruned_ms)
         widgets.figure(theme.fit(chart), key="compare-latency")
         slow = compare.beyond(timings.original_ms, timings.pruned_ms)
         cut = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, isnan
 
 from scipy.stats import spearmanr
@@ -16,13 +16,19 @@ ALIKE = 0.8, 1.25  # ratios of strength in between are not worth a word
 class Similarity:
     """Spearman's rank correlation (NaN for a flat map), and the share of the strongest shared.
 
-    `strength` is the second's sum of magnitudes in units of the first's (NaN when that is 0).
+    The strongest are `strongest` of all `places`. `strength` is the second's sum of magnitudes in
+    units of the first's (NaN when that is 0).
     """
 
     rank_correlation: float
     top_overlap: float
     places: int
     strength: float
+
+    @property
+    def strongest(self) -> int:
+        """Return how many places are the strongest tenth, one at least."""
+        return max(1, ceil(TOP * self.places))
 
     @property
     def finding(self) -> str:
@@ -41,19 +47,33 @@ class Similarity:
 
     @property
     def _stronger(self) -> str:
-        """Return how much weaker or stronger the second is; empty when hardly."""
+        """Return how much smaller or larger the second's values are; empty when hardly."""
         if ALIKE[0] <= self.strength <= ALIKE[1]:
             return ""
-        return f", the pruned one's at {self.strength:.2g} times the strength"
+        size = "smaller" if self.strength < 1 else "larger"
+        return f"; the pruned network's values are {size}, in sum {self._sum}"
 
     @property
     def numbers(self) -> str:
-        """Return both numbers in words; empty for a flat map."""
+        """Return all three numbers in words; empty for a flat map."""
         if isnan(self.rank_correlation):
             return ""
-        top = f"{100 * self.top_overlap:.0f} % of the strongest tenth in common"
-        size = f"the pruned network's values are {self.strength:.2f} times as large in sum"
-        return f"rank correlation {self.rank_correlation:.2f}, {top}; {size}".replace("-", "−")
+        shared = round(self.top_overlap * self.strongest)
+        top = f"of the {self.strongest:,} strongest in each map, {shared:,} are in both"
+        if self.strongest == 1:
+            top = f"the strongest is {'the same' if shared else 'another'} in each"
+        return (
+            f"rank correlation {self.rank_correlation:.2f} over all {self.places:,} places; "
+            f"{top}; the pruned network's values are in sum {self._sum}"
+        ).replace("-", "−")
+
+    @property
+    def _sum(self) -> str:
+        """Return the second's sum beside the first's: `40 % of the original's`."""
+        if self.strength >= 2:
+            return f"{self.strength:.1f} times the original's"
+        part = f"{100 * self.strength:.0f} %" if self.strength >= 0.005 else "less than 1 %"
+        return f"{part} of the original's"
 
 
 def similarity(first: Tensor, second: Tensor) -> Similarity:
@@ -66,8 +86,9 @@ def similarity(first: Tensor, second: Tensor) -> Similarity:
     a, b = first.flatten().double(), second.flatten().double()
     flat = bool((a == a[0]).all()) or bool((b == b[0]).all())
     rank = float("nan") if flat else float(spearmanr(a.numpy(), b.numpy()).statistic)
-    k = max(1, ceil(TOP * len(a)))
-    strongest = [set(v.abs().argsort(descending=True, stable=True)[:k].tolist()) for v in (a, b)]
     total = float(a.abs().sum())
     strength = float(b.abs().sum()) / total if total else float("nan")
-    return Similarity(rank, len(strongest[0] & strongest[1]) / k, len(a), strength)
+    found = Similarity(rank, 0.0, len(a), strength)
+    k = found.strongest
+    strongest = [set(v.abs().argsort(descending=True, stable=True)[:k].tolist()) for v in (a, b)]
+    return replace(found, top_overlap=len(strongest[0] & strongest[1]) / k)

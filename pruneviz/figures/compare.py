@@ -61,10 +61,8 @@ def by_class(table: pd.DataFrame) -> go.Figure:
     )
 
 
-def latency(
-    original_ms: NDArray[np.float64], pruned_ms: NDArray[np.float64], said: str
-) -> go.Figure:
-    """Return the times of all runs of both models as boxes; `said` says what they show."""
+def latency(original_ms: NDArray[np.float64], pruned_ms: NDArray[np.float64]) -> go.Figure:
+    """Return the times of all passes of both models as boxes; their speed is said beside it."""
     figure = go.Figure()
     for name, values, colour in (
         ("original", original_ms, ORIGINAL),
@@ -79,7 +77,9 @@ def latency(
             hoverinfo="x+name",
             showlegend=False,
         )
-    lay_out(figure, title=said, x="Time of one forward pass (ms)", y="", height=280)
+    lay_out(
+        figure, title="How long each pass took", x="Time of one forward pass (ms)", y="", height=280
+    )
     # the slowest runs would flatten the boxes; they are a zoom away
     end = _end(original_ms, pruned_ms)
     return figure.update_xaxes(range=[0, end]).update_yaxes(autorange="reversed")
@@ -119,7 +119,7 @@ def sizes(amounts: Mapping[str, tuple[Amount, str]]) -> go.Figure:
     title = (
         "Nothing is smaller yet"
         if min(left) >= 100
-        else f"{share(least[0] / 100)} is left of the {least[1]}"
+        else f"Least is left of the {least[1]}: {share(least[0] / 100)}"
     )
     lay_out(figure, title=title, x="Left of the original (%)", y="", height=280)
     for name, (_, text) in amounts.items():

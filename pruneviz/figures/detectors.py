@@ -148,9 +148,15 @@ def _most(layer: str, keep: Tensor, importance: Tensor, target: str) -> str:
 
 def _labels(shown: list[int], importance: Tensor, gone: list[bool]) -> list[str]:
     return [
-        f"channel {c}: removed" if lost else f"channel {c}: does {float(importance[c]):+.3f}"
+        f"channel {c}: removed" if lost else f"channel {c}: {_for_or_against(float(importance[c]))}"
         for c, lost in zip(shown, gone, strict=True)
     ]
+
+
+def _for_or_against(importance: float) -> str:
+    """Return what a channel does for the class: `speaks for the class by 0.123`."""
+    side = "for" if importance > 0 else "against"
+    return f"speaks {side} the class by {abs(importance):.3f}" if importance else "does nothing"
 
 
 def _mosaic(

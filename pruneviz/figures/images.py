@@ -74,8 +74,8 @@ def attribution_pair(raw: Tensor, original: Tensor, pruned: Tensor, title: str) 
 def where(original: Tensor, pruned: Tensor) -> str:
     """Return in words where both attributions (H, W) are strongest, for who does not see them."""
     return (
-        f"Strongest, original: {_strongest_part(original)}. "
-        f"Strongest, pruned: {_strongest_part(pruned)}."
+        f"The original's attribution is {_strongest_part(original)}. "
+        f"The pruned network's is {_strongest_part(pruned)}."
     )
 
 
@@ -89,9 +89,9 @@ def _strongest_part(values: Tensor) -> str:
     name = max(parts, key=lambda part: float(parts[part].abs().sum()))
     total, part = float(values.double().abs().sum()), float(parts[name].abs().sum())
     if not total:
-        return "nowhere, it is 0 everywhere"
+        return "0 everywhere"
     side = "for" if float(parts[name].sum()) > 0 else "against"
-    return f"{name}, {100 * part / total:.0f} % of all, mostly {side} the class"
+    return f"strongest at the {name}: {100 * part / total:.0f} % of it, mostly {side} the class"
 
 
 def _cells(shape: tuple[int, ...], raw: Tensor) -> dict[str, float]:

@@ -107,8 +107,8 @@ def where(original: Tensor, pruned: Tensor, names: Sequence[str] = ()) -> str:
         f" Shown: the {plural(shown, 'channel')} of {total} with the most."
     )  # fmt: skip
     return (
-        f"Strongest, original: {_strongest_part(original, names)}. "
-        f"Strongest, pruned: {_strongest_part(pruned, names)}.{left}"
+        f"The original's attribution is {_strongest_part(original, names)}. "
+        f"The pruned network's is {_strongest_part(pruned, names)}.{left}"
     )
 
 
@@ -116,7 +116,7 @@ def _strongest_part(values: Tensor, names: Sequence[str]) -> str:
     """Return in which channel and third of its steps most of the attribution is, and its share."""
     total = float(values.double().abs().sum())
     if not total:
-        return "nowhere, it is 0 everywhere"
+        return "0 everywhere"
     parts = {
         (channel, third): block
         for channel, line in enumerate(values.double())
@@ -126,7 +126,8 @@ def _strongest_part(values: Tensor, names: Sequence[str]) -> str:
     block = parts[channel, third]
     side = "for" if float(block.sum()) > 0 else "against"
     share = 100 * float(block.abs().sum()) / total
-    return f"{channel_name(channel, names)}, {third}, {share:.0f} % of all, mostly {side} the class"
+    where = f"{channel_name(channel, names)}, {third}"
+    return f"strongest in {where}: {share:.0f} % of it, mostly {side} the class"
 
 
 def _band(who: str, name: str, values: Tensor, line: NDArray[np.float64]) -> go.Heatmap:

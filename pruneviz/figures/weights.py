@@ -169,8 +169,8 @@ def _stays(gone: Matrix) -> str:
 
 def _sizes(values: Matrix, kept: Matrix) -> str:
     if kept.all():
-        return f"nothing goes; the median size is {np.median(np.abs(values)):.3f}"
+        return f"no weight goes; their median size is {np.median(np.abs(values)):.3f}"
     if not kept.any():
         return "every weight is removed"
     stays, gone = np.median(np.abs(values[kept])), np.median(np.abs(values[~kept]))
-    return f"median size {gone:.3f} goes, {stays:.3f} stays"
+    return f"weights that go have the median size {gone:.3f}, those that stay {stays:.3f}"

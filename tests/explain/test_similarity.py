@@ -34,8 +34,27 @@ def test_scale_matters_to_strength_alone_and_so_does_the_order_of_the_two():
 
 def test_the_finding_says_how_strength_differs():
     assert similarity(A, A).finding == "The two maps are nearly the same"
-    assert similarity(A, 0.4 * A).finding.endswith(", the pruned one's at 0.4 times the strength")
-    assert "0.40 times as large" in similarity(A, 0.4 * A).numbers
+    for factor, said in (
+        (0.001, "smaller, in sum less than 1 % of the original's"),
+        (0.4, "smaller, in sum 40 % of the original's"),
+        (1.5, "larger, in sum 150 % of the original's"),
+        (12.0, "larger, in sum 12.0 times the original's"),
+    ):
+        found = similarity(A, factor * A)
+        assert found.finding.endswith(f"nearly the same; the pruned network's values are {said}")
+        assert found.numbers.endswith(said.partition(", ")[2])
+
+
+@pytest.mark.parametrize("places", [2, 10, 11, 144])
+def test_the_strongest_places_are_counted(places: int):
+    a, b = torch.randn(2, places, generator=torch.Generator().manual_seed(places))
+    found, k = similarity(a, b), -(-places // 10)
+    both = set(a.abs().topk(k).indices.tolist()) & set(b.abs().topk(k).indices.tolist())
+    assert found.top_overlap == len(both) / k
+    said = f"of the {k} strongest in each map, {len(both)} are in both"
+    if k == 1:
+        said = f"the strongest is {'the same' if both else 'another'} in each"
+    assert said in found.numbers
 
 
 def test_a_flat_map_cannot_be_compared():

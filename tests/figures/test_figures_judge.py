@@ -110,7 +110,7 @@ def _figures():
         "grid": detectors.grid("conv1", maps, maps * keep[:, None, None], keep, shares),
         "channels": detectors.bars("fc1", keep, shares, "cat"),
         "by class": compare.by_class(table),
-        "latency": compare.latency(*ms, "2.00 × as fast"),
+        "latency": compare.latency(*ms),
         "sizes": compare.sizes(amounts),
     }
 
@@ -179,9 +179,11 @@ def test_words_say_where_an_attribution_is_strongest():
     values[7, 1] = -2.0
     values[4, 5] = 1.0
     said = images.where(values, -values)
-    assert said.startswith("Strongest, original: bottom left, 67 % of all, mostly against")
-    assert "pruned: bottom left, 67 % of all, mostly for" in said
-    assert "nowhere" in images.where(values, 0 * values)
+    assert said.startswith(
+        "The original's attribution is strongest at the bottom left: 67 % of it, mostly against"
+    )
+    assert "pruned network's is strongest at the bottom left: 67 % of it, mostly for" in said
+    assert images.where(values, 0 * values).endswith("The pruned network's is 0 everywhere.")
 
 
 def test_pictures_are_bytes_and_small_ones_are_enlarged_sharply():
@@ -214,7 +216,7 @@ def test_passes_that_the_axis_leaves_out_are_counted():
     slow = np.r_[np.ones(18), 9.0, 50.0]
     assert compare.beyond(ms, ms) == 0
     assert compare.beyond(ms, slow) == compare.beyond(slow, ms) == 2
-    figure = compare.latency(ms, slow, "")
+    figure = compare.latency(ms, slow)
     assert figure.layout.xaxis.range[1] < 9
 
 

@@ -38,7 +38,7 @@ def test_of_many_channels_those_with_most_attribution_are_shown_and_the_rest_is_
     original[2, 1] = -1
     assert {2, 7} <= set(series.strongest_channels(original, original))
     words = series.where(original, -original)
-    assert "channel 7, the last third, 75 % of all, mostly for the class" in words
+    assert "channel 7, the last third: 75 % of it, mostly for the class" in words
     assert "mostly against the class" in words
     assert "6 channels of 20" in words
     assert "0 everywhere" in series.where(torch.zeros(20, 30), original)

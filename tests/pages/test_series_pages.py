@@ -67,7 +67,7 @@ def test_an_attribution_has_a_row_for_each_channel(tmp_path, monkeypatch, name):
     at = opened(tmp_path, monkeypatch, "attributions", name)
     kinds = [trace["type"] for trace in charts(at)[0]["data"]]
     assert kinds == ["heatmap", "scatter"] * 6
-    assert any("Strongest, original: channel" in caption.value for caption in at.caption)
+    assert any("is strongest in channel" in caption.value for caption in at.caption)
 
 
 def test_disagreements_are_pictures_that_can_be_explained(tmp_path, monkeypatch):

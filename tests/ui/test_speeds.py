@@ -80,6 +80,8 @@ def test_compare_and_the_strip_agree_and_measure_again_replaces_both(timed) -> N
     at.run()
     assert not at.exception
     assert sum("1.50 × as fast" in each.value for each in at.markdown) == 2
+    # in the strip and on the page, whose figure does not repeat it
+    assert not any("as fast" in each.proto.spec for each in at.get("plotly_chart"))
     timed.append(timings(100, 1.2))
     at.button(key="compare-time-again").click().run()
     assert sum("1.20 × as fast" in each.value for each in at.markdown) == 2
