@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,46 +12,57 @@ import typer
 
 from pruneviz.cli.supplying import supply_uploads
 from pruneviz.plan import Plan, parse_lock
+from pruneviz.reading import Reading
 
 PlanFile = Annotated[
     Path | None, typer.Argument(metavar="[PLAN.yaml]", help="A plan; options below win over it.")
 ]
-Model = Annotated[str | None, typer.Option(help="sample:NAME, torchvision:NAME, python:FILE.py:F")]
 Weights = Annotated[str | None, typer.Option(help="The model's weights, a safetensors file.")]
 Data = Annotated[
     str | None, typer.Option(help="sample:NAME, npz:FILE, folder:DIR or csv:FILE?target=COLUMN")
 ]
-Class = Annotated[
-    list[str] | None,
-    typer.Option("--class", metavar="NAME=0", help="The output that a class of the data is."),
-]
-Mean = Annotated[
-    str | None, typer.Option(help="Mean of your inputs, one or a channel: 0.485,0.456,0.406.")
-]
-Std = Annotated[str | None, typer.Option(help="Their standard deviation, given with --mean.")]
-Resize = Annotated[str | None, typer.Option(help="Of image files: squeeze, or such as crop:256.")]
-Interpolation = Annotated[str | None, typer.Option(help="nearest, bilinear or bicubic.")]
-Colour = Annotated[str | None, typer.Option(help="How the model saw colours: rgb, bgr or grey.")]
 InputShape = Annotated[str | None, typer.Option(help="Shape of one input, such as 3,224,224.")]
-Criterion = Annotated[str | None, typer.Option(help="Such as taylor; a wrong name lists all.")]
-Granularity = Annotated[str | None, typer.Option(help="Such as channel; a wrong name lists all.")]
-GranularityParameter = Annotated[
-    list[str] | None,
-    typer.Option("--granularity-parameter", metavar="NAME=2", help="Such as n=2 or m=4 of n_m."),
-]
-Scope = Annotated[str | None, typer.Option(help="Such as global; a wrong name lists all.")]
-ScopeParameter = Annotated[
-    list[str] | None,
-    typer.Option("--scope-parameter", metavar="NAME=8", help="Such as multiple_of=8 of global."),
-]
 Sparsity = Annotated[str | None, typer.Option(help="Fraction to remove, 0 to 1.")]
-Layer = Annotated[
-    list[str] | None, typer.Option("--layer", metavar="NAME=0.3", help="One layer's own sparsity.")
-]
-Lock = Annotated[
-    list[str] | None, typer.Option("--lock", metavar="NAME[:0,3-5]", help="What must stay.")
-]
 Seed = Annotated[int | None, typer.Option(help="Seed of whatever is drawn at random.")]
+
+
+def _text(help: str) -> Any:
+    return Annotated[str | None, typer.Option(help=help)]
+
+
+def _texts(option: str, metavar: str, help: str) -> Any:
+    return Annotated[list[str] | None, typer.Option(option, metavar=metavar, help=help)]
+
+
+# The options that make a plan by the field each fills, those of READING by theirs of its reading;
+# in the order of --help.
+PLAN_OPTIONS: dict[str, Any] = {
+    "model": _text("sample:NAME, torchvision:NAME, python:FILE.py:F"),
+    "weights": Weights,
+    "data": Data,
+    "classes": _texts("--class", "NAME=0", "The output that a class of the data is."),
+    "mean": _text("Mean of your inputs, one or a channel: 0.485,0.456,0.406."),
+    "std": _text("Their standard deviation, given with --mean."),
+    "resize": _text("Of image files: squeeze, or such as crop:256."),
+    "interpolation": _text("nearest, bilinear or bicubic."),
+    "colour": _text("How the model saw colours: rgb, bgr or grey."),
+    "input_shape": InputShape,
+    "criterion": _text("Such as taylor; a wrong name lists all."),
+    "granularity": _text("Such as channel; a wrong name lists all."),
+    "granularity_parameters": _texts(
+        "--granularity-parameter", "NAME=2", "Such as n=2 or m=4 of n_m."
+    ),
+    "scope": _text("Such as global; a wrong name lists all."),
+    "scope_parameters": _texts("--scope-parameter", "NAME=8", "Such as multiple_of=8 of global."),
+    "sparsity": Sparsity,
+    "layers": _texts("--layer", "NAME=0.3", "One layer's own sparsity."),
+    "locks": _texts("--lock", "NAME[:0,3-5]", "What must stay."),
+    "seed": Seed,
+}
+READING = tuple(Reading.model_fields)
+# A scan takes none of these: it tries amounts of its own, of every layer.
+AMOUNT = ("scope", "scope_parameters", "sparsity", "layers", "locks")
+
 Levels = Annotated[
     str | None, typer.Option(help="Fractions to remove, such as 0.2,0.5,0.8; each above the last.")
 ]
@@ -67,13 +80,38 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standar
 MERGED = {"classes", "reading", "layers", "locks", "granularity_parameters", "scope_parameters"}
 
 
+def takes_plan(*amount: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Let a command take a plan's file and options, and hand it the plan they make.
+
+    The plan is the command's first parameter. `amount` names those of AMOUNT that it takes, too.
+    """
+    names = [name for name in PLAN_OPTIONS if name not in AMOUNT or name in amount]
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        @wraps(command)
+        def with_plan(plan: Path | None, **typed: Any) -> None:
+            given = {name: typed.pop(name) for name in names}
+            command(made_plan(plan, **given), **typed)
+
+        _, *own = signature(command, eval_str=True).parameters.values()
+        either = Parameter.POSITIONAL_OR_KEYWORD
+        of_plan = [Parameter("plan", either, default=None, annotation=PlanFile)]
+        of_plan += [Parameter(n, either, default=None, annotation=PLAN_OPTIONS[n]) for n in names]
+        # typer reads a command's options off its signature
+        with_plan.__signature__ = Signature([*of_plan, *own])  # type: ignore[attr-defined]
+        return with_plan
+
+    return decorate
+
+
 def made_plan(path: Path | None, **given: Any) -> Plan:
     """Return the plan of a file, or the default one, with what was given on the command line.
 
-    `given` holds fields of the plan as their options were typed, None where they were not. A
-    layer's sparsity or lock wins over the file's own; the file's other layers keep theirs. Where
-    the file names uploads, weights and data given are those very files, or refused.
+    `given` holds PLAN_OPTIONS as they were typed, None where they were not. A layer's sparsity or
+    lock wins over the file's own; the file's other layers keep theirs. Where the file names
+    uploads, weights and data given are those very files, or refused.
     """
+    reading = {name: given.pop(name) for name in READING if given.get(name) is not None}
     fields = {} if path is None else _fields_of(path)
     if path is not None:
         own = {name: fields[name] for name in ("weights", "data")}
@@ -90,7 +128,7 @@ def made_plan(path: Path | None, **given: Any) -> Plan:
     }
     chosen = {
         name: readers[name](value) if name in readers else value
-        for name, value in given.items()
+        for name, value in {**given, "reading": reading or None}.items()
         if value is not None
     }
     if "data" in chosen and chosen["data"] != fields.get("data"):
@@ -137,24 +175,6 @@ def _classes(texts: list[str]) -> dict[str, str]:
         if classes.setdefault(name, output) != output:
             raise ValueError(f"class '{name}' is given twice: {classes[name]} and {output}")
     return classes
-
-
-def read_as(
-    mean: str | None,
-    std: str | None,
-    resize: str | None,
-    interpolation: str | None,
-    colour: str | None,
-) -> dict[str, str] | None:
-    """Return the options of reading that were typed, by their field; None where none was."""
-    typed = {
-        "mean": mean,
-        "std": std,
-        "resize": resize,
-        "interpolation": interpolation,
-        "colour": colour,
-    }
-    return {name: value for name, value in typed.items() if value is not None} or None
 
 
 def _reading(typed: dict[str, str]) -> dict[str, Any]:

@@ -9,28 +9,8 @@ import typer
 
 from pruneviz.cli.console import app, aside, note, output, print_json
 from pruneviz.cli.following import carry_out
-from pruneviz.cli.options import (
-    AsJson,
-    Class,
-    Colour,
-    Criterion,
-    Data,
-    Granularity,
-    GranularityParameter,
-    InputShape,
-    Interpolation,
-    Lock,
-    Mean,
-    Model,
-    PlanFile,
-    Resize,
-    ScopeParameter,
-    Seed,
-    Std,
-    Weights,
-    made_plan,
-    read_as,
-)
+from pruneviz.cli.options import AsJson, takes_plan
+from pruneviz.plan import Plan
 
 if TYPE_CHECKING:
     from pruneviz.propose import Goal, Proposal
@@ -38,24 +18,9 @@ if TYPE_CHECKING:
 
 @app.command()
 @aside
+@takes_plan("scope_parameters", "locks")
 def propose(
-    plan: PlanFile = None,
-    model: Model = None,
-    weights: Weights = None,
-    data: Data = None,
-    classes: Class = None,
-    mean: Mean = None,
-    std: Std = None,
-    resize: Resize = None,
-    interpolation: Interpolation = None,
-    colour: Colour = None,
-    input_shape: InputShape = None,
-    criterion: Criterion = None,
-    granularity: Granularity = None,
-    granularity_parameter: GranularityParameter = None,
-    scope_parameter: ScopeParameter = None,
-    lock: Lock = None,
-    seed: Seed = None,
+    plan: Plan,
     lose: Annotated[float | None, typer.Option(help="Points of accuracy, at most.")] = None,
     megabytes: Annotated[float | None, typer.Option(help="Size of the weights file.")] = None,
     macs: Annotated[float | None, typer.Option(help="Part of the MACs that is left.")] = None,
@@ -86,15 +51,10 @@ def propose(
                  parameters=parameters, milliseconds=milliseconds)  # fmt: skip
     if out is not None:
         check_writable(out)
-    made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
-                     classes=classes, reading=read_as(mean, std, resize, interpolation, colour),
-                     criterion=criterion, granularity=granularity, locks=lock,
-                     seed=seed, scope_parameters=scope_parameter,
-                     granularity_parameters=granularity_parameter)  # fmt: skip
-    folder = carry_out("proposal", made, settings=goal.settings())
+    folder = carry_out("proposal", plan, settings=goal.settings())
     found = read_proposal(folder.file(PROPOSAL_FILE))
     if out is not None:
-        write_text(out, found.onto(made).to_yaml())
+        write_text(out, found.onto(plan).to_yaml())
         note(f"the plan with these ratios is in '{out}'")
     if as_json:
         print_json({"digest": folder.digest, **found.model_dump(mode="json")})

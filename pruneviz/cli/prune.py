@@ -12,29 +12,14 @@ import typer
 
 from pruneviz.cli.console import app, aside, note, output, print_json
 from pruneviz.cli.options import (
+    AMOUNT,
     AsJson,
-    Class,
-    Colour,
-    Criterion,
     Data,
-    Granularity,
-    GranularityParameter,
     InputShape,
-    Interpolation,
-    Layer,
-    Lock,
-    Mean,
-    Model,
-    PlanFile,
-    Resize,
-    Scope,
-    ScopeParameter,
-    Seed,
     Sparsity,
-    Std,
     Weights,
     made_plan,
-    read_as,
+    takes_plan,
 )
 from pruneviz.cli.supplying import supply_uploads
 from pruneviz.cli.tables import print_check, print_report
@@ -43,27 +28,9 @@ from pruneviz.plan import Plan
 
 @app.command()
 @aside
+@takes_plan(*AMOUNT)
 def run(
-    plan: PlanFile = None,
-    model: Model = None,
-    weights: Weights = None,
-    data: Data = None,
-    classes: Class = None,
-    mean: Mean = None,
-    std: Std = None,
-    resize: Resize = None,
-    interpolation: Interpolation = None,
-    colour: Colour = None,
-    input_shape: InputShape = None,
-    criterion: Criterion = None,
-    granularity: Granularity = None,
-    granularity_parameter: GranularityParameter = None,
-    scope: Scope = None,
-    scope_parameter: ScopeParameter = None,
-    sparsity: Sparsity = None,
-    layer: Layer = None,
-    lock: Lock = None,
-    seed: Seed = None,
+    plan: Plan,
     within_ms: Annotated[
         float | None,
         typer.Option(min=0, help="Find the smallest amount that answers one input in this time."),
@@ -86,17 +53,11 @@ def run(
     from pruneviz.jobs.control import default_threads
     from pruneviz.store import write_run
 
-    made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
-                 classes=classes, reading=read_as(mean, std, resize, interpolation, colour),
-                     criterion=criterion, granularity=granularity, scope=scope,
-                 sparsity=sparsity, layers=layer, locks=lock, seed=seed,
-                 scope_parameters=scope_parameter,
-                 granularity_parameters=granularity_parameter)  # fmt: skip
-    if engine.asks_for_rounds(made):
+    if engine.asks_for_rounds(plan):
         torch.set_num_threads(default_threads())  # as many as a job has, for the same last digits
     if within_ms is not None:
-        made = _fitted(made, within_ms)
-    prepared, pruned, report = engine.run(made, latency_runs, threads)
+        plan = _fitted(plan, within_ms)
+    prepared, pruned, report = engine.run(plan, latency_runs, threads)
     notes = list(report.notes)
     if out is not None:
         notes += write_run(out, prepared, pruned, report, force)

@@ -10,30 +10,7 @@ import typer
 
 from pruneviz.cli.console import app, aside, note, print_json
 from pruneviz.cli.following import carry_out
-from pruneviz.cli.options import (
-    AsJson,
-    Class,
-    Colour,
-    Criterion,
-    Data,
-    Granularity,
-    GranularityParameter,
-    InputShape,
-    Interpolation,
-    Levels,
-    Mean,
-    MemoryMb,
-    Model,
-    PlanFile,
-    Recalibrate,
-    Resize,
-    Seed,
-    Std,
-    Weights,
-    made_plan,
-    memory_option,
-    read_as,
-)
+from pruneviz.cli.options import AsJson, Levels, MemoryMb, Recalibrate, memory_option, takes_plan
 from pruneviz.cli.tables import print_rows, records
 from pruneviz.history.folder import PAIRS_FILE, PROBES_FILE, THRESHOLDS_FILE, RunFolder
 from pruneviz.plan import Plan, Setting
@@ -46,22 +23,9 @@ Out = Annotated[Path | None, typer.Option(help="CSV file with the table")]
 
 @app.command()
 @aside
+@takes_plan()
 def thresholds(
-    plan: PlanFile = None,
-    model: Model = None,
-    weights: Weights = None,
-    data: Data = None,
-    classes: Class = None,
-    mean: Mean = None,
-    std: Std = None,
-    resize: Resize = None,
-    interpolation: Interpolation = None,
-    colour: Colour = None,
-    input_shape: InputShape = None,
-    criterion: Criterion = None,
-    granularity: Granularity = None,
-    granularity_parameter: GranularityParameter = None,
-    seed: Seed = None,
+    plan: Plan,
     lose: Annotated[float, typer.Option(help="Points of accuracy that are too much.")] = 2.0,
     levels: Levels = None,
     recalibrate: Recalibrate = False,
@@ -75,17 +39,13 @@ def thresholds(
     """
     from pruneviz.sensitivity import read_probes, read_thresholds
 
-    made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
-                     classes=classes, reading=read_as(mean, std, resize, interpolation, colour),
-                     criterion=criterion, granularity=granularity, seed=seed,
-                     granularity_parameters=granularity_parameter)  # fmt: skip
     settings: dict[str, Setting] = {
         "loss": float(f"{lose / 100:.12g}"),
         "recalibrate": recalibrate,
     }
     if levels is not None:
         settings["levels"] = levels
-    folder = _carry_out("thresholds", made, settings, memory_mb, out)
+    folder = _carry_out("thresholds", plan, settings, memory_mb, out)
     table = read_thresholds(folder.file(THRESHOLDS_FILE))
     evaluations = len(read_probes(folder.file(PROBES_FILE)))
     _show(folder, table, "thresholds", out, as_json, {**settings, "evaluations": evaluations})
@@ -93,22 +53,9 @@ def thresholds(
 
 @app.command()
 @aside
+@takes_plan()
 def interactions(
-    plan: PlanFile = None,
-    model: Model = None,
-    weights: Weights = None,
-    data: Data = None,
-    classes: Class = None,
-    mean: Mean = None,
-    std: Std = None,
-    resize: Resize = None,
-    interpolation: Interpolation = None,
-    colour: Colour = None,
-    input_shape: InputShape = None,
-    criterion: Criterion = None,
-    granularity: Granularity = None,
-    granularity_parameter: GranularityParameter = None,
-    seed: Seed = None,
+    plan: Plan,
     level: Annotated[float, typer.Option(help="Fraction to remove of each layer.")] = 0.5,
     pairs: Annotated[int, typer.Option(help="How many pairs to look at.")] = 60,
     recalibrate: Recalibrate = False,
@@ -124,13 +71,9 @@ def interactions(
     from pruneviz.sensitivity import read_pairs
     from pruneviz.subjects import load_subject
 
-    made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
-                     classes=classes, reading=read_as(mean, std, resize, interpolation, colour),
-                     criterion=criterion, granularity=granularity, seed=seed,
-                     granularity_parameters=granularity_parameter)  # fmt: skip
-    asked = pairs_asked(load_subject(made), made, pairs)
+    asked = pairs_asked(load_subject(plan), plan, pairs)
     settings: dict[str, Setting] = {"level": level, "pairs": asked, "recalibrate": recalibrate}
-    folder = _carry_out("interactions", made, settings, memory_mb, out)
+    folder = _carry_out("interactions", plan, settings, memory_mb, out)
     beside = {"level": level, "recalibrate": recalibrate}
     _show(folder, read_pairs(folder.file(PAIRS_FILE)), "pairs", out, as_json, beside)
 

@@ -10,33 +10,10 @@ import typer
 
 from pruneviz.cli.console import app, aside, note, print_json
 from pruneviz.cli.following import carry_out
-from pruneviz.cli.options import (
-    AsJson,
-    Class,
-    Colour,
-    Criterion,
-    Data,
-    Granularity,
-    GranularityParameter,
-    InputShape,
-    Interpolation,
-    Levels,
-    Mean,
-    MemoryMb,
-    Model,
-    PlanFile,
-    Recalibrate,
-    Resize,
-    Seed,
-    Std,
-    Weights,
-    made_plan,
-    memory_option,
-    read_as,
-)
+from pruneviz.cli.options import AsJson, Levels, MemoryMb, Recalibrate, memory_option, takes_plan
 from pruneviz.cli.tables import print_rows, records
 from pruneviz.history.folder import BASELINE_FILE, POINTS_FILE
-from pruneviz.plan import Setting
+from pruneviz.plan import Plan, Setting
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,22 +32,9 @@ PAIRED = {  # what a metric's change against the original on the same inputs is 
 
 @app.command()
 @aside
+@takes_plan()
 def sensitivity(
-    plan: PlanFile = None,
-    model: Model = None,
-    weights: Weights = None,
-    data: Data = None,
-    classes: Class = None,
-    mean: Mean = None,
-    std: Std = None,
-    resize: Resize = None,
-    interpolation: Interpolation = None,
-    colour: Colour = None,
-    input_shape: InputShape = None,
-    criterion: Criterion = None,
-    granularity: Granularity = None,
-    granularity_parameter: GranularityParameter = None,
-    seed: Seed = None,
+    plan: Plan,
     levels: Levels = None,
     recalibrate: Recalibrate = False,
     metric: Metrics = None,
@@ -91,14 +55,10 @@ def sensitivity(
     columns = _columns(metric or ["accuracy"])
     if out is not None:
         check_writable(out)
-    made = made_plan(plan, model=model, weights=weights, data=data, input_shape=input_shape,
-                     classes=classes, reading=read_as(mean, std, resize, interpolation, colour),
-                     criterion=criterion, granularity=granularity, seed=seed,
-                     granularity_parameters=granularity_parameter)  # fmt: skip
     settings: dict[str, Setting] = {"recalibrate": recalibrate}
     if levels is not None:
         settings["levels"] = levels
-    folder = carry_out("sensitivity", made, settings=settings, options=memory_option(memory_mb))
+    folder = carry_out("sensitivity", plan, settings=settings, options=memory_option(memory_mb))
     table = read_points(folder.file(POINTS_FILE))
     baseline = read_points(folder.file(BASELINE_FILE))
     notes = read_notes(folder)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pruneviz.cli.options import made_plan, read_as
+from pruneviz.cli.options import made_plan
 from pruneviz.plan import Plan
 from pruneviz.subjects import load_subject
 from pruneviz.subjects.subject import Data
@@ -128,15 +128,14 @@ def test_a_plan_that_says_nothing_of_it_reads_as_before():
 
 
 def test_options_make_a_reading(tmp_path):
-    typed = read_as("0.5,0.4,0.3", "0.2", "crop:256", None, "bgr")
-    plan = made_plan(None, data="folder:x", reading=typed)
+    typed = {"mean": "0.5,0.4,0.3", "std": "0.2", "resize": "crop:256", "colour": "bgr"}
+    plan = made_plan(None, data="folder:x", **typed)
     assert plan.reading is not None
     assert plan.reading.mean == (0.5, 0.4, 0.3)
     assert (plan.reading.resize, plan.reading.colour) == ("crop:256", "bgr")
     (tmp_path / "p.yaml").write_text(plan.to_yaml(), encoding="utf-8")
-    again = made_plan(tmp_path / "p.yaml", reading=read_as(None, None, None, "nearest", None))
+    again = made_plan(tmp_path / "p.yaml", interpolation="nearest")
     assert again.reading == plan.reading.model_copy(update={"interpolation": "nearest"})
     assert made_plan(tmp_path / "p.yaml", data="folder:y").reading is None
-    assert read_as(None, None, None, None, None) is None
     with pytest.raises(ValueError, match=r"mean reads 0\.5 or"):
-        made_plan(None, reading=read_as("half", "1", None, None, None))
+        made_plan(None, mean="half", std="1")
