@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -11,7 +12,10 @@ ENDINGS = (".png", ".apng", ".jpg", ".jpeg", ".jfif", ".jpe", ".jif", ".pjpeg", 
 UNSEEN = (".", "__MACOSX", "__pycache__")
 JUNK = ("thumbs.db", "desktop.ini")
 TRAINING = ("train", "training")
-JUDGING = ("test", "testing", "val", "valid", "validation", "eval", "evaluation")  # first is best
+JUDGING = ("test", "testing", "val", "valid", "validation", "eval", "evaluation", "dev",
+           "holdout")  # first is best  # fmt: skip
+WORDS = TRAINING + JUDGING
+ADDED = re.compile(r"(set|data|images|imgs)$")  # to such a word, as in testset
 NAMED = 3
 Parts = tuple[str, ...]
 
@@ -60,33 +64,37 @@ def sort_out(
     """Return the images among paths, each in the class that its folder names.
 
     Folders around all of them are passed through, folders inside a class belong to it, and `train`
-    beside `test` (or val, valid, validation) keeps both apart. ValueError where there are no
-    classes, or a class folder is empty.
+    beside `test` (or val, dev, test_set and the like) keeps both apart. ValueError where there are
+    no classes, or a class folder is empty.
     """
     files = sorted((p for p in paths if not is_hidden(p)), key=lambda p: PurePosixPath(p).parts)
     images = [PurePosixPath(p).parts for p in files if is_image(p)]
     depth = _wrapping(images)
     here = [parts for parts in images if len(parts) > depth + 1]
     if not here:
-        raise ValueError(
-            f"'{name}' holds no class folders; make one folder of images for each class"
-        )
+        raise ValueError(_no_classes(files, images, name))
     split = _split(here, depth)
-    level = depth + 1 if split else depth
-    kept = [p for p in here if len(p) > level + 1 and (not split or p[depth] in split)]
+    levels = {
+        top: _level(here, depth, top) if split else depth for top in split or _tops(here, depth)
+    }
+    kept = [p for p in here if len(p) > levels.get(p[depth], len(p)) + 1]
     found = [
-        ImageFile(p[level], "/".join(p[depth:]), _reader(read, p), bool(split) and split[p[depth]])
+        ImageFile(
+            p[levels[p[depth]]], "/".join(p[depth:]), _reader(read, p), split.get(p[depth], False)
+        )
         for p in kept
     ]
-    _refuse_empty(folders, files, {f.label for f in found}, depth, level, split)
-    deep = [p for p in kept if len(p) > level + 2]
+    _refuse_empty(folders, files, {f.label for f in found}, depth, levels)
+    deep = [p for p in kept if len(p) > levels[p[depth]] + 2]
     notes = [f"In folders inside their class's folder: {len(deep):,}."] * bool(deep)
-    if split:
-        notes.insert(0, _split_note(split))
+    notes[:0] = [_split_note(split)] if split else _alike(here, depth)
     chosen = set(kept)
+    others = [p for p in images if p not in chosen]
+    spare = [p for p in others if split and len(p) > depth + 2 and _word(p[depth])]
     left = {
         "of no kind that is read": [p for p in files if not is_image(p)],
-        "in no class's folder": ["/".join(p) for p in images if p not in chosen],
+        "of parts that are not needed": ["/".join(p) for p in spare],
+        "in no class's folder": ["/".join(p) for p in others if p not in spare],
     }
     notes += [
         f"Left out: {len(names):,} {'files' if len(names) > 1 else 'file'} {why} "
@@ -114,22 +122,79 @@ def _wrapping(images: list[Parts]) -> int:
 
 
 def _split(images: list[Parts], depth: int) -> dict[str, bool]:
-    """Return the folders that are parts, each with whether it is to train on; {} for none."""
-    tops = {p[depth] for p in images}
-    full = {p[depth] for p in images if len(p) > depth + 2}
-    judging = sorted((t for t in full if t.lower() in JUDGING), key=lambda t: _rank(t, JUDGING))
-    training = sorted((t for t in full if t.lower() in TRAINING), key=lambda t: _rank(t, TRAINING))
+    """Return the folders that are parts, each with whether it is to train on; {} for none.
+
+    A folder whose name is longer than such a word, as training_set, is a part where others hold
+    the same classes, or where one is called by the word alone.
+    """
+    inside = _inside(images, depth)
+    words = {top: word for top in inside if (word := _word(top))}
+    plain = {top for top in words if top.lower() in WORDS}
+    full = {top for top, classes in inside.items() if classes}
+    shared = [inside[top] for top in words if top in full]
+    if not plain & full and not (len(shared) > 1 and set.intersection(*shared)):
+        words = {top: words[top] for top in plain}
+    order = sorted(words, key=lambda top: (WORDS.index(words[top]), top not in plain, top))
+    training = [top for top in order if words[top] in TRAINING and top in full]
+    judging = [top for top in order if words[top] in JUDGING and top in full]
     if training and judging:
         return {training[0]: True, judging[0]: False}
     if len(judging) > 1 and full == set(judging):  # val trains where test judges
         return {judging[1]: True, judging[0]: False}
-    if training and any(t.lower() in JUDGING for t in tops):
+    if training and any(word in JUDGING for word in words.values()):
         return {training[0]: False}
     return {}
 
 
-def _rank(top: str, words: Sequence[str]) -> tuple[int, str]:
-    return (words.index(top.lower()) if top.lower() in words else len(words), top)
+def _word(top: str) -> str:
+    """Return which word for a part a folder's name holds, "" for none."""
+    if top.lower() in WORDS:
+        return top.lower()
+    apart = re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", top).lower())
+    return next((word for part in apart if (word := ADDED.sub("", part)) in WORDS), "")
+
+
+def _tops(images: list[Parts], depth: int) -> set[str]:
+    return {p[depth] for p in images}
+
+
+def _level(images: list[Parts], depth: int, part: str) -> int:
+    """Return at which depth the classes of a part lie: a folder around all of them is passed."""
+    return depth + 1 + _wrapping([p[depth + 1 :] for p in images if p[depth] == part])
+
+
+def _inside(images: list[Parts], depth: int) -> dict[str, set[str]]:
+    """Return by each folder the names of the classes that it holds if it is a part."""
+    levels = {top: _level(images, depth, top) for top in _tops(images, depth)}
+    found: dict[str, set[str]] = {top: set() for top in levels}
+    for parts in images:
+        level = levels[parts[depth]]
+        found[parts[depth]].update(parts[level:-1][:1])
+    return found
+
+
+def _alike(images: list[Parts], depth: int) -> list[str]:
+    """Return a sentence where all classes hold folders of the same names: they may be parts."""
+    inside = _inside(images, depth)
+    first = next(iter(inside.values()))
+    if len(inside) < 2 or len(first) < 2 or any(names != first for names in inside.values()):
+        return []
+    return [
+        f"The folders {some_of(sorted(inside))} were taken for the classes, and each holds folders "
+        f"of the same names ({some_of(sorted(first))}): if these are the classes, call the outer "
+        "ones train and test."
+    ]
+
+
+def _no_classes(files: Sequence[str], images: list[Parts], name: str) -> str:
+    """Return why a folder or archive holds no class."""
+    if images or not files:
+        return f"'{name}' holds no class folders; make one folder of images for each class"
+    endings = sorted({PurePosixPath(f).suffix or "nothing" for f in files})
+    return (
+        f"'{name}' holds no images that can be read: its files end in {some_of(endings)}; save "
+        "them as PNG or JPEG, in one folder for each class"
+    )
 
 
 def _split_note(split: dict[str, bool]) -> str:
@@ -144,14 +209,17 @@ def _refuse_empty(
     files: Sequence[str],
     labels: set[str],
     depth: int,
-    level: int,
-    split: dict[str, bool],
+    levels: Mapping[str, int],
 ) -> None:
-    """Raise ValueError for a class's folder without an image that can be read."""
+    """Raise ValueError for a class's folder without an image that can be read.
+
+    `levels` are those of the classes by the folder at `depth` above them, or that they are.
+    """
+    elsewhere = depth if depth in levels.values() else -1
     for folder in sorted(folders):
         parts = PurePosixPath(folder).parts
-        in_part = not split or (len(parts) > depth and parts[depth] in split)
-        if len(parts) != level + 1 or is_hidden(folder) or not in_part or parts[level] in labels:
+        level = levels.get(parts[depth], elsewhere) if len(parts) > depth else -1
+        if len(parts) != level + 1 or is_hidden(folder) or parts[level] in labels:
             continue
         inside = [f for f in files if PurePosixPath(f).parts[: level + 1] == parts]
         endings = sorted({PurePosixPath(f).suffix or "none" for f in inside})

@@ -162,7 +162,13 @@ def test_class_folders_without_images_are_named(tmp_path):
 
 @pytest.mark.parametrize("wrap", ["", "pets/", "a/pets/"])
 @pytest.mark.parametrize(
-    "names", [("train", "test"), ("Train", "val"), ("training", "VALID"), ("train", "validation")]
+    "names",
+    [
+        *(("train", "test"), ("Train", "val"), ("training", "VALID"), ("train", "validation")),
+        *(("training_set", "test_set"), ("seg_train", "seg_test"), ("TrainSet", "testset")),
+        *(("training_set/training_set", "test_set/test_set"), ("train/train", "test")),
+        *(("train", "dev"), ("train-images", "val images"), ("train", "holdout")),
+    ],
 )
 def test_a_split_is_kept(tmp_path, wrap, names):
     train, judge = names
@@ -172,7 +178,8 @@ def test_a_split_is_kept(tmp_path, wrap, names):
         assert (len(raw.x), len(raw.train.x)) == (6, 10)
         assert raw.train.y.tolist() == [0] * 5 + [1] * 5
         torch.testing.assert_close(raw.train.x[4] * 255, torch.full((1, 8, 8), 40.0))
-        assert f"'{train}' trains and calibrates, '{judge}' evaluates" in raw.note
+        parts = [name.split("/")[0] for name in names]
+        assert "'{}' trains and calibrates, '{}' evaluates".format(*parts) in raw.note
         assert raw.names[0] == f"{judge}/ash/0.png"
 
 
@@ -180,7 +187,8 @@ def test_three_parts_and_parts_without_classes(tmp_path):
     files = {**plain("train/", 5), **plain("val/", 4), **plain("test/", 3), "notes/a.png": png(3)}
     for raw in read_both(lay(tmp_path / "three", files)):
         assert (len(raw.x), len(raw.train.x)) == (6, 10)
-        assert "Left out: 9 files in no class's folder (notes/a.png, val/ash" in raw.note
+        assert "Left out: 8 files of parts that are not needed (val/ash" in raw.note
+        assert "Left out: 1 file in no class's folder (notes/a.png)" in raw.note
     flat = {**plain("train/", 5), "test/1.png": png(1), "test/2.png": png(2)}
     for raw in read_both(lay(tmp_path / "flat", flat)):
         assert (len(raw.x), raw.train.x, raw.classes) == (10, None, CLASSES)
@@ -196,6 +204,21 @@ def test_a_class_may_be_absent_from_one_part(tmp_path):
     for raw in read_both(root):
         assert raw.classes == CLASSES
         assert raw.labels.tolist() == [1, 1, 1]
+
+
+def test_folders_of_the_same_names_in_every_class_are_said(tmp_path):
+    files = {**plain("fold1/", 5), **plain("fold2/", 3)}
+    for raw in read_both(lay(tmp_path / "data", files)):
+        assert raw.classes == ("fold1", "fold2")
+        assert "each holds folders of the same names (ash, oak)" in raw.note
+    own = {f"{c}/{c}{i}/{i}.png": png(i) for c in ("ash", "oak") for i in range(3)}
+    for raw in read_both(lay(tmp_path / "own", own)):
+        assert "of the same names" not in raw.note
+
+
+def test_files_without_an_images_ending_are_named(tmp_path):
+    with pytest.raises(ValueError, match=r"no images that can be read: its files end in \.dcm"):
+        read_folder(lay(tmp_path / "data", {"ash/1.dcm": b"x", "oak/2.dcm": b"x"}), GREY)
 
 
 def test_classes_that_are_called_like_parts_are_classes(tmp_path):
