@@ -77,6 +77,7 @@ def channel(view: View, units: ChannelUnits, keep: Tensor | None) -> None:
     st.dataframe(
         architecture.taken_table(view.subject, units, chosen),
         hide_index=True,
+        column_config={"Axis": {"width": 46}, "Numbers": {"width": 66}},
         alt=f"What goes with {units.noun} {chosen}",
     )
 
@@ -101,12 +102,12 @@ def costs(rows: Sequence[LayerCost]) -> None:
 
 def held_back(view: View, rows: Sequence[LayerCost]) -> None:
     """List what cannot be pruned, with the reasons."""
-    st.subheader("What cannot be pruned", anchor=False)
     skipped = view.prepared.skipped
+    title = architecture.skipped_sentence(skipped, rows) or "What cannot be pruned"
+    st.subheader(title, anchor=False)
     if not skipped:
         widgets.empty("Nothing is held back: every layer with weights can be pruned.")
         return
-    st.markdown(architecture.skipped_sentence(skipped, rows))
     st.dataframe(text.skipped_table(skipped), hide_index=True, alt="Layers that cannot be pruned")
 
 

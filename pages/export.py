@@ -39,7 +39,7 @@ def download_all(files: judge.Files) -> None:
     )
     for name in sorted(files.parts, key=list(WHAT).index):
         content = files.parts[name]
-        with st.container(horizontal=True, vertical_alignment="center"):
+        with st.container(horizontal=True, vertical_alignment="center", wrap=False):
             st.download_button(
                 name,
                 content,

@@ -208,7 +208,7 @@ def skipped_sentence(skipped: Sequence[Skipped], rows: Sequence[LayerCost]) -> s
     names = {each.name for each in text.by_name(skipped)}
     total = len(names | {row.name for row in rows if row.width is not None})
     partly = ", some of them in part" if any(PARTLY.match(each.reason) for each in skipped) else ""
-    return f"{len(names)} of {fmt.plural(total, 'layer')} cannot be pruned{partly}:"
+    return f"{len(names)} of {fmt.plural(total, 'layer')} cannot be pruned{partly}"
 
 
 def numbers(rows: Sequence[LayerCost]) -> pd.DataFrame:

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
 from pruneviz.figures import compare
 from pruneviz.figures import confusion as confusion_figures
+from pruneviz.figures import format as fmt
 from pruneviz.measure.answers import confusion, confusion_table
 from pruneviz.measure.quality import by_class
 from pruneviz.plan import Plan
-from pruneviz.ui import judge, theme, widgets
+from pruneviz.ui import judge, runs, theme, widgets
 
 HELP = (
     "Accuracy of each class before and after, on the evaluated inputs of that class, with 95 % "
     "intervals (Wilson; Agresti and Min for the change). What loses most comes first."
 )
-PERCENT = {
-    "original": "Original (%)",
-    "original_low": "95 % from",
-    "original_high": "95 % to",
-    "pruned": "Pruned (%)",
-    "pruned_low": "95 % from ",  # two columns of a table need two names
-    "pruned_high": "95 % to ",
-    "change": "Change (points)",
-    "change_low": "Change, 95 % from",
-    "change_high": "Change, 95 % to",
-}
+NUMBERS = ("original", "pruned", "change")
+HEADINGS = ("Class", "Inputs", "Original (%)", "Pruned (%)", "Change (points)")
+MOST_ROWS, HEIGHT = 12, 560  # classes that are shown without scrolling; pixels of the others' box
 
 
 def ranked(plan: Plan) -> pd.DataFrame | None:
@@ -39,12 +35,26 @@ def ranked(plan: Plan) -> pd.DataFrame | None:
     return known.sort_values("change", kind="stable").reset_index(drop=True)
 
 
-def shown_table(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the classes in percent, under names for people."""
-    shown = table.rename(columns={"class": "Class", "samples": "Inputs"})
-    for column, name in PERCENT.items():
-        shown[name] = 100 * shown.pop(column)
-    return shown
+def in_numbers(table: pd.DataFrame) -> list[tuple[str, ...]]:
+    """Return one row a class under HEADINGS, each number with its 95 % interval."""
+    rows = table.sort_values("change", kind="stable").to_dict("records")
+    return [
+        (str(row["class"]), f"{row['samples']:,}", *(_number(row, name) for name in NUMBERS))
+        for row in rows
+    ]
+
+
+def _number(row: dict[Hashable, Any], name: str) -> str:
+    """Return a number and its interval, `95.1 (86.5 to 98.3)`; of a class without inputs, –."""
+    if not row["samples"]:
+        return runs.NOTHING
+    written = [
+        fmt.points(row[column]).removesuffix(" points")
+        if name == "change"
+        else f"{100 * row[column]:.1f}"
+        for column in (name, f"{name}_low", f"{name}_high")
+    ]
+    return "{} ({} to {})".format(*written)
 
 
 def draw(plan: Plan) -> None:
@@ -58,13 +68,16 @@ def draw(plan: Plan) -> None:
 
 
 def draw_table(table: pd.DataFrame) -> None:
-    """Draw the exact numbers of every class."""
-    formats = dict.fromkeys(PERCENT.values(), st.column_config.NumberColumn(format="%.1f"))
-    st.dataframe(
-        shown_table(table),
-        hide_index=True,
-        column_config=formats,
-        alt="Accuracy of every class before and after",
+    """Draw the exact numbers of every class: as text, which no width cuts off."""
+    with st.container(height=HEIGHT if len(table) > MOST_ROWS else "content", border=False):
+        st.markdown(runs.markdown_table(HEADINGS, in_numbers(table)))
+    st.download_button(
+        "Each class as CSV",
+        table.to_csv(index=False),
+        "classes.csv",
+        "text/csv",
+        icon=":material/download:",
+        on_click="ignore",
     )
 
 

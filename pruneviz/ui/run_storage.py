@@ -40,7 +40,11 @@ def storage(history: History) -> None:
             for folder in folders:
                 row = read_row(folder.path)
                 with st.container(horizontal=True, vertical_alignment="center"):
-                    said = f"{runs.called(row)}, {runs.what(row)}" if row else folder.digest[:12]
+                    said = (
+                        ", ".join([runs.called(row), *[runs.what(row)] * bool(row.name)])
+                        if row
+                        else folder.digest[:12]
+                    )
                     st.markdown(text.escape(said), width="stretch")
                     if st.button("Restore", key=f"runs-untrash-{folder.digest}"):
                         with widgets.problems_here():

@@ -108,8 +108,11 @@ def how(row: Row) -> str:
 
 
 def table(rows: Sequence[Row]) -> pd.DataFrame:
-    """Return the runs for the list, one a row; times are UTC."""
-    return pd.DataFrame(
+    """Return the runs for the list, one a row; times are UTC.
+
+    A run without a name is called by what it did, so that is said of runs with names alone.
+    """
+    found = pd.DataFrame(
         [
             {
                 "Name": " ".join([called(row), *(f"#{tag}" for tag in row.tags)]),
@@ -119,20 +122,21 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
                 "MACs": _change(row.macs_original, row.macs),
                 "Size": _change(row.bytes_original, row.bytes),
                 "When": _time(row.finished or row.created),
-                "What": what(row),
+                "What": what(row) if row.name else "",
                 "Digest": row.digest[:SHORT],
             }
             for row in rows
         ],
         columns=["Name", "State", "Accuracy", "Recovery", "MACs", "Size", "When", "What", "Digest"],
     )
+    return found if any(row.name for row in rows) else found.drop(columns="What")
 
 
 def columns(timezone: str | None) -> dict[str, Any]:
     """Return how the list's columns look; times are told in the reader's own zone."""
     column = st.column_config
     return {
-        "Name": column.TextColumn(width=330),
+        "Name": column.TextColumn(width=400),
         "State": column.TextColumn(width=80),
         "Accuracy": column.TextColumn(
             width=150, help="On the inputs that are evaluated, with its 95 % interval"

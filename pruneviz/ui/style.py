@@ -100,10 +100,11 @@ ICONS [data-testid="stMarkdownContainer"] HIDDEN
 .st-key-scan-controls { min-height: 2.5rem; }
 @media (min-width: 1281px) { .st-key-strip { min-height: 8.2rem; } }
 @media (max-width: 1280px) {
-  .st-key-strip { grid-template-columns: 1.4fr 0.95fr 0.95fr 1.8fr; row-gap: 0.5rem; }
+  .st-key-strip { grid-template-columns: 1.75fr 0.75fr 0.7fr 1.4fr; row-gap: 0.5rem; }
+  CELLS p > span { font-size: 0.8rem !important; }
   .st-key-strip > :first-child { grid-column: 1 / 3; }
   .st-key-strip > :nth-child(6) { grid-column: 3 / 5; grid-row: 1; justify-self: end; }
-  .st-key-strip > :nth-child(n + 2):nth-child(-n + 5) { grid-row: 2; min-height: 8.2rem; }
+  .st-key-strip > :nth-child(n + 2):nth-child(-n + 5) { grid-row: 2; min-height: 5.8rem; }
 }
 @media (max-width: 1280px), (max-height: 700px) {
   [data-strip-folds] div:has(> .st-key-strip) {

@@ -142,7 +142,7 @@ def card_line(card: ModelCard) -> str:
         f"{fmt.count(card.parameters)} parameters".replace(" ", NO_BREAK),
         f"{len(card.classes)}{NO_BREAK}classes",
     )
-    return " · ".join(parts)
+    return "  \n".join((parts[0], " · ".join(parts[1:])))
 
 
 def contest_sentence(plan: Plan) -> str:
@@ -321,6 +321,8 @@ def cell_markdown(cell: Cell) -> str:
         last = f"of :blue[{cell.original}]" + (f" · {cell.change}" if cell.change else "")
     else:
         last = f":gray[{cell.note or ' '}]"
+    # an interval is read as one
+    last = re.sub(r"\([^()]*\)", lambda interval: fmt.unbroken(interval[0]), last)
     lines = f":small[:gray[{cell.label}]]  \n{value}{spread}  \n:small[{last}]"
     if cell.part:
         lines += f"  \n:small[:gray[{cell.part}]]"
