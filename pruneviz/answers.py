@@ -19,6 +19,8 @@ MARK = "answers_with"  # a network's attribute, which its copies keep
 SOFTMAX, SIGMOID = "softmax", "sigmoid"
 LOOKED_AT = 64  # inputs
 SUM_ERROR = 1e-5  # of a row of probabilities in single precision
+NEAR = 0.01  # of the largest probability: what clipping, rounding and half precision change
+PERCENT = 100
 _LAST = {
     torch.softmax: SOFTMAX,
     torch.special.softmax: SOFTMAX,
@@ -79,19 +81,20 @@ class _WithLogits(nn.Module):
 def look(network: nn.Module, x: Tensor, *, real: bool = True) -> str:
     """Find out what a network answers with, on inputs (N, …), and mark it; return a note or "".
 
-    A row of probabilities is not negative and adds up to 1, on all inputs looked at. Without `real`
-    inputs only a network that plainly ends in Softmax or Sigmoid is taken to give some.
+    It is what a Softmax or Sigmoid gave, whole or clipped, rounded, reshaped or in percent; or else
+    rows that are not negative and add up to 1, on all inputs looked at. Without `real` inputs only
+    a network that plainly ends in Softmax or Sigmoid is taken to give probabilities.
     """
     vars(network).pop(MARK, None)
     with torch.no_grad():
         found, last, _ = _followed(network, (x[:2],))
-        if not _in_range(found):
+        if not last and not _in_range(found):
             return ""
         if len(x) > 2:
             found, last, _ = _followed(network, (_spread(x),))
-    if not _in_range(found):
+    if not last and not _in_range(found):
         return ""
-    sums = _add_up(found) and (last == SOFTMAX or (real and _varies(found)))
+    sums = last == SOFTMAX or (real and _add_up(found) and _varies(found))
     kind = SOFTMAX if sums else SIGMOID if last == SIGMOID else ""
     if kind:
         setattr(network, MARK, kind)
@@ -129,9 +132,21 @@ def _followed(run: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[Any, st
     with following:
         found = run(*inputs)
     result, name, before = following.last
-    if result is not found or not isinstance(before, Tensor):
+    if not isinstance(before, Tensor) or not _is_row_of_scores(found):
         return found, "", None
-    return found, name, before.to(found.dtype)
+    if result.numel() != found.numel() or not _came_of(found.detach(), result.detach(), name):
+        return found, "", None
+    return found, name, before.reshape(found.shape).to(found.dtype)
+
+
+def _came_of(found: Tensor, result: Tensor, name: str) -> bool:
+    """Whether an answer (B, classes) is what a Softmax or Sigmoid gave, or nearly so."""
+    whole = result.reshape(found.shape).to(found.dtype)
+    if name == SOFTMAX and not bool(((whole.double().sum(1) - 1).abs() <= NEAR).all()):
+        return False  # it adds up over something else, such as the inputs of a batch
+    units = (1, PERCENT) if name == SOFTMAX else (1,)
+    most = NEAR * whole.max()
+    return any(bool(((found / unit - whole).abs() <= most).all()) for unit in units)
 
 
 def _spread(x: Tensor) -> Tensor:
@@ -139,10 +154,14 @@ def _spread(x: Tensor) -> Tensor:
     return x[torch.linspace(0, len(x) - 1, min(LOOKED_AT, len(x))).round().long()]
 
 
-def _in_range(found: Any) -> bool:
+def _is_row_of_scores(found: Any) -> bool:
     if not isinstance(found, Tensor) or found.ndim != 2 or not found.is_floating_point():
         return False
-    return found.shape[1] > 1 and bool(((found >= 0) & (found <= 1 + SUM_ERROR)).all())
+    return found.shape[1] > 1 and found.numel() > 0
+
+
+def _in_range(found: Any) -> bool:
+    return _is_row_of_scores(found) and bool(((found >= 0) & (found <= 1 + SUM_ERROR)).all())
 
 
 def _add_up(found: Tensor) -> bool:

@@ -181,7 +181,7 @@ LOOK_ALIKE = {
     "logits of the first inputs": lambda z: torch.where(
         torch.arange(len(z))[:, None] < 40, z.softmax(1), z
     ),
-    "nearly 1": lambda z: z.softmax(1) * 1.001,
+    "nearly 1": lambda z: z.log_softmax(1).exp() * 1.001,
     "constant": lambda z: torch.full_like(z, 0.25),
     "decisions": lambda z: nn.functional.one_hot(z.argmax(1), 4).float(),
     "logarithms": lambda z: z.log_softmax(1),
@@ -197,6 +197,34 @@ def test_what_only_looks_like_probabilities_is_left_as_it_is(end):
     assert not answers.gives_probabilities(network)
     with torch.no_grad():
         assert torch.equal(answers.logits_of(network, x), network(x))
+
+
+TOUCHED_UP = {
+    "clipped": lambda p: p.clamp(1e-3, 1 - 1e-3),
+    "never zero": lambda p: p + 1e-4,
+    "rounded": lambda p: (p * 1000).round() / 1000,
+    "half": lambda p: p.half().float(),
+    "a map of one pixel": lambda p: p[:, :, None, None].clone().flatten(1),
+}
+
+
+@pytest.mark.parametrize("touch", [*TOUCHED_UP, "percent"])
+@pytest.mark.parametrize("function", [torch.softmax, torch.sigmoid], ids=["softmax", "sigmoid"])
+def test_probabilities_that_were_touched_up_are_those_that_were_given(function, touch):
+    dims = (1,) if function is torch.softmax else ()
+    end = TOUCHED_UP.get(touch, lambda p: 100 * p)
+    network, bare = Ended(lambda z: end(function(z, *dims))), Ended(plain)
+    (x, y), scaled = inputs(), touch == "percent" and not dims
+    answers.look(network, x)
+    assert answers.gives_probabilities(network) != scaled  # logits may be bounded in this way
+    if scaled:
+        return
+    with torch.no_grad():
+        assert torch.equal(predict(network, x), bare(x))
+    weight, same = network.a.weight.requires_grad_(), bare.a.weight.requires_grad_()
+    nn.functional.cross_entropy(answers.logits_of(network, x), y).backward()
+    nn.functional.cross_entropy(bare(x), y).backward()
+    assert torch.equal(weight.grad, same.grad)
 
 
 def test_logarithms_of_probabilities_are_logits_already():

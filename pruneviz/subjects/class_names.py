@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
@@ -25,9 +26,19 @@ def natural_key(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts if part]
 
 
+def count_up(names: Sequence[str]) -> bool:
+    """Whether names are one word and a number each, which count from 0 or 1, as class_0 does."""
+    parts = [re.fullmatch(r"(.*?)(\d+)(\D*)", name, re.ASCII | re.DOTALL) for name in names]
+    found = [(part[1], int(part[2]), part[3]) for part in parts if part]
+    if len(found) < len(names) or len({(start, end) for start, _, end in found}) != 1:
+        return False
+    numbers = sorted(number for _, number, _ in found)
+    return numbers in (list(range(len(names))), list(range(1, len(names) + 1)))
+
+
 def plain(name: str) -> str:
-    """Return a name without case, spaces, dashes and underscores."""
-    return re.sub(r"[\s_\-]+", "", name).casefold()
+    """Return a name without case, spaces, dashes and underscores, its accents written one way."""
+    return re.sub(r"[\s_\-]+", "", unicodedata.normalize("NFKC", name).casefold())
 
 
 def index(names: Sequence[str]) -> dict[str, int]:

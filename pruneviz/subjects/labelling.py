@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from pruneviz.subjects.class_names import index, natural_key, plain, whole_numbers
+from pruneviz.subjects.class_names import count_up, index, natural_key, plain, whole_numbers
 from pruneviz.subjects.weights import some
 
 Basis = Literal["plan", "names", "numbers", "synsets", "beginnings", "order"]
@@ -169,9 +169,10 @@ class Classes:
         if len(names) != self.outputs or named or self._columns_differ():
             return None
         numbers = whole_numbers(names)
-        if numbers is None:
-            return {name: output for output, name in enumerate(sorted(names))}
         by_value = sorted(names, key=natural_key)
+        if numbers is None:
+            sure = by_value == sorted(names) or not count_up(names)
+            return {name: output for output, name in enumerate(sorted(names))} if sure else None
         if sorted(numbers) == list(range(1, self.outputs + 1)):
             sure = self.numbered or by_value == sorted(names)
         else:
@@ -200,6 +201,12 @@ class Classes:
             notes.append(
                 "The classes of the data were taken for those of the model that begin alike: "
                 f"{self._shown(ordered)}. If that is wrong, {REMEDY}."
+            )
+        numbers = whole_numbers(list(ordered)) if basis == "numbers" else None
+        if numbers and min(numbers) == 1 and not self.columns:
+            notes.append(
+                "No input is of class 0. The labels were taken for the numbers of outputs, which "
+                f"begin at 0; if yours begin at 1, {REMEDY}."
             )
         unused = [n for n in given if n not in self.counts and n not in self.aliases.values()]
         if unused:

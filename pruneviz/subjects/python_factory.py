@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from pruneviz.subjects.expectation import Expectation, Source
+from pruneviz.subjects.own_names import own_names
 from pruneviz.subjects.weights import fit_weights, read_weights, refuse_nan
 
 SEED = 0
@@ -39,7 +40,7 @@ def load_python(name: str, weights: Path | None) -> Source:
         title=f"{factory} ({path.name})",
         sentence=f"The network that {factory}() in {path.name} makes.",
         weights_label="your weights" if weights else f"weights that {factory}() made",
-        expects=Expectation(),
+        expects=Expectation(classes=own_names(model)),
         notes=notes,
     )
 

@@ -143,7 +143,7 @@ def _labelled(
     y = None if raw.train.y is None else torch.from_numpy(_looked_up(raw.train.y.numpy(), output))
     mapped = replace(raw, labels=_looked_up(raw.labels, output), train=replace(raw.train, y=y))
     file_names = () if raw.named else raw.classes
-    if len(file_names) > outputs and labelling.basis == "numbers":
+    if len(file_names) not in (0, outputs) and labelling.basis == "numbers":
         note = (
             f"The file names {len(file_names):,} classes and the model has {outputs:,} outputs: "
             "its labels were taken as the numbers of outputs."

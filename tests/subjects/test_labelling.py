@@ -152,6 +152,8 @@ def classes(names: str, outputs: int, known: str = "", numbered: bool = False) -
         (classes("10 20 30", 3, numbered=True), {"10": 0, "20": 1, "30": 2}),
         (classes("no yes", 2), {"no": 0, "yes": 1}),
         (classes("c1 c10 c2", 3), {"c1": 0, "c10": 1, "c2": 2}),
+        (classes("c0 c1 c2", 3), {"c0": 0, "c1": 1, "c2": 2}),
+        (classes("cafe\u0301 STRASSE", 3, "Straße ant CAFÉ"), {"cafe\u0301": 2, "STRASSE": 0}),
     ],
 )
 def test_what_can_be_known_or_proposed(given: Classes, expected: dict[str, int]) -> None:
@@ -170,6 +172,8 @@ def test_what_can_be_known_or_proposed(given: Classes, expected: dict[str, int])
         (classes("0 90 180 270", 4, numbered=True), "as text they are 0, 180, 270, 90"),
         (classes("1 2 3 4 5 6 7 8 9 10", 10), "no output of the model: 10; .*by their numbers"),
         (classes("1 01 2", 3), "some are the same number"),
+        (classes(" ".join(f"c{n}" for n in range(11)), 11), "by their numbers c0, c1, c2"),
+        (classes(" ".join(f"{n}_x" for n in range(1, 12)), 11), "by their numbers 1_x, 2_x"),
         (classes("a b c d", 3), "4 classes .* 3 outputs, too many"),
         (classes("crane", 3, "crane heron crane"), "it has two named crane"),
     ],
@@ -177,6 +181,54 @@ def test_what_can_be_known_or_proposed(given: Classes, expected: dict[str, int])
 def test_what_cannot_be_known_is_refused_with_the_remedy(given: Classes, words: str) -> None:
     with pytest.raises(UnknownClassesError, match=rf"{words}.*--class NAME=OUTPUT.*Home"):
         given.matched({})
+
+
+def test_labels_that_may_begin_at_1_are_said_to_be_taken_from_0() -> None:
+    assert "begin at 1" in classes("1 2", 3, numbered=True).matched({}).note
+    assert classes("0 2", 3, numbered=True).matched({}).note == ""
+
+
+OWN = {
+    "classes": "['zebra', 'ant', 'owl', 'elk']",
+    "class_names": "('zebra', 'ant', 'owl', 'elk')",
+    "id2label": "{0: 'zebra', 1: 'ant', 2: 'owl', 3: 'elk'}",
+    "names": "{'3': 'elk', '2': 'owl', '1': 'ant', '0': 'zebra'}",
+    "class_to_idx": "{'elk': 3, 'owl': 2, 'ant': 1, 'zebra': 0}",
+    "config": "__import__('types').SimpleNamespace(label2id={'elk': 3, 'owl': 2, 'ant': 1,"
+    " 'zebra': 0})",
+    "hparams": "{'id2label': {0: 'zebra', 1: 'ant', 2: 'owl', 3: 'elk'}}",
+}
+NO_NAMES = {
+    "id2label": "{0: 'LABEL_0', 1: 'LABEL_1', 2: 'LABEL_2', 3: 'LABEL_3'}",
+    "names": "['conv', 'fc', 'head', 'pool']",
+    "classes": "4",
+    "labels": "['ant', 'owl']",
+    "class_to_idx": "{'elk': 4, 'owl': 3, 'ant': 2, 'zebra': 1}",
+}
+
+
+@pytest.mark.parametrize("inside", [False, True])
+@pytest.mark.parametrize("attribute", OWN)
+def test_names_that_the_network_keeps_decide(net: Path, tmp_path: Path, attribute, inside) -> None:
+    end = "return torch.nn.Sequential(m)" if inside else "return m"
+    text = f"def named():\n    m = four()\n    m.{attribute} = {OWN[attribute]}\n    {end}\n"
+    net.write_text(net.read_text() + text)
+    levels = {"ANT": 60, "elk": 180, "zebra": 0}  # of "owl" there is no image
+    subject = opened(net, "named", f"folder:{folders(tmp_path / 'd', levels)}")
+    assert accuracy(subject) == 1.0
+    assert subject.data is not None
+    assert subject.data.classes == ("zebra", "ant", "owl", "elk")
+
+
+@pytest.mark.parametrize("attribute", NO_NAMES)
+def test_what_does_not_name_the_outputs_is_no_name(net: Path, tmp_path: Path, attribute) -> None:
+    value = NO_NAMES[attribute]
+    text = f"def named():\n    m = four()\n    m.{attribute} = {value}\n    return m\n"
+    net.write_text(net.read_text() + text)
+    levels = {"ash": 0, "elm": 60, "fir": 120, "oak": 180}
+    subject = opened(net, "named", f"folder:{folders(tmp_path / 'd', levels)}")
+    assert accuracy(subject) == 1.0
+    assert any("taken in order" in note for note in subject.notes)
 
 
 def test_what_the_plan_says_wins_and_the_rest_keeps_its_rule() -> None:
