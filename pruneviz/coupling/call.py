@@ -56,6 +56,19 @@ class Call:
 Rule = Callable[[Call], Any]
 
 
+def by_number(call: Call) -> str:
+    """Return why what a call takes by numbers stays: nobody knows whether they would follow."""
+    return f"`{call.name}` takes some of them by numbers in the code"
+
+
+def refuted(call: Call) -> str:
+    """Return why what a call meets stays, once every reading of it has failed in a trial."""
+    return (
+        f"every trial cut through `{call.name}` fails: the cut network does not run, or does not "
+        "answer as the masked one"
+    )
+
+
 def pin(call: Call) -> Any:
     """Pin every id that reaches an operator without a rule."""
 

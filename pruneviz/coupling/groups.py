@@ -228,7 +228,7 @@ def _group(
     numbering: _Numbering, axis_indices: tuple[int, ...], units: list[int], names: set[str]
 ) -> Group:
     """Return units as a group with a name of its own."""
-    members: dict[str, list[Member]] = {"tensor": [], "call": [], "attribute": []}
+    members: dict[str, list[Member]] = {"tensor": [], "call": [], "attribute": [], "place": []}
     with numbering.of(axis_indices, units) as count:
         for index in axis_indices:
             members[numbering.ids.axes[index].kind].append(numbering.member(index))

@@ -17,7 +17,7 @@ from pruneviz.coupling.remembered import Reads
 UNKNOWN = -1  # a position of a tensor that no parameter index stands behind
 
 
-Kind = Literal["tensor", "call", "attribute"]
+Kind = Literal["tensor", "call", "attribute", "place"]
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,8 @@ class Axis:
 
     Of kind "call" it is a dimension that an operator call averages over, and `parameter` names the
     call; of kind "attribute" a size that a module remembers, `parameter` is its path, and `axis`
-    the place in it where it holds several.
+    the place in it where it holds several; of kind "place" what stands on one side of a bound that
+    is counted in a call.
     """
 
     parameter: str
@@ -91,6 +92,15 @@ class Ids:
         known = ids >= 0
         own = torch.arange(axis.first, axis.first + axis.size)
         self.unite(ids[known], own[known])
+
+    def apart(self, key: str, ids: Tensor) -> None:
+        """Record that a call counts these ids, shape (n,): they are units of a group of their own.
+
+        Where they go, what comes after them has another place.
+        """
+        axis = self._new_axis(key, 0, len(ids), "place")
+        known = ids >= 0
+        self.unite(ids[known], torch.arange(axis.first, axis.first + axis.size)[known])
 
     def choose(self, key: str, owner: str, ids: Tensor, layout: int, ties: bool) -> None:
         """Record that one of several readings of a call by the module `owner` was taken.

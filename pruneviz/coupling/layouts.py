@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from pruneviz.coupling.call import Call
+from pruneviz.coupling.call import Call, refuted
 from pruneviz.coupling.ids import collapse, line, small, varying
 from pruneviz.coupling.remembered import numbers_like, several_like
-from pruneviz.explicit import Explicit
 
 # The odd ones are those before, and sizes are tied besides to what the calling module takes in.
 EQUAL, EQUAL_TIED, WHOLE, WHOLE_TIED, HELD = range(5)
 FIRST_LAYOUT = EQUAL
-MOST_PIECES = 8  # a slice that could be one of more equal pieces is none of them
+RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 MULTIPLES = (2, 3)  # queries, keys and values; values and gates
 
 
@@ -43,7 +42,10 @@ class Choice(NamedTuple):
         return WHOLE if self.layout < WHOLE else HELD
 
 
-def _choose(call: Call, ids: Tensor, ties: bool = False) -> None:
+def choose(call: Call, ids: Tensor, ties: bool = False) -> None:
+    """Record the reading that was taken of a call, of those that can be read in several ways."""
+    if isinstance(call.ids.model.get_submodule(call.owner), RECURRENT):
+        return  # its gates are equal parts, whatever the code around it does
     call.ids.choose(call.key, call.owner, ids, call.layout, ties)
 
 
@@ -54,9 +56,9 @@ def split(call: Call, tag: Tensor, moved: Tensor) -> Tensor:
     shuffled group); WHOLE removes whole parts (heads); HELD removes none of them.
     """
     dims = varying(moved)
-    _choose(call, small(tag))
+    choose(call, small(tag))
     if call.layout >= HELD:
-        call.ids.fix(small(tag), f"`{call.name}` splits them into a fixed layout")
+        call.ids.fix(small(tag), refuted(call))
         return moved
     kept = dims[-1] if call.layout in (EQUAL, EQUAL_TIED) else dims[-2]
     first = moved
@@ -66,119 +68,6 @@ def split(call: Call, tag: Tensor, moved: Tensor) -> Tensor:
     first = first.expand(moved.shape)
     call.ids.unite(*(small_alike(first, moved)))
     return collapse(first)
-
-
-def equal_pieces(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> list[Tensor]:
-    """Return the ids of the pieces of a dimension that is cut into equal ones, [] where it is not.
-
-    Read as EQUAL, the same ones go from each piece.
-    """
-    if len(pieces) < 2 or call.layout >= HELD or len({p.shape for p in pieces}) > 1:
-        return []
-    whole = (
-        [d for d in range(tag.ndim) if tag.shape[d] != pieces[0].shape[d]]
-        if (pieces[0].ndim == tag.ndim)
-        else []
-    )
-    if len(whole) != 1 or varying(tag) != (whole[0],):
-        return []
-    sizes = [piece.shape[whole[0]] for piece in pieces]
-    if sum(sizes) != tag.shape[whole[0]] or _several(call, sizes):  # each has a size of its own
-        return []
-    _choose(call, small(tag))
-    for piece in pieces[1:]:
-        call.ids.unite(small(pieces[0]), small(piece))
-    counted = next((x for x in (pieces[0], tag) if _numbers(call, x.shape[whole[0]])), None)
-    if counted is not None:
-        _choose(call, small(tag), ties=True)
-        if call.layout in (EQUAL_TIED, WHOLE_TIED):
-            remember(call, line(counted, whole[0]))
-    return [pieces[0]] * len(pieces)
-
-
-def by_its_tensors(call: Call) -> bool:
-    """Whether the calling module reads the sizes of the parts it takes off its tensors."""
-    return isinstance(call.ids.model.get_submodule(call.owner), Explicit)
-
-
-def sliced(call: Call, tag: Tensor) -> bool:
-    """Follow a slice of channels that may be one of several; False where none of them may go.
-
-    Where it can be one of a few equal pieces, or takes every second, the same ones go from each.
-    Elsewhere its bounds follow what is before them, as far as a module remembers them.
-    """
-    dim, start, end, step = _bounds(call, tag)
-    if varying(tag) != (dim,):
-        return False
-    _choose(call, small(tag))
-    if call.layout >= HELD:
-        return False
-    along, size = line(tag, dim), tag.shape[dim]
-    length = end - start
-    if step > 1:
-        return length == size - start and _every(call, along, step)
-    equal = call.layout in (EQUAL, EQUAL_TIED) and _is_equal_piece(start, length, size)
-    if equal:
-        pieces = along.view(-1, length)
-        for each in pieces[1:]:
-            call.ids.unite(pieces[0], each)
-    for bound in (start, end):
-        if 0 < bound < size and _numbers(call, bound):
-            _choose(call, small(tag), ties=True)
-            if not equal or call.layout in (EQUAL_TIED, WHOLE_TIED):
-                remember(call, along[:bound])
-    return True
-
-
-def _every(call: Call, along: Tensor, step: int) -> bool:
-    """Let each row of `step` neighbours go together; False where they make no whole rows."""
-    if len(along) % step:
-        return False
-    for each in along.view(-1, step).unbind(1):
-        call.ids.unite(along[::step], each)
-    return True
-
-
-def pieces_by_size(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> bool:
-    """Let the sizes of a split into pieces follow; False where a module remembers none of them.
-
-    A piece of a size that nobody remembers stays whole, but for the last one of a split into pieces
-    of one size, which is what is left.
-    """
-    dim = call.args[2] % tag.ndim if len(call.args) > 2 else call.kwargs.get("dim", 0) % tag.ndim
-    if varying(tag) != (dim,):
-        return False
-    sizes = [piece.shape[dim] for piece in pieces]
-    together = _several(call, sizes)
-    if not together and not any(_numbers(call, size) for size in sizes):
-        return False
-    _choose(call, small(tag))
-    if call.layout >= HELD:
-        return False
-    for place, piece in enumerate(pieces):
-        for name in together:
-            call.ids.depends("attribute", _path(call, name), place, line(piece, dim))
-        rest = call.name != "split_with_sizes" and place == len(pieces) - 1
-        if not together and _numbers(call, sizes[place]):
-            remember(call, line(piece, dim))
-        elif not together and not rest:
-            call.ids.fix(small(piece), f"`{call.name}` takes a part of a fixed size")
-    return True
-
-
-def _bounds(call: Call, tag: Tensor) -> tuple[int, int, int, int]:
-    """Return the dimension, start, end and step of a slice, as whole numbers within its size."""
-    dim, start, end, step = [*call.args[1:], *[None] * 4][:4]
-    dim = (dim or 0) % tag.ndim
-    first, last, every = slice(start, end, step).indices(tag.shape[dim])
-    return dim, first, last, every
-
-
-def _is_equal_piece(start: int, length: int, size: int) -> bool:
-    """Whether a slice can be one of a few pieces of one size."""
-    if length < 1 or size % length or start % length:
-        return False
-    return 1 < size // length <= MOST_PIECES
 
 
 def small_alike(first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
@@ -201,7 +90,7 @@ def remembered_sizes(call: Call, before: Tensor, tag: Tensor, sizes: Any) -> Non
         sizes = call.given
     if not isinstance(sizes, list | tuple) or len(sizes) != tag.ndim:
         return
-    together = _several(call, sizes)
+    together = several(call, sizes)
     as_before = {before.shape[dim] for dim in varying(before)}
     for dim in varying(tag):
         size = tag.shape[dim]
@@ -209,7 +98,7 @@ def remembered_sizes(call: Call, before: Tensor, tag: Tensor, sizes: Any) -> Non
             continue
         along = line(tag, dim)
         for name in together:
-            call.ids.depends("attribute", _path(call, name), dim, along)
+            call.ids.depends("attribute", path(call, name), dim, along)
         remember(call, along, dim, sizes)
         _tie(call, along, changed=size not in as_before)
 
@@ -222,19 +111,19 @@ def remember(call: Call, along: Tensor, dim: int = 0, asked: Sequence[int] = ())
     """
     size = len(along)
     places = [place for place, each in enumerate(asked) if each == size]
-    names = _meant(call, _numbers(call, size, max(1, len(places))), places, dim)
+    names = _meant(call, numbers(call, size, max(1, len(places))), places, dim)
     for name in names:
-        call.ids.depends("attribute", _path(call, name), -1, along)
+        call.ids.depends("attribute", path(call, name), -1, along)
     for times in MULTIPLES if not names and call.layout in (EQUAL_TIED, WHOLE_TIED) else ():
         part = size // times
         if size % times or part in asked:  # what counts another dimension is no part of this one
             continue
-        if parts := _numbers(call, part):
+        if parts := numbers(call, part):
             pieces = along.view(times, -1)
             for piece in pieces[1:]:
                 call.ids.unite(pieces[0], piece)
             for name in parts:
-                call.ids.depends("attribute", _path(call, name), -1, pieces[0])
+                call.ids.depends("attribute", path(call, name), -1, pieces[0])
             return
 
 
@@ -266,25 +155,25 @@ def _tie(call: Call, along: Tensor, changed: bool) -> None:
             continue
         if call.layout in (EQUAL_TIED, WHOLE_TIED):
             call.ids.unite(source.view(-1, len(along)), along.expand(len(source) // len(along), -1))
-        _choose(call, along, ties=True)
+        choose(call, along, ties=True)
         if call.layout >= HELD and changed:
-            call.ids.fix(along, f"`{call.name}` gives them a size that the code computes")
+            call.ids.fix(along, refuted(call))
         return
 
 
-def _path(call: Call, name: str) -> str:
+def path(call: Call, name: str) -> str:
     """Return the path of an attribute of the calling module."""
     return f"{call.owner}.{name}" if call.owner else name
 
 
-def _numbers(call: Call, size: int, times: int = 1) -> list[str]:
+def numbers(call: Call, size: int, times: int = 1) -> list[str]:
     """Return the names of the calling module's whole numbers that are that large."""
     if not call.asked:
         return []
     return numbers_like(call.ids.model.get_submodule(call.owner), size, call.ids.reads, times)
 
 
-def _several(call: Call, sizes: Sequence[int]) -> list[str]:
+def several(call: Call, sizes: Sequence[int]) -> list[str]:
     """Return the name of the calling module's tuple or list of these sizes."""
     if not call.asked:
         return []

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pruneviz.coupling.call import Call, Tags, pin
-from pruneviz.coupling.ids import UNKNOWN, collapse, distinct, reshaped, small, varying
-from pruneviz.coupling.layouts import (
-    by_its_tensors,
-    equal_pieces,
-    pieces_by_size,
-    remembered_sizes,
-    sliced,
-    split,
-)
+from pruneviz.coupling.call import Call, Tags, by_number, pin
+from pruneviz.coupling.ids import UNKNOWN, collapse, reshaped, small, varying
+from pruneviz.coupling.layouts import remembered_sizes, split
 
 MOVES = """
     view _unsafe_view reshape permute transpose t unsqueeze squeeze expand clone contiguous
@@ -27,10 +19,6 @@ MOVES = """
 """.split()
 RESHAPES = ("view", "_unsafe_view", "reshape", "_reshape_alias")
 COPIES = ("clone", "contiguous", "detach", "alias", "_to_copy", "lift_fresh")
-PARTS = """
-    slice select split split_with_sizes unsafe_split unsafe_chunk unbind narrow chunk index_select
-    unfold
-""".split()
 FILLS = """
     zeros ones full empty zeros_like ones_like full_like empty_like new_zeros new_ones new_full
     new_empty
@@ -76,52 +64,6 @@ def _moved(call: Call, tag: Tensor) -> Tensor:
     if not call.name.endswith("_"):
         return call.op(tag, *call.args[1:])  # type: ignore[no-any-return]
     return getattr(tag, call.name.rstrip("_"))(*call.args[1:])  # type: ignore[no-any-return]
-
-
-def part(call: Call) -> Any:
-    """Run an operator that takes a part of a tensor; a part of varying ids has a fixed size."""
-    parts = []
-    for tag in call.look(call.args[0]):
-        results = call.op(tag, *call.args[1:])
-        pieces = results if isinstance(results, list | tuple) else [results]
-        if call.name == "split_with_sizes" and by_its_tensors(call):
-            parts.append([collapse(piece) for piece in pieces])
-            continue
-        if equal := equal_pieces(call, tag, pieces):
-            parts.append(equal)
-            continue
-        if not _can_be_followed(call, tag, pieces):
-            call.ids.fix(small(tag), f"`{call.name}` takes a part of a fixed size")
-        parts.append([collapse(piece) for piece in pieces])
-    if isinstance(call.out, list | tuple):
-        return [tuple(pieces[i] for pieces in parts) for i in range(len(call.out))]
-    return tuple(pieces[0] for pieces in parts)
-
-
-def _can_be_followed(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> bool:
-    """Whether parts lose with the whole what it loses."""
-    if call.name == "index_select" and call.args[1] % tag.ndim in varying(tag):
-        return False
-    if all(_takes_none(tag, piece) or not _lost(tag, piece) for piece in pieces):
-        return True
-    if call.name == "slice":
-        return sliced(call, tag)
-    return call.name in ("split", "split_with_sizes") and pieces_by_size(call, tag, pieces)
-
-
-def _takes_none(whole: Tensor, piece: Tensor) -> bool:
-    """Whether a piece takes none of the ids: what is left over where everything is turned."""
-    return piece.ndim == whole.ndim and any(piece.shape[d] == 0 for d in varying(whole))
-
-
-def _lost(whole: Tensor, piece: Tensor) -> bool:
-    """Whether a piece lacks some of the ids of the whole."""
-    return _number(whole) != _number(collapse(piece))
-
-
-def _number(ids: Tensor) -> int:
-    """Return how many different ids there are."""
-    return int(distinct(small(ids).numpy()).size)
 
 
 def restride(call: Call) -> Any:
@@ -207,7 +149,7 @@ def pad(call: Call) -> Any:
         last = tag.ndim - 1
         padded = {last - i // 2 for i in range(len(widths)) if widths[i]}
         if any(width < 0 for width in widths) and padded & set(varying(tag)):
-            call.ids.fix(small(tag), f"`{call.name}` takes a part of a fixed size")
+            call.ids.fix(small(tag), by_number(call))
         moved = call.op(tag, widths, UNKNOWN) if padded & set(varying(tag)) else None
         tags.append(tag[_first(tag)].expand(call.out.shape) if moved is None else collapse(moved))
     return tuple(tags)

@@ -14,6 +14,7 @@ from pruneviz.explicit import Explicit
 
 ASKED = """
     view reshape unflatten expand repeat split chunk split_with_sizes tensor_split narrow
+    unsafe_split unsafe_chunk unsafe_split_with_sizes
     __getitem__ __setitem__ conv1d conv2d conv3d conv_transpose2d broadcast_to
 """.split()
 VIEWS = ("view", "reshape", "expand")

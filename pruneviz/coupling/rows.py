@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pruneviz.coupling.call import Call, pin
+from pruneviz.coupling.call import Call, by_number, pin
 from pruneviz.coupling.ids import collapse, line, small, varying
 from pruneviz.coupling.layouts import remember
 from pruneviz.coupling.operators import add, follows, widened
@@ -74,7 +74,7 @@ def read_along(call: Call) -> Any:
         if dim in varying(tag):
             call.ids.fix(small(tag), f"`{call.name}` chooses some of them by number")
         elif any(places.shape[d] != source.shape[d] for d in varying(tag)):
-            call.ids.fix(small(tag), f"`{call.name}` takes a part of a fixed size")
+            call.ids.fix(small(tag), by_number(call))
         else:
             tags.append(small(tag).expand(call.out.shape))
     return _held_where_fixed(call, tags, [places])

@@ -5,12 +5,12 @@ from typing import Any
 
 import torch
 
-from pruneviz.coupling import attention, averages, contractions, images, operators, rows
+from pruneviz.coupling import attention, averages, contractions, images, operators, parts, rows
 from pruneviz.coupling.call import Rule, pin
 
 RULES: dict[str, Rule] = {
     **dict.fromkeys(operators.MOVES, operators.move),
-    **dict.fromkeys(operators.PARTS, operators.part),
+    **dict.fromkeys(parts.PARTS, parts.part),
     **dict.fromkeys(operators.SHAPE_ONLY, operators.shape_only),
     **dict.fromkeys(operators.FRESH, operators.fresh),
     **dict.fromkeys(operators.SPATIAL, operators.spatial),

@@ -18,7 +18,8 @@ from pruneviz.coupling.call import Call, Rule, Tags, pin
 from pruneviz.coupling.groups import Coupling, groups_of
 from pruneviz.coupling.ids import Ids, small, varying
 from pruneviz.coupling.layouts import FIRST_LAYOUT, WHOLE
-from pruneviz.coupling.operators import FILLS, MOVES, PARTS, REFILLS, RESHAPES
+from pruneviz.coupling.operators import FILLS, MOVES, REFILLS, RESHAPES
+from pruneviz.coupling.parts import PARTS
 from pruneviz.coupling.remembered import Asking, watching
 from pruneviz.coupling.rows import onto_whole, write_part
 from pruneviz.coupling.rules import rule_for

@@ -1,7 +1,8 @@
-"""Recurrent layers that are given their first state as zeros: cut smaller, they begin with fewer.
+"""Recurrent layers that are given a first state of one value: cut smaller, they begin with fewer.
 
-The code around a layer makes these zeros, of a size that it may write down anywhere. A first state
-of zeros is what a layer takes where none is given, so its size does not matter.
+The code around a layer makes these zeros or ones, of a size that it may write down anywhere. A
+first state of zeros is what a layer takes where none is given, so its size does not matter; of
+another value that is the same for all, as many are taken as the layer has.
 """
 
 from __future__ import annotations
@@ -32,29 +33,36 @@ def following(is_given: Callable[[Tensor], bool]) -> Iterator[None]:
 
 
 class Recurrent(Explicit):
-    """A recurrent layer that takes zeros of any size for its first state."""
+    """A recurrent layer that takes zeros, or one value over and over, of any size to begin with."""
 
     def take_form(self, original: nn.Module) -> None:
         """Remember nothing more: the tensors tell all."""
 
     def forward(self, input: Any, hx: State = None) -> Any:  # noqa: A002  torch calls it so
-        """Return what torch's layer does, for a state of the layer's size or zeros of another."""
+        """Return what torch's layer does, for a state of its size or one value in another size."""
         return super().forward(input, self._begun(hx))
 
     def _begun(self, hx: State) -> State:
         parts = [] if hx is None else [hx] if isinstance(hx, Tensor) else list(hx)
-        widths = [getattr(self, "proj_size", 0) or self.hidden_size, self.hidden_size]
+        width: Any = self.hidden_size
+        widths = [getattr(self, "proj_size", 0) or width, width]
         given = _is_given.get()
         if given is not None:
             with _disable_current_modes():  # to look at values is none of what is followed
                 zeros = bool(parts) and all(given(part) and not bool(part.any()) for part in parts)
             return None if zeros else hx
-        if all(part.shape[-1] == width for part, width in zip(parts, widths, strict=False)):
+        if all(part.shape[-1] == own for part, own in zip(parts, widths, strict=False)):
             return hx
         watched = bool(_get_current_dispatch_mode_stack()) or torch.compiler.is_compiling()
-        if not watched and any(bool(part.any()) for part in parts):
+        if not watched and not any(bool(part.any()) for part in parts):
+            return None
+        if not watched and any(bool((part != part[..., :1]).any()) for part in parts):
             return hx  # torch says that the size does not fit
-        return None
+        begun = tuple(
+            part[..., :1].expand(*part.shape[:-1], own).contiguous()
+            for part, own in zip(parts, widths, strict=False)
+        )
+        return begun[0] if isinstance(hx, Tensor) else (begun[0], begun[1])
 
 
 class ExplicitRNN(Recurrent, nn.RNN):

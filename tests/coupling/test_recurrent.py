@@ -103,6 +103,7 @@ STATES = {
     "like the input": lambda net, x, shape: x.new_zeros(shape),
     "like another": lambda net, x, shape: torch.zeros_like(net.like.expand(shape)),
     "filled": lambda net, x, shape: next(net.parameters()).data.new(*shape).zero_(),
+    "ones": lambda net, x, shape: torch.ones(shape),
     "a buffer": lambda net, x, shape: net.zero.expand(shape).contiguous(),
 }
 LAYERS = {
@@ -144,7 +145,7 @@ class Begun(nn.Module):
 
 
 @pytest.mark.parametrize("kind", LAYERS)
-@pytest.mark.parametrize("state", [name for name in STATES if name != "none"])
+@pytest.mark.parametrize("state", [name for name in STATES if name not in ("none", "ones")])
 def test_a_layer_that_is_given_zeros_is_cut_as_without_them(kind, state):
     torch.manual_seed(0)
     example, networks = torch.randn(3, 4, 6), []
@@ -161,11 +162,27 @@ def test_a_layer_that_is_given_zeros_is_cut_as_without_them(kind, state):
         assert torch.equal(small(example), without(example))
 
 
+@pytest.mark.parametrize("kind", LAYERS)
+def test_a_layer_that_begins_with_ones_is_cut_and_begins_with_fewer(kind):
+    torch.manual_seed(0)
+    example = torch.randn(3, 4, 6)
+    small, _ = thinned(Begun(kind, "ones").eval(), example)
+    width, numbers = small.layer.hidden_size, small.layer.state_dict()
+    assert width == 8
+    by_hand = Begun(kind, "ones").eval()
+    by_hand.layer = getattr(nn, kind)(6, width, **LAYERS[kind])
+    by_hand.layer.load_state_dict(numbers)
+    by_hand.state = lambda net, x, shape: torch.ones(*shape[:-1], width)
+    by_hand.head = small.head
+    with torch.no_grad():
+        assert torch.allclose(small(example), by_hand(example), atol=1e-6)
+
+
 @pytest.mark.parametrize("kind", ["GRU", "LSTMCell"])
-def test_a_first_state_that_is_no_zeros_still_has_to_fit(kind):
+def test_a_first_state_of_several_values_still_has_to_fit(kind):
     torch.manual_seed(0)
     small, _ = thinned(Begun(kind, "zeros").eval(), torch.randn(3, 4, 6))
-    state = torch.ones((2, 4, 12) if kind == "GRU" else (3, 12))
+    state = torch.arange(12.0).expand((2, 4, 12) if kind == "GRU" else (3, 12))
     x = torch.randn(3, 4, 6) if kind == "GRU" else torch.randn(3, 6)
     with pytest.raises(RuntimeError, match="12"):
         small.layer(x, state if kind == "GRU" else (state, state))

@@ -98,7 +98,7 @@ def test_a_layer_used_twice_and_a_tied_weight_are_one_group():
 def test_fixed_views_hold_their_channels():
     units, skipped = find_units(*build(FixedView), "channel")
     assert [layer.name for layer in units] == ["free"]
-    assert "`view` splits them" in {s.name: s.reason for s in skipped}["split"]
+    assert "every trial cut through `view` fails" in {s.name: s.reason for s in skipped}["split"]
 
 
 def test_a_layer_norm_averages_over_what_is_kept():
