@@ -9,9 +9,11 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
-from pruneviz.coupling.study import feed, where
+from pruneviz.causes import told
+from pruneviz.coupling.study import feed
 from pruneviz.duplicate import duplicate
 from pruneviz.folding import computed_names, folded, unfolded
+from pruneviz.passes import Failure, Step, followed
 from pruneviz.steady import draws, generators
 
 M = TypeVar("M", bound=nn.Module)
@@ -21,6 +23,13 @@ QUANTIZED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.
 
 def accept(model: nn.Module) -> None:
     """Raise ValueError, with the remedy, for a network that no trace can look into."""
+    accept_form(model)
+    for path, module in model.named_modules():
+        _accept_kept(path, module)
+
+
+def accept_form(model: nn.Module) -> None:
+    """Raise ValueError, with the remedy, for a network whose parts or weights cannot be read."""
     for path, module in model.named_modules():
         name = f"'{path}'" if path else "this model"
         if isinstance(module, torch.jit.ScriptModule):
@@ -37,12 +46,16 @@ def accept(model: nn.Module) -> None:
                 f"{name} is quantised, and its numbers cannot be cut: prune the network from "
                 "before quantisation, and quantise the pruned one"
             )
-        _accept_kept(path, module)
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if is_lazy(tensor):
-            raise ValueError(f"'{name}' has no shape yet: run the model once on an input, then ask")
+            raise ValueError(
+                f"'{name}' has no shape yet: run the model once on an input where it is made"
+            )
         if tensor.is_meta:
-            raise ValueError(f"'{name}' is on the device 'meta' and has no values: load them first")
+            raise ValueError(
+                f"'{name}' is on the device 'meta' and has no values: make the model on the CPU "
+                "(model.to_empty(device='cpu')) and load its weights where it is made"
+            )
 
 
 def _accept_kept(path: str, module: nn.Module) -> None:
@@ -115,14 +128,12 @@ def answer(model: nn.Module, example: Any) -> Any:
             f"the example holds an input without a single value, of shape {tuple(empty[0].shape)}: "
             "give one sample or more"
         )
-    failed: list[str] = []
+    inside: list[Step] = []
     try:
-        with where(model, failed), torch.random.fork_rng(devices=[]):
+        with followed(model, inside), torch.random.fork_rng(devices=[]):
             return feed(model, example)
     # Any code of any user: whatever it raises, the model does not run on its example.
-    except Exception as error:
-        at = f" in '{failed[0]}'" if failed and failed[0] else ""
-        line = (str(error).splitlines() or [""])[0]
-        raise ValueError(
-            f"the model does not run on its example: {type(error).__name__}{at}: {line}"
-        ) from error
+    except (Exception, SystemExit) as error:
+        args = example if isinstance(example, tuple) else (example,)
+        reason = told(Failure(model, args, error, inside, alone=False))
+        raise ValueError(f"the model does not run on its example: {reason}") from error

@@ -234,7 +234,7 @@ def _traced(model: nn.Module, example: Any, layouts: Mapping[str, int]) -> Coupl
     for leaf in tree_leaves(output):
         if not isinstance(leaf, Tensor | int | float | str | None):
             raise ValueError(
-                f"the model returns a {type(leaf).__name__}, in which no tensor can be found: "
+                f"the model returns {type(leaf).__name__}, in which no tensor can be found: "
                 "let it return tensors, in lists, tuples or dictionaries"
             )
         for tag in mode.tags(leaf):

@@ -10,6 +10,7 @@ from torch import nn
 
 SIDE = 224  # pixels, as ImageNet's images are cut
 LENGTH = 128
+FRAMES = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,16 +58,21 @@ def usual_shape(model: nn.Module) -> tuple[int, ...] | None:
             return layer.in_channels, SIDE, SIDE
         if isinstance(layer, nn.Conv1d):
             return layer.in_channels, LENGTH
+        if isinstance(layer, nn.Conv3d):
+            return layer.in_channels, FRAMES, SIDE // 2, SIDE // 2
+        if isinstance(layer, nn.RNNBase):
+            return LENGTH, layer.input_size
         if isinstance(layer, nn.Linear):
             return (layer.in_features,)
-        if isinstance(layer, nn.Embedding):
+        if isinstance(layer, nn.Embedding | nn.EmbeddingBag):
             return None  # it takes whole numbers, not the random ones of an example
     return None
 
 
 def first_layer(model: nn.Module) -> nn.Module | None:
     """Return the first of a model's layers that says in which form it takes inputs, or None."""
-    kinds = (nn.Conv2d, nn.Conv3d, nn.Linear, nn.Embedding, nn.Conv1d, nn.RNNBase)
+    convolutions = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+    kinds = (*convolutions, nn.Linear, nn.Embedding, nn.EmbeddingBag, nn.RNNBase)
     return next((module for module in model.modules() if isinstance(module, kinds)), None)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.answers import look
+from pruneviz.causes import WrongInputError
 from pruneviz.coupling.accept import check_folded
 from pruneviz.duplicate import duplicate
 from pruneviz.folding import fold_notes, folded
@@ -23,7 +23,8 @@ from pruneviz.subjects.expectation import (
     image_channels,
     usual_shape,
 )
-from pruneviz.subjects.first_pass import described, forward, input_dtype
+from pruneviz.subjects.first_pass import forward, input_dtype
+from pruneviz.subjects.outputs import class_count
 from pruneviz.subjects.overlap import overlap_notes
 from pruneviz.subjects.python_factory import load_python
 from pruneviz.subjects.read_as import expecting, read_as
@@ -167,15 +168,24 @@ def _example(model: nn.Module, shape: tuple[int, ...]) -> Tensor:
 
 def _guessed_example(model: nn.Module) -> tuple[Tensor, tuple[str, ...]]:
     """Return an example of the shape that the first layer suggests, and a note that says so."""
-    shape = usual_shape(model)
-    if shape is not None:
-        text = ",".join(map(str, shape))
-        note = f"No input shape was given: {text} was assumed, which the first layer suggests."
-        with suppress(ValueError):
-            return _example(model, shape), (note,)
-    raise ValueError(
-        "the model does not say what it takes; give data, or the shape of one input such as 3,32,32"
-    )
+    ask = "give data, or the shape of one input such as 3,32,32"
+    shape, first = usual_shape(model), first_layer(model)
+    if shape is None and isinstance(first, nn.Embedding | nn.EmbeddingBag):
+        raise ValueError(
+            "the model looks up whole numbers, such as tokens, and no example of them can be made "
+            "up: let its forward turn its input into whole numbers (x.long()), and give data"
+        )
+    if shape is None:
+        raise ValueError(f"the model does not say what it takes; {ask}")
+    text = ",".join(map(str, shape))
+    note = f"No input shape was given: {text} was assumed, which the first layer suggests."
+    try:
+        return _example(model, shape), (note,)
+    except WrongInputError as error:
+        raise ValueError(
+            f"no input shape was given, and {text}, which the first layer suggests, does not suit: "
+            f"{error.cause}; {ask}"
+        ) from error
 
 
 def _expectation(plan: Plan, source: Source) -> Expectation:
@@ -205,19 +215,7 @@ def _outputs(model: nn.Module, x: Tensor, plan: Plan) -> int:
             f"the data's inputs have shape {list(shape)}, the plan's input shape is "
             f"{list(plan.input_shape)}; leave the input shape out or correct it"
         )
-    result = forward(model, x.to(input_dtype(model)))
-    if not isinstance(result, Tensor) or result.dim() != 2:
-        raise ValueError(
-            "only classifiers can be judged on data, and the model's output "
-            f"({described(result)}) is not one row of class scores for each input; return the "
-            "scores alone from its forward, or load it without data"
-        )
-    if result.shape[1] == 1:
-        raise ValueError(
-            "the model has one output, and classifiers with a single score are not supported yet: "
-            "a second output makes it one of two classes; or load it without data"
-        )
-    return int(result.shape[1])
+    return class_count(forward(model, x.to(input_dtype(model), copy=True)), len(x))
 
 
 def _verify(what: str, expected: str | None, actual: str | None) -> None:

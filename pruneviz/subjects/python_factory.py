@@ -13,6 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from pruneviz.coupling.accept import accept_form
 from pruneviz.subjects.expectation import Expectation, Source
 from pruneviz.subjects.own_names import own_names
 from pruneviz.subjects.weights import fit_weights, read_weights, refuse_nan
@@ -62,6 +63,7 @@ def _make(path: Path, factory: str) -> nn.Module:
     if not isinstance(model, nn.Module):
         kind = type(model).__name__
         raise ValueError(f"{factory}() of '{path}' must return a torch.nn.Module, not {kind}")
+    accept_form(model)
     return model
 
 

@@ -12,13 +12,11 @@ from urllib.error import URLError
 import torch
 from torch import Tensor, nn
 
-from pruneviz.subjects.expectation import Expectation, Source
+from pruneviz.subjects.expectation import FRAMES, SIDE, Expectation, Source
 from pruneviz.subjects.weights import fit_weights, read_weights
 
 CONNECT_SECONDS = 5.0
 RANDOM_SEED = 0
-FRAMES = 16
-SIDE = 224
 # Two inputs at once (optical flow), or integer arithmetic that has no float weights to prune.
 LEFT_OUT = ("raft_", "quantized_")
 WITH_AUXILIARY = ("googlenet", "inception_v3")

@@ -50,7 +50,7 @@ CAUSES = {
     "assertion": (Runs(fails(AssertionError("even sides only"))), "refuses.*even sides only"),
     "one at a time": (
         Runs(lambda inner, x: inner(x.view(1, -1)[:, : max(4, 4 * len(x))])),
-        r"one input at a time.*2 inputs of shape \[4\].*'inner.0' \(Linear\) says: .*mat1",
+        r"one input at a time: 'inner.0' \(Linear\) says: .*mat1.*2 inputs of shape \[4\]",
     ),
     "shape": (Runs(plainly, nn.Linear(5, 3)), r"shape \[4\]: 'inner.0' \(Linear\) says: .*mat1"),
 }
@@ -114,6 +114,6 @@ class Named(Steps):
     )
     np.savez(tmp_path / "series.npz", x=np.ones((40, 3, 16), "f4"), y=np.arange(40) % 2)
     plan = Plan(model=f"python:{tmp_path}/nets.py:Named", data=f"npz:{tmp_path}/series.npz")
-    words = r"dict of logits: shape \[2, 2\], more: tuple of 0: .*return the scores alone"
+    words = r"dict of logits: shape \[2, 2\], more: tuple of 0: .*return output\['logits'\] alone"
     with pytest.raises(ValueError, match=words):
         load_subject(plan)
