@@ -82,9 +82,11 @@ def channel(view: View, units: ChannelUnits, keep: Tensor | None) -> None:
     )
 
 
-def costs(rows: Sequence[LayerCost]) -> None:
+def costs(view: View, rows: Sequence[LayerCost]) -> None:
     """Draw parameters and MACs by layer, and the numbers to take away."""
     scrolled("architecture-costs", figures.costs(rows, state.layer()))
+    if left_out := architecture.left_out(view.plan):
+        st.caption(text.escape(f"MACs: {left_out}."))
     st.download_button(
         "Download as CSV",
         table(rows).to_csv(index=False),
@@ -120,5 +122,5 @@ with frame.page("Architecture", "What is connected to what, and what can be cut?
     with grid.cell():
         choose_group(view, rows, units)
     st.subheader("What each layer costs", anchor=False)
-    costs(rows)
+    costs(view, rows)
     held_back(view, rows)

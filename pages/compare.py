@@ -199,8 +199,10 @@ def show_cost(view: frame.View) -> None:
         }
         chart = compare.sizes({name: (a, texts[name]) for name, a in amounts.items()})
         widgets.figure(theme.fit(chart), key="compare-sizes")
+        left_out = report.uncounted.in_words()
+        macs = f"MACs of one input, {left_out}," if left_out else "MACs of one input"
         st.caption(
-            "Counted exactly: MACs of one input, and the bytes of the exported weights file."
+            text.escape(f"Counted exactly: {macs} and the bytes of the exported weights file.")
         )
 
 

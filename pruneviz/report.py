@@ -12,6 +12,7 @@ from pruneviz.plan import Plan
 from pruneviz.sent import SentFile
 
 Interval = tuple[float, float]
+MOST_NAMED = 3  # operators beside a number
 
 
 class _Record(BaseModel):
@@ -49,6 +50,26 @@ class Amount(_Record):
 
     original: int
     pruned: int
+
+
+class Uncounted(_Record):
+    """Names of the operators of either network that multiply and are not among its MACs."""
+
+    original: tuple[str, ...] = ()
+    pruned: tuple[str, ...] = ()
+
+    def in_words(self) -> str:
+        """Return what stands beside MACs wherever they are said; "" where they are whole."""
+        names = list(dict.fromkeys((*self.original, *self.pruned)))
+        if not names:
+            return ""
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        return f"not counting {', '.join(map(self._named, names[:MOST_NAMED]))}{more}"
+
+    def _named(self, name: str) -> str:
+        if name not in self.original:
+            return f"{name} (pruned only)"
+        return name if name in self.pruned else f"{name} (original only)"
 
 
 class Latency(_Record):
@@ -171,7 +192,8 @@ class RecoveryReport(_Record):
 class Report(_Record):
     """Everything one run measured.
 
-    `macs` counts the multiply-accumulates of one input, `bytes` the exported weights file
+    `macs` counts the multiply-accumulates of one input, but for the operators that `uncounted`
+    names, `bytes` the exported weights file
     (constants in a network's code, which some networks have, come on top of both files).
     `inputs` are the uploaded files that the plan names by their digests, with their names.
     """
@@ -194,13 +216,15 @@ class Report(_Record):
     machine: Machine
     recovery: RecoveryReport | None = None
     inputs: tuple[SentFile, ...] = ()
+    uncounted: Uncounted = Uncounted()
 
     def deterministic(self) -> dict[str, Any]:
         """Return what a replay must reproduce: not times, rounding, machine, words, names.
 
         A recovery is reproduced on the same number of threads of the same kind of processor.
         """
-        where = ("latency_ms", "machine", "max_relative_error", "notes", "data", "inputs")
+        where = ("latency_ms", "machine", "max_relative_error", "notes", "data", "inputs",
+                 "uncounted")  # fmt: skip
         varying: dict[str, Any] = dict.fromkeys(where, True)
         varying["skipped"] = {"__all__": {"reason": True}}
         varying["recovery"] = {"seconds": True, "threads": True, "device": True}

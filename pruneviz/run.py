@@ -24,9 +24,9 @@ from pruneviz.home import default_home
 from pruneviz.measure.answers import answer_notes
 from pruneviz.measure.cost import (
     counted_macs,
-    macs_by_parameter,
     masked_macs,
     parameters_by_name,
+    uncounted_alone_notes,
     uncounted_note,
 )
 from pruneviz.measure.held import held_tensors
@@ -48,6 +48,7 @@ from pruneviz.report import (
     Report,
     Skipped,
     Sparsity,
+    Uncounted,
 )
 from pruneviz.steady import RANDOM_NOTE, draws, watching
 from pruneviz.subjects import Subject, load_subject, plainly, sent_files
@@ -57,7 +58,7 @@ from pruneviz.subjects import Subject, load_subject, plainly, sent_files
 class Baseline:
     """The original's numbers, which no plan changes; `logits`: (N, classes), None without data.
 
-    `notes` are what its answers must be warned of.
+    `notes` are what its numbers must be warned of, `uncounted` the operators that `macs` leave out.
     """
 
     logits: Tensor | None
@@ -65,6 +66,7 @@ class Baseline:
     parameters: Mapping[str, int]
     bytes: int
     notes: tuple[str, ...] = ()
+    uncounted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,6 +123,7 @@ def measure_baseline(subject: Subject) -> Baseline:
         parameters=parameters_by_name(subject.model),
         bytes=stored_bytes(held_tensors(subject.model)),
         notes=tuple(notes),
+        uncounted=uncounted,
     )
 
 
@@ -286,7 +289,9 @@ def report(prepared: Prepared, pruned: Pruned, latency: LatencyPair) -> Report:
         logits = predict(pruned.model, subject.data.x)
         accuracy = accuracy_pair(baseline.logits, logits, subject.data.y)
         warned = answer_notes(baseline.logits, logits, subject.data.y, subject.data.classes)
-    parameters, macs = costs(prepared, pruned)
+    parameters, macs, left_out = _costs(prepared, pruned)
+    apart = Uncounted(original=baseline.uncounted, pruned=left_out)
+    said = (*pruned.notes, *baseline.notes, *uncounted_alone_notes(apart), *warned)
     packed = {} if pruned.is_cut else pruned.masks
     return Report(
         digest=pruned.plan.digest(),
@@ -305,21 +310,36 @@ def report(prepared: Prepared, pruned: Pruned, latency: LatencyPair) -> Report:
         max_relative_error=pruned.error,
         layers=_layers(prepared, pruned, parameters, macs),
         skipped=prepared.skipped,
-        notes=tuple(dict.fromkeys((*pruned.notes, *baseline.notes, *warned))),
+        notes=tuple(dict.fromkeys(said)),
         machine=this_machine(),
         recovery=pruned.recovery,
         inputs=sent_files(pruned.plan, default_home()),
+        uncounted=apart,
     )
+
+
+def uncounted(prepared: Prepared, pruned: Pruned) -> Uncounted:
+    """Return the operators that the MACs of both networks leave out."""
+    return Uncounted(original=prepared.baseline.uncounted, pruned=_costs(prepared, pruned)[2])
 
 
 def costs(prepared: Prepared, pruned: Pruned) -> tuple[dict[str, int], dict[str, int]]:
     """Return the parameters and MACs left, by parameter name."""
+    parameters, macs, _ = _costs(prepared, pruned)
+    return parameters, macs
+
+
+def _costs(
+    prepared: Prepared, pruned: Pruned
+) -> tuple[dict[str, int], dict[str, int], tuple[str, ...]]:
+    """Return the same, and the operators that the pruned network's MACs leave out."""
+    baseline = prepared.baseline
     if pruned.is_cut:
-        example = prepared.subject.example
-        return parameters_by_name(pruned.model), macs_by_parameter(pruned.model, example)
-    counts = {**prepared.baseline.parameters}
+        model = pruned.model
+        return parameters_by_name(model), *counted_macs(model, prepared.subject.example)
+    counts = {**baseline.parameters}
     counts.update({name: int(mask.count_nonzero()) for name, mask in pruned.masks.items()})
-    return counts, masked_macs(dict(prepared.baseline.macs), pruned.masks)
+    return counts, masked_macs(dict(baseline.macs), pruned.masks), baseline.uncounted
 
 
 def _amount(original: Mapping[str, int], pruned: Mapping[str, int]) -> Amount:

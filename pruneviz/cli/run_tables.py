@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 MOST_EPOCHS = 25  # lines of a curve
 WIDE = 100  # columns of a terminal from which MACs and time have room
+INCOMPLETE = "*"  # behind a change of MACs that leave something out
 DEEPEST = 20  # levels of a lineage that are indented
 
 
@@ -40,7 +41,16 @@ def print_runs(rows: Sequence[Row], total: int, usage: str) -> None:
         table.add_row(*(Text(cell) for cell in cells[: len(names)]))
     if rows:
         console.print(table)
+        if wide:
+            _print_uncounted(rows)
     console.print(f"{len(rows)} of {total:,} runs shown; {usage}", markup=False, highlight=False)
+
+
+def _print_uncounted(rows: Sequence[Row]) -> None:
+    """Print what the marked MACs leave out, a line for each different thing."""
+    for words in dict.fromkeys(row.uncounted for row in rows if row.uncounted):
+        whose = ", ".join(row.digest[:12] for row in rows if row.uncounted == words)
+        output().print(f"{INCOMPLETE} {words}: {whose}", markup=False, highlight=False)
 
 
 def print_run(row: Row, best: EpochRow | None, last: EpochRow | None, lineage: Lineage) -> None:
@@ -104,7 +114,7 @@ def _facts(row: Row, best: EpochRow | None, last: EpochRow | None) -> list[tuple
         ("accuracy", _accuracy_change(row)),
         ("best epoch", _epoch(best)),
         ("last epoch", _epoch(last)),
-        ("MACs", _change(row.macs_original, row.macs)),
+        ("MACs", ", ".join(filter(None, (_change(row.macs_original, row.macs), row.uncounted)))),
         ("parameters", _change(row.parameters_original, row.parameters)),
         ("bytes", _change(row.bytes_original, row.bytes)),
         ("latency", _latency(row)),
@@ -136,7 +146,7 @@ def _accuracy_change(row: Row) -> str:
 def _macs_change(row: Row) -> str:
     if row.macs is None or row.macs_original is None:
         return ""
-    return written.change(row.macs_original, row.macs)
+    return written.change(row.macs_original, row.macs) + (INCOMPLETE if row.uncounted else "")
 
 
 def _what(row: Row) -> str:

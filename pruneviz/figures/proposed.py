@@ -16,7 +16,7 @@ from pruneviz.propose.goal import (
     WORDS,
 )
 from pruneviz.propose.paths import TITLES
-from pruneviz.report import Report
+from pruneviz.report import Report, Uncounted
 
 USUAL_TIME = 0.8  # of the original's milliseconds
 # On a bar the goal stands at MARK; beyond it each doubling takes as much room as the last, so that
@@ -43,14 +43,18 @@ def reached_line(proposal: Proposal) -> str:
         word = "parameters" if goal.save == "parameters" else "MACs"
         saved = proposal.saved_parameters if goal.save == "parameters" else proposal.saved_macs
         wanted = f"goal: at most {amount(goal, goal.value)} lost"
-        return f"{fmt.percent(saved)} of the {word} go ({wanted})"
+        left_out = _left_out("macs" if word == "MACs" else "", proposal.uncounted)
+        return f"{fmt.percent(saved)} of the {word} go{left_out} ({wanted})"
     spread = ""
     if proposal.interval is not None:
         half = (proposal.interval[1] - proposal.interval[0]) / 2
         spread = f" ({fmt.plus_minus(half, fmt.time_decimals(proposal.reached))})"
     wanted = f"goal: at most {amount(goal, goal.value)}"
     if goal.kind in FRACTIONS:
-        return f"{reached} of the {WORDS[RESOURCES[goal.kind]]} are left ({wanted})"
+        of = RESOURCES[goal.kind]
+        return (
+            f"{reached} of the {WORDS[of]} are left{_left_out(of, proposal.uncounted)} ({wanted})"
+        )
     return f"{reached}{spread}, from {original} ({wanted})"
 
 
@@ -87,7 +91,8 @@ def standing(goal: Goal, report: Report, *, exact: bool = True) -> tuple[float, 
     """Return what part of a goal's budget a plan takes, above 1 beyond it, and how it stands."""
     now = _now(goal, report)
     about = "" if exact and goal.kind != MILLISECONDS else f"{fmt.ABOUT} "
-    line = f"{about}{amount(goal, now)}{_of_what(goal)}"
+    of = RESOURCES.get(goal.kind, "")
+    line = f"{about}{amount(goal, now)}{_of_what(goal)}{_left_out(of, report.uncounted)}"
     wanted = amount(goal, goal.value)
     if now <= goal.value:
         return (now / goal.value if goal.value else 0.0), f"{line}, within the goal of {wanted}"
@@ -112,6 +117,12 @@ def _of_what(goal: Goal) -> str:
     if goal.kind == ACCURACY:
         return " lost"
     return f" of the {WORDS[RESOURCES[goal.kind]]} left" if goal.kind in FRACTIONS else ""
+
+
+def _left_out(of: str, uncounted: Uncounted) -> str:
+    """Return what MACs leave out, in brackets; "" for what else is counted."""
+    words = uncounted.in_words() if of == "macs" else ""
+    return f" ({words})" if words else ""
 
 
 def _difference(goal: Goal, difference: float) -> str:

@@ -20,6 +20,7 @@ from pruneviz.history.folder import (
 )
 from pruneviz.history.label import plain, read_label
 from pruneviz.plan import ONE_SHOT, Plan, RecoveryStep, Setting
+from pruneviz.report import Uncounted
 
 DAMAGED = "damaged"
 STATES = ("queued", "running", "finished", "failed", "stopped", "interrupted", DAMAGED)
@@ -36,7 +37,8 @@ class Row:
 
     `state` is one of STATES; `damage` says what cannot be read, "" where all can. What a run has
     not measured (yet) is None. Sparsities are fractions removed; `bytes` is the weights file's
-    size, `bytes_used` what the folder takes on the disk; times are ISO 8601 in UTC.
+    size, `bytes_used` what the folder takes on the disk; `uncounted` says what MACs leave out;
+    times are ISO 8601 in UTC.
     """
 
     digest: str
@@ -62,6 +64,7 @@ class Row:
     accuracy_high: float | None = None
     macs_original: int | None = None
     macs: int | None = None
+    uncounted: str = ""
     parameters_original: int | None = None
     parameters: int | None = None
     bytes_original: int | None = None
@@ -98,6 +101,10 @@ class _Amount(BaseModel):
     pruned: Count
 
 
+class _Uncounted(Uncounted, extra="ignore"):
+    pass
+
+
 class _Latency(BaseModel):
     median: float
     runs: Count = 0
@@ -119,6 +126,7 @@ class _Numbers(BaseModel):
     accuracy: _Accuracy | None
     parameters: _Amount
     macs: _Amount
+    uncounted: _Uncounted = _Uncounted()
     bytes: _Amount
     latency_ms: _LatencyPair
 
@@ -226,6 +234,7 @@ def _read_numbers(folder: RunFolder, *, needed: bool) -> tuple[dict[str, Any], s
 def _flat(numbers: _Numbers) -> dict[str, Any]:
     found: dict[str, Any] = {
         "title": plain(numbers.model, MOST_TEXT),
+        "uncounted": plain(numbers.uncounted.in_words(), MOST_TEXT),
         "sparsity": _finite(numbers.sparsity.requested),
         "achieved": _finite(numbers.sparsity.achieved),
         "latency_original_ms": _finite(numbers.latency_ms.original.median),

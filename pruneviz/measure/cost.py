@@ -13,6 +13,7 @@ from pruneviz.coupling.study import slowly
 from pruneviz.folding import folded
 from pruneviz.measure.one_trace import ONE_TRACE
 from pruneviz.measure.operators import macs_of, title
+from pruneviz.report import Uncounted
 
 OTHER = ""  # products of two activations belong to no parameter
 
@@ -74,6 +75,20 @@ def uncounted_note(operators: tuple[str, ...]) -> str:
         return ""
     named = ", ".join(operators)
     return f"MACs leave out {named}, which cannot be counted here: the true number is larger."
+
+
+def uncounted_alone_notes(found: Uncounted) -> tuple[str, ...]:
+    """Return what is uncounted in one of the two networks alone, in a sentence for each."""
+    before, after = set(found.original), set(found.pruned)
+    sides = {
+        "the pruned network": [name for name in found.pruned if name not in before],
+        "the original": [name for name in found.original if name not in after],
+    }
+    return tuple(
+        f"Only {whose} calls {', '.join(names)}, which MACs leave out: their change says less."
+        for whose, names in sides.items()
+        if names
+    )
 
 
 def masked_macs(macs: dict[str, int], masks: dict[str, Tensor]) -> dict[str, int]:

@@ -49,7 +49,8 @@ def finish(
     of goal adds to what is binding and to what must be known.
     """
     plan = work.layers.filled(best.counts)
-    accuracy = work.judge.final(run.prune(work.prepared, plan).model)
+    pruned = run.prune(work.prepared, plan)
+    accuracy = work.judge.final(pruned.model)
     uniform = None
     if control is not None and best.family != UNIFORM:
         uniform = work.judge.final(work.layers.network(control)).change
@@ -74,6 +75,7 @@ def finish(
         binding=(*held, *binding(work.layers, work.curves, best.counts)),
         notes=(*drawn, *notes, MONOTONE, *recovery),
         evaluations=work.judge.evaluations,
+        uncounted=run.uncounted(work.prepared, pruned),
     )
 
 

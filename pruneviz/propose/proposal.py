@@ -11,7 +11,7 @@ from pruneviz.history.folder import PROPOSAL_FILE as PROPOSAL_FILE  # part of th
 from pruneviz.history.folder import write_json
 from pruneviz.plan import Plan, plan_faults
 from pruneviz.propose.goal import Goal
-from pruneviz.report import Accuracy, Interval
+from pruneviz.report import Accuracy, Interval, Uncounted
 
 
 class Proposal(BaseModel):
@@ -22,7 +22,7 @@ class Proposal(BaseModel):
     curves alone foretell, summed over the layers, `uniform` that of equal parts of every layer
     which reach the same, None where they do not; `compared` that on the `choosing` inputs by which
     candidates were compared. Changes are fractions. `binding` says what holds the ratios where they
-    are, `notes` what must be known of the numbers.
+    are, `notes` what must be known of the numbers, `uncounted` what MACs leave out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -45,6 +45,7 @@ class Proposal(BaseModel):
     binding: tuple[str, ...]
     notes: tuple[str, ...]
     evaluations: int
+    uncounted: Uncounted = Uncounted()
 
     @property
     def goal(self) -> Goal:

@@ -211,6 +211,13 @@ def skipped_sentence(skipped: Sequence[Skipped], rows: Sequence[LayerCost]) -> s
     return f"{len(names)} of {fmt.plural(total, 'layer')} cannot be pruned{partly}"
 
 
+def left_out(plan: Plan) -> str:
+    """Return what the MACs of both networks leave out, "" where they are whole."""
+    if cache.is_possible(plan):
+        return cache.live(plan).report.uncounted.in_words()
+    return text.uncounted_of(cache.original(plan).baseline)
+
+
 def numbers(rows: Sequence[LayerCost]) -> pd.DataFrame:
     """Return the layers' numbers under names for people."""
     return table(rows).rename(columns=COLUMNS)

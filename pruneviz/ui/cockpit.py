@@ -79,14 +79,19 @@ def shares(plan: Plan, rows: Sequence[LayerReport], latency: LayerLatency | None
     return found
 
 
-def legend(latency: LayerLatency | None, curves: Curves) -> str:
-    """Return what the numbers and curves beside the sliders are, in one or two sentences."""
+def legend(latency: LayerLatency | None, curves: Curves, left_out: str = "") -> str:
+    """Return what the numbers and curves beside the sliders are, in a few sentences.
+
+    `left_out` says what MACs do not count.
+    """
     words = ["Shares are of the original, counted exactly."]
     if latency:
         words = [
             "Shares are of the original: parameters and MACs exact, latency an estimate "
             f"(median of {latency.passes} passes, one input)."
         ]
+    if left_out:
+        words.append(f"MACs: {left_out}.")
     if curves.pictures:
         some = "" if curves.done >= curves.total else f" ({curves.done} of {curves.total} points)"
         words.append(

@@ -119,7 +119,7 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
                 "State": row.state,
                 "Accuracy": accuracy(row),
                 "Recovery": recovery(row),
-                "MACs": _change(row.macs_original, row.macs),
+                "MACs": _with(_change(row.macs_original, row.macs), row.uncounted),
                 "Size": _change(row.bytes_original, row.bytes),
                 "When": _time(row.finished or row.created),
                 "What": what(row) if row.name else "",
@@ -182,7 +182,8 @@ def numbers(report: Report) -> list[tuple[str, str, str, str]]:
         rows.append(("Accuracy", *_accuracies(found), change))
     for title, name, write in AMOUNTS:
         amount: Amount = getattr(report, name)
-        change = fmt.change(amount.original, amount.pruned)
+        left_out = _left_out(report, name)
+        change = _with(fmt.change(amount.original, amount.pruned), left_out)
         rows.append((title, write(amount.original), write(amount.pruned), change))
     before, after = (_latency(report.latency_ms, which) for which in ("original", "pruned"))
     rows.append(("Latency", before, after, speeds.in_words(report)))
@@ -210,7 +211,7 @@ def side_by_side(first: Report, second: Report) -> list[tuple[str, str, str]]:
     add("against its original", lambda r: NOTHING if r.accuracy is None else _lost(r.accuracy))
     add("Units removed", lambda r: fmt.percent(r.sparsity.achieved))
     for title, name, write in AMOUNTS:
-        add(title, lambda r, name=name, write=write: _amount(getattr(r, name), write))  # type: ignore[misc]
+        add(title, lambda r, name=name, write=write: _amount(r, name, write))  # type: ignore[misc]
     # not their milliseconds, which are of two hours or two machines
     add("Speed, against its original", speeds.in_words)
     add("Recovery", lambda r: recipes.words(r.plan) or "none")
@@ -269,8 +270,19 @@ def _lost(found: Accuracy) -> str:
     return f"{fmt.points(found.change)} ({fmt.spread(*found.change_interval)})"
 
 
-def _amount(amount: Amount, write: Callable[[float], str]) -> str:
-    return f"{write(amount.pruned)} ({fmt.change(amount.original, amount.pruned)})"
+def _amount(report: Report, name: str, write: Callable[[float], str]) -> str:
+    amount: Amount = getattr(report, name)
+    change = _with(fmt.change(amount.original, amount.pruned), _left_out(report, name))
+    return f"{write(amount.pruned)} ({change})"
+
+
+def _left_out(report: Report, name: str) -> str:
+    return report.uncounted.in_words() if name == "macs" else ""
+
+
+def _with(number: str, left_out: str) -> str:
+    """Return a number with what it leaves out."""
+    return f"{number}, {left_out}" if left_out else number
 
 
 def _latency(pair: LatencyPair, which: str) -> str:

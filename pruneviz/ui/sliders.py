@@ -278,10 +278,11 @@ def _legend(shown: Board) -> None:
     """Say what stands beside the sliders; where time by layer is still measured, look again."""
 
     first = [True]
+    left_out = text.uncounted_of(cache.original(shown.plan).baseline)
 
     @st.fragment(run_every=cockpit.TICK_SECONDS if shown.waiting else None)
     def legend() -> None:
-        st.caption(text.escape(cockpit.legend(shown.latency, shown.curves)))
+        st.caption(text.escape(cockpit.legend(shown.latency, shown.curves, left_out)))
         # Not at once: a page that is cut short never tells the browser what its widgets show.
         if shown.waiting and not first and shown.timed.done():
             st.rerun()

@@ -11,7 +11,7 @@ import streamlit as st
 from pruneviz.figures import format as fmt
 from pruneviz.measure.quality import wilson
 from pruneviz.plan import Plan
-from pruneviz.report import LayerReport
+from pruneviz.report import LayerReport, Report
 from pruneviz.ui import apart, cache, speeds, state, text
 from pruneviz.ui.live import Live
 
@@ -152,7 +152,7 @@ def _original(plan: Plan, live: Live) -> list[str]:
     return [
         shown,
         _apart(fmt.size(report.bytes.original)),
-        _apart(fmt.count(report.macs.original)),
+        _macs(fmt.count(report.macs.original), report=report),
         "–",
     ]
 
@@ -170,7 +170,7 @@ def _pruned(live: Live) -> list[str]:
     return [
         shown,
         _apart(fmt.size(size.pruned), fmt.change(size.original, size.pruned)),
-        _apart(fmt.count(macs.pruned), fmt.change(macs.original, macs.pruned)),
+        _macs(fmt.count(macs.pruned), fmt.change(macs.original, macs.pruned), report=report),
         speeds.in_words(report) if live.timed else speeds.NOT_TIMED,
     ]
 
@@ -178,6 +178,12 @@ def _pruned(live: Live) -> list[str]:
 def _apart(*parts: str) -> str:
     """Return parts that a narrow column may put below each other."""
     return ", ".join(fmt.unbroken(part) for part in parts)
+
+
+def _macs(*parts: str, report: Report) -> str:
+    """Return MACs with what they leave out, whose words may break."""
+    left_out = text.escape(report.uncounted.in_words())
+    return ", ".join([_apart(*parts), *[left_out] * bool(left_out)])
 
 
 def _accuracy(share: float, interval: tuple[float, float], *, exact: bool) -> str:

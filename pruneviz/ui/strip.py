@@ -143,7 +143,7 @@ def _cells(plan: Plan, live: Live | None, subject: Subject | None) -> list[text.
     return [
         _accuracy(plan, live),
         text.size_cell(live.report.bytes),
-        text.macs_cell(live.report.macs),
+        text.macs_cell(live.report.macs, live.report.uncounted),
         speeds.cell(live),
     ]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -19,7 +19,7 @@ from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.granularity.depth import BlockUnits
 from pruneviz.plan import Plan
 from pruneviz.registry import COSTS
-from pruneviz.report import Accuracy, Amount, LatencyPair, LayerReport, Skipped
+from pruneviz.report import Accuracy, Amount, LatencyPair, LayerReport, Skipped, Uncounted
 from pruneviz.subjects import ModelCard, Subject
 from pruneviz.subjects.samples import SAMPLES
 from pruneviz.ui import recipes
@@ -42,7 +42,7 @@ PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 class Cell:
     """One number of the strip: pruned now, original before, and the change; empty when unknown.
 
-    `part` says of how many inputs an estimate is.
+    `part` says of how many inputs an estimate is, or what a number leaves out.
     """
 
     key: str
@@ -284,9 +284,15 @@ def size_cell(size: Amount) -> Cell:
     return _amount_cell("size", "Size", size, fmt.size)
 
 
-def macs_cell(macs: Amount) -> Cell:
-    """Return the multiply-accumulates of one input through both networks."""
-    return _amount_cell("macs", "MACs", macs, fmt.count)
+def macs_cell(macs: Amount, uncounted: Uncounted) -> Cell:
+    """Return the multiply-accumulates of one input through both networks, and what they lack."""
+    return replace(_amount_cell("macs", "MACs", macs, fmt.count), part=uncounted.in_words())
+
+
+def uncounted_of(baseline: Baseline) -> str:
+    """Return what the original's MACs leave out, in the words of all places."""
+    names = baseline.uncounted
+    return Uncounted(original=names, pruned=names).in_words()
 
 
 def original_cells(
@@ -301,7 +307,12 @@ def original_cells(
             note=NO_DATA if accuracy is None else "",
         ),
         Cell("size", "Size", original=fmt.size(baseline.bytes)),
-        Cell("macs", "MACs", original=fmt.count(sum(baseline.macs.values()))),
+        Cell(
+            "macs",
+            "MACs",
+            original=fmt.count(sum(baseline.macs.values())),
+            part=uncounted_of(baseline),
+        ),
         Cell(
             "latency",
             "Latency",
@@ -335,10 +346,10 @@ def cell_sentence(cell: Cell) -> str:
     """Return a cell as plain words, for tooltips and for those who do not see it."""
     if not cell.original:
         return f"{cell.label}: {cell.note or 'not known yet'}"
-    if not cell.change:
-        return f"{cell.label}: original {cell.original}"
-    now = " ".join(part for part in (cell.value, cell.spread) if part)
     part = f" {cell.part}" if cell.part else ""
+    if not cell.change:
+        return f"{cell.label}: original {cell.original}{part}"
+    now = " ".join(part for part in (cell.value, cell.spread) if part)
     return f"{cell.label}: pruned {now}, original {cell.original}, change {cell.change}{part}"
 
 
