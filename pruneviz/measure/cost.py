@@ -53,8 +53,8 @@ def macs_by_parameter(model: nn.Module, example: Tensor) -> dict[str, int]:
     """Return the multiply-accumulates for one input of `example`, (B, …), by parameter name.
 
     What multiplies two activations is under "". Counted by torch's own formulas for convolutions,
-    matrix products and attention, and by ours for others; additions, normalisations and activations
-    count as nothing.
+    matrix products and attention, and by ours for others; additions, normalisations, activations,
+    pooling, resizing and products number by number count as nothing.
     """
     return counted_macs(model, example)[0]
 
@@ -64,9 +64,8 @@ def counted_macs(model: nn.Module, example: Tensor) -> tuple[dict[str, int], tup
     model = folded(model)
     # not inference_mode: there a view does not know the parameter that it is a view of
     with ONE_TRACE, torch.no_grad(), slowly(model), _Macs(model) as counter:
-        model(example)
-    macs = {name: count // len(example) for name, count in counter.by_parameter.items()}
-    return macs, tuple(counter.uncounted)
+        model(example[:1])  # what is computed once a pass counts whole, however many inputs it has
+    return dict(counter.by_parameter), tuple(counter.uncounted)
 
 
 def uncounted_note(operators: tuple[str, ...]) -> str:
