@@ -195,13 +195,14 @@ def look_at_channels(view: frame.View, index: int, target: int, classes: tuple[s
     else:
         after = nothing_left(before)
     shares = (before.importance, after.importance)
+    channels = detectors.Channels(layer, before.maps, after.maps, keep, shares)
     if before.maps.dim() == 3:
-        chart = detectors.grid(layer, before.maps, after.maps, keep, shares)
+        chart = detectors.grid(channels)
         pictures(chart, "attributions-channels", 2)
     elif before.maps.dim() == 2:
-        chart = detectors.tracks(layer, before.maps, after.maps, keep, shares)
+        chart = detectors.tracks(channels)
         widgets.figure(theme.fit(chart), key="attributions-channels")
-    chart = detectors.bars(layer, keep, shares, classes[target])
+    chart = detectors.bars(channels, classes[target])
     widgets.figure(theme.fit(chart), key="attributions-importance")
 
 

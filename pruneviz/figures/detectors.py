@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from math import ceil, sqrt
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
@@ -13,6 +15,7 @@ from pruneviz.figures.pool import LIMIT, Matrix, strongest
 from pruneviz.figures.style import DIVERGING, ORIGINAL, PRUNED, REMOVED, STRIPES, lay_out, mosaic
 
 MOST = 64  # channels in one figure
+NETWORKS = ("original", "pruned")
 GRID_HEIGHT = 560  # on a wide screen
 TRACK, TRACK_ROOM = 12, 150  # pixels of a channel's row, and of what is around all
 
@@ -23,63 +26,65 @@ def choose(importance: Tensor, most: int = MOST) -> list[int]:
     return sorted(order.tolist())
 
 
-def grid(
-    layer: str,
-    original: Tensor,
-    pruned: Tensor,
-    keep: Tensor,
-    importance: tuple[Tensor, Tensor],
-    most: int = MOST,
-) -> go.Figure:
-    """Return the maps (channels, h, w) of both networks as two mosaics; removed channels are pale.
+@dataclass(frozen=True)
+class Channels:
+    """What a layer's channels put out on one input, (channels, h, w) or (channels, steps).
 
     `keep` is bool (channels,), `importance` (channels,) of the original and of the pruned network.
     """
-    shown = choose(importance[0], most)
+
+    layer: str
+    original: Tensor
+    pruned: Tensor
+    keep: Tensor
+    importance: tuple[Tensor, Tensor]
+
+    def title(self, shown: int) -> str:
+        """Return how many channels stay, and how many of them all are shown."""
+        stay, total = int(self.keep.sum()), len(self.keep)
+        what = f"all {total} channels stay" if stay == total else f"{stay} of {total} channels stay"
+        return f"{self.layer}: {what}" + (
+            f"; the {shown} that matter most" if shown < total else ""
+        )
+
+    def draw(self, figure: go.Figure, shown: list[int], across: int, limit: int) -> dict[str, Any]:
+        """Draw both networks' channels side by side, so many in a row; return the axis of colour.
+
+        A channel is pooled to `limit` numbers a side; removed ones are pale.
+        """
+        most = 1e-12
+        for column, maps in enumerate((self.original, self.pruned), 1):
+            most = max(most, float(maps[shown].abs().max()))
+            gone = [column == 2 and not bool(self.keep[c]) for c in shown]
+            rows = [m[None] if m.dim() == 1 else m for m in maps[shown].double()]
+            tiles = [strongest(row.numpy(), limit) for row in rows]
+            labels = _labels(shown, self.importance[column - 1], gone)
+            _mosaic(figure, column, tiles, gone, labels, across)
+        bar = {"title": {"text": "activation"}}
+        return {"colorscale": DIVERGING, "cmin": -most, "cmax": most, "colorbar": bar}
+
+
+def grid(channels: Channels, most: int = MOST) -> go.Figure:
+    """Return the maps (channels, h, w) of both networks as two mosaics; removed ones are pale."""
+    shown = choose(channels.importance[0], most)
     across = ceil(sqrt(len(shown)))
-    tile = max(4, LIMIT // across - 1)
-    figure = make_subplots(1, 2, subplot_titles=("original", "pruned"), horizontal_spacing=0.04)
-    maps = {1: original[shown], 2: pruned[shown]}
-    limit = max(float(original[shown].abs().max()), float(pruned[shown].abs().max()), 1e-12)
-    for column, values in maps.items():
-        tiles = [strongest(m.double().numpy(), tile) for m in values]
-        gone = [column == 2 and not bool(keep[c]) for c in shown]
-        labels = _labels(shown, importance[column - 1], gone)
-        _mosaic(figure, column, tiles, gone, labels, across)
-    lay_out(figure, title=_title(layer, keep, len(shown)), x="", y="", height=GRID_HEIGHT)
-    scale = {
-        "colorscale": DIVERGING,
-        "cmin": -limit,
-        "cmax": limit,
-        "colorbar": {"title": {"text": "activation"}},
-    }
+    figure = make_subplots(1, 2, subplot_titles=NETWORKS, horizontal_spacing=0.04)
+    scale = channels.draw(figure, shown, across, max(4, LIMIT // across - 1))
+    lay_out(figure, title=channels.title(len(shown)), x="", y="", height=GRID_HEIGHT)
     return mosaic(figure, scale)
 
 
-def tracks(
-    layer: str,
-    original: Tensor,
-    pruned: Tensor,
-    keep: Tensor,
-    importance: tuple[Tensor, Tensor],
-    most: int = MOST,
-) -> go.Figure:
-    """Return the outputs (channels, steps) of both networks, a row a channel; removed are pale.
-
-    `keep` is bool (channels,), `importance` (channels,) of the original and of the pruned network.
-    """
-    shown = choose(importance[0], most)
+def tracks(channels: Channels, most: int = MOST) -> go.Figure:
+    """Return the outputs (channels, steps) of both networks, a row a channel; removed are pale."""
+    shown = choose(channels.importance[0], most)
     figure = make_subplots(
-        1, 2, subplot_titles=("original", "pruned"), horizontal_spacing=0.04, shared_yaxes=True
+        1, 2, subplot_titles=NETWORKS, horizontal_spacing=0.04, shared_yaxes=True
     )
-    limit = max(float(original[shown].abs().max()), float(pruned[shown].abs().max()), 1e-12)
-    for column, maps in enumerate((original, pruned), 1):
-        gone = [column == 2 and not bool(keep[c]) for c in shown]
-        rows = [strongest(maps[c].double().numpy()[None]) for c in shown]
-        _mosaic(figure, column, rows, gone, _labels(shown, importance[column - 1], gone), 1)
+    scale = channels.draw(figure, shown, 1, LIMIT)
+    scale["colorbar"]["thickness"] = 10
     lay_out(
         figure,
-        title=_title(layer, keep, len(shown)),
+        title=channels.title(len(shown)),
         x="step",
         y="channel (original number)",
         height=TRACK_ROOM + TRACK * len(shown),
@@ -88,35 +93,23 @@ def tracks(
     figure.update_yaxes(autorange="reversed", showgrid=False)
     figure.update_yaxes(tickvals=places, ticktext=[str(c) for c in shown], col=1)
     figure.update_yaxes(title_text="", col=2)
-    return figure.update_layout(
-        coloraxis={
-            "colorscale": DIVERGING,
-            "cmin": -limit,
-            "cmax": limit,
-            "colorbar": {"title": {"text": "activation"}, "thickness": 10},
-        }
-    )
+    return figure.update_layout(coloraxis=scale)
 
 
-def bars(
-    layer: str,
-    keep: Tensor,
-    importance: tuple[Tensor, Tensor],
-    target: str,
-    most: int = 40,
-) -> go.Figure:
+def bars(channels: Channels, target: str, most: int = 40) -> go.Figure:
     """Return how much each channel does for class `target`, both networks, by original number."""
+    keep, importance = channels.keep, channels.importance
     shown = choose(importance[0], most)
     stay, gone = ([c for c in shown if bool(keep[c]) is here] for here in (True, False))
     figure = go.Figure()
-    for name, values, channels, marker in (
+    for name, values, numbers, marker in (
         ("original, stays", importance[0], stay, {"color": ORIGINAL}),
         ("original, removed", importance[0], gone, {"color": REMOVED}),
         ("pruned", importance[1], stay, {"color": PRUNED, "pattern": STRIPES}),
     ):
         figure.add_bar(
-            x=[str(c) for c in channels],
-            y=values[channels].tolist(),
+            x=[str(c) for c in numbers],
+            y=values[numbers].tolist(),
             name=name,
             offsetgroup=name.split(",")[0],
             marker=marker,
@@ -125,7 +118,7 @@ def bars(
     figure.update_layout(barmode="group", bargap=0.2)
     lay_out(
         figure,
-        title=_most(layer, keep, importance[0], target),
+        title=_verdict(channels, target),
         x="channel (original number)",
         y="activation × gradient (logit units)",
     )
@@ -133,17 +126,12 @@ def bars(
     return figure.update_xaxes(type="category", categoryorder="array", categoryarray=order)
 
 
-def _title(layer: str, keep: Tensor, shown: int) -> str:
-    stay, total = int(keep.sum()), len(keep)
-    what = f"all {total} channels stay" if stay == total else f"{stay} of {total} channels stay"
-    return f"{layer}: {what}" + (f"; the {shown} that matter most" if shown < total else "")
-
-
-def _most(layer: str, keep: Tensor, importance: Tensor, target: str) -> str:
-    channel = int(importance.abs().argmax())
-    side = "for" if float(importance[channel]) > 0 else "against"
-    fate = "stays" if bool(keep[channel]) else "is removed"
-    return f"{layer}: channel {channel} matters most, speaks {side} “{target}” and {fate}"
+def _verdict(channels: Channels, target: str) -> str:
+    importance = channels.importance[0]
+    most = int(importance.abs().argmax())
+    side = "for" if float(importance[most]) > 0 else "against"
+    fate = "stays" if bool(channels.keep[most]) else "is removed"
+    return f"{channels.layer}: channel {most} matters most, speaks {side} “{target}” and {fate}"
 
 
 def _labels(shown: list[int], importance: Tensor, gone: list[bool]) -> list[str]:

@@ -94,6 +94,7 @@ def _figures():
     weight, mask = torch.randn(8, 4, 3, 3), torch.rand(8, 4, 3, 3) > 0.5
     maps, keep = torch.randn(8, 6, 6), torch.tensor([1, 0, 1, 1, 0, 1, 1, 1]).bool()
     shares = (torch.randn(8), torch.randn(8) * keep)
+    channels = detectors.Channels("conv1", maps, maps * keep[:, None, None], keep, shares)
     labels = torch.randint(4, (120,))
     table = by_class(_logits(0), _logits(1), labels, ["a", "b", "c", "d"])
     ms = np.random.default_rng(0).gamma(9, 0.1, (2, 80))
@@ -107,8 +108,8 @@ def _figures():
         "distribution": weights.distribution("conv1", weight, mask),
         "images": images.attribution_pair(torch.rand(1, 8, 8), maps[0], maps[1], "Alike"),
         "bars": images.attribution_bars(("age", "size"), torch.randn(2), torch.randn(2), "Alike"),
-        "grid": detectors.grid("conv1", maps, maps * keep[:, None, None], keep, shares),
-        "channels": detectors.bars("fc1", keep, shares, "cat"),
+        "grid": detectors.grid(channels),
+        "channels": detectors.bars(channels, "cat"),
         "by class": compare.by_class(table),
         "latency": compare.latency(*ms),
         "sizes": compare.sizes(amounts),

@@ -67,7 +67,8 @@ def test_a_small_picture_has_a_line_for_each_channel():
 
 def test_outputs_along_steps_are_rows_and_removed_ones_are_pale():
     maps, keep = torch.randn(5, 9), torch.tensor([1, 0, 1, 1, 0]).bool()
-    figure = detectors.tracks("c1", maps, maps * keep[:, None], keep, (torch.ones(5), keep * 1.0))
+    shares = (torch.ones(5), keep * 1.0)
+    figure = detectors.tracks(detectors.Channels("c1", maps, maps * keep[:, None], keep, shares))
     before, after, pale = figure.data
     assert np.allclose(np.asarray(before.z)[::2], maps.numpy())
     assert np.isnan(np.asarray(after.z)[[2, 8]]).all()
