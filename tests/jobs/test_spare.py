@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import time
@@ -11,9 +12,11 @@ import psutil
 import pytest
 
 from pruneviz import jobs
-from pruneviz.history.folder import Status, runs_directory
+from pruneviz.history.curve import read_curve
+from pruneviz.history.folder import RunFolder, Status, runs_directory
 from pruneviz.jobs import spare, start
 from pruneviz.sensitivity import read_points
+from pruneviz.store import MASKS_FILE, WEIGHTS_FILE, read_report
 from tests.jobs.test_jobs import end, expected, points, until
 from tests.slow import wait_until
 
@@ -48,6 +51,38 @@ def test_the_next_job_begins_in_a_spare_process_and_computes_the_same(spares):
     plan = spares.plan.changed(seed=1)
     pd.testing.assert_frame_equal(points(second), expected(plan))
     assert second.file("log.txt").exists()
+
+
+# What its training draws at random: the order of the inputs, and which neurons drop out.
+DROPPING = """
+import torch
+from torch import nn
+
+def build():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Dropout(0.3), nn.Linear(16, 2))
+"""
+
+
+def test_a_training_in_a_spare_process_is_that_of_a_fresh_one_to_the_bit(spares, tmp_path):
+    (tmp_path / "dropping.py").write_text(DROPPING)
+    training = {"method": "finetune", "parameters": {"epochs": 4, "batch_size": 8}}
+    plan = spares.plan.changed(model=f"python:{tmp_path}/dropping.py:build", sparsity=0.4, seed=3,
+                               weights_sha256=None, recovery=[training])  # fmt: skip
+    fresh = jobs.submit(spares.home, "run", plan)
+    assert end(fresh) == "finished"
+    wait_until(waits(spares), "for a spare")
+    kept = RunFolder(shutil.copytree(fresh.path, tmp_path / "fresh"))
+    shutil.rmtree(fresh.path)  # or it would not be computed again
+    ready = next((runs_directory(spares.home) / spare.DIRECTORY).glob("*.ready"))
+    again = jobs.submit(spares.home, "run", plan)
+    assert end(again) == "finished"
+    assert again.status().pid == int(ready.name.partition(".")[0]) != kept.status().pid
+    for file in (WEIGHTS_FILE, MASKS_FILE):
+        assert again.file(file).read_bytes() == kept.file(file).read_bytes()
+    assert [row.epoch for row in read_curve(kept)][-4:] == [1, 2, 3, 4]
+    assert read_curve(again) == read_curve(kept)
+    assert read_report(again.path).deterministic() == read_report(kept.path).deterministic()
 
 
 def test_a_spare_that_was_killed_keeps_no_job_from_beginning(spares):
