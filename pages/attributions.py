@@ -174,18 +174,12 @@ def pictures(chart: go.Figure, key: str, across: int) -> None:
 
 def look_at_channels(view: frame.View, index: int, target: int, classes: tuple[str, ...]) -> None:
     """Draw what the channels of one layer show in both networks, under the original's numbers."""
-    names, key = convolutions_and_linears(view.subject.model), "attributions-layer"
+    names = convolutions_and_linears(view.subject.model)
     if not names:
         st.caption("This network has no convolution and no linear layer whose channels are shown.")
         return
     layer = state.layer() if state.layer() in names else opening_layer(view, names)
-    st.selectbox(
-        "Layer",
-        names,
-        index=names.index(layer),
-        key=widgets.follow(key, layer),
-        on_change=widgets.changes(key, state.choose_layer),
-    )
+    widgets.choose_layer("attributions-layer", names, layer)
     pruned = view.pruned
     before = judge.channels(view.plan, "original", index, layer, target)
     keep = surviving(layer, len(before.maps), pruned.cuts, pruned.masks)

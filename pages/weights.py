@@ -13,15 +13,9 @@ with frame.page("Weights", "What do the weights look like, and which of them go?
     if not names:
         widgets.empty("This network has no convolution and no linear layer to look at.")
         st.stop()
-    key = "weights-layer"
     layer = selection.layer(names, state.layer(), view.layers)
-    st.selectbox(
-        "Layer",
-        names,
-        index=names.index(layer),
-        key=widgets.follow(key, layer),
-        on_change=widgets.changes(key, state.choose_layer),
-        help="The layer chosen here is chosen on every page.",
+    widgets.choose_layer(
+        "weights-layer", names, layer, "The layer chosen here is chosen on every page."
     )
     weight = cache.weight(view.plan, layer)
     mask = view.pruned.masks.get(f"{layer}.weight")

@@ -167,14 +167,7 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def _classes(texts: list[str]) -> dict[str, str]:
-    classes: dict[str, str] = {}
-    for text in texts:
-        name, equals, output = text.rpartition("=")
-        if not equals:
-            raise ValueError(f"a class reads NAME=OUTPUT, such as benign=1, got '{text}'")
-        if classes.setdefault(name, output) != output:
-            raise ValueError(f"class '{name}' is given twice: {classes[name]} and {output}")
-    return classes
+    return _by_name(texts, "class", "a class reads NAME=OUTPUT, such as benign=1")
 
 
 def _reading(typed: dict[str, str]) -> dict[str, Any]:
@@ -192,14 +185,18 @@ def _numbers(name: str, text: str) -> tuple[float, ...]:
 
 
 def _layers(texts: list[str]) -> dict[str, str]:
-    layers: dict[str, str] = {}
+    return _by_name(texts, "layer", "a layer's sparsity reads NAME=0.3")
+
+
+def _by_name(texts: list[str], what: str, form: str) -> dict[str, str]:
+    values: dict[str, str] = {}
     for text in texts:
         name, equals, value = text.rpartition("=")
         if not equals:
-            raise ValueError(f"a layer's sparsity reads NAME=0.3, got '{text}'")
-        if layers.setdefault(name, value) != value:
-            raise ValueError(f"layer '{name}' is given twice: {layers[name]} and {value}")
-    return layers
+            raise ValueError(f"{form}, got '{text}'")
+        if values.setdefault(name, value) != value:
+            raise ValueError(f"{what} '{name}' is given twice: {values[name]} and {value}")
+    return values
 
 
 def _parameters(texts: list[str]) -> dict[str, str | bool]:

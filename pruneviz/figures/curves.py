@@ -15,11 +15,11 @@ from pruneviz.figures.style import (
     PRUNED,
     SERIES,
     SYMBOLS,
+    interval,
     lay_out,
     legend_below,
 )
 
-BAND = "rgba(213, 94, 0, 0.16)"
 LEVEL_AXIS = "Units removed from this layer alone (%)"
 
 
@@ -87,18 +87,7 @@ def band(rows: pd.DataFrame) -> go.Scatter:
     """Return the 95 % interval of a layer's points as a pale band."""
     known = rows.dropna(subset=["low", "high"])
     levels = list(100 * known["sparsity"])
-    return go.Scatter(
-        x=[*levels, *reversed(levels)],
-        y=[*known["high"], *reversed(list(known["low"]))],
-        mode="lines",
-        fill="toself",
-        fillcolor=BAND,
-        line={"width": 0},
-        hoverinfo="skip",
-        name="95 % interval",
-        legendrank=2000,  # after the layers
-        showlegend=True,
-    )
+    return interval(levels, list(known["low"]), list(known["high"]))
 
 
 def _curve(

@@ -18,11 +18,11 @@ from pruneviz.figures.epochs import (
     thinned,
     what_to_see,
 )
-from pruneviz.figures.style import FAINT, GRID, ORIGINAL, PRUNED, SERIES, lay_out
+from pruneviz.figures.style import FAINT, GRID, ORIGINAL, PRUNED, SERIES, interval, lay_out
 from pruneviz.measure.quality import wilson
 from pruneviz.report import EpochRow
 
-BAND, THIN = "rgba(213, 94, 0, 0.14)", "rgba(213, 94, 0, 0.5)"
+THIN = "rgba(213, 94, 0, 0.5)"
 GAP = 0.09  # of the height, between two panels
 HEIGHTS = {"accuracy": 330, "loss": 120, "removed": 80}  # pixels of each panel
 PLACES = {"best": "top center", "now": "bottom right"}  # of a mark's words, beside the curve
@@ -92,17 +92,8 @@ def _add_one(figure: go.Figure, rows: Rows, course: Course) -> None:
     rows = thinned(rows, MOST_DRAWN)
     x = _x(rows, course)
     ends = [wilson(round(row.accuracy * course.samples), course.samples) for row in rows]
-    figure.add_scatter(
-        x=[*x, *reversed(x)],
-        y=[100 * high for _, high in ends] + [100 * low for low, _ in reversed(ends)],
-        mode="lines",
-        fill="toself",
-        fillcolor=BAND,
-        line={"width": 0},
-        hoverinfo="skip",
-        name="95 % interval",
-        legendrank=2000,
-    )
+    low, high = ([100 * end[side] for end in ends] for side in (0, 1))
+    figure.add_trace(interval(x, low, high))
     learnt = [(at, row) for at, row in zip(x, rows, strict=True) if row.train_accuracy is not None]
     if course.epochs:  # from the beginning, so that the legend stays as it is
         figure.add_scatter(

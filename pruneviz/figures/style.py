@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
@@ -14,6 +14,7 @@ PRUNED = "#D55E00"
 INK, INK_ON_DARK = "#22252b", "#f5f6f8"
 AXES, AXES_ON_DARK = "#59616b", "#a8b0ba"  # of axis texts: 4.5 to 1 on either page
 REMOVED = "#c4c9d0"
+BAND = "rgba(213, 94, 0, 0.16)"  # of intervals
 FAINT = "rgba(128, 134, 142, 0.45)"
 GRID = "rgba(128, 134, 142, 0.22)"
 # ColorBrewer's PRGn, below and above 0: apart for colour-blind eyes, and neither model's colour.
@@ -61,6 +62,22 @@ def lay_out(figure: go.Figure, *, title: str, x: str, y: str, height: int = 360)
     figure.update_xaxes(title_text=x, **common)
     figure.update_yaxes(title_text=y, **common)
     return figure
+
+
+def interval(x: Sequence[float], low: Sequence[float], high: Sequence[float]) -> go.Scatter:
+    """Return 95 % intervals along an axis as a pale band."""
+    return go.Scatter(
+        x=[*x, *reversed(x)],
+        y=[*high, *reversed(low)],
+        mode="lines",
+        fill="toself",
+        fillcolor=BAND,
+        line={"width": 0},
+        hoverinfo="skip",
+        name="95 % interval",
+        legendrank=2000,  # after what it belongs to
+        showlegend=True,
+    )
 
 
 def legend_below(figure: go.Figure) -> go.Figure:

@@ -67,23 +67,18 @@ def _results(view: View, scan: Scanning) -> None:
         widgets.empty(text.escape(read.problem))
     else:
         _figure(scan, read, shape)
-    scanning.notes(scan)
-    classes = _classes(scan) if name == ONE_CLASS else None
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        scanning.choose_layer(scan.layers, "the most sensitive one")
-        if classes is None:
-            scanning.download(table, "sensitivity.csv")
-        else:
-            scanning.download(classes, "classes.csv")
-        with st.container(width="content", height=40, border=False, vertical_alignment="center"):
-            widgets.page_link("tune", "Tune: use what you see here")
-    with st.expander("All numbers"):
-        st.dataframe(
-            measures.shown_table(table if classes is None else classes),
-            hide_index=True,
-            column_config=measures.column_formats(),
-            alt="What is measured of every layer at every level",
-        )
+    kept, file = table, "sensitivity.csv"
+    if name == ONE_CLASS:
+        kept, file = _classes(scan), "classes.csv"
+    scanning.take_away(
+        scan,
+        kept,
+        file,
+        measures.shown_table(kept),
+        without="the most sensitive one",
+        formats=measures.column_formats(),
+        alt="What is measured of every layer at every level",
+    )
 
 
 def _measure(view: View) -> tuple[str, str]:

@@ -110,19 +110,15 @@ def _results(scan: Scanning) -> None:
     with grid.cell():
         matrix = figures.matrix(table, scan.layers, chosen)
         amounts.figure(matrix, "interactions-matrix")
-    scanning.notes(scan)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        scanning.choose_layer(scan.layers, "none")
-        scanning.download(table, "interactions.csv")
-        with st.container(width="content", height=40, border=False, vertical_alignment="center"):
-            widgets.page_link("tune", "Tune: use what you see here")
-    with st.expander("All numbers"):
-        st.dataframe(
-            shown_table(table),
-            hide_index=True,
-            column_config=FORMATS,
-            alt="What pairs of layers lose together and alone",
-        )
+    scanning.take_away(
+        scan,
+        table,
+        "interactions.csv",
+        shown_table(table),
+        without="none",
+        formats=FORMATS,
+        alt="What pairs of layers lose together and alone",
+    )
 
 
 def shown_table(table: pd.DataFrame) -> pd.DataFrame:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -218,6 +219,30 @@ def follow(
             st.rerun()
 
     panel()
+
+
+def take_away(
+    scan: Scanning,
+    table: pd.DataFrame,
+    file: str,
+    shown: pd.DataFrame,
+    *,
+    without: str,
+    formats: Mapping[str, Any],
+    alt: str,
+) -> None:
+    """Draw a scan's notes, the choice of its layer, and its table as a file and as numbers.
+
+    `shown` is the table for people, in `formats`; `without` is that of `choose_layer`.
+    """
+    notes(scan)
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        choose_layer(scan.layers, without)
+        download(table, file)
+        with st.container(width="content", height=40, border=False, vertical_alignment="center"):
+            widgets.page_link("tune", "Tune: use what you see here")
+    with st.expander("All numbers"):
+        st.dataframe(shown, hide_index=True, column_config=formats, alt=alt)
 
 
 def choose_layer(layers: tuple[str, ...], without: str) -> None:

@@ -125,20 +125,20 @@ def put(new: Plan) -> None:
 
 def undo() -> None:
     """Go back one step, if there is one."""
-    desk = _desk()
-    if desk.past:
-        desk.future.append(desk.plan)
-        desk.plan = desk.past.pop()
-    desk.repeated = "", 0.0
-    desk.problem, desk.edited = "", True
+    _walk(_desk().past, _desk().future)
 
 
 def redo() -> None:
     """Go forward again by one undone step, if there is one."""
+    _walk(_desk().future, _desk().past)
+
+
+def _walk(source: list[Plan], target: list[Plan]) -> None:
+    """Take the plan from the end of one list, where there is one, and leave ours in the other."""
     desk = _desk()
-    if desk.future:
-        desk.past.append(desk.plan)
-        desk.plan = desk.future.pop()
+    if source:
+        target.append(desk.plan)
+        desk.plan = source.pop()
     desk.repeated = "", 0.0
     desk.problem, desk.edited = "", True
 

@@ -14,7 +14,7 @@ from pruneviz.history.folder import PROBES_FILE, THRESHOLDS_FILE
 from pruneviz.plan import Setting
 from pruneviz.sensitivity import LEVELS, read_probes, read_thresholds
 from pruneviz.sensitivity.search import in_points
-from pruneviz.ui import amounts, recalibrating, scanning, state, text, widgets
+from pruneviz.ui import amounts, recalibrating, scanning, state, text
 from pruneviz.ui.frame import View
 from pruneviz.ui.scanning import Extent, Scanning
 
@@ -80,19 +80,15 @@ def _results(scan: Scanning) -> None:
     loss = float(scan.settings[LOSS])
     chart = figures.thresholds(table, loss, chosen, scan.layers)
     amounts.figure(chart, "thresholds-figure")
-    scanning.notes(scan)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        scanning.choose_layer(scan.layers, "the first to lose too much")
-        scanning.download(table, "thresholds.csv")
-        with st.container(width="content", height=40, border=False, vertical_alignment="center"):
-            widgets.page_link("tune", "Tune: use what you see here")
-    with st.expander("All numbers"):
-        st.dataframe(
-            shown_table(table),
-            hide_index=True,
-            column_config=FORMATS,
-            alt=f"What can go of each layer before it loses {text.escape(in_points(loss))}",
-        )
+    scanning.take_away(
+        scan,
+        table,
+        "thresholds.csv",
+        shown_table(table),
+        without="the first to lose too much",
+        formats=FORMATS,
+        alt=f"What can go of each layer before it loses {text.escape(in_points(loss))}",
+    )
 
 
 def shown_table(table: pd.DataFrame) -> pd.DataFrame:

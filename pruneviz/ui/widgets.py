@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -111,6 +111,18 @@ def choose_clicked(key: str) -> None:
     if points:
         name = points[0].get("customdata")
         state.choose_layer(str(name[0] if isinstance(name, list) else name))
+
+
+def choose_layer(key: str, names: Sequence[str], layer: str, note: str | None = None) -> None:
+    """Draw the choice of the layer that every page shows."""
+    st.selectbox(
+        "Layer",
+        names,
+        index=names.index(layer),
+        key=follow(key, layer),
+        on_change=changes(key, state.choose_layer),
+        help=note,
+    )
 
 
 def about(entry: Entry[Any]) -> None:
