@@ -20,6 +20,7 @@ from torch.utils._pytree import tree_leaves
 from pruneviz.coupling.averages import kept_only, spread
 from pruneviz.coupling.study import Counted, feed, slowly, studied, study, where
 from pruneviz.measure.one_trace import ONE_TRACE
+from pruneviz.steady import generators
 
 CallKeep = Mapping[tuple[str, int], Tensor]  # (call, dimension) → bool for each index along it
 PAIRED = ("topk", "sort", "kthvalue")  # values with the places where they were found
@@ -197,8 +198,7 @@ def _undecided(cut: nn.Module, example: Any, failed: list[str]) -> list[Tensor] 
 
 def _answer(model: nn.Module, example: Any) -> list[Tensor]:
     """Return the tensors a network answers with; what it draws at random is the same each time."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with generators(0):
         return _tensors(feed(model, example))
 
 

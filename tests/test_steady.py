@@ -107,6 +107,15 @@ def test_it_is_said_wherever_numbers_are(kind, data):
     assert evaluator.why_plain == RANDOM
 
 
+def test_what_draws_by_other_generators_is_cut_and_by_none_is_called_that(data):
+    prepared, pruned, _ = run(plan_for(odd_conduct.Python, data, sparsity=0.3), 3)
+    assert prepared.random
+    assert pruned.is_cut
+    assert pruned.error < 1e-4
+    with pytest.raises(ValueError, match=f"cannot be compared: {RANDOM}"):
+        run(plan_for(odd_conduct.Clock, data, sparsity=0.3), 3)
+
+
 def test_what_draws_at_one_input_alone_is_found_by_the_evaluation(tmp_path):
     y = torch.arange(400) % 3
     x = torch.randn(400, 6, generator=torch.Generator().manual_seed(1)) + torch.eye(6)[y]
