@@ -10,10 +10,15 @@ from torch import Tensor
 from pruneviz.subjects.split import normalise
 from pruneviz.subjects.subject import Data
 
-# Of a normalised value: more than what rounding to bytes or four digits moves, and less than what
-# tells two measurements apart.
-SAME = 0.02
-ROWS = 512  # compared at a time
+# Root mean square over normalised values: more than rounding, or a JPEG of quality 90, moves, and a
+# third of what lies between the two most alike of different measurements in the samples' data.
+SAME = 0.05
+PICTURE, ROUNDED = 0.02, 0.005  # of the user's images, and of tables and series: they may be alike
+FEWEST = 3  # values of an input: fewer come close by chance
+TIGHT = 16  # values: fewer have to agree more closely
+SKETCH = 16  # numbers by which one input is sought among many
+PAIRS = 1_000_000_000  # beyond so many, inputs are compared to the bit alone
+CHUNK, ROWS = 10_000_000, 512  # pairs, and inputs, at a time
 
 
 def overlap_notes(data: Data, trained: Data | None) -> tuple[str, ...]:
@@ -30,29 +35,67 @@ def overlap_notes(data: Data, trained: Data | None) -> tuple[str, ...]:
                 f"{seen:,} of the {total} evaluated inputs are among those that this model was "
                 "trained on: the accuracy there says little about new inputs."
             )
-    twice = repeated(data.x, data.train_x)
+    exact = repeated(data.x, data.train_x)
+    alike = close(data) & ~exact
+    twice = int(exact.sum() + alike.sum())
     if twice:
         part = "its training part" if data.held_out else "what calibrates"
+        rounded = int(alike.sum())
+        but = f" ({rounded:,} but for rounding or compression)" if rounded else ""
         notes.append(
-            f"{twice:,} of the {total} evaluated inputs are in {part}, too: they are not new to "
-            "what was calibrated or trained there."
+            f"{twice:,} of the {total} evaluated inputs are in {part}, too{but}: they are not new "
+            "to what was calibrated or trained there."
         )
     return tuple(notes)
 
 
-def repeated(x: Tensor, other: Tensor) -> int:
-    """Return how many inputs of `x` (N, …) occur in `other` (M, …), to the bit."""
+def repeated(x: Tensor, other: Tensor) -> Tensor:
+    """Return which inputs of `x` (N, …) occur in `other` (M, …) to the bit, bool (N,)."""
     known = {_digest(row) for row in other}
-    return sum(_digest(row) in known for row in x)
+    return torch.tensor([_digest(row) in known for row in x], dtype=torch.bool)
 
 
-def near(x: Tensor, other: Tensor) -> int:
-    """Return how many inputs of `x` (N, …) are in `other` (M, …) but for rounding."""
-    if x.shape[1:] != other.shape[1:]:
-        return 0
-    rows, known = x.flatten(1), other.flatten(1)
-    apart = (torch.cdist(part, known, p=torch.inf).amin(1) for part in rows.split(ROWS))
-    return sum(int((distance <= SAME).sum()) for distance in apart)
+def close(data: Data) -> Tensor:
+    """Return which evaluated inputs are in the training part but for rounding, bool (N,).
+
+    Of images a lossy file of high quality counts as rounding too.
+    """
+    axes = [axis for axis in range(data.train_x.dim()) if axis != data.axis]
+    spread, centre = torch.std_mean(data.train_x, axes, correction=0, keepdim=True)
+    spread = torch.where(spread > 0, spread, 1.0)
+    same = PICTURE if data.kind == "image" else ROUNDED
+    return near(data.x, data.train_x, same, centre, spread)
+
+
+def near(
+    x: Tensor,
+    other: Tensor,
+    same: float = SAME,
+    centre: Tensor | float = 0.0,
+    spread: Tensor | float = 1.0,
+) -> Tensor:
+    """Return which inputs of `x` (N, …) lie within `same` of one in `other` (M, …), bool (N,).
+
+    Distances are those of (x − centre) / spread. Of each input the nearest is sought by a few
+    random sums of its values, and then compared in full.
+    """
+    found = torch.zeros(len(x), dtype=torch.bool)
+    values = x[0].numel()
+    if x.shape[1:] != other.shape[1:] or values < FEWEST or len(x) * len(other) > PAIRS:
+        return found
+    limit = values**0.5 * (same if values >= TIGHT else min(same, ROUNDED / 5))
+    random = torch.Generator().manual_seed(0)
+    sums = torch.randn(values, SKETCH, generator=random, dtype=torch.float64)
+
+    def rows(part: Tensor) -> Tensor:
+        return ((part.double() - centre) / spread).flatten(1)
+
+    sketch = torch.cat([rows(part) @ sums for part in other.split(ROWS)])
+    for part in torch.arange(len(x)).split(max(1, min(ROWS, CHUNK // len(other)))):
+        own = rows(x[part])
+        place = torch.cdist(own @ sums, sketch).argmin(1)
+        found[part] = (own - rows(other[place])).norm(dim=1) <= limit
+    return found
 
 
 def _seen(data: Data, trained: Data) -> int:
@@ -60,9 +103,9 @@ def _seen(data: Data, trained: Data) -> int:
     known = torch.cat([trained.train_x, trained.calibration_x])
     raw = data.raw(data.x)
     seen = near(data.x, known)
-    if raw.shape[1] != len(trained.mean):
-        return seen
-    return max(seen, near(normalise(raw, trained.mean, trained.std), known))
+    if raw.shape[1] == len(trained.mean):
+        seen |= near(normalise(raw, trained.mean, trained.std), known)
+    return int(seen.sum())
 
 
 def _digest(row: Tensor) -> bytes:

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from PIL import Image
 
 from pruneviz.figures import format as fmt
 from pruneviz.plan import Plan
 from pruneviz.subjects import Subject, load_subject
+from pruneviz.subjects.overlap import near
 from pruneviz.subjects.sample_data import load_split
 
 
@@ -29,7 +31,7 @@ def about_training(subject: Subject) -> list[str]:
     return [note for note in subject.notes if "trained on" in note]
 
 
-@pytest.mark.parametrize("digits", [4, 9])
+@pytest.mark.parametrize("digits", [3, 4, 9])
 def test_rows_of_a_samples_training_data_are_counted(tmp_path: Path, digits: int) -> None:
     split = load_split("tumour")
     trained = cells(tmp_path, split.train_x, split.train_y, digits)
@@ -49,6 +51,34 @@ def test_images_are_found_whatever_they_are_saved_as(tmp_path: Path) -> None:
     subject = load_subject(Plan(data=f"npz:{tmp_path / 'd.npz'}"))
     assert subject.data is not None
     assert f"of the {len(subject.data.x):,} evaluated" in about_training(subject)[0]
+
+
+def test_images_are_found_after_a_lossy_file(tmp_path: Path) -> None:
+    split = load_split("digits")
+    for part, x, y in (
+        ("train", split.train_x, split.train_y),
+        ("new", split.test_x, split.test_y),
+    ):
+        for i, image in enumerate((x[:120, 0] * 255).round().to(torch.uint8).numpy()):
+            folder = tmp_path / part / f"{y[i]}"
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(folder / f"{i}.jpg", quality=90)
+    trained, new = (load_subject(Plan(data=f"folder:{tmp_path / p}")) for p in ("train", "new"))
+    assert trained.data is not None
+    count = len(trained.data.x)
+    assert about_training(trained)[0].startswith(f"{count} of the {count} evaluated inputs")
+    assert about_training(new) == []
+
+
+@pytest.mark.parametrize("shape", [(1, 8, 8), (40,), (4,), (6, 20)], ids=str)
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e5])
+def test_rounding_hides_no_input(shape: tuple[int, ...], scale: float) -> None:
+    random = torch.Generator().manual_seed(0)
+    x = torch.randn((200, *shape), generator=random)
+    spread = torch.full((1, *[1] * len(shape)), scale)
+    moved = (x[:60] * 1e4).round() / 1e4
+    found = near(moved * scale, x[30:] * scale, 0.005, 0.0, spread)
+    assert found.tolist() == [False] * 30 + [True] * 30
 
 
 def test_a_test_part_that_repeats_the_training_part_is_said(tmp_path: Path) -> None:
