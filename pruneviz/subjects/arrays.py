@@ -45,7 +45,8 @@ def read_npz(path: Path, expects: Expectation) -> RawData:
     notes = _channels_first(arrays, expects.channels)
     parts = _parts(arrays)
     axis, kept = _series(arrays["x"].shape[1:], expects)
-    scale = find_scale([(f"{part}x", _numbers(arrays, part)) for part in parts], bool(axis))
+    values = [(f"{part}x", _numbers(arrays, part)) for part in parts]
+    scale = find_scale(values, bool(axis), known_unit=expects.mean is not None)
     inputs = [_inputs(arrays, scale, part, kept) for part in parts]
     ys = [f"{part}y" for part in parts]
     names = tuple(map(str, arrays["classes"].ravel())) if "classes" in arrays else ()

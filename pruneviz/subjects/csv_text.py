@@ -14,6 +14,7 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 LOOK_AT = 500  # rows
 WHOLE = re.compile(r"[+-]?\d+")
 DECIMAL_COMMA = re.compile(r"[+-]?(\d*),(\d+)(?:[eE][+-]?\d+)?")
+GROUP = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")  # may be thousands
 GROUPED = re.compile(r"[+-]?(?:\d{1,3}(?:[.,'’\s]\d{3})+(?:[.,]\d+)?|\d+(?:[.,'’]\d+){2,})")
 
 
@@ -114,6 +115,25 @@ def numbers_with_commas(columns: pd.DataFrame, points: pd.DataFrame, name: str) 
     return read
 
 
+def refuse_thousands(columns: pd.DataFrame, name: str) -> None:
+    """Raise ValueError where points may separate thousands; `columns` are numbers, as text.
+
+    So it is where one column holds 1.234 beside 567, and nothing in the table is written as only
+    a fraction can be, or as a large number without a mark.
+    """
+    doubtful = None
+    for column in columns:
+        values = columns[column].str.strip()
+        marked = values.str.contains(".", regex=False)
+        long = values[~marked].str.lstrip("+-").str.len() > 3
+        if long.any() or not values[marked].str.fullmatch(GROUP).all():
+            return
+        if marked.any() and not marked.all():
+            doubtful = doubtful or (str(column), values[marked].iloc[0])
+    if doubtful is not None:
+        raise ValueError(_thousands(name, *doubtful))
+
+
 def _no_number(name: str, column: str, value: str) -> str:
     if GROUPED.fullmatch(value):
         return _thousands(name, column, value)
@@ -126,5 +146,6 @@ def _no_number(name: str, column: str, value: str) -> str:
 def _thousands(name: str, column: str, value: str) -> str:
     return (
         f"'{name}' has '{value}' in column {column}, whose mark may separate thousands or "
-        "decimals; write numbers without thousands separators and with a decimal point"
+        "decimals; write numbers without thousands separators and with a decimal point, such as "
+        "1234.5"
     )

@@ -34,6 +34,7 @@ from pruneviz.subjects.samples import get_sample, sample_directory
 from pruneviz.subjects.sources import finish_data, kind_of, read_source
 from pruneviz.subjects.split import spread
 from pruneviz.subjects.subject import Data, Subject, freeze, frozen_names, weights_sha256
+from pruneviz.subjects.tables import order_note
 from pruneviz.subjects.torchvision_models import load_torchvision
 from pruneviz.subjects.uploads import upload_path
 from pruneviz.subjects.weights import fit_weights, read_weights
@@ -153,8 +154,11 @@ def _load_data(
     trained = None
     if source.own_data and plan.weights is None:
         trained = load_sample_data(parse_data(source.own_data).name)
-    note = data.labelling.note if data.labelling else ""
-    notes = (*((note,) if note else ()), *overlap_notes(data, trained))
+    said = (
+        data.labelling.note if data.labelling else "",
+        order_note(raw.features, expects.features),
+    )
+    notes = (*(note for note in said if note), *overlap_notes(data, trained))
     return data, data.x[:2].to(input_dtype(source.model), copy=True), notes
 
 

@@ -192,4 +192,7 @@ def _normalisation(
     fits = expects.mean is not None and len(expects.mean) == channels
     if raw.recorded and fits and expects.mean is not None and expects.std is not None:
         return expects.mean, expects.std, "normalised as the model's own data is"
-    return (0.0,) * channels, (1.0,) * channels, "not normalised"
+    how = "not normalised"
+    if fits:
+        how += ", as mean and std of the model's own data are for images from 0 to 1"
+    return (0.0,) * channels, (1.0,) * channels, how

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from pruneviz.subjects.class_names import plain
 from pruneviz.subjects.csv_text import (
     SEPARATORS,
     find_separator,
@@ -17,6 +19,7 @@ from pruneviz.subjects.csv_text import (
     no_table,
     numbers_with_commas,
     read_text,
+    refuse_thousands,
 )
 from pruneviz.subjects.expectation import Expectation
 from pruneviz.subjects.raw import RawData
@@ -35,7 +38,8 @@ def read_csv(path: Path, target: str | None, expects: Expectation) -> RawData:
     text = read_text(path)
     mark = find_separator(text, path.name)
     columns = list(_parsed(text, mark, path.name, nrows=0).columns)
-    target = target.strip() if target is not None and target not in columns else target
+    if target is not None and target not in columns:
+        target = next((c for c in columns if c.strip() == target.strip()), target)
     if target is None or target not in columns:
         what = "names no target column" if target is None else f"has no column '{target}'"
         raise ValueError(f"'{path.name}' {what}; add ?target=COLUMN with one of {some(columns)}")
@@ -90,7 +94,28 @@ def _ordered(features: list[str], expects: Expectation) -> list[str]:
     """Return the feature columns, in the model's order where it knows them by name."""
     if not features:
         raise ValueError("the table has no column besides the target; add the features")
-    return list(expects.features) if set(features) == set(expects.features) else features
+    known = [plain(name) for name in expects.features]
+    place = {plain(name): name for name in features}
+    alike = len(place) == len(features) and place.keys() == set(known)
+    return [place[name] for name in known] if alike else features
+
+
+def order_note(features: Sequence[str], known: Sequence[str]) -> str:
+    """Return a sentence where columns were taken in their order, as their names say nothing.
+
+    `features` are those of the table, `known` those that the model was made for, or ().
+    """
+    differ = [
+        f"{own} is {name}"
+        for own, name in zip(features, known, strict=False)
+        if plain(own) != plain(name)
+    ]
+    if not differ:
+        return ""
+    return (
+        "The columns are not called as the model's features are, so they were taken in the order "
+        f"of the file: {some(differ)}. If that is wrong, call them as the model does."
+    )
 
 
 def _refuse_holes(table: pd.DataFrame, features: list[str], target: str, name: str) -> None:
@@ -116,6 +141,8 @@ def _numbers(
             f"'{name}' has columns that are not numbers: {some(plain)}; remove them or encode them"
         )
     if not words:
+        if mark != ",":
+            refuse_thousands(_parsed(text, mark, name, dtype=str, usecols=features), name)
         return numbers, False
     fractions = [c for c in features if pd.api.types.is_float_dtype(numbers[c])]
     points = _parsed(text, mark, name, dtype=str, usecols=fractions) if fractions else None

@@ -59,13 +59,16 @@ class Scale:
         return f"Values run {self.span} and {done}."
 
 
-def find_scale(parts: Sequence[tuple[str, NDArray[Any]]], series: bool = False) -> Scale:
+def find_scale(
+    parts: Sequence[tuple[str, NDArray[Any]]], series: bool = False, known_unit: bool = False
+) -> Scale:
     """Return the one scale of all parts of a file, (N, …) each, named for messages.
 
     Whole numbers up to 255 are bytes, up to 65,535 words of 16 bits, whatever type holds them;
     fractions that use the range of bytes are bytes too. All else is left as it is, and so are
-    tables and series, but for those as large as a square image. ValueError where the parts differ
-    in units.
+    tables and series, but for those as large as a square image. With `known_unit` the model is made
+    for images from 0 to 1, and whole numbers up to 16 exactly are their grey levels. ValueError
+    where the parts differ in units.
     """
     spans = {name: _span(values) for name, values in parts}
     span = joined(list(spans.values()))
@@ -80,6 +83,8 @@ def find_scale(parts: Sequence[tuple[str, NDArray[Any]]], series: bool = False) 
             f"{small[0]} runs {spans[small[0]]} and {large[0]} {spans[large[0]]}: these are "
             "different units; save both in the same way"
         )
+    if known_unit and span.whole and span.low == 0 and span.high == LEVELS:
+        return Scale(divisor=LEVELS, unit=True, span=span)
     return scale_of(span)
 
 

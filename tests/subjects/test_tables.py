@@ -10,7 +10,7 @@ import torch
 
 from pruneviz.subjects.expectation import Expectation
 from pruneviz.subjects.raw import RawData
-from pruneviz.subjects.tables import csv_columns, read_csv
+from pruneviz.subjects.tables import csv_columns, order_note, read_csv
 
 ROWS = np.round(np.random.RandomState(0).randn(20, 3) * 100, 2)
 KINDS = ["oak", "ash"] * 10
@@ -18,10 +18,10 @@ KINDS = ["oak", "ash"] * 10
 
 @pytest.fixture
 def read(tmp_path: Path):
-    def run(text: str | bytes, target: str = "kind") -> RawData:
+    def run(text: str | bytes, target: str = "kind", expects: Expectation | None = None) -> RawData:
         path = tmp_path / "t.csv"
         path.write_bytes(text if isinstance(text, bytes) else text.encode())
-        return read_csv(path, target, Expectation())
+        return read_csv(path, target, expects or Expectation())
 
     return run
 
@@ -70,6 +70,30 @@ def test_thousands_are_refused(read, cells, words):
     text = "a;b;kind\n" + "".join(f"{cell};7;{i % 2}\n" for i, cell in enumerate(cells * 5))
     with pytest.raises(ValueError, match=words):
         read(text)
+
+
+def test_points_that_may_separate_thousands_are_refused(read):
+    doubtful = "a;b;kind\n1.234;5;x\n567;6;y\n"
+    with pytest.raises(
+        ValueError, match=r"'1\.234' in column a, whose mark may separate thousands"
+    ):
+        read(doubtful)
+    for mark, first in ((",", "1.234"), (";", "0.234"), (";", "1234"), (";", "1.2345")):
+        raw = read(doubtful.replace("1.234", first).replace(";", mark))
+        assert raw.x[:, 0].tolist() == pytest.approx([float(first), 567.0])
+    assert read("a;kind\n1.234;x\n5.678;y\n").x.flatten().tolist() == pytest.approx([1.234, 5.678])
+
+
+def test_columns_are_found_by_their_names_however_they_are_written(read):
+    known = Expectation(features=("mean radius", "mean area"))
+    for header in ("Mean_Area,mean-radius,kind", "MEAN AREA ,Mean Radius, kind "):
+        raw = read(f"{header}\n1,2,x\n3,4,y\n", expects=known)
+        assert raw.x.tolist() == [[2.0, 1.0], [4.0, 3.0]]
+        assert order_note(raw.features, known.features) == ""
+    raw = read("area,radius,kind\n1,2,x\n3,4,y\n", expects=known)
+    assert raw.x.tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert "order of the file: area is mean radius" in order_note(raw.features, known.features)
+    assert order_note(raw.features, ()) == ""
 
 
 def test_commas_and_points_in_one_table_are_refused(read):

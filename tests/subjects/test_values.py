@@ -51,6 +51,19 @@ FORMS = {
 }
 
 
+def test_sixteen_grey_levels_are_a_unit_where_the_model_is_made_for_one(read):
+    x = np.arange(17).repeat(64).reshape(17, 1, 8, 8)
+    known = Expectation(channels=1, mean=(0.3,), std=(0.4,))
+    raw = read(known, x=x, y=np.arange(17) % 2)
+    assert torch.equal(raw.x, torch.from_numpy(x / np.float32(16)).float())
+    assert raw.recorded
+    for other, values in ((Expectation(channels=1), x), (known, x[:16]), (known, x - 8)):
+        raw = read(other, x=values, y=np.arange(len(values)) % 2)
+        assert torch.equal(raw.x, torch.from_numpy(values).float())
+        note = finish_data("npz:a.npz", raw, other, 2).note
+        assert ("for images from 0 to 1" in note) == (other is known)
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("unit", [None, 1, 255])
 def test_same_pixels_are_the_same_inputs(read, colours, form, unit):
