@@ -41,7 +41,8 @@ def propose(
     """Propose a sparsity for each layer that reaches one goal, checked by an evaluation.
 
     The proposal is a job: Ctrl-C stops it, the same command goes on, a finished one is not
-    repeated. It measures the sensitivity curves where a scan has not done so. Locked layers stay.
+    repeated, unless a time left it undecided. It measures the sensitivity curves where a scan has
+    not done so. Locked layers stay.
     """
     from pruneviz.history.folder import PROPOSAL_FILE
     from pruneviz.propose import read_proposal

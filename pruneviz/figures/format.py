@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from pruneviz.measure.milliseconds import milliseconds as milliseconds  # written as elsewhere
+from pruneviz.measure.milliseconds import time_decimals as time_decimals
 from pruneviz.plan import Plan
 
 MINUS = "−"
@@ -80,18 +82,6 @@ def count(number: float) -> str:
 def size(number_of_bytes: float) -> str:
     """Return a size in decimal units: `950 B`, `12.4 kB`, `1.2 MB`."""
     return _scaled(number_of_bytes, ((1e9, " GB"), (1e6, " MB"), (1e3, " kB")), " B")
-
-
-def milliseconds(value: float) -> str:
-    """Return a time given in ms with three significant digits: `0.412 ms`, `4.71 ms`, `47.1 ms`."""
-    if not math.isfinite(value):
-        return "–"
-    return f"{value:.{time_decimals(value)}f} ms"
-
-
-def time_decimals(milliseconds: float) -> int:
-    """Return how many decimals show a time in ms with three significant digits."""
-    return 3 if milliseconds < 1 else 2 if milliseconds < 10 else 1 if milliseconds < 100 else 0
 
 
 def seconds(value: float) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 
 from pruneviz.figures import format as fmt
+from pruneviz.granularity import stays_dense
+from pruneviz.measure.milliseconds import Standing, pass_time
 from pruneviz.propose import GOALS, Goal, Proposal
 from pruneviz.propose.goal import (
     ACCURACY,
@@ -45,17 +47,17 @@ def reached_line(proposal: Proposal) -> str:
         wanted = f"goal: at most {amount(goal, goal.value)} lost"
         left_out = _left_out("macs" if word == "MACs" else "", proposal.uncounted)
         return f"{fmt.percent(saved)} of the {word} go{left_out} ({wanted})"
-    spread = ""
-    if proposal.interval is not None:
-        half = (proposal.interval[1] - proposal.interval[0]) / 2
-        spread = f" ({fmt.plus_minus(half, fmt.time_decimals(proposal.reached))})"
+    if proposal.time is not None:
+        dense = stays_dense(proposal.plan.granularity, proposal.saved_parameters)
+        time = proposal.time.beside(proposal.wanted, dense=dense)
+        return f"the time for one input is {time}; the original took {original} in the same turns"
     wanted = f"goal: at most {amount(goal, goal.value)}"
     if goal.kind in FRACTIONS:
         of = RESOURCES[goal.kind]
         return (
             f"{reached} of the {WORDS[of]} are left{_left_out(of, proposal.uncounted)} ({wanted})"
         )
-    return f"{reached}{spread}, from {original} ({wanted})"
+    return f"{reached}, from {original} ({wanted})"
 
 
 def accuracy_line(proposal: Proposal) -> str:
@@ -89,8 +91,10 @@ def how_line(proposal: Proposal) -> str:
 
 def standing(goal: Goal, report: Report, *, exact: bool = True) -> tuple[float, str]:
     """Return what part of a goal's budget a plan takes, above 1 beyond it, and how it stands."""
+    if goal.kind == MILLISECONDS:
+        return _standing_of_time(goal.value, report)
     now = _now(goal, report)
-    about = "" if exact and goal.kind != MILLISECONDS else f"{fmt.ABOUT} "
+    about = "" if exact else f"{fmt.ABOUT} "
     of = RESOURCES.get(goal.kind, "")
     line = f"{about}{amount(goal, now)}{_of_what(goal)}{_left_out(of, report.uncounted)}"
     wanted = amount(goal, goal.value)
@@ -98,6 +102,16 @@ def standing(goal: Goal, report: Report, *, exact: bool = True) -> tuple[float, 
         return (now / goal.value if goal.value else 0.0), f"{line}, within the goal of {wanted}"
     beyond = now / goal.value if goal.value else math.inf
     return beyond, f"{line}, {_difference(goal, now - goal.value)} more than the goal of {wanted}"
+
+
+def _standing_of_time(wanted: float, report: Report) -> tuple[float, str]:
+    """Return how a measured time stands; while that cannot be decided, the slow end counts."""
+    time = pass_time(report.latency_ms.pruned)
+    taken, found = time.median, time.against(wanted)
+    if found is Standing.UNDECIDED:
+        taken = time.interval[1] if time.is_narrow else 0.0
+    dense = stays_dense(report.plan.granularity, report.sparsity.removed)
+    return taken / wanted, time.beside(wanted, dense=dense)
 
 
 def place(share: float) -> float:
@@ -134,8 +148,6 @@ def _now(goal: Goal, report: Report) -> float:
     """Return a report's number of the goal's kind, in the goal's unit."""
     if goal.kind == ACCURACY:
         return max(-100 * report.accuracy.change, 0.0) + 0.0 if report.accuracy else 0.0
-    if goal.kind == MILLISECONDS:
-        return report.latency_ms.pruned.median
     counted = {"macs": report.macs, "parameters": report.parameters, "bytes": report.bytes}
     found = counted[RESOURCES[goal.kind]]
     return goal.measured(found.pruned, max(found.original, 1))
@@ -148,7 +160,7 @@ def usual(kind: str, report: Report) -> Goal:
     """
     if kind == MEGABYTES:
         return Goal(kind, float(f"{report.bytes.original / MEGABYTE / 2:.2g}"))
-    if kind == MILLISECONDS:
+    if kind == MILLISECONDS and report.latency_ms.original.runs:
         return Goal(kind, float(f"{report.latency_ms.original.median * USUAL_TIME:.2g}"))
     return Goal(kind, GOALS[kind].usual)
 

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 
 from torch import nn
 
 from pruneviz.allocate.budget import smallest
 from pruneviz.measure.latency import time_pair
+from pruneviz.measure.milliseconds import PassTime, Standing, pass_time
 from pruneviz.propose.finish import Candidate, Reached, chosen_note, finish
 from pruneviz.propose.paths import UNIFORM, Counts, Path
 from pruneviz.propose.proposal import Proposal
 from pruneviz.propose.work import Proposing, Stage
-from pruneviz.report import Interval
-from pruneviz.timed import RUNS, STEPS
-
-FINAL_RUNS = 100
-MOST_AGAIN = 5  # steps further along the path, where the longer measurement is above the goal
+from pruneviz.timed import FINAL_RUNS, RUNS, STEPS, surely_within
 
 
 def search(work: Proposing) -> Generator[Stage, None, Proposal]:
     """Find the least of each family that is fast enough, and take what really loses least."""
     goal, ways = work.goal, work.paths()
-    goal.check_open(_at_length(work, work.prepared.subject.model).median)
+    _check_open(work, _pair(work, work.prepared.subject.model, FINAL_RUNS)[0])
     fastest = _fastest(work, _at(work, ways[0], STEPS))
     found: list[tuple[Path, int, Candidate]] = []
     for path in ways:
@@ -35,19 +31,19 @@ def search(work: Proposing) -> Generator[Stage, None, Proposal]:
         yield work.stage("evaluating a candidate")
     path, place, best = min(found, key=lambda each: each[2].lost)
     yield work.stage("timing the best candidate at length")
-    best, taken = _confirmed(work, path, place, best)
+    best, original, taken = _confirmed(work, path, place, best)
     if not any(best.counts.values()):  # the machine was busy before, and is quicker now
-        goal.check_open(taken.median)
-    held = [f"{work.furthest}, an answer takes {goal.said(fastest)}"]
-    if taken.median > goal.value:
+        _check_open(work, original)
+    held = [f"{work.furthest}, the time for one input is {fastest.in_words()}"]
+    if taken.against(goal.value) is not Standing.WITHIN:
         held.insert(
             0,
-            f"measured at length it takes {goal.said(taken.median)}, above the goal: ask again on "
-            "an idle machine, or for less",
+            f"measured at length, the time for one input is {taken.beside(goal.value)}; propose "
+            "again on an idle machine, or for more time",
         )
     control = next(each.counts for *_, each in found if each.family == UNIFORM)
     return finish(
-        work, best, Reached(taken.median, taken.original, taken.interval), control,
+        work, best, Reached(taken.median, original.median, taken.interval), control,
         held=tuple(held),
         notes=(
             f"timed on this machine, the median of {FINAL_RUNS} single passes in turns with the "
@@ -59,79 +55,70 @@ def search(work: Proposing) -> Generator[Stage, None, Proposal]:
 
 def check(work: Proposing, most: Counts) -> None:
     """Raise ValueError where the goal is met already, or where `most` removed is not enough."""
-    work.goal.check_open(_time(work, work.prepared.subject.model))
+    _check_open(work, _pair(work, work.prepared.subject.model, RUNS)[0])
     _fastest(work, most)
 
 
-def _fastest(work: Proposing, most: Counts) -> float:
-    """Return the time with as much removed as may be, in ms; ValueError where it is too long."""
-    goal, fastest = work.goal, _time(work, work.layers.network(most))
-    if fastest > goal.value:
+def _check_open(work: Proposing, original: PassTime) -> None:
+    """Raise ValueError where the original is surely within the goal."""
+    if original.against(work.goal.value) is Standing.WITHIN:
         raise ValueError(
-            f"{goal.said()} cannot be reached: {work.furthest}, an answer takes "
-            f"{goal.said(fastest)} here; allow more time{work.unlock}"
+            f"the goal of {work.goal.said()} is met already: the original's time for one "
+            f"input is {original.beside(work.goal.value)}; ask for less than that"
+        )
+
+
+def _fastest(work: Proposing, most: Counts) -> PassTime:
+    """Return the time with as much removed as may be; ValueError where it is surely too long."""
+    goal, fastest = work.goal, _pair(work, work.layers.network(most), RUNS)[1]
+    if fastest.against(goal.value) is Standing.BEYOND:
+        raise ValueError(
+            f"{goal.said()} cannot be reached: {work.furthest}, the time for one "
+            f"input is {fastest.beside(goal.value)}; allow more time{work.unlock}"
         )
     return fastest
 
 
-def _least(work: Proposing, path: Path, fastest: float) -> int:
-    """Return the smallest part of a path, in whole percent, that is fast enough."""
-    known = {STEPS: fastest}
+def _least(work: Proposing, path: Path, fastest: PassTime) -> int:
+    """Return the smallest part of a path, in whole percent, that seems fast enough."""
+    known = {STEPS: fastest.median}
 
     def time_at(place: int) -> float:
         if place not in known:
-            known[place] = _time(work, work.layers.network(_at(work, path, place)))
+            network = work.layers.network(_at(work, path, place))
+            known[place] = _pair(work, network, RUNS)[1].median
         return known[place]
 
     place = smallest(time_at, work.goal.value, STEPS)
-    assert place is not None  # the whole path is fast enough
-    return place
+    return STEPS if place is None else place  # the whole path, of which it is not decided
 
 
 def _confirmed(
     work: Proposing, path: Path, place: int, best: Candidate
-) -> tuple[Candidate, _Taken]:
-    """Return the candidate with its time measured at length, a little further on where need be.
+) -> tuple[Candidate, PassTime, PassTime]:
+    """Return the candidate, or one further on, with the original's time and its own at length."""
+    original: list[PassTime] = []
 
-    The shortest of many short measurements is likely to be too short.
-    """
-    first = place
-    while True:
-        counts = _at(work, path, place)
-        network = work.layers.network(counts)
-        taken = _at_length(work, network)
-        if taken.median <= work.goal.value or place >= min(STEPS, first + MOST_AGAIN):
-            break
-        place += 1
-    if place != first:
-        best = Candidate(best.family, counts, work.judge.compared(network))
-    return best, taken
+    def time_at(place: int) -> PassTime:
+        before, taken = _pair(work, work.layers.network(_at(work, path, place)), FINAL_RUNS)
+        original.append(before)
+        return taken
+
+    last, taken = surely_within(time_at, work.goal.value, place)
+    if last != place:
+        counts = _at(work, path, last)
+        best = Candidate(best.family, counts, work.judge.compared(work.layers.network(counts)))
+    return best, original[-1], taken
 
 
 def _at(work: Proposing, path: Path, place: int) -> Counts:
     return work.counts(path, round(place / STEPS * len(path)))
 
 
-def _time(work: Proposing, network: nn.Module) -> float:
-    """Return the median time of a network's answer to one input, in ms."""
-    if work.measure is not None:
-        return work.measure(network)
-    subject = work.prepared.subject
-    return time_pair(subject.model, network, subject.example[:1], RUNS).summary().pruned.median
-
-
-@dataclass(frozen=True)
-class _Taken:
-    """A median time in ms, its 95 % interval, and the original's at the same time."""
-
-    median: float
-    original: float
-    interval: Interval | None = None
-
-
-def _at_length(work: Proposing, network: nn.Module) -> _Taken:
+def _pair(work: Proposing, network: nn.Module, passes: int) -> tuple[PassTime, PassTime]:
+    """Return the original's time and a network's, for one input, in the same turns."""
     subject = work.prepared.subject
     if work.measure is not None:
-        return _Taken(work.measure(network), work.measure(subject.model))
-    pair = time_pair(subject.model, network, subject.example[:1], FINAL_RUNS).summary()
-    return _Taken(pair.pruned.median, pair.original.median, pair.pruned.median_interval)
+        return work.measure(subject.model, passes), work.measure(network, passes)
+    pair = time_pair(subject.model, network, subject.example[:1], passes).summary()
+    return pass_time(pair.original), pass_time(pair.pruned)

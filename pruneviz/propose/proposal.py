@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -9,9 +10,13 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pruneviz.allocate import WIDTHS
 from pruneviz.history.folder import PROPOSAL_FILE as PROPOSAL_FILE  # part of this interface
 from pruneviz.history.folder import write_json
+from pruneviz.measure.milliseconds import PassTime, Standing
 from pruneviz.plan import Plan, plan_faults
-from pruneviz.propose.goal import Goal
+from pruneviz.propose.goal import MILLISECONDS, Goal
 from pruneviz.report import Accuracy, Interval, Uncounted
+from pruneviz.timed import FINAL_RUNS
+
+NO_INTERVAL = (math.nan, math.nan)
 
 
 class Proposal(BaseModel):
@@ -51,6 +56,18 @@ class Proposal(BaseModel):
     def goal(self) -> Goal:
         """Return what was asked."""
         return Goal(self.kind, self.wanted, self.save)
+
+    @property
+    def time(self) -> PassTime | None:
+        """Return the measured time; None where the goal is none."""
+        if self.kind != MILLISECONDS:
+            return None
+        return PassTime(self.reached, self.interval or NO_INTERVAL, FINAL_RUNS)
+
+    @property
+    def is_reached(self) -> bool:
+        """Return whether the goal is reached, as far as the interval of a measured time says so."""
+        return self.time is None or self.time.against(self.wanted) is Standing.WITHIN
 
     def onto(self, plan: Plan) -> Plan:
         """Return a plan with these ratios on its sliders; what it recovers by stays."""

@@ -8,6 +8,7 @@ import pandas as pd
 import torch
 from torch import nn
 
+from pruneviz.measure.milliseconds import PassTime
 from pruneviz.plan import Plan
 from pruneviz.propose import by_accuracy, by_count, by_time
 from pruneviz.propose.goal import ACCURACY, MILLISECONDS, Goal
@@ -22,11 +23,11 @@ def propose(
     plan: Plan,
     goal: Goal,
     points: pd.DataFrame,
-    measure: Callable[[nn.Module], float] | None = None,
+    measure: Callable[[nn.Module, int], PassTime] | None = None,
 ) -> Proposal:
     """Return ratios that reach a goal, from a sensitivity scan's points, checked by an evaluation.
 
-    `measure` times a network in ms; by default single passes in turns with the original's.
+    `measure` times so many passes of a network; by default in turns with the original's.
     ValueError says why a goal cannot be reached, and what can.
     """
     steps = proposing(Proposing(prepared, plan, goal, points, measure))

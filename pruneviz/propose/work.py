@@ -11,6 +11,7 @@ import pandas as pd
 from torch import nn
 
 from pruneviz import run
+from pruneviz.measure.milliseconds import PassTime
 from pruneviz.measure.quality import accuracy_pair
 from pruneviz.plan import Plan
 from pruneviz.propose.curves import Curve, Numbers, read_curves, with_changes
@@ -45,7 +46,7 @@ class Proposing:
     plan: Plan
     goal: Goal
     points: pd.DataFrame
-    measure: Callable[[nn.Module], float] | None = None
+    measure: Callable[[nn.Module, int], PassTime] | None = None
     done: int = 0
     curves: dict[str, Curve] = field(default_factory=dict)
     kept: Counts = field(default_factory=dict)

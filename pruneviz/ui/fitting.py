@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from pruneviz.granularity import stays_dense
 from pruneviz.plan import Plan
-from pruneviz.timed import within_milliseconds
+from pruneviz.timed import FINAL_RUNS, RUNS, within_milliseconds
 from pruneviz.ui import cache
 
 HELP = (
     "Finds the smallest overall amount, in whole percent, with which the pruned network answers "
-    "one input within this time on this machine: the median of 30 passes, in turns with the "
-    "original's. The plan then holds the amount, not the time."
+    f"one input within this time on this machine: {RUNS} passes of each that is tried, in turns "
+    f"with the original's, and {FINAL_RUNS} of the one that is taken, whose interval must lie "
+    "within. The plan then holds the amount, not the time."
 )
 
 
-def amount(plan: Plan, milliseconds: float) -> float:
-    """Return the overall sparsity that meets a time; ValueError where none does."""
+def amount(plan: Plan, milliseconds: float) -> tuple[float, str]:
+    """Return the overall sparsity that meets a time, and the time in words.
+
+    ValueError where none does.
+    """
     raw = cache.without_recovery(plan)
-    return within_milliseconds(cache.prepared(raw), raw, milliseconds)[0].sparsity
+    found, taken = within_milliseconds(cache.prepared(raw), raw, milliseconds)
+    dense = stays_dense(found.granularity, found.sparsity)
+    return found.sparsity, f"the time for one input is {taken.beside(milliseconds, dense=dense)}"

@@ -12,7 +12,7 @@ from pruneviz.figures import proposed as words
 from pruneviz.plan import Plan
 from pruneviz.propose import GOALS, SAVES, Goal, Proposal
 from pruneviz.propose.goal import ACCURACY, FRACTIONS, MACS, MEGABYTES, MILLISECONDS, PARAMETERS
-from pruneviz.ui import fitting, proposing, standing, state, text, widgets
+from pruneviz.ui import fitting, proposing, speeds, standing, state, text, widgets
 from pruneviz.ui.frame import View
 from pruneviz.ui.proposing import Proposed
 
@@ -70,17 +70,35 @@ def _summary(view: View, goal: Goal) -> str:
         return "an amount by time; ratios need data"
     if not view.possible:
         return f"{text.escape(words.amount(goal, goal.value))} at most"
-    return text.escape(words.standing(goal, view.live.report, exact=view.live.exact)[1])
+    return text.escape(_stands(view, goal)[1])
+
+
+def _stands(view: View, goal: Goal) -> tuple[float, str]:
+    """Return what part of a goal's budget the plan takes, and how it stands, in words."""
+    if _is_timed(view, goal):
+        return words.standing(goal, view.live.report, exact=view.live.exact)
+    return 0.0, f"{speeds.STILL_TIMED}; the goal is {words.amount(goal, goal.value)}"
+
+
+def _is_timed(view: View, goal: Goal) -> bool:
+    """Return whether nothing more has to be timed to say how the plan stands beside a goal."""
+    return goal.kind != MILLISECONDS or view.live.settled
 
 
 def _standing(view: View, goal: Goal) -> None:
     """Draw how far the plan is from the goal: a bar with marks at it and beyond, striped there."""
-    share, line = words.standing(goal, view.live.report, exact=view.live.exact)
+    share, line = _stands(view, goal)
     names = "".join(f'<i style="left:{100 * at:g}%">{name}</i>' for at, name in words.marks())
     with st.container(key="goal-bar-beyond" if share > 1 else "goal-bar-within", gap=None):
         st.progress(words.place(share), text=text.escape(line))
         scale = f'<div class="goal-marks" aria-hidden="true">{names}</div>'
         st.markdown(scale, unsafe_allow_html=True)
+    if (
+        goal.kind == MILLISECONDS
+        and view.live.settled
+        and st.button("Measure again", key="goal-time-again", icon=":material/timer:")
+    ):
+        speeds.measure(view.plan)
 
 
 def chosen() -> Goal:
@@ -261,6 +279,8 @@ def _without_data(plan: Plan) -> None:
             )
             if st.button("Find the amount", key="tune-ms-go", disabled=allowed is None):
                 with widgets.problems_here(), st.spinner("Pruning and timing several networks …"):
-                    state.edit(sparsity=fitting.amount(plan, float(allowed or 0)))
+                    sparsity, said = fitting.amount(plan, float(allowed or 0))
+                    state.edit(sparsity=sparsity)
+                    st.toast(text.escape(text.sentence(said)), icon=":material/timer:")
                     st.rerun()
     widgets.page_link("home", "Home: choose data")

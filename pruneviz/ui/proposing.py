@@ -108,7 +108,7 @@ def _read(folder: RunFolder, now: State | None) -> Proposal | None:
 
 def is_quick(now: Proposed) -> bool:
     """Return whether a proposal is there already, or is made while the reader waits for it."""
-    return now.found is not None or expected_seconds(now.asked, now.goal) <= AT_ONCE_SECONDS
+    return _reached(now) is not None or expected_seconds(now.asked, now.goal) <= AT_ONCE_SECONDS
 
 
 def expected_seconds(plan: Plan, goal: Goal) -> float:
@@ -127,13 +127,18 @@ def expected_seconds(plan: Plan, goal: Goal) -> float:
     return passes * original.seconds_per_input + steps * STEP_SECONDS
 
 
+def _reached(now: Proposed) -> Proposal | None:
+    """Return what was found; nothing where a time left it undecided, to be measured again."""
+    return now.found if now.found is not None and now.found.is_reached else None
+
+
 def at_once(now: Proposed) -> Iterator[Stage]:
     """Propose while the reader waits, and put the ratios on the sliders.
 
     ValueError where the goal cannot be reached.
     """
     cache.check_allowed(now.asked)
-    found = now.found
+    found = _reached(now)
     if found is None:
         prepared = cache.prepared(now.asked)
         points = finished_points(runs_directory(default_home()), now.plan)

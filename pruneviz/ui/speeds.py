@@ -66,7 +66,7 @@ def at_length(plan: Plan) -> Timings:
     """
     course = cache.course(plan)
     if course.timings is None or not course.at_length:
-        _measure(plan)
+        measure(plan)
     assert course.timings is not None  # a measurement draws the page anew
     return course.timings
 
@@ -76,10 +76,10 @@ def again(plan: Plan, said: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**Speed:** {sentence(said)}")
         if st.button("Measure again", key="compare-time-again", icon=":material/timer:"):
-            _measure(plan)
+            measure(plan)
 
 
-def _measure(plan: Plan) -> None:
+def measure(plan: Plan) -> None:
     """Time both networks while a bar says how far it is, and draw the page anew."""
     bar = st.progress(0.0, f"Timing both networks in turns, {AT_LENGTH} passes at most …")
 

@@ -9,19 +9,27 @@ import pytest
 
 from pruneviz.figures import format as fmt
 from pruneviz.figures import proposed
-from pruneviz.propose import Goal
-from pruneviz.report import Amount
+from pruneviz.measure.speed import AGAIN, STAYS_DENSE
+from pruneviz.plan import Plan
+from pruneviz.propose import GOALS, Goal
+from pruneviz.report import Amount, Latency, Uncounted
 
 
-def report(change: float = 0.0, parameters: int = 50, latency: float = 0.3) -> SimpleNamespace:
+def latency(median: float, runs: int = 30) -> Latency:
+    spread = 0.96 * median, 1.04 * median
+    return Latency(median=median, p95=median, p99=median, median_interval=spread, runs=runs)
+
+
+def report(change: float = 0.0, granularity: str = "channel", passes: int = 30) -> SimpleNamespace:
     return SimpleNamespace(
+        plan=Plan(granularity=granularity),
+        sparsity=SimpleNamespace(removed=5),
+        uncounted=Uncounted(),
         accuracy=SimpleNamespace(change=change),
-        parameters=Amount(original=100, pruned=parameters),
+        parameters=Amount(original=100, pruned=50),
         macs=Amount(original=100, pruned=100),
         bytes=Amount(original=4_000_000, pruned=3_000_000),
-        latency_ms=SimpleNamespace(
-            original=SimpleNamespace(median=0.5), pruned=SimpleNamespace(median=latency)
-        ),
+        latency_ms=SimpleNamespace(original=latency(0.5, passes), pruned=latency(0.3, passes)),
     )
 
 
@@ -39,7 +47,12 @@ def report(change: float = 0.0, parameters: int = 50, latency: float = 0.3) -> S
          "50.0 % of the parameters left, within the goal of 50.0 %"),
         (Goal("megabytes", 2), 0.0, 1.5, "3.0 MB, 1.0 MB more than the goal of 2.0 MB"),
         (Goal("milliseconds", 0.2), 0.0, 1.5,
-         "≈ 0.300 ms, 0.100 ms more than the goal of 0.200 ms"),
+         "0.300 ms (0.288 to 0.312), 0.100 ms more than the goal of 0.200 ms"),
+        (Goal("milliseconds", 0.4), 0.0, 0.75,
+         "0.300 ms (0.288 to 0.312), within the goal of 0.400 ms"),
+        (Goal("milliseconds", 0.3), 0.0, 1.04,
+         "0.300 ms (0.288 to 0.312); whether it is within the goal of 0.300 ms cannot be decided: "
+         "measure again"),
     ],
 )  # fmt: skip
 def test_how_a_plan_stands(goal: Goal, change: float, part: float, line: str) -> None:
@@ -53,6 +66,20 @@ def test_the_first_goal_of_a_kind_is_less_than_the_original_has() -> None:
     for kind, most in original.items():
         assert proposed.usual(kind, report()).value < most
     assert proposed.usual("milliseconds", report()).value == 0.4, "a small network spends the rest"
+    untimed = proposed.usual("milliseconds", report(passes=0))
+    assert untimed.value == GOALS["milliseconds"].usual
+
+
+def test_beside_the_time_of_a_masked_network_it_is_said_that_its_arithmetic_stays_dense():
+    goal = Goal("milliseconds", 0.4)
+    assert proposed.standing(goal, report(granularity="weight"))[1].endswith(f"; {STAYS_DENSE}")
+    assert STAYS_DENSE not in proposed.standing(goal, report())[1]
+
+
+def test_few_passes_fill_no_bar_and_reach_nothing():
+    share, line = proposed.standing(Goal("milliseconds", 0.4), report(passes=19))
+    assert share == 0
+    assert line.startswith(AGAIN)
 
 
 @pytest.mark.parametrize(

@@ -25,9 +25,12 @@ from pruneviz.sensitivity import Point, Scan
 
 
 def has_result(folder: RunFolder) -> bool:
-    """Return whether a finished proposal is there and can be read."""
+    """Return whether a proposal that reaches its goal is there and can be read.
+
+    A measured time may leave that undecided: asked again, it is measured again.
+    """
     try:
-        return bool(read_proposal(folder.file(PROPOSAL_FILE)).plan)
+        return read_proposal(folder.file(PROPOSAL_FILE)).is_reached
     except ValueError:
         return False
 
