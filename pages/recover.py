@@ -7,7 +7,6 @@ import streamlit as st
 from pruneviz.figures import format as fmt
 from pruneviz.figures import recovery as figures
 from pruneviz.plan import ONE_SHOT, Plan, RecoveryStep
-from pruneviz.recover import Cost
 from pruneviz.recovery import RECOVERIES, SCHEDULES
 from pruneviz.recovery.frozen import frozen_note
 from pruneviz.recovery.recipes import PRESETS, RECIPES
@@ -51,7 +50,7 @@ def recipe(plan: Plan, problem: str) -> None:
         widgets.about_all(RECOVERIES)
 
 
-def settings(plan: Plan, found: Cost | None) -> None:
+def settings(plan: Plan, measured: Measuring | None, problem: str) -> None:
     """Draw the settings of the plan's schedule and of its recoveries, the rare ones folded."""
     if plan.schedule != ONE_SHOT:
         rounds(plan)
@@ -63,7 +62,7 @@ def settings(plan: Plan, found: Cost | None) -> None:
                 field(plan, index, step, parameter)
         folded += [(index, step, p) for p in parameters if p.name not in SHOWN]
     if recipes.epochs_asked(plan):
-        presets(plan, found)
+        presets(plan, measured, problem)
     with st.expander("More settings", key="recover-more"), st.grid(2, min_column_width=180):
         for index, step, parameter in folded:
             with st.container():
@@ -96,20 +95,27 @@ def rounds(plan: Plan) -> None:
         widgets.parameter(ROUNDS, "recover-rounds", recipes.rounds(plan), recipes.set_rounds)
 
 
-def presets(plan: Plan, found: Cost | None) -> None:
-    """Draw the times to choose from, each with the epochs that fit."""
+def presets(plan: Plan, measured: Measuring | None, problem: str) -> None:
+    """Draw the times to choose from, each with the epochs that fit, or why none can be chosen."""
+    found = measured.cost if measured else None
     with st.container(horizontal=True, vertical_alignment="center", key="recover-presets"):
-        st.caption("As many epochs as fit into", width="content")
-        for name, seconds in PRESETS.items():
-            epochs = costs.epochs_within(found, plan, seconds) if found else 0
+        st.caption(outcome.fitting(measured), width="content")
+        fits = {
+            name: costs.epochs_within(found, plan, seconds) if found else 0
+            for name, seconds in PRESETS.items()
+        }
+        for name, epochs in fits.items():
             st.button(
                 name,
                 key=f"recover-preset-{name}",
                 disabled=epochs < recipes.rounds(plan),
-                help=fmt.plural(epochs, "epoch") if found else outcome.UNKNOWN_COST,
+                help=fmt.plural(epochs, "epoch") if found else None,
                 on_click=recipes.set_epochs,
                 args=(epochs,),
             )
+    why = outcome.NOT_POSSIBLE if problem else outcome.why_not(plan, measured, fits)
+    if why:
+        st.caption(text.escape(why))
 
 
 def controls(view: View, now: Recovering, problem: str, measured: Measuring | None) -> None:
@@ -268,7 +274,7 @@ def cockpit(view: View) -> None:
     grid = st.grid(2, min_column_width=420, gap="medium")
     with grid.cell():
         recipe(plan, problem)
-        settings(plan, measured.cost if measured else None)
+        settings(plan, measured, problem)
         if view.subject.data and view.subject.data.train_note:
             st.caption(text.escape(text.sentence(view.subject.data.train_note)))
         if frozen := frozen_note(view.subject.model, view.subject.frozen):

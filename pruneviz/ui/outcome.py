@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from pruneviz.figures import format as fmt
@@ -10,10 +10,12 @@ from pruneviz.figures.epochs import best_and_last
 from pruneviz.history.row import Row
 from pruneviz.measure.quality import wilson
 from pruneviz.plan import Plan
+from pruneviz.recover import with_epochs
 from pruneviz.report import Interval, Report
 from pruneviz.ui import costs, recipes, text
 from pruneviz.ui.costs import Measuring
 from pruneviz.ui.recovering import Recovering, is_kept
+from pruneviz.ui.watch import watch
 
 START, STOP, USE, MEASURE = "Start", "Stop", "Use it", "Measure a few steps"
 RESUME, AGAIN = "Resume", "Try again"
@@ -32,6 +34,7 @@ SEEDS_HELP = (
     "how much of a difference is chance."
 )
 UNKNOWN_COST = "What a step takes is not measured yet"
+NOT_POSSIBLE = "A time can be chosen once what stands above is mended."
 # What a network is called that was recovered without an epoch, by the last step of its curve.
 AFTER = {
     "prune": "After pruning",
@@ -86,6 +89,33 @@ def price(plan: Plan, measured: Measuring | None) -> str:
         f"**About {whole}** for {fmt.plural(epochs, 'epoch')}: {fmt.plural(steps, 'step')} of "
         f"{each}, measured just now, and {costs.around_seconds():.0f} s to begin and to end."
     )
+
+
+def fitting(measured: Measuring | None) -> str:
+    """Return what stands before the times that can be chosen."""
+    under_way = measured is not None and measured.cost is None and not measured.problem
+    return "Measuring how many epochs fit into" if under_way else "As many epochs as fit into"
+
+
+def why_not(plan: Plan, measured: Measuring | None, fits: Mapping[str, int]) -> str:
+    """Return why some of the times cannot be chosen, "" where all can or are being measured.
+
+    `fits` holds how many epochs fit into each time.
+    """
+    if measured is None:
+        return f"To know how many fit, press “{MEASURE}”."
+    if measured.cost is None:
+        unknown = text.sentence(f"it is not known what fits: {measured.problem}")
+        return unknown * bool(measured.problem)
+    least = recipes.rounds(plan)
+    short = [name for name, epochs in fits.items() if epochs < least]
+    if not short:
+        return ""
+    wanted = "Not one epoch fits" if least == 1 else f"{least} epochs, one a round, do not fit"
+    shortest = costs.seconds_of(measured.cost, with_epochs(plan, least))
+    busy = watch().look(costs.QUICK_SECONDS).under_way
+    slowed = " What runs now slows it down." if busy else ""
+    return f"{wanted} into {' or '.join(short)}: that takes about {fmt.seconds(shortest)}.{slowed}"
 
 
 def table(report: Report) -> str:

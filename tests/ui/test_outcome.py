@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from pruneviz.figures import format as fmt
 from pruneviz.history.folder import RunFolder, Status
 from pruneviz.recover import Cost
 from pruneviz.report import Accuracy, EpochRow, Proportion, RecoveryReport
@@ -33,6 +34,29 @@ def test_epochs_and_seconds_fit_each_other() -> None:
     assert costs.seconds_of(COST, plan) <= 70 < costs.seconds_of(COST, plan) + 6
     assert costs.epochs_within(COST, PLAN, 5.0) == 0
     assert costs.epochs_within(COST, MLP.changed(recovery=[{"method": "recalibrate"}]), 70) == 0
+
+
+def measuring(cost: Cost | None, problem: str = "") -> costs.Measuring:
+    """Return a measurement that is over, or under way where it has neither cost nor problem."""
+    found = costs.Measuring.__new__(costs.Measuring)
+    found.cost, found.problem = cost, problem
+    return found
+
+
+def test_a_time_that_cannot_be_chosen_says_why() -> None:
+    fits = {"a minute": 0, "ten minutes": 1, "overnight": 90}
+    least = fmt.seconds(costs.around_seconds() + COST.seconds_fixed + COST.seconds_per_epoch)
+    short = outcome.why_not(PLAN, measuring(COST), fits)
+    assert short.startswith(f"Not one epoch fits into a minute: that takes about {least}.")
+    rounds = PLAN.changed(schedule="linear", schedule_parameters={"rounds": 2})
+    said = outcome.why_not(rounds, measuring(COST), fits)
+    assert said.startswith("2 epochs, one a round, do not fit into a minute or ten minutes: ")
+    assert outcome.why_not(PLAN, measuring(COST), dict.fromkeys(fits, 5)) == ""
+    assert "nothing to train" in outcome.why_not(PLAN, measuring(None, "nothing to train"), fits)
+    assert outcome.MEASURE in outcome.why_not(PLAN, None, fits)
+    assert outcome.why_not(PLAN, measuring(None), fits) == ""
+    assert outcome.fitting(measuring(None)).startswith("Measuring")
+    assert not outcome.fitting(measuring(COST)).startswith("Measuring")
 
 
 @pytest.mark.parametrize(

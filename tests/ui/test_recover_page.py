@@ -305,6 +305,7 @@ def test_a_slow_network_is_measured_only_when_asked() -> None:
     at = page(TWO)
     assert "not measured yet" in words(at)
     assert button(at, "preset-a minute").disabled
+    assert "To know how many fit" in words(at)
     assert button(at, "measure").label == "Measure a few steps"
     assert not button(at, "switch").disabled
 
