@@ -13,7 +13,6 @@ from pruneviz.explain import (
     at_chance,
     convolutions_and_linears,
     headline,
-    most_steps,
     nothing_left,
     on_original_channels,
     similarity,
@@ -21,7 +20,7 @@ from pruneviz.explain import (
     verdict,
 )
 from pruneviz.figures import detectors, images, series
-from pruneviz.figures.format import percent, unbroken
+from pruneviz.figures.format import percent, seconds, unbroken
 from pruneviz.measure.quality import predicted
 from pruneviz.registry import Value
 from pruneviz.ui import frame, judge, selection, state, text, theme, widgets
@@ -137,12 +136,12 @@ def steps_taken(view: frame.View, index: int, target: int, method: str) -> dict[
 def offer_steps(
     view: frame.View, index: int, target: int, method: str, found: list[Attribution]
 ) -> None:
-    """Draw what takes more steps, where the check fails and more can be taken."""
-    taken = [each.steps for each in found if not each.valid and each.delta is not None]
-    steps = 2 * max((each for each in taken if each is not None), default=0)
-    if 0 < steps <= most_steps(method):
+    """Draw what takes as many steps as the check asks for, where it fails and more may help."""
+    steps = max(each.more for each in found)
+    if steps:
+        wait = sum(each.seconds * steps / (each.steps or steps) for each in found)
         st.button(
-            f"Take {steps:,} steps",
+            f"Take {steps:,} steps (about {seconds(wait)})",
             key="attributions-more-steps",
             icon=":material/more_time:",
             on_click=st.session_state.update,

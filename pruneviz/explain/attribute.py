@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,8 @@ from pruneviz.registry import Value
 STEPS = "steps"
 MORE_SECONDS = 10.0
 MISSING_SHARE = 0.05  # of f(x) − f(x₀): beyond it, an attribution is not to be trusted
+# From so many steps on, a sum that is missed as before, to a tenth, is not missed for want of them.
+ENOUGH_STEPS, SAME_SHARE = 1_600, 0.1
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,8 @@ class Attribution:
 
     `steps` is how many were taken, None of a method without. `delta` is the sum of the values minus
     f(x) − f(x₀), which is 0 in theory (None where a method promises no sum), `valid` whether the
-    numbers may be trusted, `note` a sentence on both.
+    numbers may be trusted, `note` a sentence on both. `more` is how many steps the check asks for,
+    0 where it holds or more do not help, and `seconds` what these took.
     """
 
     method: str
@@ -35,6 +39,8 @@ class Attribution:
     valid: bool
     note: str
     steps: int | None = None
+    more: int = 0
+    seconds: float = field(default=0.0, compare=False)
 
     @property
     def places(self) -> Tensor:
@@ -80,14 +86,19 @@ def attribute(
     )
     rise = float(logits[0, target] - logits[1, target])
     found = _answered(question, method, rise)
-    if STEPS in question.settings and STEPS not in (settings or {}):
-        found = _until_it_holds(question, found, rise, seconds, progress)
-    return found
+    if found.steps is None or found.valid:
+        return found
+    if STEPS not in (settings or {}):
+        return _until_it_holds(question, found, rise, seconds, progress)
+    if found.steps < ENOUGH_STEPS:
+        return found
+    half = replace(question, settings={**question.settings, STEPS: found.steps // 2})
+    return _judged(found, rise, _answered(half, method, rise))
 
 
 def _answered(question: Question, method: str, rise: float) -> Attribution:
     """Return a method's answer to a question with what its own check says of it."""
-    entry = METHODS.get(method)
+    entry, started = METHODS.get(method), time.perf_counter()
     try:
         answer = entry.implementation(question)
     except (RuntimeError, AssertionError, TypeError) as error:
@@ -95,10 +106,26 @@ def _answered(question: Question, method: str, rise: float) -> Attribution:
         raise ValueError(f"{entry.title} cannot explain this network: {reason}") from error
     values = answer.values.detach()
     steps = int(question.settings[STEPS]) if STEPS in question.settings else None
-    valid, note = _verdict(values, answer.delta, rise)
-    if steps is not None and answer.delta is not None:
-        note += f" Steps: {steps:,}" + ("." if valid else _remedy(steps, most_steps(method)))
-    return Attribution(method, question.target, values, answer.delta, valid, note, steps)
+    found = Attribution(
+        method=method,
+        target=question.target,
+        values=values,
+        delta=answer.delta,
+        valid=False,
+        note="",
+        steps=steps,
+        seconds=time.perf_counter() - started,
+    )
+    return _judged(found, rise)
+
+
+def _judged(found: Attribution, rise: float, before: Attribution | None = None) -> Attribution:
+    """Return an attribution with what its own check says; `before` is one of fewer steps."""
+    valid, note = _verdict(found.values, found.delta, rise)
+    if found.steps is None or found.delta is None:
+        return replace(found, valid=valid, note=note)
+    more, remedy = (0, ".") if valid else _remedy(found, rise, before)
+    return replace(found, valid=valid, note=f"{note} Steps: {found.steps:,}{remedy}", more=more)
 
 
 def _until_it_holds(
@@ -109,15 +136,14 @@ def _until_it_holds(
     progress: Callable[[int], None],
 ) -> Attribution:
     """Take twice as many steps until the check holds, while the next ones fit into the time."""
-    begun, taken, last = time.perf_counter(), int(question.settings[STEPS]), 0.0
-    while not found.valid and found.delta is not None and 2 * taken <= most_steps(found.method):
-        started = time.perf_counter()
-        if started - begun + 2 * last > seconds:
+    begun = time.perf_counter()
+    while found.more and found.steps:
+        taken = min(2 * found.steps, found.more)
+        if time.perf_counter() - begun + found.seconds * taken / found.steps > seconds:
             break
-        taken *= 2
         progress(taken)
         more = replace(question, settings={**question.settings, STEPS: taken})
-        found, last = _answered(more, found.method, rise), time.perf_counter() - started
+        found = _judged(_answered(more, found.method, rise), rise, found)
     return found
 
 
@@ -154,6 +180,27 @@ def _verdict(values: Tensor, delta: float | None, rise: float) -> tuple[bool, st
     return True, f"Checked: {numbers} (off by {100 * share:.1f} %)."
 
 
-def _remedy(steps: int, most: int) -> str:
-    """Return what helps where so many steps were too few."""
-    return ": take more." if 2 * steps <= most else ", the most there are: choose another method."
+def _remedy(found: Attribution, rise: float, before: Attribution | None) -> tuple[int, str]:
+    """Return how many steps may do where these were too few, 0 for none, and the end of the note.
+
+    What is missed shrinks at least as fast as the steps grow, where the gradient follows the answer
+    at all.
+    """
+    taken, most, share = found.steps or 0, most_steps(found.method), _missed(found, rise)
+    if not math.isfinite(share):
+        return 0, ": choose another method."
+    if taken >= most:
+        return 0, ", the most there are: choose another method."
+    same = before is not None and abs(_missed(before, rise) - share) <= SAME_SHARE * share
+    if same and taken >= ENOUGH_STEPS:
+        return 0, (
+            ", and more do not come closer: on the way from the average input, the network's "
+            "answer seems to change where its gradient does not. Choose another method."
+        )
+    more = min(most, taken * 2 ** max(1, math.ceil(math.log2(share / MISSING_SHARE))))
+    return more, f": too few, {more:,} may do."
+
+
+def _missed(found: Attribution, rise: float) -> float:
+    """Return which share of the logit's rise the values miss."""
+    return math.nan if found.delta is None else abs(found.delta) / max(abs(rise), 1e-6)

@@ -89,16 +89,39 @@ def test_steps_are_doubled_until_the_check_holds(slope: float) -> None:
     assert one_less.valid == (told.steps == 50)
 
 
-def test_steps_end_with_the_time_or_at_their_most_and_say_what_helps() -> None:
-    x = torch.full((1, 4), 0.25)
-    short = attribute(Late(1e9), x, 0, "integrated_gradients", seconds=0.0)
+class Jumps(nn.Module):
+    """What the first value adds is in the gradient, what the second one adds is a jump."""
+
+    def forward(self, x):
+        return (x[:, :1] + (x[:, 1:2] > 0.5).float()).repeat(1, 2)
+
+
+def test_steps_end_with_the_time_and_the_check_says_how_many_may_do() -> None:
+    x, method = torch.full((1, 4), 0.25), "integrated_gradients"
+    short = attribute(Late(400.0), x, 0, method, seconds=0.0)
+    assert short.steps == 50
     assert not short.valid
-    assert short.note.endswith(": take more.")
-    most = most_steps("integrated_gradients")
-    last = attribute(Late(1e9), x, 0, "integrated_gradients", seconds=1e6)
-    assert last.steps is not None
-    assert most // 2 < last.steps <= most
-    assert "choose another method" in last.note
+    rise = float(Late(400.0)(x)[0, 0] - Late(400.0)(0 * x)[0, 0])
+    share = abs(float(short.values.sum()) - rise) / rise
+    assert short.more / 2 < 50 * share / MISSING_SHARE <= short.more
+    assert short.note.endswith(f": too few, {short.more:,} may do.")
+    assert attribute(Late(400.0), x, 0, method, {"steps": short.more}).valid
+
+
+def test_steps_end_where_more_do_not_help_and_the_note_says_why() -> None:
+    x, method, most = torch.ones(1, 2), "integrated_gradients", most_steps("integrated_gradients")
+    asked: list[int] = []
+    alone = attribute(Jumps(), x, 0, method, seconds=1e6, progress=asked.append)
+    assert alone.steps == asked[-1] < most
+    again = attribute(Jumps(), x, 0, method, {"steps": alone.steps})
+    for found in (alone, again):
+        assert not found.valid
+        assert found.more == 0
+        assert "more do not come closer" in found.note
+        assert "Choose another method" in found.note
+    last = attribute(Jumps(), x, 0, method, {"steps": most})
+    assert last.more == 0
+    assert "the most there are: choose another method" in last.note
 
 
 def test_what_asks_for_no_steps_takes_none() -> None:

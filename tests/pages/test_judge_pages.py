@@ -144,16 +144,19 @@ def test_an_explanation_that_fails_its_check_offers_more_steps_and_takes_them(mo
     def fails(model, x, target, method, settings, average, axis, progress):
         asked.append(dict(settings))
         steps = int(settings.get("steps", 50))
-        valid = steps >= 100
-        return Attribution(method, target, torch.ones_like(x), 0.5, valid, "a note", steps)
+        valid = steps >= 400
+        more = 0 if valid else 400
+        return Attribution(method, target, torch.ones_like(x), 0.5, valid, "a note", steps, more, 2)
 
     monkeypatch.setattr(judge, "attribute", fails)
     judge._explanations.clear()
     at = _open("attributions", Plan(sparsity=0.41), input="3")
     assert asked == [{}, {}]
     assert any("fails its own check" in title.replace("<br>", " ") for title in _titles(at))
-    at.button(key="attributions-more-steps").click().run()
-    assert asked[2:] == [{"steps": 100}] * 2
+    offer = at.button(key="attributions-more-steps")
+    assert offer.label == "Take 400 steps (about 32 s)", "two networks, 2 s for 50 steps of each"
+    offer.click().run()
+    assert asked[2:] == [{"steps": 400}] * 2
     assert not any(button.key == "attributions-more-steps" for button in at.button)
     judge._explanations.clear()
 
