@@ -43,7 +43,7 @@ def sample_card(card: ModelCard, plan: Plan) -> None:
 
 
 def torchvision_model(plan: Plan) -> None:
-    """Offer torchvision's classifiers, and say where their weights come from."""
+    """Offer torchvision's models, and say where their weights come from."""
     name = st.selectbox("torchvision model", list_torchvision(), index=None, key="home-torchvision")
     st.caption(
         "Pretrained weights are used where this machine has them or can download them; "

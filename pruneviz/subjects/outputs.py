@@ -44,17 +44,17 @@ def check_tensors(output: Any) -> None:
 
 def class_count(output: Any, rows: int) -> int:
     """Return how many classes an output for so many inputs tells apart; ValueError for none."""
-    found = f"the model's output ({described(output)}) is"
+    found = f"the model's output ({described(output)})"
     if not isinstance(output, Tensor) or output.dim() != 2:
         words, remedy = _no_classifier(output, rows)
         raise ValueError(f"only classifiers can be judged on data, and {found} {words}; {remedy}")
     if len(output) != rows:
         raise ValueError(
-            f"{found} not one row for each of {rows} inputs: let its forward keep the first axis "
-            "of its input, or load it without data"
+            f"{found} is not one row for each of {rows} inputs: let its forward keep the first "
+            "axis of its input, or load it without data"
         )
     if output.is_complex():
-        raise ValueError(f"{found} complex, and class scores are real: return their .abs()")
+        raise ValueError(f"{found} is complex, and class scores are real: return their .abs()")
     if output.shape[1] == 1:
         raise ValueError(
             "the model has one output, and classifiers with a single score are not supported yet: "
@@ -66,34 +66,22 @@ def class_count(output: Any, rows: int) -> int:
 def _no_classifier(output: Any, rows: int) -> tuple[str, str]:
     """Return what an output is in place of a row of scores for each input, and the remedy."""
     without = "load it without data"
-    if isinstance(output, Tensor):
-        if not output.dim():
-            return "one number for all inputs, such as a loss", (
-                f"return the class scores from its forward, or {without}"
-            )
-        if output.dim() == 1:
-            words = "one number an input, and such models are not judged yet"
-            return words, f"return a score for each class, or {without}"
-        if output.dim() == 4:
-            words = "a map for each input, as of segmentation, and such models are not judged yet"
-            return words, without
-        return "not one row of class scores for each input", (
-            f"return one row for each from its forward, or {without}"
-        )
+    if isinstance(output, Tensor) and not output.dim():
+        words = "is one number for all inputs, such as a loss"
+        return words, f"return the class scores from its forward, or {without}"
+    if isinstance(output, Tensor) and output.dim() == 1:
+        return "is one number an input", f"return a score for each class, or {without}"
     leaves = [part for part in tree_leaves(output) if isinstance(part, Tensor)]
     if _names(output) >= {"boxes", "scores"}:
-        return "boxes in each input, as of detection, and such models are not judged yet", without
+        return "holds boxes, as a detector's does", without
     best = _scores(output, rows)
     if best:
-        return "not one row of class scores for each input", (
-            f"return {best} alone from its forward, or {without}"
-        )
+        words = "is not one row of class scores for each input"
+        return words, f"return {best} alone from its forward, or {without}"
     if any(part.dim() == 4 for part in leaves):
-        words = "a map for each input, as of segmentation, and such models are not judged yet"
-        return words, without
-    return "not one row of class scores for each input", (
-        f"return the scores alone from its forward, or {without}"
-    )
+        return "holds a map for each input, as of a segmentation", without
+    words = "is not one row of class scores for each input"
+    return words, f"return one row for each from its forward, or {without}"
 
 
 def _names(output: Any) -> set[str]:

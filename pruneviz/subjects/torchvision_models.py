@@ -31,6 +31,20 @@ WITH_BACKBONE = (
     "fcn",
     "lraspp",
 )
+# What a model of each of torchvision's folders does, and what of it is not judged.
+DOES = {
+    "detection": "finds objects in images: for each a box, a class and a score",
+    "segmentation": "gives each pixel of an image a class",
+    "video": "gives a film of {frames} frames a class",
+}
+NOT_JUDGED = {
+    "detection": "Boxes are not judged on data yet: this model is opened without data, with its "
+    "size, arithmetic and speed, and no accuracy.",
+    "segmentation": "Maps of pixels are not judged on data yet: this model is opened without data, "
+    "with its size, arithmetic and speed, and no accuracy.",
+    "video": "Films are not read as data yet: this model is opened without data, with its size, "
+    "arithmetic and speed, and no accuracy.",
+}
 TRANSFORMS_INPUT = (
     "torchvision's pretrained weights of this model rescale the colours of their input first; "
     "your weights are used without that."
@@ -52,7 +66,11 @@ def _every_name() -> list[str]:
 
 def _left_out(name: str) -> str:
     if name.startswith("raft_"):
-        return f"torchvision's '{name}' takes two inputs, and such models are not opened yet"
+        return (
+            f"torchvision's '{name}' follows motion from one image to the next (optical flow) and "
+            "takes both as inputs, and models of two inputs are not opened yet: choose another, "
+            "such as torchvision:resnet18"
+        )
     return (
         f"torchvision's '{name}' is quantised, and its numbers cannot be cut: open "
         f"'{name.removeprefix('quantized_')}', and quantise the pruned one"
@@ -85,7 +103,7 @@ def load_torchvision(name: str, weights: Path | None, pretrained: bool) -> Sourc
         sentence=_sentence(model, name),
         weights_label=label,
         expects=_expectation(default),
-        notes=(note,) if note else (),
+        notes=tuple(said for said in (note, NOT_JUDGED.get(_folder(name), "")) if said),
     )
 
 
@@ -159,9 +177,19 @@ def _reachable(url: str) -> bool:
     return any(answers)
 
 
+def _folder(name: str) -> str:
+    """Return the folder of torchvision's models in which one is, "" for the image classifiers."""
+    import torchvision
+
+    parts = torchvision.models.get_model_builder(name).__module__.split(".")
+    return parts[2] if len(parts) > 3 else ""
+
+
 def _sentence(model: nn.Module, name: str) -> str:
     millions = sum(p.numel() for p in model.parameters()) / 1e6
-    return f"torchvision's {name}, {millions:.1f} M parameters."
+    does = DOES.get(_folder(name), "").format(frames=FRAMES)
+    what = f"{name} {does}" if does else name
+    return f"torchvision's {what}, {millions:.1f} M parameters."
 
 
 def _expectation(default: Any) -> Expectation:

@@ -43,8 +43,13 @@ def with_model(plan: Plan, model: str, **fields: Any) -> Plan:
 
 
 def with_named(plan: Plan, named: settings.NamedModel) -> Plan:
-    """Return the plan for a model that the operator named, with the weights named for it."""
-    return with_model(plan, named.reference, weights=named.weights)
+    """Return the plan for a model that the operator named, with the weights named for it.
+
+    The data too, where one model and one data set were named: each is for the other.
+    """
+    models, data = settings.named_models(), settings.data()
+    alone = data[0] if len(models) == len(data) == 1 else None
+    return with_model(plan, named.reference, weights=named.weights, data=alone)
 
 
 def opening() -> Plan:

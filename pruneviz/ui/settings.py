@@ -36,6 +36,14 @@ def named_models() -> tuple[NamedModel, ...]:
     return parse(_read(MODELS_VARIABLE), _read(WEIGHTS_VARIABLE))
 
 
+def name_of(plan: Plan) -> str:
+    """Return what the operator called a plan's model, "" where nothing or something ambiguous."""
+    own = [model for model in named_models() if model.reference == plan.model]
+    exact = [model for model in own if model.weights == plan.weights]
+    names = {model.name for model in exact or own}
+    return names.pop() if len(names) == 1 else ""
+
+
 def models() -> tuple[str, ...]:
     """Return the model references that the operator named at start, such as `python:…`."""
     return tuple(model.reference for model in named_models())

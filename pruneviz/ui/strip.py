@@ -13,7 +13,7 @@ from pruneviz.history.folder import UNDER_WAY
 from pruneviz.plan import Plan
 from pruneviz.report import Sparsity
 from pruneviz.subjects import Subject
-from pruneviz.ui import apart, cache, jobs, speeds, state, style, text
+from pruneviz.ui import apart, cache, jobs, settings, speeds, state, style, text
 from pruneviz.ui.link import OPENING
 from pruneviz.ui.live import REFRESH_SECONDS, Live
 from pruneviz.ui.state import Desk
@@ -124,10 +124,12 @@ def _plan_markdown(
     """Return model, data and plan as three lines; `note` says how far its recovery is."""
     line = text.escape(text.plan_line(plan, sparsity.achieved if sparsity else None))
     line = line.replace(" \\%", "\u00a0\\%") + (f" **({unbroken(note)})**" if note else "")
+    name = settings.name_of(plan)
     if subject is None:
-        return f"**{text.escape(plan.model)}**  \n:small[:gray[cannot be opened]]  \n:small[{line}]"
+        name = text.escape(name or plan.model)
+        return f"**{name}**  \n:small[:gray[cannot be opened]]  \n:small[{line}]"
     label = f" :small[:gray[{text.escape(text.subject_line(subject))}]]"
-    return f"**{text.escape(subject.title)}**  \n{label}  \n:small[{line}]"
+    return f"**{text.escape(name or subject.title)}**  \n{label}  \n:small[{line}]"
 
 
 def _cells(plan: Plan, live: Live | None, subject: Subject | None) -> list[text.Cell]:

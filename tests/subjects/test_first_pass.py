@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+import torchvision
 from torch import Tensor, nn
 
 from pruneviz.plan import Plan
 from pruneviz.run import run
-from pruneviz.subjects import load_subject
+from pruneviz.subjects import list_torchvision, load_subject, torchvision_models
 from pruneviz.subjects.first_pass import forward
 
 
@@ -98,9 +99,26 @@ def test_series_of_a_convolution_along_time_are_judged(tmp_path, shape):
 
 
 def test_models_of_torchvision_that_are_not_opened_are_named_rightly():
-    for name, words in (("raft_small", "two inputs"), ("quantized_resnet18", "quantised")):
+    left_out = (("raft_small", "optical flow.*two inputs"), ("quantized_resnet18", "quantised"))
+    for name, words in left_out:
         with pytest.raises(ValueError, match=words):
             load_subject(Plan(model=f"torchvision:{name}"), pretrained=False)
+
+
+def test_every_model_of_torchvision_is_of_a_kind_that_its_sentence_names():
+    opened = set(list_torchvision())
+    for name in torchvision.models.list_models():
+        folder = torchvision_models._folder(name)
+        assert (name in opened) == (folder not in ("optical_flow", "quantization")), name
+        sentence = torchvision_models._sentence(nn.Linear(1, 1), name)
+        does = torchvision_models.DOES.get(folder, "")[:12]
+        assert name not in opened or (does in sentence and bool(does) == bool(folder)), name
+    opened_by = {"fasterrcnn_resnet50_fpn": "box", "deeplabv3_resnet50": "pixel", "r3d_18": "film"}
+    for name, words in opened_by.items():
+        assert words in torchvision_models._sentence(nn.Linear(1, 1), name)
+        assert (
+            "opened without data" in torchvision_models.NOT_JUDGED[torchvision_models._folder(name)]
+        )
 
 
 def test_an_output_that_is_no_row_of_scores_is_named_by_its_parts(tmp_path):
@@ -117,3 +135,12 @@ class Named(Steps):
     words = r"dict of logits: shape \[2, 2\], more: tuple of 0: .*return output\['logits'\] alone"
     with pytest.raises(ValueError, match=words):
         load_subject(plan)
+
+
+def test_a_network_of_volumes_is_opened_without_data_and_says_so(tmp_path):
+    (tmp_path / "nets.py").write_text(NETS + "volumes = lambda: nn.Sequential(nn.Conv3d(1, 4, 3))")
+    np.savez(tmp_path / "d.npz", x=np.ones((40, 3, 16), "f4"), y=np.arange(40) % 2)
+    plan = Plan(model=f"python:{tmp_path}/nets.py:volumes")
+    assert load_subject(plan).example.shape == (2, 1, 16, 112, 112)
+    with pytest.raises(ValueError, match=r"'0' \(Conv3d\) says.*load it without data"):
+        load_subject(plan.changed(data=f"npz:{tmp_path}/d.npz"))

@@ -254,7 +254,7 @@ OUTPUTS = {
     "dictionary": ({"loss": None, "logits": SCORES}, r"return output\['logits'\] alone"),
     "tuple": ((torch.zeros(2, 4, 5), SCORES), r"return output\[1\] alone"),
     "dataclass": (Out(SCORES), r"logits: shape \[2, 3\], hidden: nothing.*return output\.logits"),
-    "boxes": ([{"boxes": SCORES, "scores": SCORES[0]}] * 2, "boxes.*detection.*without data$"),
+    "boxes": ([{"boxes": SCORES, "scores": SCORES[0]}] * 2, "holds boxes.*detector.*without data$"),
     "maps": ({"out": torch.zeros(2, 3, 4, 4)}, "segmentation.*without data$"),
     "map": (torch.zeros(2, 3, 4, 4), "segmentation.*without data$"),
     "one number an input": (torch.zeros(2), "one number an input.*a score for each class"),

@@ -163,7 +163,10 @@ def test_torchvision_names() -> None:
 
 def test_detectors_load_without_data(tmp_path: Path) -> None:
     model = "torchvision:ssdlite320_mobilenet_v3_large"
-    assert load_subject(Plan(model=model), pretrained=False).data is None
+    subject = load_subject(Plan(model=model), pretrained=False)
+    assert subject.data is None
+    assert "finds objects" in subject.sentence
+    assert any("Boxes are not judged" in note for note in subject.notes)
     np.savez(tmp_path / "d.npz", x=np.zeros((8, 3, 32, 32), np.uint8), y=np.arange(8))
     plan = Plan(model="torchvision:lraspp_mobilenet_v3_large", data=f"npz:{tmp_path / 'd.npz'}")
     with pytest.raises(

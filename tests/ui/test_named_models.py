@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save, save_file
@@ -149,6 +151,45 @@ def test_a_link_with_a_plan_wins_over_the_opening(files, monkeypatch):
     at = AppTest.from_file(HOME, default_timeout=300)
     at.query_params["plan"] = link.encode(link.OPENING)
     assert link.decode(at.run().query_params["plan"]) == link.OPENING
+
+
+TOKENS = """import torch
+from torch import nn
+
+class Tokens(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.e, self.a, self.f = nn.Embedding(9, 6), nn.Linear(6, 7), nn.Linear(7, 2)
+
+    def forward(self, x):
+        return self.f(self.a(self.e(x.long()).mean(1)).relu())
+"""
+
+
+def test_one_model_and_one_data_set_open_each_other(files, monkeypatch):
+    (files / "tokens.py").write_text(TOKENS)
+    np.savez(files / "d.npz", x=np.arange(160).reshape(40, 4) % 9, y=np.arange(40) % 2)
+    model, data = f"python:{files}/tokens.py:Tokens", f"npz:{files}/d.npz"
+    start(monkeypatch, [f"My tokens={model}"], [])
+    assert edits.opening().data is None
+    monkeypatch.setenv(settings.DATA_VARIABLE, json.dumps([data]))
+    assert (edits.opening().model, edits.opening().data) == (model, data)
+    at = AppTest.from_file(HOME, default_timeout=300).run()
+    assert link.decode(at.query_params["plan"]).data == data
+    assert not at.error
+    shown = [block.value for block in at.markdown if "no data" not in block.value]
+    assert sum(value.startswith("**My tokens**") for value in shown) == 2  # the strip and its card
+    assert not any("Tokens (tokens.py)**" in value for value in shown)
+    monkeypatch.setenv(settings.DATA_VARIABLE, json.dumps([data, f"npz:{files}/e.npz"]))
+    assert edits.opening().data is None
+
+
+def test_a_model_goes_by_the_name_that_it_was_given(monkeypatch):
+    start(monkeypatch, ["a=python:n.py:f", "b=python:n.py:f", "c=python:n.py:g"], ["b=w"])
+    for weights, name in ((None, "a"), ("w", "b"), ("upload:x", "")):
+        assert settings.name_of(Plan(model="python:n.py:f", weights=weights)) == name
+    assert settings.name_of(Plan(model="python:n.py:g", weights="upload:x")) == "c"
+    assert settings.name_of(Plan()) == ""
 
 
 def test_weights_are_uploaded_for_a_named_architecture(files, monkeypatch):
