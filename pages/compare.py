@@ -182,8 +182,7 @@ def show_cost(view: frame.View) -> None:
         median = ", ".join(f"{n} {unbroken(milliseconds(t.median))}" for n, t in both.items())
         tail = ", ".join(f"{n} {unbroken(milliseconds(t.p99))}" for n, t in both.items())
         st.caption(
-            f"{pair.pruned.runs} passes of each, in turns, on this machine: {pair.engine}, "
-            f"{plural(pair.threads, 'thread')}, one input at a time. "
+            f"{text.escape(speeds.conditions(report))}. "
             f"Median: {median}. 99th percentile: {tail}.{cut}"
         )
     with row.container(width=FIGURE_WIDTH):

@@ -5,7 +5,7 @@ import streamlit as st
 from pruneviz.answers import gives_probabilities
 from pruneviz.figures.format import size
 from pruneviz.run import asks_for_rounds
-from pruneviz.ui import cache, frame, judge, keeping, text, uploads, widgets
+from pruneviz.ui import cache, frame, judge, keeping, speeds, text, uploads, widgets
 
 AT_ONCE_MS = 5.0  # a forward pass of the original; faster than this, the files are made unasked
 WHAT = {
@@ -72,7 +72,11 @@ def prepare(view: frame.View) -> None:
     files = judge.files(plan)
     download_all(files)
     keeping.button(plan)
-    st.caption(f"The report's times are of {files.passes} passes of each network, in turns.")
+    whose = "The strip and the report have the same times"
+    if cache.is_carried_out(plan):
+        whose = "A job timed the networks of the report, at another moment than the strip did"
+    times = f"{whose}: {speeds.conditions(files.report)}. Speed: {speeds.in_words(files.report)}"
+    st.caption(text.escape(text.sentence(times)))
     for note in files.notes:
         st.caption(text.escape(note))
 

@@ -26,7 +26,7 @@ from pruneviz.measure.quality import accuracy_pair
 from pruneviz.plan import Plan
 from pruneviz.recover import load_recovered
 from pruneviz.recover.recovering import full_size
-from pruneviz.report import LatencyPair, LayerReport, Report
+from pruneviz.report import LatencyPair, LayerReport
 from pruneviz.subjects import Subject, load_subject, needs_operator
 from pruneviz.ui import settings
 from pruneviz.ui.background import Background
@@ -255,12 +255,6 @@ def notes(plan: Plan) -> tuple[str, ...]:
         return ()
 
 
-def report(plan: Plan) -> Report:
-    """Return the full report, with latencies measured at length; takes seconds on large models."""
-    check_allowed(plan)
-    return _report(plan_key(plan), plan)
-
-
 # `digest` is the cache's key; what begins with an underscore is not hashed.
 @st.cache_resource(max_entries=8, show_spinner=False)
 def _subject(digest: str, _plan: Plan) -> Subject:
@@ -315,12 +309,6 @@ def _shared(digest: str, _plan: Plan) -> Shared:
 @st.cache_resource(show_spinner=False)
 def _process_background() -> Background:
     return Background()
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _report(digest: str, _plan: Plan) -> Report:
-    ready, result = prepared(_plan), pruned(_plan)
-    return run.report(ready, result, run.time_models(ready, result).summary())
 
 
 def _untouched(plan: Plan) -> Plan:

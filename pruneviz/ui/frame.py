@@ -23,7 +23,7 @@ from pathlib import Path
 import streamlit as st
 
 from pruneviz.plan import Plan
-from pruneviz.report import LayerReport, Report
+from pruneviz.report import LayerReport
 from pruneviz.run import Prepared, Pruned
 from pruneviz.subjects import Subject
 from pruneviz.ui import cache, edits, state, strip
@@ -80,11 +80,6 @@ class View:
     def notes(self) -> tuple[str, ...]:
         """Return the sentences that the user must know about this pruning."""
         return cache.notes(self.plan)
-
-    @property
-    def report(self) -> Report:
-        """Return the full report; it times both networks, which takes seconds on large models."""
-        return cache.report(self.plan)
 
 
 def configure(title: str) -> None:

@@ -20,12 +20,11 @@ from pruneviz.explain import Attribution, Detectors, attribute, detectors
 from pruneviz.export import WEIGHTS_FILE
 from pruneviz.plan import Plan
 from pruneviz.registry import Value
+from pruneviz.report import LatencyPair, Report
 from pruneviz.subjects import Data
-from pruneviz.ui import cache
+from pruneviz.ui import cache, speeds
 
 Which = Literal["original", "pruned"]
-TIMED_RUNS = 100
-REPORT_SECONDS = 20.0  # for the report that is exported: as many of the passes as fit
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,12 @@ class Answers:
 
 @dataclass(frozen=True)
 class Files:
-    """A run's files by name, the same as one zip, what the user must know, and passes timed."""
+    """A run's files by name, the same as one zip, what the user must know, and the report."""
 
     parts: Mapping[str, bytes]
     archive: bytes
     notes: tuple[str, ...]
-    passes: int
+    report: Report
 
 
 def answers(plan: Plan) -> Answers | None:
@@ -75,9 +74,13 @@ def channels(plan: Plan, which: Which, index: int, layer: str, target: int) -> D
 def files(plan: Plan) -> Files:
     """Return the files of the plan's run, made here unless a job has made them.
 
-    Their report is timed at length. Before a recovery is carried out, they are of the plan without.
+    Made here, their report has the times that the strip and Compare say, measured at length; a job
+    timed on its own. Before a recovery is carried out, they are of the plan without.
     """
-    return _files(f"{cache.plan_key(plan)}:{cache.is_carried_out(plan)}", plan)
+    if cache.is_carried_out(plan):
+        return _files(f"{cache.plan_key(plan)}:kept", plan, None)
+    pair = speeds.pair_at_length(plan)
+    return _files(f"{cache.plan_key(plan)}:{pair.model_dump_json()}", plan, pair)
 
 
 def network(plan: Plan, which: Which) -> nn.Module:
@@ -142,15 +145,14 @@ def _channels(
 
 
 @st.cache_resource(max_entries=2, show_spinner="Measuring and writing the files …")
-def _files(digest: str, _plan: Plan) -> Files:
+def _files(digest: str, _plan: Plan, _pair: LatencyPair | None) -> Files:
     with tempfile.TemporaryDirectory() as name:
         folder, notes = Path(name) / "run", []
-        if cache.is_carried_out(_plan):
+        if _pair is None:
             folder = cache.run_folder(_plan).path
         else:
             ready, result = cache.prepared(_plan), cache.pruned(_plan)
-            latency = run.time_models(ready, result, TIMED_RUNS, REPORT_SECONDS).summary()
-            notes = store.write_run(folder, ready, result, run.report(ready, result, latency))
+            notes = store.write_run(folder, ready, result, run.report(ready, result, _pair))
         report = store.read_report(folder)
         parts = {name: _content(folder / name) for name in store.FILES if (folder / name).exists()}
     packed = io.BytesIO()
@@ -159,8 +161,7 @@ def _files(digest: str, _plan: Plan) -> Files:
             # weights look like noise: compressing them takes seconds and saves a few per cent
             dense = name == WEIGHTS_FILE
             archive.writestr(name, content, zipfile.ZIP_STORED if dense else zipfile.ZIP_DEFLATED)
-    passes = report.latency_ms.original.runs
-    return Files(parts, packed.getvalue(), (*report.notes, *notes), passes)
+    return Files(parts, packed.getvalue(), (*report.notes, *notes), report)
 
 
 def _content(path: Path) -> bytes:

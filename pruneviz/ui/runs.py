@@ -195,8 +195,7 @@ def measured(report: Report) -> str:
     parts = []
     if report.accuracy is not None:
         parts.append(f"Accuracy on {fmt.inputs_of(report.accuracy.samples, report.plan)}")
-    passes = report.latency_ms.pruned.runs
-    parts.append(f"latency from {passes} passes of each, in turns, on {report.machine.processor}")
+    parts.append(f"latency from {speeds.conditions(report)}")
     return text.sentence("; ".join(parts))
 
 

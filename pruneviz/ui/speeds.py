@@ -11,7 +11,7 @@ from pruneviz.granularity import stays_dense
 from pruneviz.measure.latency import Timings
 from pruneviz.measure.speed import STAYS_DENSE, Finding, speed
 from pruneviz.plan import Plan
-from pruneviz.report import Report
+from pruneviz.report import LatencyPair, Report
 from pruneviz.run import Prepared, Pruned
 from pruneviz.ui import cache
 from pruneviz.ui.live import AT_LENGTH, MORE_RUNS, Live
@@ -26,6 +26,16 @@ def in_words(report: Report) -> str:
     """Return how fast a report's network is against its original, dense arithmetic and all."""
     dense = stays_dense(report.plan.granularity, report.sparsity.removed)
     return speed(report.latency_ms).in_words(dense=dense)
+
+
+def conditions(report: Report) -> str:
+    """Return how often, where and how a report's networks were timed, in words."""
+    pair = report.latency_ms
+    at_once = "one input" if pair.batch_size == 1 else fmt.plural(pair.batch_size, "input")
+    return (
+        f"{pair.pruned.runs:,} passes of each, in turns, on {report.machine.processor}: "
+        f"{pair.engine}, {fmt.plural(pair.threads, 'thread')}, {at_once} at a time"
+    )
 
 
 def cell(live: Live | None) -> Cell:
@@ -69,6 +79,12 @@ def at_length(plan: Plan) -> Timings:
         measure(plan)
     assert course.timings is not None  # a measurement draws the page anew
     return course.timings
+
+
+def pair_at_length(plan: Plan) -> LatencyPair:
+    """Return both networks' latencies as the strip says them, measured at length."""
+    at_length(plan)
+    return cache.live(plan).report.latency_ms
 
 
 def again(plan: Plan, said: str) -> None:

@@ -1,9 +1,10 @@
 import pytest
 import torch
 
-from pruneviz import store
+from pruneviz import run, store
 from pruneviz.plan import Plan
 from pruneviz.ui import cache, judge, launch, settings
+from pruneviz.ui.live import UNTIMED
 from tests.ui.finished import MLP, finish
 
 RECOVERED = MLP.changed(recovery=[{"method": "finetune", "parameters": {"epochs": 2}}])
@@ -72,7 +73,8 @@ def test_what_is_looked_at_gets_exact_meanwhile(monkeypatch: pytest.MonkeyPatch)
     exact = cache.live(plan)
     cache._shared.clear()
     assert exact.done
-    assert exact.report.accuracy == cache.report(plan).accuracy
+    whole = run.report(cache.prepared(plan), cache.pruned(plan), UNTIMED)
+    assert exact.report.accuracy == whole.accuracy
     assert cache.follow(plan) == exact
 
 
@@ -128,6 +130,7 @@ def test_what_is_exported_is_the_recovered_run_itself() -> None:
     assert files.parts["plan.yaml"] == folder.file("plan.yaml").read_bytes()
     assert Plan.from_text(files.parts["plan.yaml"].decode()).digest() == report.digest
     assert set(files.parts) == set(store.FILES)
+    assert files.report == report, "timed by the job, and not here"
 
 
 def test_amounts_moved_after_a_recovery_ask_for_another_one() -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pruneviz import run
 from pruneviz.plan import Plan
 from pruneviz.ui import cache, live
 from pruneviz.ui.background import Background
+from pruneviz.ui.live import UNTIMED
 from tests.ui.test_pages import accuracy, start
 
 PAGE = "pages/weights.py"
@@ -56,7 +58,7 @@ def test_an_estimate_says_so_until_it_is_exact(held) -> None:
     assert not at.exception
     assert "≈" not in accuracy(at)
     assert "inputs" not in accuracy(at)
-    exact = cache.report(plan).accuracy
+    exact = run.report(cache.prepared(plan), cache.pruned(plan), UNTIMED).accuracy
     assert exact is not None
     assert cache.live(plan).report.accuracy == exact
     other.run()

@@ -15,9 +15,10 @@ from streamlit.testing.v1 import AppTest
 from pruneviz import run
 from pruneviz.cli import tables
 from pruneviz.measure.latency import Timings
-from pruneviz.measure.speed import AGAIN, STAYS_DENSE
+from pruneviz.measure.milliseconds import pass_time
+from pruneviz.measure.speed import AGAIN, FEWEST_PASSES, STAYS_DENSE
 from pruneviz.plan import Plan
-from pruneviz.ui import cache, link, runs, snapshots, speeds
+from pruneviz.ui import cache, judge, link, runs, snapshots, speeds
 from pruneviz.ui.snapshots import Side
 
 PAGES = Path(__file__).parents[2] / "pages"
@@ -86,6 +87,43 @@ def test_compare_and_the_strip_agree_and_measure_again_replaces_both(timed) -> N
     at.button(key="compare-time-again").click().run()
     assert sum("1.20 × as fast" in each.value for each in at.markdown) == 2
     assert not any("1.50" in each.value for each in at.markdown)
+
+
+def test_export_says_and_writes_the_times_of_the_strip(timed) -> None:
+    timed.append(timings(100, 1.3))
+    at = AppTest.from_file(str(PAGES / "export.py"), default_timeout=60)
+    at.query_params["plan"] = link.encode(MASKED)
+    at.run()
+    assert not at.exception
+    live = cache.live(MASKED)
+    captions = " ".join(each.value.replace("\\", "") for each in at.caption)
+    assert speeds.in_words(live.report) in captions
+    assert "The strip and the report have the same times: 100 passes of each" in captions
+    assert judge.files(MASKED).report.latency_ms == live.report.latency_ms
+    timed.append(timings(100, 1.2))
+    cache.course(MASKED).time(cache.prepared(MASKED), cache.pruned(MASKED), 100)
+    assert judge.files(MASKED).report.latency_ms == cache.live(MASKED).report.latency_ms
+    assert cache.live(MASKED).report.latency_ms.speedup == pytest.approx(1.2)
+
+
+@pytest.mark.parametrize("given", [timings(50), timings(50, 0.5), timings(3)])
+@pytest.mark.parametrize("plan", [MLP, MASKED], ids=["cut", "masked"])
+def test_the_goal_bar_says_what_the_strip_measured(timed, plan: Plan, given: Timings) -> None:
+    timed.append(given)
+    at = AppTest.from_file(str(PAGES / "tune.py"), default_timeout=60)
+    at.query_params["plan"], at.query_params["goal"] = link.encode(plan), "milliseconds:1.1"
+    at.run()
+    cache.background().wait()
+    assert not at.exception
+    time = pass_time(cache.live(plan).report.latency_ms.pruned)
+    said = str(at.get("progress")[0].proto.text).replace("\\", "")
+    if time.passes < FEWEST_PASSES:
+        assert said.startswith(speeds.STILL_TIMED)
+        return
+    assert said == time.beside(1.1, dense=plan is MASKED)
+    timed.append(timings(100, 2.0))
+    at.button(key="goal-time-again").click().run()
+    assert cache.live(plan).report.latency_ms.pruned.runs == 100
 
 
 def test_a_network_that_was_timed_too_little_is_timed_on(timed) -> None:
