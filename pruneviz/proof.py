@@ -16,11 +16,12 @@ from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import Applied, apply
 from pruneviz.concluded import Conclusion, digest_of, recall, record
 from pruneviz.coupling.accept import answer, ready
-from pruneviz.coupling.groups import UNUSED
 from pruneviz.coupling.layouts import HELD, Choice
+from pruneviz.coupling.left_out import UNUSED
 from pruneviz.coupling.study import first_input
 from pruneviz.criteria import Evidence, score
 from pruneviz.granularity import GRANULARITIES, Granularity, Units
+from pruneviz.granularity.channel import layer_by_layer
 from pruneviz.granularity.units import belongs
 from pruneviz.lively import enlivened, lively
 from pruneviz.measure.cost import parameters_by_name
@@ -54,7 +55,7 @@ def prove(applied: Applied, example: Any) -> float:
         if isinstance(failure, ValueError) and not owners:
             raise
         raise CutError(
-            "the cut network does not run, its code holds a fixed size: "
+            "the cut network does not run, perhaps because its code holds a fixed size: "
             f"{(str(failure).splitlines() or [type(failure).__name__])[0]}",
             owners[0] if owners else None,
         ) from failure
@@ -102,7 +103,7 @@ def read_again(
     if not faulty <= {layer.name for layer in found}:
         return None
     proved = tuple(layer for layer in found if layer.name not in faulty)
-    return proved, (*skipped, *known.faulty)
+    return proved, (*skipped, *layer_by_layer(found, known.faulty))
 
 
 def conclude(find: Granularity, model: nn.Module, example: Any) -> tuple[Found, Left, Conclusion]:
@@ -117,11 +118,11 @@ def conclude(find: Granularity, model: nn.Module, example: Any) -> tuple[Found, 
     if not alone and one is not example:
         found, skipped = find(model, example, {})
     if not any(_cuts(layer) for layer in found):
-        return _Reading(found, skipped, (), {}).concluded(whole=not alone)
+        return _Reading(found, found, skipped, (), {}).concluded(whole=not alone)
     whole = Trials(enlivened(model, example), example)
     fault = whole.fault(found)
     if fault is None:
-        return _Reading(found, skipped, (), {}).concluded(whole=not alone)
+        return _Reading(found, found, skipped, (), {}).concluded(whole=not alone)
     if alone:
         reading = _read(find, model, Trials(whole.alive, one), found, skipped)
         if whole.fault(reading.proved) is None:
@@ -148,20 +149,21 @@ def _read(
         again = _next_readings(_blamed(trials.alive, found, fault))
         if not again:
             proved, faulty = provable(trials, found)
-            tried.append(_Reading(proved, skipped, faulty, dict(layouts)))
+            tried.append(_Reading(found, proved, skipped, faulty, dict(layouts)))
             names = {layer.name for layer in faulty}
             again = _next_readings({c for u in found if u.name in names for c in u.choices})
             if not again:
                 return _most(tried)
         layouts.update(again)
         found, skipped = find(model, trials.example, layouts)
-    return _most([_Reading(found, skipped, (), layouts), *tried])
+    return _most([_Reading(found, found, skipped, (), layouts), *tried])
 
 
 @dataclass(frozen=True)
 class _Reading:
-    """What a reading of a network lets be cut, and what not."""
+    """What a reading of a network finds, what of it can be cut, and what not."""
 
+    found: Found
     proved: Found
     skipped: Left
     faulty: Left
@@ -169,7 +171,8 @@ class _Reading:
 
     def concluded(self, whole: bool) -> tuple[Found, Left, Conclusion]:
         kept = Conclusion(digest="", readings=self.layouts, faulty=self.faulty, whole=whole)
-        return self.proved, (*self.skipped, *self.faulty), kept
+        faulty = layer_by_layer(self.found, self.faulty)
+        return self.proved, (*self.skipped, *faulty), kept
 
 
 def _most(readings: list[_Reading]) -> _Reading:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pruneviz.coupling.groups import LAYER_TYPES
+from pruneviz.coupling.left_out import LAYER_TYPES
 from pruneviz.coupling.study import study
 from pruneviz.explicit import Explicit
 

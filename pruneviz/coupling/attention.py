@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pruneviz.coupling.averages import averages
 from pruneviz.coupling.call import Call, Tags
-from pruneviz.coupling.ids import line, small, varying
+from pruneviz.coupling.ids import ELSE, line, small, varying
 
 ATTENTIONS = """
     _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention
@@ -60,14 +60,14 @@ def _added(call: Call) -> tuple[Tensor, ...]:
 def _together(call: Call, tensors: tuple[Tensor, ...], dim: int) -> list[Tensor]:
     """Unite the ids of several activations along one dimension; return those of the first.
 
-    None are returned where one of them has values of a fixed number.
+    None are returned where one of them has values that cannot be cut with them.
     """
     found = [next((t for t in call.look(x) if varying(t) == (dim,)), None) for x in tensors]
     known = [tag for tag in found if tag is not None]
     for tag, tensor in zip(found, tensors, strict=True):
         if tag is None and known and tensor.shape[dim] > 1:
             for other in known:
-                call.ids.fix(small(other), "a product meets them with values of a fixed number")
+                call.ids.fix(small(other), f"a product meets them with {ELSE}")
             return []  # of a fixed number from here on
     for other in known[1:]:
         more, fewer = sorted((small(known[0]).reshape(-1), small(other).reshape(-1)), key=len)[::-1]
@@ -108,7 +108,7 @@ def _inner(call: Call, left: Tensor, right: Tensor) -> None:
     elif one is not None or other is not None:
         tag = one if one is not None else other
         assert tag is not None  # one of them is there
-        call.ids.fix(small(tag), "its outputs are multiplied with values of a fixed number")
+        call.ids.fix(small(tag), f"its outputs are multiplied with {ELSE}")
 
 
 def embed(call: Call) -> Any:

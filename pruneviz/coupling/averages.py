@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pruneviz.coupling.call import Call, Tags, pin
 from pruneviz.coupling.contractions import axis_ids
-from pruneviz.coupling.ids import collapse, line, small, varying
+from pruneviz.coupling.ids import BESIDE, ELSE, collapse, line, small, varying
 
 REDUCTIONS = """
     mean sum amax amin max min var std var_mean norm linalg_vector_norm logsumexp prod
@@ -36,7 +36,7 @@ def averages(call: Call, tag: Tensor, dim: int) -> None:
         return
     along = line(tag, dim)
     if bool((along < 0).any()):
-        call.ids.fix(along, f"`{call.name}` runs over them and over values of a fixed number")
+        call.ids.fix(along, f"`{call.name}` runs over them and over {ELSE}")
         return
     call.ids.depends("call", call.key, dim, along)
 
@@ -66,12 +66,12 @@ def _unite_affine(call: Call, tags: Tags, tensor: Tensor, ndim: int) -> None:
         mine = axis_ids((own,), tensor, axis)
         assert mine is not None  # it varies along this axis
         if partner is None:
-            call.ids.fix(mine, "the inputs that they scale have a fixed size")
+            call.ids.fix(mine, "the inputs that they scale cannot be cut with them")
         else:
             call.ids.unite(line(partner, dim), mine)
     if not call.look(tensor):
         for tag in tags:
-            call.ids.fix(small(tag), "its outputs are combined with values of a fixed size")
+            call.ids.fix(small(tag), BESIDE)
 
 
 def _follow_shape(call: Call, tag: Tensor, dim: int) -> None:

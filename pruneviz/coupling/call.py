@@ -58,6 +58,8 @@ Rule = Callable[[Call], Any]
 
 def by_number(call: Call) -> str:
     """Return why what a call takes by numbers stays: nobody knows whether they would follow."""
+    if call.name == "unbind":
+        return "`unbind` takes them apart, one by one"
     return f"`{call.name}` takes some of them by numbers in the code"
 
 

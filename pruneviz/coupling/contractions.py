@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from pruneviz.coupling.call import Call, Tags, pin
-from pruneviz.coupling.ids import Ids, line, small, varying
+from pruneviz.coupling.ids import BESIDE, Ids, line, small, varying
 from pruneviz.coupling.layouts import remember
 
 
@@ -79,7 +79,7 @@ def _grouped_transposed(
     if outputs is not None:
         call.ids.fix(outputs, "a depthwise convolution has as many for each of its inputs")
     if incoming is None:
-        call.ids.fix(inputs, "a depthwise convolution ties them to the model's input")
+        call.ids.fix(inputs, "a depthwise convolution ties them to inputs that stay")
     else:
         remember(call, incoming)
     return inputs.repeat_interleave(call.out.shape[1] // groups)
@@ -90,7 +90,7 @@ def _depthwise(call: Call, incoming: Tensor | None, outputs: Tensor) -> None:
     if incoming is not None:
         remember(call, incoming)
     if incoming is None:
-        call.ids.fix(outputs, "a depthwise convolution ties them to the model's input")
+        call.ids.fix(outputs, "a depthwise convolution ties them to inputs that stay")
     else:
         call.ids.unite(incoming.repeat_interleave(call.out.shape[1] // len(incoming)), outputs)
 
@@ -186,7 +186,7 @@ def _meet_bias(call: Call, bias: Tensor | None, outputs: Tensor) -> None:
         return
     own = axis_ids(call.look(bias), bias, bias.ndim - 1)
     if own is None and bias.shape[-1] > 1:
-        call.ids.fix(outputs, "its outputs are combined with values of a fixed size")
+        call.ids.fix(outputs, BESIDE)
     _meet(call.ids, own, outputs)
 
 
@@ -227,4 +227,4 @@ def _meet(ids: Ids, incoming: Tensor | None, own: Tensor | None) -> None:
         return
     known = incoming >= 0
     ids.unite(incoming[known], own[known])
-    ids.fix(own[~known], "the inputs that they take have a fixed size")
+    ids.fix(own[~known], "the inputs that they take cannot be cut with them")

@@ -9,18 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
-from pruneviz.coupling.ids import Ids, distinct
+from pruneviz.coupling.ids import Ids, connected, distinct
 from pruneviz.coupling.layouts import Choice
-from pruneviz.explicit import kind_of
+from pruneviz.coupling.left_out import Left, layer_of, left_out, reasons_by
 from pruneviz.report import Skipped
-
-UNUSED = "the forward pass does not use it"
-TOGETHER = "all its channels go together, so none of them can go"
-LAYER_TYPES = (nn.Linear, nn.modules.conv._ConvNd)
 
 
 @dataclass(frozen=True)
@@ -75,8 +69,8 @@ class Coupling:
 
 def groups_of(model: nn.Module, ids: Ids) -> Coupling:
     """Join what the trace united into units, and units with the same members into groups."""
-    component, count = _components(ids)
-    reasons = _reasons(ids, component)
+    component, count = connected(ids.edges, ids.total)
+    reasons = reasons_by(ids, component)
     is_fixed = np.zeros(count, bool)
     is_fixed[list(reasons)] = True
     produced = np.zeros(count, bool)
@@ -94,27 +88,9 @@ def groups_of(model: nn.Module, ids: Ids) -> Coupling:
         if group.layers and group.count > 1:
             groups.append(group)
             grouped[units] = True
-    skipped = _skipped(model, ids, component, grouped, reasons, groups)
+    taken = {member.parameter for group in groups for member in group.members}
+    skipped = left_out(model, Left(ids, component, grouped, taken))
     return Coupling(tuple(groups), skipped, numbering.meeting_none_of(grouped))
-
-
-def _components(ids: Ids) -> tuple[np.ndarray, int]:
-    """Return the connected component of every id, and how many there are."""
-    nothing = np.zeros(0, np.int64)
-    first = np.concatenate([a for a, _ in ids.edges] or [nothing])
-    second = np.concatenate([b for _, b in ids.edges] or [nothing])
-    graph = coo_matrix((np.ones(first.size, bool), (first, second)), shape=(ids.total, ids.total))
-    count, component = connected_components(graph, directed=False)
-    return component, count
-
-
-def _reasons(ids: Ids, component: np.ndarray) -> dict[int, str]:
-    """Return why a component must stay: the first reason that the trace met."""
-    reasons: dict[int, str] = {}
-    for fixed, reason in ids.fixed:
-        for each in distinct(component[fixed]).tolist():
-            reasons.setdefault(each, reason)
-    return reasons
 
 
 def _signatures(
@@ -254,57 +230,3 @@ def _group(
 def _first_producer(ids: Ids, axis_indices: tuple[int, ...]) -> int:
     axes = set(axis_indices)
     return next(index for index in ids.producers if index in axes)
-
-
-def layer_of(parameter: str) -> str:
-    """Return the module path that owns a parameter ('layer1.0.conv1.weight' → 'layer1.0.conv1')."""
-    return parameter.rpartition(".")[0] or parameter
-
-
-def _skipped(
-    model: nn.Module,
-    ids: Ids,
-    component: np.ndarray,
-    grouped: np.ndarray,
-    reasons: dict[int, str],
-    groups: list[Group],
-) -> tuple[Skipped, ...]:
-    """List every layer with outputs that are in no group, with the reason."""
-    skipped: dict[str, str] = {}
-    for producer in ids.producers:
-        axis = ids.axes[producer]
-        units = component[axis.first : axis.first + axis.size]
-        left = units[~grouped[units]].tolist()
-        if left:
-            together = axis.size > 1 and len(set(left)) == 1
-            single = TOGETHER if together else "it has a single unit"
-            reason = next((reasons[u] for u in left if u in reasons), single)
-            part = "" if len(left) == axis.size else f"{len(left)} of {axis.size} units: "
-            skipped[layer_of(axis.parameter)] = part + reason
-    producing = {ids.axes[producer].parameter for producer in ids.producers}
-    taken = {m.parameter for group in groups for m in group.members}
-    for name, parameter in model.named_parameters():
-        if parameter.ndim > 1 and name not in producing and name not in taken:
-            owner = model.get_submodule(layer_of(name)) if "." in name else model
-            shown = layer_of(name) if isinstance(owner, LAYER_TYPES) else name
-            skipped.setdefault(shown, _why_not(name, parameter, owner, ids, component, reasons))
-    return tuple(Skipped(name=name, reason=reason) for name, reason in skipped.items())
-
-
-def _why_not(
-    name: str,
-    parameter: Tensor,
-    owner: nn.Module,
-    ids: Ids,
-    component: np.ndarray,
-    reasons: dict[int, str],
-) -> str:
-    """Return why a parameter that produces no units is in no group."""
-    axes = [axis for axis in ids.axes if axis.parameter == name]
-    if not axes and max(parameter.shape) > 1:
-        return UNUSED
-    held = (reasons.get(int(u)) for axis in axes for u in component[axis.first :][: axis.size])
-    reason = next((r for r in held if r), None)
-    if reason is None:
-        reason = "it has a single unit" if parameter.shape[0] == 1 else "it produces no units"
-    return reason if isinstance(owner, LAYER_TYPES) else f"{kind_of(owner)}: {reason}"

@@ -10,13 +10,18 @@ from typing import Literal
 
 import numpy as np
 import torch
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
 from pruneviz.coupling.remembered import Reads
 
+ELSE = "values that cannot be cut with them"
+BESIDE = f"its outputs are combined with {ELSE}"
 UNKNOWN = -1  # a position of a tensor that no parameter index stands behind
 
 
+Meeting = Literal["sum", "product"]
 Kind = Literal["tensor", "call", "attribute", "place"]
 
 
@@ -45,6 +50,8 @@ class Ids:
     axes: list[Axis] = field(default_factory=list)
     producers: list[int] = field(default_factory=list)
     edges: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    sums: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    products: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     fixed: list[tuple[np.ndarray, str]] = field(default_factory=list)
     choices: dict[tuple[str, str], list[np.ndarray]] = field(default_factory=dict)
     heads: list[np.ndarray] = field(default_factory=list)
@@ -121,18 +128,25 @@ class Ids:
         self.total += size
         return self.axes[-1]
 
-    def unite(self, first: Tensor, second: Tensor) -> None:
-        """Record that ids at the same position go together; ids beside an UNKNOWN must stay."""
+    def unite(self, first: Tensor, second: Tensor, met: Meeting | None = None) -> None:
+        """Record that ids at the same position go together; ids beside an UNKNOWN must stay.
+
+        `met` says that they are one value from here on, or laid side by side: what becomes of one
+        becomes of the other.
+        """
         one, other = first.reshape(-1).numpy(), second.reshape(-1).numpy()
         if one.size != other.size:
             raise ValueError(f"{one.size} ids cannot be united with {other.size}")
         known = (one >= 0) & (other >= 0)
+        if met is not None:
+            held = self.sums if met == "sum" else self.products
+            held.append((one[known], other[known]))
         if known.all():
             self.edges.append((one, other))
             return
         self.edges.append((one[known], other[known]))
         alone = np.concatenate([one[~known], other[~known]])
-        self.fix(torch.from_numpy(alone), "its outputs are combined with values of a fixed size")
+        self.fix(torch.from_numpy(alone), BESIDE)
 
     def fix(self, ids: Tensor, reason: str, foremost: bool = False) -> None:
         """Record that these ids must stay, and why (the end of a sentence about the units)."""
@@ -171,6 +185,16 @@ def distinct(numbers: np.ndarray) -> np.ndarray:
     ordered: np.ndarray = np.sort(numbers, axis=None)
     first: np.ndarray = ordered[np.diff(ordered, prepend=UNKNOWN - 1) != 0]
     return first
+
+
+def connected(edges: Sequence[tuple[np.ndarray, np.ndarray]], count: int) -> tuple[np.ndarray, int]:
+    """Return the connected component of each of `count` ids, (count,), and how many there are."""
+    nothing = np.zeros(0, np.int64)
+    first = np.concatenate([a for a, _ in edges] or [nothing])
+    second = np.concatenate([b for _, b in edges] or [nothing])
+    graph = coo_matrix((np.ones(first.size, bool), (first, second)), shape=(count, count))
+    found, component = connected_components(graph, directed=False)
+    return component, found
 
 
 def _along(axis: Axis, shape: torch.Size) -> Tensor:

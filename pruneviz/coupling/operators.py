@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pruneviz.coupling.call import Call, Tags, by_number, pin
-from pruneviz.coupling.ids import UNKNOWN, collapse, reshaped, small, varying
+from pruneviz.coupling.ids import BESIDE, UNKNOWN, collapse, reshaped, small, varying
 from pruneviz.coupling.layouts import remembered_sizes, split
 
 MOVES = """
@@ -116,10 +116,10 @@ def _alike(call: Call, tensors: list[Tensor], column: list[list[Tensor]], dim: i
     """Unite the ids of tensors that are joined along another dimension than that of the ids."""
     first, *others = [tag.narrow(dim, 0, 1) for found in column for tag in found]
     for tag in others:
-        call.ids.unite(*_aligned(first, tag))
+        call.ids.unite(*_aligned(first, tag), "sum")
     for tensor, found in zip(tensors, column, strict=True):
         if not found and not call.blank(tensor):
-            call.ids.fix(small(first), "its outputs are combined with values of a fixed size")
+            call.ids.fix(small(first), BESIDE)
     return first.expand(call.out.shape)
 
 
@@ -136,7 +136,7 @@ def _side_by_side(
     for tag in across[1:]:
         call.ids.unite(*_aligned(across[0].narrow(dim, 0, 1), tag.narrow(dim, 0, 1)))
     for tag in across if len(across) < len(column) else ():
-        call.ids.fix(small(tag), "its outputs are combined with values of a fixed size")
+        call.ids.fix(small(tag), BESIDE)
     joined = [found[0] if found else _blank(x)
               for x, found in zip(tensors, column, strict=True)]  # fmt: skip
     return collapse(torch.cat(joined, dim))
@@ -191,7 +191,7 @@ def pointwise(call: Call) -> Any:
     held = [tag for tag in tags if not all(
         call.blank(x) or follows(x, call.look(x), tag) for x in operands)]  # fmt: skip
     for tag in held:
-        call.ids.fix(small(tag), "its outputs are combined with values of a fixed size")
+        call.ids.fix(small(tag), BESIDE)
     if len(held) < len(tags):  # what is held is of a fixed size from here on
         tags = [tag for tag in tags if not any(tag is each for each in held)]
     return [tuple(tags) for _ in call.out] if isinstance(call.out, list | tuple) else tuple(tags)
@@ -203,7 +203,8 @@ def add(call: Call, tags: list[Tensor], tag: Tensor) -> None:
     if partner is None:
         tags.append(tag)
     else:
-        call.ids.unite(small(partner), small(tag))
+        scales = call.name.rstrip("_") in ("mul", "div")
+        call.ids.unite(small(partner), small(tag), "product" if scales else "sum")
 
 
 def widened(tag: Tensor, ndim: int) -> Tensor:
@@ -227,6 +228,22 @@ def _repeats(operand: Tensor, dim: int) -> bool:
     return operand.shape[dim] == 1 or operand.stride(dim) == 0
 
 
+def gate_halves(call: Call) -> Any:
+    """Multiply one half along a dimension with the sigmoid of the other: the same go from both."""
+    dim = (call.args[1] if len(call.args) > 1 else -1) % call.out.ndim
+    half, tags = call.out.shape[dim], []
+    for tag in call.look(call.args[0]):
+        if dim not in varying(tag):
+            tags.append(small(tag).expand(call.out.shape))
+        elif varying(tag) == (dim,):
+            first, second = tag.split(half, dim)
+            call.ids.unite(small(first), small(second))
+            tags.append(collapse(first))
+        else:
+            call.ids.fix(small(tag), f"`{call.name}` meets them in an unusual layout")
+    return tuple(tags)
+
+
 def stack(call: Call) -> Any:
     """Stack tensors along a new dimension: what each has at a place goes together."""
     tensors = call.args[0]
@@ -238,7 +255,7 @@ def stack(call: Call) -> Any:
     for tag in tags:
         for tensor in tensors:
             if not call.blank(tensor) and not call.look(tensor):
-                call.ids.fix(small(tag), "its outputs are combined with values of a fixed size")
+                call.ids.fix(small(tag), BESIDE)
     return tuple(tags)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 from pruneviz.coupling.call import Call, by_number, pin
-from pruneviz.coupling.ids import collapse, line, small, varying
+from pruneviz.coupling.ids import BESIDE, collapse, line, small, varying
 from pruneviz.coupling.layouts import remember
 from pruneviz.coupling.operators import add, follows, widened
 
@@ -87,7 +87,7 @@ def _held_where_fixed(call: Call, tags: list[Tensor], operands: list[Tensor]) ->
         if all(call.blank(x) or follows(x, call.look(x), tag) for x in operands):
             going.append(tag)
         else:
-            call.ids.fix(small(tag), "its outputs are combined with values of a fixed size")
+            call.ids.fix(small(tag), BESIDE)
     return tuple(going)
 
 

@@ -23,6 +23,7 @@ RULES: dict[str, Rule] = {
     **dict.fromkeys(averages.BATCH_NORMS, averages.batch_norm),
     "as_strided_": operators.restride,
     "stack": operators.stack,
+    "glu": operators.gate_halves,
     "cat": operators.concatenate,
     **dict.fromkeys(["index_put", "index_put_"], rows.write_at),
     **dict.fromkeys(rows.WRITES, rows.write_along),

@@ -18,6 +18,7 @@ from pruneviz.coupling.call import Call, Rule, Tags, pin
 from pruneviz.coupling.groups import Coupling, groups_of
 from pruneviz.coupling.ids import Ids, small, varying
 from pruneviz.coupling.layouts import FIRST_LAYOUT, WHOLE
+from pruneviz.coupling.left_out import ANSWERS
 from pruneviz.coupling.operators import FILLS, MOVES, REFILLS, RESHAPES
 from pruneviz.coupling.parts import PARTS
 from pruneviz.coupling.remembered import Asking, watching
@@ -238,6 +239,6 @@ def _traced(model: nn.Module, example: Any, layouts: Mapping[str, int]) -> Coupl
                 "let it return tensors, in lists, tuples or dictionaries"
             )
         for tag in mode.tags(leaf):
-            ids.fix(small(tag), "its outputs are the network's answers", foremost=True)
+            ids.fix(small(tag), ANSWERS, foremost=True)
     mode.forget()
     return groups_of(studied, ids)

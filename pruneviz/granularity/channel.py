@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruneviz.coupling import Group, Member, trace
+from pruneviz.coupling import Group, Member, layer_of, trace
 from pruneviz.coupling.accept import ready
 from pruneviz.coupling.layouts import Choice
 from pruneviz.granularity.units import (
@@ -19,6 +19,7 @@ from pruneviz.granularity.units import (
     AxisKeep,
     Found,
     Layouts,
+    Units,
     Values,
 )
 from pruneviz.masks import Masks, combine
@@ -47,6 +48,16 @@ class ChannelUnits:
     def layers(self) -> tuple[str, ...]:
         """Return every layer whose outputs the units are."""
         return self.group.layers
+
+    def parts(self) -> dict[str, str]:
+        """Return by layer how many of its outputs these are, "" where all: `4 of 12 units: `."""
+        found: dict[str, str] = {}
+        for member in self.group.members:
+            if member.produces:
+                some = len(member.index) < member.size
+                part = f"{len(member.index)} of {member.size} units: " if some else ""
+                found.setdefault(layer_of(member.parameter), part)
+        return found
 
     @property
     def count(self) -> int:
@@ -182,4 +193,16 @@ def coupled(
     return found, coupling.skipped
 
 
-__all__ = ["ChannelUnits", "channels", "coupled"]
+def layer_by_layer(found: tuple[Units, ...], faulty: tuple[Skipped, ...]) -> tuple[Skipped, ...]:
+    """Return each layer whose outputs are units that failed, with how many if not all of them."""
+    units = {layer.name: layer for layer in found}
+    told: dict[tuple[str, str], None] = {}
+    for item in faulty:
+        own = units[item.name]
+        parts = own.parts() if isinstance(own, ChannelUnits) else {item.name: ""}
+        for name, part in parts.items():
+            told[name, part + item.reason] = None
+    return tuple(Skipped(name=name, reason=reason) for name, reason in told)
+
+
+__all__ = ["ChannelUnits", "channels", "coupled", "layer_by_layer"]

@@ -7,10 +7,14 @@ from typing import Any
 
 from torch import nn
 
+from pruneviz.coupling import layer_of
 from pruneviz.coupling.layouts import WHOLE
 from pruneviz.granularity.channel import ChannelUnits, coupled
 from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
 from pruneviz.report import Skipped
+
+NO_HEADS = "its outputs are not split into several heads of attention"
+READS = "it reads the heads, so its inputs go with them; its own outputs are not split into heads"
 
 
 class _WholeParts(Mapping[str, int]):
@@ -54,10 +58,16 @@ def _without_heads(
 ) -> tuple[Skipped, ...]:
     """Return what is left out: what cannot be cut at all, and what no head is made of."""
     taken = {layer for units in chosen for layer in units.layers}
+    reading = {
+        layer_of(member.parameter)
+        for units in chosen
+        for member in units.group.members
+        if not member.produces
+    }
     others = dict.fromkeys(layer for units in found for layer in units.layers)
     beside = [
-        Skipped(name=n, reason="it is no attention layer, so it has no heads")
-        for n in others
-        if n not in taken
+        Skipped(name=name, reason=READS if name in reading else NO_HEADS)
+        for name in others
+        if name not in taken
     ]
     return (*skipped, *beside)

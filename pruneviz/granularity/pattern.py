@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruneviz.coupling.groups import LAYER_TYPES
+from pruneviz.coupling.left_out import LAYER_TYPES
 from pruneviz.folding import folded
 from pruneviz.granularity.tiles import (
     Axes,

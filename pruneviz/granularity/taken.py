@@ -9,7 +9,7 @@ from typing import Literal
 from torch import nn
 
 from pruneviz.coupling import Member, layer_of
-from pruneviz.coupling.groups import LAYER_TYPES
+from pruneviz.coupling.left_out import LAYER_TYPES
 from pruneviz.granularity.channel import ChannelUnits
 
 Role = Literal["output", "input", "bias", "vectors", "statistics", "part"]

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pruneviz.coupling.groups import LAYER_TYPES
 from pruneviz.coupling.layouts import Choice
+from pruneviz.coupling.left_out import LAYER_TYPES
 from pruneviz.folding import folded
 from pruneviz.granularity.units import NOTHING, AxisKeep, Found, Rule, Units, Values
 from pruneviz.masks import Masks

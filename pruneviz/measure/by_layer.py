@@ -10,7 +10,8 @@ import pandas as pd
 from torch import Tensor, nn
 
 from pruneviz.coupling import layer_of
-from pruneviz.coupling.groups import LAYER_TYPES, Member
+from pruneviz.coupling.groups import Member
+from pruneviz.coupling.left_out import LAYER_TYPES
 from pruneviz.granularity.channel import ChannelUnits
 from pruneviz.granularity.units import Units
 from pruneviz.report import Amount, Skipped
