@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pruneviz.folding import folded
 from pruneviz.granularity.units import GRANULARITIES, Units
 from pruneviz.masks import Masks, combine, masked
+from pruneviz.measure.held import held_tensors
 from pruneviz.measure.packing import stored_bytes
 from pruneviz.rehearsal import answers
 from pruneviz.surgery import Cut, Size, Surgery, cut, cuts_from, joined_keep, sizes_from
@@ -130,6 +131,6 @@ def applied_notes(applied: Applied, granularity: str) -> tuple[str, ...]:
     masks = {name: mask for name, mask in applied.masks.items() if not bool(mask.all())}
     if applied.is_cut or whole or not masks:
         return ()
-    state = applied.original.state_dict()
+    state = held_tensors(folded(applied.original))
     smaller = stored_bytes(state, masks) < stored_bytes(state)
     return (DENSE_NOTE.format(file=SMALLER if smaller else AS_LARGE),)

@@ -193,8 +193,7 @@ class Report(_Record):
     """Everything one run measured.
 
     `macs` counts the multiply-accumulates of one input, but for the operators that `uncounted`
-    names, `bytes` the exported weights file
-    (constants in a network's code, which some networks have, come on top of both files).
+    names, `bytes` the exported weights file, which holds every tensor that the network holds.
     `inputs` are the uploaded files that the plan names by their digests, with their names.
     """
 

@@ -11,14 +11,20 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from pruneviz.export import RECIPE_FILE, WEIGHTS_FILE, write_network
+from pruneviz.measure.held import LIFTED, held_tensors
 from pruneviz.measure.packing import pack
 from pruneviz.plan import Plan, plan_faults
 from pruneviz.report import Report
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from torch import Tensor, nn
+
     from pruneviz.run import Prepared, Pruned
 
 PLAN_FILE, REPORT_FILE, MASKS_FILE = "plan.yaml", "report.json", "masks.safetensors"
+MOST_NAMED = 5  # tensors in a sentence
 SURGERY_FILE = "surgery.json"  # of a network that was cut; where zeros were set, masks say all
 # The report goes first and comes last: a folder with a report holds one whole run.
 FILES = (REPORT_FILE, PLAN_FILE, MASKS_FILE, SURGERY_FILE, WEIGHTS_FILE, RECIPE_FILE)
@@ -85,9 +91,26 @@ def _write_network(directory: Path, prepared: Prepared, pruned: Pruned) -> list[
     try:
         write_network(directory, pruned.model, subject.example, packed, about)
     except ValueError as error:
-        save_file(pack(pruned.model.state_dict(), packed), directory / WEIGHTS_FILE)
-        return [f"there is no recipe.json, so the weights need the model's own code: {error}"]
+        held = held_tensors(pruned.model)
+        save_file(pack(held, packed), directory / WEIGHTS_FILE)
+        return [
+            f"there is no recipe.json, so the weights need the model's own code: {error}",
+            *_beside_state(pruned.model, held),
+        ]
     return []
+
+
+def _beside_state(model: nn.Module, held: Mapping[str, Tensor]) -> list[str]:
+    """Return, as a sentence, which tensors of the weights file a state_dict knows nothing of."""
+    state = model.state_dict()
+    more = sorted((n for n in held if n not in state), key=lambda name: name.startswith(LIFTED))
+    if not more:
+        return []
+    named = ", ".join(more[:MOST_NAMED]) + (", …" if len(more) > MOST_NAMED else "")
+    return [
+        f"{WEIGHTS_FILE} also holds what the network keeps outside its state_dict ({named}): "
+        "load it with strict=False, and set these by hand"
+    ]
 
 
 def read_plan(directory: Path) -> Plan:

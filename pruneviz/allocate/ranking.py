@@ -32,7 +32,9 @@ class Ranking:
     def of(cls, units: tuple[Units, ...], scores: Mapping[str, Tensor]) -> Ranking:
         """Return the ranking of units by their scores, under the rules of their groups."""
         found = {layer.name: rule_of(layer) for layer in units}
-        return cls(scores, {name: rule for name, rule in found.items() if rule is not None})
+        # numpy, which sorts them, knows no bfloat16
+        known = {n: s.float() if s.dtype is torch.bfloat16 else s for n, s in scores.items()}
+        return cls(known, {name: rule for name, rule in found.items() if rule is not None})
 
     def order(self, name: str) -> Tensor:
         """Return what a layer's units are sorted by, (count,): infinite for what never goes."""

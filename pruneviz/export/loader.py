@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from pruneviz.export.constants import read_constants
 from pruneviz.export.operators import resolve
 from pruneviz.measure.packing import unpack
 
@@ -36,7 +37,7 @@ def rebuild(recipe: Path, weights: Path) -> nn.Module:
             f"the weights file '{Path(weights).name}' cannot be read: {error}"
         ) from error
     try:
-        return Rebuilt(parts, state).eval()
+        return Rebuilt(parts, state | read_constants(parts["tensors"])).eval()
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"the recipe '{Path(recipe).name}' is damaged: {error!r}") from error
 

@@ -17,9 +17,11 @@ from torch.fx import Node
 
 from pruneviz import __version__
 from pruneviz.duplicate import duplicate
+from pruneviz.export.constants import Constants, as_text
 from pruneviz.export.loader import FORMAT, VERSION, rebuild
 from pruneviz.export.operators import CHECKS, operator_name
 from pruneviz.folding import folded
+from pruneviz.measure.held import held_tensors
 from pruneviz.measure.one_trace import ONE_TRACE
 from pruneviz.measure.packing import pack, stored_layout
 
@@ -74,9 +76,13 @@ def describe(
     masks: Mapping[str, Tensor],
     about: Mapping[str, Any],
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return the recipe, and every tensor that it needs by name: the state and graph constants."""
+    """Return the recipe, and every tensor that the network holds, by name.
+
+    Constants that stand in the network's code alone stand in the recipe, values and all.
+    """
     program = _trace(model, example)
-    state = dict(model.state_dict())
+    state = held_tensors(model)
+    constants = Constants(state)
     parameters = {name for name, _ in model.named_parameters(remove_duplicate=False)}
     feeds: dict[str, str] = {}
     for spec in program.graph_signature.input_specs:
@@ -85,8 +91,8 @@ def describe(
         if spec.kind not in (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR):
             raise ValueError(f"the network holds a {spec.kind.name}, which a recipe cannot hold")
         target = str(spec.target)
-        state.setdefault(target, program.constants.get(target, torch.empty(0)))
-        feeds[spec.arg.name] = target
+        value = program.constants.get(target, program.state_dict.get(target))
+        feeds[spec.arg.name] = target if value is None else constants.name(target, value)
     nodes, output = _nodes(program)
     packed = stored_layout(state, masks)
     recipe = {
@@ -103,6 +109,16 @@ def describe(
                 "stored": "dense" if name in packed else "packed",
             }
             for name, tensor in state.items()
+        }
+        | {
+            name: {
+                "kind": "buffer",
+                "dtype": str(tensor.dtype).removeprefix("torch."),
+                "shape": list(tensor.shape),
+                "stored": "here",
+                "values": as_text(tensor),
+            }
+            for name, tensor in constants.own.items()
         },
         "feeds": feeds,
         "nodes": nodes,

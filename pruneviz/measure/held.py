@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from dataclasses import is_dataclass
 from typing import Any
 
 from torch import Tensor, nn
@@ -14,9 +16,10 @@ _MODULE = frozenset(vars(nn.Module()))
 def held_tensors(model: nn.Module) -> dict[str, Tensor]:
     """Return a network's tensors by name: its state, then other buffers and plain attributes.
 
-    They are what its weights file holds when it is written with a recipe.
+    They are what its weights file holds. What a state_dict has beside tensors is no part of it.
     """
-    found = dict(model.state_dict())
+    state = model.state_dict()
+    found = {name: value for name, value in state.items() if isinstance(value, Tensor)}
     known = {id(t) for t in (*model.parameters(), *model.buffers())}
     places = {_place(t) for t in found.values()}
     for path, buffer in model.named_buffers():
@@ -46,7 +49,17 @@ def _within(value: Any, where: str, seen: set[int]) -> Iterator[tuple[str, Tenso
         yield where, value
     elif isinstance(value, nn.Module):
         yield from (("", tensor) for tensor in held_tensors(value).values())
-    elif isinstance(value, list | tuple | dict) and id(value) not in seen:
+    elif id(value) not in seen and (parts := _parts(value)):
         seen.add(id(value))
-        for part in value.values() if isinstance(value, dict) else value:
+        for part in parts:
             yield from _within(part, "", seen)
+
+
+def _parts(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    if isinstance(value, list | tuple | deque):
+        return list(value)
+    if is_dataclass(value) and not isinstance(value, type):
+        return list(vars(value).values()) if hasattr(value, "__dict__") else []
+    return []

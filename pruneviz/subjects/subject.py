@@ -138,7 +138,8 @@ def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
 
 def weights_sha256(model: nn.Module) -> str:
     """Return the SHA-256 of a model's parameters and buffers, as 64 hexadecimal digits."""
-    return tensors_sha256(model.state_dict())
+    state = model.state_dict()
+    return tensors_sha256({name: t for name, t in state.items() if isinstance(t, Tensor)})
 
 
 def data_sha256(

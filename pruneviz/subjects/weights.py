@@ -75,7 +75,8 @@ def _truncated(name: str, expected: int, size: int) -> str:
 
 def refuse_nan(name: str, tensors: Mapping[str, Tensor]) -> None:
     """Raise ValueError, naming the tensors, if any value is NaN or infinite."""
-    broken = [k for k, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]
+    values = {k: t for k, t in tensors.items() if isinstance(t, Tensor)}  # a state may have others
+    broken = [k for k, t in values.items() if t.is_floating_point() and not t.isfinite().all()]
     if broken:
         raise ValueError(
             f"'{name}' holds NaN or infinite values in {some(broken)}; "
