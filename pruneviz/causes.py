@@ -185,6 +185,9 @@ def _batch(failure: Failure) -> Cause | None:
     x = failure.first
     if not isinstance(x, Tensor) or len(failure.args) != 1 or not x.dim():
         return None
+    if len(x) > 2 and failure.runs(x[:2]):
+        remedy = "let its forward take any number, along the first axis of its input"
+        return f"the model does not take {len(x)} inputs at once", remedy, False
     if len(x) > 1 and failure.runs(x[:1]):
         remedy = (
             "let its forward keep the first axis of its input, such as x.flatten(1) in place of "
@@ -253,8 +256,8 @@ CAUSES: tuple[Callable[[Failure], Cause | None], ...] = (
     _tokens,
     _types,
     _surroundings,
-    _batch,
     _own_words,
+    _batch,
     _shape,
     _mistake,
 )

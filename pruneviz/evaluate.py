@@ -4,9 +4,16 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.answers import logits_of
+from pruneviz.attempts import explained
 
 
 def predict(model: nn.Module, x: Tensor, batch_size: int = 256) -> Tensor:
     """Return the logits, (N, classes), for inputs of shape (N, …); no gradient is recorded."""
     with torch.inference_mode():
-        return torch.cat([logits_of(model, part) for part in x.split(batch_size)])
+        return torch.cat([_logits(model, part) for part in x.split(batch_size)])
+
+
+def _logits(model: nn.Module, x: Tensor) -> Tensor:
+    with explained(model, x):
+        logits: Tensor = logits_of(model, x)
+    return logits

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"reading", "sent", "duplicate", "folding", "plain_layers", "registry", "home", "steady",
-     "passes", "causes"},
+     "passes", "causes", "attempts"},
     {"plan", "masks", "report", "answers"},
     {"subjects", "explicit", "coupling", "granularity", "criteria", "calibrate", "evaluate",
      "measure", "explain", "replay"},

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from pruneviz.causes import told
-from pruneviz.passes import Failure, Step, followed, given
+from pruneviz.attempts import attempt
+from pruneviz.passes import Step, followed, given
 from pruneviz.subjects.outputs import check_tensors, not_finite
 
 
@@ -22,8 +22,7 @@ def input_dtype(model: nn.Module) -> torch.dtype:
 def forward(model: nn.Module, x: Tensor) -> Any:
     """Return the model's output for x (N, …); ValueError says why there is none, and the remedy.
 
-    One input alone is tried as well, since latency is measured on one. What it draws at random is
-    as if it had not been asked.
+    One input alone is tried as well, since latency is measured on one.
     """
     output = _pass(model, x)
     if len(x) > 1:
@@ -35,14 +34,8 @@ def forward(model: nn.Module, x: Tensor) -> Any:
 
 
 def _pass(model: nn.Module, x: Tensor) -> Any:
-    inside: list[Step] = []
     before = x.clone()
-    try:
-        with torch.no_grad(), torch.random.fork_rng(devices=[]), followed(model, inside):
-            output = model(x)
-    # Any model of any user: whatever its forward pass raises is told to them.
-    except (Exception, SystemExit) as error:
-        raise told(Failure(model, (before,), error, inside)) from error
+    output = attempt(model, x)
     if not torch.equal(before.nan_to_num(), x.nan_to_num()):
         x.copy_(before)
         raise ValueError(

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.answers import look
+from pruneviz.attempts import explained
 from pruneviz.causes import WrongInputError
 from pruneviz.coupling.accept import check_folded
 from pruneviz.duplicate import duplicate
@@ -71,8 +72,10 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
     data = data.to(input_dtype(model)) if data else None
     _verify("data", plan.data_sha256, data.sha256 if data else None)
     check_folded(given, model, example)
-    random = keep_steady(model, data.x[spread(len(data.x), WATCHED)] if data else example)
-    answers = look(model, data.x if data else example, real=data is not None)
+    watched = data.x[spread(len(data.x), WATCHED)] if data else example
+    with explained(model, watched):
+        random = keep_steady(model, watched)
+        answers = look(model, data.x if data else example, real=data is not None)
     said = (*fold_notes(given), *notes, RANDOM_NOTE if random else "", answers)
     return Subject(
         reference=plan.model,

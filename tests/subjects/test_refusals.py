@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
 from pruneviz.causes import WrongInputError
 from pruneviz.coupling.accept import answer
+from pruneviz.evaluate import predict
 from pruneviz.plan import Plan
 from pruneviz.subjects import load_subject
 from pruneviz.subjects.first_pass import forward
@@ -286,3 +288,39 @@ def test_an_output_that_cannot_be_judged_is_named_with_its_remedy(kind: str) -> 
 def test_an_answer_without_tensors_is_refused_when_it_is_opened(output: Any, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         forward(made(lambda self, x: output), X)
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("1 / (0 if (x == 77).any() else 1)", "fails.*ZeroDivisionError.*1 input of .*77"),
+        ("torch.zeros(min(len(x), 2), 1)", "does not take 4 inputs at once.*any number"),
+        ("check(x)", "refuses.*line 5.*below 50.*1 input of .*from 77 to 77"),
+    ],
+)
+def test_data_of_which_some_fail_are_told_by_the_input(
+    tmp_path: Path, code: str, words: str
+) -> None:
+    (tmp_path / "nets.py").write_text(
+        "import torch\n"
+        "from torch import nn\n"
+        "def check(x):\n"
+        "    if (x == 77).any():\n"
+        "        raise RuntimeError('give values below 50')\n"
+        "    return 0\n"
+        "class Late(nn.Linear):\n"
+        "    def __init__(self):\n"
+        "        super().__init__(3, 2)\n"
+        "    def forward(self, x):\n"
+        f"        return super().forward(x) + ({code})\n"
+    )
+    x = np.zeros((96, 3), "f4")
+    x[40:] = 77
+    np.savez(tmp_path / "d.npz", x=x, y=np.arange(96) % 2)
+    plan = Plan(model=f"python:{tmp_path}/nets.py:Late", data=f"npz:{tmp_path}/d.npz")
+    with pytest.raises(ValueError, match=words):
+        load_subject(plan)
+    if code == "check(x)":
+        model = load_subject(plan.changed(data=None)).model
+        with pytest.raises(ValueError, match=f"some of the data cannot be answered.*{words}"):
+            predict(model, torch.from_numpy(x))
