@@ -11,6 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+SEPARATOR_LINE = re.compile(r'\A"?sep=.?"?[ \t]*(?=[\r\n])', re.IGNORECASE)
 LOOK_AT = 500  # rows
 WHOLE = re.compile(r"[+-]?\d+")
 DECIMAL_COMMA = re.compile(r"[+-]?(\d*),(\d+)(?:[eE][+-]?\d+)?")
@@ -19,7 +20,10 @@ GROUPED = re.compile(r"[+-]?(?:\d{1,3}(?:[.,'’\s]\d{3})+(?:[.,]\d+)?|\d+(?:[.,
 
 
 def read_text(path: Path) -> str:
-    """Return a file's text; ValueError where it is no UTF-8 or a binary file."""
+    """Return a file's text; ValueError where it is no UTF-8 or a binary file.
+
+    Of the line in which a spreadsheet names its separator, such as sep=; its end alone is left.
+    """
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -28,7 +32,7 @@ def read_text(path: Path) -> str:
         ) from error
     if "\0" in text or not text.strip():
         raise ValueError(no_table(path.name))
-    return text
+    return SEPARATOR_LINE.sub("", text)
 
 
 def no_table(name: str) -> str:
@@ -64,7 +68,9 @@ def _cells(text: str, mark: str) -> list[tuple[int, int]]:
     """Return the line at which each of the first rows ends, and its number of cells."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=True)
     try:
-        return [(reader.line_num, len(row)) for row in islice(reader, LOOK_AT) if row]
+        return [
+            (reader.line_num, len(row)) for row in islice(reader, LOOK_AT) if "".join(row).strip()
+        ]
     except csv.Error:  # a cell beyond all measure: this mark does not separate the text
         return []
 

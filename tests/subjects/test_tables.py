@@ -132,6 +132,14 @@ def test_lines_name_the_rows(read):
     assert read("\na,kind\r\n1,x\r\n\r\n2,y\r\n").names == ("line 3", "line 5")
 
 
+def test_lines_of_spaces_and_a_spreadsheets_first_line_hold_no_row(read):
+    assert read("a,kind\n \t \n1,x\n  \n2,y\n").names == ("line 3", "line 5")
+    for first in ("sep=;", '"sep=;"', "SEP=; "):
+        raw = read(f"{first}\r\na;kind\r\n1,5;x\r\n2;y\r\n")
+        assert raw.names == ("line 3", "line 4")
+        assert raw.x.flatten().tolist() == [1.5, 2.0]
+
+
 def test_lines_of_unequal_length_are_named(read):
     with pytest.raises(ValueError, match="line 3 has 3 cells and the header 2"):
         read("a,kind\n1,x\n2,y,z\n")
