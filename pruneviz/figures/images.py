@@ -9,7 +9,16 @@ from plotly.subplots import make_subplots
 from torch import Tensor
 
 from pruneviz.figures.pool import LIMIT, strongest
-from pruneviz.figures.style import GRID, ORIGINAL, OVERLAY, PRUNED, STRIPES, lay_out, mosaic
+from pruneviz.figures.style import (
+    GRID,
+    ORIGINAL,
+    OVERLAY,
+    PRUNED,
+    STRIPES,
+    lay_out,
+    legend_below,
+    mosaic,
+)
 
 Picture = NDArray[np.uint8]
 PAIR_HEIGHT = 640  # on a wide screen
@@ -122,5 +131,6 @@ def attribution_bars(
         )
     figure.update_layout(barmode="group", bargap=0.25)
     lay_out(figure, title=title, x="attribution (logit units)", y="", height=120 + 28 * most)
+    legend_below(figure)
     figure.update_xaxes(zeroline=True, zerolinecolor=GRID)
     return figure.update_yaxes(autorange="reversed")

@@ -132,6 +132,21 @@ def on_dark(figure: go.Figure) -> go.Figure:
     return figure
 
 
+def legible(figure: go.Figure, colour: str = AXES) -> go.Figure:
+    """Give axes, words and colour scales that were added after the layout a colour that reads.
+
+    Without one, they get a paler one of the page's theme. The figure itself is changed.
+    """
+    scales = [axis.colorbar for axis in figure.select_coloraxes()]
+    scales += [trace.colorbar for trace in figure.data if "colorbar" in trace]
+    axes = [*figure.select_xaxes(), *figure.select_yaxes(), *scales]
+    fonts = [font for axis in axes for font in (axis.tickfont, axis.title.font)]
+    for font in (*fonts, *(each.font for each in figure.layout.annotations)):
+        if font.color is None:
+            font.color = colour
+    return figure
+
+
 def describe(figure: go.Figure) -> str:
     """Return a figure in words: what to see, and what the axes show."""
     title = (figure.layout.title.text or "Figure").replace("<br>", " ")

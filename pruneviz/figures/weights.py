@@ -25,7 +25,8 @@ def heatmap(layer: str, weight: Tensor, mask: Tensor | None, view: View | None =
     """
 
     values, gone = _matrices(weight, mask, view)
-    return _drawn(values, gone, view, _limit(values), f"{layer}: {_stays(gone)}")
+    flat = weight.dim() == 2
+    return _drawn(values, gone, view, _limit(values), f"{layer}: {_stays(gone)}", flat=flat)
 
 
 def closeup(layer: str, weight: Tensor, mask: Tensor | None, view: View) -> go.Figure:
@@ -33,8 +34,8 @@ def closeup(layer: str, weight: Tensor, mask: Tensor | None, view: View) -> go.F
     values, gone = _matrices(weight, mask, view)
     rows, columns = CLOSE
     near = gone[:rows, :columns]
-    title = f"{layer}, close up: {_stays(near)}"
-    return _drawn(values[:rows, :columns], near, view, _limit(values), title)
+    title, flat = f"{layer}, close up: {_stays(near)}", weight.dim() == 2
+    return _drawn(values[:rows, :columns], near, view, _limit(values), title, flat=flat)
 
 
 def is_parted(figure: go.Figure) -> bool:
@@ -55,7 +56,16 @@ def _matrices(weight: Tensor, mask: Tensor | None, view: View | None) -> tuple[M
     return values, gone.astype(float)
 
 
-def _drawn(values: Matrix, gone: Matrix, view: View | None, limit: float, title: str) -> go.Figure:
+def _drawn(
+    values: Matrix,
+    gone: Matrix,
+    view: View | None,
+    limit: float,
+    title: str,
+    *,
+    flat: bool = False,
+) -> go.Figure:
+    """Return the picture; `flat` says that an input has one weight, no kernel."""
     removed = mean(gone)
     shown = strongest(np.where(gone > 0, np.nan, values))
     rows, columns = block_sizes(*values.shape)
@@ -67,6 +77,7 @@ def _drawn(values: Matrix, gone: Matrix, view: View | None, limit: float, title:
         figure.add_traces(_parted(values.shape, view.parting))
     pooled = "" if rows * columns == 1 else f", {rows}×{columns} weights a cell"
     across = "kernel position × input" if view and view.inputs_last else "input × kernel position"
+    across = "input" if flat else across
     return lay_out(
         figure, title=title, x=f"{across} (index){pooled}", y="output (index)", height=420
     ).update_yaxes(autorange="reversed")

@@ -67,6 +67,8 @@ def test_a_view_puts_groups_side_by_side_and_parts_them():
     assert cells.z[0, 4] == weight[0, 0, 0, 1]
     assert sorted({x for x in lines.x if x is not None}) == [k - 0.5 for k in range(2, 36, 2)]
     assert "kernel position × input" in figure.layout.xaxis.title.text
+    linear = weights.heatmap("head", torch.ones(2, 3), None)
+    assert linear.layout.xaxis.title.text == "input (index)"
     block = axes(nn.Conv2d(4, 8, 3)).view(36, (4, 6), lines=6)
     drawn = weights.heatmap("conv1", weight, mask, block).data[2]
     assert 3.5 in drawn.y

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import plotly.graph_objects as go
 import pytest
+from plotly.subplots import make_subplots
 
 from pruneviz.figures import style
 
@@ -48,3 +49,20 @@ def test_axis_texts_read(scheme: str) -> None:
     for axis in (figure.layout.xaxis, figure.layout.yaxis):
         for colour in (axis.tickfont.color, axis.title.font.color, figure.layout.font.color):
             assert contrast(colour, page) >= LEAST
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_what_is_added_after_the_layout_reads_too(scheme: str) -> None:
+    figure = style.lay_out(make_subplots(1, 2, subplot_titles=("a", "b")), title="", x="", y="")
+    figure.add_heatmap(z=[[1]], colorbar_title_text="own", row=1, col=1)
+    figure.add_heatmap(z=[[1]], coloraxis="coloraxis", row=1, col=2)
+    figure.update_layout(xaxis3={"title": {"text": "late"}}, coloraxis_colorbar_title_text="all")
+    dark = scheme == "dark"
+    drawn = style.on_dark(figure) if dark else figure
+    drawn = style.legible(drawn, style.AXES_ON_DARK if dark else style.AXES)
+    page, layout = THEME["theme"][scheme]["backgroundColor"], drawn.layout
+    scales = (drawn.data[0].colorbar, layout.coloraxis.colorbar)
+    titled = [layout.xaxis3, layout.xaxis2, *scales]
+    fonts = [font for each in titled for font in (each.title.font, each.tickfont)]
+    for font in (*fonts, *(word.font for word in layout.annotations)):
+        assert contrast(font.color, page) >= LEAST
