@@ -100,7 +100,7 @@ def _strongest_part(values: Tensor) -> str:
     if not total:
         return "0 everywhere"
     side = "for" if float(parts[name].sum()) > 0 else "against"
-    return f"strongest at the {name}: {100 * part / total:.0f} % of it, mostly {side} the class"
+    return f"strongest in the {name}: {100 * part / total:.0f} % of it, mostly {side} the class"
 
 
 def _cells(shape: tuple[int, ...], raw: Tensor) -> dict[str, float]:

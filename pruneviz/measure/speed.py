@@ -16,6 +16,9 @@ FEWEST_PASSES = 20  # of each network, below which nothing is said of their spee
 WIDEST_CLAIM = 1.5  # an interval's end over its beginning; a wider one is no measurement
 WIDEST_SAME = 1.25  # of an interval around 1: a wider one may hide a difference
 CONFIDENCE = 0.95
+# A claim needs an interval whose near end is as far from 1 as from the ratio, by logarithms: the
+# same network, timed again and again, must not be called faster or slower now and then.
+SURER = 2.0
 
 AGAIN = "not measured well enough yet: measure again"
 STAYS_DENSE = "the arithmetic stays dense, so no speed-up is to be expected"
@@ -55,7 +58,10 @@ class Speed:
 
     @property
     def finding(self) -> Finding:
-        """Return what was found: unknown where passes are too few or too far apart."""
+        """Return what was found: unknown where passes are too few or too far apart.
+
+        A difference is claimed where the interval keeps off 1 by as much as it is wide that way.
+        """
         low, high = self.interval
         if self.passes < FEWEST_PASSES or not 0 < low <= self.ratio <= high < math.inf:
             return Finding.UNKNOWN
@@ -64,6 +70,9 @@ class Speed:
             return Finding.UNKNOWN
         if around_one:
             return Finding.SAME
+        near = low if low > 1 else high
+        if abs(math.log(self.ratio)) <= SURER * abs(math.log(self.ratio / near)):
+            return Finding.UNKNOWN
         return Finding.FASTER if low > 1 else Finding.SLOWER
 
     def in_words(self, *, dense: bool = False) -> str:

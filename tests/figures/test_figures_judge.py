@@ -183,9 +183,9 @@ def test_words_say_where_an_attribution_is_strongest():
     values[4, 5] = 1.0
     said = images.where(values, -values)
     assert said.startswith(
-        "The original's attribution is strongest at the bottom left: 67 % of it, mostly against"
+        "The original's attribution is strongest in the bottom left: 67 % of it, mostly against"
     )
-    assert "pruned network's is strongest at the bottom left: 67 % of it, mostly for" in said
+    assert "pruned network's is strongest in the bottom left: 67 % of it, mostly for" in said
     assert images.where(values, 0 * values).endswith("The pruned network's is 0 everywhere.")
 
 

@@ -9,7 +9,15 @@ import pytest
 from torch import nn, ones
 
 from pruneviz.measure.latency import Timings, time_pair
-from pruneviz.measure.speed import AGAIN, FEWEST_PASSES, STAYS_DENSE, Finding, Speed, speed
+from pruneviz.measure.speed import (
+    AGAIN,
+    FEWEST_PASSES,
+    STAYS_DENSE,
+    Finding,
+    Speed,
+    speed,
+    speed_up,
+)
 
 TRIALS = 400
 
@@ -42,13 +50,32 @@ def test_the_interval_covers_the_true_ratio_whatever_the_load(kind: str, turns: 
     assert covered / TRIALS > 0.95 - 4 * (0.95 * 0.05 / TRIALS) ** 0.5
 
 
-def test_equal_networks_are_hardly_ever_called_faster_or_slower() -> None:
-    rng, claims = np.random.default_rng(0), 0
+LOADS = ["idle", "drifting", "busy now and then"]
+
+
+def findings(turns: int, truth: float, kind: str) -> list[Finding]:
+    """Return what is found of networks of one true ratio that are timed again and again."""
+    rng, found = np.random.default_rng(turns), []
     for _ in range(TRIALS):
-        shared = load(rng, "drifting", 50)
-        pair = Timings(shared * noise(rng, 50), shared * noise(rng, 50), 1, 1).summary()
-        claims += speed(pair).finding in (Finding.FASTER, Finding.SLOWER)
-    assert claims / TRIALS < 0.05 + 4 * (0.95 * 0.05 / TRIALS) ** 0.5
+        shared = load(rng, kind, turns)
+        pruned, original = noise(rng, turns), truth * noise(rng, turns)
+        ratio, interval = speed_up(shared * original, shared * pruned)
+        found.append(Speed(ratio, interval, turns).finding)
+    return found
+
+
+@pytest.mark.parametrize("kind", LOADS)
+@pytest.mark.parametrize("turns", [FEWEST_PASSES, 30, 50, 100])
+def test_of_equal_networks_not_one_in_a_hundred_is_called_faster_or_slower(turns, kind) -> None:
+    found = findings(turns, 1.0, kind)
+    assert found.count(Finding.FASTER) + found.count(Finding.SLOWER) <= 0.01 * TRIALS
+    assert found.count(Finding.SAME) > 0.9 * TRIALS or turns < 50
+
+
+@pytest.mark.parametrize("kind", LOADS)
+def test_a_difference_of_a_fifth_is_found(kind: str) -> None:
+    assert findings(50, 1.2, kind).count(Finding.FASTER) > 0.95 * TRIALS
+    assert findings(50, 1 / 1.2, kind).count(Finding.SLOWER) > 0.95 * TRIALS
 
 
 def test_a_load_that_both_networks_feel_widens_nothing() -> None:
@@ -76,6 +103,8 @@ def test_few_passes_say_nothing(passes: int) -> None:
         (Speed(1.0, (0.95, 1.06), 30), "no difference was found (0.95 to 1.06)"),
         (Speed(1.006, (1.002, 1.01), 30), "no difference was found (1.00 to 1.01)"),
         (Speed(1.0, (0.8, 1.2), 30), AGAIN),
+        (Speed(1.075, (1.006, 1.147), 100), AGAIN),
+        (Speed(0.939, (0.883, 0.992), 100), AGAIN),
         (Speed(3.0, (2.0, 4.0), 30), AGAIN),
         (Speed(float("nan"), (float("nan"), float("nan")), 30), AGAIN),
     ],
