@@ -58,13 +58,16 @@ class Uncounted(_Record):
     original: tuple[str, ...] = ()
     pruned: tuple[str, ...] = ()
 
-    def in_words(self) -> str:
-        """Return what stands beside MACs wherever they are said; "" where they are whole."""
+    def in_words(self, most: int = MOST_NAMED) -> str:
+        """Return what stands beside MACs wherever they are said; "" where they are whole.
+
+        More than `most` operators are counted: all of them are in the report's notes.
+        """
         names = list(dict.fromkeys((*self.original, *self.pruned)))
         if not names:
             return ""
-        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-        return f"not counting {', '.join(map(self._named, names[:MOST_NAMED]))}{more}"
+        more = f" and {len(names) - most} more" if len(names) > most else ""
+        return f"not counting {', '.join(map(self._named, names[:most]))}{more}"
 
     def _named(self, name: str) -> str:
         if name not in self.original:

@@ -48,7 +48,7 @@ def _accuracy_rows(report: Report) -> list[Row]:
 
 def _amount_rows(report: Report) -> list[Row]:
     left_out = report.uncounted.in_words()
-    macs = f"MACs ({left_out})" if left_out else "MACs"
+    macs = f"MACs, {left_out}" if left_out else "MACs"
     amounts = {"parameters": report.parameters, macs: report.macs, "bytes": report.bytes}
     return [
         (name, f"{a.original:,}", f"{a.pruned:,}", f"{a.pruned / max(a.original, 1) - 1:+.1%}")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 NO_BREAK = "\u00a0"
 WAITING = "Loading and measuring …"
 TILES = "block"  # the granularity whose units are rectangles of weights
+STRIP_NAMES = 2  # operators in the strip's narrow cell
 NO_DATA = "no data: choose some on Home"
 # Fractions of units that a plan asks for or can have; counts of units are followed by other words.
 FRACTION = re.compile(r"(?<![\w.])[01](?:\.\d+)?(?= at most\b| cannot be reached|; unlock)")
@@ -286,13 +287,15 @@ def size_cell(size: Amount) -> Cell:
 
 def macs_cell(macs: Amount, uncounted: Uncounted) -> Cell:
     """Return the multiply-accumulates of one input through both networks, and what they lack."""
-    return replace(_amount_cell("macs", "MACs", macs, fmt.count), part=uncounted.in_words())
+    return replace(
+        _amount_cell("macs", "MACs", macs, fmt.count), part=uncounted.in_words(STRIP_NAMES)
+    )
 
 
 def uncounted_of(baseline: Baseline) -> str:
     """Return what the original's MACs leave out, in the words of all places."""
     names = baseline.uncounted
-    return Uncounted(original=names, pruned=names).in_words()
+    return Uncounted(original=names, pruned=names).in_words(STRIP_NAMES)
 
 
 def original_cells(
