@@ -22,11 +22,18 @@ DEVICES = ("nvidia driver", "cuda", "expected device", "on the same device", "no
 SHAPES = (
     "shape", "size", "channels", "dimension", "input_size", "input to be", "must match",
     "length", "expected 2d", "expected 3d", "expected 4d", "expected 5d", "values to unpack",
-    "out of range", "too many indices", "divisible",
+    "out of range", "too many indices", "divisible", "batched",
 )  # fmt: skip
-MISTAKES = (AttributeError, KeyError, NameError, NotImplementedError, ImportError, SystemExit)
+MISTAKES = (
+    AttributeError, KeyError, NameError, NotImplementedError, ImportError, RecursionError,
+    SystemExit,
+)  # fmt: skip
 SAID_PLAINLY = (RuntimeError, ValueError)
-SEVERAL = "models of several inputs are not opened yet"
+FEWER = ("tuple index out of range", "not enough values to unpack")
+OTHERS = (
+    "models of several inputs are not opened yet: wrap it in one that takes a tensor and fixes the "
+    "others"
+)
 
 
 class WrongInputError(ValueError):
@@ -69,7 +76,7 @@ def _said(error: BaseException) -> str:
 
 def _arguments(failure: Failure) -> Cause | None:
     try:
-        parameters = inspect.signature(failure.model.forward).parameters.values()
+        parameters = list(inspect.signature(failure.model.forward).parameters.values())
     except (TypeError, ValueError):
         return None
     open_kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -79,12 +86,19 @@ def _arguments(failure: Failure) -> Cause | None:
     others = [p.name for p in plain[1:]]
     by_place = placed or any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)
     if isinstance(failure.error, TypeError) and not by_place and failure.args:
+        if not plain and any(p.kind is inspect.Parameter.VAR_KEYWORD for p in parameters):
+            remedy = "wrap it: def forward(self, x): return self.net(NAME=x)"
+            return "the model takes its inputs by name alone", remedy, False
         if not plain:
             return "the model takes no input", "let its forward take one tensor", False
         if len(needed) < 2:
             name = (needed or [plain[0].name])[0]
             remedy = f"wrap it: def forward(self, x): return self.net({name}=x)"
             return f"the model takes its input by name alone ({name})", remedy, False
+    several = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), "")
+    if several and not failure.inside and any(part in failure.text for part in FEWER):
+        needed = [*needed, f"*{several}"]
+        return f"the model asks for more than one input ({', '.join(needed)})", OTHERS, False
     asks = len(needed) > len(failure.args) and isinstance(failure.error, TypeError)
     named = raised_by_own_code(failure.error) and any(name in str(failure.error) for name in others)
     if not (asks or named):
@@ -93,8 +107,7 @@ def _arguments(failure: Failure) -> Cause | None:
     if not failure.alone:
         return f"the model asks for {names}", "give an example of each, as a tuple", False
     what = f"the model asks for more than one input ({names})"
-    remedy = f"{SEVERAL}: wrap it in one that takes a tensor and fixes the others"
-    return what, remedy, False
+    return what, OTHERS, False
 
 
 class _Asked(dict[Any, Any]):
@@ -123,7 +136,7 @@ def _another_kind(failure: Failure) -> Cause | None:
         what = f"the model takes a dictionary (it reads {', '.join(names)})"
         if len(names) == 1:
             return what, f"wrap it: def forward(self, x): return self.net({{{names[0]}: x}})", False
-        return what, f"{SEVERAL}: wrap it in one that takes a tensor and fixes the others", False
+        return what, OTHERS, False
     missing = str(failure.error)
     if isinstance(failure.error, AttributeError) and "'Tensor' object has no attribute" in missing:
         remedy = "let its forward take the tensor itself"
@@ -212,7 +225,8 @@ def _own_words(failure: Failure) -> Cause | None:
 
 def _shape(failure: Failure) -> Cause | None:
     x = failure.first
-    of_shape = isinstance(failure.error, RuntimeError | ValueError | IndexError)
+    kinds = RuntimeError | ValueError | IndexError | AssertionError  # torch's own; others are told
+    of_shape = isinstance(failure.error, kinds) and not isinstance(failure.error, MISTAKES)
     if not of_shape or not any(part in failure.text for part in SHAPES):
         return None
     if not isinstance(x, Tensor) or len(failure.args) != 1:
@@ -223,14 +237,14 @@ def _shape(failure: Failure) -> Cause | None:
 def _form(failure: Failure, x: Tensor) -> str:
     """Return the remedy for inputs (N, …) of a shape that a model does not take."""
     for code, other in _other_forms(x):
-        if failure.runs(other):
+        if failure.answers(other):
             return (
                 f"it runs on inputs of shape {list(other.shape[1:])}: give such, or let its "
                 f"forward begin with x = {code}"
             )
-    if x.dim() > 2 and failure.runs(x.movedim(1, -1)):
+    if x.dim() > 2 and failure.answers(x.movedim(1, -1)):
         return "it takes channels last, and gets them first: begin it with x = x.movedim(1, -1)"
-    if x.dim() > 1 and failure.runs(x[0]):
+    if x.dim() > 1 and failure.answers(x[0], alone=True):
         return "it runs on one input alone: let its forward take several, along a first axis"
     return "give the shape or the data that it was made for"
 

@@ -115,15 +115,28 @@ class Failure:
         """Return the innermost part that was under way, None for the model's own code."""
         return self.inside[-1] if self.inside else None
 
-    def runs(self, *args: Any) -> bool:
-        """Say whether the model runs on other arguments."""
+    def output(self, *args: Any) -> Any:
+        """Return what the model answers to other arguments, None where it does not run."""
         try:
             with torch.no_grad(), torch.random.fork_rng(devices=[]):
-                self.model(*args)
+                return self.model(*args)
         # Any model of any user: whatever it raises, it does not run.
         except (Exception, SystemExit):
+            return None
+
+    def runs(self, *args: Any) -> bool:
+        """Say whether the model runs on other arguments."""
+        return self.output(*args) is not None
+
+    def answers(self, x: Tensor, *, alone: bool = False) -> bool:
+        """Say whether the model gives one row for each of other inputs (N, …), or for one alone.
+
+        A model may run by chance on inputs of a form that it was not made for.
+        """
+        output = self.output(x)
+        if not isinstance(output, Tensor):
             return False
-        return True
+        return output.dim() == 1 or len(output) == 1 if alone else output.shape[:-1] == x.shape[:1]
 
 
 def _frames(error: BaseException) -> list[TracebackType]:

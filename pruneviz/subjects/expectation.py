@@ -62,6 +62,8 @@ def usual_shape(model: nn.Module) -> tuple[int, ...] | None:
             return layer.in_channels, FRAMES, SIDE // 2, SIDE // 2
         if isinstance(layer, nn.RNNBase):
             return LENGTH, layer.input_size
+        if isinstance(layer, nn.MultiheadAttention):
+            return LENGTH, layer.embed_dim
         if isinstance(layer, nn.Linear):
             return (layer.in_features,)
         if isinstance(layer, nn.Embedding | nn.EmbeddingBag):

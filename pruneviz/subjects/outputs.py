@@ -55,6 +55,8 @@ def class_count(output: Any, rows: int) -> int:
         )
     if output.is_complex():
         raise ValueError(f"{found} is complex, and class scores are real: return their .abs()")
+    if output.dtype == torch.bool:
+        raise ValueError(f"{found} is yes or no, and no score: return what it compares")
     if output.shape[1] == 1:
         raise ValueError(
             "the model has one output, and classifiers with a single score are not supported yet: "
@@ -101,11 +103,15 @@ def _parts(output: Any) -> Iterator[tuple[str, Any, str]]:
         yield from ((str(place), part, f"[{place}]") for place, part in enumerate(output))
 
 
-def _scores(output: Any, rows: int | None) -> str:
+def _scores(output: Any, rows: int | None, path: str = "output") -> str:
     """Return the code that takes class scores out of an output, "" where no part looks so."""
     for _, part, code in _parts(output):
-        if isinstance(part, Tensor) and part.dim() == 2 and rows in (None, len(part)):
-            return f"output{code}"
+        if isinstance(part, Tensor):
+            found = path + code if part.dim() == 2 and rows in (None, len(part)) else ""
+        else:
+            found = _scores(part, rows, path + code)
+        if found:
+            return found
     return ""
 
 

@@ -64,6 +64,15 @@ class Rows(nn.Module):
         return self.f(out[0][:, -1] if isinstance(out, tuple) else out)
 
 
+class Attends(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.a, self.f = nn.MultiheadAttention(8, 2, batch_first=True), nn.Linear(8, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.f(self.a(x, x, x)[0].mean(1))
+
+
 def fails(self: Net, x: Tensor) -> Tensor:
     raise ValueError("pixels must lie in [0, 1]")
 
@@ -98,6 +107,15 @@ REFUSED: dict[str, tuple[nn.Module, str, str, bool]] = {
         made(lambda self, x, *, scale: self.core(x * scale)), r"\(x, scale\)", "several", False,
     ),
     "its own words of another input": (made(several), r"\(x, ids\).*have to", "several", False),
+    "any number": (made(lambda self, *xs: self.core(xs[0] - xs[1])), r"\(\*xs\)", "several", False),
+    "any names": (made(lambda self, **xs: self.core(xs["a"])), "by name alone", "NAME=x", False),
+    "no end": (made(lambda self, x: self(x)), "fails.*recursion", "mend it there$", False),
+    "attention": (
+        Attends(), SHAPE, r"shape \[8, 8\].*x\.squeeze\(1\)", True,
+    ),
+    "by chance": (
+        made(lambda self, x: x.unsqueeze(-1) + torch.zeros(1, 14, 6)), SHAPE, "made for$", True,
+    ),
     "no input": (made(lambda self: self.core(X)), "takes no input", "take one tensor", False),
     "a dictionary": (
         made(lambda self, batch: self.core(batch["image"])),
@@ -256,6 +274,8 @@ OUTPUTS = {
     "dictionary": ({"loss": None, "logits": SCORES}, r"return output\['logits'\] alone"),
     "tuple": ((torch.zeros(2, 4, 5), SCORES), r"return output\[1\] alone"),
     "dataclass": (Out(SCORES), r"logits: shape \[2, 3\], hidden: nothing.*return output\.logits"),
+    "nested": ({"a": {"b": SCORES}}, r"return output\['a'\]\['b'\] alone"),
+    "yes or no": (SCORES > 0, "yes or no"),
     "boxes": ([{"boxes": SCORES, "scores": SCORES[0]}] * 2, "holds boxes.*detector.*without data$"),
     "maps": ({"out": torch.zeros(2, 3, 4, 4)}, "segmentation.*without data$"),
     "map": (torch.zeros(2, 3, 4, 4), "segmentation.*without data$"),
