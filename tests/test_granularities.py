@@ -319,6 +319,16 @@ def test_a_layer_without_such_units_is_skipped_with_the_remedy(
     assert words in {s.name: s.reason for s in skipped}[layer]
 
 
+def test_a_layer_whose_weight_is_no_parameter_is_skipped_with_the_reason():
+    model = nn.Sequential(nn.Linear(4, 6), nn.ReLU(), nn.Linear(6, 2))
+    weight = model[0].weight.detach()
+    del model[0].weight
+    model[0].register_buffer("weight", weight)
+    units, skipped = GRANULARITIES.get("weight").implementation(model, torch.randn(2, 4))
+    assert [u.name for u in units] == ["2"]
+    assert {s.name: s.reason for s in skipped}["0"].startswith("its weight is no parameter")
+
+
 def test_n_must_be_less_than_m():
     with pytest.raises(ValueError, match="got 4:4: make n less than m"):
         ranked("n_m", n=4, m=4)

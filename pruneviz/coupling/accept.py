@@ -36,6 +36,11 @@ def accept_form(model: nn.Module) -> None:
             raise ValueError(
                 f"{name} is scripted, and a script cannot be cut: give the module it was made from"
             )
+        if any(kind.__module__.startswith("torch.export") for kind in type(module).__mro__):
+            raise ValueError(
+                f"{name} is exported, and an exported program cannot be cut or trained: give the "
+                "network that it was exported from"
+            )
         if "_orig_mod" in module._modules:
             raise ValueError(
                 f"{name} is compiled: give the one from before torch.compile, and compile the "

@@ -253,6 +253,8 @@ def tiled(model: nn.Module, see: Callable[[Axes], tuple[View, Rule | None]]) -> 
     for name, module in model.named_modules():
         if not isinstance(module, LAYER_TYPES):
             reason = _no_layer(module)
+        elif module._parameters.get("weight") is None:
+            reason = "its weight is no parameter: it is fixed, or computed from other tensors"
         elif not owns_weight(model, name, module):
             continue  # the layer that it shares its weights with has the units
         else:

@@ -24,7 +24,7 @@ from pruneviz.subjects.expectation import (
     image_channels,
     usual_shape,
 )
-from pruneviz.subjects.first_pass import forward, input_dtype
+from pruneviz.subjects.first_pass import company_note, forward, input_dtype
 from pruneviz.subjects.outputs import class_count
 from pruneviz.subjects.overlap import overlap_notes
 from pruneviz.subjects.python_factory import load_python
@@ -75,8 +75,9 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
     watched = data.x[spread(len(data.x), WATCHED)] if data else example
     with explained(model, watched):
         random = keep_steady(model, watched)
+        company = "" if random else company_note(model, watched)
         answers = look(model, data.x if data else example, real=data is not None)
-    said = (*fold_notes(given), *notes, RANDOM_NOTE if random else "", answers)
+    said = (*fold_notes(given), *notes, RANDOM_NOTE if random else "", company, answers)
     return Subject(
         reference=plan.model,
         title=source.title,

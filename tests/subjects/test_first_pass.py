@@ -144,3 +144,56 @@ def test_a_network_of_volumes_is_opened_without_data_and_says_so(tmp_path):
     assert load_subject(plan).example.shape == (2, 1, 16, 112, 112)
     with pytest.raises(ValueError, match=r"'0' \(Conv3d\) says.*load it without data"):
         load_subject(plan.changed(data=f"npz:{tmp_path}/d.npz"))
+
+
+FORMS = {
+    "scripted": ("torch.jit.script(net)", "this model is scripted"),
+    "traced": ("torch.jit.trace(net, torch.randn(3, 8))", "this model is scripted"),
+    "a part": ("nn.Sequential(net, torch.jit.script(nn.Linear(4, 4)))", "'1' is scripted"),
+    "exported": ("torch.export.export(net, (torch.randn(3, 8),)).module()", "is exported"),
+    "lazy": ("nn.Sequential(nn.LazyLinear(6), nn.ReLU(), nn.Linear(6, 4))", "no shape yet"),
+}
+NETWORK = """
+import torch
+from torch import nn
+
+
+def build():
+    net = nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 4))
+    return {}
+"""
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_that_is_no_code_is_refused_when_it_is_opened(tmp_path, form):
+    made, words = FORMS[form]
+    (tmp_path / "net.py").write_text(NETWORK.format(made))
+    with pytest.raises(ValueError, match=words):
+        load_subject(Plan(model=f"python:{tmp_path}/net.py:build", input_shape=(8,)))
+
+
+COMPANY = {
+    "alone": ("net", False),
+    "softmax along the batch": ("nn.Sequential(net, nn.Softmax(0))", True),
+    "batch statistics": (
+        "nn.Sequential(net, nn.Unflatten(1, (2, 2)), nn.BatchNorm1d(2, track_running_stats=False),"
+        " nn.Flatten())",
+        True,
+    ),
+    "statistics of an input": (
+        "nn.Sequential(net, nn.Unflatten(1, (2, 2)), nn.InstanceNorm1d(2), nn.Flatten())",
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", COMPANY)
+def test_answers_that_depend_on_the_rest_of_the_batch_are_said_to(tmp_path, kind):
+    made, depends = COMPANY[kind]
+    (tmp_path / "net.py").write_text(NETWORK.format(made))
+    x = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32)
+    np.savez(tmp_path / "d.npz", x=x, y=np.arange(40) % 4)
+    plan = Plan(model=f"python:{tmp_path}/net.py:build", data=f"npz:{tmp_path}/d.npz")
+    subject = load_subject(plan)
+    assert any("depends on the others" in note for note in subject.notes) == depends
