@@ -17,7 +17,7 @@ from torch.nn.utils.spectral_norm import SpectralNorm
 from torch.nn.utils.weight_norm import WeightNorm
 
 from pruneviz.duplicate import Memo, duplicate
-from pruneviz.plain_layers import plain_layer
+from pruneviz.plain_layers import KINDS, plain_layer
 
 M = TypeVar("M", bound=nn.Module)
 HOOKS = (WeightNorm, SpectralNorm, prune.BasePruningMethod)
@@ -70,8 +70,9 @@ def computed(model: nn.Module) -> dict[str, str]:
             found[start + name] = MASK if isinstance(hook, HOOKS[2]) else _word(hook)
         for name, parts in _parametrized(module):
             found[start + name] = " and ".join(dict.fromkeys(map(_word, parts)))
-        if plain_layer(module) is not None:
-            found.setdefault(f"{start}weight", type(module).__name__)
+        if f"{start}weight" not in found and plain_layer(module) is not None:
+            kind = type(module)
+            found[f"{start}weight"] = "a hook of its own" if kind in KINDS else kind.__name__
     return found
 
 
@@ -81,8 +82,10 @@ def _plain_layers(model: nn.Module) -> dict[str, nn.Module]:
     A layer that stands in several places is one in each of them.
     """
     made: dict[int, nn.Module | None] = {}
-    found = {}
+    found: dict[str, nn.Module] = {}
     for path, module in model.named_modules(remove_duplicate=False):
+        if any(path.startswith(f"{done}.") for done in found):
+            continue  # a part of what is a plain layer now
         if id(module) not in made:
             made[id(module)] = plain_layer(module)
         layer = made[id(module)]

@@ -8,9 +8,11 @@ import pytest
 import torch
 from torch import nn
 from torch.nn.utils import parametrizations, parametrize
+from torch.overrides import TorchFunctionMode
 
 from pruneviz.apply import apply
-from pruneviz.folding import computed, fold_notes, folded
+from pruneviz.folding import computed, fold_notes, folded, unfolded
+from pruneviz.granularity import GRANULARITIES as EVERY_GRANULARITY
 from pruneviz.masks import masked
 from pruneviz.measure.cost import macs_by_parameter, parameters_by_name
 from pruneviz.proof import find_units
@@ -270,10 +272,99 @@ class Normalised(nn.Module):
         return nn.functional.linear(x, self.g * self.v / self.v.norm())
 
 
+class OfOthers(nn.Module):
+    """Makes the weight by a layer of its own, which is more than a product."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.codes, self.make = nn.Parameter(torch.randn(outputs, 4)), nn.Linear(4, inputs)
+
+    def forward(self, x):
+        weight = self.make(self.codes)
+        return nn.functional.linear(x, weight / weight.norm())
+
+
+class Plainly(nn.Module):
+    """A class by itself whose weight is a plain tensor, turned."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.w, self.b = nn.Parameter(torch.randn(inputs, outputs)), nn.Parameter(torch.ones(1))
+
+    def forward(self, x):
+        return nn.functional.linear(x, self.w.t()) + self.b
+
+
+class OwnConvolution(nn.Module):
+    """No subclass of a layer, and settings of its own."""
+
+    def __init__(self, inputs: int, outputs: int, size: int, groups: int = 1) -> None:
+        super().__init__()
+        self.groups = groups
+        self.v = nn.Parameter(torch.randn(outputs, inputs // groups, size, size))
+        self.g, self.b = nn.Parameter(torch.rand(outputs) + 0.1), nn.Parameter(torch.ones(outputs))
+
+    def forward(self, x):
+        length = self.v.flatten(1).norm(dim=1)
+        weight = self.v * (self.g / length)[:, None, None, None]
+        return nn.functional.conv2d(x, weight, self.b, 2, padding=1, groups=self.groups)
+
+
+class Property(nn.Linear):
+    """Has no parameter of the usual name."""
+
+    def __init__(self, *sizes: int) -> None:
+        super().__init__(*sizes)
+        self.raw = nn.Parameter(self.weight.detach() * torch.linspace(3, 0.1, sizes[1])[:, None])
+        del self._parameters["weight"]
+
+    @property
+    def weight(self):
+        return torch.tanh(self.raw).flip(0)
+
+
+class Around(nn.Module):
+    """Sets the weight of the layer inside, by a power iteration that goes on in eval mode."""
+
+    def __init__(self, *sizes: int) -> None:
+        super().__init__()
+        self.inner = nn.Linear(*sizes)
+        self.bar = nn.Parameter(self.inner.weight.detach() * 5)
+        self.register_buffer("u", torch.ones(sizes[1]))
+        del self.inner._parameters["weight"]
+        self.inner.weight = self.bar.detach()
+
+    def forward(self, x):
+        v = nn.functional.normalize(self.bar.t() @ self.u, dim=0).detach()
+        self.u.copy_(nn.functional.normalize(self.bar @ v, dim=0))
+        self.inner.weight = self.bar / (self.u @ self.bar @ v)
+        return self.inner(x)
+
+
+class Constrained(nn.Linear):
+    """Shortens its weights when it is asked, as EEGNet's layers do."""
+
+    def forward(self, x):
+        self.weight.data = torch.renorm(self.weight.data, p=2, dim=0, maxnorm=0.3)
+        return super().forward(x)
+
+
+class Hooked(nn.Linear):
+    """A plain layer whose weight a hook computes."""
+
+    def __new__(cls, *sizes: int):
+        layer = nn.Linear(*sizes)
+        layer.scale = nn.Parameter(torch.linspace(3, 0.1, sizes[1])[:, None])
+        layer.raw = nn.Parameter(layer.weight.detach().clone())
+        del layer._parameters["weight"]
+        layer.register_forward_pre_hook(lambda m, _: setattr(m, "weight", m.raw * m.scale))
+        return layer
+
+
 def around(layer: type[nn.Module]) -> tuple[nn.Module, torch.Tensor]:
     """Return a network whose second of three layers is given, its first four units dead."""
     torch.manual_seed(0)
-    if issubclass(layer, nn.Conv2d):
+    if issubclass(layer, nn.Conv2d | OwnConvolution):
         parts = nn.Conv2d(3, 8, 3), nn.ReLU(), layer(8, 6, 3), nn.ReLU(), nn.Conv2d(6, 2, 1)
         x = torch.randn(8, 3, 7, 7)
     else:
@@ -285,33 +376,68 @@ def around(layer: type[nn.Module]) -> tuple[nn.Module, torch.Tensor]:
     return model, x
 
 
-@pytest.mark.parametrize("layer", [Standardised, Positive, LowRank, Rounded])
+OWN_WAYS = [
+    Standardised, Positive, LowRank, Rounded,
+    Normalised, OwnConvolution, Property, Around, Constrained, Hooked,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("layer", OWN_WAYS)
 def test_a_layer_that_computes_its_weight_itself_becomes_a_plain_one(layer):
     model, x = around(layer)
     made = folded(model)
     assert type(made[2]) in (nn.Conv2d, nn.Linear)
-    assert type(model[2]) is layer
-    assert sorted(made.state_dict()) == sorted(
-        f"{n}.{p}" for n in "024" for p in ("bias", "weight")
-    )
+    given = nn.Linear if layer is Hooked else layer
+    assert type(model[2]) is given
+    names = {f"{n}.{p}" for n in "024" for p in ("bias", "weight")}
+    assert set(made.state_dict()) == names - ({"2.bias"} if layer is Normalised else set())
+    effective = effective_weight(model, x)
+    assert torch.equal(made[2].weight, effective)
+    ranked = EVERY_GRANULARITY.get("weight").implementation(model, x[:2])[0]
+    assert [u.name for u in ranked] == ["0", "2", "4"]
     units, skipped = find_units(model, x[:2], "channel")
     assert ([u.name for u in units], [s.name for s in skipped]) == (["0", "2"], ["4"])
     keep = {"0": torch.arange(8) >= 4, "2": torch.ones(6, dtype=torch.bool)}
     applied = apply(model, units, keep)
+    expected = unfolded(model)
     with torch.no_grad():
-        assert torch.allclose(applied.model(x), model(x), rtol=0, atol=1e-5)
+        answers = expected(x)
+        assert torch.allclose(applied.model(x), answers, rtol=0, atol=1e-5)
+        assert torch.allclose(made(x), answers, rtol=0, atol=1e-6)
+    word = "a hook of its own" if layer is Hooked else layer.__name__
+    assert fold_notes(model)[0].startswith(f"2.weight is computed from other tensors ({word})")
+
+
+def test_a_class_by_itself_may_have_groups():
+    torch.manual_seed(0)
+    model, x = nn.Sequential(OwnConvolution(8, 6, 3, groups=2)), torch.randn(3, 8, 9, 9)
+    made = folded(model)
+    assert (type(made[0]), made[0].groups, made[0].stride) == (nn.Conv2d, 2, (2, 2))
+    with torch.no_grad():
         assert torch.equal(made(x), model(x))
-    assert fold_notes(model)[0].startswith(
-        f"2.weight is computed from other tensors ({layer.__name__})"
-    )
 
 
-@pytest.mark.parametrize("layer", [Activated, OfInputs, Normalised, nn.Linear])
+def effective_weight(model: nn.Module, x: torch.Tensor) -> torch.Tensor:
+    """Return what the second product of a copy is taken with, by watching torch."""
+    seen = []
+
+    class Watch(TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            if func in (nn.functional.linear, torch.conv2d, nn.functional.conv2d):
+                seen.append(args[1].detach().clone())
+            return func(*args, **(kwargs or {}))
+
+    with Watch(), torch.no_grad():
+        unfolded(model)(x)
+    return seen[1]
+
+
+@pytest.mark.parametrize("layer", [Activated, OfInputs, OfOthers, Plainly, nn.Linear])
 def test_what_is_more_than_a_layer_stays_and_is_cut_right_or_held(layer):
     model, x = around(layer)
     assert folded(model) is model
     units, skipped = find_units(model, x[:2], "channel")
-    if layer is Normalised:
+    if layer is OfOthers:
         assert "weights are computed over all of them" in {s.name: s.reason for s in skipped}["0"]
     for unit in units:
         keep = {u.name: torch.ones(u.count, dtype=torch.bool) for u in units}
