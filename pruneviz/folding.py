@@ -112,9 +112,31 @@ def fold_notes(model: nn.Module) -> tuple[str, ...]:
         f"{names} {verb} computed from other tensors ({kinds}): the result is what is ranked, "
         "counted, cut and trained, as a plain weight."
     )
-    if MASK not in found.values():
-        return (note,)
-    return note, "The zeros of a mask of torch.nn.utils.prune are plain zeros: training moves them."
+    notes = [note]
+    if MASK in found.values():
+        notes.append(
+            "The zeros of a mask of torch.nn.utils.prune are plain zeros: training moves them."
+        )
+    half = [name for name in found if _frozen_in_part(model, name)]
+    if half:
+        notes.append(
+            f"A part of what {', '.join(half[:MOST_NAMED])} come{'s' * (len(half) == 1)} from is "
+            "frozen: training moves the result, and with it all that it is computed from. Freeze "
+            "all its parts to keep it."
+        )
+    return tuple(notes)
+
+
+def _frozen_in_part(model: nn.Module, name: str) -> bool:
+    """Whether some of the tensors that a weight is computed from are frozen, and some are not."""
+    path, _, weight = name.rpartition(".")
+    module = model.get_submodule(path)
+    lists: Any = getattr(module, "parametrizations", None)
+    if lists is not None and weight in lists:
+        parts = [*lists[weight].parameters()]
+    else:
+        parts = [p for n, p in module.named_parameters() if n.startswith(f"{weight}_")]
+    return len({p.requires_grad for p in parts}) == 2
 
 
 def _word(part: object) -> str:

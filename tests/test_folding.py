@@ -169,6 +169,17 @@ def test_the_note_names_what_is_folded():
     assert "training moves them" in masks[1]
 
 
+@pytest.mark.parametrize("wrap", [parametrizations.weight_norm, torch.nn.utils.weight_norm])
+def test_a_weight_that_is_frozen_in_part_is_said_to_be_trained_whole(wrap):
+    model = nn.Sequential(nn.Linear(4, 3), wrap(nn.Linear(3, 2)))
+    assert len(fold_notes(model)) == 1
+    length, direction = (p for n, p in model[1].named_parameters() if n != "bias")
+    direction.requires_grad_(False)
+    assert "A part of what 1.weight comes from is frozen" in fold_notes(model)[1]
+    length.requires_grad_(False)
+    assert len(fold_notes(model)) == 1
+
+
 def test_a_weight_that_is_random_in_eval_mode_is_refused():
     class Noisy(nn.Module):
         def forward(self, weight):
