@@ -4,7 +4,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from pruneviz.ui import frame
+from pruneviz.ui.frame import frame
 
 PAGES = Path(__file__).resolve().parent / "pages"
 

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor, nn
 
-from pruneviz.replay import Evaluator
-from pruneviz.replay.trace import Trace, Values
+from pruneviz.reuse import Evaluator
+from pruneviz.reuse.trace import Trace, Values
 
 Clock = Callable[[], float]
 PASSES = 2

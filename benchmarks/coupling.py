@@ -35,13 +35,15 @@ from torch import Tensor, nn
 
 from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import Applied, apply
-from pruneviz.coupling.study import feed, study
 from pruneviz.criteria import Evidence, score
 from pruneviz.granularity import Units
 from pruneviz.granularity.channel import channels
+from pruneviz.network.study import feed, study
 from pruneviz.plan import Plan
-from pruneviz.proof import find_units, first_reading, lively, prove
-from pruneviz.subjects import torchvision_models
+from pruneviz.proof import find_units, prove
+from pruneviz.proof.find import first_reading
+from pruneviz.proof.perturb import lively
+from pruneviz.subjects.models import torchvision_models
 
 ROWS = Path(__file__).with_name("coupling.rows.json")
 SPARSITY = 0.5

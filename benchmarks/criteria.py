@@ -26,7 +26,6 @@ from torch import nn
 
 from pruneviz import run
 from pruneviz.allocate import Ranking
-from pruneviz.calibrate import Asked, Samples, collect, gradients
 from pruneviz.criteria import CRITERIA, Evidence, score
 from pruneviz.evaluate import predict
 from pruneviz.granularity import GRANULARITIES
@@ -34,6 +33,7 @@ from pruneviz.measure.quality import wilson
 from pruneviz.plan import Plan
 from pruneviz.recovery import RECOVERIES
 from pruneviz.recovery.method import Task
+from pruneviz.statistics import Samples, StatisticRequest, collect, gradients
 from pruneviz.subjects import Data, Subject, load_subject
 
 LEVELS = (0.5, 0.7, 0.9)
@@ -199,7 +199,7 @@ def abs_rows() -> list[tuple[str, ...]]:
     return rows
 
 
-def statistic_rows(asked: Asked) -> tuple[list[tuple[str, ...]], float]:
+def statistic_rows(asked: StatisticRequest) -> tuple[list[tuple[str, ...]], float]:
     """Time the statistics of the forward pass beside a plain pass over the same samples."""
     samples = asked.samples
 
@@ -227,7 +227,7 @@ def statistic_rows(asked: Asked) -> tuple[list[tuple[str, ...]], float]:
     return rows, worst
 
 
-def gradient_rows(asked: Asked) -> list[tuple[str, ...]]:
+def gradient_rows(asked: StatisticRequest) -> list[tuple[str, ...]]:
     """Time what needs gradients beside one forward and backward pass over the same samples."""
     samples = asked.samples
 
@@ -255,8 +255,14 @@ def costs(plan: Plan, quick: bool) -> None:
     settings = {p.name: p.default for entry in CRITERIA for p in entry.parameters}
     count = 128 if quick else len(data.calibration_y)
     given = Samples(x=data.calibration_x, y=data.calibration_y, classes=data.classes).spread(count)
-    asked = Asked(criterion="taylor", model=subject.model, example=subject.example, units=units,
-                  settings={**settings, "inputs": 64}, given=given)  # fmt: skip
+    asked = StatisticRequest(
+        criterion="taylor",
+        model=subject.model,
+        example=subject.example,
+        units=units,
+        given=given,
+        settings={**settings, "inputs": 64},
+    )
     forward, worst = statistic_rows(asked)
     notes = (
         f"ResNet-50: random weights, every weight a unit; the small network: {count} images in "
@@ -303,8 +309,14 @@ def agreement(plan: Plan, title: str) -> None:
     given = Samples(x=x, y=y)
     rows, least = [], 1.0
     for name, make in theirs(torch_pruning.importance).items():
-        asked = Asked(criterion=name, model=subject.model, example=subject.example, units=units,
-                      settings=CRITERIA.get(name).settings({}), given=given)  # fmt: skip
+        asked = StatisticRequest(
+            criterion=name,
+            model=subject.model,
+            example=subject.example,
+            units=units,
+            given=given,
+            settings=CRITERIA.get(name).settings({}),
+        )
         ours = run.score_asked(asked).scores
         same = []
         for layer in inner:

@@ -30,7 +30,7 @@ from pruneviz.apply import apply
 from pruneviz.criteria import Evidence, score
 from pruneviz.granularity import GRANULARITIES, Units
 from pruneviz.plan import Plan
-from pruneviz.replay import Evaluator
+from pruneviz.reuse import Evaluator
 from pruneviz.sensitivity import LEVELS, Scan
 from pruneviz.sensitivity.points import measured
 from pruneviz.subjects import load_subject

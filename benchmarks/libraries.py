@@ -20,7 +20,7 @@ from common import finish, needed, quick_asked
 from coupling import measured
 from torch import Tensor, nn
 
-from pruneviz.proof import lively
+from pruneviz.proof.perturb import lively
 
 timm, transformers = needed("timm"), needed("transformers")
 QUICK = ("timm: repvgg_a0", "timm: vit_tiny_patch16_224", "BERT", "Llama")

@@ -24,12 +24,12 @@ from torch import Tensor, nn
 from torch.nn.utils import prune as torch_prune
 
 from pruneviz.allocate import SCOPES, Ranking, allocate, decides_amount
-from pruneviz.counting import Counting
 from pruneviz.criteria import Evidence, score
 from pruneviz.granularity import GRANULARITIES, Units
-from pruneviz.masks import combine
 from pruneviz.measure.cost import macs_by_parameter
+from pruneviz.network.masks import combine
 from pruneviz.plan import Plan
+from pruneviz.stages.counting import Counting
 
 LEVELS = (0.3, 0.5, 0.7, 0.9)
 TORCH_RUNS = 3

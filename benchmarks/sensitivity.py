@@ -30,7 +30,7 @@ from pruneviz.criteria import Evidence, score
 from pruneviz.evaluate import predict
 from pruneviz.granularity import GRANULARITIES, Units
 from pruneviz.plan import Plan
-from pruneviz.replay import BUDGET_BYTES
+from pruneviz.reuse import BUDGET_BYTES
 from pruneviz.sensitivity import LEVELS, Scan, Search
 from pruneviz.sensitivity.points import measured
 from pruneviz.sensitivity.search import LOSS

@@ -35,10 +35,10 @@ from pruneviz.evaluate import predict
 from pruneviz.plan import Plan
 from pruneviz.run import bind, measure_baseline, prepare, prune
 from pruneviz.subjects import load_subject
-from pruneviz.ui.link import encode
-from pruneviz.ui.live import begin
+from pruneviz.ui.engine.live import begin
+from pruneviz.ui.engine.shared import Shared
+from pruneviz.ui.session.link import encode
 from pruneviz.ui.settings import MEMORY_MB
-from pruneviz.ui.shared import Shared
 
 CHROMIUM = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -78,7 +78,7 @@ COMPLETE = """() => {
     && text('latency').includes('≈')
 }"""
 TRANSPARENT = """
-import pruneviz.ui.launch as launch
+import pruneviz.ui.server.launch as launch
 from pruneviz import run
 from pruneviz.ui import cache, live
 

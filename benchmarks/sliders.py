@@ -21,7 +21,7 @@ from playwright.sync_api import TimeoutError as WaitedInVain
 from slider import CHROMIUM, served, settle
 
 from pruneviz.plan import Plan
-from pruneviz.ui import link
+from pruneviz.ui.session import link
 
 FACTORY = '''
 import torch
@@ -51,7 +51,7 @@ def few():
     return build(1, 5)
 '''
 SERVE = """
-import pruneviz.ui.launch as launch
+import pruneviz.ui.server.launch as launch
 
 launch.launch(PORT, {models!r}, {data!r}, headless=True)
 """

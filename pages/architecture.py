@@ -11,8 +11,12 @@ from pruneviz.granularity import Units, noun
 from pruneviz.granularity.channel import ChannelUnits
 from pruneviz.granularity.depth import BlockUnits
 from pruneviz.measure.by_layer import LayerCost, table
-from pruneviz.ui import architecture, frame, state, text, theme, widgets
-from pruneviz.ui.frame import View
+from pruneviz.ui import architecture
+from pruneviz.ui.frame import frame
+from pruneviz.ui.frame.frame import View
+from pruneviz.ui.kit import theme, widgets
+from pruneviz.ui.session import state
+from pruneviz.ui.words import text
 
 
 def diagram(view: View, rows: Sequence[LayerCost], units: Units | None) -> None:

@@ -19,17 +19,21 @@ from pruneviz.explain import (
     surviving,
     verdict,
 )
-from pruneviz.figures import detectors, images, series
-from pruneviz.figures.format import percent, seconds, unbroken
+from pruneviz.figures.inputs import detectors, images, series
+from pruneviz.figures.kit.format import percent, seconds, unbroken
 from pruneviz.measure.quality import predicted
 from pruneviz.registry import Value
-from pruneviz.ui import frame, judge, selection, state, text, theme, widgets
+from pruneviz.ui.engine import results
+from pruneviz.ui.frame import frame
+from pruneviz.ui.kit import theme, widgets
+from pruneviz.ui.session import selection, state
+from pruneviz.ui.words import text
 
 MOST_NAMES = 2000  # that a browser lists with ease
 METHOD_KEY = "attributions-chosen-method"
 
 
-def choose_input(answers: judge.Answers) -> int:
+def choose_input(answers: results.Answers) -> int:
     """Draw the choice of an input; the first that both answer differently opens the page."""
     differing = disagreements(answers.original, answers.pruned, answers.data.y)["index"].tolist()
     count, key = len(answers.data.x), "attributions-input"
@@ -83,18 +87,20 @@ def answer_line(name: str, colour: str, logits: Tensor, classes: tuple[str, ...]
     return f":{colour}[{name}] says {said}"
 
 
-def truth_and_answers(answers: judge.Answers, index: int) -> tuple[int, tuple[int, int]]:
+def truth_and_answers(answers: results.Answers, index: int) -> tuple[int, tuple[int, int]]:
     """Return an input's class and what both networks answer, −1 where that is no number."""
     given = torch.stack([answers.original[index], answers.pruned[index]])
     before, after = predicted(given).tolist()
     return int(answers.data.y[index]), (before, after)
 
 
-def explain(view: frame.View, answers: judge.Answers, index: int, target: int, method: str) -> None:
+def explain(
+    view: frame.View, answers: results.Answers, index: int, target: int, method: str
+) -> None:
     """Draw what became of the answer, whether the method can be trusted here, and both maps."""
     settings = steps_taken(view, index, target, method)
-    original = judge.explanation(view.plan, "original", index, target, method, settings)
-    pruned = judge.explanation(view.plan, "pruned", index, target, method, settings)
+    original = results.explanation(view.plan, "original", index, target, method, settings)
+    pruned = results.explanation(view.plan, "pruned", index, target, method, settings)
     alike, data = similarity(original.places, pruned.places), answers.data
     truth, given = truth_and_answers(answers, index)
     found = headline(truth, given, data.classes, (original, pruned), alike)
@@ -180,10 +186,10 @@ def look_at_channels(view: frame.View, index: int, target: int, classes: tuple[s
     layer = state.layer() if state.layer() in names else opening_layer(view, names)
     widgets.choose_layer("attributions-layer", names, layer)
     pruned = view.pruned
-    before = judge.channels(view.plan, "original", index, layer, target)
+    before = results.channels(view.plan, "original", index, layer, target)
     keep = surviving(layer, len(before.maps), pruned.cuts, pruned.masks)
     if bool(keep.any()):
-        found = judge.channels(view.plan, "pruned", index, layer, target)
+        found = results.channels(view.plan, "pruned", index, layer, target)
         after = on_original_channels(found, keep)
     else:
         after = nothing_left(before)
@@ -200,7 +206,7 @@ def look_at_channels(view: frame.View, index: int, target: int, classes: tuple[s
 
 
 with frame.page("Attributions", "What do both networks look at, before and after?") as view:
-    answers = judge.answers(view.plan)
+    answers = results.answers(view.plan)
     if answers is None:
         widgets.empty("An attribution explains the answer to one input. Choose data on Home.")
         st.stop()

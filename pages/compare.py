@@ -7,8 +7,9 @@ import streamlit as st
 from torch import Tensor
 
 from pruneviz.compare import disagreements, divergence, outcomes
-from pruneviz.figures import compare, images, series
-from pruneviz.figures.format import (
+from pruneviz.figures import compare
+from pruneviz.figures.inputs import images, series
+from pruneviz.figures.kit.format import (
     count,
     inputs,
     milliseconds,
@@ -21,23 +22,18 @@ from pruneviz.figures.format import (
 from pruneviz.measure.answers import answer_notes
 from pruneviz.measure.quality import accuracy_pair, by_class
 from pruneviz.subjects import Data
-from pruneviz.ui import (
-    classes,
-    frame,
-    judge,
-    keeping,
-    selection,
-    speeds,
-    text,
-    theme,
-    widgets,
-)
+from pruneviz.ui import classes
+from pruneviz.ui.engine import results
+from pruneviz.ui.frame import frame, speeds
+from pruneviz.ui.kit import keeping, theme, widgets
+from pruneviz.ui.session import selection
+from pruneviz.ui.words import text
 
 MOST_CARDS = 12
 FIGURE_WIDTH = 540  # two beside each other on a wide screen, else one below the other
 
 
-def answers_in_words(answers: judge.Answers) -> str:
+def answers_in_words(answers: results.Answers) -> str:
     """Return both accuracies, their change and how often both agree, as three sentences."""
     found = accuracy_pair(answers.original, answers.pruned, answers.data.y)
     counts = outcomes(answers.original, answers.pruned, answers.data.y)
@@ -56,7 +52,7 @@ def answers_in_words(answers: judge.Answers) -> str:
     )
 
 
-def show_warnings(answers: judge.Answers) -> None:
+def show_warnings(answers: results.Answers) -> None:
     """Say what both networks' answers must be warned of, such as one answer to everything."""
     for note in answer_notes(
         answers.original, answers.pruned, answers.data.y, answers.data.classes
@@ -64,7 +60,7 @@ def show_warnings(answers: judge.Answers) -> None:
         st.warning(text.escape(note), icon=":material/warning:")
 
 
-def show_classes(answers: judge.Answers) -> None:
+def show_classes(answers: results.Answers) -> None:
     """Draw what each class gains or loses, beside its exact numbers, and what it is taken for."""
     table = by_class(answers.original, answers.pruned, answers.data.y, answers.data.classes)
     row = st.container(horizontal=True, gap="medium")
@@ -76,7 +72,7 @@ def show_classes(answers: judge.Answers) -> None:
     classes.draw_confusions(answers)
 
 
-def show_disagreements(answers: judge.Answers) -> None:
+def show_disagreements(answers: results.Answers) -> None:
     """Draw the inputs that both networks answer differently, most surprising first."""
     table = disagreements(answers.original, answers.pruned, answers.data.y)
     st.subheader(
@@ -109,7 +105,7 @@ def show_disagreements(answers: judge.Answers) -> None:
     )
 
 
-def card(answers: judge.Answers, row: Any) -> None:
+def card(answers: results.Answers, row: Any) -> None:
     """Draw one input as a picture with the truth and both answers."""
     index = int(row.index)
     raw = answers.data.raw(answers.data.x[index : index + 1])[0]
@@ -140,7 +136,7 @@ def mark(row: Any, which: str) -> str:
     return "✓" if row.right == which else "✗"
 
 
-def show_rows(answers: judge.Answers, table: pd.DataFrame) -> None:
+def show_rows(answers: results.Answers, table: pd.DataFrame) -> None:
     """Draw inputs of a table with their features in the units they were recorded in."""
     rows = table["index"].tolist()
     values = answers.data.raw(answers.data.x[rows]).numpy()
@@ -206,7 +202,7 @@ def show_cost(view: frame.View) -> None:
 
 
 with frame.page("Compare", "What changed in the answers, the speed and the size?") as view:
-    answers = judge.answers(view.plan)
+    answers = results.answers(view.plan)
     if answers is None:
         widgets.empty("Accuracy needs labelled inputs. Choose data on Home.")
     else:

@@ -2,10 +2,15 @@
 
 import streamlit as st
 
-from pruneviz.answers import gives_probabilities
-from pruneviz.figures.format import size
+from pruneviz.figures.kit.format import size
+from pruneviz.network.answers import gives_probabilities
+from pruneviz.plan import Part
 from pruneviz.run import asks_for_rounds
-from pruneviz.ui import cache, frame, judge, keeping, speeds, text, uploads, widgets
+from pruneviz.ui.engine import cache, results
+from pruneviz.ui.frame import frame, speeds
+from pruneviz.ui.home import uploads
+from pruneviz.ui.kit import keeping, widgets
+from pruneviz.ui.words import text
 
 AT_ONCE_MS = 5.0  # a forward pass of the original; faster than this, the files are made unasked
 WHAT = {
@@ -26,7 +31,7 @@ x = torch.zeros(1, {shape})  # normalised: (raw - mean) / std, see network.about
 probabilities = network(x){softmax}"""
 
 
-def download_all(files: judge.Files) -> None:
+def download_all(files: results.Files) -> None:
     """Draw the download of everything, then of each file, with its size and what it is for."""
     st.download_button(
         f"Download everything as one zip ({size(len(files.archive))})",
@@ -57,7 +62,7 @@ def prepare(view: frame.View) -> None:
     """Offer the files: made here for a quick network, else by a job, which leaves time to go on."""
     plan = view.plan
     if asks_for_rounds(plan) and not cache.is_recovered(plan):
-        plan = cache.without_recovery(plan)
+        plan = plan.without(Part.RECOVERY)
         widgets.page_link("recover", "Recover: carry the recovery out first")
         st.caption("Until then, these are the files of the network before its recovery.")
     latency = cache.live(plan).report.latency_ms
@@ -69,7 +74,7 @@ def prepare(view: frame.View) -> None:
             "It goes on while you do something else."
         )
         return
-    files = judge.files(plan)
+    files = results.files(plan, speeds.pair_at_length)
     download_all(files)
     keeping.button(plan)
     whose = "The strip and the report have the same times"

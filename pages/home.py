@@ -2,23 +2,17 @@
 
 import streamlit as st
 
-from pruneviz.figures import pictures
+from pruneviz.figures.inputs import pictures
 from pruneviz.plan import Plan
 from pruneviz.subjects import ModelCard, list_models, list_torchvision
 from pruneviz.subjects.labelling import UnknownClassesError
-from pruneviz.ui import (
-    cache,
-    class_outputs,
-    edits,
-    frame,
-    named_cards,
-    reading_form,
-    settings,
-    state,
-    text,
-    uploads,
-    widgets,
-)
+from pruneviz.ui import settings
+from pruneviz.ui.engine import cache
+from pruneviz.ui.frame import frame
+from pruneviz.ui.home import class_outputs, named_cards, reading_form, uploads
+from pruneviz.ui.kit import widgets
+from pruneviz.ui.session import edits, state
+from pruneviz.ui.words import text
 
 
 def sample_card(card: ModelCard, plan: Plan) -> None:

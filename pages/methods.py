@@ -2,13 +2,16 @@
 
 import streamlit as st
 
-from pruneviz.contest import check_comparable
+from pruneviz.analyses.comparison import check_comparable
 from pruneviz.criteria import CRITERIA
-from pruneviz.figures import contest as figures
+from pruneviz.figures import comparison as figures
 from pruneviz.figures import removal
-from pruneviz.ui import contests, frame, text, theme, widgets
-from pruneviz.ui.contests import Entrant
-from pruneviz.ui.frame import View
+from pruneviz.ui import comparisons
+from pruneviz.ui.comparisons import Entrant
+from pruneviz.ui.frame import frame
+from pruneviz.ui.frame.frame import View
+from pruneviz.ui.kit import theme, widgets
+from pruneviz.ui.words import text
 
 SWITCH_WIDTH = 190  # pixels
 
@@ -19,7 +22,7 @@ def chosen(view: View) -> list[str]:
     st.caption(text.escape(text.contest_sentence(view.plan)))
     key = "methods-chosen"
     if key not in st.session_state:
-        st.session_state[key] = contests.first_chosen(view.plan)
+        st.session_state[key] = comparisons.first_chosen(view.plan)
     names: list[str] = st.multiselect(
         "Methods to compare",
         CRITERIA.names(),
@@ -35,17 +38,17 @@ def controls(entrants: list[Entrant]) -> None:
     busy = any(entrant.busy for entrant in entrants)
     left = any(entrant.open for entrant in entrants)
     with st.container(horizontal=True, vertical_alignment="center", key="methods-controls"):
-        st.progress(contests.fraction(entrants), text=text.escape(contests.line(entrants)))
+        st.progress(comparisons.fraction(entrants), text=text.escape(comparisons.line(entrants)))
         stop = busy and st.button("Stop", key="methods-stop", width=SWITCH_WIDTH)
         go = not busy and st.button(
             "Measure", key="methods-go", width=SWITCH_WIDTH, disabled=not left
         )
     with widgets.problems_here():
         if stop:
-            contests.stop(entrants)
+            comparisons.stop(entrants)
         elif go:
-            contests.begin(entrants)
-        for sentence in contests.failures(entrants):
+            comparisons.begin(entrants)
+        for sentence in comparisons.failures(entrants):
             st.warning(text.escape(text.sentence(sentence)))
     if stop or go:
         st.rerun()
@@ -60,11 +63,11 @@ def results(view: View, entrants: list[Entrant]) -> None:
     if not tables:
         return
     st.dataframe(
-        contests.accuracies(entrants), hide_index=True, alt="Accuracy by method and amount"
+        comparisons.accuracies(entrants), hide_index=True, alt="Accuracy by method and amount"
     )
     st.download_button(
         "Download as CSV",
-        contests.points(entrants).to_csv(index=False),
+        comparisons.points(entrants).to_csv(index=False),
         "methods.csv",
         "text/csv",
         key="methods-csv",
@@ -79,11 +82,11 @@ def comparison(view: View) -> None:
     if not names:
         widgets.empty("Choose one method or more above.")
         return
-    busy = any(entrant.busy for entrant in contests.look(view.plan, names))
+    busy = any(entrant.busy for entrant in comparisons.look(view.plan, names))
 
-    @st.fragment(run_every=contests.TICK_SECONDS if busy else None)
+    @st.fragment(run_every=comparisons.TICK_SECONDS if busy else None)
     def panel() -> None:
-        entrants = contests.look(view.plan, names)
+        entrants = comparisons.look(view.plan, names)
         controls(entrants)
         results(view, entrants)
         if any(entrant.busy for entrant in entrants) != busy:
@@ -96,7 +99,7 @@ def what_goes() -> None:
     """Draw what each granularity takes out of one small layer."""
     st.subheader("What each way of removing takes", anchor=False)
     st.caption(removal.CAPTION)
-    widgets.figure(theme.fit(removal.examples(contests.what_goes())), "methods-removal")
+    widgets.figure(theme.fit(removal.examples(comparisons.what_goes())), "methods-removal")
 
 
 with frame.page("Methods", "Which way of ranking fits this network?") as view:
@@ -109,4 +112,4 @@ with frame.page("Methods", "Which way of ranking fits this network?") as view:
             comparison(view)
     what_goes()
     with st.expander("Every way of ranking, with its formula, its source and what it costs"):
-        st.dataframe(contests.about_criteria(), hide_index=True, alt="All criteria")
+        st.dataframe(comparisons.about_criteria(), hide_index=True, alt="All criteria")

@@ -4,19 +4,24 @@ from functools import partial
 
 import streamlit as st
 
-from pruneviz.figures import format as fmt
 from pruneviz.figures import recovery as figures
-from pruneviz.plan import ONE_SHOT, Plan, RecoveryStep
+from pruneviz.figures.kit import format as fmt
+from pruneviz.plan import ONE_SHOT, Part, Plan, RecoveryStep
 from pruneviz.recovery import RECOVERIES, SCHEDULES
 from pruneviz.recovery.frozen import frozen_note
 from pruneviz.recovery.recipes import PRESETS, RECIPES
 from pruneviz.recovery.rounds import EPOCHS, STOP_AFTER
 from pruneviz.recovery.schedules import ROUNDS
 from pruneviz.registry import Parameter
-from pruneviz.ui import cache, costs, frame, outcome, recipes, recovering, text, theme, widgets
-from pruneviz.ui.costs import Measuring
-from pruneviz.ui.frame import View
-from pruneviz.ui.recovering import Recovering
+from pruneviz.ui.engine import cache
+from pruneviz.ui.frame import frame
+from pruneviz.ui.frame.frame import View
+from pruneviz.ui.kit import theme, widgets
+from pruneviz.ui.recover import costs, outcome, recovering
+from pruneviz.ui.recover.costs import Measuring
+from pruneviz.ui.recover.recovering import Recovering
+from pruneviz.ui.session import recipes
+from pruneviz.ui.words import text
 
 SHOWN = (EPOCHS, "learning_rate")  # the parameters that most people move; the others are folded
 
@@ -265,7 +270,7 @@ def untouched() -> None:
 
 def cockpit(view: View) -> None:
     """Draw the choices beside their cost and their course."""
-    removed = cache.live(cache.without_recovery(view.plan)).report.sparsity.removed
+    removed = cache.live(view.plan.without(Part.RECOVERY)).report.sparsity.removed
     plan = recovering.proposed(view.plan, removed=removed)
     if not removed:
         untouched()

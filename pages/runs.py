@@ -9,18 +9,12 @@ from pruneviz.history.folder import UNDER_WAY
 from pruneviz.history.index import History
 from pruneviz.history.row import STATES, Row
 from pruneviz.plan import Plan
-from pruneviz.ui import (
-    frame,
-    keeping,
-    run_actions,
-    run_details,
-    run_storage,
-    runs,
-    selection,
-    text,
-    widgets,
-)
-from pruneviz.ui.watch import kind_title, watch
+from pruneviz.ui.frame import frame
+from pruneviz.ui.history import run_actions, run_details, run_storage, runs
+from pruneviz.ui.jobs.watch import kind_title, watch
+from pruneviz.ui.kit import keeping, widgets
+from pruneviz.ui.session import selection
+from pruneviz.ui.words import text
 
 FILTER_WIDTH = 190  # pixels
 LOOK_SECONDS = 1.0

@@ -2,8 +2,10 @@
 
 import streamlit as st
 
-from pruneviz.ui import every_level, frame, interactions, thresholds, widgets
-from pruneviz.ui.questions import QUESTIONS
+from pruneviz.ui.frame import frame
+from pruneviz.ui.kit import widgets
+from pruneviz.ui.sensitivity import every_level, interactions, thresholds
+from pruneviz.ui.words.questions import QUESTIONS
 
 PAGES = {"sensitivity": every_level, "thresholds": thresholds, "interactions": interactions}
 

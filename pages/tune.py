@@ -7,20 +7,14 @@ from pruneviz.criteria import CRITERIA
 from pruneviz.figures import layers as figures
 from pruneviz.granularity import GRANULARITIES, noun
 from pruneviz.plan import Plan
-from pruneviz.ui import (
-    classes,
-    edits,
-    frame,
-    goals,
-    sliders,
-    snapshots,
-    state,
-    text,
-    untrained,
-    widgets,
-)
-from pruneviz.ui.frame import View
-from pruneviz.ui.sliders import Board
+from pruneviz.ui import classes
+from pruneviz.ui.frame import frame
+from pruneviz.ui.frame.frame import View
+from pruneviz.ui.kit import widgets
+from pruneviz.ui.session import edits, state
+from pruneviz.ui.tune import goals, no_training, sliders, snapshots
+from pruneviz.ui.tune.sliders import Board
+from pruneviz.ui.words import text
 
 
 def methods(plan: Plan) -> None:
@@ -113,9 +107,9 @@ def without_training(view: View) -> None:
     """Draw what recoveries without training would win back, where it is asked for."""
     if view.subject.data is None or not view.possible:
         return
-    if st.toggle("What comes back without training", key="tune-untrained", help=untrained.HELP):
+    if st.toggle("What comes back without training", key="tune-untrained", help=no_training.HELP):
         with st.spinner("Recalibrating and correcting …"), widgets.problems_here():
-            st.markdown(untrained.table(untrained.rows(view.plan)))
+            st.markdown(no_training.table(no_training.rows(view.plan)))
         widgets.page_link("recover", "Recover: put one of them into the plan, or train")
 
 

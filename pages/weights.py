@@ -5,7 +5,10 @@ import streamlit as st
 from pruneviz.explain import convolutions_and_linears
 from pruneviz.figures import weights
 from pruneviz.granularity.tiles import TiledUnits
-from pruneviz.ui import cache, frame, selection, state, widgets
+from pruneviz.ui.engine import cache
+from pruneviz.ui.frame import frame
+from pruneviz.ui.kit import widgets
+from pruneviz.ui.session import selection, state
 
 with frame.page("Weights", "What do the weights look like, and which of them go?") as view:
     model = view.subject.model

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruneviz.folding import folded
 from pruneviz.granularity.units import GRANULARITIES, Units
-from pruneviz.masks import Masks, combine, masked
 from pruneviz.measure.held import held_tensors
 from pruneviz.measure.packing import stored_bytes
-from pruneviz.rehearsal import answers
-from pruneviz.surgery import Cut, Size, Surgery, cut, cuts_from, joined_keep, sizes_from
+from pruneviz.network.folding import folded
+from pruneviz.network.masks import Masks, combine, masked
+from pruneviz.pruned.side_by_side import answers
+from pruneviz.pruned.surgery import Cut, Size, Surgery, cut, cuts_from, joined_keep, sizes_from
 
 DENSE_NOTE = (
     "the removed weights are zeros in tensors of the old size: {file}, the "

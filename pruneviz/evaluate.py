@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
-from pruneviz.answers import logits_of
-from pruneviz.attempts import explained
+from pruneviz.network.answers import logits_of
+from pruneviz.network.attempts import explained
 
 
 def predict(model: nn.Module, x: Tensor, batch_size: int = 256) -> Tensor:

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pruneviz.measure.quality import wilson
+from pruneviz.subjects.models.samples import SAMPLES, Sample, sample_directory
 from pruneviz.subjects.sample_data import SPLIT_SEED, Split, load_split
-from pruneviz.subjects.samples import SAMPLES, Sample, sample_directory
 from pruneviz.subjects.split import normalise
 from pruneviz.subjects.subject import weights_sha256
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pruneviz.calibrate import Asked, Samples, layers_of
-from pruneviz.calibrate.inputs import readers
 from pruneviz.criteria import CRITERIA, Scored, score_asked
 from pruneviz.granularity import GRANULARITIES, Units
+from pruneviz.statistics import Samples, StatisticRequest, layers_of
+from pruneviz.statistics.inputs import readers
 
 
 def asked(
@@ -20,11 +20,11 @@ def asked(
     seed: int = 0,
     classes: tuple[str, ...] = (),
     **settings: object,
-) -> Asked:
+) -> StatisticRequest:
     """Return what a criterion may look at: x, (N, …), with labels, all 0 where none are given."""
     units, _ = GRANULARITIES.get(granularity).implementation(model, x[:2])
     labels = torch.zeros(len(x), dtype=torch.long) if labels is None else labels
-    return Asked(
+    return StatisticRequest(
         criterion=criterion, model=model, example=x[:2], units=units, seed=seed,
         settings=CRITERIA.get(criterion).settings(settings),
         given=Samples(x=x, y=labels, classes=classes),

@@ -7,15 +7,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pruneviz import answers
 from pruneviz.compare import divergence
 from pruneviz.criteria import CRITERIA, score_asked
-from pruneviz.duplicate import duplicate
 from pruneviz.evaluate import predict
 from pruneviz.explain import METHODS, attribute, detectors
+from pruneviz.network import answers
+from pruneviz.network.duplicate import duplicate
 from pruneviz.plan import Plan
 from pruneviz.recovery import Task
-from pruneviz.replay import Evaluator
+from pruneviz.reuse import Evaluator
 from pruneviz.run import run
 from pruneviz.subjects import Data, freeze, load_subject
 from pruneviz.subjects.augmentation import Augmentation

@@ -255,7 +255,7 @@ def test_check_assumes_an_input_shape_and_says_so(pruneviz, noisy):
     ("name", "words"), [("gone/x.csv", "there is no folder"), (".", "is a folder")]
 )
 def test_a_scan_that_cannot_be_written_does_not_begin(pruneviz, monkeypatch, tmp_path, name, words):
-    monkeypatch.setattr("pruneviz.scans.scan", lambda *a: pytest.fail("the scan began"))
+    monkeypatch.setattr("pruneviz.analyses.scans.scan", lambda *a: pytest.fail("the scan began"))
     code, out, err = pruneviz("sensitivity", *MLP, "--out", tmp_path / name)
     assert (code, out) == (1, "")
     assert words in err

@@ -9,12 +9,13 @@ import pytest
 import torch
 from torch import nn
 
-from pruneviz import concluded, proof
+from pruneviz import proof
+from pruneviz.proof import cache
 from tests.test_layers import imports
 
-ROOT = Path(concluded.__file__).parent
+ROOT = Path(cache.__file__).parents[1]
 # What the proof imports of these says nothing of which cut holds: it ranks, counts and describes.
-APART = {"allocate", "answers", "calibrate", "criteria", "home", "plan", "reading", "registry",
+APART = {"allocate", "network.answers", "statistics", "criteria", "home", "plan", "registry",
          "report", "measure.cost", "measure.operators"}  # fmt: skip
 
 
@@ -41,7 +42,9 @@ class Otherwise(Fixed):
 def proofs(monkeypatch):
     run = []
     prove = proof.prove
-    monkeypatch.setattr(proof, "prove", lambda *args: (run.append(1), prove(*args))[1])
+    monkeypatch.setattr(
+        "pruneviz.proof.trials.prove", lambda *args: (run.append(1), prove(*args))[1]
+    )
     return run
 
 
@@ -67,9 +70,9 @@ def test_a_second_time_finds_the_same_and_proves_nothing(proofs):
 @pytest.mark.parametrize("changed", ["weights", "code", "shape", "number", "granularity", "engine"])
 def test_another_model_is_another_digest(changed, monkeypatch):
     model, example, granularity = Fixed().eval(), torch.rand(2, 4), "channel"
-    before = concluded.digest_of(model, example, granularity)
+    before = cache.digest_of(model, example, granularity)
     other = copy.deepcopy(model)
-    assert concluded.digest_of(other, example, granularity) == before
+    assert cache.digest_of(other, example, granularity) == before
     if changed == "weights":
         with torch.no_grad():
             other.last.bias[0] += 1e-6
@@ -80,10 +83,10 @@ def test_another_model_is_another_digest(changed, monkeypatch):
     elif changed == "number":
         other.groups = 2
     elif changed == "engine":
-        monkeypatch.setattr(concluded, "_engine", lambda: "other code")
+        monkeypatch.setattr(cache, "_engine", lambda: "other code")
     else:
         granularity = "weight"
-    assert concluded.digest_of(other, example, granularity) != before
+    assert cache.digest_of(other, example, granularity) != before
 
 
 @pytest.mark.parametrize(
@@ -92,12 +95,12 @@ def test_another_model_is_another_digest(changed, monkeypatch):
 def test_a_damaged_or_foreign_file_is_proved_anew(proofs, content):
     model, example = Fixed().eval(), torch.rand(2, 4)
     expected = described(proof.find_units(model, example, "channel")[0])
-    (kept,) = concluded._folder().glob("*.json")
+    (kept,) = cache._folder().glob("*.json")
     kept.write_text(content)
     proofs.clear()
     assert described(proof.find_units(model, example, "channel")[0]) == expected
     assert proofs
-    assert concluded.recall(kept.stem) is not None
+    assert cache.recall(kept.stem) is not None
 
 
 def test_a_home_that_cannot_be_written_is_no_matter(tmp_path, monkeypatch, proofs):
@@ -110,16 +113,16 @@ def test_a_home_that_cannot_be_written_is_no_matter(tmp_path, monkeypatch, proof
 
 
 def test_the_oldest_go(monkeypatch):
-    monkeypatch.setattr(concluded, "MOST_FILES", 3)
+    monkeypatch.setattr(cache, "MOST_FILES", 3)
     for number in range(5):
-        concluded.record(concluded.Conclusion(digest=str(number)))
-    assert len(list(concluded._folder().iterdir())) == 3
-    assert concluded.recall("4") is not None
+        cache.record(cache.Conclusion(digest=str(number)))
+    assert len(list(cache._folder().iterdir())) == 3
+    assert cache.recall("4") is not None
 
 
 def engine_files():
     """Return all files whose code the proof runs, by way of what each imports."""
-    found, waiting = set[Path](), [ROOT / "proof.py"]
+    found, waiting = set[Path](), [ROOT / "proof" / "__init__.py"]
     while waiting:
         file = waiting.pop()
         if file in found:
@@ -135,7 +138,7 @@ def engine_files():
 
 
 def test_a_change_in_any_file_of_the_engine_forgets_what_was_concluded():
-    known = {file for room in concluded.ENGINE for file in ROOT.glob(room)}
-    assert all(list(ROOT.glob(room)) for room in concluded.ENGINE)
+    known = {file for room in cache.ENGINE for file in ROOT.glob(room)}
+    assert all(list(ROOT.glob(room)) for room in cache.ENGINE)
     assert {"folding.py", "plain_layers.py", "surgery.py"} <= {f.name for f in engine_files()}
     assert {str(file.relative_to(ROOT)) for file in engine_files() - known} == set()

@@ -7,8 +7,8 @@ import math
 import pytest
 
 from pruneviz import run as engine
+from pruneviz.analyses.comparison import LEVELS, Contest, contest_plan, read_marks
 from pruneviz.catalogue import demonstrations
-from pruneviz.contest import LEVELS, Contest, contest_plan, read_marks
 from pruneviz.granularity import GRANULARITIES
 from pruneviz.plan import Plan
 from pruneviz.subjects import load_subject

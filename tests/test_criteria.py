@@ -10,10 +10,10 @@ from torch import nn
 from torch.nn.utils import prune as torch_prune
 
 from pruneviz.allocate import Ranking, allocate
-from pruneviz.calibrate import gradients, needs_data
 from pruneviz.criteria import CRITERIA, Evidence, score
 from pruneviz.granularity import GRANULARITIES
 from pruneviz.plan import Plan
+from pruneviz.statistics import gradients, needs_data
 from tests.networks import Attentive, Concatenated, Residual, Stacked, build
 from tests.scoring import is_refused, perceptron, scored
 

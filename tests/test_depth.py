@@ -13,14 +13,15 @@ from torch import Tensor, nn
 
 from pruneviz.allocate import SCOPES, Ranking, allocate, decides_amount
 from pruneviz.apply import apply
-from pruneviz.bypass import Bypass
-from pruneviz.counting import Counting
 from pruneviz.criteria import Evidence, score
-from pruneviz.masks import masked
 from pruneviz.measure.cost import macs_by_parameter
+from pruneviz.network.masks import masked
 from pruneviz.plan import Plan
-from pruneviz.proof import find_units, lively, prove
-from pruneviz.surgery import Surgery, cut, expand
+from pruneviz.proof import find_units, prove
+from pruneviz.proof.perturb import lively
+from pruneviz.pruned.bypass import Bypass
+from pruneviz.pruned.surgery import Surgery, cut, expand
+from pruneviz.stages.counting import Counting
 from tests.networks import ALL_NETWORKS, Stacked, build
 
 IMAGE, WORDS = (2, 3, 64, 64), (2, 5, 16)

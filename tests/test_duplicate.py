@@ -14,7 +14,7 @@ import torchvision
 from torch import Tensor, nn
 from torchvision.models.feature_extraction import create_feature_extractor
 
-from pruneviz.duplicate import duplicate
+from pruneviz.network.duplicate import duplicate
 
 
 def same(one, other, pairs):

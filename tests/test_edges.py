@@ -60,7 +60,9 @@ BUDGET = {"of": "parameters", "at_most": 10}
     ],
 )
 def test_what_cannot_be_is_said_before_scores_are_made(fields, words, monkeypatch):
-    monkeypatch.setattr(engine, "scored", lambda *_: pytest.fail("scores were made"))
+    monkeypatch.setattr(
+        "pruneviz.stages.prepare.scored", lambda *_: pytest.fail("scores were made")
+    )
     with pytest.raises(ValueError, match=re.escape(words)):
         engine.run(Plan(**{"model": MLP, "sparsity": 0.5, **fields}), latency_runs=1)
 
@@ -84,7 +86,7 @@ def test_a_wrong_name_is_said_before_the_model_is_opened(fields, monkeypatch):
 def test_a_budget_below_the_smallest_network_is_said_before_anything_is_trained(monkeypatch):
     finetune = {"method": "finetune", "parameters": {"epochs": 3}}
     plan = Plan(model=MLP, scope="budget", scope_parameters=BUDGET, recovery=[finetune])
-    monkeypatch.setattr(engine, "apply", lambda *_: pytest.fail("it was pruned"))
+    monkeypatch.setattr("pruneviz.stages.prune.apply", lambda *_: pytest.fail("it was pruned"))
     words = (
         r"a budget of 10 parameters cannot be met: at least \d+ of 4,130 are left; ask for 0\.\d+"
     )

@@ -22,9 +22,11 @@ from pruneviz.plan import Plan
 from pruneviz.report import Report
 from pruneviz.run import run
 from pruneviz.sent import SentFile, sent_name
+from pruneviz.subjects.models.samples import sample_directory
 from pruneviz.subjects.sample_data import load_split
-from pruneviz.subjects.samples import sample_directory
-from pruneviz.ui import judge, uploads
+from pruneviz.ui.engine import results
+from pruneviz.ui.frame import speeds
+from pruneviz.ui.home import uploads
 
 Call = Callable[..., tuple[int, str, str]]
 WEIGHTS, TABLE = "my own (net).safetensors", "tumours 2024.csv"
@@ -55,7 +57,7 @@ def exported(
     plan = uploads.plan_with_weights(Plan(), "sample:tumour-mlp", weights, f"C:\\x\\{WEIGHTS}")
     plan = uploads.plan_with_data(plan, table, TABLE, "what it is").changed(sparsity=0.4)
     (tmp_path / "run").mkdir()
-    with zipfile.ZipFile(io.BytesIO(judge.files(plan).archive)) as archive:
+    with zipfile.ZipFile(io.BytesIO(results.files(plan, speeds.pair_at_length).archive)) as archive:
         archive.extractall(tmp_path / "run")
     monkeypatch.setenv("PRUNEVIZ_HOME", str(tmp_path / "other home"))
     monkeypatch.chdir(tmp_path / "run")

@@ -9,11 +9,11 @@ from safetensors.torch import save_file
 from pruneviz import run as engine
 from pruneviz.export.loader import rebuild
 from pruneviz.plan import Plan
+from pruneviz.pruned.surgery import Surgery
 from pruneviz.report import differences
 from pruneviz.store import read_plan, read_report, write_run
 from pruneviz.subjects import load_subject, weights_sha256
-from pruneviz.subjects.python_factory import load_python
-from pruneviz.surgery import Surgery
+from pruneviz.subjects.models.python_factory import load_python
 
 CODE = """
 import torch

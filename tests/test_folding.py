@@ -11,12 +11,12 @@ from torch.nn.utils import parametrizations, parametrize
 from torch.overrides import TorchFunctionMode
 
 from pruneviz.apply import apply
-from pruneviz.folding import computed, fold_notes, folded, unfolded
 from pruneviz.granularity import GRANULARITIES as EVERY_GRANULARITY
-from pruneviz.masks import masked
 from pruneviz.measure.cost import macs_by_parameter, parameters_by_name
+from pruneviz.network.folding import computed, fold_notes, folded, unfolded
+from pruneviz.network.masks import masked
 from pruneviz.proof import find_units
-from pruneviz.surgery import Surgery, expand
+from pruneviz.pruned.surgery import Surgery, expand
 from tests.computed_weights import LAYERS, WRAPS, Mixed, by_hand, network, with_parametrization
 from tests.scoring import scored
 

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from torch import nn
 
 from pruneviz.allocate import SCOPES, Ranking, allocate, decides_amount, exact_count
-from pruneviz.counting import Counting
 from pruneviz.criteria import Evidence, score
 from pruneviz.granularity import GRANULARITIES, noun
 from pruneviz.granularity.pattern import frequent
@@ -20,6 +19,7 @@ from pruneviz.granularity.tiles import TiledUnits, axes
 from pruneviz.granularity.units import rule_of
 from pruneviz.measure.cost import macs_by_parameter
 from pruneviz.plan import Plan
+from pruneviz.stages.counting import Counting
 from tests.networks import Attentive, Grouped, build
 
 FINE = [name for name in GRANULARITIES.names() if GRANULARITIES.get(name).family != "structured"]

@@ -1,41 +1,68 @@
-"""The house: each file imports only from its own floor and those above it."""
+"""The house: rooms on floors, imports that only go down, no circle, rooms of a size one can see."""
 
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
+# From the ground up; a file imports from its own room and from lower floors alone.
 FLOORS = [
-    {"reading", "sent", "duplicate", "folding", "plain_layers", "registry", "home", "steady",
-     "passes", "causes", "attempts"},
-    {"plan", "masks", "report", "answers"},
-    {"subjects", "explicit", "coupling", "granularity", "criteria", "calibrate", "evaluate",
-     "measure", "explain", "replay"},
-    {"allocate", "bypass", "surgery", "rehearsal", "apply", "counting", "concluded", "lively",
-     "proof",
-     "sensitivity", "compare", "export", "store", "recovery", "history"},
-    {"run", "scans", "recover", "timed", "catalogue", "contest", "propose"},
-    {"jobs"},
-    {"figures"},
-    {"ui", "cli", "__main__"},
-    {"pages", "app"},
-]  # fmt: skip
+    {"home", "plan", "registry", "sent"},
+    {"network", "report"},
+    {"coupling", "evaluate"},
+    {"granularity", "subjects"},
+    {"allocate", "measure", "pruned", "statistics"},
+    {"apply", "compare", "criteria", "explain", "export", "reuse"},
+    {"proof", "recovery", "store"},
+    {"catalogue", "history", "stages"},
+    {"run"},
+    {"sensitivity"},
+    {"analyses"},
+    {"propose"},
+    {"figures", "jobs"},
+    {"ui"},
+    {"app", "cli", "pages"},
+    {"__main__"},
+]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-FILES = sorted(
-    [*(ROOT / "pruneviz").rglob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "app.py"]
-)
+UI_FLOORS = [
+    {"settings"},
+    {"engine", "session"},
+    {"words"},
+    {"jobs", "architecture", "comparisons"},
+    {"frame", "server"},
+    {"home", "kit"},
+    {"recover", "sensitivity"},
+    {"history", "tune"},
+    {"classes"},
+]
+UI_FLOOR = {room: number for number, rooms in enumerate(UI_FLOORS) for room in rooms}
+STREAMLIT = {"ui", "pages", "app"}
+WITHOUT_TORCH = (
+    "plan", "registry", "report", "history.folder", "history.index", "history.label",
+    "history.lineage", "history.query", "history.row", "history.trash", "history.usage",
+)  # fmt: skip
+MOST_FILES = 16
 
 
-def room_of(path: Path) -> str:
+def module_of(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
-    return parts[1] if parts[0] == "pruneviz" else parts[0]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+PATHS = [*(ROOT / "pruneviz").rglob("*.py"), *(ROOT / "pages").glob("*.py"), ROOT / "app.py"]
+FILES = {module_of(path): path for path in sorted(PATHS)}
 
 
 def imports(path: Path) -> list[str]:
-    """Return the modules a file imports when it runs (not those for types alone)."""
+    """Return the modules and names a file imports when it runs (not those for types alone)."""
     tree = ast.parse(path.read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
@@ -49,23 +76,113 @@ def imports(path: Path) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_imports_go_up_only(path):
-    room = room_of(path)
-    if path == ROOT / "pruneviz" / "__init__.py":
-        return
-    assert room in FLOOR, f"say on which floor the room '{room}' is"
+def uses(path: Path) -> set[str]:
+    """Return the project's own files that a file imports."""
+    found = set()
     for name in imports(path):
-        parts = name.split(".")
-        if parts[0] == "pruneviz" and len(parts) > 1 and parts[1] in FLOOR:
-            assert FLOOR[parts[1]] <= FLOOR[room], f"{path.name} imports {name}"
-        if parts[0] == "streamlit":
-            assert room in {"ui", "pages", "app"}, f"{path.name} imports streamlit"
+        file = name if name in FILES else name.rpartition(".")[0]
+        found |= {file} & FILES.keys()
+    return found - {module_of(path)}
+
+
+USES = {name: uses(path) for name, path in FILES.items()}
+
+
+def room_of(module: str) -> str:
+    head, _, rest = module.partition(".")
+    return rest.partition(".")[0] if head == "pruneviz" and rest else head
+
+
+def wing_of(module: str) -> str:
+    """Return the room within the browser's side."""
+    return module.split(".")[2]
+
+
+def upwards(floors: Mapping[str, int], pairs: Iterator[tuple[str, str, str, str]]) -> list[str]:
+    """Return what imports from its own floor or a higher one, as sentences."""
+    return [
+        f"{file} imports {other}"
+        for file, other, room, used in pairs
+        if room != used and floors[used] >= floors[room]
+    ]
+
+
+def test_every_room_has_its_floor():
+    rooms = {room_of(name) for name in FILES} - {"pruneviz"}
+    assert rooms == FLOOR.keys()
+    assert {wing_of(name) for name in FILES if name.startswith("pruneviz.ui.")} == UI_FLOOR.keys()
+
+
+def test_imports_go_down_only():
+    pairs = (
+        (file, other, room_of(file), room_of(other))
+        for file, used in USES.items() for other in used if other != "pruneviz"
+    )  # fmt: skip
+    assert upwards(FLOOR, pairs) == []
+
+
+def test_within_the_browser_s_side_imports_go_down_only():
+    side = "pruneviz.ui."
+    pairs = (
+        (file, other, wing_of(file), wing_of(other))
+        for file, used in USES.items() for other in used
+        if file.startswith(side) and other.startswith(side)
+    )  # fmt: skip
+    assert upwards(UI_FLOOR, pairs) == []
+
+
+def circle(graph: Mapping[str, set[str]]) -> list[str]:
+    """Return a circle of a graph, nothing where there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_no_files_import_one_another_in_a_circle():
+    assert circle(USES) == []
+
+
+def test_no_rooms_import_one_another_in_a_circle():
+    rooms: dict[str, set[str]] = {}
+    for file, used in USES.items():
+        others = {room_of(other) for other in used} - {room_of(file)}
+        rooms.setdefault(room_of(file), set()).update(others)
+    assert circle(rooms) == []
+
+
+def test_a_circle_is_found():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})
+
+
+def test_streamlit_is_imported_above_alone():
+    found = [
+        file for file, path in FILES.items()
+        if room_of(file) not in STREAMLIT
+        and any(name.partition(".")[0] == "streamlit" for name in imports(path))
+    ]  # fmt: skip
+    assert found == []
+
+
+def test_a_room_holds_no_more_files_than_one_can_see():
+    folders = {path.parent for path in PATHS}
+    crowded = {
+        str(folder.relative_to(ROOT)): len(list(folder.glob("*.py")))
+        for folder in folders if len(list(folder.glob("*.py"))) > MOST_FILES
+    }  # fmt: skip
+    assert crowded == {}
+
+
+def run_alone(code: str) -> int:
+    return subprocess.run([sys.executable, "-c", code], check=False).returncode
 
 
 def test_the_library_works_without_streamlit():
-    import subprocess
-    import sys
-
     code = "import sys, pruneviz.run, pruneviz.cli; sys.exit('streamlit' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert run_alone(code) == 0
+
+
+@pytest.mark.parametrize("module", WITHOUT_TORCH)
+def test_what_is_asked_and_what_is_stored_is_read_without_torch(module):
+    assert run_alone(f"import sys, pruneviz.{module}; sys.exit('torch' in sys.modules)") == 0

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pruneviz.plan import Plan, RecoveryStep, parse_lock
+from pruneviz.plan import Part, Plan, RecoveryStep, parse_lock
 
 names = st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"]), min_size=1, max_size=9)
 plans = st.builds(
@@ -170,3 +170,31 @@ def test_what_a_granularity_and_a_scope_take_is_part_of_the_digest():
         for value in (1, 2)
     }
     assert len(digests | {plain.digest()}) == 5
+
+
+def parts_of(field: str) -> list[Part]:
+    return [part for part in Part if field in Plan.fields_of(part)]
+
+
+@pytest.mark.parametrize("field", Plan.model_fields)
+def test_every_field_belongs_to_one_part(field):
+    assert len(parts_of(field)) == 1
+
+
+@pytest.mark.parametrize("part", list(Part))
+def test_a_plan_without_a_part_says_nothing_of_it_and_the_same_of_all_others(part):
+    plan = Plan(
+        model="sample:tumour-mlp", criterion="taylor", scope="uniform", sparsity=0.4,
+        layers={"0": 0.2}, locks={"2": "all"}, recovery=[{"method": "finetune"}], seed=3,
+    )  # fmt: skip
+    others, rest = ~part, plan.without(part)
+    assert rest.values_of(part) == Plan().values_of(part)
+    assert rest.key(others) == plan.key(others)
+    assert rest.values_of(part) | rest.values_of(others) == rest.model_dump(mode="json")
+    assert (rest == plan) is (part is Part.VERSION)
+
+
+def test_the_key_of_parts_changes_with_their_fields_alone():
+    plan, other = Plan(), Plan(sparsity=0.1)
+    assert plan.key(Part.OVERALL) != other.key(Part.OVERALL)
+    assert plan.key(~Part.OVERALL) == other.key(~Part.OVERALL)

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from pruneviz import run as engine
-from pruneviz.recover import load_recovered
+from pruneviz.analyses.finished_recovery import load_recovered
 from pruneviz.store import write_run
 from tests.recovering import same
 from tests.test_recover import ROUNDS, TUMOUR

@@ -11,11 +11,13 @@ import torch
 
 from pruneviz import run as engine
 from pruneviz.allocate import SCOPES
+from pruneviz.analyses.finished_recovery import load_recovered
+from pruneviz.analyses.recovery_cost import cost, epochs_within
 from pruneviz.plan import Plan
-from pruneviz.recover import Recovering, cost, epochs_within, load_recovered, with_epochs
 from pruneviz.recovery.recipes import PRESETS, RECIPES
-from pruneviz.recovery.rounds import Amounts, epochs_reached
+from pruneviz.recovery.rounds import Amounts, epochs_reached, with_epochs
 from pruneviz.report import differences
+from pruneviz.stages.recovery_rounds import Recovering
 from pruneviz.store import write_run
 from pruneviz.subjects import load_subject
 from tests.fitting import CNN, FITTING, RESNET, fitting

@@ -10,16 +10,17 @@ from safetensors.torch import load_file
 from torch import nn
 
 from pruneviz import run as engine
-from pruneviz import scans
 from pruneviz.allocate import SCOPES, decides_amount
+from pruneviz.analyses import scans
 from pruneviz.criteria import CRITERIA
 from pruneviz.evaluate import predict
 from pruneviz.export import rebuild
 from pruneviz.plan import Plan
+from pruneviz.proof import find_units
+from pruneviz.pruned.surgery import Surgery
 from pruneviz.report import Report, differences
 from pruneviz.store import read_plan, read_report, write_run
 from pruneviz.subjects import Subject, list_models, load_subject
-from pruneviz.surgery import Surgery
 from tests.fitting import FITTING, fitting
 
 # Each criterion with two granularities in turn, and each granularity with each scope; how every
@@ -181,7 +182,7 @@ def test_a_network_keeps_its_weights_also_while_it_is_scored(criterion):
     plan = Plan(model="sample:tumour-mlp", criterion=criterion)
     subject = load_subject(plan)
     network = subject.model
-    units = engine.find_units(network, subject.example, plan.granularity)[0]
+    units = find_units(network, subject.example, plan.granularity)[0]
     mine, looks = list(network.parameters()), []
 
     def look(*_):

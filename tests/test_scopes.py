@@ -16,10 +16,10 @@ from pruneviz import run as engine
 from pruneviz.allocate import SCOPES, Ranking, allocate, exact_count
 from pruneviz.allocate.budget import smallest
 from pruneviz.allocate.sensitivity import curves, ratios, ratios_for, tolerated
+from pruneviz.analyses.latency_budget import FINAL_RUNS, RUNS, within_milliseconds
 from pruneviz.measure.milliseconds import PassTime, Standing
 from pruneviz.plan import Plan
 from pruneviz.subjects import load_subject
-from pruneviz.timed import FINAL_RUNS, RUNS, within_milliseconds
 
 
 @dataclass(frozen=True)

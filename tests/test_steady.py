@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from pruneviz.duplicate import duplicate
+from pruneviz.network.duplicate import duplicate
+from pruneviz.network.steady import RANDOM, keep_steady
 from pruneviz.plan import Plan
-from pruneviz.replay import Evaluator
+from pruneviz.reuse import Evaluator
 from pruneviz.run import recovered, run
-from pruneviz.steady import RANDOM, keep_steady
 from pruneviz.subjects import load_subject
 from tests import odd_conduct
 from tests.odd_conduct import DRAWING, FIXED, WRITING

@@ -12,9 +12,9 @@ from torch import nn
 
 from pruneviz.apply import apply
 from pruneviz.granularity import GRANULARITIES
-from pruneviz.masks import check, masked, with_parameters
+from pruneviz.network.masks import check, masked, with_parameters
 from pruneviz.proof import find_units
-from pruneviz.surgery import Cut, Size, Surgery, cut, expand
+from pruneviz.pruned.surgery import Cut, Size, Surgery, cut, expand
 from tests.networks import ALL_NETWORKS, Shared, build
 
 

@@ -9,14 +9,7 @@ from torch import Tensor
 from pruneviz.allocate.choose import Kept, chosen
 from pruneviz.allocate.names import locked_units, own_sparsities
 from pruneviz.allocate.ranking import Ranking
-from pruneviz.allocate.request import (
-    MINIMUM,
-    MULTIPLE,
-    SCOPES,
-    Costs,
-    Request,
-    decides_amount,
-)
+from pruneviz.allocate.request import MINIMUM, MULTIPLE, SCOPES, Costs, Request, decides_amount
 from pruneviz.granularity.units import Units
 from pruneviz.plan import Plan
 

@@ -8,13 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from pruneviz import jobs
-from pruneviz.history.folder import (
-    UNDER_WAY,
-    RunFolder,
-    Status,
-    run_digest,
-    runs_directory,
-)
+from pruneviz.history.folder import UNDER_WAY, RunFolder, Status, run_digest, runs_directory
 from pruneviz.home import default_home
 from pruneviz.jobs.control import Options
 from pruneviz.plan import Plan, Setting

@@ -12,7 +12,7 @@ import typer
 
 from pruneviz.cli.supplying import supply_uploads
 from pruneviz.plan import Plan, parse_lock
-from pruneviz.reading import Reading
+from pruneviz.plan.reading import Reading
 
 PlanFile = Annotated[
     Path | None, typer.Argument(metavar="[PLAN.yaml]", help="A plan; options below win over it.")

@@ -75,10 +75,10 @@ def run(
 
 def _fitted(plan: Plan, milliseconds: float) -> Plan:
     """Return the plan with the smallest overall amount that is as fast here, and say so."""
+    from pruneviz.analyses.latency_budget import FINAL_RUNS, within_milliseconds
     from pruneviz.granularity import stays_dense
     from pruneviz.run import prepare
     from pruneviz.subjects import load_subject
-    from pruneviz.timed import FINAL_RUNS, within_milliseconds
 
     fitted, taken = within_milliseconds(prepare(load_subject(plan), plan), plan, milliseconds)
     dense = stays_dense(fitted.granularity, fitted.sparsity)
@@ -102,8 +102,8 @@ def replay(
     import torch
 
     from pruneviz import run as engine
+    from pruneviz.network.steady import RANDOM
     from pruneviz.report import differences
-    from pruneviz.steady import RANDOM
     from pruneviz.store import read_plan, read_report
     from pruneviz.subjects import own_paths
 

@@ -12,7 +12,7 @@ from pruneviz.cli.console import app, aside, note, output, print_json
 from pruneviz.cli.following import carry_out
 from pruneviz.cli.options import AsJson, Seed, made_plan
 from pruneviz.cli.tables import print_report
-from pruneviz.figures.format import plural
+from pruneviz.figures.kit.format import plural
 from pruneviz.history.folder import RunFolder
 from pruneviz.plan import Plan
 
@@ -94,7 +94,8 @@ def _recovery_plan(
 def _within(plan: Plan, minutes: float, device: str) -> Plan:
     """Return the plan with as many epochs as fit into the time, by a measured step."""
     from pruneviz import run
-    from pruneviz.recover import epochs_within, with_epochs
+    from pruneviz.analyses.recovery_cost import epochs_within
+    from pruneviz.recovery.rounds import with_epochs
     from pruneviz.subjects import load_subject
 
     prepared = run.prepare(load_subject(plan), plan)

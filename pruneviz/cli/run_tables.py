@@ -10,8 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from pruneviz.cli.console import output
-from pruneviz.figures import format as written
 from pruneviz.figures.epochs import thinned
+from pruneviz.figures.kit import format as written
 from pruneviz.granularity import stays_dense
 from pruneviz.measure.speed import Speed
 

@@ -13,7 +13,7 @@ import typer
 from pruneviz.cli.console import note, output, print_json
 from pruneviz.cli.options import AsJson
 from pruneviz.cli.run_tables import print_curve, print_run, print_runs
-from pruneviz.figures.format import plural
+from pruneviz.figures.kit.format import plural
 
 if TYPE_CHECKING:
     from pruneviz.history.index import History

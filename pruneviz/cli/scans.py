@@ -67,7 +67,7 @@ def interactions(
 
     The scan is a job: Ctrl-C stops it, the same command goes on, a finished one is not repeated.
     """
-    from pruneviz.scans import pairs_asked
+    from pruneviz.analyses.scans import pairs_asked
     from pruneviz.sensitivity import read_pairs
     from pruneviz.subjects import load_subject
 

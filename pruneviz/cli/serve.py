@@ -63,7 +63,7 @@ def serve(
 ) -> None:
     """Open the app in the browser, served to this machine alone."""
     from pruneviz.ui import settings
-    from pruneviz.ui.launch import launch
+    from pruneviz.ui.server.launch import launch
 
     settings.check(model or (), weights or (), data or ())
     url = f"http://localhost:{port}"

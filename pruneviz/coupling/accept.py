@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
-from pruneviz.causes import told
-from pruneviz.coupling.study import feed
-from pruneviz.duplicate import duplicate
-from pruneviz.folding import computed_names, folded, unfolded
-from pruneviz.passes import Failure, Step, followed
-from pruneviz.steady import draws, generators
+from pruneviz.network.causes import told
+from pruneviz.network.duplicate import duplicate
+from pruneviz.network.folding import computed_names, folded, unfolded
+from pruneviz.network.passes import Failure, Step, followed
+from pruneviz.network.steady import draws, generators
+from pruneviz.network.study import feed
 
 M = TypeVar("M", bound=nn.Module)
 SAME = 1e-5  # of the largest output

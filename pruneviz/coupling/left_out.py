@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from pruneviz.coupling.ids import Axis, Ids, connected, distinct
-from pruneviz.explicit import kind_of
+from pruneviz.network.cuttable_forms import kind_of
 from pruneviz.report import Skipped
 
 ANSWERS = "its outputs are the network's answers"

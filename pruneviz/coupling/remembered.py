@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
-from pruneviz.explicit import Explicit
+from pruneviz.network.cuttable_forms import Explicit
 
 ASKED = """
     view reshape unflatten expand repeat split chunk split_with_sizes tensor_split narrow

@@ -13,20 +13,20 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.coupling.accept import answer, ready
-from pruneviz.coupling.beside import Beside
 from pruneviz.coupling.call import Call, Rule, Tags, pin
 from pruneviz.coupling.groups import Coupling, groups_of
 from pruneviz.coupling.ids import Ids, small, varying
 from pruneviz.coupling.layouts import FIRST_LAYOUT, WHOLE
 from pruneviz.coupling.left_out import ANSWERS
-from pruneviz.coupling.operators import FILLS, MOVES, REFILLS, RESHAPES
-from pruneviz.coupling.parts import PARTS
 from pruneviz.coupling.remembered import Asking, watching
-from pruneviz.coupling.rows import onto_whole, write_part
-from pruneviz.coupling.rules import rule_for
-from pruneviz.coupling.study import Counted, path_through, slowly, study
-from pruneviz.explicit.recurrent import following
-from pruneviz.measure.one_trace import ONE_TRACE
+from pruneviz.coupling.rules.operators import FILLS, MOVES, REFILLS, RESHAPES
+from pruneviz.coupling.rules.parts import PARTS
+from pruneviz.coupling.rules.rows import onto_whole, write_part
+from pruneviz.coupling.rules.table import rule_for
+from pruneviz.coupling.tensor_facts import Beside
+from pruneviz.network.cuttable_forms.recurrent import following
+from pruneviz.network.one_trace import ONE_TRACE
+from pruneviz.network.study import Counted, path_through, slowly, study
 
 NOTHING, ONE_VALUE = range(2)  # what a tensor that the pass makes is filled with
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from pruneviz.calibrate.layers import Layer
-from pruneviz.calibrate.statistic import STATISTICS, WEIGHTS_ALONE, Table
 from pruneviz.granularity.units import Units
 from pruneviz.registry import Registry, Value
+from pruneviz.statistics.layers import Layer
+from pruneviz.statistics.statistic import STATISTICS, WEIGHTS_ALONE, Table
 
 Criterion = Callable[..., Tensor]  # (units, evidence, **settings) → (count,); higher stays longer
 CRITERIA: Registry[Criterion] = Registry("criterion")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pruneviz.calibrate.statistic import WEIGHTS_ALONE
 from pruneviz.criteria.criterion import Evidence
 from pruneviz.granularity.units import Units, Values, mean
 from pruneviz.registry import Parameter
+from pruneviz.statistics.statistic import WEIGHTS_ALONE
 
 HELP = "How a unit's score is made of its weights': their mean does not grow with its size."
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from pruneviz.calibrate import Asked, check, collect, gradients
 from pruneviz.criteria.criterion import CRITERIA, Evidence, score
-from pruneviz.duplicate import sharing
-from pruneviz.folding import folded
+from pruneviz.network.duplicate import sharing
+from pruneviz.network.folding import folded
+from pruneviz.statistics import StatisticRequest, check, collect, gradients
 
 BATCH_BY_BATCH = "gradients"
 
@@ -23,12 +23,12 @@ class Scored:
     evidence: Evidence
 
 
-def check_asked(asked: Asked) -> None:
+def check_asked(asked: StatisticRequest) -> None:
     """Raise ValueError for what the criterion needs that is not there, before units are found."""
     check(CRITERIA.get(asked.criterion).needs, _apart(asked))
 
 
-def _apart(asked: Asked) -> Asked:
+def _apart(asked: StatisticRequest) -> StatisticRequest:
     """Return what is asked, of a copy: gradients are those of weights that stand in it meanwhile.
 
     The model itself may be copied, cut or asked by another thread at the same moment.
@@ -36,7 +36,7 @@ def _apart(asked: Asked) -> Asked:
     return replace(asked, model=sharing(folded(asked.model)))
 
 
-def score_asked(asked: Asked) -> Scored:
+def score_asked(asked: StatisticRequest) -> Scored:
     """Score all units; ValueError says what the criterion needs that is not there.
 
     A criterion that looks at gradients scores every batch, and the mean of these counts.

@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pruneviz.calibrate.inputs import readers
-from pruneviz.calibrate.layers import Layer
 from pruneviz.criteria.criterion import CRITERIA, Evidence
 from pruneviz.criteria.reconstruction import MOST_INPUTS
 from pruneviz.granularity.units import Units
+from pruneviz.statistics.inputs import readers
+from pruneviz.statistics.layers import Layer
 
 
 @CRITERIA.register(

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.criteria.criterion import CRITERIA, Evidence
-from pruneviz.masks import Masks, with_parameters
+from pruneviz.network.masks import Masks, with_parameters
 from pruneviz.registry import Value
 
 PRODUCTS = "input_products"

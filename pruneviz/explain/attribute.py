@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor, nn
 
-from pruneviz.answers import answering_logits
-from pruneviz.duplicate import duplicate
 from pruneviz.explain.method import METHODS, Question
+from pruneviz.network.answers import answering_logits
+from pruneviz.network.duplicate import duplicate
 from pruneviz.registry import Value
 
 STEPS = "steps"

@@ -9,8 +9,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from pruneviz.answers import answering_logits
 from pruneviz.explain.attribute import working_copy
+from pruneviz.network.answers import answering_logits
 
 
 class CutLike(Protocol):

@@ -16,14 +16,14 @@ from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx import Node
 
 from pruneviz import __version__
-from pruneviz.duplicate import duplicate
 from pruneviz.export.constants import Constants, as_text
 from pruneviz.export.loader import FORMAT, VERSION, rebuild
 from pruneviz.export.operators import CHECKS, operator_name
-from pruneviz.folding import folded
 from pruneviz.measure.held import held_tensors
-from pruneviz.measure.one_trace import ONE_TRACE
 from pruneviz.measure.packing import pack, stored_layout
+from pruneviz.network.duplicate import duplicate
+from pruneviz.network.folding import folded
+from pruneviz.network.one_trace import ONE_TRACE
 
 RECIPE_FILE, WEIGHTS_FILE = "recipe.json", "weights.safetensors"
 TOLERANCE = 1e-6  # relative to the largest output

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from pruneviz.figures import format as fmt
-from pruneviz.figures.style import ORIGINAL, PRUNED, REMOVED, SERIES, TRANSPARENT, lay_out
+from pruneviz.figures.kit import format as fmt
+from pruneviz.figures.kit.style import ORIGINAL, PRUNED, REMOVED, SERIES, TRANSPARENT, lay_out
 from pruneviz.measure.by_layer import NOTHING, LayerCost
 from pruneviz.report import Amount
 

@@ -9,8 +9,8 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from pruneviz.figures.format import MINUS, points, share
-from pruneviz.figures.style import ORIGINAL, PRUNED, lay_out
+from pruneviz.figures.kit.format import MINUS, points, share
+from pruneviz.figures.kit.style import ORIGINAL, PRUNED, lay_out
 from pruneviz.report import Amount
 
 MOST_CLASSES = 25

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 from torch import Tensor
 
-from pruneviz.figures.format import plural
-from pruneviz.figures.style import REMOVED, lay_out
+from pruneviz.figures.kit.format import plural
+from pruneviz.figures.kit.style import REMOVED, lay_out
 
 MOST_CLASSES = 20
 MOST_NUMBERED = 12  # classes whose counts still fit into the cells

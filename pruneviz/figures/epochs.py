@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from pruneviz.figures import format as fmt
+from pruneviz.figures.kit import format as fmt
 from pruneviz.report import Accuracy, EpochRow, RecoveryReport, best_row
 
 Rows = Sequence[EpochRow]

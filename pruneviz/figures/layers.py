@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import plotly.graph_objects as go
 
-from pruneviz.figures import format as fmt
-from pruneviz.figures.style import PRUNED, REMOVED, lay_out
+from pruneviz.figures.kit import format as fmt
+from pruneviz.figures.kit.style import PRUNED, REMOVED, lay_out
 from pruneviz.report import LayerReport
 
 ROW_HEIGHT, LOW_ROW_HEIGHT = 34, 24

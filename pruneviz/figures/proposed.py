@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from pruneviz.figures import format as fmt
+from pruneviz.figures.kit import format as fmt
 from pruneviz.granularity import stays_dense
 from pruneviz.measure.milliseconds import Standing, pass_time
 from pruneviz.propose import GOALS, Goal, Proposal

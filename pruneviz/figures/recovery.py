@@ -6,7 +6,6 @@ import math
 
 import plotly.graph_objects as go
 
-from pruneviz.figures import format as fmt
 from pruneviz.figures.epochs import (
     Course,
     Curves,
@@ -18,7 +17,8 @@ from pruneviz.figures.epochs import (
     thinned,
     what_to_see,
 )
-from pruneviz.figures.style import FAINT, GRID, ORIGINAL, PRUNED, SERIES, interval, lay_out
+from pruneviz.figures.kit import format as fmt
+from pruneviz.figures.kit.style import FAINT, GRID, ORIGINAL, PRUNED, SERIES, interval, lay_out
 from pruneviz.measure.quality import wilson
 from pruneviz.report import EpochRow
 

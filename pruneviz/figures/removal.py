@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from torch import Tensor
 
-from pruneviz.figures.style import ORIGINAL, REMOVED, SUBTITLE, lay_out
+from pruneviz.figures.kit.style import ORIGINAL, REMOVED, SUBTITLE, lay_out
 
 ACROSS = 2
 ROW_HEIGHT = 120  # pixels

@@ -6,9 +6,9 @@ import numpy as np
 import plotly.graph_objects as go
 from torch import Tensor
 
-from pruneviz.figures.format import count, share
-from pruneviz.figures.pool import Matrix, block_sizes, mean, strongest
-from pruneviz.figures.style import DIVERGING, FAINT, PRUNED, REMOVED, lay_out
+from pruneviz.figures.kit.format import count, share
+from pruneviz.figures.kit.pool import Matrix, block_sizes, mean, strongest
+from pruneviz.figures.kit.style import DIVERGING, FAINT, PRUNED, REMOVED, lay_out
 from pruneviz.granularity.tiles import View
 
 BINS = 60

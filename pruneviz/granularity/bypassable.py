@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from pruneviz.coupling.study import feed, slowly, study
 from pruneviz.granularity.units import belongs
-from pruneviz.measure.one_trace import ONE_TRACE
+from pruneviz.network.one_trace import ONE_TRACE
+from pruneviz.network.study import feed, slowly, study
 
 CLOSE = 1e-6  # relative to the input's largest value
 

@@ -22,7 +22,7 @@ from pruneviz.granularity.units import (
     Units,
     Values,
 )
-from pruneviz.masks import Masks, combine
+from pruneviz.network.masks import Masks, combine
 from pruneviz.report import Skipped
 
 

@@ -22,7 +22,7 @@ from pruneviz.granularity.units import (
     Values,
     belongs,
 )
-from pruneviz.masks import Masks
+from pruneviz.network.masks import Masks
 from pruneviz.report import Skipped
 
 ROOT = "blocks"  # what the blocks of the network itself are called together

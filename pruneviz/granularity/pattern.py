@@ -11,7 +11,6 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling.left_out import LAYER_TYPES
-from pruneviz.folding import folded
 from pruneviz.granularity.tiles import (
     Axes,
     LeftOutError,
@@ -22,6 +21,7 @@ from pruneviz.granularity.tiles import (
     tiled,
 )
 from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
+from pruneviz.network.folding import folded
 from pruneviz.registry import Parameter
 
 

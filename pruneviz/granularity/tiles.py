@@ -11,9 +11,9 @@ from torch import Tensor, nn
 
 from pruneviz.coupling.layouts import Choice
 from pruneviz.coupling.left_out import LAYER_TYPES
-from pruneviz.folding import folded
 from pruneviz.granularity.units import NOTHING, AxisKeep, Found, Rule, Units, Values
-from pruneviz.masks import Masks
+from pruneviz.network.folding import folded
+from pruneviz.network.masks import Masks
 from pruneviz.report import Skipped
 
 

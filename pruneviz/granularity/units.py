@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pruneviz.coupling.layouts import Choice
-from pruneviz.masks import Masks
+from pruneviz.network.masks import Masks
 from pruneviz.registry import Registry
 from pruneviz.report import Skipped
 

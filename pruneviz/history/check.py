@@ -210,7 +210,7 @@ def _record(text: str, record: type[R], where: str) -> R:
 
 def _check_tensors(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
     """Raise ValueError unless a member is safetensors by its header, all that is read of it."""
-    from pruneviz.subjects.weights import MAX_HEADER_BYTES, check_header
+    from pruneviz.subjects.models.weights import MAX_HEADER_BYTES, check_header
 
     with archive.open(info) as source:
         start = source.read(8)
@@ -230,7 +230,7 @@ def _check_json(text: str, where: str) -> None:
 
 
 def _check_surgery(text: str, where: str) -> None:
-    from pruneviz.surgery import Surgery  # brings torch
+    from pruneviz.pruned.surgery import Surgery  # brings torch
 
     _record(text, Surgery, where)
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from pruneviz.plan import Plan, Setting, checked_settings, plan_faults
+from pruneviz.plan import Part, Plan, Setting, checked_settings, plan_faults
 
 SPEC_FILE, STATUS_FILE, LOCK_FILE, CANCEL_FILE = "job.json", "status.json", "lock", "cancel"
 LOG_FILE, LABEL_FILE, ENVIRONMENT_FILE = "log.txt", "label.json", "environment.json"
@@ -235,10 +235,7 @@ def read_record(path: Path, record: type[R]) -> tuple[R | None, str]:
 
 def scan_plan(plan: Plan) -> Plan:
     """Return the part of a plan that decides a sensitivity scan: neither amounts nor recovery."""
-    fresh = Plan()
-    unused = ("scope", "scope_parameters", "sparsity", "layers", "locks", "schedule",
-              "schedule_parameters", "recovery")  # fmt: skip
-    return plan.changed(**{name: getattr(fresh, name) for name in unused})
+    return plan.without(Part.AMOUNT | Part.RECOVERY)
 
 
 def run_digest(kind: str, plan: Plan, settings: Mapping[str, Setting] | None = None) -> str:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from pruneviz.history.folder import NOTES_FILE, RunFolder, Spec, write_bytes, write_json
 from pruneviz.plan import Setting
-from pruneviz.replay import BUDGET_BYTES
+from pruneviz.reuse import BUDGET_BYTES
 from pruneviz.sensitivity.notes import read_notes
 from pruneviz.sensitivity.points import LEVELS, read_levels
 

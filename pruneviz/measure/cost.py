@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pruneviz.coupling.study import slowly
-from pruneviz.folding import folded
-from pruneviz.measure.one_trace import ONE_TRACE
 from pruneviz.measure.operators import macs_of, title
+from pruneviz.network.folding import folded
+from pruneviz.network.one_trace import ONE_TRACE
+from pruneviz.network.study import slowly
 from pruneviz.report import Uncounted
 
 OTHER = ""  # products of two activations belong to no parameter

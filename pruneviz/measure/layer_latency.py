@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from pruneviz.duplicate import duplicate
 from pruneviz.measure.latency import WARM_UP_RUNS
 from pruneviz.measure.threads import computing_threads
+from pruneviz.network.duplicate import duplicate
 
 FEWEST_PASSES = 3
 

@@ -11,7 +11,7 @@ from torch import nn
 from pruneviz.propose.binding import points
 from pruneviz.propose.finish import Candidate, Reached, finish
 from pruneviz.propose.goal import WORDS
-from pruneviz.propose.judge import Lost
+from pruneviz.propose.measured_loss import Lost
 from pruneviz.propose.paths import MARGINAL, UNIFORM, Path
 from pruneviz.propose.proposal import Proposal
 from pruneviz.propose.work import Proposing, Stage

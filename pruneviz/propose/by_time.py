@@ -7,13 +7,13 @@ from collections.abc import Generator
 from torch import nn
 
 from pruneviz.allocate.budget import smallest
+from pruneviz.analyses.latency_budget import FINAL_RUNS, RUNS, STEPS, surely_within
 from pruneviz.measure.latency import time_pair
 from pruneviz.measure.milliseconds import PassTime, Standing, pass_time
 from pruneviz.propose.finish import Candidate, Reached, chosen_note, finish
 from pruneviz.propose.paths import UNIFORM, Counts, Path
 from pruneviz.propose.proposal import Proposal
 from pruneviz.propose.work import Proposing, Stage
-from pruneviz.timed import FINAL_RUNS, RUNS, STEPS, surely_within
 
 
 def search(work: Proposing) -> Generator[Stage, None, Proposal]:

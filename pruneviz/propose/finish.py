@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pruneviz import run
+from pruneviz.network.steady import RANDOM_NOTE
 from pruneviz.propose.binding import binding
-from pruneviz.propose.judge import Lost
+from pruneviz.propose.measured_loss import Lost
 from pruneviz.propose.paths import UNIFORM, Counts
 from pruneviz.propose.proposal import Proposal
 from pruneviz.propose.work import Proposing
 from pruneviz.report import Interval
-from pruneviz.steady import RANDOM_NOTE
 
 MONOTONE = "curves are made monotone before use: pruning more of a layer is taken to cost no less"
 BEFORE_RECOVERY = "the numbers are those before the plan's recovery"

@@ -8,13 +8,13 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pruneviz.allocate import WIDTHS
+from pruneviz.analyses.latency_budget import FINAL_RUNS
 from pruneviz.history.folder import PROPOSAL_FILE as PROPOSAL_FILE  # part of this interface
 from pruneviz.history.folder import write_json
 from pruneviz.measure.milliseconds import PassTime, Standing
-from pruneviz.plan import Plan, plan_faults
+from pruneviz.plan import Part, Plan, plan_faults
 from pruneviz.propose.goal import MILLISECONDS, Goal
 from pruneviz.report import Accuracy, Interval, Uncounted
-from pruneviz.timed import FINAL_RUNS
 
 NO_INTERVAL = (math.nan, math.nan)
 
@@ -71,18 +71,16 @@ class Proposal(BaseModel):
 
     def onto(self, plan: Plan) -> Plan:
         """Return a plan with these ratios on its sliders; what it recovers by stays."""
-        own = ("scope", "scope_parameters", "sparsity", "layers")
+        own = Plan.fields_of(Part.DIVISION | Part.AMOUNTS)
         return plan.changed(**{name: getattr(self.plan, name) for name in own})
 
 
 def proposal_plan(plan: Plan) -> Plan:
     """Return the part of a plan that decides a proposal: no amounts and no recovery, but locks."""
-    fresh, widths = Plan(), {parameter.name for parameter in WIDTHS}
-    unused = ("sparsity", "layers", "schedule", "schedule_parameters", "recovery")
+    widths = {parameter.name for parameter in WIDTHS}
     given = {name: value for name, value in plan.scope_parameters.items() if name in widths}
-    return plan.changed(
-        scope="layer", scope_parameters=given, **{name: getattr(fresh, name) for name in unused}
-    )
+    fresh = plan.without(Part.AMOUNTS | Part.RECOVERY)
+    return fresh.changed(scope="layer", scope_parameters=given)
 
 
 def write_proposal(path: Path, proposal: Proposal) -> None:

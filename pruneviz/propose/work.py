@@ -16,8 +16,8 @@ from pruneviz.measure.quality import accuracy_pair
 from pruneviz.plan import Plan
 from pruneviz.propose.curves import Curve, Numbers, read_curves, with_changes
 from pruneviz.propose.goal import Goal
-from pruneviz.propose.judge import Judge
 from pruneviz.propose.layers import Layers
+from pruneviz.propose.measured_loss import Judge
 from pruneviz.propose.paths import Counts, Path, paths
 from pruneviz.run import Prepared
 

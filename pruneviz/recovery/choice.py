@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import nn
 
-from pruneviz.duplicate import duplicate
 from pruneviz.evaluate import predict
 from pruneviz.measure.quality import predicted
-from pruneviz.recovery.device import torch_device
+from pruneviz.network.duplicate import duplicate
 from pruneviz.recovery.method import Task
+from pruneviz.recovery.training.device import torch_device
 
 
 def better(task: Task, changed: nn.Module, what: str) -> tuple[nn.Module, str]:

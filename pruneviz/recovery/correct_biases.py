@@ -10,10 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruneviz.duplicate import duplicate
+from pruneviz.network.duplicate import duplicate
+from pruneviz.recovery.changed_copy import Untrained
 from pruneviz.recovery.frozen import frozen_note, held
 from pruneviz.recovery.method import RECOVERIES, Task
-from pruneviz.recovery.untrained import Untrained
 from pruneviz.registry import Parameter, Value
 from pruneviz.subjects import Data
 

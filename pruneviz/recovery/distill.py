@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
-from pruneviz.answers import logits_of
-from pruneviz.duplicate import duplicate
-from pruneviz.recovery.loop import Training
+from pruneviz.network.answers import logits_of
+from pruneviz.network.duplicate import duplicate
 from pruneviz.recovery.method import RECOVERIES, Task
-from pruneviz.recovery.settings import TRAINING
+from pruneviz.recovery.training.loop import Training
+from pruneviz.recovery.training.settings import TRAINING
 from pruneviz.registry import Parameter, Value
 
 

@@ -3,9 +3,9 @@
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from pruneviz.recovery.loop import Training
 from pruneviz.recovery.method import RECOVERIES
-from pruneviz.recovery.settings import TRAINING
+from pruneviz.recovery.training.loop import Training
+from pruneviz.recovery.training.settings import TRAINING
 
 
 @RECOVERIES.register(

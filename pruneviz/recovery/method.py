@@ -8,11 +8,11 @@ from typing import Any, Protocol
 
 from torch import nn
 
-from pruneviz.masks import Masks
+from pruneviz.network.masks import Masks
+from pruneviz.pruned.surgery import Cut
 from pruneviz.registry import Registry, Value
 from pruneviz.report import EpochRow
 from pruneviz.subjects import Data
-from pruneviz.surgery import Cut
 
 State = dict[str, Any]  # tensors and plain values alone: torch.load(weights_only=True) reads it
 

@@ -7,16 +7,16 @@ import math
 import torch
 from torch import Tensor, nn
 
-from pruneviz.recovery.augment import (
+from pruneviz.recovery.changed_copy import Untrained
+from pruneviz.recovery.method import RECOVERIES, Task
+from pruneviz.recovery.norms import BatchNorm, batch_norms, no_batch_norm
+from pruneviz.recovery.training.augment import (
     AUGMENTATION,
     augmentation_note,
     augmenter,
     chosen_augmentation,
     draws,
 )
-from pruneviz.recovery.method import RECOVERIES, Task
-from pruneviz.recovery.norms import BatchNorm, batch_norms, no_batch_norm
-from pruneviz.recovery.untrained import Untrained
 from pruneviz.registry import Parameter, Value
 from pruneviz.subjects import Data
 from pruneviz.subjects.split import spread

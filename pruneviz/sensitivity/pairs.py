@@ -19,14 +19,14 @@ from pruneviz.allocate import Ranking
 from pruneviz.apply import apply
 from pruneviz.granularity.units import Units
 from pruneviz.measure.quality import predicted
-from pruneviz.replay import BUDGET_BYTES, Evaluator
+from pruneviz.network.steady import RANDOM
 from pruneviz.report import Interval
+from pruneviz.reuse import BUDGET_BYTES, Evaluator
 from pruneviz.sensitivity.bounded import OUTCOMES, mean_interval
 from pruneviz.sensitivity.layers import Alone, Remove, unmeasured_note
 from pruneviz.sensitivity.points import check_levels
 from pruneviz.sensitivity.reading import read_table
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
-from pruneviz.steady import RANDOM
 
 LEVEL, PAIRS = 0.5, 60
 UNKNOWN = -1

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from pruneviz.allocate import Ranking
 from pruneviz.apply import apply
 from pruneviz.granularity.units import Units
-from pruneviz.replay import BUDGET_BYTES, Evaluator
-from pruneviz.replay.tensors import share
+from pruneviz.reuse import BUDGET_BYTES, Evaluator
+from pruneviz.reuse.tensors import share
 from pruneviz.sensitivity.classes import class_table, no_area
 from pruneviz.sensitivity.layers import Alone, Remove, unmeasured_note
 from pruneviz.sensitivity.points import (

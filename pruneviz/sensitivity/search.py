@@ -17,14 +17,14 @@ from pruneviz.apply import apply
 from pruneviz.evaluate import predict
 from pruneviz.granularity.units import Units
 from pruneviz.measure.quality import predicted
-from pruneviz.replay import BUDGET_BYTES, Evaluator, Tally, estimate, tallies
-from pruneviz.replay.order import hardest_first
+from pruneviz.network.steady import RANDOM
+from pruneviz.reuse import BUDGET_BYTES, Evaluator, Tally, estimate, tallies
+from pruneviz.reuse.order import hardest_first
 from pruneviz.sensitivity.layers import Alone, Remove, unmeasured_note
 from pruneviz.sensitivity.points import LEVELS, check_levels
 from pruneviz.sensitivity.reading import read_table
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
 from pruneviz.sensitivity.splitting import split
-from pruneviz.steady import RANDOM
 
 LOSS = 0.02  # of accuracy: two points
 PROMISE = (

@@ -1,12 +1,12 @@
 """Where models and data come from: samples, torchvision, a Python factory, files and uploads."""
 
 from pruneviz.subjects.augmentation import Augmentation
-from pruneviz.subjects.catalogue import ModelCard, list_models
 from pruneviz.subjects.load import load_subject
+from pruneviz.subjects.models.catalogue import ModelCard, list_models
+from pruneviz.subjects.models.torchvision_models import list_torchvision
 from pruneviz.subjects.plain import plainly
 from pruneviz.subjects.references import needs_operator, own_paths
 from pruneviz.subjects.subject import Data, Subject, freeze, tensors_sha256, weights_sha256
-from pruneviz.subjects.torchvision_models import list_torchvision
 from pruneviz.subjects.uploads import accept, sent_files, upload_columns
 
 __all__ = [

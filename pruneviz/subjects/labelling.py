@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pruneviz.subjects.class_names import count_up, index, natural_key, plain, whole_numbers
-from pruneviz.subjects.weights import some
+from pruneviz.subjects.models.weights import some
 
 Basis = Literal["plan", "names", "numbers", "synsets", "beginnings", "order"]
 Rule = Callable[[list[str]], dict[str, int] | None]

@@ -8,37 +8,37 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from pruneviz.answers import look
-from pruneviz.attempts import explained
-from pruneviz.causes import WrongInputError
 from pruneviz.coupling.accept import check_folded
-from pruneviz.duplicate import duplicate
-from pruneviz.folding import fold_notes, folded
 from pruneviz.home import default_home
+from pruneviz.network.answers import look
+from pruneviz.network.attempts import explained
+from pruneviz.network.causes import WrongInputError
+from pruneviz.network.duplicate import duplicate
+from pruneviz.network.folding import fold_notes, folded
+from pruneviz.network.steady import RANDOM_NOTE, keep_steady
 from pruneviz.plan import Plan
-from pruneviz.steady import RANDOM_NOTE, keep_steady
-from pruneviz.subjects.expectation import (
+from pruneviz.subjects.files.read_as import expecting, read_as
+from pruneviz.subjects.files.tables import order_note
+from pruneviz.subjects.models.expectation import (
     Expectation,
     Source,
     first_layer,
     image_channels,
     usual_shape,
 )
-from pruneviz.subjects.first_pass import company_note, forward, input_dtype
-from pruneviz.subjects.outputs import class_count
+from pruneviz.subjects.models.first_pass import company_note, forward, input_dtype
+from pruneviz.subjects.models.outputs import class_count
+from pruneviz.subjects.models.python_factory import load_python
+from pruneviz.subjects.models.samples import get_sample, sample_directory
+from pruneviz.subjects.models.torchvision_models import load_torchvision
+from pruneviz.subjects.models.weights import fit_weights, read_weights
 from pruneviz.subjects.overlap import overlap_notes
-from pruneviz.subjects.python_factory import load_python
-from pruneviz.subjects.read_as import expecting, read_as
 from pruneviz.subjects.references import parse_data, parse_model
 from pruneviz.subjects.sample_data import load_sample_data
-from pruneviz.subjects.samples import get_sample, sample_directory
 from pruneviz.subjects.sources import finish_data, kind_of, read_source
 from pruneviz.subjects.split import spread
 from pruneviz.subjects.subject import Data, Subject, freeze, frozen_names, weights_sha256
-from pruneviz.subjects.tables import order_note
-from pruneviz.subjects.torchvision_models import load_torchvision
 from pruneviz.subjects.uploads import upload_path
-from pruneviz.subjects.weights import fit_weights, read_weights
 
 EXAMPLE_SEED = 0
 WATCHED = 64  # inputs on which a network is watched when it is opened

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pruneviz.coupling.accept import check_folded
-from pruneviz.folding import fold_notes, folded
+from pruneviz.network.folding import fold_notes, folded
 from pruneviz.subjects.subject import Subject
 
 

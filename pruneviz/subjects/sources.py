@@ -11,15 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pruneviz.subjects.arrays import read_npz
-from pruneviz.subjects.expectation import Expectation
-from pruneviz.subjects.images import read_folder, read_zip
+from pruneviz.subjects.files.arrays import read_npz
+from pruneviz.subjects.files.images import read_folder, read_zip
+from pruneviz.subjects.files.raw import RawData
+from pruneviz.subjects.files.tables import read_csv
 from pruneviz.subjects.labelling import Classes, Labelling, counts_of
-from pruneviz.subjects.raw import RawData
+from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.references import Reference, parse_upload
 from pruneviz.subjects.split import CALIBRATION_LIMIT, make_data, spread, stratified
 from pruneviz.subjects.subject import Data
-from pruneviz.subjects.tables import read_csv
 from pruneviz.subjects.uploads import upload_path
 
 CALIBRATION_FRACTION = 0.25

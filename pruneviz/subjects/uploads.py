@@ -11,11 +11,11 @@ from typing import BinaryIO, Literal
 
 from pruneviz.plan import Plan
 from pruneviz.sent import SentFile, sent_name
-from pruneviz.subjects.arrays import check_npz
-from pruneviz.subjects.images import check_zip
+from pruneviz.subjects.files.arrays import check_npz
+from pruneviz.subjects.files.images import check_zip
+from pruneviz.subjects.files.tables import csv_columns
+from pruneviz.subjects.models.weights import PICKLES, check_header
 from pruneviz.subjects.references import parse_data, parse_upload
-from pruneviz.subjects.tables import csv_columns
-from pruneviz.subjects.weights import PICKLES, check_header
 
 MAX_FILE_BYTES = 200_000_000
 MAX_TOTAL_BYTES = 2_000_000_000

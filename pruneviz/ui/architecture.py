@@ -10,7 +10,7 @@ import streamlit as st
 from torch import Tensor
 
 from pruneviz import run
-from pruneviz.figures import format as fmt
+from pruneviz.figures.kit import format as fmt
 from pruneviz.granularity import GRANULARITIES, Units
 from pruneviz.granularity.channel import ChannelUnits
 from pruneviz.granularity.depth import BlockUnits
@@ -19,7 +19,8 @@ from pruneviz.measure.by_layer import LayerCost, block_number, by_layer, table
 from pruneviz.plan import Plan
 from pruneviz.report import Skipped
 from pruneviz.subjects import Subject
-from pruneviz.ui import cache, text
+from pruneviz.ui.engine import cache
+from pruneviz.ui.words import text
 
 MOST_RANGES = 6
 PARTLY = re.compile(r"\d+ of \d+ units: ")

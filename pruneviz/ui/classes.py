@@ -10,11 +10,13 @@ import streamlit as st
 
 from pruneviz.figures import compare
 from pruneviz.figures import confusion as confusion_figures
-from pruneviz.figures import format as fmt
+from pruneviz.figures.kit import format as fmt
 from pruneviz.measure.answers import confusion, confusion_table
 from pruneviz.measure.quality import by_class
 from pruneviz.plan import Plan
-from pruneviz.ui import judge, runs, theme, widgets
+from pruneviz.ui.engine import results
+from pruneviz.ui.history import runs
+from pruneviz.ui.kit import theme, widgets
 
 HELP = (
     "Accuracy of each class before and after, on the evaluated inputs of that class, with 95 % "
@@ -27,7 +29,7 @@ MOST_ROWS, HEIGHT = 12, 560  # classes that are shown without scrolling; pixels 
 
 def ranked(plan: Plan) -> pd.DataFrame | None:
     """Return one row a class with inputs, what loses most first; None without data."""
-    answers = judge.answers(plan)
+    answers = results.answers(plan)
     if answers is None:
         return None
     table = by_class(answers.original, answers.pruned, answers.data.y, answers.data.classes)
@@ -81,7 +83,7 @@ def draw_table(table: pd.DataFrame) -> None:
     )
 
 
-def draw_confusions(answers: judge.Answers) -> None:
+def draw_confusions(answers: results.Answers) -> None:
     """Draw which class gets which answer from both networks, with the counts to take along."""
     logits, y, names = (answers.original, answers.pruned), answers.data.y, answers.data.classes
     first, second = (confusion(each, y) for each in logits)

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 from playwright.sync_api import Locator, Page, expect
 
 from pruneviz.plan import Plan
-from pruneviz.ui import link
+from pruneviz.ui.session import link
 
 REST = '[data-testid="stApp"][data-test-script-state="notRunning"]'
 TITLES = {

@@ -10,7 +10,7 @@ import zipfile
 
 from playwright.sync_api import Page, expect
 
-from pruneviz.figures import format as fmt
+from pruneviz.figures.kit import format as fmt
 from pruneviz.plan import Plan
 from pruneviz.recovery.recipes import RECIPES
 from tests.browser import steps

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from pruneviz.figures.format import plural
+from pruneviz.figures.kit.format import plural
 from pruneviz.history.index import History
 from tests.browser import steps
 from tests.history.folders import make_run

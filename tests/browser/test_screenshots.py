@@ -9,19 +9,12 @@ import pytest
 from PIL import Image
 
 from pruneviz import run
-from pruneviz.contest import contest_plan
-from pruneviz.history.folder import (
-    RunFolder,
-    Spec,
-    Status,
-    run_digest,
-    runs_directory,
-    write_json,
-)
+from pruneviz.analyses.comparison import contest_plan
+from pruneviz.history.folder import RunFolder, Spec, Status, run_digest, runs_directory, write_json
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import kind
 from pruneviz.subjects import load_subject
-from pruneviz.ui import contests
+from pruneviz.ui import comparisons
 from tests.browser import screenshots
 from tests.browser.server import ROOT
 
@@ -31,12 +24,12 @@ FEWEST_COLOURS = 20
 
 def measure_all_but_one(home: Path) -> None:
     """Measure here all criteria but the last: each is a job, and one shows that they work."""
-    for criterion in contests.first_chosen(screenshots.PLAN)[:-1]:
+    for criterion in comparisons.first_chosen(screenshots.PLAN)[:-1]:
         plan = screenshots.PLAN.changed(criterion=criterion)
         plan = contest_plan(run.bind(plan, load_subject(plan)))
-        folder = RunFolder(runs_directory(home) / run_digest(contests.KIND, plan))
+        folder = RunFolder(runs_directory(home) / run_digest(comparisons.KIND, plan))
         folder.path.mkdir(parents=True)
-        spec = Spec(kind=contests.KIND, plan=plan)
+        spec = Spec(kind=comparisons.KIND, plan=plan)
         write_json(folder.file("job.json"), spec.model_dump(mode="json"))
         for _ in kind(spec.kind).work(spec, Context(folder)):
             pass

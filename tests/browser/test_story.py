@@ -12,7 +12,7 @@ import torch
 from playwright.sync_api import expect
 
 from pruneviz.export import rebuild
-from pruneviz.figures import format as fmt
+from pruneviz.figures.kit import format as fmt
 from pruneviz.plan import Plan
 from tests.browser import steps
 from tests.slow import WAIT_SECONDS

@@ -11,8 +11,9 @@ from torch.nn import functional as F
 
 from pruneviz.apply import apply
 from pruneviz.coupling import trace
-from pruneviz.proof import check, find_units, lively
-from pruneviz.surgery import Size
+from pruneviz.proof import check, find_units
+from pruneviz.proof.perturb import lively
+from pruneviz.pruned.surgery import Size
 
 
 class Attention(nn.Module):

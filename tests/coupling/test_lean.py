@@ -14,9 +14,11 @@ from torch import Tensor, nn
 
 from pruneviz import apply as apply_module
 from pruneviz.coupling import trace
-from pruneviz.coupling.beside import Beside
 from pruneviz.coupling.ids import collapse, distinct, reshaped, small, varying
-from pruneviz.proof import Trials, find_units, lively
+from pruneviz.coupling.tensor_facts import Beside
+from pruneviz.proof import find_units
+from pruneviz.proof.perturb import lively
+from pruneviz.proof.trials import Trials
 from pruneviz.run import check
 
 

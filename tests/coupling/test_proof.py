@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pruneviz.apply import _relative
-from pruneviz.proof import check, find_units, lively
+from pruneviz.proof import check, find_units
+from pruneviz.proof.perturb import lively
 
 
 class ByWidth(nn.Module):

@@ -10,7 +10,7 @@ from torch import nn
 
 from pruneviz.apply import apply
 from pruneviz.coupling import trace
-from pruneviz.masks import masked
+from pruneviz.network.masks import masked
 from pruneviz.proof import find_units
 from pruneviz.run import check
 from tests.networks import (

@@ -8,12 +8,12 @@ import pytest
 import torch
 from torch import nn
 
-from pruneviz.calibrate import STATISTICS
-from pruneviz.calibrate.forward import hooked_pass
-from pruneviz.calibrate.responses import conductance, gate_gradients
-from pruneviz.calibrate.statistic import Observer
-from pruneviz.calibrate.watch import find_sites
 from pruneviz.criteria import CRITERIA, score_asked
+from pruneviz.statistics import STATISTICS
+from pruneviz.statistics.forward import hooked_pass
+from pruneviz.statistics.responses import conductance, gate_gradients
+from pruneviz.statistics.statistic import Observer
+from pruneviz.statistics.watch import find_sites
 from tests.networks import Residual, build
 from tests.scoring import asked, perceptron, scored
 

@@ -11,10 +11,10 @@ from torchvision.models import VisionTransformer
 
 from pruneviz.allocate import Ranking, allocate, exact_count
 from pruneviz.apply import apply
-from pruneviz.calibrate import needs_data
 from pruneviz.criteria import CRITERIA
 from pruneviz.granularity import GRANULARITIES
 from pruneviz.plan import Plan
+from pruneviz.statistics import needs_data
 from tests.networks import Stacked
 from tests.scoring import scored
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pruneviz.calibrate import layers_of
+from pruneviz.statistics import layers_of
 from tests.scoring import all_scored
 
 

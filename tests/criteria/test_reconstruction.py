@@ -9,12 +9,12 @@ import torch
 from torch import nn
 
 from pruneviz import run as engine
-from pruneviz.calibrate import collect
 from pruneviz.criteria import updated
 from pruneviz.criteria.reconstruction import hessian, obs_update, sparsegpt_update
 from pruneviz.evaluate import predict
 from pruneviz.plan import Plan
-from pruneviz.recover import recovering
+from pruneviz.stages import recovery_rounds
+from pruneviz.statistics import collect
 from pruneviz.subjects import load_subject
 from tests.scoring import all_scored, asked, scored
 
@@ -284,13 +284,13 @@ def test_every_round_of_a_recovery_updates_what_stays(monkeypatch):
         schedule="linear", schedule_parameters={"rounds": 2},
         recovery=[{"method": "finetune", "parameters": {"epochs": 2}}],
     )  # fmt: skip
-    removed, rounds = recovering.removed, []
+    removed, rounds = recovery_rounds.removed, []
 
     def noted(model, *args):
         rounds.append((dict(model.named_parameters()), removed(model, *args)))
         return rounds[-1][1]
 
-    monkeypatch.setattr(recovering, "removed", noted)
+    monkeypatch.setattr(recovery_rounds, "removed", noted)
     _, pruned, _ = engine.run(plan, latency_runs=3)
     assert len(rounds) == 2
     for before, applied in rounds:

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 
 from pruneviz import run
-from pruneviz.calibrate import STATISTICS, needs_data
 from pruneviz.criteria import CRITERIA, score_asked
 from pruneviz.plan import Plan
 from pruneviz.registry import Parameter
+from pruneviz.statistics import STATISTICS, needs_data
 from pruneviz.subjects import load_subject
 from tests.scoring import asked, perceptron, scored
 
@@ -49,14 +49,18 @@ def test_a_plan_is_refused_before_units_are_looked_for(criterion, settings, says
     model = nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 3)).eval()
     subject = replace(load_subject(Plan(model="sample:tumour-mlp")), model=model, data=None,
                       example=torch.randn(2, 8))  # fmt: skip
-    monkeypatch.setattr(run, "find_units", lambda *args: pytest.fail("looked for units"))
+    monkeypatch.setattr(
+        "pruneviz.stages.prepare.find_units", lambda *args: pytest.fail("looked for units")
+    )
     with pytest.raises(ValueError, match=says):
         run.prepare(subject, Plan(criterion=criterion, criterion_parameters=settings))
 
 
 def test_data_that_do_not_fit_are_refused_before_units_are_looked_for(monkeypatch):
     subject = load_subject(Plan(model="sample:tumour-mlp"))
-    monkeypatch.setattr(run, "find_units", lambda *args: pytest.fail("looked for units"))
+    monkeypatch.setattr(
+        "pruneviz.stages.prepare.find_units", lambda *args: pytest.fail("looked for units")
+    )
     with pytest.raises(ValueError, match="there is no class 'cat': name some of"):
         run.prepare(subject, Plan(criterion="attribution",
                                   criterion_parameters={"classes": "cat"}))  # fmt: skip

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-from pruneviz.calibrate import Asked, collect
+from pruneviz.statistics import StatisticRequest, collect
 from tests.scoring import asked, scored
 
 NAMES = ("0.weight", "2.weight")
@@ -98,7 +98,7 @@ def test_obd_is_half_the_curvature_times_the_square_of_the_weight():
 def test_more_probes_than_are_held_at_once_are_the_same_probes(monkeypatch):
     model, x, y = smooth()
     together = collect(("hessian_diagonal",), asked(model, x, "obd", labels=y, probes=5))
-    monkeypatch.setattr("pruneviz.calibrate.curvature.PROBED_NUMBERS", 1)
+    monkeypatch.setattr("pruneviz.statistics.curvature.PROBED_NUMBERS", 1)
     one_by_one = collect(("hessian_diagonal",), asked(model, x, "obd", labels=y, probes=5))
     for name in NAMES:
         torch.testing.assert_close(
@@ -113,7 +113,7 @@ def test_fisher_is_the_mean_square_of_single_samples_gradients(alone, monkeypatc
         def refuse(*_, **__):
             raise RuntimeError("no batching rule")
 
-        monkeypatch.setattr("pruneviz.calibrate.derivatives.vmap", refuse)
+        monkeypatch.setattr("pruneviz.statistics.derivatives.vmap", refuse)
     model, x, y = smooth()
     flat, _, _ = direct(model, x, y)
     total = torch.zeros_like(flat)
@@ -186,7 +186,7 @@ def test_ablation_is_the_measured_loss_without_the_unit(granularity):
 def test_a_statistic_is_computed_from_what_is_asked_alone():
     model, x, y = smooth()
     question = asked(model, x, "fisher", labels=y)
-    assert isinstance(question, Asked)
+    assert isinstance(question, StatisticRequest)
     assert set(collect(("squared_gradients", "input_squares"), question)) == {
         "squared_gradients",
         "input_squares",

@@ -165,7 +165,7 @@ def test_synflow_goes_the_way_of_a_direct_loop():
 
 def test_synaptic_flow_is_conserved_from_layer_to_layer():
     """What flows into a layer flows out of it: the sums of all layers agree (Tanaka, theorem 1)."""
-    from pruneviz.calibrate.flow import flow_gradients, ones_like, positive_weights
+    from pruneviz.statistics.flow import flow_gradients, ones_like, positive_weights
 
     model = perceptron()
     found = flow_gradients(model, ones_like(torch.randn(2, 8)), positive_weights(model))

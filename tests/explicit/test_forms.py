@@ -12,9 +12,9 @@ from torchvision.models.video import swin_transformer as video
 
 from pruneviz.apply import apply
 from pruneviz.coupling import trace
-from pruneviz.explicit import Explicit, make_explicit
+from pruneviz.network.cuttable_forms import Explicit, make_explicit
 from pruneviz.proof import check, find_units
-from pruneviz.surgery import Surgery, cut
+from pruneviz.pruned.surgery import Surgery, cut
 
 EXACT = {"atol": 1e-10, "rtol": 1e-10}
 OPTIONS = {

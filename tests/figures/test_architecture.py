@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import pytest
 
 from pruneviz.figures import architecture
-from pruneviz.figures.style import ORIGINAL, PRUNED, SERIES, describe
+from pruneviz.figures.kit.style import ORIGINAL, PRUNED, SERIES, describe
 from pruneviz.measure.by_layer import REST, LayerCost
 from pruneviz.report import Amount
 from tests.ui.test_contrast import LEAST, contrast

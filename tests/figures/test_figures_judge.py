@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torch import nn
 
-from pruneviz.figures import compare, detectors, images, weights
-from pruneviz.figures.pool import mean, strongest
-from pruneviz.figures.style import ORIGINAL, ORIGINAL_ON_DARK, PRUNED, REMOVED, on_dark
+from pruneviz.figures import compare, weights
+from pruneviz.figures.inputs import detectors, images
+from pruneviz.figures.kit.pool import mean, strongest
+from pruneviz.figures.kit.style import ORIGINAL, ORIGINAL_ON_DARK, PRUNED, REMOVED, on_dark
 from pruneviz.granularity.tiles import axes
 from pruneviz.measure.quality import by_class
 from pruneviz.report import Amount

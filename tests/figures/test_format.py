@@ -1,6 +1,6 @@
 import pytest
 
-from pruneviz.figures import format as fmt
+from pruneviz.figures.kit import format as fmt
 
 
 @pytest.mark.parametrize(

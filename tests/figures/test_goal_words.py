@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from pruneviz.figures import format as fmt
 from pruneviz.figures import proposed
+from pruneviz.figures.kit import format as fmt
 from pruneviz.measure.speed import AGAIN, STAYS_DENSE
 from pruneviz.plan import Plan
 from pruneviz.propose import GOALS, Goal

@@ -2,8 +2,9 @@ import numpy as np
 import plotly.graph_objects as go
 import pytest
 
-from pruneviz.figures import layers, pictures
-from pruneviz.figures.style import ORIGINAL, ORIGINAL_ON_DARK, PRUNED, SERIES, describe
+from pruneviz.figures import layers
+from pruneviz.figures.inputs import pictures
+from pruneviz.figures.kit.style import ORIGINAL, ORIGINAL_ON_DARK, PRUNED, SERIES, describe
 from pruneviz.report import Amount, LayerReport
 
 

@@ -1,15 +1,8 @@
 import pytest
 
 from pruneviz.figures import recovery
-from pruneviz.figures.epochs import (
-    Course,
-    Levels,
-    best_and_last,
-    mean_of,
-    thinned,
-    what_to_see,
-)
-from pruneviz.figures.style import ORIGINAL_ON_DARK, describe, on_dark
+from pruneviz.figures.epochs import Course, Levels, best_and_last, mean_of, thinned, what_to_see
+from pruneviz.figures.kit.style import ORIGINAL_ON_DARK, describe, on_dark
 from pruneviz.report import EpochRow
 
 LEVELS = Levels(0.9, 0.5, 0.88)

@@ -8,10 +8,17 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from pruneviz.figures import curves, interactions, levels, panels, thresholds
-from pruneviz.figures.reading import ALONE, NATS, PERCENT, Reading, most_sensitive, what_to_see
-from pruneviz.figures.rows import shortened
-from pruneviz.figures.style import FAINT, INK, INK_ON_DARK, PRUNED, SERIES, describe, on_dark
+from pruneviz.figures.kit.rows import shortened
+from pruneviz.figures.kit.style import FAINT, INK, INK_ON_DARK, PRUNED, SERIES, describe, on_dark
+from pruneviz.figures.sensitivity import curves, interactions, levels, panels, thresholds
+from pruneviz.figures.sensitivity.reading import (
+    ALONE,
+    NATS,
+    PERCENT,
+    Reading,
+    most_sensitive,
+    what_to_see,
+)
 
 ACCURACY = Reading("Accuracy", PERCENT, 99.0)
 LOSS = Reading("Cross-entropy", NATS, 0.1, falls=False, of="cross-entropy")

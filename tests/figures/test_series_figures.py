@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from pruneviz.figures import detectors, series
-from pruneviz.figures.style import REMOVED, describe
+from pruneviz.figures.inputs import detectors, series
+from pruneviz.figures.kit.style import REMOVED, describe
 
 RAW = torch.stack([torch.linspace(0, 1, 40), 300 + torch.zeros(40), torch.arange(40) % 7 * 1.0])
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruneviz.figures import spark
+from pruneviz.figures.sensitivity import spark
 
 NS = {"svg": "http://www.w3.org/2000/svg"}
 

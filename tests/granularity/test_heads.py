@@ -9,7 +9,8 @@ from torch.nn import functional as F
 
 from pruneviz.apply import apply
 from pruneviz.plan import Plan
-from pruneviz.proof import find_units, lively
+from pruneviz.proof import find_units
+from pruneviz.proof.perturb import lively
 from pruneviz.run import run
 
 

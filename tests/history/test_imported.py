@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from pruneviz import run as engine
+from pruneviz.analyses.finished_recovery import load_recovered
 from pruneviz.history.adopt import adopt
 from pruneviz.history.archive import export_runs, import_runs
 from pruneviz.history.index import History
 from pruneviz.plan import Plan
-from pruneviz.recover import load_recovered
 from pruneviz.store import write_run
 
 PLAN = Plan(
@@ -65,5 +65,5 @@ def test_an_import_whose_report_is_of_other_weights_is_refused(own, imported):
 
 def test_a_run_of_one_s_own_is_not_computed_again(own, monkeypatch):
     prepared, _, folder = own
-    monkeypatch.setattr("pruneviz.recover.finished.predict", None)
+    monkeypatch.setattr("pruneviz.analyses.finished_recovery.predict", None)
     assert load_recovered(prepared, PLAN, folder.path).recovery is not None

@@ -16,7 +16,8 @@ import psutil
 import pytest
 from filelock import FileLock
 
-from pruneviz import jobs, run, scans
+from pruneviz import jobs, run
+from pruneviz.analyses import scans
 from pruneviz.history.folder import (
     CHECKPOINTS,
     LOCK_FILE,

@@ -8,7 +8,8 @@ import zipfile
 import pandas as pd
 import pytest
 
-from pruneviz import run, scans
+from pruneviz import run
+from pruneviz.analyses import scans
 from pruneviz.history.archive import export_runs, import_runs
 from pruneviz.history.folder import RunFolder, Spec, Status, run_digest, runs_directory, write_json
 from pruneviz.history.index import History

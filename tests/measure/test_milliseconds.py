@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pruneviz.analyses.latency_budget import FINAL_RUNS, STEPS, surely_within
 from pruneviz.measure.latency import Timings
 from pruneviz.measure.milliseconds import PassTime, Standing, pass_time
 from pruneviz.measure.speed import AGAIN, FEWEST_PASSES, STAYS_DENSE
-from pruneviz.timed import FINAL_RUNS, STEPS, surely_within
 
 TRIALS = 300
 MOST_WRONG = 0.05 + 4 * (0.05 * 0.95 / TRIALS) ** 0.5  # of what 95 % intervals say

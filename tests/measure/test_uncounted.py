@@ -18,8 +18,10 @@ from pruneviz.propose import Goal
 from pruneviz.report import Report, Uncounted
 from pruneviz.run import run
 from pruneviz.store import write_run
-from pruneviz.ui import runs, snapshots, text
-from pruneviz.ui.live import Live
+from pruneviz.ui.engine.live import Live
+from pruneviz.ui.history import runs
+from pruneviz.ui.tune import snapshots
+from pruneviz.ui.words import text
 
 BOTH, PRUNED, ORIGINAL = "fft_r2c", "cdist_forward", "linalg_inv_ex"
 

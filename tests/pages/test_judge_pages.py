@@ -14,7 +14,9 @@ from streamlit.testing.v1 import AppTest
 from pruneviz.explain import Attribution
 from pruneviz.export import rebuild
 from pruneviz.plan import Plan
-from pruneviz.ui import cache, judge, link
+from pruneviz.ui.engine import cache, results
+from pruneviz.ui.frame import speeds
+from pruneviz.ui.session import link
 
 PAGES = Path(__file__).parents[2] / "pages"
 PLANS = {
@@ -116,12 +118,12 @@ def test_without_data_the_pages_say_what_to_do():
 
 def test_what_export_gives_rebuilds_the_pruned_network(tmp_path):
     for plan in (PLANS["channels"], PLANS["weights"]):
-        files = judge.files(plan)
+        files = results.files(plan, speeds.pair_at_length)
         with zipfile.ZipFile(io.BytesIO(files.archive)) as archive:
             assert set(archive.namelist()) == set(files.parts)
             archive.extractall(tmp_path)
         rebuilt = rebuild(tmp_path / "recipe.json", tmp_path / "weights.safetensors")
-        answers = judge.answers(plan)
+        answers = results.answers(plan)
         with torch.no_grad():
             logits = rebuilt(answers.data.x)
         assert torch.allclose(logits, answers.pruned, rtol=1e-5, atol=1e-5)
@@ -149,8 +151,8 @@ def test_an_explanation_that_fails_its_check_offers_more_steps_and_takes_them(mo
         more = 0 if valid else 400
         return Attribution(method, target, torch.ones_like(x), 0.5, valid, "a note", steps, more, 2)
 
-    monkeypatch.setattr(judge, "attribute", fails)
-    judge._explanations.clear()
+    monkeypatch.setattr(results, "attribute", fails)
+    results._explanations.clear()
     at = _open("attributions", Plan(sparsity=0.41), input="3")
     assert asked == [{}, {}]
     assert any("fails its own check" in title.replace("<br>", " ") for title in _titles(at))
@@ -159,7 +161,7 @@ def test_an_explanation_that_fails_its_check_offers_more_steps_and_takes_them(mo
     offer.click().run()
     assert asked[2:] == [{"steps": 400}] * 2
     assert not any(button.key == "attributions-more-steps" for button in at.button)
-    judge._explanations.clear()
+    results._explanations.clear()
 
 
 def test_the_headline_of_a_wrong_answer_begins_with_it():

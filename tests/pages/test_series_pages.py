@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pruneviz.figures import series
+from pruneviz.figures.inputs import series
 from pruneviz.plan import Plan
-from pruneviz.ui import link, settings
+from pruneviz.ui import settings
+from pruneviz.ui.session import link
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pruneviz import run, scans
+from pruneviz import run
+from pruneviz.analyses import scans
 from pruneviz.figures import proposed
 from pruneviz.history.folder import (
     POINTS_FILE,

@@ -12,27 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from pruneviz import run, scans
+from pruneviz import run
+from pruneviz.analyses import scans
+from pruneviz.analyses.latency_budget import FINAL_RUNS
 from pruneviz.evaluate import predict
 from pruneviz.figures.proposed import reached_line
 from pruneviz.jobs.kinds import proposal
 from pruneviz.measure.cost import parameters_by_name
 from pruneviz.measure.milliseconds import PassTime
 from pruneviz.plan import Plan
-from pruneviz.propose import (
-    Goal,
-    Proposing,
-    propose,
-    proposing,
-    read_proposal,
-    write_proposal,
-)
+from pruneviz.propose import Goal, Proposing, propose, proposing, read_proposal, write_proposal
 from pruneviz.propose.by_count import least
-from pruneviz.propose.judge import Judge, Lost
 from pruneviz.propose.layers import Layers
+from pruneviz.propose.measured_loss import Judge, Lost
 from pruneviz.sensitivity import LEVELS
 from pruneviz.subjects import load_subject
-from pruneviz.timed import FINAL_RUNS
 
 MLP = Plan(model="sample:tumour-mlp", criterion="taylor", scope="global", sparsity=0.3)
 CNN = Plan(criterion="taylor", scope="global", sparsity=0.3)

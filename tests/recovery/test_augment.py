@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import torch
 
-from pruneviz.recovery.augment import augmenter, chosen_augmentation, draws
+from pruneviz.recovery.training.augment import augmenter, chosen_augmentation, draws
 from pruneviz.subjects import Augmentation
 from pruneviz.subjects.sample_data import load_sample_data
 

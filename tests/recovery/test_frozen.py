@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from pruneviz.plan import Plan
-from pruneviz.recover import Recovering
 from pruneviz.recovery.frozen import frozen_note
 from pruneviz.run import prepare, prune
+from pruneviz.stages.recovery_rounds import Recovering
 from pruneviz.subjects import load_subject
 
 CODE = """

@@ -10,7 +10,7 @@ import torch
 
 from pruneviz import run as engine
 from pruneviz.plan import Plan
-from pruneviz.recover import Recovering
+from pruneviz.stages.recovery_rounds import Recovering
 from pruneviz.subjects import load_subject
 from tests.recovering import finish
 from tests.slow import WAIT_SECONDS

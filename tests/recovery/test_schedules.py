@@ -9,8 +9,8 @@ import torch
 from torch.optim.lr_scheduler import OneCycleLR
 
 from pruneviz.recovery import RECOVERIES, SCHEDULES
-from pruneviz.recovery.optimisers import cosine, one_cycle
 from pruneviz.recovery.rounds import shares
+from pruneviz.recovery.training.optimisers import cosine, one_cycle
 
 
 def test_formulas():

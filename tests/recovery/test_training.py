@@ -15,7 +15,7 @@ from torch.nn.functional import cross_entropy
 from pruneviz.compare import divergence
 from pruneviz.evaluate import predict
 from pruneviz.recovery.distill import distillation_loss
-from pruneviz.recovery.loop import Training
+from pruneviz.recovery.training.loop import Training
 from pruneviz.subjects import Augmentation
 from tests.recovering import begin, finish, same
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from pruneviz import run as engine
+from pruneviz.analyses.without_training import untrained_methods, without_training
 from pruneviz.plan import Plan
-from pruneviz.recover.recovering import Recovering
-from pruneviz.recover.untrained import untrained_methods, without_training
+from pruneviz.stages.recovery_rounds import Recovering
 from pruneviz.subjects import load_subject
 
 DIGITS = Plan(model="sample:digits-cnn", granularity="weight", scope="global", sparsity=0.93)

@@ -10,7 +10,7 @@ from pruneviz.apply import apply
 from pruneviz.criteria import Evidence, score
 from pruneviz.plan import Plan
 from pruneviz.proof import find_units
-from pruneviz.replay import Evaluator
+from pruneviz.reuse import Evaluator
 
 
 def plain(evaluator: Evaluator, network: nn.Module) -> Tensor:

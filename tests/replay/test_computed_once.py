@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.profiler import ProfilerActivity, profile
 
-from pruneviz.replay import Evaluator
+from pruneviz.reuse import Evaluator
 from tests.coupling.parts import Drawn
 from tests.replay.replaying import assert_replayed, variants
 

@@ -9,10 +9,10 @@ import torch
 from torch import nn
 
 from pruneviz.measure.quality import accuracy_pair
-from pruneviz.replay import Evaluator, estimates
-from pruneviz.replay.order import batch_size_for, stratified
-from pruneviz.replay.tensors import share
-from pruneviz.replay.trace import Trace
+from pruneviz.reuse import Evaluator, estimates
+from pruneviz.reuse.order import batch_size_for, stratified
+from pruneviz.reuse.tensors import share
+from pruneviz.reuse.trace import Trace
 from tests.coupling.parts import Drawn
 from tests.replay.replaying import assert_replayed, plain, variants
 

@@ -10,10 +10,10 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from pruneviz.masks import with_parameters
-from pruneviz.replay import Evaluator
-from pruneviz.replay.evaluator import IDLE, READS, WRITES
-from pruneviz.steady import RANDOM
+from pruneviz.network.masks import with_parameters
+from pruneviz.network.steady import RANDOM
+from pruneviz.reuse import Evaluator
+from pruneviz.reuse.evaluator import IDLE, READS, WRITES
 from tests.replay.replaying import assert_replayed, plain
 
 

@@ -10,8 +10,8 @@ import torchvision
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pruneviz.replay import Evaluator
-from pruneviz.replay.trace import INPUT
+from pruneviz.reuse import Evaluator
+from pruneviz.reuse.trace import INPUT
 from tests.coupling.parts import PARTS, Drawn, drawn
 from tests.coupling.test_zoo import ZOO, made
 from tests.replay.replaying import assert_replayed, plain, variants

@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from pruneviz import run, scans
+from pruneviz import run
 from pruneviz.allocate import Ranking, allocate
+from pruneviz.analyses import scans
 from pruneviz.apply import apply
 from pruneviz.criteria import Evidence, score
 from pruneviz.history.folder import RunFolder

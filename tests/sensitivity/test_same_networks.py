@@ -7,7 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from pruneviz import run, scans
+from pruneviz import run
+from pruneviz.analyses import scans
 from pruneviz.criteria import CRITERIA, updates
 from pruneviz.evaluate import predict
 from pruneviz.measure.quality import accuracy_pair

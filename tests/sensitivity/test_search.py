@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pruneviz.evaluate import predict
-from pruneviz.replay import Tally
-from pruneviz.replay.order import hardest_first
+from pruneviz.reuse import Tally
+from pruneviz.reuse.order import hardest_first
 from pruneviz.sensitivity import LEVELS, Probe, Scan, Search
 from pruneviz.sensitivity.search import split
 from pruneviz.sensitivity.splitting import LOST_COST, MOST_WEIGHED

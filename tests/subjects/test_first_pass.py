@@ -10,8 +10,9 @@ from torch import Tensor, nn
 
 from pruneviz.plan import Plan
 from pruneviz.run import run
-from pruneviz.subjects import list_torchvision, load_subject, torchvision_models
-from pruneviz.subjects.first_pass import forward
+from pruneviz.subjects import list_torchvision, load_subject
+from pruneviz.subjects.models import torchvision_models
+from pruneviz.subjects.models.first_pass import forward
 
 
 class Runs(nn.Module):

@@ -12,9 +12,9 @@ import pytest
 import torch
 from PIL import Image
 
-from pruneviz.subjects.expectation import Expectation
-from pruneviz.subjects.images import read_folder, read_zip
-from pruneviz.subjects.raw import RawData
+from pruneviz.subjects.files.images import read_folder, read_zip
+from pruneviz.subjects.files.raw import RawData
+from pruneviz.subjects.models.expectation import Expectation
 
 GREY, COLOUR = Expectation(shape=(1, 8, 8)), Expectation(shape=(3, 8, 8))
 CLASSES = ("ash", "oak")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from pruneviz.figures import format as fmt
+from pruneviz.figures.kit import format as fmt
 from pruneviz.plan import Plan
 from pruneviz.subjects import Subject, load_subject
 from pruneviz.subjects.overlap import near

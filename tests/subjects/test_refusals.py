@@ -13,13 +13,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from pruneviz.causes import WrongInputError
 from pruneviz.coupling.accept import answer
 from pruneviz.evaluate import predict
+from pruneviz.network.causes import WrongInputError
 from pruneviz.plan import Plan
 from pruneviz.subjects import load_subject
-from pruneviz.subjects.first_pass import forward
-from pruneviz.subjects.outputs import class_count
+from pruneviz.subjects.models.first_pass import forward
+from pruneviz.subjects.models.outputs import class_count
 
 X = torch.linspace(-2, 3, 2 * 64).view(2, 1, 8, 8)
 SHAPE = "does not take inputs of shape"

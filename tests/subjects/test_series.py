@@ -10,7 +10,7 @@ from torch import nn
 from pruneviz.explain import attribute
 from pruneviz.plan import Plan
 from pruneviz.subjects import load_subject
-from pruneviz.subjects.expectation import series_axis
+from pruneviz.subjects.models.expectation import series_axis
 
 NETS = """
 import torch

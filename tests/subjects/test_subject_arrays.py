@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from pruneviz.plan import Plan
-from pruneviz.subjects import arrays, load_subject
+from pruneviz.subjects import load_subject
+from pruneviz.subjects.files import arrays
 from pruneviz.subjects.subject import Data
 
 

@@ -13,11 +13,12 @@ import torch
 from PIL import Image
 
 from pruneviz.plan import Plan
-from pruneviz.subjects import images, load_subject, pixels
+from pruneviz.subjects import load_subject
+from pruneviz.subjects.files import images, pixels
+from pruneviz.subjects.files.tables import csv_columns
 from pruneviz.subjects.references import parse_data
 from pruneviz.subjects.sample_data import load_split
 from pruneviz.subjects.subject import Data
-from pruneviz.subjects.tables import csv_columns
 
 
 @pytest.fixture
@@ -231,7 +232,7 @@ def test_image_bombs(factory: Path, folder: Path) -> None:
 def test_zip_gives_what_the_folder_gives(factory: Path, folder: Path, root: str) -> None:
     expects = load_subject(Plan(model=f"python:{factory}:images", input_shape=(1, 8, 8)))
     assert expects.data is None
-    from pruneviz.subjects.expectation import Expectation
+    from pruneviz.subjects.models.expectation import Expectation
 
     wanted = Expectation(shape=(1, 8, 8))
     packed = images.read_zip(pack(folder, root), wanted)

@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from pruneviz.plan import Plan
-from pruneviz.subjects import list_torchvision, load_subject, torchvision_models
+from pruneviz.subjects import list_torchvision, load_subject
+from pruneviz.subjects.models import torchvision_models
 from pruneviz.subjects.subject import Subject
 
 

@@ -12,8 +12,8 @@ import torch
 
 from pruneviz.plan import Plan
 from pruneviz.subjects import list_models, load_subject, weights_sha256
+from pruneviz.subjects.models.samples import SAMPLES, sample_directory
 from pruneviz.subjects.sample_data import load_sample_data, load_split
-from pruneviz.subjects.samples import SAMPLES, sample_directory
 
 NAMES = list(SAMPLES)
 LEAST = {"digits-cnn": 0.98, "digits-resnet": 0.98, "tumour-mlp": 0.96}

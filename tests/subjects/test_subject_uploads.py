@@ -16,7 +16,7 @@ from safetensors.torch import save as save_tensors
 from pruneviz.home import default_home
 from pruneviz.plan import Plan
 from pruneviz.subjects import load_subject, needs_operator, uploads
-from pruneviz.subjects.samples import DigitsCnn
+from pruneviz.subjects.models.samples import DigitsCnn
 from pruneviz.subjects.uploads import accept, upload_columns
 
 
@@ -172,7 +172,7 @@ def test_links_and_passwords_in_a_zip(tmp_path: Path, pictures: dict[str, bytes]
 def test_zip_bombs(
     tmp_path: Path, pictures: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from pruneviz.subjects import arrays, images
+    from pruneviz.subjects.files import arrays, images
 
     monkeypatch.setattr(images, "MAX_UNPACKED_BYTES", 10_000)
     monkeypatch.setattr(arrays, "MAX_UNPACKED_BYTES", 10_000)

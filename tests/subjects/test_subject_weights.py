@@ -13,8 +13,8 @@ from torch import nn
 
 from pruneviz.plan import Plan
 from pruneviz.subjects import load_subject, tensors_sha256
-from pruneviz.subjects.samples import DigitsCnn, sample_directory
-from pruneviz.subjects.weights import fit_weights, read_weights
+from pruneviz.subjects.models.samples import DigitsCnn, sample_directory
+from pruneviz.subjects.models.weights import fit_weights, read_weights
 
 
 def load(weights: Path) -> str:

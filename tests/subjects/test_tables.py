@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from pruneviz.subjects.expectation import Expectation
-from pruneviz.subjects.raw import RawData
-from pruneviz.subjects.tables import csv_columns, order_note, read_csv
+from pruneviz.subjects.files.raw import RawData
+from pruneviz.subjects.files.tables import csv_columns, order_note, read_csv
+from pruneviz.subjects.models.expectation import Expectation
 
 ROWS = np.round(np.random.RandomState(0).randn(20, 3) * 100, 2)
 KINDS = ["oak", "ash"] * 10

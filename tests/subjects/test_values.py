@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from pruneviz.subjects.arrays import read_npz
-from pruneviz.subjects.expectation import Expectation
-from pruneviz.subjects.raw import RawData
+from pruneviz.subjects.files.arrays import read_npz
+from pruneviz.subjects.files.raw import RawData
+from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.sources import finish_data
 from pruneviz.subjects.split import normalise
 

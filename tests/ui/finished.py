@@ -5,7 +5,7 @@ from __future__ import annotations
 from pruneviz import run, store
 from pruneviz.history.folder import Spec, Status, write_json
 from pruneviz.plan import Plan
-from pruneviz.ui import cache
+from pruneviz.ui.engine import cache
 
 MLP = Plan(model="sample:tumour-mlp", sparsity=0.9)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pruneviz.plan import Plan
-from pruneviz.ui.apart import tell_apart
+from pruneviz.ui.words.apart import tell_apart
 
 PLAN = Plan(criterion="taylor", scope="global", sparsity=0.3)
 

@@ -14,7 +14,9 @@ from pruneviz.granularity.taken import Taken
 from pruneviz.measure.by_layer import by_layer
 from pruneviz.plan import Plan
 from pruneviz.report import Skipped
-from pruneviz.ui import architecture, link, text
+from pruneviz.ui import architecture
+from pruneviz.ui.session import link
+from pruneviz.ui.words import text
 
 PAGE = Path(__file__).parents[2] / "pages" / "architecture.py"
 RESIDUAL = Plan(model="sample:digits-resnet", sparsity=0.3)

@@ -3,8 +3,11 @@ import torch
 
 from pruneviz import run, store
 from pruneviz.plan import Plan
-from pruneviz.ui import cache, judge, launch, settings
-from pruneviz.ui.live import UNTIMED
+from pruneviz.ui import settings
+from pruneviz.ui.engine import cache, results
+from pruneviz.ui.engine.live import UNTIMED
+from pruneviz.ui.frame import speeds
+from pruneviz.ui.server import launch
 from tests.ui.finished import MLP, finish
 
 RECOVERED = MLP.changed(recovery=[{"method": "finetune", "parameters": {"epochs": 2}}])
@@ -62,8 +65,8 @@ def test_live_numbers_of_a_sample_are_exact_or_marked() -> None:
 
 
 def test_what_is_looked_at_gets_exact_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pruneviz.ui.live.EVALUATION_SECONDS", 0.0)
-    monkeypatch.setattr("pruneviz.ui.shared.batch_size", lambda x, macs: 32)
+    monkeypatch.setattr("pruneviz.ui.engine.live.EVALUATION_SECONDS", 0.0)
+    monkeypatch.setattr("pruneviz.ui.engine.shared.batch_size", lambda x, macs: 32)
     cache._shared.clear()
     plan = Plan(model="sample:tumour-mlp", sparsity=0.37)
     first = cache.follow(plan)
@@ -123,10 +126,10 @@ def test_a_recovery_shows_once_it_is_carried_out_and_no_sooner() -> None:
 
 
 def test_what_is_exported_is_the_recovered_run_itself() -> None:
-    raw = judge.files(RECOVERED)
+    raw = results.files(RECOVERED, speeds.pair_at_length)
     assert Plan.from_text(raw.parts["plan.yaml"].decode()).recovery == ()
     folder, report = finish(RECOVERED)
-    files = judge.files(RECOVERED)
+    files = results.files(RECOVERED, speeds.pair_at_length)
     assert files.parts["plan.yaml"] == folder.file("plan.yaml").read_bytes()
     assert Plan.from_text(files.parts["plan.yaml"].decode()).digest() == report.digest
     assert set(files.parts) == set(store.FILES)

@@ -12,7 +12,8 @@ from pruneviz.home import default_home
 from pruneviz.plan import Plan
 from pruneviz.subjects.sample_data import load_split
 from pruneviz.subjects.uploads import accept
-from pruneviz.ui import class_outputs, link
+from pruneviz.ui.home import class_outputs
+from pruneviz.ui.session import link
 
 HOME = str(Path(__file__).resolve().parents[2] / "pages" / "home.py")
 

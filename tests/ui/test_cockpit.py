@@ -9,25 +9,20 @@ import pytest
 import torch
 from streamlit.testing.v1 import AppTest
 
-from pruneviz.figures.spark import data_uri
+from pruneviz.figures.sensitivity.spark import data_uri
 from pruneviz.measure.layer_latency import LayerLatency
 from pruneviz.plan import Plan
 from pruneviz.report import Amount, LayerReport
-from pruneviz.ui import (
-    cache,
-    classes,
-    cockpit,
-    judge,
-    link,
-    scanning,
-    settings,
-    snapshots,
-    text,
-)
-from pruneviz.ui.cockpit import Curves
-from pruneviz.ui.sliders import with_its_inputs
-from pruneviz.ui.snapshots import Side
-from pruneviz.ui.stages import UNGROUPED
+from pruneviz.ui import classes, settings
+from pruneviz.ui.engine import cache, results
+from pruneviz.ui.sensitivity import scanning
+from pruneviz.ui.session import link
+from pruneviz.ui.tune import cockpit, snapshots
+from pruneviz.ui.tune.cockpit import Curves
+from pruneviz.ui.tune.sliders import with_its_inputs
+from pruneviz.ui.tune.snapshots import Side
+from pruneviz.ui.tune.stages import UNGROUPED
+from pruneviz.ui.words import text
 from tests.ui.test_depth_pages import start as with_query
 from tests.ui.test_pages import menu, start, words
 from tests.ui.test_shapes_pages import shown
@@ -283,7 +278,7 @@ def test_classes_come_with_what_loses_most_first() -> None:
     at = start("pages/tune.py", plan)
     assert not [f for f in at.get("plotly_chart") if "Class" in f.proto.spec]
     at.toggle(key="tune-classes").set_value(True).run()
-    answers, table = judge.answers(plan), classes.ranked(plan)
+    answers, table = results.answers(plan), classes.ranked(plan)
     assert table["change"].is_monotonic_increasing
     for row in table.itertuples():
         here = answers.data.y == answers.data.classes.index(row[1])

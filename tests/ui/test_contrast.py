@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 from plotly.subplots import make_subplots
 
-from pruneviz.figures import style
+from pruneviz.figures.kit import style
 
 THEME = tomllib.loads(Path(__file__).parents[2].joinpath(".streamlit/config.toml").read_text())
 LEAST = 4.5  # WCAG 2.2, text of a usual size

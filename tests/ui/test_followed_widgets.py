@@ -5,7 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from pruneviz.plan import Plan
 from pruneviz.recovery.recipes import RECIPES
-from pruneviz.ui import link
+from pruneviz.ui.session import link
 from tests.ui.test_pages import PAGES, ROOT
 
 CUT = Plan(model="sample:tumour-mlp", criterion="magnitude_l2", sparsity=0.4)

@@ -5,19 +5,13 @@ from __future__ import annotations
 from streamlit.testing.v1 import AppTest
 
 from pruneviz import jobs
-from pruneviz.history.folder import (
-    RunFolder,
-    Spec,
-    Status,
-    run_digest,
-    runs_directory,
-    write_json,
-)
+from pruneviz.history.folder import RunFolder, Spec, Status, run_digest, runs_directory, write_json
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import kind
 from pruneviz.plan import Plan
 from pruneviz.propose import Goal
-from pruneviz.ui import link, proposing
+from pruneviz.ui.session import link
+from pruneviz.ui.tune import proposing
 from tests.ui.test_pages import start, words
 
 PLAN = Plan(model="sample:tumour-mlp", criterion="taylor", scope="global", sparsity=0.3)

@@ -21,7 +21,7 @@ from pruneviz.home import default_home
 from pruneviz.jobs.control import ACTIVE, unmark
 from pruneviz.plan import Plan
 from pruneviz.propose import Goal
-from pruneviz.ui.watch import Watch
+from pruneviz.ui.jobs.watch import Watch
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "weights.py")
 MODEL = Plan(model="sample:tumour-mlp")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pruneviz.plan import Plan
-from pruneviz.ui import link
+from pruneviz.ui.session import link
 
 
 def packed(value: Any) -> str:

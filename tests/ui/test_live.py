@@ -16,10 +16,10 @@ from pruneviz.measure.speed import FEWEST_PASSES
 from pruneviz.plan import Plan
 from pruneviz.run import Prepared, Pruned
 from pruneviz.subjects import load_subject
-from pruneviz.ui import live, shared
-from pruneviz.ui.background import Background, Turns
-from pruneviz.ui.live import Course, begin
-from pruneviz.ui.shared import Shared, batch_size
+from pruneviz.ui.engine import live, shared
+from pruneviz.ui.engine.background import Background, Turns
+from pruneviz.ui.engine.live import Course, begin
+from pruneviz.ui.engine.shared import Shared, batch_size
 
 PLAN = Plan(model="sample:tumour-mlp", sparsity=0.6)
 SIZE = 32  # of a batch: of 190 inputs the last batch has 30

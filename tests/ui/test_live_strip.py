@@ -7,9 +7,9 @@ from streamlit.testing.v1 import AppTest
 
 from pruneviz import run
 from pruneviz.plan import Plan
-from pruneviz.ui import cache, live
-from pruneviz.ui.background import Background
-from pruneviz.ui.live import UNTIMED
+from pruneviz.ui.engine import cache, live
+from pruneviz.ui.engine.background import Background
+from pruneviz.ui.engine.live import UNTIMED
 from tests.ui.test_pages import accuracy, start
 
 PAGE = "pages/weights.py"
@@ -18,8 +18,8 @@ PART = "32 of 190 inputs"
 
 @pytest.fixture(autouse=True)
 def _one_batch_first(monkeypatch):
-    monkeypatch.setattr("pruneviz.ui.live.EVALUATION_SECONDS", 0.0)
-    monkeypatch.setattr("pruneviz.ui.shared.batch_size", lambda x, macs: 32)
+    monkeypatch.setattr("pruneviz.ui.engine.live.EVALUATION_SECONDS", 0.0)
+    monkeypatch.setattr("pruneviz.ui.engine.shared.batch_size", lambda x, macs: 32)
     cache._shared.clear()
     yield
     cache._shared.clear()

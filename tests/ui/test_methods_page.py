@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from pruneviz.plan import Plan
-from pruneviz.ui import contests
+from pruneviz.ui import comparisons
 from tests.slow import WAIT_SECONDS
 from tests.ui.test_pages import start
 
@@ -21,7 +21,7 @@ def test_the_comparison_begins_with_the_plans_own_method_and_ends_with_every_poi
     at.button(key="methods-go").click().run()
     assert not at.exception
     end = time.monotonic() + WAIT_SECONDS
-    while any(e.state != "finished" for e in contests.look(PLAN, ["magnitude_l2", "random"])):
+    while any(e.state != "finished" for e in comparisons.look(PLAN, ["magnitude_l2", "random"])):
         assert time.monotonic() < end
         time.sleep(0.2)
     at.run()
@@ -37,7 +37,7 @@ def test_a_method_that_cannot_be_measured_says_why() -> None:
     at.multiselect(key="methods-chosen").set_value(["bn_scale"]).run()
     at.button(key="methods-go").click().run()
     end = time.monotonic() + WAIT_SECONDS
-    while contests.look(PLAN, ["bn_scale"])[0].state != "failed":
+    while comparisons.look(PLAN, ["bn_scale"])[0].state != "failed":
         assert time.monotonic() < end
         time.sleep(0.2)
     at.run()

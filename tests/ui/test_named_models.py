@@ -13,7 +13,11 @@ from streamlit.testing.v1 import AppTest
 from torch import nn
 
 from pruneviz.plan import Plan
-from pruneviz.ui import cache, edits, launch, link, named_cards, settings, uploads
+from pruneviz.ui import settings
+from pruneviz.ui.engine import cache
+from pruneviz.ui.home import named_cards, uploads
+from pruneviz.ui.server import launch
+from pruneviz.ui.session import edits, link
 from pruneviz.ui.settings import NamedModel
 
 HOME = str(Path(__file__).parents[2] / "pages" / "home.py")

@@ -2,12 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from pruneviz.figures import format as fmt
+from pruneviz.analyses.recovery_cost import Cost
+from pruneviz.figures.kit import format as fmt
 from pruneviz.history.folder import RunFolder, Status
-from pruneviz.recover import Cost
 from pruneviz.report import Accuracy, EpochRow, Proportion, RecoveryReport
-from pruneviz.ui import costs, outcome, recovering
-from pruneviz.ui.recovering import Recovering
+from pruneviz.ui.recover import costs, outcome, recovering
+from pruneviz.ui.recover.recovering import Recovering
 from tests.ui.finished import MLP, finish
 
 PLAN = MLP.changed(recovery=[{"method": "finetune", "parameters": {"epochs": 3}}])

@@ -21,7 +21,7 @@ from pruneviz.home import default_home
 from pruneviz.plan import Plan
 from pruneviz.run import bind
 from pruneviz.subjects import load_subject
-from pruneviz.ui import link
+from pruneviz.ui.session import link
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))

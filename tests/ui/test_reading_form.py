@@ -8,7 +8,9 @@ import numpy as np
 from streamlit.testing.v1 import AppTest
 
 from pruneviz.plan import Plan
-from pruneviz.ui import link, settings, uploads
+from pruneviz.ui import settings
+from pruneviz.ui.home import uploads
+from pruneviz.ui.session import link
 
 HOME = str(Path(__file__).parents[2] / "pages" / "home.py")
 

@@ -3,7 +3,7 @@ from streamlit.testing.v1 import AppTest
 
 from pruneviz.plan import Plan
 from pruneviz.recovery.recipes import RECIPES
-from pruneviz.ui import drafts, recipes
+from pruneviz.ui.session import drafts, recipes
 
 
 def made(name: str, **given) -> Plan:
@@ -87,7 +87,7 @@ def page():
     import streamlit as st
 
     from pruneviz.plan import Plan
-    from pruneviz.ui import drafts, recipes, state
+    from pruneviz.ui.session import drafts, recipes, state
 
     distilled = recipes.with_recipe(Plan(), "distill")
     st.button("recipe", on_click=recipes.choose, args=("iterative",))

@@ -7,13 +7,15 @@ import json
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pruneviz.figures import format as fmt
+from pruneviz.figures.kit import format as fmt
 from pruneviz.history.folder import RunFolder, Status
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kinds.run import carry_out
 from pruneviz.plan import Plan
 from pruneviz.recovery.recipes import RECIPES
-from pruneviz.ui import cache, costs, link, recipes
+from pruneviz.ui.engine import cache
+from pruneviz.ui.recover import costs
+from pruneviz.ui.session import link, recipes
 from tests.ui.finished import MLP, finish
 from tests.ui.test_pages import start, titles, words
 

@@ -15,7 +15,8 @@ from pruneviz.history.folder import RunFolder, Status
 from pruneviz.history.index import History
 from pruneviz.home import default_home
 from pruneviz.plan import Plan
-from pruneviz.ui import keeping, run_actions, runs
+from pruneviz.ui.history import run_actions, runs
+from pruneviz.ui.kit import keeping
 from tests.history.folders import make_run, make_scan
 from tests.ui.finished import MLP, finish
 

@@ -32,8 +32,8 @@ from pruneviz.sensitivity.points import CHANGES
 from pruneviz.sensitivity.refit import inputs_per_refit
 from pruneviz.sensitivity.search import PROBE_COLUMNS, TABLE
 from pruneviz.subjects import load_subject
-from pruneviz.ui import measures, scanning
-from pruneviz.ui.questions import QUESTIONS
+from pruneviz.ui.sensitivity import measures, scanning
+from pruneviz.ui.words.questions import QUESTIONS
 from tests.ui.test_pages import start, titles, words
 
 MLP, RESNET = Plan(model="sample:tumour-mlp"), Plan(model="sample:digits-resnet")
@@ -239,7 +239,8 @@ def clicking() -> None:
     """A page that does what a click in a figure does, and says so."""
     import streamlit as st
 
-    from pruneviz.ui import amounts, state
+    from pruneviz.ui.sensitivity import amounts
+    from pruneviz.ui.session import state
 
     state.begin()
     place = [{"customdata": ["conv2", 70]}]
@@ -260,7 +261,8 @@ def choosing() -> None:
     """A page on which a click elsewhere chooses the layer that a field shows too."""
     import streamlit as st
 
-    from pruneviz.ui import scanning, state
+    from pruneviz.ui.sensitivity import scanning
+    from pruneviz.ui.session import state
 
     state.begin()
     st.button("click", key="click", on_click=state.choose_layer, args=("conv2",))
@@ -275,7 +277,7 @@ def test_a_click_that_the_browser_has_not_heard_of_keeps_its_layer(monkeypatch) 
     assert "chosen: conv2." in words(at), "the field repeats that it was empty before the click"
     at.selectbox(key="sensitivity-layer").set_value("conv1").run()
     assert "chosen: conv1." in words(at)
-    monkeypatch.setattr("pruneviz.ui.state.ECHO_SECONDS", -1.0)
+    monkeypatch.setattr("pruneviz.ui.session.state.ECHO_SECONDS", -1.0)
     at.selectbox(key="sensitivity-layer").set_value("").run()
     assert "chosen: ." in words(at), "who empties the field later means it"
 

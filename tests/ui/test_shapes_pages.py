@@ -8,7 +8,9 @@ from streamlit.testing.v1 import AppTest
 from pruneviz.allocate import SCOPES, decides_amount
 from pruneviz.granularity import GRANULARITIES, noun
 from pruneviz.plan import Plan
-from pruneviz.ui import link, settings, text
+from pruneviz.ui import settings
+from pruneviz.ui.session import link
+from pruneviz.ui.words import text
 from tests.fitting import FITTING
 from tests.slow import SlowNetwork
 from tests.ui.test_pages import start, words

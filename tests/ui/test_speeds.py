@@ -18,8 +18,12 @@ from pruneviz.measure.latency import Timings
 from pruneviz.measure.milliseconds import pass_time
 from pruneviz.measure.speed import AGAIN, FEWEST_PASSES, STAYS_DENSE
 from pruneviz.plan import Plan
-from pruneviz.ui import cache, judge, link, runs, snapshots, speeds
-from pruneviz.ui.snapshots import Side
+from pruneviz.ui.engine import cache, results
+from pruneviz.ui.frame import speeds
+from pruneviz.ui.history import runs
+from pruneviz.ui.session import link
+from pruneviz.ui.tune import snapshots
+from pruneviz.ui.tune.snapshots import Side
 
 PAGES = Path(__file__).parents[2] / "pages"
 MLP = Plan(model="sample:tumour-mlp", sparsity=0.37)
@@ -99,10 +103,13 @@ def test_export_says_and_writes_the_times_of_the_strip(timed) -> None:
     captions = " ".join(each.value.replace("\\", "") for each in at.caption)
     assert speeds.in_words(live.report) in captions
     assert "The strip and the report have the same times: 100 passes of each" in captions
-    assert judge.files(MASKED).report.latency_ms == live.report.latency_ms
+    assert results.files(MASKED, speeds.pair_at_length).report.latency_ms == live.report.latency_ms
     timed.append(timings(100, 1.2))
     cache.course(MASKED).time(cache.prepared(MASKED), cache.pruned(MASKED), 100)
-    assert judge.files(MASKED).report.latency_ms == cache.live(MASKED).report.latency_ms
+    assert (
+        results.files(MASKED, speeds.pair_at_length).report.latency_ms
+        == cache.live(MASKED).report.latency_ms
+    )
     assert cache.live(MASKED).report.latency_ms.speedup == pytest.approx(1.2)
 
 

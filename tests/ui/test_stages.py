@@ -7,7 +7,7 @@ import torchvision
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruneviz.ui.stages import RUN, UNGROUPED, matching, stage_of, stages
+from pruneviz.ui.tune.stages import RUN, UNGROUPED, matching, stage_of, stages
 
 paths = st.lists(st.sampled_from(["a", "b", "0", "1", "conv", "layer1"]), min_size=1, max_size=4)
 networks = st.lists(paths.map(".".join), unique=True, max_size=120)

@@ -5,16 +5,21 @@ from typing import get_args
 import pandas as pd
 import pytest
 
-from pruneviz.figures import epochs, thresholds
+from pruneviz.figures import epochs
 from pruneviz.figures.epochs import Course, Levels
+from pruneviz.figures.sensitivity import thresholds
 from pruneviz.history.folder import UNDER_WAY, RunFolder, State, Status
 from pruneviz.plan import Plan
 from pruneviz.subjects import load_subject
-from pruneviz.ui import contests, goals, recovering, scanning, standing
-from pruneviz.ui.contests import Entrant
-from pruneviz.ui.recovering import Recovering
-from pruneviz.ui.scanning import Extent, Scanning
-from pruneviz.ui.watch import Job
+from pruneviz.ui import comparisons
+from pruneviz.ui.comparisons import Entrant
+from pruneviz.ui.jobs.watch import Job
+from pruneviz.ui.recover import recovering
+from pruneviz.ui.recover.recovering import Recovering
+from pruneviz.ui.sensitivity import scanning
+from pruneviz.ui.sensitivity.scanning import Extent, Scanning
+from pruneviz.ui.tune import goals
+from pruneviz.ui.words import standing
 
 STATES = (None, *get_args(State))
 BUSY = ("loading", "waiting", "left", "layer fc1", "stopping", "…")
@@ -34,7 +39,7 @@ def lines(state, status: Status, folder: RunFolder, *, stopping: bool) -> dict[s
     found = {
         "scan": scanning.line(scan, EXTENT),
         "recovery": recovering.line(recovery),
-        "methods": contests.line([entrant]),
+        "methods": comparisons.line([entrant]),
         "proposal": standing.line(state, status, stopping=stopping),
     }
     if state is not None:

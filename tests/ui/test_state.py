@@ -3,13 +3,13 @@
 from streamlit.testing.v1 import AppTest
 
 from pruneviz.plan import Plan
-from pruneviz.ui import hand, link, state
+from pruneviz.ui.session import hand, link, state
 
 
 def tiny() -> None:
     import streamlit as st
 
-    from pruneviz.ui import state
+    from pruneviz.ui.session import state
 
     desk = state.begin()
     st.text(desk.plan.sparsity)
@@ -146,7 +146,8 @@ def test_the_chosen_layer_is_in_the_link() -> None:
 def sliders() -> None:
     import streamlit as st
 
-    from pruneviz.ui import hand, state, widgets
+    from pruneviz.ui.kit import widgets
+    from pruneviz.ui.session import hand, state
 
     desk = state.begin()
     st.text(desk.plan.sparsity)

@@ -5,7 +5,9 @@ import pytest
 from pruneviz.plan import Plan
 from pruneviz.report import Accuracy, Amount, LayerReport
 from pruneviz.run import Baseline
-from pruneviz.ui import edits, speeds, text
+from pruneviz.ui.frame import speeds
+from pruneviz.ui.session import edits
+from pruneviz.ui.words import text
 
 ACCURACY = Accuracy(
     original=0.98,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from pruneviz.analyses.without_training import without_training
 from pruneviz.plan import Plan
-from pruneviz.recover.untrained import without_training
 from pruneviz.run import prepare, prune
 from pruneviz.subjects import load_subject
-from pruneviz.ui.untrained import called
+from pruneviz.ui.tune.no_training import called
 from tests.ui.test_pages import start, words
 
 PLAN = Plan(granularity="weight", scope="global", sparsity=0.9)

@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import save
 
 from pruneviz.plan import Plan
-from pruneviz.ui import uploads
+from pruneviz.ui.home import uploads
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,12 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pruneviz import run
-from pruneviz.calibrate import needs_data
 from pruneviz.criteria import CRITERIA
 from pruneviz.plan import Plan
-from pruneviz.ui import cache, strip, text
+from pruneviz.statistics import needs_data
+from pruneviz.ui.engine import cache
+from pruneviz.ui.frame import strip
+from pruneviz.ui.words import text
 
 
 @pytest.mark.parametrize("entry", list(CRITERIA), ids=lambda entry: entry.name)
@@ -25,7 +27,9 @@ def test_every_criterion_says_what_it_costs(entry) -> None:
 
 def test_a_slider_scores_nothing_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     scored, calls = run.scored, []
-    monkeypatch.setattr(run, "scored", lambda *args: calls.append(1) or scored(*args))
+    monkeypatch.setattr(
+        "pruneviz.stages.prepare.scored", lambda *args: calls.append(1) or scored(*args)
+    )
     plan = Plan(model="sample:tumour-mlp", criterion="ablation", granularity="channel", seed=11)
     for percent in (10, 20, 30):
         cache.pruned(plan.changed(sparsity=percent / 100))

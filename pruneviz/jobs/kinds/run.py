@@ -8,8 +8,8 @@ from pruneviz import run
 from pruneviz.history.folder import CURVE_FILE, RunFolder, Spec, write_json
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
-from pruneviz.recover import Recovering
 from pruneviz.run import Prepared, Pruned
+from pruneviz.stages.recovery_rounds import Recovering
 from pruneviz.store import read_report, write_run
 
 MEASURING = "measuring both networks"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pruneviz import scans
+from pruneviz.analyses import scans
 from pruneviz.history.folder import (
     BASELINE_CLASSES_FILE,
     BASELINE_FILE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from pruneviz import scans
+from pruneviz.analyses import scans
 from pruneviz.history.folder import PROBES_FILE, THRESHOLDS_FILE, RunFolder, Spec, scan_plan
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job

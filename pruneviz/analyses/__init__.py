@@ -1,0 +1,1 @@
+"""What many prunings of a network tell: scans, methods compared, budgets, what recoveries cost."""

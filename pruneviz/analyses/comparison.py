@@ -1,0 +1,117 @@
+"""How well each way of ranking does: accuracy of the whole network, amount by amount."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+
+from pruneviz import run
+from pruneviz.allocate import SCOPES, decides_amount
+from pruneviz.evaluate import predict
+from pruneviz.measure.quality import accuracy_pair
+from pruneviz.plan import Part, Plan
+from pruneviz.run import Prepared
+
+LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+COLUMNS = ["sparsity", "accuracy", "low", "high", "change", "change_low", "change_high", "samples",
+           "note"]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Accuracy with a fraction of all units removed, its 95 % interval, and the paired change.
+
+    `note` says why an amount cannot be reached; the numbers are NaN then.
+    """
+
+    sparsity: float
+    accuracy: float
+    low: float
+    high: float
+    change: float
+    change_low: float
+    change_high: float
+    samples: int
+    note: str = ""
+
+
+class Contest:
+    """A plan's method at each amount, one at a step, so that it can be shown and stopped."""
+
+    def __init__(self, prepared: Prepared, plan: Plan, levels: Sequence[float] = LEVELS) -> None:
+        """Plan the levels; ValueError without data, or where the scope decides the amount."""
+        data = prepared.subject.data
+        if data is None or prepared.baseline.logits is None:
+            raise ValueError("methods are compared by accuracy: name data with labels first")
+        check_comparable(plan)
+        self._prepared, self._plan, self._levels = prepared, contest_plan(plan), tuple(levels)
+        self._data, self._logits = data, prepared.baseline.logits
+        self.total = len(self._levels)
+        self.marks: list[Mark] = []
+
+    @property
+    def done(self) -> int:
+        """Return how many levels are measured."""
+        return len(self.marks)
+
+    @property
+    def finished(self) -> bool:
+        """Return whether every level is measured."""
+        return self.done >= self.total
+
+    def step(self) -> Mark:
+        """Prune to the next level, evaluate, and return what was found."""
+        level = self._levels[self.done]
+        self.marks.append(self._mark(level))
+        return self.marks[-1]
+
+    def _mark(self, level: float) -> Mark:
+        try:
+            pruned = run.prune(self._prepared, self._plan.changed(sparsity=level))
+        except ValueError as error:  # locks, least widths: this amount cannot be reached
+            nan = float("nan")
+            return Mark(level, nan, nan, nan, nan, nan, nan, len(self._data.y), str(error))
+        found = accuracy_pair(self._logits, predict(pruned.model, self._data.x), self._data.y)
+        return Mark(level, found.pruned, *found.pruned_interval, found.change,
+                    *found.change_interval, found.samples)  # fmt: skip
+
+    def restore(self, marks: Sequence[Mark]) -> None:
+        """Take over what was measured before; ValueError where it is of other levels."""
+        if [mark.sparsity for mark in marks] != list(self._levels[: len(marks)]):
+            raise ValueError("its points belong to other amounts")
+        self.marks = list(marks)
+
+    def table(self) -> pd.DataFrame:
+        """Return what is measured so far, a level a row."""
+        return pd.DataFrame([vars(mark) for mark in self.marks], columns=COLUMNS)
+
+
+def check_comparable(plan: Plan) -> None:
+    """Raise ValueError where the plan's scope decides the amount."""
+    if decides_amount(plan.scope):
+        raise ValueError(
+            f"the scope '{SCOPES.get(plan.scope).title}' decides the amount by itself, so there "
+            "are no amounts to compare at: choose another on Tune, such as Global"
+        )
+
+
+def contest_plan(plan: Plan) -> Plan:
+    """Return the part of a plan that decides a method's curve: no amounts and no recovery."""
+    return plan.without(Part.AMOUNTS | Part.RECOVERY)
+
+
+def read_marks(path: Path) -> pd.DataFrame:
+    """Return the marks of a file, none where there is no such file; ValueError if damaged."""
+    if not path.exists():
+        return pd.DataFrame(columns=COLUMNS)
+    try:
+        table = pd.read_csv(BytesIO(path.read_bytes()), dtype={"note": str})
+    except (ValueError, OSError) as error:
+        raise ValueError(f"'{path.name}' cannot be read: {error}; measure again") from error
+    if list(table.columns) != COLUMNS:
+        raise ValueError(f"'{path.name}' is damaged: it lacks columns; measure again")
+    return table.assign(note=table["note"].fillna(""))

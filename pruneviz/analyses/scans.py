@@ -1,0 +1,121 @@
+"""Scans of a prepared network: every level, thresholds, pairs of layers."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from torch import Tensor, nn
+
+from pruneviz.allocate import Ranking
+from pruneviz.granularity import Units
+from pruneviz.plan import Plan
+from pruneviz.proof import find_units
+from pruneviz.reuse import BUDGET_BYTES
+from pruneviz.run import Prepared, removed
+from pruneviz.sensitivity import LEVELS, Pairs, Point, Scan, Search
+from pruneviz.sensitivity import baseline_point as point_of_original
+from pruneviz.sensitivity.layers import Remove
+from pruneviz.sensitivity.pairs import LEVEL, PAIRS, all_pairs, number_asked
+from pruneviz.sensitivity.refit import Refit, recalibration
+from pruneviz.sensitivity.search import LOSS
+from pruneviz.subjects import Data, Subject
+
+
+def scan(
+    prepared: Prepared,
+    levels: tuple[float, ...] | None = None,
+    *,
+    recalibrate: bool = False,
+    seed: int = 0,
+    budget_bytes: int = BUDGET_BYTES,
+) -> Scan:
+    """Return a sensitivity scan that has not begun; ValueError where there is no data.
+
+    With `recalibrate`, BatchNorm statistics are taken anew after each pruning; ValueError where
+    the model has none. `seed` decides what is drawn for that.
+    """
+    data = _labelled(prepared)
+    refit = _refit(prepared, recalibrate, seed)
+    given, removing = _given(prepared), _removing(prepared)
+    return Scan(*given, levels or LEVELS, budget_bytes, data.classes, refit, removing)
+
+
+def search(
+    prepared: Prepared,
+    loss: float = LOSS,
+    levels: tuple[float, ...] | None = None,
+    budget_bytes: int = BUDGET_BYTES,
+    *,
+    recalibrate: bool = False,
+    seed: int = 0,
+) -> Search:
+    """Return a search for where each layer loses `loss`, not begun; ValueError without data.
+
+    `recalibrate` and `seed` are those of `scan`.
+    """
+    refit = _refit(prepared, recalibrate, seed)
+    given, removing, known = _given(prepared), _removing(prepared), prepared.baseline.logits
+    return Search(*given, levels or LEVELS, loss, budget_bytes, refit, removing, known)
+
+
+def interactions(
+    prepared: Prepared,
+    level: float = LEVEL,
+    pairs: int = PAIRS,
+    seed: int = 0,
+    budget_bytes: int = BUDGET_BYTES,
+    *,
+    recalibrate: bool = False,
+) -> Pairs:
+    """Return a scan of `pairs` pairs of layers at one level, not begun; ValueError without data.
+
+    `recalibrate` is that of `scan`; `seed` also decides which pairs are drawn.
+    """
+    refit = _refit(prepared, recalibrate, seed)
+    given, removing = _given(prepared), _removing(prepared)
+    return Pairs(*given, level, pairs, seed, budget_bytes, refit, removing)
+
+
+def pairs_asked(subject: Subject, plan: Plan, pairs: int) -> int:
+    """Return the number of pairs of layers to ask for: all there are is one request, of any number.
+
+    A number that cannot be, and one of a model without pairs, stay as they are.
+    """
+    if pairs < 1 or pairs == PAIRS:
+        return pairs
+    units, _ = find_units(
+        subject.model, subject.example, plan.granularity, plan.granularity_parameters
+    )
+    return number_asked(pairs, all_pairs(len(units))) if len(units) > 1 else pairs
+
+
+def _refit(prepared: Prepared, recalibrate: bool, seed: int) -> Refit | None:
+    """Return what a scan does to each network; ValueError where the model has no BatchNorm."""
+    if not recalibrate:
+        return None
+    return recalibration(prepared.subject.model, _labelled(prepared), seed)
+
+
+def _removing(prepared: Prepared) -> Remove:
+    """Return what makes a scan's networks: the way that `prune` makes them."""
+    frozen = prepared.subject.frozen
+    return partial(removed, plan=prepared.plan, evidence=prepared.evidence, frozen=frozen)
+
+
+def baseline_point(prepared: Prepared) -> Point:
+    """Return the original's own point of a scan, at sparsity 0; ValueError without data."""
+    data, logits = _labelled(prepared), prepared.baseline.logits
+    assert logits is not None  # wherever there is data
+    return point_of_original(logits, data.y, data.classes)
+
+
+def _given(prepared: Prepared) -> tuple[nn.Module, tuple[Units, ...], Ranking, Tensor, Tensor]:
+    """Return what every scan is given: the network, what can go of it, and labelled inputs."""
+    data = _labelled(prepared)
+    return prepared.subject.model, prepared.units, prepared.ranking, data.x, data.y
+
+
+def _labelled(prepared: Prepared) -> Data:
+    if prepared.subject.data is None:
+        raise ValueError("a sensitivity scan measures accuracy: name data with labels first")
+    return prepared.subject.data

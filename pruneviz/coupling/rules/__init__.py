@@ -1,0 +1,1 @@
+"""What each operator does to ids: one file for each family of operators."""

@@ -1,0 +1,1 @@
+"""Figures of inputs and of what networks see in them."""

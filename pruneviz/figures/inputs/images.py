@@ -1,0 +1,136 @@
+"""Pictures of inputs, and what networks see in them."""
+
+from __future__ import annotations
+
+import numpy as np
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+from plotly.subplots import make_subplots
+from torch import Tensor
+
+from pruneviz.figures.kit.pool import LIMIT, strongest
+from pruneviz.figures.kit.style import (
+    GRID,
+    ORIGINAL,
+    OVERLAY,
+    PRUNED,
+    STRIPES,
+    lay_out,
+    legend_below,
+    mosaic,
+)
+
+Picture = NDArray[np.uint8]
+PAIR_HEIGHT = 640  # on a wide screen
+PALEST, FLATTER = 240, 0.55
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of red, green and blue
+ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "middle", "right")
+
+
+def picture(raw: Tensor, least: int = 0) -> Picture:
+    """Return an image (C, H, W) in [0, 1] as RGB bytes (H, W, 3), at least `least` pixels high.
+
+    Small images are enlarged by repeating pixels, so that they stay as sharp as they are.
+    """
+    colours = raw[:3] if len(raw) >= 3 else raw[:1].expand(3, *raw.shape[1:])
+    pixels = (colours.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    step = max(1, -(-max(pixels.shape[:2]) // LIMIT))
+    factor = max(1, -(-least // pixels.shape[0]))
+    return pixels[::step, ::step].repeat(factor, axis=0).repeat(factor, axis=1)
+
+
+def attribution_pair(raw: Tensor, original: Tensor, pruned: Tensor, title: str) -> go.Figure:
+    """Return both networks' attributions (H, W) over the input (C, H, W), on one symmetric scale.
+
+    The input lies under them in grey: the more of it is seen, the less a place counts.
+    """
+    figure = make_subplots(
+        1, 2, subplot_titles=("original looks at", "pruned looks at"), horizontal_spacing=0.03
+    )
+    under = picture(raw).astype(np.float64) @ LUMINANCE
+    # paler and flatter than it is, so that both colours are seen on all of it
+    shown = (PALEST - FLATTER * (255 - under)).round().astype(np.uint8)[..., None].repeat(3, axis=2)
+    maps = [strongest(m.double().numpy()) for m in (original, pruned)]
+    limit = max(max(float(np.abs(m).max()) for m in maps), 1e-12)
+    for column, (name, values) in enumerate(zip(("original", "pruned"), maps, strict=True), 1):
+        figure.add_trace(
+            go.Image(z=shown, hoverinfo="skip", **_cells(shown.shape[:2], raw)), 1, column
+        )
+        figure.add_trace(
+            go.Heatmap(
+                z=np.float32(values),
+                coloraxis="coloraxis",
+                hovertemplate=f"{name}: row %{{y}}, column %{{x}}<br>%{{z:.4f}}<extra></extra>",
+                **_cells(values.shape, raw),
+            ),
+            1,
+            column,
+        )
+    lay_out(figure, title=title, x="", y="", height=PAIR_HEIGHT)
+    scale = {
+        "colorscale": OVERLAY,
+        "cmin": -limit,
+        "cmax": limit,
+        "colorbar": {
+            "title": {"text": "attribution (logit units); the clearer the input, the less"},
+            "tickvals": [-limit, 0, limit],
+            "ticktext": [f"against {limit:.2g}", "0: input alone", f"for {limit:.2g}"],
+        },
+    }
+    return mosaic(figure, scale)
+
+
+def where(original: Tensor, pruned: Tensor) -> str:
+    """Return in words where both attributions (H, W) are strongest, for who does not see them."""
+    return (
+        f"The original's attribution is {_strongest_part(original)}. "
+        f"The pruned network's is {_strongest_part(pruned)}."
+    )
+
+
+def _strongest_part(values: Tensor) -> str:
+    """Return which of nine parts of the picture has most of the attribution, and its share."""
+    parts = {
+        " ".join(dict.fromkeys((row, column))): block
+        for row, band in zip(ROWS, values.double().tensor_split(3, 0), strict=True)
+        for column, block in zip(COLUMNS, band.tensor_split(3, 1), strict=True)
+    }
+    name = max(parts, key=lambda part: float(parts[part].abs().sum()))
+    total, part = float(values.double().abs().sum()), float(parts[name].abs().sum())
+    if not total:
+        return "0 everywhere"
+    side = "for" if float(parts[name].sum()) > 0 else "against"
+    return f"strongest in the {name}: {100 * part / total:.0f} % of it, mostly {side} the class"
+
+
+def _cells(shape: tuple[int, ...], raw: Tensor) -> dict[str, float]:
+    """Return where the cells of a picture lie, in the pixels of the input (C, H, W)."""
+    high, wide = raw.shape[-2] / shape[0], raw.shape[-1] / shape[1]
+    return {"x0": (wide - 1) / 2, "dx": wide, "y0": (high - 1) / 2, "dy": high}
+
+
+def attribution_bars(
+    features: tuple[str, ...], original: Tensor, pruned: Tensor, title: str, most: int = 15
+) -> go.Figure:
+    """Return the attributions (F,) of named features as bars, the strongest `most` on top."""
+    strength = original.abs().maximum(pruned.abs())
+    order = strength.argsort(descending=True, stable=True)[:most]
+    names = [features[i] if i < len(features) else f"feature {i}" for i in order.tolist()]
+    figure = go.Figure()
+    for name, values, marker in (
+        ("original", original, {"color": ORIGINAL}),
+        ("pruned", pruned, {"color": PRUNED, "pattern": STRIPES}),
+    ):
+        figure.add_bar(
+            y=names,
+            x=values[order].tolist(),
+            name=name,
+            orientation="h",
+            marker=marker,
+            hovertemplate=f"{name}, %{{y}}: %{{x:.3f}}<extra></extra>",
+        )
+    figure.update_layout(barmode="group", bargap=0.25)
+    lay_out(figure, title=title, x="attribution (logit units)", y="", height=120 + 28 * most)
+    legend_below(figure)
+    figure.update_xaxes(zeroline=True, zerolinecolor=GRID)
+    return figure.update_yaxes(autorange="reversed")

@@ -1,0 +1,1 @@
+"""What figures share: the look, how numbers are written, rows of layers, pooled cells."""

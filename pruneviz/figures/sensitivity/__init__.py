@@ -1,0 +1,1 @@
+"""Figures of scans: curves, panels, heatmaps, thresholds, pairs of layers."""

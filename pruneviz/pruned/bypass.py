@@ -1,0 +1,86 @@
+"""A module that is left out: what goes in comes out, and its weights are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from pruneviz.granularity.bypassable import first
+from pruneviz.granularity.units import belongs
+from pruneviz.network.masks import with_parameters
+
+PLAIN = (bool, int, float, str, type(None), torch.dtype)
+_ANY_MODULE = frozenset(vars(nn.Module()))
+
+
+class Bypass(nn.Module):
+    """Returns the first argument of a call, whatever else it is given.
+
+    The code around a block may read its settings, or those of its parts (`layer.attn.batch_first`):
+    these stay, as far as they are plain values. Tensors do not.
+    """
+
+    def __init__(self, instead_of: nn.Module) -> None:
+        super().__init__()
+        for name, value in vars(instead_of).items():
+            if name not in _ANY_MODULE and all(isinstance(x, PLAIN) for x in tree_leaves(value)):
+                setattr(self, name, value)
+        for name, part in instead_of.named_children():
+            self.add_module(name, Bypass(part))
+        self._instead_of: str = getattr(instead_of, "_instead_of", type(instead_of).__name__)
+        self.training = instead_of.training
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the first argument."""
+        return first(args, kwargs)
+
+    def __repr__(self) -> str:
+        """Return what it stands for, without its parts, which compute nothing."""
+        return f"Bypass({self._instead_of})"
+
+
+def is_bypassed(name: str, bypassed: Iterable[str]) -> bool:
+    """Return whether a parameter, buffer or attribute belongs to a bypassed module."""
+    return any(belongs(name, path) for path in bypassed)
+
+
+def names_left(model: nn.Module, bypassed: Sequence[str]) -> dict[str, str | None]:
+    """Return for each tensor of a model what it is called without the bypassed modules.
+
+    A tensor that several modules share may go on under another name; None where it goes.
+    """
+    every = [
+        *model.named_parameters(remove_duplicate=False),
+        *model.named_buffers(remove_duplicate=False),
+    ]
+    left: dict[int, str] = {}
+    for name, tensor in every:
+        if not is_bypassed(name, bypassed):
+            left.setdefault(id(tensor), name)
+    firsts = [*model.named_parameters(), *model.named_buffers()]
+    return {name: left.get(id(tensor)) for name, tensor in firsts}
+
+
+def with_bypasses(
+    model: nn.Module, bypassed: Sequence[str], replaced: Mapping[str, Tensor]
+) -> nn.Module:
+    """Return a copy of a model with tensors replaced by name, and modules bypassed by path.
+
+    Nothing that goes is copied. ValueError where the model has no such module.
+    """
+    modules = dict(model.named_modules())
+    for path in bypassed:
+        if path not in modules:
+            raise ValueError(f"a bypass names '{path}', which this model does not have")
+    gone = {n: torch.empty(0) for n, left in names_left(model, bypassed).items() if left is None}
+    copied = with_parameters(model, {**replaced, **gone})
+    for path in bypassed:
+        copied.set_submodule(path, Bypass(copied.get_submodule(path)))
+    return copied
+
+
+__all__ = ["Bypass", "is_bypassed", "names_left", "with_bypasses"]

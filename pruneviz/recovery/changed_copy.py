@@ -1,0 +1,76 @@
+"""What recoveries without training share: a copy that is changed, kept where it is better."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from torch import nn
+
+from pruneviz.network.duplicate import duplicate
+from pruneviz.recovery.choice import better
+from pruneviz.recovery.method import State, Task
+from pruneviz.recovery.rows import curve_state, held_out_row, read_curve
+from pruneviz.recovery.training.device import torch_device
+from pruneviz.recovery.training.states import copied, load, refuse_other
+from pruneviz.report import EpochRow
+from pruneviz.subjects import freeze
+
+
+class Untrained:
+    """A recovery of `total` steps that changes a copy of the pruned network without training.
+
+    `method` is its name, `changes` what it changes, in the plural.
+    """
+
+    method: ClassVar[str]
+    changes: ClassVar[str]
+
+    def __init__(self, task: Task, total: int, keep_better: bool) -> None:
+        self.total, self.stopped = total, ""
+        self.curve: list[EpochRow] = []
+        self.notes: list[str] = []
+        self._task, self._keep_better, self._done = task, keep_better, 0
+        self._device = torch_device(task.device)
+        self._model = duplicate(task.model).to(self._device)
+
+    @property
+    def done(self) -> int:
+        """Return how many steps are done."""
+        return self._done
+
+    @property
+    def finished(self) -> bool:
+        """Return whether nothing is left to do."""
+        return self._done >= self.total
+
+    @property
+    def model(self) -> nn.Module:
+        """Return the network as it is now, a copy on the CPU in eval mode."""
+        return freeze(duplicate(self._model).cpu())
+
+    def _advance(self) -> None:
+        """Count a step; after the last one keep the better network and measure it."""
+        self._done += 1
+        if not self.finished:
+            return
+        if self._keep_better:
+            self._model, note = better(self._task, self._model, self.changes)
+            self.notes += [note] if note else []
+        self.curve.append(held_out_row(self._task, self.method, self._model, self._device))
+
+    def state(self) -> State:
+        """Return everything from which `restore` goes on."""
+        return {
+            "method": self.method,
+            "done": self._done,
+            "model": copied(self._model.state_dict()),
+            "curve": curve_state(self.curve),
+            "notes": list(self.notes),
+        }
+
+    def restore(self, state: State) -> None:
+        """Go on from a state; ValueError where it is not one of this network."""
+        refuse_other(self.method, state)
+        load(self._model, state["model"])
+        self._done = int(state["done"])
+        self.curve, self.notes = read_curve(state["curve"]), list(state["notes"])

@@ -1,0 +1,1 @@
+"""The one training loop: batches, augmentation, optimisers, devices, masks exact at every step."""

@@ -1,0 +1,306 @@
+"""The one training loop: Lightning Fabric's device and precision, masks exact at every step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from pruneviz.network.answers import logits_of
+from pruneviz.network.duplicate import duplicate
+from pruneviz.recovery.frozen import frozen_note, held, thaw
+from pruneviz.recovery.method import State, Task
+from pruneviz.recovery.rows import curve_state, read_curve
+from pruneviz.recovery.training.augment import (
+    augmentation_note,
+    augmenter,
+    chosen_augmentation,
+    draws,
+)
+from pruneviz.recovery.training.batches import Order, divide, loader
+from pruneviz.recovery.training.device import make_fabric, world_size
+from pruneviz.recovery.training.masking import Held
+from pruneviz.recovery.training.optimisers import check_schedule, make_optimiser, make_schedule
+from pruneviz.recovery.training.settings import Settings
+from pruneviz.recovery.training.states import copied, finite, load, refuse_other
+from pruneviz.recovery.training.train_metrics import Meter, judge, outputs
+from pruneviz.registry import Value
+from pruneviz.report import EpochRow
+from pruneviz.subjects import Data, freeze
+
+
+class Training:
+    """Training of a pruned network, a batch a step; what it minimises is left to `loss`.
+
+    Order, augmentation and noise of a step are drawn from the seed and its place alone, so that a
+    training taken up again anywhere ends as one that was never interrupted.
+    """
+
+    name: ClassVar[str]
+    doing: ClassVar[str]
+
+    def __init__(self, task: Task, **settings: Value) -> None:
+        """Begin; ValueError where data or settings make it impossible."""
+        self._task, self._settings = task, Settings.of(settings)
+        self._planned = task.epochs_planned or self._settings.epochs
+        self._classes = outputs(task.model, task.data)
+        self._parts = divide(task.data, self._settings, task.seed)
+        self._fabric = make_fabric(task.device, self._settings.precision)
+        self._order = self._make_order()
+        self._batches = len(self._order)
+        self.total = self.steps(task.model, task.data, **settings)
+        self._prepare_model()
+        self._loader = self._fabric.setup_dataloaders(
+            loader(task.data, self._order), use_distributed_sampler=False
+        )
+        choice = self._settings.augmentation
+        self._augment = augmenter(task.data, chosen_augmentation(task.data, choice))
+        self._meter = Meter(self._classes, self._fabric.device)
+        self._open: Iterator[Any] | None = None
+        self._done = 0
+        self._good, self._good_epochs = copied(self._raw.state_dict()), 0
+        self.curve: list[EpochRow] = []
+        notes = (
+            task.data.train_note,
+            augmentation_note(task.data, choice),
+            frozen_note(task.teacher, task.frozen),
+        )
+        self.notes: list[str] = [note for note in notes if note]
+        self.stopped = ""
+
+    def _make_order(self) -> Order:
+        fabric = self._fabric
+        return Order(
+            self._parts.train,
+            self._settings.batch_size,
+            lambda epoch: self._task.draw(self.name, "order", epoch),
+            fabric.global_rank,
+            fabric.world_size,
+        )
+
+    def _prepare_model(self) -> None:
+        """Put a copy of the model, its optimiser and the learning rates in place."""
+        self._raw = duplicate(self._task.model)
+        self._still = thaw(self._raw, held(self._task.teacher, self._task.frozen))
+        optimiser = make_optimiser(self._raw, self._settings)
+        self._network, self._optimiser = self._fabric.setup(self._raw, optimiser)
+        steps, first = self._batches * self._planned, self._batches * self._task.epochs_earlier
+        self._rates = make_schedule(optimiser, self._settings, steps, first)
+        self._plain_optimiser = optimiser
+        self._held = Held(self._raw, self._task.masks)
+
+    def loss(self, logits: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """Return what training makes small, for logits (B, classes) of inputs x, labels y (B,)."""
+        raise NotImplementedError
+
+    @classmethod
+    def steps(cls, model: nn.Module, data: Data, **settings: Value) -> int:
+        """Return how many steps training takes at most; ValueError where it cannot be done."""
+        given = Settings.of(settings)
+        outputs(model, data)
+        chosen_augmentation(data, given.augmentation)
+        order = Order(divide(data, given, 0).train, given.batch_size, int, 0, world_size())
+        check_schedule(given, len(order) * given.epochs)
+        return len(order) * given.epochs_run
+
+    @property
+    def done(self) -> int:
+        """Return how many steps are done."""
+        return self._done
+
+    @property
+    def finished(self) -> bool:
+        """Return whether the last epoch is done, or training stopped before it."""
+        return bool(self.stopped) or self._done >= self.total
+
+    @property
+    def sentence(self) -> str:
+        """Return what it does now."""
+        epoch = min(self._done // self._batches + 1, self._settings.epochs_run)
+        return f"{self.doing}, epoch {self._nth(epoch)} of {self._planned}"
+
+    def _nth(self, epoch: int) -> int:
+        """Return the number of an epoch among those of all rounds."""
+        return self._task.epochs_earlier + epoch
+
+    @property
+    def model(self) -> nn.Module:
+        """Return the network as it is now, a copy on the CPU in eval mode, parameters frozen."""
+        return freeze(duplicate(self._raw).cpu())
+
+    def step(self) -> None:
+        """Train on the next batch; after an epoch's last one, judge the network."""
+        epoch, batch = divmod(self._done, self._batches)
+        x, y = self._next(epoch, batch)
+        x = self._augment(x, self._draws(epoch, batch))
+        with self._noise(epoch, batch):
+            logits = logits_of(self._raw, x, call=self._network)
+            loss = self.loss(logits, x, y)
+            self._fabric.backward(loss)
+        if not math.isfinite(self._everywhere(loss.detach(), "sum").item()):
+            self._give_up(epoch)
+            return
+        self._held.gradients()
+        self._optimiser.step()
+        self._held.weights()
+        self._optimiser.zero_grad()
+        self._meter.add(loss, logits, y)
+        rate = float(self._rates.get_last_lr()[0])
+        self._rates.step()
+        self._done += 1
+        if batch == self._batches - 1:
+            self._end_epoch(epoch, rate)
+
+    def _next(self, epoch: int, batch: int) -> tuple[Tensor, Tensor]:
+        """Return the inputs and labels of a step, from an epoch under way or begun here."""
+        if self._open is None:
+            self._order.begin(epoch, batch)
+            self._open = iter(self._loader)
+            self._raw.train()
+            for norm in self._still:
+                norm.eval()
+        x, y = next(self._open)
+        return x, y
+
+    def _everywhere(self, value: Tensor, how: str) -> Tensor:
+        """Return the sum or mean of a value over all processes, so that all decide alike."""
+        if self._fabric.world_size == 1:
+            return value
+        together = self._fabric.all_reduce(value.clone(), reduce_op=how)
+        assert isinstance(together, Tensor)
+        return together
+
+    def _draws(self, epoch: int, batch: int) -> Tensor:
+        """Return this process's share of a step's draws for augmentation."""
+        seed = self._task.draw(self.name, "augmentation", epoch, batch)
+        every = draws(self._order.size(batch), seed, self._fabric.device)
+        return every[self._fabric.global_rank :: self._fabric.world_size]
+
+    @contextmanager
+    def _noise(self, epoch: int, batch: int) -> Iterator[None]:
+        """Let torch's own generator, which dropout draws from, depend on the place alone."""
+        device = self._fabric.device
+        with torch.random.fork_rng([device] if device.type == "cuda" else []):
+            rank = self._fabric.global_rank
+            torch.manual_seed(self._task.draw(self.name, "noise", epoch, batch, rank))
+            yield
+
+    def _end_epoch(self, epoch: int, rate: float) -> None:
+        self._open = None
+        self._raw.eval()
+        for buffer in self._raw.buffers():  # BatchNorm of each process saw its share alone
+            if buffer.is_floating_point():
+                buffer.copy_(self._everywhere(buffer, "mean"))
+        data = self._task.data
+        held_out, accuracy = judge(self._fabric, self._raw, data.x, data.y, self._classes)
+        if not finite(self._raw) or not math.isfinite(held_out):
+            self._give_up(epoch)
+            return
+        sizes = sum(self._order.size(batch) for batch in range(self._batches))
+        loss, train_accuracy = self._meter.result(sizes)
+        self.curve.append(
+            EpochRow(
+                round=self._task.round,
+                step=self.name,
+                epoch=self._task.epochs_before + epoch + 1,
+                loss=loss,
+                train_accuracy=train_accuracy,
+                accuracy=accuracy,
+                held_out_loss=held_out,
+                validation_accuracy=self._validate(),
+                sparsity=self._task.sparsity,
+                learning_rate=rate,
+            )
+        )
+        self._good, self._good_epochs = copied(self._raw.state_dict()), epoch + 1
+        self.stopped = self._why_stop(epoch + 1)
+
+    def _validate(self) -> float | None:
+        """Return the accuracy on the training inputs set aside, None where none are."""
+        aside, data = self._parts.validation, self._task.data
+        if not len(aside):
+            return None
+        x, y = data.train_x[aside], data.train_y[aside]
+        return judge(self._fabric, self._raw, x, y, self._classes)[1]
+
+    def _why_stop(self, epochs: int) -> str:
+        """Return why training ends after so many epochs before its last one, "" if it goes on."""
+        settings = self._settings
+        if epochs >= settings.epochs:
+            return ""
+        nth = self._nth(epochs)
+        seen = [row.validation_accuracy or 0.0 for row in self.curve]
+        if settings.good_enough and seen[-1] >= settings.good_enough:
+            return (
+                f"{self.doing} stopped after epoch {nth}: {seen[-1]:.1%} of the training inputs "
+                f"set aside are right, and {settings.good_enough:.1%} was good enough"
+            )
+        if settings.patience and epochs - 1 - seen.index(max(seen)) >= settings.patience:
+            return (
+                f"{self.doing} stopped after epoch {nth}: no better accuracy on the training "
+                f"inputs set aside for {settings.patience} epochs"
+            )
+        return ""
+
+    def _give_up(self, epoch: int) -> None:
+        """Stop a training that diverged, and go back to the last good epoch or the start."""
+        self._open = None
+        load(self._raw, self._good)
+        self._raw.eval()
+        good = self._good_epochs
+        kept = f"that of epoch {self._nth(good)}" if good else "that of its start"
+        self.stopped = (
+            f"{self.doing} diverged in epoch {self._nth(epoch + 1)} (a loss or weight was no "
+            f"longer a finite number), so the network is {kept}: lower the learning rate, "
+            f"{self._settings.learning_rate:g} now"
+        )
+        self.notes.append(f"Round {self._task.round}: {self.stopped}.")
+
+    def state(self) -> State:
+        """Return everything from which `restore` goes on; in several processes, the first's."""
+        return {
+            "method": self.name,
+            "done": self._done,
+            "model": copied(self._raw.state_dict()),
+            "optimiser": copied(self._plain_optimiser.state_dict()),
+            "rates": self._rates.state_dict(),
+            "meter": copied(self._meter.state()),
+            "good": self._good,
+            "good_epochs": self._good_epochs,
+            "curve": curve_state(self.curve),
+            "notes": list(self.notes),
+            "stopped": self.stopped,
+        }
+
+    def restore(self, state: State) -> None:
+        """Go on from a state; ValueError where it is not one of the same task and settings.
+
+        Where `stop_after` asks for fewer epochs than were begun since, the last whole one is taken.
+        """
+        refuse_other(self.name, state)
+        load(self._raw, state["model"])
+        self._plain_optimiser.load_state_dict(copied(state["optimiser"]))
+        self._rates.load_state_dict(state["rates"])
+        if self._fabric.global_rank == 0:  # the state holds what the first process saw
+            self._meter.restore(copied(state["meter"]))
+        self._done, self._open = int(state["done"]), None
+        self._good, self._good_epochs = state["good"], int(state["good_epochs"])
+        self.curve, self.notes = read_curve(state["curve"]), list(state["notes"])
+        self.stopped = str(state["stopped"])
+        if self._settings.stop_after and not self.stopped:
+            self._stop_by_hand()
+
+    def _stop_by_hand(self) -> None:
+        epochs = self._settings.epochs_run
+        if self._good_epochs > epochs:
+            raise ValueError(
+                f"this checkpoint holds {self._good_epochs} whole epochs, and stop_after asks for "
+                f"{epochs}: give {self._good_epochs}, or start over"
+            )
+        if self._good_epochs == epochs:
+            load(self._raw, self._good)
+            self._done = self.total

@@ -1,0 +1,116 @@
+"""Accuracy before all inputs are seen: an estimate after each batch, exact after the last."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import astuple, dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pruneviz.measure.quality import check_pair, paired_change, predicted, wilson
+from pruneviz.report import Accuracy
+from pruneviz.reuse.evaluator import Evaluator
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Accuracy on the first `samples` of `total` inputs, and its change against the original's.
+
+    Fractions, with 95 % intervals: Wilson's for the accuracy, that for matched pairs for the
+    change. Each holds for itself; whoever stops as soon as one pleases has less than 95 %.
+    """
+
+    samples: int
+    total: int
+    accuracy: float
+    low: float
+    high: float
+    change: float
+    change_low: float
+    change_high: float
+
+    @property
+    def exact(self) -> bool:
+        """Return whether every input was seen."""
+        return self.samples == self.total
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many of the first `samples` inputs the original and a changed network get right.
+
+    `alike` counts those that both give the same answer to. Tallies of batches can be added.
+    """
+
+    samples: int = 0
+    original: int = 0
+    right: int = 0
+    gained: int = 0
+    lost: int = 0
+    alike: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        """Return the counts of both together."""
+        return Tally(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+
+def counted(original: Tensor, changed: Tensor, labels: Tensor) -> Tally:
+    """Return the counts of one batch: logits of both networks (B, classes), labels (B,).
+
+    ValueError where their shapes do not fit.
+    """
+    check_pair(original, changed, labels)
+    before, after = predicted(original), predicted(changed)
+    right_before, right_after = before == labels, after == labels
+    return Tally(
+        samples=len(labels),
+        original=int(torch.sum(right_before)),
+        right=int(torch.sum(right_after)),
+        gained=int(torch.sum(right_after & ~right_before)),
+        lost=int(torch.sum(right_before & ~right_after)),
+        alike=int(torch.sum(before == after)),
+    )
+
+
+def accuracy(tally: Tally) -> Accuracy:
+    """Return what `accuracy_pair` says of the inputs that were counted, one at least."""
+    n = tally.samples
+    change, interval = paired_change(tally.gained, tally.lost, n)
+    return Accuracy(
+        original=tally.original / n,
+        pruned=tally.right / n,
+        change=change,
+        original_interval=wilson(tally.original, n),
+        pruned_interval=wilson(tally.right, n),
+        change_interval=interval,
+        samples=n,
+        agreement=tally.alike / n,
+    )
+
+
+def tallies(evaluator: Evaluator, network: nn.Module) -> Iterator[Tally]:
+    """Yield the counts after each batch; ValueError where the evaluator has no labels."""
+    if evaluator.y is None:
+        raise ValueError("accuracy needs labels, and these inputs have none: give y, one for each")
+    total = Tally()
+    for part, logits in enumerate(evaluator.batches(network)):
+        total += counted(evaluator.original(part), logits, evaluator.y[evaluator.parts[part]])
+        yield total
+
+
+def estimate(tally: Tally, total: int) -> Estimate:
+    """Return what the counts say, with intervals."""
+    low, high = wilson(tally.right, tally.samples)
+    change, (change_low, change_high) = paired_change(tally.gained, tally.lost, tally.samples)
+    accuracy = tally.right / tally.samples
+    return Estimate(tally.samples, total, accuracy, low, high, change, change_low, change_high)
+
+
+def estimates(evaluator: Evaluator, network: nn.Module) -> Iterator[Estimate]:
+    """Yield an estimate after each batch; the last one is exact. Stop between any two.
+
+    ValueError where the evaluator has no labels.
+    """
+    for tally in tallies(evaluator, network):
+        yield estimate(tally, len(evaluator.x))

@@ -1,0 +1,1 @@
+"""From a plan to its report: prepare, prune, recover, report."""

@@ -1,0 +1,164 @@
+"""Plan and subject in; everything out that does not depend on how much is removed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from pruneviz.allocate import Costs, Ranking
+from pruneviz.coupling.accept import accept
+from pruneviz.criteria import CRITERIA, Evidence, Scored, check_asked, score_asked, updates
+from pruneviz.evaluate import predict
+from pruneviz.granularity import GRANULARITIES, Units, noun
+from pruneviz.measure.cost import (
+    counted_macs,
+    parameters_by_name,
+    uncounted_note,
+)
+from pruneviz.measure.held import held_tensors
+from pruneviz.measure.packing import stored_bytes
+from pruneviz.measure.permuted import permutation_note
+from pruneviz.network.steady import RANDOM_NOTE, draws, watching
+from pruneviz.plan import Part, Plan
+from pruneviz.proof import check as check  # part of this file's interface
+from pruneviz.proof import find_units
+from pruneviz.report import (
+    Skipped,
+)
+from pruneviz.stages.counting import Counting
+from pruneviz.statistics import Samples, StatisticRequest
+from pruneviz.subjects import Subject, plainly
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """The original's numbers, which no plan changes; `logits`: (N, classes), None without data.
+
+    `notes` are what its numbers must be warned of, `uncounted` the operators that `macs` leave out.
+    """
+
+    logits: Tensor | None
+    macs: Mapping[str, int]
+    parameters: Mapping[str, int]
+    bytes: int
+    notes: tuple[str, ...] = ()
+    uncounted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A subject made ready for a plan: everything that does not depend on how much is removed."""
+
+    subject: Subject
+    baseline: Baseline
+    units: tuple[Units, ...]
+    skipped: tuple[Skipped, ...]
+    ranking: Ranking
+    plan: Plan  # its methods alone count here
+    evidence: Evidence | None = None  # for the criteria that give new values to what stays
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the user must know of the original."""
+        return tuple(dict.fromkeys((*self.subject.notes, *self.baseline.notes)))
+
+    @property
+    def random(self) -> bool:
+        """Return whether the original's answers are drawn at random."""
+        return RANDOM_NOTE in self.notes
+
+    @property
+    def scores(self) -> Mapping[str, Tensor]:
+        """Return each layer's scores by units name, (count,); higher stays longer."""
+        return self.ranking.scores
+
+
+def measure_baseline(subject: Subject) -> Baseline:
+    """Evaluate and count the original once."""
+    logits, notes = None, list[str]()
+    if subject.data is not None:
+        logits, random = _answers(subject, subject.data.x)
+        found = (RANDOM_NOTE if random else "", permutation_note(logits, subject.data))
+        notes = [note for note in found if note]
+    macs, uncounted = counted_macs(subject.model, subject.example)
+    notes += [uncounted_note(uncounted)] if uncounted else []
+    return Baseline(
+        logits=logits,
+        macs=macs,
+        parameters=parameters_by_name(subject.model),
+        bytes=stored_bytes(held_tensors(subject.model)),
+        notes=tuple(notes),
+        uncounted=uncounted,
+    )
+
+
+def _answers(subject: Subject, x: Tensor) -> tuple[Tensor, bool]:
+    """Return the original's logits, (N, classes), and whether they are drawn at random.
+
+    A network may draw at a few inputs alone, which is seen here at the latest.
+    """
+    with watching() as drew:
+        logits = predict(subject.model, x)
+        drawn = drew()
+    return logits, subject.random or (drawn and draws(lambda: predict(subject.model, x)))
+
+
+def preparation_key(plan: Plan) -> str:
+    """Return a digest of the parts of a plan on which `prepare` depends."""
+    return plan.key(Part.SUBJECT | Part.RANKING)
+
+
+def prepare(subject: Subject, plan: Plan, baseline: Baseline | None = None) -> Prepared:
+    """Find the units and score them; ValueError says what the plan asks that the subject lacks."""
+    accept(subject.model)
+    subject = plainly(subject)
+    check_asked(_asked(subject.model, subject, plan, ()))
+    units, skipped = find_units(
+        subject.model, subject.example, plan.granularity, plan.granularity_parameters
+    )
+    if not units:
+        reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:5])
+        title = GRANULARITIES.get(plan.granularity).title
+        raise ValueError(
+            f"this model has no {noun(plan.granularity)} that can be pruned as '{title}' "
+            f"({reasons or 'no layers'}): choose another granularity"
+        )
+    found = scored(subject.model, subject, plan, units)
+    baseline = baseline or measure_baseline(subject)
+    evidence = found.evidence if updates(plan.criterion) else None
+    ranking = Ranking.of(units, found.scores)
+    return Prepared(subject, baseline, units, skipped, ranking, plan, evidence)
+
+
+def scored(model: nn.Module, subject: Subject, plan: Plan, units: tuple[Units, ...]) -> Scored:
+    """Score all units of a model of the subject's kind, such as the one trained so far.
+
+    ValueError says what the plan's criterion asks that the subject lacks.
+    """
+    return score_asked(_asked(model, subject, plan, units))
+
+
+def _asked(
+    model: nn.Module, subject: Subject, plan: Plan, units: tuple[Units, ...]
+) -> StatisticRequest:
+    data = subject.data
+    given = None
+    if data is not None:
+        given = Samples(x=data.calibration_x, y=data.calibration_y, classes=data.classes)
+    return StatisticRequest(
+        criterion=plan.criterion,
+        model=model,
+        example=subject.example,
+        units=units,
+        seed=plan.seed,
+        settings=CRITERIA.get(plan.criterion).settings(plan.criterion_parameters),
+        given=given,
+    )
+
+
+def counting(prepared: Prepared) -> Costs:
+    """Return what counts the parameters, MACs or bytes left of a prepared network."""
+    model, example = prepared.subject.model, prepared.subject.example
+    return Counting(model, example, prepared.units, prepared.baseline.macs)

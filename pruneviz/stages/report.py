@@ -1,0 +1,164 @@
+"""Original and pruned network in; every number beside the original's out."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from pruneviz.allocate import locked_units
+from pruneviz.coupling import layer_of
+from pruneviz.evaluate import predict
+from pruneviz.home import default_home
+from pruneviz.measure.answers import answer_notes
+from pruneviz.measure.cost import (
+    counted_macs,
+    masked_macs,
+    parameters_by_name,
+    uncounted_alone_notes,
+)
+from pruneviz.measure.held import held_tensors
+from pruneviz.measure.latency import Timings, time_pair
+from pruneviz.measure.machine import this_machine
+from pruneviz.measure.packing import stored_bytes
+from pruneviz.measure.quality import accuracy_pair
+from pruneviz.proof import check as check  # part of this file's interface
+from pruneviz.report import (
+    Amount,
+    LatencyPair,
+    LayerReport,
+    Report,
+    Sparsity,
+    Uncounted,
+)
+from pruneviz.stages.prepare import Prepared
+from pruneviz.stages.prune import Pruned
+from pruneviz.subjects import sent_files
+
+
+def time_models(
+    prepared: Prepared,
+    pruned: Pruned,
+    runs: int = 100,
+    limit_s: float | None = None,
+    threads: int = 1,
+) -> Timings:
+    """Time original and pruned in turns on one input."""
+    example = prepared.subject.example[:1]
+    return time_pair(prepared.subject.model, pruned.model, example, runs, limit_s, threads)
+
+
+def report(prepared: Prepared, pruned: Pruned, latency: LatencyPair) -> Report:
+    """Evaluate the pruned network and set every number beside the original's."""
+    subject, baseline = prepared.subject, prepared.baseline
+    accuracy = None
+    warned: tuple[str, ...] = ()
+    if subject.data is not None and baseline.logits is not None:
+        logits = predict(pruned.model, subject.data.x)
+        accuracy = accuracy_pair(baseline.logits, logits, subject.data.y)
+        warned = answer_notes(baseline.logits, logits, subject.data.y, subject.data.classes)
+    parameters, macs, left_out = _costs(prepared, pruned)
+    apart = Uncounted(original=baseline.uncounted, pruned=left_out)
+    said = (*pruned.notes, *baseline.notes, *uncounted_alone_notes(apart), *warned)
+    packed = {} if pruned.is_cut else pruned.masks
+    return Report(
+        digest=pruned.plan.digest(),
+        plan=pruned.plan,
+        model=subject.title,
+        weights_label=subject.weights_label,
+        data=subject.data.note if subject.data else None,
+        sparsity=_sparsity(prepared, pruned),
+        accuracy=accuracy,
+        parameters=_amount(baseline.parameters, parameters),
+        macs=_amount(baseline.macs, macs),
+        bytes=Amount(
+            original=baseline.bytes, pruned=stored_bytes(held_tensors(pruned.model), packed)
+        ),
+        latency_ms=latency,
+        max_relative_error=pruned.error,
+        layers=_layers(prepared, pruned, parameters, macs),
+        skipped=prepared.skipped,
+        notes=tuple(dict.fromkeys(said)),
+        machine=this_machine(),
+        recovery=pruned.recovery,
+        inputs=sent_files(pruned.plan, default_home()),
+        uncounted=apart,
+    )
+
+
+def uncounted(prepared: Prepared, pruned: Pruned) -> Uncounted:
+    """Return the operators that the MACs of both networks leave out."""
+    return Uncounted(original=prepared.baseline.uncounted, pruned=_costs(prepared, pruned)[2])
+
+
+def costs(prepared: Prepared, pruned: Pruned) -> tuple[dict[str, int], dict[str, int]]:
+    """Return the parameters and MACs left, by parameter name."""
+    parameters, macs, _ = _costs(prepared, pruned)
+    return parameters, macs
+
+
+def _costs(
+    prepared: Prepared, pruned: Pruned
+) -> tuple[dict[str, int], dict[str, int], tuple[str, ...]]:
+    """Return the same, and the operators that the pruned network's MACs leave out."""
+    baseline = prepared.baseline
+    if pruned.is_cut:
+        model = pruned.model
+        return parameters_by_name(model), *counted_macs(model, prepared.subject.example)
+    counts = {**baseline.parameters}
+    counts.update({name: int(mask.count_nonzero()) for name, mask in pruned.masks.items()})
+    return counts, masked_macs(dict(baseline.macs), pruned.masks), baseline.uncounted
+
+
+def _amount(original: Mapping[str, int], pruned: Mapping[str, int]) -> Amount:
+    return Amount(original=sum(original.values()), pruned=sum(pruned.values()))
+
+
+def _sparsity(prepared: Prepared, pruned: Pruned) -> Sparsity:
+    total = sum(layer.count for layer in prepared.units)
+    kept = sum(int(keep.count_nonzero()) for keep in pruned.keep.values())
+    return Sparsity(
+        requested=pruned.requested,
+        achieved=(total - kept) / total,
+        unit=pruned.plan.granularity,
+        units=total,
+        removed=total - kept,
+    )
+
+
+def _by_layer(counts: Mapping[str, int]) -> Counter[str]:
+    """Return the sum over each layer's parameters, 0 where it has none."""
+    found: Counter[str] = Counter()
+    for name, count in counts.items():
+        found[layer_of(name)] += count
+    return found
+
+
+def _layers(
+    prepared: Prepared,
+    pruned: Pruned,
+    parameters: Mapping[str, int],
+    macs: Mapping[str, int],
+) -> tuple[LayerReport, ...]:
+    before = prepared.baseline
+    counts = (before.parameters, parameters, before.macs, macs)
+    of_layer = [_by_layer(each) for each in counts]
+    rows, locked = [], locked_units(prepared.units, pruned.plan)
+    counted: set[str] = set()  # a layer whose outputs lie in two groups counts in the first
+    for layer in prepared.units:
+        removed = int((~pruned.keep[layer.name]).sum())
+        names = [name for name in layer.layers if name not in counted]
+        counted.update(names)
+        sums = [sum(each[name] for name in names) for each in of_layer]
+        rows.append(
+            LayerReport(
+                name=layer.name,
+                layers=layer.layers,
+                units=layer.count,
+                removed=removed,
+                locked=len(locked[layer.name]),
+                sparsity=removed / layer.count,
+                parameters=Amount(original=sums[0], pruned=sums[1]),
+                macs=Amount(original=sums[2], pruned=sums[3]),
+            )
+        )
+    return tuple(rows)

@@ -1,0 +1,50 @@
+"""What the loss becomes without one unit, measured."""
+
+from __future__ import annotations
+
+import torch
+
+from pruneviz.statistics.loss import loss_of
+from pruneviz.statistics.statistic import STATISTICS, StatisticRequest, Table
+
+
+@STATISTICS.register(
+    name="ablation",
+    title="Loss without each unit",
+    family="measured",
+    sentence="The loss on the calibration samples with one unit switched off, unit by unit.",
+    formula="L(without u) − L",
+    source="Molchanov et al. 2017, arXiv 1611.06440 (the oracle)",
+    needs=("data", "labels"),
+)
+def ablation(asked: StatisticRequest) -> Table:
+    """Return the change in mean loss without each unit, by units name, (count,), float64.
+
+    ValueError where there are more units than the setting `most_units` allows.
+    """
+    most, count = int(asked.settings["most_units"]), sum(u.count for u in asked.units)
+    if count > most:
+        raise ValueError(
+            f"criterion '{asked.criterion}' runs the network once for each unit, and there are "
+            f"{count:,}, more than {most:,}: remove larger units such as channels, raise "
+            "most_units, or choose taylor, which estimates the same"
+        )
+    samples = asked.samples.spread(int(asked.settings["inputs"]))
+    weights = {name: p.detach() for name, p in asked.model.named_parameters()}
+
+    def loss(replaced: Table) -> float:
+        total = 0.0
+        with torch.no_grad():
+            for x, y in samples.batches():
+                total += float(loss_of(asked.model, {**weights, **replaced}, x, y, "sum"))
+        return total / len(samples.y)
+
+    before, found = loss({}), {}
+    for layer in asked.units:
+        changes = torch.zeros(layer.count, dtype=torch.float64)
+        for unit in range(layer.count):
+            keep = torch.arange(layer.count) != unit
+            masks = layer.masks(keep)
+            changes[unit] = loss({n: torch.where(m, weights[n], 0.0) for n, m in masks.items()})
+        found[layer.name] = changes - before
+    return found

@@ -1,0 +1,62 @@
+"""The statistics that a criterion asks for, computed together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+
+from pruneviz.statistics.forward import hooked_pass
+from pruneviz.statistics.layers import joined
+from pruneviz.statistics.loss import check_loss
+from pruneviz.statistics.norms import scales
+from pruneviz.statistics.responses import chosen
+from pruneviz.statistics.statistic import (
+    STATISTICS,
+    WEIGHTS_ALONE,
+    Observer,
+    StatisticRequest,
+    Table,
+)
+
+
+def needs_data(names: Iterable[str]) -> bool:
+    """Return whether any of the statistics is taken from data."""
+    return "data" in _kinds(names)
+
+
+def _kinds(names: Iterable[str]) -> set[str]:
+    return {kind for name in names for kind in STATISTICS.get(name).needs}
+
+
+def check(names: Iterable[str], asked: StatisticRequest) -> None:
+    """Raise ValueError for what the statistics need and is not there; the units play no part.
+
+    It runs the network on one sample at most.
+    """
+
+    kinds = _kinds(names)
+    if "data" in kinds and not bool(torch.isfinite(asked.samples.x).all()):
+        raise ValueError(
+            f"criterion '{asked.criterion}' needs data of numbers, and the calibration inputs hold "
+            f"values that are not finite: take these out, or {WEIGHTS_ALONE}"
+        )
+    for kind, look in (("norms", scales), ("labels", check_loss), ("classes", chosen)):
+        if kind in kinds:
+            look(asked)
+
+
+def collect(names: Iterable[str], asked: StatisticRequest) -> dict[str, Table]:
+    """Return the statistics by name; ValueError says what they need that is not there.
+
+    Those of the forward pass are taken in one pass together.
+    """
+
+    names = tuple(names)
+    check(names, asked)
+    made = {name: STATISTICS.get(name).implementation(asked) for name in names}
+    observers = {name: each for name, each in made.items() if isinstance(each, Observer)}
+    if observers:
+        hooked_pass(asked, list(observers.values()))
+    tables = {n: each.table() if isinstance(each, Observer) else each for n, each in made.items()}
+    return {name: joined(table, asked.layers) for name, table in tables.items()}

@@ -1,0 +1,127 @@
+"""Gradients of the loss by the weights: batch by batch, sample by sample, and along training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.func import grad, vmap
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from pruneviz.statistics.loss import logits_with, loss_of
+from pruneviz.statistics.statistic import BATCH_SIZE, STATISTICS, Samples, StatisticRequest, Table
+
+PER_SAMPLE_NUMBERS = 2**24  # gradients held at once: 64 MB
+
+
+def gradients(model: nn.Module, x: Tensor, y: Tensor) -> Iterator[dict[str, Tensor]]:
+    """Yield, batch by batch, the gradient of the mean cross-entropy for each parameter.
+
+    `x` is (N, …), `y` int64 (N,). The model keeps its mode, its parameters and their `.grad`.
+    """
+    for start in range(0, len(y), BATCH_SIZE):
+        leaves = {n: p.detach().requires_grad_() for n, p in model.named_parameters()}
+        with torch.enable_grad():
+            logits = logits_with(model, leaves, x[start : start + BATCH_SIZE])
+            loss = nn.functional.cross_entropy(logits, y[start : start + BATCH_SIZE])
+            found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
+        yield dict(zip(leaves, found, strict=True))
+
+
+def whole_gradient(
+    model: nn.Module, weights: Mapping[str, Tensor], samples: Samples, temperature: float = 1.0
+) -> dict[str, Tensor]:
+    """Return the gradient of the mean loss over all samples, float64, batches summed up."""
+    total = {name: torch.zeros(w.shape, dtype=torch.float64) for name, w in weights.items()}
+    for x, y in samples.batches():
+        leaves = {name: w.detach().requires_grad_() for name, w in weights.items()}
+        with torch.enable_grad():
+            logits = logits_with(model, leaves, x) / temperature
+            loss = nn.functional.cross_entropy(logits, y, reduction="sum")
+            found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
+        for name, each in zip(leaves, found, strict=True):
+            total[name] += each
+    return {name: each / len(samples.y) for name, each in total.items()}
+
+
+@STATISTICS.register(
+    name="gradients",
+    title="Gradients",
+    family="gradient",
+    sentence="The gradient of the loss for each weight; a criterion gets it batch by batch.",
+    formula="g = ∂L/∂w",
+    source="backpropagation",
+    needs=("data", "labels"),
+)
+def batch_by_batch(asked: StatisticRequest) -> Table:
+    """Return nothing: a criterion that asks for gradients scores every batch of `gradients`."""
+    return {}
+
+
+@STATISTICS.register(
+    name="squared_gradients",
+    title="Squared gradients, sample by sample",
+    family="gradient",
+    sentence="The mean over samples of the squared gradient of one sample's loss.",
+    formula="1/N Σₙ (∂Lₙ/∂w)²",
+    source="Theis et al. 2018, arXiv 1801.05787",
+    needs=("data", "labels"),
+)
+def squared_gradients(asked: StatisticRequest) -> Table:
+    """Return the mean squared gradient of single samples, in each parameter's shape, float64."""
+    model, samples = asked.model, asked.samples
+    weights = {name: p.detach() for name, p in model.named_parameters()}
+    total = {name: torch.zeros(w.shape, dtype=torch.float64) for name, w in weights.items()}
+    together = PER_SAMPLE_NUMBERS // max(1, sum(w.numel() for w in weights.values()))
+    for x, y in samples.batches(max(1, min(BATCH_SIZE, together))):
+        for name, squares in _squares(model, weights, x, y).items():
+            total[name] += squares
+    return {name: each / len(samples.y) for name, each in total.items()}
+
+
+def _squares(
+    model: nn.Module, weights: dict[str, Tensor], x: Tensor, y: Tensor
+) -> dict[str, Tensor]:
+    """Return the squared gradients of a batch's samples, summed; one by one where need be."""
+
+    def one(leaves: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
+        return loss_of(model, leaves, x[None], y[None])
+
+    if len(y) > 1:
+        try:
+            with sdpa_kernel(SDPBackend.MATH):  # the others go sample by sample
+                found = vmap(grad(one), in_dims=(None, 0, 0))(weights, x, y)
+            return {name: each.square().sum(0) for name, each in found.items()}
+        except (RuntimeError, ValueError):
+            pass  # code that looks at values, or writes in place, runs on single samples only
+    total = {name: torch.zeros_like(w) for name, w in weights.items()}
+    for at in range(len(y)):
+        for name, each in next(gradients(model, x[at : at + 1], y[at : at + 1])).items():
+            total[name] += each.square()
+    return total
+
+
+@STATISTICS.register(
+    name="movement",
+    title="Movement",
+    family="gradient",
+    sentence="How far training moves each weight away from zero.",
+    formula="−Σₜ gₜ·wₜ over steps w ← w − η·g, each on all samples",
+    source="Sanh et al. 2020, arXiv 2005.07683",
+    needs=("data", "labels"),
+)
+def movement(asked: StatisticRequest) -> Table:
+    """Return −Σ g·w over the first steps of a training on all samples, float64.
+
+    A step is taken on the gradient over all samples, so no order of batches plays a part.
+    """
+    steps, rate = int(asked.settings["steps"]), float(asked.settings["learning_rate"])
+    weights = {name: p.detach().clone() for name, p in asked.model.named_parameters()}
+    total = {name: torch.zeros(w.shape, dtype=torch.float64) for name, w in weights.items()}
+    for _ in range(steps):
+        found = whole_gradient(asked.model, weights, asked.samples)
+        for name, each in found.items():
+            total[name] -= each * weights[name]
+            weights[name] = weights[name] - rate * each.to(weights[name].dtype)
+    return total

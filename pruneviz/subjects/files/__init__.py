@@ -1,0 +1,1 @@
+"""Data in files, one file a format: arrays, tables, images, and how their values are read."""

@@ -1,0 +1,231 @@
+"""Data in an npz file: x and y, and a training part, mean, std and class names if it has them."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pruneviz.subjects.augmentation import Augmentation
+from pruneviz.subjects.files.label_arrays import read_labels
+from pruneviz.subjects.files.raw import RawData
+from pruneviz.subjects.files.values import Scale, find_scale, scaled, with_statistics
+from pruneviz.subjects.models.expectation import Expectation, series_axis
+from pruneviz.subjects.split import Training, image_shape
+
+MAX_UNPACKED_BYTES = 1_000_000_000
+MAX_VALUES = 400_000_000  # 1.6 GB as float32
+TRAINING = ("train_x", "train_y")
+AUGMENTATION = ("train_flip", "train_shift_pixels")
+NAMES = ("x", "y", "mean", "std", "classes", *TRAINING, *AUGMENTATION)
+
+
+def read_npz(path: Path, expects: Expectation) -> RawData:
+    """Return the inputs and labels of an npz file.
+
+    x is images, (N, H, W), (N, C, H, W) or (N, H, W, C), rows (N, F), or, for a model that takes
+    them, series, (N, channels, steps) or (N, steps, channels), in units that its range tells; y is
+    (N,) numbers or names of classes, or one-hot (N, classes). Optional: mean and std for each
+    channel or feature, names of the outputs in `classes`; a training part in `train_x` and
+    `train_y`, alike, after which all of x is held out; and how training changed its images:
+    `train_flip` (0 or 1) and `train_shift_pixels`.
+    """
+    check_npz(path, path.name)
+    try:
+        arrays = _read_arrays(path)
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise ValueError(_damaged(path.name)) from error
+    notes = _channels_first(arrays, expects.channels)
+    parts = _parts(arrays)
+    axis, kept = _series(arrays["x"].shape[1:], expects)
+    values = [(f"{part}x", _numbers(arrays, part)) for part in parts]
+    scale = find_scale(values, bool(axis), known_unit=expects.mean is not None)
+    inputs = [_inputs(arrays, scale, part, kept) for part in parts]
+    ys = [f"{part}y" for part in parts]
+    names = tuple(map(str, arrays["classes"].ravel())) if "classes" in arrays else ()
+    labels = read_labels([arrays[y] for y in ys], " and ".join(ys), names)
+    training = _training(inputs, labels.parts, _augmentation(arrays))
+    if inputs[0].dim() == 4 or scale.divisor != 1:
+        notes.append(scale.sentence)
+    if axis:
+        size = arrays["x"].shape
+        notes.append(f"Inputs are series of {size[axis]:,} channels and {size[3 - axis]:,} steps.")
+    raw = RawData(
+        x=inputs[0],
+        labels=labels.parts[0],
+        named=labels.named,
+        recorded=scale.unit,
+        classes=labels.names,
+        columns=labels.columns,
+        note=" ".join(notes),
+        names=tuple(f"row {i}" for i in range(len(inputs[0]))),
+        train=training,
+        axis=axis or 1,
+    )
+    mean, std = _statistics(arrays, int(raw.x.shape[raw.axis]))
+    return raw if mean is None or std is None else with_statistics(raw, mean, std, scale)
+
+
+def _channels_first(arrays: dict[str, NDArray[Any]], channels: int | None) -> list[str]:
+    """Move the channels of images to the second axis where the model's are the last; say so."""
+    notes = []
+    for name in ("x", "train_x"):
+        shape = arrays[name].shape if name in arrays else ()
+        if len(shape) == 4 and channels is not None and shape[1] != channels == shape[3]:
+            arrays[name] = np.moveaxis(arrays[name], -1, 1)
+            notes = ["Images are stored with their channels last."]
+    return notes
+
+
+def _parts(arrays: dict[str, NDArray[Any]]) -> list[str]:
+    """Return the parts that a file has, "" and perhaps "train_", with a label for each input."""
+    present = [name for name in TRAINING if name in arrays]
+    if len(present) == 1:
+        raise ValueError(f"the file has {present[0]} alone; give both train_x and train_y")
+    parts = ["", "train_"] if present else [""]
+    for part in parts:
+        x, y = arrays[f"{part}x"], np.atleast_1d(arrays[f"{part}y"])
+        if x.ndim == 0 or len(x) != len(y):
+            raise ValueError(
+                f"{part}x has {len(np.atleast_1d(x)):,} inputs and {part}y {len(y):,} "
+                "labels; give one label for each input"
+            )
+    return parts
+
+
+def _numbers(arrays: dict[str, NDArray[Any]], part: str) -> NDArray[Any]:
+    x = arrays[f"{part}x"]
+    if x.dtype.kind in "biuf":
+        return x
+    raise ValueError(f"{part}x holds {x.dtype} values; save it as uint8 images or as float32")
+
+
+def _series(shape: tuple[int, ...], expects: Expectation) -> tuple[int, bool]:
+    """Return the axis of the channels of series, 0 for others, and whether x keeps three axes."""
+    axis = series_axis(expects.first, shape)
+    said = expects.shape is not None and len(expects.shape) == 2
+    return axis, len(shape) == 2 and (axis > 0 or said)
+
+
+def _inputs(arrays: dict[str, NDArray[Any]], scale: Scale, part: str, kept: bool) -> Tensor:
+    """Return the inputs of a part as float32, three axes as they are if `kept`, on one scale."""
+    x = scaled(arrays[f"{part}x"], scale, f"{part}x")
+    return x if kept and x.dim() == 3 and 0 not in x.shape else image_shape(x, f"{part}x")
+
+
+def _training(
+    inputs: list[Tensor], labels: tuple[NDArray[np.int64], ...], augmentation: Augmentation
+) -> Training:
+    """Return the training part, if there is one: the second of the inputs and labels."""
+    if len(inputs) == 1:
+        return Training(augmentation=augmentation)
+    held_out, train = inputs
+    if train.shape[1:] != held_out.shape[1:]:
+        raise ValueError(
+            f"the inputs of train_x have shape {list(train.shape[1:])} and those of x "
+            f"{list(held_out.shape[1:])}; save both in the same way"
+        )
+    return Training(x=train, y=torch.from_numpy(labels[1]), augmentation=augmentation)
+
+
+def _augmentation(arrays: dict[str, NDArray[Any]]) -> Augmentation:
+    """Return how training changed its images; not known where the file tells nothing of it."""
+    if not any(name in arrays for name in AUGMENTATION):
+        return Augmentation()
+    flip, shift = (_whole_number(arrays, name) for name in AUGMENTATION)
+    if flip not in (0, 1):
+        raise ValueError(f"train_flip is {flip}; give 1 where training mirrored images, else 0")
+    return Augmentation(flip=bool(flip), shift_pixels=shift, known=True)
+
+
+def _whole_number(arrays: dict[str, NDArray[Any]], name: str) -> int:
+    values = np.asarray(arrays.get(name, 0)).ravel()
+    right = values.dtype == np.bool_ or np.issubdtype(values.dtype, np.number)
+    if len(values) != 1 or not right or np.iscomplexobj(values) or values[0] != np.round(values[0]):
+        raise ValueError(f"{name} must be one whole number; save it as numpy.savez(…, {name}=4)")
+    return int(values[0])
+
+
+def check_npz(file: Path | IO[bytes], name: str) -> None:
+    """Raise ValueError unless every array is honest about its size and no array holds objects.
+
+    Only headers are read, so that neither a bomb is unpacked nor memory is set aside for it.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            if sum(m.file_size for m in members) > MAX_UNPACKED_BYTES:
+                raise ValueError(f"'{name}' unpacks to more than 1 GB; give fewer inputs")
+            for member in members:
+                with archive.open(member) as array:
+                    _check_array(array, member.filename.removesuffix(".npy"), member.file_size)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise ValueError(_damaged(name)) from error
+
+
+def _damaged(name: str) -> str:
+    return f"'{name}' is not a whole npz file; save it with numpy.savez and copy it again"
+
+
+def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    """Return the arrays by name; ValueError lists what is there when x or y is not."""
+    with np.load(path, allow_pickle=False) as file:
+        missing = [name for name in ("x", "y") if name not in file]
+        if missing:
+            raise ValueError(
+                f"'{path.name}' lacks the array {' and '.join(missing)}; it holds "
+                f"{', '.join(file.files) or 'nothing'}; save it with numpy.savez(file, x=…, y=…)"
+            )
+        return {name: file[name] for name in NAMES if name in file}
+
+
+def _check_array(array: IO[bytes], name: str, size: int) -> None:
+    """Raise ValueError unless the header of an npy array announces at most `size` bytes."""
+    try:
+        version = np.lib.format.read_magic(array)
+        read = (
+            np.lib.format.read_array_header_1_0
+            if version == (1, 0)
+            else np.lib.format.read_array_header_2_0
+        )
+        shape, _, dtype = read(array)
+    except (ValueError, TypeError, MemoryError, RecursionError) as error:
+        raise ValueError(
+            f"'{name}' in the npz file is no array; save it with numpy.savez"
+        ) from error
+    if dtype.hasobject:
+        raise ValueError(
+            f"the array '{name}' holds Python objects, which could run code when opened; "
+            "save it as numbers: numpy.asarray(…, dtype='float32')"
+        )
+    count = math.prod(shape)
+    if count > MAX_VALUES:
+        raise ValueError(f"the array '{name}' has {count:,} values; give {MAX_VALUES:,} at most")
+    if min(shape, default=0) < 0 or count * dtype.itemsize > size:
+        raise ValueError(f"the array '{name}' is shorter than it says; save the file again")
+
+
+def _statistics(
+    arrays: dict[str, NDArray[Any]], channels: int
+) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
+    """Return the file's mean and std, one for each channel or feature, or None and None."""
+    if "mean" not in arrays or "std" not in arrays:
+        return None, None
+    pair = []
+    for name in ("mean", "std"):
+        values = arrays[name].astype(np.float64).ravel()
+        if len(values) not in (1, channels) or not np.isfinite(values).all():
+            raise ValueError(
+                f"{name} has {len(values)} values; give one for each of {channels} channels"
+            )
+        pair.append(tuple(np.broadcast_to(values, channels).tolist()))
+    if min(pair[1]) <= 0:
+        raise ValueError("std must be above 0 for every channel; correct it in the file")
+    return pair[0], pair[1]

@@ -1,0 +1,189 @@
+"""Images in folders, one folder for each class, on disk or in a zip file."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pruneviz.subjects.files.image_tree import ImageFile, Tree, is_image, some_of, sort_out
+from pruneviz.subjects.files.pixels import BrokenImageError, Pixels, decode
+from pruneviz.subjects.files.raw import RawData
+from pruneviz.subjects.files.values import BYTE, joined, scale_of
+from pruneviz.subjects.models.expectation import Expectation
+from pruneviz.subjects.split import Training, stratified
+
+MAX_TENSOR_BYTES = 1_500_000_000
+MAX_MEMBERS = 50_000
+MAX_UNPACKED_BYTES = 1_000_000_000
+SUBSET_SEED = 0
+BROKEN = 0.1  # of the images: beyond it, something is wrong with all of them
+
+
+def read_folder(path: Path, expects: Expectation) -> RawData:
+    """Return the images of a folder that holds one folder for each class."""
+    if not path.is_dir():
+        raise ValueError(f"'{path}' is no folder; give a folder with one folder for each class")
+    inside = [(p, p.relative_to(path).as_posix()) for p in path.rglob("*")]
+    files = [name for p, name in inside if p.is_file()]
+    folders = [name for p, name in inside if p.is_dir()]
+    tree = sort_out(files, folders, lambda name: (path / name).read_bytes(), path.name)
+    return _decode_all(tree, path.name, expects)
+
+
+def read_zip(path: Path, expects: Expectation) -> RawData:
+    """Return the images of a zip file with one folder for each class, none unpacked to disk."""
+    check_zip(path, path.name)
+    with zipfile.ZipFile(path) as archive:
+        return _decode_all(_members(archive, path.name), path.name, expects)
+
+
+def _members(archive: zipfile.ZipFile, name: str) -> Tree:
+    members = archive.namelist()
+    files = [member for member in members if not member.endswith("/")]
+    if not any(is_image(file) for file in files):
+        raise ValueError(f"'{name}' holds no images; pack one folder of images for each class")
+    folders = {str(parent) for m in members for parent in PurePosixPath(m + "x").parents} - {"."}
+    return sort_out(files, folders, archive.read, name)
+
+
+def check_zip(file: Path | IO[bytes], name: str) -> None:
+    """Raise ValueError unless a zip file is small enough, stays in its place, and holds classes."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            _check_members(members, name)
+            _members(archive, name)
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise ValueError(f"'{name}' is not a whole zip file; pack it again") from error
+
+
+def _check_members(members: Sequence[zipfile.ZipInfo], name: str) -> None:
+    if len(members) > MAX_MEMBERS:
+        raise ValueError(f"'{name}' holds {len(members):,} files; pack {MAX_MEMBERS:,} at most")
+    if sum(m.file_size for m in members) > MAX_UNPACKED_BYTES:
+        raise ValueError(f"'{name}' unpacks to more than 1 GB; pack fewer images")
+    for member in members:
+        _check_member(member, name)
+
+
+def _check_member(member: zipfile.ZipInfo, name: str) -> None:
+    path = member.filename
+    parts = PurePosixPath(path).parts
+    if path.startswith("/") or "\\" in path or ":" in path or ".." in parts:
+        raise ValueError(f"'{name}' holds the path '{path}', which leads outside it; pack it again")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise ValueError(f"'{name}' holds the link '{path}'; pack the images themselves")
+    if member.flag_bits & 1:
+        raise ValueError(f"'{name}' is encrypted; pack it without a password")
+
+
+def _decode_all(tree: Tree, name: str, expects: Expectation) -> RawData:
+    """Return every image, or as many of each class as memory allows, in the model's input size."""
+    if expects.shape is None:
+        raise ValueError(
+            "it is not known which size of image the model takes: give its input shape, such as "
+            "3,32,32 (1 or 3 channels, height, width)"
+        )
+    if len(expects.shape) != 3 or expects.shape[0] not in (1, 3):
+        raise ValueError(
+            f"the model takes inputs of {' × '.join(map(str, expects.shape))}, which are no images "
+            "(1 or 3 channels, height, width): choose data of that shape, or another model"
+        )
+    files, notes = list(tree.files), list(tree.notes)
+    limit = MAX_TENSOR_BYTES // (4 * int(np.prod(expects.shape)))
+    if len(files) > limit:
+        strata = sorted({(f.train, f.label) for f in files})
+        index = np.array([strata.index((f.train, f.label)) for f in files], dtype=np.int64)
+        chosen, _ = stratified(index, limit / len(files), SUBSET_SEED)
+        notes.append(
+            f"{len(chosen):,} of {len(files):,} images were taken, the same share of each class."
+        )
+        files = [files[i] for i in chosen]
+    files, pixels = _whole(files, expects, notes)
+    notes.append(_sized(expects))
+    images = _scaled(pixels, name, notes)
+    classes = tuple(sorted({f.label for f in files}))
+    labels = np.array([classes.index(f.label) for f in files], dtype=np.int64)
+    train = np.array([f.train for f in files])
+    training = Training()
+    if train.any():
+        training = Training(x=images[train], y=torch.from_numpy(labels[train]))
+    return RawData(
+        x=images[~train] if train.any() else images,
+        labels=labels[~train],
+        named=True,
+        recorded=True,
+        classes=classes,
+        note=" ".join(notes),
+        names=tuple(f.name for f in files if not f.train),
+        train=training,
+    )
+
+
+def _sized(expects: Expectation) -> str:
+    """Return how images got their size and colours."""
+    assert expects.shape is not None
+    _, height, width = expects.shape
+    how = (
+        f"Images were scaled to {width} × {height} pixels"
+        if expects.resize is None
+        else f"The shorter side of images was scaled to {expects.resize} pixels and the centre, "
+        f"{width} × {height}, cut out"
+    )
+    colour = {"rgb": "", "bgr": ", blue first", "grey": ", without colour"}[expects.colour]
+    return f"{how} ({expects.interpolation}{colour})."
+
+
+def _whole(
+    files: list[ImageFile], expects: Expectation, notes: list[str]
+) -> tuple[list[ImageFile], list[Pixels]]:
+    """Return the images that are whole and their files; ValueError where too many are not."""
+    whole, pixels, broken = [], [], []
+    for file in files:
+        try:
+            pixels.append(decode(file, expects))
+            whole.append(file)
+        except BrokenImageError as error:
+            broken.append(file)
+            if len(broken) > max(1, BROKEN * len(files)):
+                raise ValueError(f"{error} (so is '{broken[0].name}')") from error
+    gone = {f.label for f in broken} - {f.label for f in whole}
+    if gone:
+        first = next(f for f in broken if f.label in gone)
+        raise ValueError(
+            f"'{first.name}' is not a whole image, and its class has no other; save it again"
+        )
+    if broken:
+        names = some_of([f.name for f in broken])
+        what = "images are" if len(broken) > 1 else "image is"
+        notes.append(f"Left out: {len(broken):,} {what} broken ({names}).")
+    return whole, pixels
+
+
+def _scaled(pixels: list[Pixels], name: str, notes: list[str]) -> Tensor:
+    """Return images as (N, C, H, W) in [0, 1], all of one depth on one scale."""
+    spans = [p.span for p in pixels if p.span is not None]
+    full = BYTE
+    if spans:
+        scale = scale_of(joined(spans))
+        if not scale.unit:
+            raise ValueError(
+                f"the images of '{name}' hold values {scale.span}, which does not tell what white "
+                "is; save them with 8 or 16 bits, or as values from 0 to 1"
+            )
+        full = scale.divisor
+        notes.append(scale.sentence)
+    deep = sum(p.full not in (None, BYTE) for p in pixels)
+    if deep:
+        notes.append(f"Of the images, {deep:,} with 16 bits were divided by 65,535.")
+    images = torch.empty(len(pixels), *pixels[0].values.shape)
+    for image, one in zip(images, pixels, strict=True):
+        torch.div(one.values, full if one.full is None else one.full, out=image)
+    return images

@@ -1,0 +1,113 @@
+"""One image file as a tensor of the size and colours that the model takes."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+import zlib
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from pruneviz.subjects.files.image_tree import ImageFile
+from pruneviz.subjects.files.values import BYTE, WORD, Span
+from pruneviz.subjects.models.expectation import Expectation
+
+FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
+MAX_PIXELS = 50_000_000
+DAMAGE = (
+    UnidentifiedImageError,
+    OSError,
+    SyntaxError,  # what Pillow raises for broken PNG chunks
+    ValueError,  # and for headers that promise more than the file holds
+    zipfile.BadZipFile,
+    zlib.error,
+)
+FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+}
+
+
+class BrokenImageError(ValueError):
+    """A file that is not a whole image."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pixels:
+    """An image (C, H, W) in its file's units, `full` its white, or None and the file's span."""
+
+    values: Tensor
+    full: float | None
+    span: Span | None = None
+
+
+def decode(file: ImageFile, expects: Expectation) -> Pixels:
+    """Return one image; BrokenImageError names a file that is none, ValueError one too large."""
+    try:
+        with Image.open(io.BytesIO(file.read()), formats=FORMATS) as image:
+            fits = image.width * image.height <= MAX_PIXELS
+            if fits:
+                return _pixels(ImageOps.exif_transpose(image), image.format or "", expects)
+            size = f"{image.width:,} by {image.height:,} pixels"
+    except Image.DecompressionBombError:
+        size = "far too many pixels"
+    except DAMAGE as error:
+        raise BrokenImageError(
+            f"'{file.name}' is not a whole image; remove it or save it again"
+        ) from error
+    raise ValueError(
+        f"'{file.name}' has {size}; scale it to {MAX_PIXELS // 1_000_000} million or fewer"
+    )
+
+
+def _pixels(image: Image.Image, kind: str, expects: Expectation) -> Pixels:
+    assert expects.shape is not None
+    channels = expects.shape[0]
+    if image.mode.startswith(("I", "F")):
+        return _deep(image, kind, expects)
+    grey = channels == 1 or expects.colour == "grey"
+    scaled = _resized(image.convert("L" if grey else "RGB"), expects)
+    values = torch.from_numpy(np.array(scaled, dtype=np.uint8)).float()
+    if grey:
+        return Pixels(values.expand(channels, *values.shape), BYTE)
+    values = values.permute(2, 0, 1)
+    return Pixels(values.flip(0) if expects.colour == "bgr" else values, BYTE)
+
+
+def _deep(image: Image.Image, kind: str, expects: Expectation) -> Pixels:
+    """Return a grey image of more than 8 bits, as deep as it is."""
+    assert expects.shape is not None
+    array = np.asarray(image).astype(np.float32)
+    low, high = float(array.min()), float(array.max())
+    span = Span(low=low, high=high, whole=bool((array == np.rint(array)).all()))
+    scaled = np.asarray(_resized(Image.fromarray(array), expects)).clip(low, high)
+    values = torch.from_numpy(scaled.copy()).expand(expects.shape)
+    # PNG and PGM know 16 bits alone, in whatever mode they are opened; TIFF leaves it open
+    known = image.mode.startswith("I;16") or kind in ("PNG", "PPM")
+    return Pixels(values, WORD, None) if known else Pixels(values, None, span)
+
+
+def _resized(image: Image.Image, expects: Expectation) -> Image.Image:
+    assert expects.shape is not None
+    _, height, width = expects.shape
+    resampling = FILTERS.get(expects.interpolation, Image.Resampling.BILINEAR)
+    if expects.resize is None:
+        return image.resize((width, height), resampling)
+    return _centre(image, (width, height), expects.resize, resampling)
+
+
+def _centre(
+    image: Image.Image, size: tuple[int, int], shorter: int, resampling: Image.Resampling
+) -> Image.Image:
+    """Return the centre of the image, `size` (width, height), its shorter side scaled first."""
+    scale = max(shorter, *size) / min(image.size)
+    width = max(size[0], int(image.width * scale))
+    height = max(size[1], int(image.height * scale))
+    left, top = round((width - size[0]) / 2), round((height - size[1]) / 2)
+    box = (left, top, left + size[0], top + size[1])
+    return image.resize((width, height), resampling).crop(box)

@@ -1,0 +1,80 @@
+"""Inputs read as the plan says, where it says more than the file and the model do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from torch import Tensor
+
+from pruneviz.plan.reading import Reading
+from pruneviz.subjects.files.raw import RawData
+from pruneviz.subjects.files.values import WORD, Scale, Span, statistics_in_unit
+from pruneviz.subjects.models.expectation import Expectation
+
+LUMINANCE = 0.299, 0.587, 0.114  # of red, green and blue, as Pillow weighs them
+
+
+def expecting(expects: Expectation, reading: Reading | None) -> Expectation:
+    """Return how image files are brought into the model's form, with what the plan says."""
+    if reading is None:
+        return expects
+    resize = expects.resize if reading.resize is None else reading.shorter_side
+    return replace(
+        expects,
+        resize=resize,
+        interpolation=reading.interpolation or expects.interpolation,
+        colour=reading.colour or expects.colour,
+    )
+
+
+def read_as(raw: RawData, reading: Reading | None, kind: str) -> RawData:
+    """Return raw data of a kind of file with the plan's mean, std and colours.
+
+    ValueError where the plan says what such a file does not have.
+    """
+    if reading is None:
+        return raw
+    images = raw.x.dim() == 4
+    if kind in ("npz", "csv") and (reading.resize or reading.interpolation):
+        raise ValueError(
+            f"inputs of a {kind} file have the size they have; leave resize and interpolation out"
+        )
+    if reading.colour and not images:
+        raise ValueError(f"colours are for images, and the inputs are {list(raw.x.shape[1:])}")
+    if reading.colour and kind == "npz":
+        raw = _coloured(raw, reading.colour)
+    return raw if reading.mean is None or reading.std is None else _normalised(raw, reading)
+
+
+def _normalised(raw: RawData, reading: Reading) -> RawData:
+    channels = int(raw.x.shape[raw.axis])
+    pair = []
+    for name, values in (("mean", reading.mean or ()), ("std", reading.std or ())):
+        if len(values) not in (1, channels):
+            raise ValueError(
+                f"{name} has {len(values)} values; give one, or one for each of {channels} "
+                f"{'features' if raw.x.dim() == 2 else 'channels'}"
+            )
+        pair.append(values * channels if len(values) == 1 else values)
+    unit = raw.x.dim() == 4 and raw.recorded
+    scale = Scale(divisor=WORD, unit=unit, span=Span(low=0.0, high=1.0, whole=False))
+    mean, std, converted = statistics_in_unit(pair[0], pair[1], scale)
+    note = f"{raw.note} {converted}".strip()
+    return replace(raw, mean=mean, std=std, note=note, normalised_by="plan")
+
+
+def _coloured(raw: RawData, colour: str) -> RawData:
+    channels = raw.x.shape[1]
+    if channels == 1 or colour == "rgb":
+        return raw
+    if channels != 3:
+        raise ValueError(f"colours are for images of 3 channels, and these have {channels}")
+
+    def turned(x: Tensor) -> Tensor:
+        if colour == "bgr":
+            return x.flip(1)
+        weights = x.new_tensor(LUMINANCE).view(1, 3, 1, 1)
+        return (x * weights).sum(1, keepdim=True).expand(-1, 3, -1, -1).contiguous()
+
+    train = None if raw.train.x is None else turned(raw.train.x)
+    return replace(raw, x=turned(raw.x), train=replace(raw.train, x=train))

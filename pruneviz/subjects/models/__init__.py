@@ -1,0 +1,1 @@
+"""Where networks come from: samples, torchvision, a Python factory, weights files."""

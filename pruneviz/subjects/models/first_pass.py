@@ -1,0 +1,81 @@
+"""A model's first pass, and in plain words why it fails, with the remedy that fits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
+
+from pruneviz.network.attempts import attempt
+from pruneviz.network.passes import Step, followed, given
+from pruneviz.subjects.models.outputs import check_tensors, not_finite
+
+COMPANY = 6  # inputs that are answered together, to compare with one and two of them
+ROUNDING = 1e-3  # of the largest answer: what sums in another order change stays far below it
+COMPANY_NOTE = (
+    "The answer to an input depends on the others that are answered with it, as by statistics of a "
+    "batch or a Softmax along it: accuracy, losses and scores hold for the batches taken here."
+)
+
+
+def input_dtype(model: nn.Module) -> torch.dtype:
+    """Return in which precision a model is given its inputs: double where all of it is double."""
+    own = {p.dtype for p in model.parameters() if p.is_floating_point()}
+    return torch.float64 if own == {torch.float64} else torch.float32
+
+
+def forward(model: nn.Module, x: Tensor) -> Any:
+    """Return the model's output for x (N, …); ValueError says why there is none, and the remedy.
+
+    One input alone is tried as well, since latency is measured on one.
+    """
+    output = _pass(model, x)
+    if len(x) > 1:
+        _pass(model, x[:1])
+    check_tensors(output)
+    if not_finite(output):
+        raise ValueError(_not_finite(model, x))
+    return output
+
+
+def company_note(model: nn.Module, x: Tensor) -> str:
+    """Return a note where a model's answer depends on the inputs beside it in x (N, …), else ""."""
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        among, pair, alone = (model(x[:count]) for count in (COMPANY, 2, 1))
+    if not isinstance(among, Tensor) or not among.is_floating_point() or among.ndim < 1:
+        return ""
+    apart = max(float((one[:1] - among[:1]).abs().max()) for one in (alone, pair))
+    return COMPANY_NOTE if apart > ROUNDING * float(among.abs().max()) else ""
+
+
+def _pass(model: nn.Module, x: Tensor) -> Any:
+    before = x.clone()
+    output = attempt(model, x)
+    if not torch.equal(before.nan_to_num(), x.nan_to_num()):
+        x.copy_(before)
+        raise ValueError(
+            f"the model changes the inputs it is given ({given((before,))}), and others would "
+            "read them changed: let its forward begin with a copy (x = x.clone())"
+        )
+    return output
+
+
+def _not_finite(model: nn.Module, x: Tensor) -> str:
+    """Return the sentence for answers of which none is finite, with the part where that begins."""
+    begun: list[str] = []
+
+    def look(step: Step, output: Any) -> None:
+        read = [leaf for leaf in tree_leaves(step.args) if isinstance(leaf, Tensor)]
+        if not begun and not_finite(output) and not any(map(not_finite, read)):
+            begun.append(str(step))
+
+    with torch.no_grad(), torch.random.fork_rng(devices=[]), followed(model, [], look):
+        model(x)
+    where = f"it begins in {begun[0]}" if begun else "it begins in the model's own code"
+    return (
+        f"the model answers with NaN or infinite values alone: {where}; it was given "
+        f"{given((x,))}; look for a division by zero or a logarithm there, or give the data that "
+        "it was made for"
+    )

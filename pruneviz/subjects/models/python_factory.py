@@ -1,0 +1,88 @@
+"""A model from a Python file: a function in it, called without arguments, returns the network."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import torch
+from torch import nn
+
+from pruneviz.coupling.accept import accept_form
+from pruneviz.subjects.models.expectation import Expectation, Source
+from pruneviz.subjects.models.own_names import own_names
+from pruneviz.subjects.models.weights import fit_weights, read_weights, refuse_nan
+
+SEED = 0
+
+
+def load_python(name: str, weights: Path | None) -> Source:
+    """Return the model that FACTORY of `FILE.py:FACTORY` makes. This runs the code of the file."""
+    file, _, factory = name.rpartition(":")
+    if not file.endswith(".py") or not factory.isidentifier():
+        raise ValueError(f"'python:{name}' must read python:FILE.py:FACTORY")
+    path = Path(file)
+    if not path.is_file():
+        raise ValueError(f"there is no Python file '{path}'; give the path of the model's file")
+    model = _make(path, factory)
+    notes: tuple[str, ...] = ()
+    if weights is None:
+        refuse_nan(path.name, model.state_dict())
+        notes = (f"No weights file was given: the weights are those that {factory}() made.",)
+    else:
+        fit_weights(model, read_weights(weights), weights.name)
+    return Source(
+        model=model,
+        title=f"{factory} ({path.name})",
+        sentence=f"The network that {factory}() in {path.name} makes.",
+        weights_label="your weights" if weights else f"weights that {factory}() made",
+        expects=Expectation(classes=own_names(model)),
+        notes=notes,
+    )
+
+
+def _make(path: Path, factory: str) -> nn.Module:
+    """Run the file and its factory; ValueError gives the error that the user's code raised."""
+    with torch.random.fork_rng(devices=[]), _beside(path):
+        torch.manual_seed(SEED)
+        try:
+            module = _execute(path)
+            function = getattr(module, factory, None)
+            if not callable(function):
+                raise ValueError(f"there is no function {factory}()")
+            model: Any = function()
+        # The code is the user's: whatever it raises becomes one sentence.
+        except (Exception, SystemExit) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise ValueError(f"{factory}() of '{path}' made no model: {reason}") from error
+    if not isinstance(model, nn.Module):
+        kind = type(model).__name__
+        raise ValueError(f"{factory}() of '{path}' must return a torch.nn.Module, not {kind}")
+    accept_form(model)
+    return model
+
+
+def _execute(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"pruneviz_user_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path.name} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses and pickle look their module up
+    spec.loader.exec_module(module)
+    return module
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[None]:
+    """Let the file import its neighbours while it runs."""
+    folder = str(path.resolve().parent)
+    sys.path.insert(0, folder)
+    try:
+        yield
+    finally:
+        sys.path.remove(folder)

@@ -1,0 +1,212 @@
+"""torchvision's models: pretrained weights where they can be had, seeded random ones otherwise."""
+
+from __future__ import annotations
+
+import threading
+import urllib.request
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+from urllib.error import URLError
+
+import torch
+from torch import Tensor, nn
+
+from pruneviz.subjects.models.expectation import FRAMES, SIDE, Expectation, Source
+from pruneviz.subjects.models.weights import fit_weights, read_weights
+
+CONNECT_SECONDS = 5.0
+RANDOM_SEED = 0
+# Two inputs at once (optical flow), or integer arithmetic that has no float weights to prune.
+LEFT_OUT = ("raft_", "quantized_")
+WITH_AUXILIARY = ("googlenet", "inception_v3")
+WITH_BACKBONE = (
+    "fasterrcnn",
+    "maskrcnn",
+    "keypointrcnn",
+    "fcos",
+    "retinanet",
+    "ssd",
+    "deeplab",
+    "fcn",
+    "lraspp",
+)
+# What a model of each of torchvision's folders does, and what of it is not judged.
+DOES = {
+    "detection": "finds objects in images: for each a box, a class and a score",
+    "segmentation": "gives each pixel of an image a class",
+    "video": "gives a film of {frames} frames a class",
+}
+NOT_JUDGED = {
+    "detection": "Boxes are not judged on data yet: this model is opened without data, with its "
+    "size, arithmetic and speed, and no accuracy.",
+    "segmentation": "Maps of pixels are not judged on data yet: this model is opened without data, "
+    "with its size, arithmetic and speed, and no accuracy.",
+    "video": "Films are not read as data yet: this model is opened without data, with its size, "
+    "arithmetic and speed, and no accuracy.",
+}
+TRANSFORMS_INPUT = (
+    "torchvision's pretrained weights of this model rescale the colours of their input first; "
+    "your weights are used without that."
+)
+
+
+def list_torchvision() -> list[str]:
+    """Return the names of the torchvision models that can be loaded."""
+    import torchvision
+
+    return [n for n in torchvision.models.list_models() if not n.startswith(LEFT_OUT)]
+
+
+def _every_name() -> list[str]:
+    import torchvision
+
+    return list(torchvision.models.list_models())
+
+
+def _left_out(name: str) -> str:
+    if name.startswith("raft_"):
+        return (
+            f"torchvision's '{name}' follows motion from one image to the next (optical flow) and "
+            "takes both as inputs, and models of two inputs are not opened yet: choose another, "
+            "such as torchvision:resnet18"
+        )
+    return (
+        f"torchvision's '{name}' is quantised, and its numbers cannot be cut: open "
+        f"'{name.removeprefix('quantized_')}', and quantise the pruned one"
+    )
+
+
+def load_torchvision(name: str, weights: Path | None, pretrained: bool) -> Source:
+    """Return a torchvision model with the given, pretrained or random weights, in that order.
+
+    Without `pretrained` no download is tried. Pretrained weights come from torch's cache or from
+    the network; where neither has them, the weights are random, seeded, and labelled so.
+    """
+    names = list_torchvision()
+    if name.startswith(LEFT_OUT) and name in _every_name():
+        raise ValueError(_left_out(name))
+    if name not in names:
+        near = ", ".join(n for n in names if n[:3] == name[:3].lower()) or "resnet18, vit_b_16, …"
+        raise ValueError(f"torchvision has no model '{name}'; its names are like {near}")
+    import torchvision
+
+    default = torchvision.models.get_model_weights(name).DEFAULT
+    if weights is not None:
+        label, note = "your weights", TRANSFORMS_INPUT if name in WITH_AUXILIARY else ""
+        model = _build_for(name, read_weights(weights), weights.name)
+    else:
+        model, label, note = _build_pretrained(name, default, pretrained)
+    return Source(
+        model=model,
+        title=f"{name} (torchvision)",
+        sentence=_sentence(model, name),
+        weights_label=label,
+        expects=_expectation(default),
+        notes=tuple(said for said in (note, NOT_JUDGED.get(_folder(name), "")) if said),
+    )
+
+
+def _build_pretrained(name: str, default: Any, pretrained: bool) -> tuple[nn.Module, str, str]:
+    """Return the model with its pretrained weights if they can be had, its label and a note."""
+    if not pretrained:
+        note = "Random weights: the pretrained ones were not asked for."
+        return _build(name), "random weights", note
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(default.url).name
+    fault = "their server does not answer"
+    if cached.is_file() or _reachable(default.url):
+        try:
+            # torch.load's default refuses everything but tensors.
+            return _build(name, weights=default, progress=False), "pretrained", ""
+        except (UnpicklingError, EOFError):
+            fault = f"'{cached.name}' in torch's cache is damaged; remove it"
+        except (OSError, RuntimeError) as error:
+            fault = (str(error).splitlines() or [type(error).__name__])[0]
+    note = f"Random weights: the pretrained ones could not be had ({fault})."
+    return _build(name), "random weights", note
+
+
+def _build(name: str, **options: Any) -> nn.Module:
+    """Return the architecture with seeded random weights, the caller's random state untouched."""
+    import torchvision
+
+    if name.startswith(WITH_BACKBONE) and options.get("weights") is None:
+        options["weights_backbone"] = None  # or torchvision downloads a backbone
+    if name in WITH_AUXILIARY:
+        # The auxiliary classifiers serve training alone.
+        options = {"aux_logits": False, "init_weights": True, **options}
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(RANDOM_SEED)
+        model: nn.Module = torchvision.models.get_model(name, **{"weights": None, **options})
+    return model
+
+
+def _build_for(name: str, tensors: dict[str, Tensor], file: str) -> nn.Module:
+    """Return the architecture with as many classes as the given weights have, and these weights."""
+    options: dict[str, Any] = {}
+    if name in WITH_AUXILIARY and any(k.lower().startswith("aux") for k in tensors):
+        options["aux_logits"] = True
+    model = _build(name, **options)
+    own = model.state_dict()
+    classes = {
+        t.shape[0]
+        for k, t in tensors.items()
+        if k in own and t.dim() and t.shape != own[k].shape and t.shape[1:] == own[k].shape[1:]
+    }
+    if len(classes) == 1:
+        model = _build(name, num_classes=classes.pop(), **options)
+    fit_weights(model, tensors, file)
+    return model
+
+
+def _reachable(url: str) -> bool:
+    """Say within CONNECT_SECONDS whether a server answers (looking its name up included)."""
+    answers: list[bool] = []
+
+    def ask() -> None:
+        try:
+            request = urllib.request.Request(url, method="HEAD")
+            with urllib.request.urlopen(request, timeout=CONNECT_SECONDS):
+                answers.append(True)
+        except (URLError, OSError, ValueError):
+            answers.append(False)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(CONNECT_SECONDS)
+    return any(answers)
+
+
+def _folder(name: str) -> str:
+    """Return the folder of torchvision's models in which one is, "" for the image classifiers."""
+    import torchvision
+
+    parts = torchvision.models.get_model_builder(name).__module__.split(".")
+    return parts[2] if len(parts) > 3 else ""
+
+
+def _sentence(model: nn.Module, name: str) -> str:
+    millions = sum(p.numel() for p in model.parameters()) / 1e6
+    does = DOES.get(_folder(name), "").format(frames=FRAMES)
+    what = f"{name} {does}" if does else name
+    return f"torchvision's {what}, {millions:.1f} M parameters."
+
+
+def _expectation(default: Any) -> Expectation:
+    """Return the input's form from the preprocessing that belongs to the pretrained weights."""
+    transforms = default.transforms()
+    crop = getattr(transforms, "crop_size", None)
+    sides = tuple(int(s) for s in crop) if crop else (SIDE,)
+    height, width = sides[0], sides[-1]
+    resize = getattr(transforms, "resize_size", None) if crop else None
+    is_video = "Video" in type(transforms).__name__
+    mean, std = getattr(transforms, "mean", None), getattr(transforms, "std", None)
+    mode = getattr(transforms, "interpolation", None)
+    return Expectation(
+        shape=(3, FRAMES, height, width) if is_video else (3, height, width),
+        mean=tuple(mean) if mean else None,
+        std=tuple(std) if std else None,
+        classes=tuple(default.meta.get("categories") or ()),
+        resize=int(resize[0]) if resize else None,
+        interpolation=str(getattr(mode, "value", "bilinear")),
+    )

@@ -1,0 +1,267 @@
+"""The strip's numbers at any time: from a part of the data at once, then sharper until exact."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from pruneviz import run
+from pruneviz.evaluate import predict
+from pruneviz.measure.latency import Timings
+from pruneviz.measure.speed import FEWEST_PASSES
+from pruneviz.report import Accuracy, Latency, LatencyPair, Report
+from pruneviz.reuse import Tally, accuracy
+from pruneviz.run import Baseline, Prepared, Pruned
+from pruneviz.subjects import Subject
+from pruneviz.ui.engine.background import Stop
+from pruneviz.ui.engine.shared import SMALL_MACS, TURNS, Shared
+
+# A key press must reach the screen within 300 ms; this is what of it may go into measuring.
+EVALUATION_SECONDS = 0.1
+LATENCY_SECONDS = 0.03
+LATENCY_RUNS = 30
+# Where that gives too few passes to say anything; and on Compare, where somebody can wait.
+MORE_RUNS, AT_LENGTH = 50, 100
+LENGTH_SECONDS, MOST_SECONDS = 2.0, 10.0  # for all passes, and for the fewest that say anything
+CHUNK_SECONDS = 0.05  # what an urgent answer waits for a timing at most
+TIMED_INPUTS = 32
+# A timing this many times too slow may come from a busy moment.
+DOUBTFUL = 10
+REFRESH_SECONDS = 0.4  # between two looks at an estimate that gets better meanwhile
+_NEVER = Latency(
+    median=float("nan"),
+    p95=float("nan"),
+    p99=float("nan"),
+    median_interval=(float("nan"), float("nan")),
+    runs=0,
+)
+UNTIMED = LatencyPair(
+    original=_NEVER,
+    pruned=_NEVER,
+    speedup=float("nan"),
+    speedup_interval=(float("nan"), float("nan")),
+    batch_size=1,
+    threads=1,
+    engine="not timed yet",
+)
+
+
+@dataclass
+class Original:
+    """The original's numbers, and how long evaluating one input took at best."""
+
+    baseline: Baseline
+    seconds_per_input: float
+
+    def affordable(self, subject: Subject) -> int:
+        """Return how many held-out inputs can be evaluated while somebody waits.
+
+        The first timing is taken while the server warms up. When it says that time is short by
+        little, it is taken again, so that a small model is not taken for a slow one for ever.
+        """
+        if subject.data is None:
+            return 0
+        expected = self.seconds_per_input * len(subject.data.x)
+        if EVALUATION_SECONDS < expected < DOUBTFUL * EVALUATION_SECONDS:
+            again = _seconds(subject, subject.data.x) / len(subject.data.x)
+            self.seconds_per_input = min(self.seconds_per_input, again)
+        return int(EVALUATION_SECONDS / max(self.seconds_per_input, 1e-9))
+
+
+@dataclass(frozen=True)
+class Live:
+    """A report as far as it is known; `exact` says whether accuracy comes from all inputs.
+
+    Accuracy is of `report.accuracy.samples` of `total` held-out inputs. The latency comes from a
+    few passes and is always an estimate; until it is `timed` there is none in the report.
+    `settled` says that no more passes are on their way.
+    """
+
+    report: Report
+    exact: bool
+    total: int = 0
+    settled: bool = True
+
+    @property
+    def timed(self) -> bool:
+        """Return whether both networks were timed."""
+        return self.report.latency_ms.pruned.runs > 0
+
+    @property
+    def done(self) -> bool:
+        """Return whether no number is to come or to get better."""
+        return self.exact and self.settled
+
+
+class Course:
+    """The numbers of one plan on their way to exactness: each `advance` evaluates one batch more.
+
+    Several threads may push it on at the same time; each batch is evaluated once.
+    """
+
+    def __init__(
+        self,
+        report: Report,
+        shared: Shared | None,
+        *,
+        reuse: bool = True,
+        timings: Timings | None = None,
+    ) -> None:
+        """Begin with a report without accuracy; `shared` is None without data.
+
+        `timings` are the passes of which the report's latency is.
+        """
+        self._report, self._shared, self._reuse = report, shared, reuse
+        self._timings, self._long, self.at_length = timings, False, False
+        self._tally, self._part, self._problem = Tally(), 0, ""
+        self._answers: Iterator[Tensor] | None = None
+        self._lock = threading.Lock()
+        self._shown: tuple[Tally, Report, Live] | None = None
+
+    @property
+    def current(self) -> Live:
+        """Return the numbers as far as they are known; ValueError where the network failed."""
+        if self._problem:
+            raise ValueError(self._problem)
+        tally, report = self._tally, self._report
+        if self._shown is None or self._shown[0] is not tally or self._shown[1] is not report:
+            total = self._shared.total if self._shared else 0
+            found = report.model_copy(update={"accuracy": _accuracy(tally)})
+            exact = tally.samples == total
+            self._shown = tally, report, Live(found, exact, total, self.timed)
+        return self._shown[2]
+
+    @property
+    def ended(self) -> bool:
+        """Return whether every input was seen, or the network failed."""
+        return bool(self._problem) or self._shared is None or self._part == len(self._shared.parts)
+
+    @property
+    def timings(self) -> Timings | None:
+        """Return the passes that the latency is of; None before there are any."""
+        return self._timings
+
+    @property
+    def timed(self) -> bool:
+        """Return whether both networks were timed as often as it takes, or as long as may be."""
+        latency = self._report.latency_ms
+        return self._long or latency.pruned.runs >= FEWEST_PASSES
+
+    def advance(self, pruned: Pruned, *, urgent: bool = False) -> None:
+        """Evaluate one batch more; `urgent` where somebody waits for it."""
+        with self._lock:
+            if self.ended or self._shared is None:
+                return
+            if self._answers is None:
+                self._answers = self._shared.answers(pruned.model, self._part, reuse=self._reuse)
+            try:
+                with TURNS.taken(urgent=urgent):
+                    logits = next(self._answers)
+                self._tally += self._shared.count(self._part, logits)
+                self._part += 1
+            # A network is any code of any user, and may fail in any way on inputs it never saw.
+            except Exception as error:
+                self._answers, self._problem = None, _failure(error)
+
+    def time(
+        self,
+        prepared: Prepared,
+        pruned: Pruned,
+        passes: int,
+        *,
+        stop: Stop = lambda: False,
+        progress: Callable[[float], None] = lambda part: None,
+    ) -> None:
+        """Time so many turns of both networks, for as long as one can wait, and keep them alone.
+
+        They take the place of those before: a busy moment is measured anew. Others compute in
+        between; `stop` ends it without a result, `progress` is given the part that is done.
+        """
+        found: Timings | None = None
+        begun = time.perf_counter()
+        while not stop():
+            done, spent = len(found.original_ms) if found else 0, time.perf_counter() - begun
+            limit = LENGTH_SECONDS if done >= FEWEST_PASSES else MOST_SECONDS
+            if done >= passes or (done and spent >= limit):
+                break
+            progress(done / passes)
+            try:
+                with TURNS.taken(urgent=False):
+                    chunk = run.time_models(prepared, pruned, passes - done, CHUNK_SECONDS)
+            # Any code of any user, once more.
+            except Exception as error:
+                self._problem = _failure(error)
+                return
+            found = chunk if found is None else found + chunk
+        else:
+            return
+        if found is not None:
+            self._long, self._timings = True, found
+            self.at_length |= passes >= AT_LENGTH
+            self._report = self._report.model_copy(update={"latency_ms": found.summary()})
+
+    def finish(self, prepared: Prepared, pruned: Pruned, stop: Stop) -> None:
+        """Go on to the exact numbers, and then make the next ones quicker, until `stop` says so."""
+        while not self.ended and not stop():
+            self.advance(pruned)
+        with self._lock:
+            self._answers = None  # or the network would be kept
+        if not self._problem and not self.timed:
+            self.time(prepared, pruned, MORE_RUNS, stop=stop)
+        if self._shared is not None and not self._problem:
+            self._shared.warm(stop)
+
+
+def begin(prepared: Prepared, pruned: Pruned, shared: Shared | None) -> Course:
+    """Return the numbers of a plan within a fraction of a second, whatever the model's size.
+
+    Accuracy is of as many inputs as can be evaluated in time, one batch at least.
+    """
+    # Larger networks are timed last, when nobody waits for it.
+    small = sum(prepared.baseline.macs.values()) <= SMALL_MACS
+    timings = None
+    if small:
+        timings = run.time_models(prepared, pruned, LATENCY_RUNS, LATENCY_SECONDS)
+    pair = timings.summary() if timings else UNTIMED
+    data = prepared.subject.data
+    without = replace(prepared, subject=replace(prepared.subject, data=None))
+    report = run.report(without, pruned, pair)
+    report = report.model_copy(update={"data": data.note if data else None})
+    reuse = not run.asks_for_rounds(pruned.plan)
+    course = Course(report, shared, reuse=reuse, timings=timings)
+    end = time.perf_counter() + EVALUATION_SECONDS
+    course.advance(pruned, urgent=True)
+    while not course.ended and time.perf_counter() < end:
+        course.advance(pruned, urgent=True)
+    return course
+
+
+def measure_original(subject: Subject) -> Original:
+    """Evaluate and count the original once, then time a few inputs, the fastest of five."""
+    baseline = run.measure_baseline(subject)
+    if subject.data is None:
+        return Original(baseline, 0.0)
+    inputs = subject.data.x[:TIMED_INPUTS]
+    return Original(baseline, min(_seconds(subject, inputs) for _ in range(5)) / len(inputs))
+
+
+def _seconds(subject: Subject, inputs: Tensor) -> float:
+    start = time.perf_counter()
+    predict(subject.model, inputs)
+    return time.perf_counter() - start
+
+
+def _accuracy(tally: Tally) -> Accuracy | None:
+    return accuracy(tally) if tally.samples else None
+
+
+def _failure(error: Exception) -> str:
+    first = (str(error).splitlines() or [""])[0]
+    return (
+        f"the pruned network fails on the evaluated inputs ({type(error).__name__}: {first}); "
+        "undo the last change, or choose data that fits the network"
+    )

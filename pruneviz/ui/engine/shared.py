@@ -1,0 +1,121 @@
+"""The original's evaluator that all sessions share: it reuses what a change leaves as it was."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor, nn
+
+from pruneviz.measure.threads import computing_threads, usual_threads
+from pruneviz.network.answers import logits_of
+from pruneviz.network.one_trace import ONE_TRACE
+from pruneviz.reuse import Evaluator, Tally, counted
+from pruneviz.reuse.order import batch_size_for
+from pruneviz.run import Baseline
+from pruneviz.subjects import Subject
+from pruneviz.ui.engine.background import Stop, Turns
+
+log = logging.getLogger(__name__)
+# One batch is what a first answer takes at least, and what a newer move waits for at most.
+BATCH_MACS = 5 * 10**9
+FEWEST_INPUTS = 8
+# Up to so many MACs a network is as quick with one thread, which waits for no other on a busy
+# machine.
+SMALL_MACS = 20 * 10**6
+TURNS = Turns()
+
+
+class Shared:
+    """Answers of pruned networks on the held-out inputs, batch by batch, in a stratified order.
+
+    Nothing is reused until `warm` has followed the original's passes, for which a first answer
+    never waits: until then each batch is computed in full.
+    """
+
+    def __init__(self, subject: Subject, baseline: Baseline, budget_bytes: int) -> None:
+        """Prepare; ValueError without data, or where the network cannot be copied."""
+        data = subject.data
+        if data is None or baseline.logits is None:
+            raise ValueError("accuracy needs data with labels: choose some on Home")
+        macs = sum(baseline.macs.values())
+        size = batch_size(data.x, macs)
+        self._threads = threads(macs)
+        self.evaluator = Evaluator(subject.model, data.x, data.y, size, budget_bytes)
+        self.parts = self.evaluator.parts
+        self.total = len(data.x)
+        self.is_warm = False
+        self._x, self._y, self._original = data.x, data.y, baseline.logits
+        self._followed = 0
+        self._plain = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what the user must know of how accuracies are computed, a sentence each."""
+        notes = self.evaluator.notes
+        if not self.evaluator.store.refused:
+            return notes
+        more = "start the app with more by pruneviz app --memory-mb"
+        return tuple(f"{note}; {more}" if "budget" in note else note for note in notes)
+
+    def answers(self, network: nn.Module, start: int, *, reuse: bool) -> Iterator[Tensor]:
+        """Yield a network's logits, (B, classes), on `parts` in turn from `start`.
+
+        Without `reuse` each is computed in full, as is best where every weight changed.
+        """
+        if reuse and self.is_warm and not self._plain:
+            yield from self._replayed(network, start)
+            return
+        for part in self.parts[start:]:
+            with computing_threads(self._threads), torch.inference_mode():
+                logits = logits_of(network, self._x[part])
+            yield logits
+
+    def _replayed(self, network: nn.Module, start: int) -> Iterator[Tensor]:
+        replayed = self.evaluator.batches(network, start)
+        for _ in self.parts[start:]:
+            with ONE_TRACE, computing_threads(self._threads):
+                logits = next(replayed)
+            yield logits
+
+    def count(self, part: int, logits: Tensor) -> Tally:
+        """Count a batch's answers beside the original's; ValueError where the shapes differ."""
+        chosen = self.parts[part]
+        return counted(self._original[chosen], logits, self._y[chosen])
+
+    def warm(self, stop: Stop) -> None:
+        """Follow the original's passes batch by batch, until all are known or `stop` says so."""
+        while not self.is_warm and not stop():
+            with TURNS.taken(urgent=False), ONE_TRACE, computing_threads(self._threads):
+                self._step()
+
+    def _step(self) -> None:
+        """Follow one pass more, unless another thread followed the last one meanwhile."""
+        if self.is_warm:
+            return
+        try:
+            if not self._followed:
+                self._plain = self.evaluator.why_plain is not None
+            self.evaluator.original(self._followed)
+        # Following a network runs any code of any user in a way it was not made for.
+        except Exception as error:
+            self._plain = True
+            log.warning("nothing is reused of a network whose passes cannot be followed: %s", error)
+        self._followed += 1
+        self.is_warm = self._plain or self._followed == len(self.parts)
+
+
+def threads(macs: int) -> int:
+    """Return with how many threads a network of so many MACs is computed while somebody waits."""
+    return 1 if macs <= SMALL_MACS else usual_threads()
+
+
+def batch_size(x: Tensor, macs: int) -> int:
+    """Return how many inputs of `x`, (N, …), are evaluated together, by the MACs that one takes.
+
+    A power of two, so that a batch is a fraction of a second of work for networks of any size.
+    """
+    fitting = BATCH_MACS // max(1, macs)
+    power = 1 << max(1, fitting).bit_length() - 1
+    return min(batch_size_for(x), max(FEWEST_INPUTS, power))

@@ -1,0 +1,1 @@
+"""The frame of every page: the strip on top, its style, its keys."""

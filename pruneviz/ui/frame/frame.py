@@ -1,0 +1,127 @@
+"""The frame of every page: the strip on top, the page's title, and errors as sentences.
+
+A page is written like this, and is complete when it is run alone:
+
+    from pruneviz.ui import frame
+
+    with frame.page("Weights", "What do the weights look like?") as view:
+        st.plotly_chart(weights.histogram(view.prepared, view.pruned))
+
+`view` reads the plan of the session and asks the engine only for what the page touches, cached.
+A ValueError that leaves the `with` becomes its sentence on the page. Widgets that change the plan
+take their value from it (`widgets.follow`) and edit it in their `on_change` (`state.edit`).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+
+from pruneviz.plan import Plan
+from pruneviz.report import LayerReport
+from pruneviz.run import Prepared, Pruned
+from pruneviz.subjects import Subject
+from pruneviz.ui.engine import cache
+from pruneviz.ui.engine.live import Live
+from pruneviz.ui.frame import strip
+from pruneviz.ui.session import edits, state
+
+log = logging.getLogger(__name__)
+# A file of our own: Streamlit would fetch the picture of an emoji or a Material icon elsewhere.
+ICON = str(Path(__file__).parent / "icon.png")
+SIDEBAR_WIDTH = 220
+
+
+@dataclass(frozen=True)
+class View:
+    """What a page may look at: the plan, and what the engine makes of it once it is asked."""
+
+    plan: Plan
+
+    @property
+    def subject(self) -> Subject:
+        """Return the model and its data; ValueError says why there is none."""
+        return cache.subject(self.plan)
+
+    @property
+    def prepared(self) -> Prepared:
+        """Return the layers that can be pruned and the scores of their units."""
+        return cache.prepared(self.plan)
+
+    @property
+    def pruned(self) -> Pruned:
+        """Return the pruned network; ValueError says why the plan cannot be carried out."""
+        return cache.pruned(self.plan)
+
+    @property
+    def live(self) -> Live:
+        """Return the numbers that the strip shows."""
+        return cache.live(self.plan)
+
+    @property
+    def possible(self) -> bool:
+        """Return whether the plan can be carried out."""
+        return cache.is_possible(self.plan)
+
+    @property
+    def layers(self) -> list[LayerReport]:
+        """Return one row a layer; as if nothing were removed while the plan is impossible."""
+        return list(cache.layers(self.plan))
+
+    @property
+    def original_accuracy(self) -> float:
+        """Return the unpruned network's accuracy on all held-out inputs, a fraction."""
+        return cache.original_accuracy(self.plan)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return the sentences that the user must know about this pruning."""
+        return cache.notes(self.plan)
+
+
+def configure(title: str) -> None:
+    """Set the tab's title and icon and the layout, the same for every page."""
+    st.set_page_config(
+        page_title=f"{title} · PruneViz",
+        page_icon=ICON,
+        layout="wide",
+        initial_sidebar_state=SIDEBAR_WIDTH,
+    )
+
+
+@contextmanager
+def page(title: str, question: str = "", *, introduction: str = "") -> Iterator[View]:
+    """Draw the strip and the title, then let the page draw its body; errors become sentences.
+
+    With an `introduction` in Markdown, title and introduction stand above the strip.
+    """
+    configure(title)
+    desk = state.begin(edits.opening())
+    view = View(desk.plan)
+    if introduction:
+        _heading(title, question)
+        st.markdown(introduction)
+    shown = strip.draw(desk)
+    if not introduction:
+        _heading(title, question)
+    try:
+        yield view
+    except ValueError as error:
+        if str(error) not in shown:
+            strip.show_error(str(error))
+    except Exception:
+        # Whatever else goes wrong, the reader of a page gets a sentence and the log the traceback.
+        log.exception("the page '%s' failed", title)
+        strip.show_error("this page failed; the plan is safe, and the server's log says where")
+
+
+def _heading(title: str, question: str) -> None:
+    with st.container(gap=None):
+        st.title(title, anchor=False)
+        if question:
+            st.caption(question)

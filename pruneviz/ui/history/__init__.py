@@ -1,0 +1,1 @@
+"""The page Runs: the list, one run, two runs, the disk."""

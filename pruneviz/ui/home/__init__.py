@@ -1,0 +1,1 @@
+"""The page Home: what is opened, how it is read, which output each class is."""

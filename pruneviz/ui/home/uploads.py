@@ -1,0 +1,85 @@
+"""Files that the browser sends: the plan changes only when the engine has accepted them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import PurePath
+from urllib.parse import quote
+
+from pruneviz.home import default_home
+from pruneviz.plan import Plan
+from pruneviz.sent import SentFile
+from pruneviz.subjects.files.csv_text import find_separator
+from pruneviz.subjects.labelling import UnknownClassesError
+from pruneviz.subjects.uploads import accept, sent_files, upload_path
+from pruneviz.ui.engine import cache
+from pruneviz.ui.session import edits
+
+DATA_ENDINGS = ("npz", "csv", "zip")
+HEADER_BYTES = 1_000_000
+
+
+def plan_with_weights(plan: Plan, model: str, content: bytes, file_name: str) -> Plan:
+    """Return the plan for `model` with the sent weights; ValueError says why they do not fit."""
+    weights = accept(file_name, content, default_home())
+    candidate = edits.with_model(plan, model, weights=weights)
+    with _named(weights, file_name):
+        cache.subject(candidate)
+    return candidate
+
+
+def plan_with_data(plan: Plan, content: bytes, file_name: str, target: str | None) -> Plan:
+    """Return the plan with the sent data; ValueError says why it does not fit the model."""
+    reference = data_reference(content, file_name, target)
+    candidate = edits.with_data(plan, reference)
+    with _named(reference.partition("?")[0], file_name):
+        cache.subject(candidate)
+    return candidate
+
+
+def data_reference(content: bytes, file_name: str, target: str | None) -> str:
+    """Keep sent data and return its reference; ValueError says why the file is refused."""
+    reference = accept(file_name, content, default_home())
+    if not reference.endswith(".csv"):
+        return reference
+    if not target:
+        raise ValueError("choose the column that holds the class of each row")
+    return f"{reference}?target={quote(target)}"
+
+
+@contextmanager
+def _named(reference: str, file_name: str) -> Iterator[None]:
+    """Let sentences name a file as the user does, not as it is stored, with or without folder."""
+    path = upload_path(reference, default_home())
+    sent = PurePath(file_name.replace("\\", "/")).name or "the file"
+    try:
+        yield
+    except UnknownClassesError:
+        raise  # it names no file, and whoever asks for the classes has to know it
+    except ValueError as error:
+        sentence = str(error)
+        for stored in (str(path), reference, path.name, path.stem):
+            sentence = sentence.replace(stored, sent)
+        raise ValueError(sentence) from error
+
+
+def sent(plan: Plan) -> tuple[SentFile, ...]:
+    """Return the files that a plan's uploads are, by the names by which they were sent."""
+    return sent_files(plan, default_home())
+
+
+def csv_columns(content: bytes) -> list[str]:
+    """Return the column names of a CSV file; ValueError when it has no header row."""
+    head = content[:HEADER_BYTES].decode("utf-8-sig", errors="replace")
+    try:
+        mark = find_separator(head.rpartition("\n")[0] or head, "the file")
+        rows = csv.reader(io.StringIO(head), delimiter=mark, skipinitialspace=True)
+        columns = next((row for row in rows if row), [])
+    except csv.Error as error:
+        raise ValueError(f"the file is no CSV table: {error}") from error
+    if len(columns) < 2:
+        raise ValueError("the first row must name at least two columns")
+    return columns

@@ -1,0 +1,1 @@
+"""The page Recover: what a recovery takes, how far it is, what came of it."""

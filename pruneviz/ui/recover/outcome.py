@@ -1,0 +1,204 @@
+"""What a recovery costs and what came of it, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from pruneviz.figures.epochs import best_and_last
+from pruneviz.figures.kit import format as fmt
+from pruneviz.history.row import Row
+from pruneviz.measure.quality import wilson
+from pruneviz.plan import Plan
+from pruneviz.recovery.rounds import with_epochs
+from pruneviz.report import Interval, Report
+from pruneviz.ui.jobs.watch import watch
+from pruneviz.ui.recover import costs
+from pruneviz.ui.recover.costs import Measuring
+from pruneviz.ui.recover.recovering import Recovering, is_kept
+from pruneviz.ui.session import recipes
+from pruneviz.ui.words import text
+
+START, STOP, USE, MEASURE = "Start", "Stop", "Use it", "Measure a few steps"
+RESUME, AGAIN = "Resume", "Try again"
+KEEP, KEEP_STOPPED = "Stop here and keep it", "Keep it as it is"
+KEYS = {MEASURE: "measure", KEEP: "keep", KEEP_STOPPED: "keep"}
+HELP = {
+    START: "Put this recovery into the plan and begin it as a job, which goes on by itself.",
+    STOP: "Stop at once. It can be resumed where it stopped.",
+    KEEP: "End after the last finished epoch, and take the network as it is.",
+    KEEP_STOPPED: "Take the network after the last finished epoch, without the others.",
+    USE: "This was computed before: put it into the plan.",
+    MEASURE: "This network is slow, so even a few steps take a while.",
+}
+SEEDS_HELP = (
+    "Training depends on chance: the order of the inputs, their augmentation. Other seeds show "
+    "how much of a difference is chance."
+)
+UNKNOWN_COST = "What a step takes is not measured yet"
+NOT_POSSIBLE = "A time can be chosen once what stands above is mended."
+# What a network is called that was recovered without an epoch, by the last step of its curve.
+AFTER = {
+    "prune": "After pruning",
+    "recalibrate": "After recalibration",
+    "correct_biases": "After bias correction",
+}
+
+
+def offered(
+    now: Recovering, problem: str, measured: Measuring | None, *, adopted: bool
+) -> dict[str, bool]:
+    """Return the labels of what can be done now, each with whether it must wait."""
+    if now.busy:
+        held = now.stopping or is_kept(now)
+        return {STOP: held, KEEP: held or not now.can_be_kept}
+    if now.finished:
+        return {} if adopted else {USE: False}
+    if now.state is None:
+        unknown = measured is None and not problem
+        return {START: bool(problem), **({MEASURE: False} if unknown else {})}
+    again = AGAIN if now.state == "failed" else RESUME
+    return {again: bool(problem), **({KEEP_STOPPED: False} if now.can_be_kept else {})}
+
+
+def draft(plan: Plan, now: Recovering) -> str:
+    """Return whether a recovery is in the session's plan, and how a draft gets there."""
+    if plan == now.plan:
+        return "This recovery is in the plan."
+    said = recipes.words(plan)
+    still = f"the plan still says {said}" if said else "the plan has no recovery yet"
+    if now.busy:
+        return f"Draft: {still}. When this one is finished, {USE} puts it there."
+    label = next(iter(offered(now, "", None, adopted=False)))
+    return f"Draft: {still}. {label} puts this one there."
+
+
+def price(plan: Plan, measured: Measuring | None) -> str:
+    """Return what a plan's recovery takes, as far as it is known, as Markdown."""
+    if measured is None:
+        return f"{UNKNOWN_COST}."
+    if measured.cost is None:
+        return text.escape(measured.problem) or "Measuring a few steps …"
+    found = measured.cost
+    whole = fmt.unbroken(fmt.seconds(costs.seconds_of(found, plan)))
+    epochs = recipes.epochs_run(plan)
+    if not epochs or not found.epochs:
+        return f"**About {whole}**, without any training."
+    steps = epochs * found.steps // found.epochs
+    step = found.seconds_per_step
+    each = fmt.unbroken(f"{step:.1f} s" if step >= 1 else fmt.milliseconds(1000 * step))
+    return (
+        f"**About {whole}** for {fmt.plural(epochs, 'epoch')}: {fmt.plural(steps, 'step')} of "
+        f"{each}, measured just now, and {costs.around_seconds():.0f} s to begin and to end."
+    )
+
+
+def fitting(measured: Measuring | None) -> str:
+    """Return what stands before the times that can be chosen."""
+    under_way = measured is not None and measured.cost is None and not measured.problem
+    return "Measuring how many epochs fit into" if under_way else "As many epochs as fit into"
+
+
+def why_not(plan: Plan, measured: Measuring | None, fits: Mapping[str, int]) -> str:
+    """Return why some of the times cannot be chosen, "" where all can or are being measured.
+
+    `fits` holds how many epochs fit into each time.
+    """
+    if measured is None:
+        return f"To know how many fit, press “{MEASURE}”."
+    if measured.cost is None:
+        unknown = text.sentence(f"it is not known what fits: {measured.problem}")
+        return unknown * bool(measured.problem)
+    least = recipes.rounds(plan)
+    short = [name for name, epochs in fits.items() if epochs < least]
+    if not short:
+        return ""
+    wanted = "Not one epoch fits" if least == 1 else f"{least} epochs, one a round, do not fit"
+    shortest = costs.seconds_of(measured.cost, with_epochs(plan, least))
+    busy = watch().look(costs.QUICK_SECONDS).under_way
+    slowed = " What runs now slows it down." if busy else ""
+    return f"{wanted} into {' or '.join(short)}: that takes about {fmt.seconds(shortest)}.{slowed}"
+
+
+def table(report: Report) -> str:
+    """Return a finished recovery's accuracies with their intervals, as a table in Markdown."""
+    recovery, accuracy = report.recovery, report.accuracy
+    if recovery is None or accuracy is None:
+        return ""
+    rows = [("Original", accuracy.original, accuracy.original_interval)]
+    if recovery.control:
+        control = recovery.control
+        rows.append(("Original, recalibrated: the control", control.accuracy, control.interval))
+    rows.append(("Pruned, before recovery", recovery.before.accuracy, recovery.before.interval))
+    found, best = best_and_last(recovery.curve), recovery.best_epoch
+    last = f"Last epoch: {recovery.epochs}" if recovery.epochs else AFTER[recovery.curve[-1].step]
+    if best and best == recovery.epochs:
+        last = f"Best and last epoch: {best}"
+    elif found and best is not None:
+        correct = round(found[0].accuracy * accuracy.samples)
+        rows.append((f"Best epoch: {best}", found[0].accuracy, wilson(correct, accuracy.samples)))
+    rows.append((f"**{last}, the result**", accuracy.pruned, accuracy.pruned_interval))
+    lines = [f"| {name} | {_number(value)} | {_interval(ends)} |" for name, value, ends in rows]
+    inputs = fmt.inputs_of(accuracy.samples, report.plan)
+    return "\n".join([f"| On {inputs} | Accuracy | 95 % interval |", "|:--|--:|--:|", *lines])
+
+
+def circumstances(report: Report) -> str:
+    """Return how long a recovery took and where, why it ended early, and what to beware of."""
+    found = report.recovery
+    if found is None:
+        return ""
+    took = fmt.seconds(found.seconds)
+    parts = [f"It took {took} on {fmt.plural(found.threads, 'thread')} ({found.device})."]
+    if found.stopped:
+        parts.append(text.sentence(found.stopped))
+    if found.best_epoch not in (None, found.epochs):
+        parts.append(
+            "The best epoch was found by the very inputs that judge it, so it flatters; what is "
+            "reported and exported is the last."
+        )
+    return " ".join(parts)
+
+
+def seeds(now: Recovering, more: Sequence[Recovering]) -> str:
+    """Return what each seed reached, and their mean and spread, as Markdown."""
+    every = [now, *more]
+    done = [one.rows[-1].accuracy for one in every if one.finished and one.rows]
+    if len(done) == len(every):
+        apart = fmt.unbroken(f"{100 * (max(done) - min(done)):.1f} points")
+        return (
+            f"**{_number(fmean(done))}** is the mean of {len(done)} seeds. They lie {apart} apart, "
+            f"from {_number(min(done))} to {_number(max(done))}: so much is chance."
+        )
+    states = [
+        f"seed {one.plan.seed}: "
+        + (_number(one.rows[-1].accuracy) if one.finished and one.rows else str(one.state))
+        for one in every
+    ]
+    return ", ".join(states)
+
+
+def beside(rows: Sequence[tuple[Plan, Row]]) -> str:
+    """Return finished recoveries of one pruning below each other, as a table in Markdown."""
+    lines = ["| | Recovery | Accuracy | 95 % interval |", "|:--|:--|--:|--:|"]
+    for number, (plan, row) in enumerate(rows, 1):
+        name = f"{text.escape(row.name)}: " if row.name else ""
+        accuracy, spread = "–", "–"
+        if not (row.accuracy is None or row.accuracy_low is None or row.accuracy_high is None):
+            accuracy, spread = (
+                _number(row.accuracy),
+                _interval((row.accuracy_low, row.accuracy_high)),
+            )
+        lines.append(
+            f"| {number} | {name}{text.escape(recipes.words(plan))} | {accuracy} | {spread} |"
+        )
+    return "\n".join(lines)
+
+
+def _number(fraction: float) -> str:
+    return fmt.unbroken(fmt.percent(fraction))
+
+
+def _interval(ends: Interval) -> str:
+    low, high = ends
+    return fmt.unbroken(f"{100 * low:.1f} to {fmt.percent(high)}")

@@ -1,0 +1,274 @@
+"""A recovery as the page sees it: a run, its curve so far, and what can be done with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import streamlit as st
+
+from pruneviz import jobs, run
+from pruneviz.figures.epochs import Course, Curves, Levels
+from pruneviz.figures.kit import format as fmt
+from pruneviz.history.curve import read_curve
+from pruneviz.history.folder import CURVE_FILE, UNDER_WAY, RunFolder, State, Status
+from pruneviz.history.row import Row
+from pruneviz.home import default_home
+from pruneviz.plan import Part, Plan
+from pruneviz.recovery.rounds import epochs_reached, trains
+from pruneviz.report import EpochRow, Report
+from pruneviz.store import read_report
+from pruneviz.ui.engine import cache
+from pruneviz.ui.jobs.watch import watch
+from pruneviz.ui.kit import keeping
+from pruneviz.ui.recover import costs
+from pruneviz.ui.session import drafts, recipes
+from pruneviz.ui.words import standing
+
+KIND = "run"
+BUSY_SECONDS, IDLE_SECONDS = 0.6, 3.0  # between two looks
+MORE_SEEDS = 2
+MOST_EARLIER, MOST_SEARCHED = 5, 300
+KEEP_KEY = "pruneviz-kept"
+
+
+@dataclass(frozen=True)
+class Recovering:
+    """A plan's recovery at one moment. `state` is None while nobody has begun it.
+
+    `rows` are the points so far; `report` is there once it is finished.
+    """
+
+    plan: Plan
+    folder: RunFolder
+    state: State | None
+    status: Status
+    stopping: bool
+    rows: tuple[EpochRow, ...]
+    report: Report | None
+
+    @property
+    def busy(self) -> bool:
+        """Return whether a process works on it, or is about to."""
+        return self.state in UNDER_WAY
+
+    @property
+    def finished(self) -> bool:
+        """Return whether it was carried out to its end."""
+        return self.state == "finished"
+
+    @property
+    def epochs(self) -> int:
+        """Return how many epochs are trained."""
+        return self.rows[-1].epoch if self.rows else 0
+
+    @property
+    def can_be_kept(self) -> bool:
+        """Return whether it could end now: all is removed, an epoch trained, not the last one."""
+        training = sum(trains(step) for step in self.plan.recovery)
+        last = self.rows[-1] if self.rows else None
+        return (
+            training == 1
+            and last is not None
+            and last.round == recipes.rounds(self.plan)
+            and last.loss is not None
+            and last.epoch < recipes.epochs_run(self.plan)
+        )
+
+
+def look(plan: Plan) -> Recovering:
+    """Return how far a plan's recovery is; ValueError where its folder is damaged."""
+    folder = cache.run_folder(plan)
+    jobs.enforce(folder)
+    now = folder.state() if folder.path.is_dir() else None
+    report = _report(folder) if now == "finished" else None
+    done = report.recovery if report else None
+    return Recovering(
+        plan=plan,
+        folder=folder,
+        state=now,
+        status=folder.status() or Status(),
+        stopping=folder.stopping(now),
+        rows=done.curve if done else read_rows(folder),
+        report=report,
+    )
+
+
+def _report(folder: RunFolder) -> Report:
+    try:
+        return read_report(folder.path)
+    except ValueError as error:
+        raise ValueError(f"{error}; {cache.ANEW}") from error
+
+
+def proposed(plan: Plan, *, removed: int) -> Plan:
+    """Return the plan with the draft of its recovery.
+
+    It begins with the plan's own recovery, else with a recipe: of nothing removed, the control.
+    """
+    if removed or run.asks_for_rounds(plan):
+        return drafts.opened(plan, recipes.proposed(plan))
+    return drafts.opened(plan, recipes.with_recipe(plan, "recalibrate"))
+
+
+def others(plan: Plan) -> tuple[Recovering, ...]:
+    """Return the recoveries of the same plan with the next seeds, as far as they were begun."""
+    found = [look(plan.changed(seed=seed)) for seed in _more_seeds(plan)]
+    return tuple(one for one in found if one.state is not None)
+
+
+def look_again(now: Recovering, more: Sequence[Recovering], *, measuring: bool) -> float | None:
+    """Return after how many seconds to look again; None where nothing can change by itself."""
+    if measuring or any(one.busy for one in (now, *more)):
+        return BUSY_SECONDS
+    resumable = any(one.state not in (None, "finished") for one in (now, *more))
+    return IDLE_SECONDS if resumable else None
+
+
+def _more_seeds(plan: Plan) -> range:
+    return range(plan.seed + 1, plan.seed + 1 + MORE_SEEDS)
+
+
+def begin(plan: Plan) -> None:
+    """Begin a plan's recovery, or go on with it; ValueError where it may not run or cannot."""
+    subject = cache.subject(plan)  # refuses what only the operator may open
+    options: jobs.control.Options = {"device": costs.DEVICE}
+    bound, began_from = run.bind(plan, subject), keeping.parent(plan)
+    parent = None if began_from == bound.digest() else began_from
+    jobs.submit(default_home(), KIND, bound, parent=parent, options=options)
+
+
+def begin_seeds(plan: Plan) -> None:
+    """Begin the same recovery with the next seeds."""
+    for seed in _more_seeds(plan):
+        begin(plan.changed(seed=seed))
+
+
+def stop(now: Recovering) -> None:
+    """Ask a recovery to stop; it can be resumed."""
+    jobs.cancel(now.folder)
+
+
+def keep(now: Recovering) -> None:
+    """Stop a recovery and keep what it has reached; `finish_keeping` does the rest."""
+    st.session_state[KEEP_KEY] = now.folder.digest
+    if now.busy:
+        jobs.cancel(now.folder)
+
+
+def is_kept(now: Recovering) -> bool:
+    """Return whether a recovery was asked to end where it is."""
+    return st.session_state.get(KEEP_KEY) == now.folder.digest
+
+
+def finish_keeping(now: Recovering) -> bool:
+    """Put a plan that ends after the last epoch into the session, once the process is gone.
+
+    Its run goes on from the checkpoints of the one that was stopped, so it ends at once. Returns
+    whether the session has another plan now.
+    """
+    if not is_kept(now) or now.busy:
+        return False
+    del st.session_state[KEEP_KEY]
+    if not now.can_be_kept:  # it ended by itself, or before its first epoch
+        return False
+    plan = recipes.stopped_after(now.plan, epochs_reached(now.plan, now.rows))
+    bound = run.bind(plan, cache.subject(plan))
+    options: jobs.control.Options = {"device": costs.DEVICE}
+    jobs.submit(
+        default_home(),
+        KIND,
+        bound,
+        parent=now.folder.digest,
+        options=options,
+        begin_from=now.folder,
+    )
+    recipes.put(plan)
+    return True
+
+
+def line(now: Recovering) -> str:
+    """Return in one line how far a recovery is and how long the rest takes."""
+    if now.finished:
+        return f"finished: {recipes.words(now.plan)}"
+    if is_kept(now):
+        return f"ending after epoch {now.epochs} …"
+    if now.state is not None and not now.busy:
+        done = (
+            f"after {fmt.plural(now.epochs, 'epoch')}" if now.epochs else "before the first epoch"
+        )
+        return f"{now.state} {done}"
+    return standing.line(now.state, now.status, stopping=now.stopping)
+
+
+def levels(now: Recovering, original: float) -> Levels:
+    """Return what a recovery is compared with, as far as it is known."""
+    if now.report and now.report.recovery and now.report.accuracy:
+        return Levels.of(now.report.accuracy, now.report.recovery)
+    raw = cache.live(now.plan.without(Part.RECOVERY))
+    accuracy = raw.report.accuracy
+    return Levels(original, accuracy.pruned if accuracy and raw.exact else None)
+
+
+def course(now: Recovering, samples: int) -> Course:
+    """Return what a recovery is planned to be, and how far it is."""
+    planned = recipes.epochs_run(now.plan)
+    return Course(
+        epochs=now.epochs if now.finished else planned,
+        rounds=recipes.rounds(now.plan),
+        samples=samples,
+        over=now.finished,
+    )
+
+
+def curves(now: Recovering, more: Sequence[Recovering]) -> Curves:
+    """Return the rows of a recovery and of those with other seeds that have any, by seed."""
+    found = {now.plan.seed: now.rows}
+    found.update({one.plan.seed: one.rows for one in more if one.rows})
+    return found
+
+
+def read_rows(folder: RunFolder) -> tuple[EpochRow, ...]:
+    """Return the points that a recovery has written so far; none where they cannot be read."""
+    path = folder.file(CURVE_FILE)
+    try:
+        changed = path.stat().st_mtime_ns
+    except OSError:
+        return ()
+    return _rows(f"{path}:{changed}", folder)
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _rows(key: str, _folder: RunFolder) -> tuple[EpochRow, ...]:
+    try:
+        return read_curve(_folder)
+    except ValueError:
+        return ()  # damaged: the curve of the next epoch takes its place
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """A finished recovery of the same pruning, with its row in the history."""
+
+    plan: Plan
+    row: Row
+
+
+def earlier(now: Recovering) -> list[Earlier]:
+    """Return the last other recoveries of the same pruning, the newest first."""
+    bound = run.bind(now.plan, cache.subject(now.plan))
+    history = watch().history()
+    rows = history.search(
+        kind=KIND, model=bound.model, state="finished", order="finished", limit=MOST_SEARCHED
+    )
+    alike = {name: getattr(bound, name) for name in ("criterion", "granularity", "scope", "seed")}
+    wanted = bound.without(Part.RECOVERY)
+    found: list[Earlier] = []
+    for row in rows:
+        same = row.recovery and all(getattr(row, name) == value for name, value in alike.items())
+        if not same or row.digest == now.folder.digest or len(found) == MOST_EARLIER:
+            continue
+        spec = RunFolder(now.folder.path.parent / row.digest).spec()
+        if spec is not None and spec.plan.without(Part.RECOVERY) == wanted:
+            found.append(Earlier(spec.plan, row))
+    return found

@@ -1,0 +1,193 @@
+"""What a scan can be read by: each metric of the engine, and one class alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+from pruneviz.figures.sensitivity.reading import NATS, PERCENT, Reading
+from pruneviz.plan import Plan
+from pruneviz.sensitivity import METRICS, Metric, baseline_point
+from pruneviz.sensitivity.classes import class_table, no_area
+from pruneviz.sensitivity.points import lacks
+from pruneviz.ui.engine import cache
+from pruneviz.ui.words import text
+
+ONE_CLASS = "one_class"
+FRACTION = "fraction"  # the unit that people read in percent
+OF = {
+    "accuracy": "",
+    "loss": "cross-entropy",
+    "kl": "divergence",
+    "auroc": "AUROC",
+    "worst_class": "the worst class's accuracy",
+}
+COLUMN_WORDS = {
+    "layer": "Layer",
+    "sparsity": "Removed (%)",
+    "samples": "Inputs",
+    "class": "Class",
+    "worst_class": "Worst class",
+    "change": "Change of accuracy (%)",
+    "change_low": "Change, 95 % from (%)",
+    "change_high": "Change, 95 % to (%)",
+    "loss_change": "Change of cross-entropy (nats)",
+    "loss_change_low": "Change of cross-entropy, 95 % from (nats)",
+    "loss_change_high": "Change of cross-entropy, 95 % to (nats)",
+}
+FRACTIONS = {"sparsity", "change", "change_low", "change_high"}
+
+
+@dataclass(frozen=True)
+class Read:
+    """A scan's points under one measure: as figures take them, and what is wrong with them."""
+
+    table: pd.DataFrame
+    reading: Reading
+    problem: str = ""
+
+
+def names(classes: tuple[str, ...]) -> dict[str, str]:
+    """Return what a scan can be read by, name to title."""
+    titles = {name: metric.title for name, metric in METRICS.items()}
+    return {**titles, ONE_CLASS: "Accuracy of one class"} if classes else titles
+
+
+def about(name: str) -> str:
+    """Return in words what a measure says, and where it comes from."""
+    if name not in METRICS:
+        return "The share of right answers among the inputs of one class, with its own interval."
+    metric = METRICS[name]
+    return text.escape(f"{metric.sentence} Source: {metric.source}.")
+
+
+def by_metric(
+    points: pd.DataFrame, original: pd.Series, name: str, called: str, classes: pd.DataFrame
+) -> Read:
+    """Return the points of a scan under a metric of the engine.
+
+    `original` is the point that all are compared with, `called` what it is called, and `classes`
+    the accuracy of each class of an original.
+    """
+    metric = METRICS[name]
+    scale = 100.0 if metric.unit == FRACTION else 1.0
+    before = scale * float(original[metric.value])
+    table = _table(points, metric.value, metric.low, metric.high, scale)
+    reading = Reading(
+        metric.title,
+        _unit(metric),
+        before,
+        metric.better == "higher",
+        OF.get(name, metric.title),
+        called,
+    )
+    if len(table) and table["value"].isna().all():
+        return Read(table, reading, _why_missing(metric, points, original, classes))
+    return Read(table, reading)
+
+
+def by_class(
+    classes: pd.DataFrame, original: pd.DataFrame, name: str, called: str, *, finished: bool
+) -> Read:
+    """Return the accuracy of one class; both tables are as `read_classes` returns them.
+
+    `called` is what the original is called. `finished` says whether the scan is over, so that no
+    more of it will come.
+    """
+    own = classes.loc[classes["class"] == name]
+    before = original.loc[original["class"] == name, "accuracy"]
+    value = 100 * float(before.iloc[0]) if len(before) else float("nan")
+    title, of = f"Accuracy of class {name}", f"class {name}'s accuracy"
+    reading = Reading(title, PERCENT, value, of=of, called=called)
+    problem = ""
+    if original.empty:
+        problem = _older("the recalibrated original's accuracy of each class")
+    elif pd.isna(value):
+        problem = f"No evaluated input is of class {name}, so it has no accuracy: choose another."
+    elif finished and own.empty:
+        problem = _older("the accuracy of each class")
+    return Read(_table(own, "accuracy", "low", "high", 100.0), reading, problem)
+
+
+def original(plan: Plan) -> tuple[pd.Series, pd.DataFrame]:
+    """Return the unpruned network's own point and the accuracy of each class."""
+    return _original(cache.subject_key(plan), plan)
+
+
+@st.cache_resource(max_entries=8, show_spinner=False)
+def _original(digest: str, _plan: Plan) -> tuple[pd.Series, pd.DataFrame]:
+    data, logits = cache.subject(_plan).data, cache.original(_plan).baseline.logits
+    if data is None or logits is None:
+        raise ValueError("a scan needs data with labels: choose some on Home")
+    point = baseline_point(logits, data.y, data.classes)
+    return pd.Series(vars(point)), class_table([point], data.y, data.classes)
+
+
+def _table(points: pd.DataFrame, value: str, low: str, high: str, scale: float) -> pd.DataFrame:
+    """Return layer and level with one measure's value and interval, in the unit that is shown."""
+    columns = {"value": value, "low": low, "high": high}
+    shown = {name: scale * points[column].astype(float) for name, column in columns.items()}
+    return pd.DataFrame({"layer": points["layer"], "sparsity": points["sparsity"], **shown})
+
+
+def _unit(metric: Metric) -> str:
+    return PERCENT if metric.unit == FRACTION else NATS if metric.unit == NATS else ""
+
+
+def _why_missing(
+    metric: Metric, points: pd.DataFrame, original: pd.Series, classes: pd.DataFrame
+) -> str:
+    """Return why no point has a value: what the file, the answers or the data lack."""
+    if lacks(points, metric.value):
+        return _older(metric.title)
+    if pd.isna(original["loss"]):
+        return (
+            f"{metric.title} cannot be computed: the original's answers are not finite numbers. "
+            "Check its weights and inputs."
+        )
+    if pd.notna(original[metric.value]):
+        return f"{metric.title} cannot be computed: no pruned network's answers are finite numbers."
+    why = no_area(classes["samples"].tolist(), classes["class"].tolist()) or "a class has no input"
+    return f"There is no {metric.title}: {why}. Choose data with all classes."
+
+
+def _older(what: str) -> str:
+    return f"This scan was made before {what} was measured: delete it on Runs, and scan again."
+
+
+def shown_table(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a scan's points under names for people, fractions in percent."""
+    words, fractions = _columns()
+    shown = {
+        words.get(column, column): 100 * table[column] if column in fractions else table[column]
+        for column in table.columns
+    }
+    return pd.DataFrame(shown)
+
+
+def column_formats() -> dict[str, Any]:
+    """Return how the columns of `shown_table` write their numbers."""
+    words, fractions = _columns()
+    formats: dict[str, Any] = {}
+    for column, word in words.items():
+        if column not in ("layer", "class", "worst_class", "samples"):
+            written = "%.0f" if column == "sparsity" else "%.1f" if column in fractions else "%.3f"
+            formats[word] = st.column_config.NumberColumn(format=written)
+    return formats
+
+
+def _columns() -> tuple[dict[str, str], set[str]]:
+    """Return each column's words, and which columns are fractions that are read in percent."""
+    words, fractions = dict(COLUMN_WORDS), set(FRACTIONS)
+    for metric in METRICS.values():
+        percent = metric.unit == FRACTION
+        unit = " (%)" if percent else f" ({metric.unit})" if metric.unit == NATS else ""
+        ends = {metric.value: "", metric.low: ", 95 % from", metric.high: ", 95 % to"}
+        for column, end in ends.items():
+            words[column] = f"{metric.title}{end}{unit}"
+            if percent:
+                fractions.add(column)
+    return words, fractions

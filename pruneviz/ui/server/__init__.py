@@ -1,0 +1,1 @@
+"""The app as a server: how it starts and what it answers."""

@@ -1,0 +1,1 @@
+"""The page Tune: sliders, goals, proposals, snapshots."""

@@ -1,0 +1,206 @@
+"""What Tune knows of each layer beside its slider: its shares of the network, and its curve."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+import streamlit as st
+from torch import Tensor, nn
+
+from pruneviz.coupling import layer_of
+from pruneviz.figures.kit import format as fmt
+from pruneviz.figures.sensitivity import spark
+from pruneviz.history.folder import POINTS_FILE, RunFolder
+from pruneviz.home import default_home
+from pruneviz.measure.layer_latency import LayerLatency, layer_latency
+from pruneviz.plan import Plan
+from pruneviz.report import LayerReport
+from pruneviz.sensitivity import read_points
+from pruneviz.ui.engine import cache
+from pruneviz.ui.sensitivity import every_level, scanning
+
+PASSES, LIMIT_SECONDS = 20, 2.0
+PAUSE_SECONDS = 0.7  # until the page is drawn, and leaves the machine to the measurement
+TICK_SECONDS = 0.5
+Timing = Future[LayerLatency]
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Every layer's sensitivity so far: a picture's address and a sentence, by layer.
+
+    `top` is the loss of accuracy, a fraction, at the upper edge of every picture.
+    """
+
+    pictures: Mapping[str, str]
+    sentences: Mapping[str, str]
+    top: float
+    done: int
+    total: int
+
+
+NO_CURVES = Curves({}, {}, 0.0, 0, 0)
+
+
+def timing(plan: Plan) -> Timing:
+    """Return the measurement of the original's time by layer, begun here if it never was.
+
+    It runs in a thread of its own: nobody waits for it.
+    """
+    return _timing(cache.subject_key(plan), plan)
+
+
+def known(timed: Timing) -> LayerLatency | None:
+    """Return the time by layer, None while it is measured or where it cannot be."""
+    return timed.result() if timed.done() and not timed.exception() else None
+
+
+def shares(plan: Plan, rows: Sequence[LayerReport], latency: LayerLatency | None) -> dict[str, str]:
+    """Return each layer's share of the original, in words: parameters, MACs, and ≈ its latency.
+
+    Of layers that go together, the first counts what they share; latency is left out until known.
+    """
+    baseline = cache.original(plan).baseline
+    parameters, macs = sum(baseline.parameters.values()), sum(baseline.macs.values())
+    found, counted = {}, set[str]()
+    for row in rows:
+        own = [name for name in row.layers if name not in counted]
+        counted.update(own)
+        parts = [
+            _share(row.parameters.original, parameters, "parameters"),
+            _share(row.macs.original, macs, "MACs"),
+        ]
+        spent = latency.share(own) if latency else None
+        if spent is not None:
+            parts.append(f"{fmt.ABOUT} {_fraction(spent)} of latency")
+        found[row.name] = " · ".join(part.replace(" %", "\u00a0%") for part in parts if part)
+    return found
+
+
+def legend(latency: LayerLatency | None, curves: Curves, left_out: str = "") -> str:
+    """Return what the numbers and curves beside the sliders are, in a few sentences.
+
+    `left_out` says what MACs do not count.
+    """
+    words = ["Shares are of the original, counted exactly."]
+    if latency:
+        words = [
+            "Shares are of the original: parameters and MACs exact, latency an estimate "
+            f"(median of {latency.passes} passes, one input)."
+        ]
+    if left_out:
+        words.append(f"MACs: {left_out}.")
+    if curves.pictures:
+        some = "" if curves.done >= curves.total else f" ({curves.done} of {curves.total} points)"
+        words.append(
+            f"The curve behind a slider is what the layer loses alone{some}; the top of "
+            f"the picture is {100 * curves.top:.0f} points lost. "
+            "The ? beside it has the 95 % interval."
+        )
+    return " ".join(words)
+
+
+def can_scan(plan: Plan) -> bool:
+    """Return whether a scan can measure the plan's layers: it needs data with labels."""
+    return cache.subject(plan).data is not None
+
+
+def curves(plan: Plan) -> Curves:
+    """Return the curves of a scan that is finished or under way; none is begun here."""
+    if not can_scan(plan):
+        return NO_CURVES
+    folder = _folder(f"{default_home()}:{cache.prepared_key(plan)}", plan)
+    try:
+        written = folder.file(POINTS_FILE).stat()
+    except OSError:
+        return NO_CURVES
+    return _curves(f"{folder.path}:{written.st_mtime_ns}:{written.st_size}", plan)
+
+
+def style(keys: Mapping[str, str], curves: Curves, *, grouped: bool = False) -> str:
+    """Return the style of the rows whose `keys` are given by layer: curves behind the sliders.
+
+    Where layers are `grouped`, their menus have a line more. It holds keys and base64 alone, no
+    name that a user gave.
+    """
+    rules = [
+        f".st-key-{key} {TRACK} {{ background-image: url({curves.pictures[name]}); }}"
+        for name, key in keys.items()
+        if curves.pictures.get(name)
+    ]
+    room = f'[class*="st-key-tune-room-"] {{ min-height: {MENU_ROOM[grouped]}rem; }}'
+    return f"<style>{ROWS}{room} {' '.join(rules)}</style>"
+
+
+# The track is as long as the way of the thumb's middle, so 0 and 100 % of both are one.
+RAIL = 18  # pixels from the upper edge of the track to the rail, on which the curve stands
+TRACK = '[data-testid="stSlider"] [role="group"] > [data-orientation]'
+MENU_ROOM = {False: 13.75, True: 17.25}
+ROWS = f"""
+.st-key-tune-style {{ display: none; }}
+.st-key-tune-sides {{ overflow-x: auto; }}
+.st-key-tune-sides :is(th, td) {{ font-size: 0.85rem; padding: 0.3rem 0.45rem; }}
+[class*="st-key-tune-row-"] {TRACK} {{
+  background-repeat: no-repeat; background-position: left top;
+  background-size: 100% {RAIL}px;
+}}
+[class*="st-key-tune-row-"] {{ padding-right: 3px; }}
+[class*="st-key-tune-row-"] [data-testid="stHorizontalBlock"] {{ overflow: visible; }}
+[class*="st-key-tune-row-"] [data-testid="stSliderTickBar"] {{ display: none; }}
+[class*="st-key-tune-row-"] [data-testid="stCaptionContainer"] {{
+  margin-top: -0.75rem; pointer-events: none;
+}}
+"""
+
+
+def _share(part: int, whole: int, what: str) -> str:
+    return f"{_fraction(part / whole)} of {what}" if whole else ""
+
+
+def _fraction(part: float) -> str:
+    """Return a share with a decimal where it is small: of many layers each has little."""
+    if 0 < part < 0.0005:
+        return "< 0.1 %"
+    return fmt.percent(part) if 0 < part < 0.095 else fmt.share(part)
+
+
+@st.cache_resource(show_spinner=False)
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "layer-latency")
+
+
+# The cache's key is the first argument; what begins with an underscore is not hashed.
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _timing(key: str, _plan: Plan) -> Timing:
+    subject = cache.subject(_plan)
+    layers = dict.fromkeys(layer_of(name) for name, _ in subject.model.named_parameters())
+    return _pool().submit(_measure, subject.model, subject.example[:1], tuple(layers))
+
+
+def _measure(model: nn.Module, example: Tensor, layers: tuple[str, ...]) -> LayerLatency:
+    time.sleep(PAUSE_SECONDS)
+    return layer_latency(model, example, layers, PASSES, LIMIT_SECONDS)
+
+
+@st.cache_resource(max_entries=64, show_spinner=False)
+def _folder(key: str, _plan: Plan) -> RunFolder:
+    return scanning.look(_plan, every_level.KIND, {}).folder
+
+
+@st.cache_resource(max_entries=16, show_spinner=False)
+def _curves(key: str, _plan: Plan) -> Curves:
+    scan = scanning.look(_plan, every_level.KIND, {})
+    try:
+        table = read_points(scan.folder.file(POINTS_FILE))
+    except ValueError:  # Sensitivity says what is wrong with it
+        return NO_CURVES
+    top = spark.scale(table)
+    pictures, sentences = {}, {}
+    for name, rows in table.groupby("layer", sort=False):
+        picture = spark.spark(rows, top)
+        pictures[str(name)] = spark.data_uri(picture) if picture else ""
+        sentences[str(name)] = spark.sentence(rows)
+    return Curves(pictures, sentences, top, len(table), every_level.points(scan))

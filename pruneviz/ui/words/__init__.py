@@ -1,0 +1,1 @@
+"""What pages say of plans, numbers and jobs, and where they send people."""

@@ -1,0 +1,384 @@
+"""The strip in words: the plan in one line, and four numbers beside the original's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from torch import Tensor
+
+from pruneviz.allocate import SCOPES
+from pruneviz.allocate import decides_amount as scope_decides_amount
+from pruneviz.criteria import CRITERIA
+from pruneviz.figures.kit import format as fmt
+from pruneviz.granularity import GRANULARITIES, Units, noun
+from pruneviz.granularity.depth import BlockUnits
+from pruneviz.plan import Plan
+from pruneviz.registry import COSTS
+from pruneviz.report import Accuracy, Amount, LatencyPair, LayerReport, Skipped, Uncounted
+from pruneviz.subjects import ModelCard, Subject
+from pruneviz.subjects.models.samples import SAMPLES
+from pruneviz.ui.session import recipes
+
+if TYPE_CHECKING:
+    from pruneviz.run import Baseline
+
+NO_BREAK = "\u00a0"
+WAITING = "Loading and measuring …"
+TILES = "block"  # the granularity whose units are rectangles of weights
+STRIP_NAMES = 2  # operators in the strip's narrow cell
+NO_DATA = "no data: choose some on Home"
+# Fractions of units that a plan asks for or can have; counts of units are followed by other words.
+FRACTION = re.compile(r"(?<![\w.])[01](?:\.\d+)?(?= at most\b| cannot be reached|; unlock)")
+MOST_NAMED = 6  # layers in one sentence
+GROUP = re.compile(r"~\d+$")  # what the second group of a layer has behind the layer's name
+PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One number of the strip: pruned now, original before, and the change; empty when unknown.
+
+    `part` says of how many inputs an estimate is, or what a number leaves out.
+    """
+
+    key: str
+    label: str
+    value: str = "–"
+    spread: str = ""
+    original: str = ""
+    change: str = ""
+    note: str = ""
+    part: str = ""
+
+
+def escape(text: str) -> str:
+    """Return text that Markdown shows as it stands, whatever a link put into it."""
+    return PUNCTUATION.sub(r"\\\1", " ".join(text.split()))
+
+
+def sentence(text: str) -> str:
+    """Return a text with a capital at its beginning and a stop at its end."""
+    whole = text[:1].upper() + text[1:]
+    return whole if whole.endswith((".", "!", "?")) else f"{whole}."
+
+
+def in_percent(problem: str) -> str:
+    """Return a sentence about a sparsity in the percent of the sliders, rounded down to reach."""
+    return FRACTION.sub(lambda found: f"{int(100 * float(found[0]) + 1e-9)}{NO_BREAK}%", problem)
+
+
+def ranking_line(plan: Plan) -> str:
+    """Return what is removed and how it is ranked: `channels, Magnitude L1`."""
+    return f"{units_removed(plan)}, {_criterion(plan.criterion)}"
+
+
+def units_removed(plan: Plan) -> str:
+    """Return what is removed: `channels`, `tiles of 4×4 weights`."""
+    name = plan.granularity
+    units = f"{noun(name)}s"
+    if name not in GRANULARITIES.names():
+        return units
+    entry = GRANULARITIES.get(name)
+    settings = {
+        p.name: plan.granularity_parameters.get(p.name, p.default) for p in entry.parameters
+    }
+    if name == TILES:
+        return f"{units} of {settings['rows']}×{settings['columns']} weights"
+    values = ", ".join(f"{parameter} {value}" for parameter, value in settings.items())
+    shared = sum(other.unit == entry.unit for other in GRANULARITIES) > 1  # the noun is not enough
+    title = entry.title if shared and entry.unit else ""
+    detail = ": ".join(part for part in (title, values) if part)
+    return f"{units} ({detail})" if detail else units
+
+
+def decides_amount(plan: Plan) -> bool:
+    """Return whether the plan's scope decides how much goes, so the overall slider does not."""
+    return plan.scope in SCOPES.names() and scope_decides_amount(plan.scope)
+
+
+def plan_line(plan: Plan, removed: float | None) -> str:
+    """Return the plan in one line: `channels, Magnitude L1, 48 % removed, then recalibrated`."""
+    parts = [ranking_line(plan), _scope(plan)]
+    if removed is not None:
+        parts.append(f"{fmt.share(removed)} removed")
+    if plan.locks:
+        parts.append(fmt.plural(len(plan.locks), "lock"))
+    recovery = recipes.words(plan)
+    return ", ".join([*parts, f"then {recovery}"] if recovery else parts)
+
+
+def waiting(plan: Plan) -> str:
+    """Return what a reader waits for: the criterion and what it takes, where that can be long."""
+    entry = next((each for each in CRITERIA if each.name == plan.criterion), None)
+    if entry is None or not entry.is_slow:
+        return WAITING
+    return f"Measuring {entry.title}: {COSTS[entry.cost]} …"
+
+
+def subject_line(subject: Subject) -> str:
+    """Return which weights and which data, in one line."""
+    if subject.data is None:
+        return f"{subject.weights_label}, no data"
+    return f"{subject.weights_label}, {fmt.inputs(len(subject.data.x), subject.data.held_out)}"
+
+
+def data_line(subject: Subject) -> str:
+    """Return which data the network is judged on, in one sentence."""
+    if subject.data is None:
+        return "No data yet: without data there is no accuracy, only size and speed."
+    return f"In use: {subject.data.note}"
+
+
+def card_line(card: ModelCard) -> str:
+    """Return a sample's baseline numbers: accuracy with its interval, inputs, parameters."""
+    spread = fmt.spread(*card.accuracy_interval)
+    parts = (
+        f"{fmt.percent(card.accuracy)} ({spread})".replace(" ", NO_BREAK)
+        + f" right on {card.samples:,}{NO_BREAK}held-out inputs",
+        f"{fmt.count(card.parameters)} parameters".replace(" ", NO_BREAK),
+        f"{len(card.classes)}{NO_BREAK}classes",
+    )
+    return "  \n".join((parts[0], " · ".join(parts[1:])))
+
+
+def contest_sentence(plan: Plan) -> str:
+    """Return what is held fixed while methods are compared."""
+    return (
+        f"Each method removes {noun(plan.granularity)}s, divided among layers as on Tune "
+        f"({SCOPES.get(plan.scope).title}), at nine amounts. Each is measured on all evaluated "
+        "inputs, without any recovery; locks hold. A method is a job: it goes on while you do "
+        "something else, and is never measured twice."
+    )
+
+
+def scope_sentence(plan: Plan) -> str:
+    """Return what the overall slider does under the plan's scope."""
+    by_hand = fmt.plural(len(plan.layers), "layer")
+    own = f"{by_hand} set by hand" if plan.layers else "no layer is set by hand"
+    if plan.scope == "layer":
+        return f"Moves every layer that has no value of its own; {own}."
+    if decides_amount(plan):
+        title = SCOPES.get(plan.scope).title
+        return f"Not used: '{escape(title)}' decides how much goes; {own}."
+    stays = f"what is set by hand stays ({by_hand})" if plan.layers else own
+    return f"The whole network loses this; {stays}."
+
+
+def layer_label(plan: Plan, units: Units, row: LayerReport | None, word: str = "") -> str:
+    """Return a slider's label: the layer, how many of its units go, and who decided.
+
+    `word` is what a unit of this layer is called. Without a row it is not known how many go. The
+    label is read out as it stands, so there is no Markdown in it.
+    """
+    all_units = fmt.plural(units.count, word or noun(plan.granularity))
+    label = f"{units.name} · " + (f"{row.removed:,} of {all_units} go" if row else all_units)
+    if units.name in plan.locks:
+        kept = plan.locks[units.name]
+        label += " · locked" if kept == "all" else f" · {len(kept)} locked"
+    elif row and row.locked:
+        label += f" · {row.locked} locked"
+    locked = plan.locks.get(units.name) == "all"
+    return f"{label} · by hand" if units.name in plan.layers and not locked else label
+
+
+def coupled_sentence(units: Units) -> str:
+    """Return which other layers lose the same units; "" when none does."""
+    others = [n for n in units.layers if n != units.name and n not in units.places]
+    return f"Goes together with {some(others)}." if others else ""
+
+
+def some(names: Sequence[str]) -> str:
+    """Return names as a list; of many the first, and how many more there are."""
+    more = len(names) - MOST_NAMED
+    shown = ", ".join(names[:MOST_NAMED])
+    return f"{shown} and {more} more" if more > 0 else shown
+
+
+def blocks_table(units: BlockUnits, keep: Tensor | None) -> pd.DataFrame:
+    """Return one row a block: its number, its path, its parameters, whether it stays if known."""
+    table = pd.DataFrame(
+        {
+            "Block": range(units.count),
+            "Path": units.blocks,
+            "Parameters": units.sizes().tolist(),
+        }
+    )
+    if keep is not None:
+        table["In this plan"] = ["stays" if stays else "goes" for stays in keep.tolist()]
+    return table
+
+
+def by_name(skipped: Sequence[Skipped]) -> tuple[Skipped, ...]:
+    """Return what stays whole once a layer, with all its reasons.
+
+    A layer may be in several groups, of which the second is called `layer~2`.
+    """
+    reasons: dict[str, dict[str, None]] = {}
+    for each in skipped:
+        reasons.setdefault(GROUP.sub("", each.name), {})[each.reason] = None
+    return tuple(Skipped(name=name, reason="; ".join(found)) for name, found in reasons.items())
+
+
+def skipped_title(skipped: Sequence[Skipped]) -> str:
+    """Return how many layers are not pruned."""
+    return f"Cannot be pruned: {fmt.plural(len(by_name(skipped)), 'layer')}, with the reasons"
+
+
+def skipped_table(skipped: Sequence[Skipped]) -> pd.DataFrame:
+    """Return one row a layer that is not pruned."""
+    return pd.DataFrame(
+        [{"Layer": s.name, "Why it cannot be pruned": s.reason} for s in by_name(skipped)]
+    )
+
+
+def reference_title(reference: str) -> str:
+    """Return a model reference as a person would say it: `resnet18 (torchvision)`."""
+    kind, _, name = reference.partition(":")
+    return f"{name} ({kind})"
+
+
+def model_title(reference: str) -> str:
+    """Return a plan's model as the strip names it, without opening it."""
+    kind, _, name = reference.partition(":")
+    if kind == "sample" and name in SAMPLES:
+        return SAMPLES[name].title
+    if kind == "python":
+        path, _, factory = name.rpartition(":")
+        return f"{factory} ({PurePath(path).name})"
+    return reference_title(reference)
+
+
+def picture_sentence(card: ModelCard) -> str:
+    """Return what a sample's picture shows, for those who do not see it."""
+    what = "One real image" if card.kind == "image" else "The measurements of one real input"
+    return f"{what} of each class: {', '.join(card.classes)}"
+
+
+def accuracy_cell(
+    accuracy: Accuracy | None, *, exact: bool, total: int, original: float | None = None
+) -> Cell:
+    """Return both accuracies with 95 % intervals; ≈ and how many of `total` inputs until exact.
+
+    The `original`'s is known on all inputs at any time. The change is that on the same inputs, so
+    its interval is narrow from the first batch on.
+    """
+    if accuracy is None:
+        return Cell("accuracy", "Accuracy", note="" if total else NO_DATA)
+    return Cell(
+        "accuracy",
+        "Accuracy",
+        value=("" if exact else f"{fmt.ABOUT} ") + fmt.percent(accuracy.pruned),
+        spread=f"({fmt.spread(*accuracy.pruned_interval)})",
+        original=fmt.percent(accuracy.original if original is None else original),
+        change=f"{fmt.points(accuracy.change)} ({fmt.spread(*accuracy.change_interval)})",
+        part="" if exact else on_the_same(accuracy.samples, total),
+    )
+
+
+def size_cell(size: Amount) -> Cell:
+    """Return the sizes of both weights files."""
+    return _amount_cell("size", "Size", size, fmt.size)
+
+
+def macs_cell(macs: Amount, uncounted: Uncounted) -> Cell:
+    """Return the multiply-accumulates of one input through both networks, and what they lack."""
+    return replace(
+        _amount_cell("macs", "MACs", macs, fmt.count), part=uncounted.in_words(STRIP_NAMES)
+    )
+
+
+def uncounted_of(baseline: Baseline) -> str:
+    """Return what the original's MACs leave out, in the words of all places."""
+    names = baseline.uncounted
+    return Uncounted(original=names, pruned=names).in_words(STRIP_NAMES)
+
+
+def original_cells(
+    accuracy: float | None, baseline: Baseline, latency: LatencyPair | None
+) -> list[Cell]:
+    """Return the original's numbers alone: they stay true while a plan cannot be carried out."""
+    return [
+        Cell(
+            "accuracy",
+            "Accuracy",
+            original="" if accuracy is None else fmt.percent(accuracy),
+            note=NO_DATA if accuracy is None else "",
+        ),
+        Cell("size", "Size", original=fmt.size(baseline.bytes)),
+        Cell(
+            "macs",
+            "MACs",
+            original=fmt.count(sum(baseline.macs.values())),
+            part=uncounted_of(baseline),
+        ),
+        Cell(
+            "latency",
+            "Latency",
+            original=fmt.milliseconds(latency.original.median) if latency else "",
+        ),
+    ]
+
+
+def cell_markdown(cell: Cell) -> str:
+    """Return a cell as three lines of Markdown, always three, so that nothing moves.
+
+    An estimate has a fourth one, for which the strip keeps the space.
+    """
+    value = f"**:orange[{cell.value}]**" if cell.value != "–" else ":gray[–]"
+    spread = f" :small[:gray[{cell.spread}]]" if cell.spread else ""
+    if cell.original:
+        last = f"of :blue[{cell.original}]" + (f" · {cell.change}" if cell.change else "")
+    else:
+        last = f":gray[{cell.note or ' '}]"
+    # an interval is read as one
+    last = re.sub(r"\([^()]*\)", lambda interval: fmt.unbroken(interval[0]), last)
+    lines = f":small[:gray[{cell.label}]]  \n{value}{spread}  \n:small[{last}]"
+    if cell.part:
+        lines += f"  \n:small[:gray[{cell.part}]]"
+    for number_and_unit in (" %", " ms", " points", "± ", "< ", f"{fmt.ABOUT} "):
+        lines = lines.replace(number_and_unit, number_and_unit.replace(" ", NO_BREAK))
+    return lines
+
+
+def cell_sentence(cell: Cell) -> str:
+    """Return a cell as plain words, for tooltips and for those who do not see it."""
+    if not cell.original:
+        return f"{cell.label}: {cell.note or 'not known yet'}"
+    part = f" {cell.part}" if cell.part else ""
+    if not cell.change:
+        return f"{cell.label}: original {cell.original}{part}"
+    now = " ".join(part for part in (cell.value, cell.spread) if part)
+    return f"{cell.label}: pruned {now}, original {cell.original}, change {cell.change}{part}"
+
+
+def on_the_same(samples: int, total: int) -> str:
+    """Return of which inputs an estimate and its change are."""
+    return f"on the same {samples:,} of {fmt.plural(total, 'input')}"
+
+
+def _amount_cell(key: str, label: str, amount: Amount, write: Callable[[float], str]) -> Cell:
+    return Cell(
+        key,
+        label,
+        value=write(amount.pruned),
+        original=write(amount.original),
+        change=fmt.change(amount.original, amount.pruned),
+    )
+
+
+def _criterion(name: str) -> str:
+    if name not in CRITERIA.names():
+        return name
+    return CRITERIA.get(name).title.replace(",", "")
+
+
+def _scope(plan: Plan) -> str:
+    if plan.scope not in SCOPES.names():
+        return plan.scope
+    title = SCOPES.get(plan.scope).title
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
