@@ -13,9 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents import text_of
+
 ROOT = Path(__file__).parents[1]
 PATH = ROOT / "benchmarks" / "common.py"
-NAMED = re.findall(r"`(?:python benchmarks/)?(\w+\.py)`", (ROOT / "README.md").read_text())
+NAMED = re.findall(r"`(?:python benchmarks/)?(\w+\.py)`", text_of("docs/measuring.md"))
 EXTRA = re.compile(r"this benchmark needs \w+: run `make bench` first")
 
 
@@ -40,7 +42,7 @@ def test_a_quick_section_says_so(common, monkeypatch, capsys, options):
     assert capsys.readouterr().out.endswith("ratio: 2.00\n")
 
 
-def test_the_readme_names_every_benchmark():
+def test_the_documents_name_every_benchmark():
     parts = {"common.py", "cifar.py", "bound.py", "apart.py"}  # what the others share
     there = {path.name for path in (ROOT / "benchmarks").glob("*.py")} - parts
     assert there <= set(NAMED)

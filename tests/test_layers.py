@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -129,6 +130,18 @@ def test_within_the_browser_s_side_imports_go_down_only():
         if file.startswith(side) and other.startswith(side)
     )  # fmt: skip
     assert upwards(UI_FLOOR, pairs) == []
+
+
+def drawn(picture: str) -> list[set[str]]:
+    """Return the rooms of a picture's floors, from the ground up."""
+    rows = re.findall(r"^ +\d+   (\w+(?: · \w+)*)  ", picture, re.MULTILINE)
+    return [set(row.split(" · ")) for row in reversed(rows)]
+
+
+def test_the_house_is_drawn_as_it_stands():
+    _, house, side = (ROOT / "CONTRIBUTING.md").read_text().split("\nfloor  rooms")
+    assert drawn(house) == FLOORS
+    assert drawn(side) == UI_FLOORS
 
 
 def circle(graph: Mapping[str, set[str]]) -> list[str]:

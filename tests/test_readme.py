@@ -1,4 +1,4 @@
-"""What the README says holds: its code runs, its commands work, its pictures are there."""
+"""What the documents say holds: code runs, commands work, links lead somewhere."""
 
 from __future__ import annotations
 
@@ -8,26 +8,19 @@ import re
 import shlex
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
+import pruneviz.figures
 from pruneviz.plan import Plan
+from tests.documents import DOCUMENTS, NAMES, ROOT, anchors, blocks, files, lines, prose_of, text_of
 
 VERBS = {"models", "methods", "run", "sensitivity", "thresholds", "interactions", "propose",
          "recover", "runs", "replay", "check", "app"}  # fmt: skip
-ROOT = Path(__file__).parents[1]
-README = (ROOT / "README.md").read_text()
-BLOCKS = {
-    language: re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
-    for language in ("python", "sh")
-}
-COMMANDS = [
-    line.split(" #")[0].strip()
-    for block in BLOCKS["sh"]
-    for line in block.splitlines()
-    if line.strip().startswith("pruneviz")
-]
+COMMANDS = [line for name in NAMES for line in lines(name) if line.startswith("pruneviz")]
+LINKS = [(name, to) for name in NAMES for to in re.findall(r"\]\(([^)\s]+)\)", prose_of(name))]
+OWN_LINKS = [(name, to) for name, to in LINKS if not to.startswith("https://")]
 
 
 def python(arguments, folder):
@@ -38,16 +31,36 @@ def python(arguments, folder):
     return done.stdout
 
 
+def test_the_readme_is_read_in_one_go():
+    assert len(text_of("README.md").splitlines()) < 200
+
+
 def test_the_library_example_runs(tmp_path):
-    example = next(block for block in BLOCKS["python"] if "from pruneviz.run import run" in block)
+    (example,) = blocks("README.md", "python")
     out = python(["-c", example], tmp_path)
     assert re.search(r"0\.990 -> 0\.\d{3}", out)
     assert "conv1" in out
     assert len([line for line in example.splitlines() if line]) <= 10
 
 
+def test_the_library_s_examples_run_one_after_another(tmp_path):
+    out = python(["-c", "\n".join(blocks("docs/library.md", "python"))], tmp_path)
+    amounts, *_, error, costs = out.splitlines()
+    assert amounts.startswith("0.3 [")
+    assert float(error) < 1e-5
+    assert costs == "3114 10656"  # 27·8 + 8 and 288·10 + 10; at 36 places 27·8, and 288·10
+
+
+def test_every_block_of_python_is_tried():
+    """Those of other documents are files, each of which a test below tries."""
+    tried = {"pruneviz/criteria/mean_square.py", "pruneviz/figures/widths.py", "pages/widths.py"}
+    others = [name for name in NAMES if name not in ("README.md", "docs/library.md")]
+    assert {path for name in others for path in files(name)} == tried
+    assert sum(len(blocks(name, "python")) for name in others) == len(tried)
+
+
 def test_a_criterion_is_one_file(tmp_path):
-    file = next(block for block in BLOCKS["python"] if "@CRITERIA.register" in block)
+    file = files("CONTRIBUTING.md")["pruneviz/criteria/mean_square.py"]
     (tmp_path / "mine.py").write_text(file)
     code = (
         "import mine; from pruneviz.run import run; from pruneviz.plan import Plan\n"
@@ -55,6 +68,22 @@ def test_a_criterion_is_one_file(tmp_path):
         "print(report.sparsity.achieved)"
     )
     assert python(["-c", code], tmp_path).strip() == "0.5"
+
+
+def test_a_page_is_one_file_and_its_figure(tmp_path, monkeypatch):
+    own = files("CONTRIBUTING.md")
+    for path in ("pruneviz/figures/widths.py", "pages/widths.py"):
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(own[path])
+    figures = [*pruneviz.figures.__path__, str(tmp_path / "pruneviz" / "figures")]
+    monkeypatch.setattr(pruneviz.figures, "__path__", figures)
+    at = AppTest.from_file(str(tmp_path / "pages" / "widths.py"), default_timeout=300).run()
+    sys.modules.pop("pruneviz.figures.widths")
+    assert not at.exception
+    assert not at.error
+    assert at.title[0].value == "Widths"
+    (chart,) = at.get("plotly_chart")
+    assert json.loads(chart.proto.spec)["layout"]["title"]["text"].startswith("Most units stay in")
 
 
 @pytest.mark.usefixtures("_jobs_here")
@@ -75,6 +104,15 @@ def test_the_commands_work_in_order(tmp_path, monkeypatch, pruneviz):
     assert (tmp_path / "candidate.zip").exists()
 
 
-@pytest.mark.parametrize("path", re.findall(r"\]\(([\w./-]+)\)", README))
-def test_links_lead_somewhere(path):
-    assert (ROOT / path).exists()
+@pytest.mark.parametrize("name", NAMES)
+def test_links_lead_somewhere(name):
+    for to in (to for where, to in OWN_LINKS if where == name):
+        path, _, anchor = to.partition("#")
+        target = (ROOT / name).parent / path if path else ROOT / name
+        assert target.exists(), to
+        assert not anchor or anchor in anchors(target), to
+
+
+def test_every_document_is_linked_to():
+    reached = {((ROOT / name).parent / to.partition("#")[0]).resolve() for name, to in OWN_LINKS}
+    assert set(DOCUMENTS) - {ROOT / "README.md"} <= reached

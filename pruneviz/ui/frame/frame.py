@@ -2,10 +2,10 @@
 
 A page is written like this, and is complete when it is run alone:
 
-    from pruneviz.ui import frame
+    from pruneviz.ui.frame import frame
 
     with frame.page("Weights", "What do the weights look like?") as view:
-        st.plotly_chart(weights.histogram(view.prepared, view.pruned))
+        widgets.figure(weights.distribution(layer, weight, mask), key="weights")
 
 `view` reads the plan of the session and asks the engine only for what the page touches, cached.
 A ValueError that leaves the `with` becomes its sentence on the page. Widgets that change the plan
