@@ -5,6 +5,7 @@ Nothing here or in the tests takes a busy machine for a fault: examples have no 
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from contextlib import suppress
@@ -36,9 +37,17 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory):
+    """Return where each test's home is: pytest counts all folders anew for each that it makes."""
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / f"home-{number:05}" for number in itertools.count())
+
+
 @pytest.fixture(autouse=True)
-def _own_home(tmp_path_factory, monkeypatch):
-    home = tmp_path_factory.mktemp("home")
+def _own_home(_homes, monkeypatch):
+    home = next(_homes)
+    home.mkdir()
     monkeypatch.setenv("PRUNEVIZ_HOME", str(home))
     torch.manual_seed(0)
     yield

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 
 import pytest
@@ -12,6 +11,7 @@ from pruneviz.allocate import SCOPES, decides_amount
 from pruneviz.granularity import GRANULARITIES
 from pruneviz.plan import Plan
 from tests.fitting import CNN, FITTING, MLP, fitting
+from tests.pairwise import in_turn
 
 HUGE = {"rows": 4096, "columns": 65536}
 BUDGET = {"of": "parameters", "at_most": 10}
@@ -116,10 +116,7 @@ def test_nothing_and_all_that_can_go(granularity, sparsity):
         assert any("stay" in note for note in report.notes)
 
 
-LOCKED = [(scope, name) for scope, name in itertools.product(SCOPES.names(), FITTING)]
-
-
-@pytest.mark.parametrize(("scope", "granularity"), LOCKED)
+@pytest.mark.parametrize(("scope", "granularity"), in_turn(SCOPES.names(), FITTING))
 def test_a_locked_layer_stays_whole(scope, granularity):
     fields = fitting(granularity)
     first = {CNN: "conv2", MLP: "fc1"}.get(fields["model"], "stage1")

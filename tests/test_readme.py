@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import runpy
 import shlex
 import subprocess
 import sys
@@ -35,9 +36,11 @@ def test_the_readme_is_read_in_one_go():
     assert len(text_of("README.md").splitlines()) < 200
 
 
-def test_the_library_example_runs(tmp_path):
+def test_the_library_example_runs(tmp_path, capsys):
     (example,) = blocks("README.md", "python")
-    out = python(["-c", example], tmp_path)
+    (tmp_path / "example.py").write_text(example)
+    runpy.run_path(str(tmp_path / "example.py"))
+    out = capsys.readouterr().out
     assert re.search(r"0\.990 -> 0\.\d{3}", out)
     assert "conv1" in out
     assert len([line for line in example.splitlines() if line]) <= 10

@@ -61,8 +61,8 @@ def test_drawing_a_page_leaves_the_plan_in_its_link_as_it_is(tabs, restarted, pa
         opened.append((tab, page, name))
     for tab, page, _ in opened:
         steps.arrived(tab, page)
-    for tab, page, name in opened:  # all at rest: whatever a browser had to say has been said
-        tab.wait_for_timeout(300)
+    opened[-1][0].wait_for_timeout(300)  # whatever a browser had to say has been said
+    for tab, page, name in opened:
         steps.settle(tab)
         assert steps.plan_of(tab.url) == plans[name], (page, name)
         steps.no_exception(tab)

@@ -1,4 +1,8 @@
-"""Every criterion × granularity on a transformer, a perceptron, grouped convolutions and blocks."""
+"""Every criterion × granularity, the one full product of the tests.
+
+A criterion asks for what it needs and a granularity sums it, so where a new one of either breaks
+is in the pair; the network it breaks on goes in turn, such that each meets each of both.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,13 @@ from torchvision.models import VisionTransformer
 
 from pruneviz.allocate import Ranking, allocate, exact_count
 from pruneviz.apply import apply
-from pruneviz.criteria import CRITERIA
+from pruneviz.criteria import CRITERIA, score_asked
 from pruneviz.granularity import GRANULARITIES
 from pruneviz.plan import Plan
 from pruneviz.statistics import needs_data
-from tests.networks import Stacked
-from tests.scoring import scored
+from tests.networks import Attentive, Concatenated, Residual, Stacked
+from tests.pairwise import pairwise
+from tests.scoring import asked, is_refused, scored
 
 
 class Mixed(nn.Module):
@@ -53,29 +58,27 @@ NETWORKS = {
     "perceptron": (perceptron, (3, 4, 4)),
     "grouped": (Mixed, (3, 9, 9)),
     "blocks": (Stacked, (3, 6, 6)),
+    "attentive": (Attentive, (3, 16, 16)),
+    "residual": (Residual, (3, 6, 6)),
+    "concatenated": (Concatenated, (3, 6, 6)),
 }
-CONVOLVE = {"transformer", "grouped", "blocks"}  # of kernels with several places
+CONVOLVE = NETWORKS.keys() - {"perceptron"}  # of kernels with several places
 HAVE = {
-    "head": {"transformer"}, "depth": {"transformer", "blocks"},
+    "head": {"transformer", "attentive"}, "depth": {"transformer", "attentive", "blocks"},
     **dict.fromkeys(("kernel", "pattern", "vector"), CONVOLVE),
 }  # fmt: skip
+WHOLE = ("channel", "head", "depth")
 FEWEST = ("perceptron", "grouped")  # units, of which each takes a pass where it is left out
 FEW = {"steps": 2, "probes": 2, "rounds": 4, "inputs": 3, "most_units": 10_000}
-LAWS = [
-    (network, criterion, granularity)
-    for network, criterion, granularity in itertools.product(
-        NETWORKS, CRITERIA.names(), GRANULARITIES.names()
-    )
-    if network in HAVE.get(granularity, NETWORKS)
-    if criterion != "ablation" or granularity in ("channel", "head", "depth") or network in FEWEST
-]
-REFUSED = {  # what has no BatchNorm; units that no layer reads as whole channels
-    "bn_scale": lambda network, granularity: network == "transformer",
-    "thinet": lambda network, granularity: (
-        granularity not in {"channel", "head"}
-        or (granularity == "channel" and network in {"transformer", "grouped"})
-    ),
-}
+
+
+def fits(network: str, criterion: str, granularity: str) -> bool:
+    """Return whether a network has such units, and not too many where each takes a pass."""
+    quick = criterion != "ablation" or granularity in WHOLE or network in FEWEST
+    return quick and network in HAVE.get(granularity, NETWORKS)
+
+
+LAWS = pairwise(NETWORKS, CRITERIA.names(), GRANULARITIES.names(), allowed=fits)
 
 
 def drawn(network: str) -> tuple[nn.Module, Tensor, Tensor]:
@@ -89,22 +92,36 @@ def drawn(network: str) -> tuple[nn.Module, Tensor, Tensor]:
     return model, torch.randn(5, *shape), torch.tensor([0, 1, 2, 1, 0])
 
 
+def test_every_criterion_meets_every_granularity():
+    met = {(criterion, granularity) for _, criterion, granularity in LAWS}
+    assert met == set(itertools.product(CRITERIA.names(), GRANULARITIES.names()))
+
+
 @pytest.mark.parametrize(("network", "criterion", "granularity"), LAWS)
-def test_a_finite_score_a_unit_and_exactly_as_many_go_as_were_asked(
+def test_a_finite_score_a_unit_the_same_twice_and_exactly_as_many_go_as_were_asked(
     network, criterion, granularity
 ):
     model, x, labels = drawn(network)
     settings = {p.name: FEW[p.name] for p in CRITERIA.get(criterion).parameters if p.name in FEW}
-    if REFUSED.get(criterion, lambda *_: False)(network, granularity):
-        with pytest.raises(ValueError, match="choose"):
-            scored(model, x, criterion, granularity, labels, **settings)
-        return
-    units, scores = scored(model, x, criterion, granularity, labels, **settings)
-    total = sum(layer.count for layer in units)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    question = asked(model, x, criterion, granularity, labels, **settings)
+    units = question.units
     assert units
-    assert all(scores[layer.name].shape == (layer.count,) for layer in units)
-    assert all(bool(torch.isfinite(each).all()) for each in scores.values())
+    if is_refused(criterion, model, units):
+        with pytest.raises(ValueError, match=r"choose (channels|a criterion)"):
+            score_asked(question)
+        return
+    scores, again = (dict(score_asked(question).scores) for _ in range(2))
+    for layer in units:
+        assert scores[layer.name].shape == (layer.count,)
+        assert bool(torch.isfinite(scores[layer.name]).all())
+        assert torch.equal(scores[layer.name], again[layer.name])
+    assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
+    assert not model.training
+    assert all(parameter.grad is None for parameter in model.parameters())
+    assert not any(module._forward_hooks for module in model.modules())
     keep = allocate(units, Ranking(scores), Plan(scope="global", sparsity=0.4)).keep
+    total = sum(layer.count for layer in units)
     most = total - sum(layer.least for layer in units)
     assert sum(int((~k).sum()) for k in keep.values()) == min(exact_count(0.4, total), most)
     assert bool(torch.isfinite(apply(model, units, keep).model(x)).all())

@@ -23,7 +23,7 @@ from pruneviz.sensitivity.points import measured
 from pruneviz.sensitivity.refit import REFITTED, inputs_per_refit, recalibration
 from pruneviz.subjects import load_subject
 from tests.recovering import begin, finish
-from tests.replay.replaying import plain
+from tests.reuse.replaying import plain
 from tests.sensitivity.test_scan import finished
 
 NETWORK = """

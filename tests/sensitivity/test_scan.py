@@ -21,7 +21,7 @@ from pruneviz.sensitivity import COLUMNS, LEVELS, Point, Scan, layers, read_poin
 from pruneviz.sensitivity.classes import no_area
 from pruneviz.sensitivity.points import measured
 from tests.networks import Residual
-from tests.replay.replaying import plain
+from tests.reuse.replaying import plain
 
 
 def subject(granularity="weight", samples=37):

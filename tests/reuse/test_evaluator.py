@@ -14,7 +14,7 @@ from pruneviz.reuse.order import batch_size_for, stratified
 from pruneviz.reuse.tensors import share
 from pruneviz.reuse.trace import Trace
 from tests.coupling.parts import Drawn
-from tests.replay.replaying import assert_replayed, plain, variants
+from tests.reuse.replaying import assert_replayed, plain, variants
 
 
 def network_and_data(samples=23):

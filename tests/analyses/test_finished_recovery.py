@@ -10,7 +10,7 @@ from pruneviz import run as engine
 from pruneviz.analyses.finished_recovery import load_recovered
 from pruneviz.store import write_run
 from tests.recovering import same
-from tests.test_recover import ROUNDS, TUMOUR
+from tests.recovery.test_rounds import ROUNDS, TUMOUR
 
 
 def test_a_cut_recovered_network_is_read_back_and_checked(tmp_path):

@@ -21,6 +21,7 @@ from pruneviz.measure.cost import macs_by_parameter
 from pruneviz.plan import Plan
 from pruneviz.stages.counting import Counting
 from tests.networks import Attentive, Grouped, build
+from tests.pairwise import pairwise
 
 FINE = [name for name in GRANULARITIES.names() if GRANULARITIES.get(name).family != "structured"]
 EXACT = [n for n in SCOPES.names() if not decides_amount(n) and n != "percentile"]
@@ -72,10 +73,10 @@ def kept(problem, **fields):
 
 
 PAIRS = list(itertools.product(GRANULARITIES.names(), SCOPES.names()))
+SCORED = pairwise(GRANULARITIES.names(), SCOPES.names(), ["magnitude_l1", "random"])
 
 
-@pytest.mark.parametrize("criterion", ["magnitude_l1", "random"])
-@pytest.mark.parametrize(("granularity", "scope"), PAIRS)
+@pytest.mark.parametrize(("granularity", "scope", "criterion"), SCORED)
 def test_counts_are_exact_masks_nest_and_the_same_seed_gives_the_same(
     granularity, scope, criterion
 ):

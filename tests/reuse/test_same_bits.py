@@ -14,7 +14,7 @@ from pruneviz.reuse import Evaluator
 from pruneviz.reuse.trace import INPUT
 from tests.coupling.parts import PARTS, Drawn, drawn
 from tests.coupling.test_zoo import ZOO, made
-from tests.replay.replaying import assert_replayed, plain, variants
+from tests.reuse.replaying import assert_replayed, plain, variants
 
 CLASSIFIERS = ("googlenet", "densenet121", "mobilenet_v3_small", "shufflenet_v2_x0_5", "swin_t",
                "r3d_18")  # fmt: skip

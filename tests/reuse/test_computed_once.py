@@ -11,7 +11,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from pruneviz.reuse import Evaluator
 from tests.coupling.parts import Drawn
-from tests.replay.replaying import assert_replayed, variants
+from tests.reuse.replaying import assert_replayed, variants
 
 CONVOLUTION = "aten::convolution"  # what conv2d calls to compute
 

@@ -14,7 +14,7 @@ from pruneviz.network.masks import with_parameters
 from pruneviz.network.steady import RANDOM
 from pruneviz.reuse import Evaluator
 from pruneviz.reuse.evaluator import IDLE, READS, WRITES
-from tests.replay.replaying import assert_replayed, plain
+from tests.reuse.replaying import assert_replayed, plain
 
 
 class Does(nn.Module):
