@@ -25,6 +25,8 @@ settings.load_profile("suite")
 
 # A spare process outlives the test that left it: those that ask for one turn it on.
 os.environ[spare.SECONDS_VARIABLE] = "0"
+# Jobs that step back would wait for the tests that wait for them.
+os.environ[worker.NICENESS_VARIABLE] = "0"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -80,5 +82,5 @@ def pruneviz(monkeypatch, capsys):
 @pytest.fixture
 def _jobs_here(monkeypatch):
     """Do jobs in this process: how processes are started and stopped is not what is asked here."""
-    monkeypatch.setattr(worker, "_step_back", lambda niceness: None)
+    monkeypatch.setattr(worker, "_step_back", lambda niceness, warm: None)
     monkeypatch.setattr(control, "_spawn", worker.work)

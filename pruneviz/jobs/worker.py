@@ -31,6 +31,7 @@ from pruneviz.jobs.slots import wait_for_slot
 from pruneviz.jobs.watchdog import Watchdog
 
 LOCK_SECONDS = 1.0  # longer than anyone looks at the lock
+NICENESS_VARIABLE = "PRUNEVIZ_JOB_NICENESS"
 NICENESS = 10  # more than that of whoever began the job
 MOST_NICE = 19
 AUTOGROUP = Path("/proc/self/autogroup")  # Linux alone has it
@@ -64,7 +65,7 @@ def work(folder: RunFolder, since: float | None = None, *, warm: bool = False) -
         reporter.end("failed", error="job.json is missing or damaged; begin the run again")
         return 1
     try:
-        _step_back(None if warm else NICENESS)
+        _step_back(niceness(), warm=warm)
         _attempt(folder, spec, reporter)
     except CancelledError:
         reporter.end("stopped")
@@ -108,19 +109,27 @@ def _attempt(folder: RunFolder, spec: Spec, reporter: Reporter) -> None:
         slot.release()
 
 
-def _step_back(niceness: int | None) -> None:
+def niceness() -> int:
+    """Return how far a job steps back: PRUNEVIZ_JOB_NICENESS, 0 to 19, or 10."""
+    text = os.environ.get(NICENESS_VARIABLE, str(NICENESS))
+    if not text.isdecimal() or int(text) > MOST_NICE:
+        raise ValueError(f"{NICENESS_VARIABLE} must be 0 to {MOST_NICE}, got '{text[:20]}'")
+    return int(text)
+
+
+def _step_back(niceness: int, *, warm: bool) -> None:
     """Let everybody else go first, above all the app and the browser that shows it.
 
-    `niceness` is None for a process that a nice one started, which is as nice already.
+    A `warm` process was started by a nice one and is as nice already.
     """
-    if niceness is not None:
+    if not warm:
         process = psutil.Process()
         with contextlib.suppress(psutil.Error, OSError):
             process.nice(min(process.nice() + niceness, MOST_NICE))
     with contextlib.suppress(OSError):
         # Linux shares the processor out by session first, so a nice process alone in its session
         # takes as much as any other: the session has to be nice too.
-        AUTOGROUP.write_text(str(NICENESS))
+        AUTOGROUP.write_text(str(niceness))
 
 
 def _sweep(folder: RunFolder) -> None:
@@ -156,7 +165,7 @@ def main() -> None:
     environment = dict(os.environ)  # before anything that is imported adds to it
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     if sys.argv[1] == spare.FLAG:
-        _step_back(None)
+        _step_back(niceness(), warm=True)
         given = spare.wait(Path(sys.argv[2]), environment)
         if given is None:
             return

@@ -223,7 +223,8 @@ def autogroup(pid):
     return Path(f"/proc/{pid}/autogroup").read_text().strip()
 
 
-def test_a_job_has_a_lower_priority_than_the_server(bench):
+def test_a_job_has_a_lower_priority_than_the_server(bench, monkeypatch):
+    monkeypatch.delenv(worker.NICENESS_VARIABLE)
     bench.hold_after(SOME_PASSES)
     folder = bench.scan()
     bench.until_held()
@@ -232,6 +233,13 @@ def test_a_job_has_a_lower_priority_than_the_server(bench):
     if worker.AUTOGROUP.exists():
         assert worker.AUTOGROUP.read_text().strip() != autogroup(status.pid)
         assert autogroup(status.pid).endswith(f"nice {worker.NICENESS}")
+
+
+@pytest.mark.parametrize("given", ["-1", "20", "low", ""])
+def test_a_niceness_that_is_none_is_refused(monkeypatch, given):
+    monkeypatch.setenv(worker.NICENESS_VARIABLE, given)
+    with pytest.raises(ValueError, match="PRUNEVIZ_JOB_NICENESS must be 0 to 19, got"):
+        worker.niceness()
 
 
 def test_what_goes_wrong_is_said(bench):
