@@ -89,7 +89,7 @@ def test_architecture_shows_blocks() -> None:
     assert at.selectbox(key="architecture-group").label == "Stage of residual blocks"
     table = at.dataframe[0].value
     assert list(table["Path"]) == ["stage2.1", "stage2.2"]
-    assert "cannot be pruned" in words(at)
+    assert "Dotted: is in no block that can be left out" in words(at)
 
 
 def test_weights_and_attributions_of_a_layer_that_is_gone() -> None:
