@@ -6,7 +6,6 @@ import re
 from collections.abc import Sequence
 
 import pandas as pd
-import streamlit as st
 from torch import Tensor
 
 from pruneviz import run
@@ -20,6 +19,7 @@ from pruneviz.plan import Plan
 from pruneviz.report import Skipped
 from pruneviz.subjects import Subject
 from pruneviz.ui.engine import cache
+from pruneviz.ui.engine.cached import cached
 from pruneviz.ui.words import text
 
 MOST_RANGES = 6
@@ -59,7 +59,7 @@ def layers(plan: Plan) -> tuple[LayerCost, ...]:
     They are as if nothing were removed while the plan cannot be carried out.
     """
     if cache.is_possible(plan):
-        return _layers(cache.plan_key(plan), plan)
+        return _layers(plan)
     ready = cache.prepared(plan)
     before = ready.baseline
     both = (before.parameters, before.parameters), (before.macs, before.macs)
@@ -228,9 +228,9 @@ def _leaf(parameter: str) -> str:
     return parameter.rpartition(".")[2]
 
 
-@st.cache_resource(max_entries=32, show_spinner="Counting layer by layer …")
-def _layers(digest: str, _plan: Plan) -> tuple[LayerCost, ...]:
-    ready, result = cache.prepared(_plan), cache.pruned(_plan)
+@cached(cache.plan_key, most=32, spinner="Counting layer by layer …")
+def _layers(plan: Plan) -> tuple[LayerCost, ...]:
+    ready, result = cache.prepared(plan), cache.pruned(plan)
     before, (parameters, macs) = ready.baseline, run.costs(ready, result)
     return by_layer(
         ready.subject.model,

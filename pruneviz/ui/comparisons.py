@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pandas as pd
-import streamlit as st
 from torch import Tensor
 
 from pruneviz import jobs, run
@@ -26,7 +26,7 @@ from pruneviz.history.folder import (
 from pruneviz.home import default_home
 from pruneviz.plan import Plan
 from pruneviz.registry import COSTS
-from pruneviz.ui.engine import cache
+from pruneviz.ui.engine import cache, gate
 from pruneviz.ui.words import standing
 
 KIND = "contest"
@@ -94,8 +94,7 @@ def begin(entrants: Sequence[Entrant]) -> None:
     """Begin what is open, one job each, one after another; ValueError when it may not run."""
     for entrant in entrants:
         if entrant.open:
-            cache.check_allowed(entrant.plan)
-            jobs.submit(default_home(), KIND, entrant.plan)
+            gate.submit(KIND, entrant.plan)
 
 
 def stop(entrants: Sequence[Entrant]) -> None:
@@ -178,7 +177,7 @@ def about_criteria() -> pd.DataFrame:
     )
 
 
-@st.cache_resource(show_spinner=False)
+@functools.cache
 def what_goes() -> list[tuple[str, Tensor]]:
     """Return each granularity's title and what stays of a small layer, bool (outputs, weights)."""
     return [(each.title, each.stays) for each in demonstrations()]

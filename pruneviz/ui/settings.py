@@ -17,7 +17,8 @@ MODELS_VARIABLE = "PRUNEVIZ_MODELS"
 WEIGHTS_VARIABLE = "PRUNEVIZ_WEIGHTS"
 DATA_VARIABLE = "PRUNEVIZ_DATA"
 MEMORY_VARIABLE = "PRUNEVIZ_MEMORY_MB"
-MEMORY_MB = 256
+MEMORY_MB, MODEL_MB = 256, 64
+FEWEST_MODELS = 2
 # NAME=…; a reference has a colon before any =, a path may have a slash there.
 NAMED = re.compile(r"\s*([^:=/\\]*[^:=/\\\s])\s*=(.+)", re.DOTALL)
 
@@ -65,6 +66,11 @@ def memory_mb() -> int:
     if not given.isdecimal():
         raise ValueError(f"{MEMORY_VARIABLE} must be a whole number of MB, such as 256: '{given}'")
     return int(given)
+
+
+def models_kept() -> int:
+    """Return of how many models the app may keep what was computed: one for each 64 MB."""
+    return max(FEWEST_MODELS, memory_mb() // MODEL_MB)
 
 
 def variables(

@@ -152,7 +152,7 @@ def test_an_explanation_that_fails_its_check_offers_more_steps_and_takes_them(mo
         return Attribution(method, target, torch.ones_like(x), 0.5, valid, "a note", steps, more, 2)
 
     monkeypatch.setattr(results, "attribute", fails)
-    results._explanations.clear()
+    results.explanation.clear()
     at = _open("attributions", Plan(sparsity=0.41), input="3")
     assert asked == [{}, {}]
     assert any("fails its own check" in title.replace("<br>", " ") for title in _titles(at))
@@ -161,7 +161,7 @@ def test_an_explanation_that_fails_its_check_offers_more_steps_and_takes_them(mo
     offer.click().run()
     assert asked[2:] == [{"steps": 400}] * 2
     assert not any(button.key == "attributions-more-steps" for button in at.button)
-    results._explanations.clear()
+    results.explanation.clear()
 
 
 def test_the_headline_of_a_wrong_answer_begins_with_it():

@@ -5,6 +5,8 @@ from pruneviz import run, store
 from pruneviz.plan import Plan
 from pruneviz.ui import settings
 from pruneviz.ui.engine import cache, results
+from pruneviz.ui.engine.gate import check_allowed
+from pruneviz.ui.engine.keys import prepared_key, subject_key
 from pruneviz.ui.engine.live import UNTIMED
 from pruneviz.ui.frame import speeds
 from pruneviz.ui.server import launch
@@ -34,27 +36,27 @@ def test_what_the_operator_named_is_allowed(monkeypatch: pytest.MonkeyPatch) -> 
     for name, value in settings.variables(["python:m.py:build"], ["npz:d.npz"]).items():
         monkeypatch.setenv(name, value)
     assert settings.models() == ("python:m.py:build",)
-    cache.check_allowed(Plan(model="python:m.py:build", data="npz:d.npz"))
+    check_allowed(Plan(model="python:m.py:build", data="npz:d.npz"))
     with pytest.raises(ValueError, match="other"):
-        cache.check_allowed(Plan(data="npz:other.npz"))
+        check_allowed(Plan(data="npz:other.npz"))
 
 
 def test_the_keys_change_with_what_they_stand_for() -> None:
     plan = Plan(sparsity=0.2)
     more = plan.changed(sparsity=0.3)
-    assert cache.prepared_key(plan) == cache.prepared_key(more)
+    assert prepared_key(plan) == prepared_key(more)
     assert cache.plan_key(plan) != cache.plan_key(more)
-    assert cache.prepared_key(plan) != cache.prepared_key(plan.changed(criterion="random"))
-    assert cache.subject_key(plan) == cache.subject_key(plan.changed(criterion="random"))
+    assert prepared_key(plan) != prepared_key(plan.changed(criterion="random"))
+    assert subject_key(plan) == subject_key(plan.changed(criterion="random"))
 
 
 def test_a_changed_file_is_read_anew(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "d.npz"
     file.write_bytes(b"1")
     plan = Plan(data=f"npz:{file}")
-    before = cache.subject_key(plan)
+    before = subject_key(plan)
     file.write_bytes(b"22")
-    assert cache.subject_key(plan) != before
+    assert subject_key(plan) != before
 
 
 def test_live_numbers_of_a_sample_are_exact_or_marked() -> None:

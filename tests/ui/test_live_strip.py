@@ -69,7 +69,7 @@ def test_a_network_that_fails_later_is_said_under_the_strip(held, monkeypatch) -
     plan = Plan(model="sample:tumour-mlp", sparsity=0.44)
     at = start(PAGE, plan)
     assert PART in accuracy(at)
-    course = cache._course(cache.plan_key(plan), plan)
+    course = cache.course(plan)
     monkeypatch.setattr(course, "_problem", live._failure(KeyError("no such head")))
     at.run()
     assert not at.exception

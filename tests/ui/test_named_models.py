@@ -15,6 +15,7 @@ from torch import nn
 from pruneviz.plan import Plan
 from pruneviz.ui import settings
 from pruneviz.ui.engine import cache
+from pruneviz.ui.engine.gate import check_allowed
 from pruneviz.ui.home import named_cards, uploads
 from pruneviz.ui.server import launch
 from pruneviz.ui.session import edits, link
@@ -115,10 +116,10 @@ def test_the_command_hands_names_and_weights_to_the_server(pruneviz, files, monk
 def test_only_what_was_named_as_such_is_opened(files, monkeypatch):
     reference, file = f"python:{files}/net.py:build", f"{files}/net.safetensors"
     start(monkeypatch, [f"mine={reference}"], [f"mine={file}"])
-    cache.check_allowed(Plan(model=reference, weights=file))
+    check_allowed(Plan(model=reference, weights=file))
     for fields in ({"weights": f"{files}/other"}, {"data": reference}, {"model": file}):
         with pytest.raises(ValueError, match="reads files of the server or runs code"):
-            cache.check_allowed(Plan(**fields))
+            check_allowed(Plan(**fields))
 
 
 def test_the_app_opens_with_the_first_and_home_shows_them_by_name(files, monkeypatch):

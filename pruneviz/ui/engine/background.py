@@ -5,7 +5,7 @@ from __future__ import annotations
 import atexit
 import threading
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 
 Stop = Callable[[], bool]
@@ -52,18 +52,18 @@ class Background:
     """Computes for one session what its newest plan lacks; what is older stops at its next step."""
 
     def __init__(self) -> None:
-        self._key = ""
+        self._key: Hashable = None
         self._thread: threading.Thread | None = None
         self._newest = _Newest()
         weakref.finalize(self, self._newest.next)  # nobody waits any more when the session is gone
 
-    def turn_to(self, key: str) -> None:
+    def turn_to(self, key: Hashable) -> None:
         """Say what the session looks at now: work for anything else is to stop."""
         if key != self._key:
             self._key, self._thread = key, None
             self._newest.next()
 
-    def go_on(self, key: str, work: Work) -> None:
+    def go_on(self, key: Hashable, work: Work) -> None:
         """Do the work for what the session looks at in a thread, unless one does it already.
 
         `work` is given what says whether it must stop, and asks that between its steps.

@@ -1,4 +1,4 @@
-"""Cached calls of the engine, keyed on digest strings; models are never hashed or copied.
+"""Cached calls of the engine, keyed on digests; models are never hashed or copied.
 
 Every function raises ValueError with one clear sentence when the plan asks for something that
 cannot be; the frame shows it. What is returned is shared by all sessions: read it, never change it.
@@ -6,12 +6,9 @@ cannot be; the frame shows it. What is returned is shared by all sessions: read 
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shlex
+import functools
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import cast
 
 import streamlit as st
@@ -27,9 +24,12 @@ from pruneviz.measure.quality import accuracy_pair
 from pruneviz.plan import Part, Plan
 from pruneviz.report import LatencyPair, LayerReport
 from pruneviz.stages.recovery_rounds import full_size
-from pruneviz.subjects import Subject, load_subject, needs_operator
+from pruneviz.subjects import Subject, load_subject
 from pruneviz.ui import settings
-from pruneviz.ui.engine.background import Background
+from pruneviz.ui.engine.background import Background, Stop
+from pruneviz.ui.engine.cached import cached
+from pruneviz.ui.engine.gate import check_allowed
+from pruneviz.ui.engine.keys import Key, asked_key, prepared_key, subject_key
 from pruneviz.ui.engine.live import Course, Live, Original, begin, measure_original
 from pruneviz.ui.engine.shared import Shared
 
@@ -39,66 +39,40 @@ ORIGINALS = 2  # of so many subjects values are kept at a time; they share the m
 _BACKGROUND = "pruneviz-background"
 
 
-def check_allowed(plan: Plan) -> None:
-    """Raise ValueError when the plan reads paths or runs code that the operator did not name."""
-    asked = {
-        "model": (plan.model, settings.models()),
-        "weights": (plan.weights, settings.weights()),
-        "data": (plan.data, settings.data()),
-    }
-    for what, (reference, named) in asked.items():
-        if reference is not None and needs_operator(reference) and reference not in named:
-            option = f"--{what} {shlex.quote(reference)}"
-            remedy = f"only who starts the server can allow it, by naming it: pruneviz app {option}"
-            if what == "weights":
-                owner = f"--model {shlex.quote(plan.model)}"
-                remedy = (
-                    "upload weights of your own on Home instead, or let who starts the server "
-                    f"name them: pruneviz app {owner} {option}"
-                )
-            raise ValueError(
-                f"the plan asks for the {what} '{reference}', which reads files of the server or "
-                f"runs code; {remedy}"
-            )
+@cached(subject_key)
+def subject(plan: Plan) -> Subject:
+    """Return the plan's model and data; refuses what only the operator may open."""
+    return load_subject(plan)
 
 
-def subject_key(plan: Plan) -> str:
-    """Return the digest of the fields that say which model and data, and of files' last changes."""
-    changed = [_last_change(name) for name in (plan.model, plan.weights, plan.data)]
-    text = json.dumps([plan.values_of(Part.SUBJECT), changed], sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def prepared_key(plan: Plan) -> str:
-    """Return the digest of all that scores depend on: model and data, and how units are ranked."""
-    return f"{subject_key(plan)}:{run.preparation_key(plan)}"
-
-
-def plan_key(plan: Plan) -> str:
-    """Return the digest of the whole plan and of the files it reads.
+def plan_key(plan: Plan) -> Key:
+    """Return the digests of the whole plan and of the files it reads.
 
     It changes when the plan's recovery is finished. ValueError where the plan cannot be bound.
     """
-    key = f"{subject_key(plan)}:{plan.digest()}"
-    return f"{key}:{_written(run_folder(plan))}" if run.asks_for_rounds(plan) else key
+    key = asked_key(plan)
+    return (*key, str(_written(run_folder(plan)))) if run.asks_for_rounds(plan) else key
 
 
-def subject(plan: Plan) -> Subject:
-    """Return the plan's model and data; refuses what only the operator may open."""
-    check_allowed(plan)  # before any file is looked at
-    return _subject(subject_key(plan), plan)
-
-
+@cached(prepared_key, most=16)
 def prepared(plan: Plan) -> run.Prepared:
     """Return everything that does not depend on how much is removed: sliders, scores, reasons."""
-    check_allowed(plan)
-    return _prepared(prepared_key(plan), plan)
+    return run.prepare(subject(plan), plan, original(plan).baseline)
 
 
+@cached(plan_key, most=6)
 def pruned(plan: Plan) -> run.Pruned:
     """Return the pruned network of a plan, recovered once a run has carried its recovery out."""
-    check_allowed(plan)
-    return _pruned(plan_key(plan), plan)
+    if not run.asks_for_rounds(plan):
+        return run.prune(prepared(plan), plan)
+    if is_recovered(plan):
+        try:
+            return load_recovered(prepared(plan), plan, run_folder(plan).path)
+        except ValueError as error:
+            raise ValueError(f"{error}; {ANEW}") from error
+    # Under the plan without recovery, so that nobody takes its numbers for those of the other.
+    raw = pruned(plan.without(Part.RECOVERY))
+    return replace(raw, notes=(*raw.notes, NOT_YET))
 
 
 def run_folder(plan: Plan) -> RunFolder:
@@ -137,27 +111,42 @@ def weight(plan: Plan, layer: str) -> Tensor:
     old = subject(plan).model.get_parameter(name).detach()
     if not is_recovered(plan):
         return old
-    new = _full_size(plan_key(plan), plan).get_parameter(name).detach()
+    new = _full_size(plan).get_parameter(name).detach()
     mask = pruned(plan).masks.get(name)
     return new if mask is None else torch.where(mask, new, old)
 
 
+@cached(plan_key, most=4)
+def _full_size(plan: Plan) -> nn.Module:
+    return full_size(pruned(plan))
+
+
+@cached(subject_key)
 def original(plan: Plan) -> Original:
     """Return what the live numbers need of the original network: logits, cost, its speed."""
-    check_allowed(plan)
-    return _original(subject_key(plan), plan)
+    return measure_original(subject(plan))
 
 
 def live(plan: Plan) -> Live:
     """Return a plan's numbers as far as they are known, an estimate from some inputs at least."""
-    check_allowed(plan)
     return course(plan).current
 
 
+@cached(plan_key, of=shown, most=256)
 def course(plan: Plan) -> Course:
     """Return the course of the numbers that are shown of a plan."""
-    plan = shown(plan)
-    return _course(plan_key(plan), plan)
+    return begin(prepared(plan), pruned(plan), _evaluations(plan))
+
+
+def _evaluations(plan: Plan) -> Shared | None:
+    """Return what evaluates networks on a plan's held-out inputs; None without data."""
+    return _shared(plan) if subject(plan).data else None
+
+
+@cached(subject_key, most=ORIGINALS, leave=Shared.forget)
+def _shared(plan: Plan) -> Shared:
+    budget = settings.memory_mb() * 2**20 // ORIGINALS
+    return Shared(subject(plan), original(plan).baseline, budget)
 
 
 def follow(plan: Plan) -> Live:
@@ -169,11 +158,25 @@ def follow(plan: Plan) -> Live:
     plan = shown(plan)
     key, mine = plan_key(plan), background()
     mine.turn_to(key)
-    following = _course(key, plan)
+    following = course(plan)
     now, shared = following.current, _evaluations(plan)
     if not now.done or (shared is not None and not shared.is_warm):
-        mine.go_on(key, partial(following.finish, prepared(plan), pruned(plan)))
+        mine.go_on(key, partial(_finish, following, prepared(plan), pruned(plan), shared))
     return now
+
+
+def _finish(
+    following: Course, ready: run.Prepared, result: run.Pruned, shared: Shared | None, stop: Stop
+) -> None:
+    """Go on to a plan's exact numbers, and then make the next plan's quicker."""
+    following.finish(ready, result, stop)
+    if shared is not None and not following.failed:
+        shared.warm(stop)
+
+
+@functools.cache
+def _process_background() -> Background:
+    return Background()
 
 
 def background() -> Background:
@@ -237,62 +240,6 @@ def notes(plan: Plan) -> tuple[str, ...]:
         return ()
 
 
-# `digest` is the cache's key; what begins with an underscore is not hashed.
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _subject(digest: str, _plan: Plan) -> Subject:
-    return load_subject(_plan)
-
-
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _prepared(digest: str, _plan: Plan) -> run.Prepared:
-    return run.prepare(subject(_plan), _plan, original(_plan).baseline)
-
-
-@st.cache_resource(max_entries=6, show_spinner=False)
-def _pruned(digest: str, _plan: Plan) -> run.Pruned:
-    if not run.asks_for_rounds(_plan):
-        return run.prune(prepared(_plan), _plan)
-    if is_recovered(_plan):
-        try:
-            return load_recovered(prepared(_plan), _plan, run_folder(_plan).path)
-        except ValueError as error:
-            raise ValueError(f"{error}; {ANEW}") from error
-    # Under the plan without recovery, so that nobody takes its numbers for those of the other.
-    raw = pruned(_plan.without(Part.RECOVERY))
-    return replace(raw, notes=(*raw.notes, NOT_YET))
-
-
-@st.cache_resource(max_entries=4, show_spinner=False)
-def _full_size(digest: str, _plan: Plan) -> nn.Module:
-    return full_size(pruned(_plan))
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _original(digest: str, _plan: Plan) -> Original:
-    return measure_original(subject(_plan))
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _course(digest: str, _plan: Plan) -> Course:
-    return begin(prepared(_plan), pruned(_plan), _evaluations(_plan))
-
-
-def _evaluations(plan: Plan) -> Shared | None:
-    """Return what evaluates networks on a plan's held-out inputs; None without data."""
-    return _shared(subject_key(plan), plan) if subject(plan).data else None
-
-
-@st.cache_resource(max_entries=ORIGINALS, show_spinner=False)
-def _shared(digest: str, _plan: Plan) -> Shared:
-    budget = settings.memory_mb() * 2**20 // ORIGINALS
-    return Shared(subject(_plan), original(_plan).baseline, budget)
-
-
-@st.cache_resource(show_spinner=False)
-def _process_background() -> Background:
-    return Background()
-
-
 def _untouched(plan: Plan) -> Plan:
     return plan.without(Part.AMOUNT | Part.RECOVERY)
 
@@ -303,14 +250,3 @@ def _written(folder: RunFolder) -> int | None:
         return folder.file(store.REPORT_FILE).stat().st_mtime_ns
     except OSError:
         return None
-
-
-def _last_change(reference: str | None) -> list[float]:
-    """Return time and size of a named file, so that an edited file is read anew."""
-    if reference is None or not needs_operator(reference):
-        return []
-    name = reference.split(":")[1] if ":" in reference else reference
-    path = Path(name.split("?target=")[0])
-    if not path.is_file():
-        return []
-    return [path.stat().st_mtime, float(path.stat().st_size)]

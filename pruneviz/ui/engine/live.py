@@ -138,7 +138,12 @@ class Course:
     @property
     def ended(self) -> bool:
         """Return whether every input was seen, or the network failed."""
-        return bool(self._problem) or self._shared is None or self._part == len(self._shared.parts)
+        return self.failed or self._shared is None or self._part == len(self._shared.parts)
+
+    @property
+    def failed(self) -> bool:
+        """Return whether the network failed on its inputs."""
+        return bool(self._problem)
 
     @property
     def timings(self) -> Timings | None:
@@ -204,16 +209,18 @@ class Course:
             self.at_length |= passes >= AT_LENGTH
             self._report = self._report.model_copy(update={"latency_ms": found.summary()})
 
+    def rest(self) -> None:
+        """Let the network go that answered, or it would be kept."""
+        with self._lock:
+            self._answers = None
+
     def finish(self, prepared: Prepared, pruned: Pruned, stop: Stop) -> None:
-        """Go on to the exact numbers, and then make the next ones quicker, until `stop` says so."""
+        """Go on to the exact numbers until `stop` says so."""
         while not self.ended and not stop():
             self.advance(pruned)
-        with self._lock:
-            self._answers = None  # or the network would be kept
-        if not self._problem and not self.timed:
+        self.rest()
+        if not self.failed and not self.timed:
             self.time(prepared, pruned, MORE_RUNS, stop=stop)
-        if self._shared is not None and not self._problem:
-            self._shared.warm(stop)
 
 
 def begin(prepared: Prepared, pruned: Pruned, shared: Shared | None) -> Course:
@@ -237,6 +244,7 @@ def begin(prepared: Prepared, pruned: Pruned, shared: Shared | None) -> Course:
     course.advance(pruned, urgent=True)
     while not course.ended and time.perf_counter() < end:
         course.advance(pruned, urgent=True)
+    course.rest()
     return course
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -18,11 +17,12 @@ from pruneviz import run, store
 from pruneviz.evaluate import predict
 from pruneviz.explain import Attribution, Detectors, attribute, detectors
 from pruneviz.export import WEIGHTS_FILE
-from pruneviz.plan import Plan
+from pruneviz.plan import Part, Plan
 from pruneviz.registry import Value
 from pruneviz.report import LatencyPair, Report
 from pruneviz.subjects import Data
 from pruneviz.ui.engine import cache
+from pruneviz.ui.engine.cached import cached
 
 Which = Literal["original", "pruned"]
 
@@ -51,72 +51,22 @@ def answers(plan: Plan) -> Answers | None:
     data, logits = cache.subject(plan).data, cache.prepared(plan).baseline.logits
     if data is None or logits is None:
         return None
-    return Answers(data, logits, _logits(cache.plan_key(plan), plan))
+    return Answers(data, logits, _logits(plan))
 
 
+def _deciding(plan: Plan, which: Which, *_: object) -> Plan:
+    """Return what of a plan decides a network: of the original, its model and data alone."""
+    return plan.without(~Part.SUBJECT) if which == "original" else plan
+
+
+@cached(cache.plan_key, of=_deciding, most=256)
 def explanation(
     plan: Plan, which: Which, index: int, target: int, method: str, settings: Mapping[str, Value]
 ) -> Attribution:
-    """Return why one of the networks gives `target` its logit on held-out input `index`."""
-    key = json.dumps([_key(plan, which), index, target, method, dict(settings)])
-    kept = _explanations(key)
-    if not kept:
-        kept.append(_explained(plan, which, index, target, method, settings))
-    return kept[0]
+    """Return why one of the networks gives `target` its logit on held-out input `index`.
 
-
-def channels(plan: Plan, which: Which, index: int, layer: str, target: int) -> Detectors:
-    """Return what a layer's channels show in one of the networks on held-out input `index`."""
-    key = json.dumps([_key(plan, which), index, layer, target])
-    return _channels(key, plan, which, index, layer, target)
-
-
-def files(plan: Plan, timed: Callable[[Plan], LatencyPair]) -> Files:
-    """Return the files of the plan's run, made here unless a job has made them.
-
-    Made here, their report has the times that `timed` returns; a job timed on its own. Before a
-    recovery is carried out, they are of the plan without.
+    Meanwhile a line says what is computed; whoever goes elsewhere ends it between steps.
     """
-    if cache.is_carried_out(plan):
-        return _files(f"{cache.plan_key(plan)}:kept", plan, None)
-    pair = timed(plan)
-    return _files(f"{cache.plan_key(plan)}:{pair.model_dump_json()}", plan, pair)
-
-
-def network(plan: Plan, which: Which) -> nn.Module:
-    """Return the original or the pruned network; it is shared, so read it only."""
-    return cache.subject(plan).model if which == "original" else cache.pruned(plan).model
-
-
-def one_input(plan: Plan, index: int) -> Tensor:
-    """Return held-out input `index` as a batch of one; ValueError without data."""
-    data = cache.subject(plan).data
-    if data is None:
-        raise ValueError("there is no data to take an input from: choose some on Home")
-    return data.x[index : index + 1]
-
-
-def _key(plan: Plan, which: Which) -> str:
-    return f"{which}:{cache.subject_key(plan) if which == 'original' else cache.plan_key(plan)}"
-
-
-@st.cache_resource(max_entries=32, show_spinner="Asking the pruned network …")
-def _logits(digest: str, _plan: Plan) -> Tensor:
-    data = cache.subject(_plan).data
-    assert data is not None  # `answers` looked
-    return predict(cache.pruned(_plan).model, data.x)
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _explanations(digest: str) -> list[Attribution]:
-    """Return where an explanation is kept: what is empty is not explained yet."""
-    return []
-
-
-def _explained(
-    plan: Plan, which: Which, index: int, target: int, method: str, settings: Mapping[str, Value]
-) -> Attribution:
-    """Explain while a line says what is computed; whoever goes elsewhere ends it between steps."""
     place, data = st.empty(), cache.subject(plan).data
 
     def say(steps: int) -> None:
@@ -137,22 +87,52 @@ def _explained(
     return found
 
 
-@st.cache_resource(max_entries=64, show_spinner="Looking at the channels …")
-def _channels(
-    digest: str, _plan: Plan, _which: Which, _index: int, _layer: str, _target: int
-) -> Detectors:
-    return detectors(network(_plan, _which), one_input(_plan, _index), _layer, _target)
+@cached(cache.plan_key, of=_deciding, most=64, spinner="Looking at the channels …")
+def channels(plan: Plan, which: Which, index: int, layer: str, target: int) -> Detectors:
+    """Return what a layer's channels show in one of the networks on held-out input `index`."""
+    return detectors(network(plan, which), one_input(plan, index), layer, target)
 
 
-@st.cache_resource(max_entries=2, show_spinner="Measuring and writing the files …")
-def _files(digest: str, _plan: Plan, _pair: LatencyPair | None) -> Files:
+def files(plan: Plan, timed: Callable[[Plan], LatencyPair]) -> Files:
+    """Return the files of the plan's run, made here unless a job has made them.
+
+    Made here, their report has the times that `timed` returns; a job timed on its own. Before a
+    recovery is carried out, they are of the plan without.
+    """
+    if cache.is_carried_out(plan):
+        return _files(plan, None)
+    return _files(plan, timed(plan))
+
+
+def network(plan: Plan, which: Which) -> nn.Module:
+    """Return the original or the pruned network; it is shared, so read it only."""
+    return cache.subject(plan).model if which == "original" else cache.pruned(plan).model
+
+
+def one_input(plan: Plan, index: int) -> Tensor:
+    """Return held-out input `index` as a batch of one; ValueError without data."""
+    data = cache.subject(plan).data
+    if data is None:
+        raise ValueError("there is no data to take an input from: choose some on Home")
+    return data.x[index : index + 1]
+
+
+@cached(cache.plan_key, most=32, spinner="Asking the pruned network …")
+def _logits(plan: Plan) -> Tensor:
+    data = cache.subject(plan).data
+    assert data is not None  # `answers` looked
+    return predict(cache.pruned(plan).model, data.x)
+
+
+@cached(cache.plan_key, most=2, spinner="Measuring and writing the files …")
+def _files(plan: Plan, pair: LatencyPair | None) -> Files:
     with tempfile.TemporaryDirectory() as name:
         folder, notes = Path(name) / "run", []
-        if _pair is None:
-            folder = cache.run_folder(_plan).path
+        if pair is None:
+            folder = cache.run_folder(plan).path
         else:
-            ready, result = cache.prepared(_plan), cache.pruned(_plan)
-            notes = store.write_run(folder, ready, result, run.report(ready, result, _pair))
+            ready, result = cache.prepared(plan), cache.pruned(plan)
+            notes = store.write_run(folder, ready, result, run.report(ready, result, pair))
         report = store.read_report(folder)
         parts = {name: _content(folder / name) for name in store.FILES if (folder / name).exists()}
     packed = io.BytesIO()

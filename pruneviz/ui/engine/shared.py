@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor, nn
@@ -42,13 +43,18 @@ class Shared:
         macs = sum(baseline.macs.values())
         size = batch_size(data.x, macs)
         self._threads = threads(macs)
-        self.evaluator = Evaluator(subject.model, data.x, data.y, size, budget_bytes)
+        self._new = partial(Evaluator, subject.model, data.x, data.y, size, budget_bytes)
         self.parts = self.evaluator.parts
         self.total = len(data.x)
         self.is_warm = False
         self._x, self._y, self._original = data.x, data.y, baseline.logits
         self._followed = 0
-        self._plain = False
+        self._plain = self._forgotten = False
+
+    @cached_property
+    def evaluator(self) -> Evaluator:
+        """Return what remembers the original's passes."""
+        return self._new()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -86,13 +92,19 @@ class Shared:
 
     def warm(self, stop: Stop) -> None:
         """Follow the original's passes batch by batch, until all are known or `stop` says so."""
-        while not self.is_warm and not stop():
+        while not (self.is_warm or stop() or self._forgotten):
             with TURNS.taken(urgent=False), ONE_TRACE, computing_threads(self._threads):
                 self._step()
 
+    def forget(self) -> None:
+        """Free what was remembered: from now on each batch is computed in full."""
+        with TURNS.taken(urgent=True):
+            vars(self).pop("evaluator", None)
+            self.is_warm, self._forgotten = False, True
+
     def _step(self) -> None:
-        """Follow one pass more, unless another thread followed the last one meanwhile."""
-        if self.is_warm:
+        """Follow one pass more, unless another thread followed the last one or forgot them."""
+        if self.is_warm or self._forgotten:
             return
         try:
             if not self._followed:

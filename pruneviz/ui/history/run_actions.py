@@ -9,7 +9,6 @@ from typing import BinaryIO
 
 import streamlit as st
 
-from pruneviz import jobs
 from pruneviz.figures.kit import format as fmt
 from pruneviz.history.archive import export_runs, import_runs
 from pruneviz.history.folder import RunFolder
@@ -17,7 +16,7 @@ from pruneviz.history.index import History
 from pruneviz.history.row import Row
 from pruneviz.history.trash import trashed
 from pruneviz.history.usage import STALE_DAYS, Cleaning
-from pruneviz.ui.engine import cache
+from pruneviz.ui.engine import gate
 from pruneviz.ui.jobs.watch import watch
 from pruneviz.ui.session import selection
 
@@ -71,12 +70,7 @@ def in_trash() -> list[RunFolder]:
 
 def resume(row: Row) -> None:
     """Go on with a run, if it reads nothing that the operator did not allow."""
-    folder = history().folder(row.digest)
-    spec = folder.spec()
-    if spec is None:
-        raise ValueError("the run does not say what was asked; start it again")
-    cache.check_allowed(spec.plan)
-    jobs.resume(folder)
+    gate.resume(history().folder(row.digest))
 
 
 def packed(digests: Sequence[str]) -> bytes:

@@ -13,6 +13,8 @@ from pruneviz.measure.cost import parameters_by_name
 from pruneviz.plan import Plan
 from pruneviz.ui import settings
 from pruneviz.ui.engine import cache
+from pruneviz.ui.engine.cached import cached
+from pruneviz.ui.engine.keys import subject_key
 from pruneviz.ui.frame import strip
 from pruneviz.ui.session import edits, state
 from pruneviz.ui.words import text
@@ -48,7 +50,7 @@ def _card(number: int, named: settings.NamedModel, plan: Plan) -> None:
     candidate = edits.with_named(plan, named)
     try:
         with st.spinner("Loading the model …"):
-            facts = _facts(cache.subject_key(candidate), candidate)
+            facts = _facts(candidate)
     except ValueError as error:
         st.markdown(f"**{text.escape(named.name or text.model_title(named.reference))}**")
         strip.show_error(str(error))
@@ -69,9 +71,8 @@ def _card(number: int, named: settings.NamedModel, plan: Plan) -> None:
     )
 
 
-# `digest` is the cache's key; what begins with an underscore is not hashed.
-@st.cache_data(max_entries=64, show_spinner=False)
-def _facts(digest: str, _plan: Plan) -> Facts:
-    subject = cache.subject(_plan)
+@cached(subject_key, most=64, stays=True)
+def _facts(plan: Plan) -> Facts:
+    subject = cache.subject(plan)
     count = sum(parameters_by_name(subject.model).values())
     return Facts(subject.title, subject.sentence, subject.weights_label, count)

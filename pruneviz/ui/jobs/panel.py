@@ -13,7 +13,7 @@ from pruneviz.history.folder import PROPOSAL_FILE, RunFolder
 from pruneviz.plan import Plan
 from pruneviz.propose import Goal
 from pruneviz.propose.proposal import read_proposal
-from pruneviz.ui.engine import cache
+from pruneviz.ui.engine import gate
 from pruneviz.ui.jobs.watch import Job, Seen, watch
 from pruneviz.ui.words import navigate, text
 from pruneviz.ui.words.questions import QUESTIONS, query
@@ -109,7 +109,7 @@ def _active(job: Job) -> None:
                 resume = st.button("Resume", key=f"job-resume-{digest}")
                 dismiss = st.button("Dismiss", key=f"job-dismiss-{digest}", help=DISMISS_HELP)
         if stop or resume or dismiss:
-            _act(job, jobs.cancel if stop else _resume if resume else jobs.dismiss)
+            _act(job, jobs.cancel if stop else gate.resume if resume else jobs.dismiss)
 
 
 def _ended(job: Job) -> None:
@@ -156,14 +156,6 @@ def _wish(job: Job) -> str:
     with suppress(ValueError):  # a job's file that is damaged or of another version
         return f"To {Goal.of(spec.settings if spec else {}).wish}: "
     return ""
-
-
-def _resume(folder: RunFolder) -> None:
-    """Go on with a job, if it reads nothing that the operator did not allow."""
-    spec = folder.spec()
-    if spec is not None:
-        cache.check_allowed(spec.plan)
-    jobs.resume(folder)
 
 
 def _act(job: Job, action: Callable[[RunFolder], None]) -> None:

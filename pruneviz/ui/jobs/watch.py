@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import threading
 import time
@@ -10,7 +11,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psutil
-import streamlit as st
 
 from pruneviz import jobs
 from pruneviz.history.folder import UNDER_WAY, RunFolder, State, Status, runs_directory
@@ -196,7 +196,7 @@ def watch() -> Watch:
     return _watch(str(default_home()))
 
 
-@st.cache_resource(show_spinner=False)
+@functools.cache
 def _watch(home: str) -> Watch:
     return Watch(Path(home))
 

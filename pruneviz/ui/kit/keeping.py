@@ -6,12 +6,10 @@ from typing import Literal
 
 import streamlit as st
 
-from pruneviz import jobs
 from pruneviz.history.folder import RunFolder
-from pruneviz.home import default_home
 from pruneviz.plan import Plan
 from pruneviz.run import asks_for_rounds, bind
-from pruneviz.ui.engine import cache
+from pruneviz.ui.engine import cache, gate
 from pruneviz.ui.frame import strip
 from pruneviz.ui.jobs.watch import read
 from pruneviz.ui.session import state
@@ -38,10 +36,9 @@ def parent(plan: Plan) -> str | None:
 
 def keep(plan: Plan) -> RunFolder:
     """Begin the job that carries a plan out and keeps it, or join the one that does."""
-    cache.check_allowed(plan)
     bound, began_from = bind(plan, cache.subject(plan)), parent(plan)
     own = began_from == bound.digest()
-    return jobs.submit(default_home(), "run", bound, parent=None if own else began_from)
+    return gate.submit("run", bound, parent=None if own else began_from)
 
 
 def button(plan: Plan, label: str = "Keep in Runs", *, primary: bool = False) -> None:

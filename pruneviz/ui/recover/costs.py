@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 
-import streamlit as st
-
 from pruneviz.analyses.recovery_cost import LEAST_EPOCHS, Cost, cost
 from pruneviz.home import default_home
 from pruneviz.jobs import start
@@ -14,9 +12,10 @@ from pruneviz.measure.threads import computing_threads
 from pruneviz.plan import Plan
 from pruneviz.recovery.rounds import with_epochs
 from pruneviz.recovery.training.settings import TRAINING
-from pruneviz.run import Prepared
 from pruneviz.stages.recovery_rounds import Recovering
 from pruneviz.ui.engine import cache
+from pruneviz.ui.engine.cached import cached
+from pruneviz.ui.engine.keys import asked_key, subject_key
 from pruneviz.ui.session import recipes
 
 DEVICE = "auto"  # the jobs of the app use a GPU where there is one
@@ -37,12 +36,13 @@ class Measuring:
     differs in its epochs alone.
     """
 
-    def __init__(self, prepared: Prepared, plan: Plan) -> None:
+    def __init__(self, plan: Plan) -> None:
         """Begin to measure."""
         self.cost: Cost | None = None
         self.problem = ""
+        self._left = False
         self._thread = threading.Thread(
-            target=self._measure, args=(prepared, plan), name="cost", daemon=True
+            target=self._measure, args=(plan,), name="cost", daemon=True
         )
         self._thread.start()
 
@@ -55,9 +55,16 @@ class Measuring:
         """Wait for it, at most so long."""
         self._thread.join(seconds)
 
-    def _measure(self, prepared: Prepared, plan: Plan) -> None:
+    def leave(self) -> None:
+        """Begin no more, if it has not begun."""
+        self._left = True
+
+    def _measure(self, plan: Plan) -> None:
         with _one_at_a_time:
+            if self._left:
+                return
             try:
+                prepared = cache.prepared(plan)  # only now: who waits holds no network
                 with computing_threads(default_threads()):  # as many as the job will have
                     self.cost = cost(prepared, plan, DEVICE)
             except ValueError as error:
@@ -67,7 +74,7 @@ class Measuring:
 def problem(plan: Plan) -> str:
     """Return in one sentence why a plan's recovery is impossible, "" where it is possible."""
     try:
-        return _problem(cache.plan_key(plan), plan)
+        return _problem(plan)
     except ValueError as error:
         return str(error)
 
@@ -77,17 +84,26 @@ def measured(plan: Plan) -> Measuring | None:
 
     None for a slow network of which it was never asked for.
     """
-    if not _quick(cache.subject_key(plan), plan) and _key(plan) not in _asked():
+    if not _quick(plan) and measure.kept(plan) is None:
         return None
     found = measure(plan)
     found.wait(WAIT_SECONDS)
     return found
 
 
+def _essential(plan: Plan) -> Plan:
+    """Return the plan with as few epochs as can be measured, and no setting that costs nothing."""
+    steps = [
+        {"method": s.method, "parameters": {n: v for n, v in s.parameters.items() if n not in FREE}}
+        for s in plan.recovery
+    ]
+    return with_epochs(plan.changed(recovery=steps), LEAST_EPOCHS * recipes.rounds(plan))
+
+
+@cached(asked_key, of=_essential, most=64, leave=Measuring.leave)
 def measure(plan: Plan) -> Measuring:
     """Begin to measure a plan's cost, or return the measurement that was begun before."""
-    _asked().add(_key(plan))
-    return _measuring(_key(plan), _essential(plan))
+    return Measuring(plan)
 
 
 def seconds_of(found: Cost, plan: Plan) -> float:
@@ -106,42 +122,18 @@ def epochs_within(found: Cost, plan: Plan, seconds: float) -> int:
     return min(found.epochs_within(seconds - around_seconds(), plan), recipes.MOST_EPOCHS)
 
 
-def _key(plan: Plan) -> str:
-    essential = _essential(plan)
-    return f"{cache.subject_key(plan)}:{essential.digest()}"
-
-
-def _essential(plan: Plan) -> Plan:
-    """Return the plan with as few epochs as can be measured, and no setting that costs nothing."""
-    steps = [
-        {"method": s.method, "parameters": {n: v for n, v in s.parameters.items() if n not in FREE}}
-        for s in plan.recovery
-    ]
-    return with_epochs(plan.changed(recovery=steps), LEAST_EPOCHS * recipes.rounds(plan))
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _quick(key: str, _plan: Plan) -> bool:
-    subject, original = cache.subject(_plan), cache.original(_plan)
+@cached(subject_key)
+def _quick(plan: Plan) -> bool:
+    subject, original = cache.subject(plan), cache.original(plan)
     held_out = len(subject.data.x) if subject.data else 0
     original.affordable(subject)  # times the network again if the first time was doubtful
     return original.seconds_per_input * (2 * held_out + PASSES) <= QUICK_SECONDS
 
 
-@st.cache_resource(show_spinner=False)
-def _asked() -> set[str]:
-    return set()
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _measuring(key: str, _plan: Plan) -> Measuring:
-    return Measuring(cache.prepared(_plan), _plan)
-
-
-@st.cache_resource(max_entries=256, show_spinner=False)
-def _problem(key: str, _plan: Plan) -> str:
+@cached(cache.plan_key, most=256)
+def _problem(plan: Plan) -> str:
     try:
-        Recovering(cache.prepared(_plan), _plan, DEVICE)
+        Recovering(cache.prepared(plan), plan, DEVICE)
     except ValueError as error:
         return str(error)
     return ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import streamlit as st
 
@@ -13,12 +15,11 @@ from pruneviz.figures.kit import format as fmt
 from pruneviz.history.curve import read_curve
 from pruneviz.history.folder import CURVE_FILE, UNDER_WAY, RunFolder, State, Status
 from pruneviz.history.row import Row
-from pruneviz.home import default_home
 from pruneviz.plan import Part, Plan
 from pruneviz.recovery.rounds import epochs_reached, trains
 from pruneviz.report import EpochRow, Report
 from pruneviz.store import read_report
-from pruneviz.ui.engine import cache
+from pruneviz.ui.engine import cache, gate
 from pruneviz.ui.jobs.watch import watch
 from pruneviz.ui.kit import keeping
 from pruneviz.ui.recover import costs
@@ -131,11 +132,9 @@ def _more_seeds(plan: Plan) -> range:
 
 def begin(plan: Plan) -> None:
     """Begin a plan's recovery, or go on with it; ValueError where it may not run or cannot."""
-    subject = cache.subject(plan)  # refuses what only the operator may open
-    options: jobs.control.Options = {"device": costs.DEVICE}
-    bound, began_from = run.bind(plan, subject), keeping.parent(plan)
+    bound, began_from = run.bind(plan, cache.subject(plan)), keeping.parent(plan)
     parent = None if began_from == bound.digest() else began_from
-    jobs.submit(default_home(), KIND, bound, parent=parent, options=options)
+    gate.submit(KIND, bound, parent=parent, options={"device": costs.DEVICE})
 
 
 def begin_seeds(plan: Plan) -> None:
@@ -174,13 +173,11 @@ def finish_keeping(now: Recovering) -> bool:
         return False
     plan = recipes.stopped_after(now.plan, epochs_reached(now.plan, now.rows))
     bound = run.bind(plan, cache.subject(plan))
-    options: jobs.control.Options = {"device": costs.DEVICE}
-    jobs.submit(
-        default_home(),
+    gate.submit(
         KIND,
         bound,
         parent=now.folder.digest,
-        options=options,
+        options={"device": costs.DEVICE},
         begin_from=now.folder,
     )
     recipes.put(plan)
@@ -235,13 +232,13 @@ def read_rows(folder: RunFolder) -> tuple[EpochRow, ...]:
         changed = path.stat().st_mtime_ns
     except OSError:
         return ()
-    return _rows(f"{path}:{changed}", folder)
+    return _rows(path.parent, changed)
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _rows(key: str, _folder: RunFolder) -> tuple[EpochRow, ...]:
+@functools.lru_cache(maxsize=16)
+def _rows(path: Path, changed: int) -> tuple[EpochRow, ...]:
     try:
-        return read_curve(_folder)
+        return read_curve(RunFolder(path))
     except ValueError:
         return ()  # damaged: the curve of the next epoch takes its place
 

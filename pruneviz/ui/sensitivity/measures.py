@@ -14,6 +14,8 @@ from pruneviz.sensitivity import METRICS, Metric, baseline_point
 from pruneviz.sensitivity.classes import class_table, no_area
 from pruneviz.sensitivity.points import lacks
 from pruneviz.ui.engine import cache
+from pruneviz.ui.engine.cached import cached
+from pruneviz.ui.engine.keys import subject_key
 from pruneviz.ui.words import text
 
 ONE_CLASS = "one_class"
@@ -112,14 +114,10 @@ def by_class(
     return Read(_table(own, "accuracy", "low", "high", 100.0), reading, problem)
 
 
+@cached(subject_key)
 def original(plan: Plan) -> tuple[pd.Series, pd.DataFrame]:
     """Return the unpruned network's own point and the accuracy of each class."""
-    return _original(cache.subject_key(plan), plan)
-
-
-@st.cache_resource(max_entries=8, show_spinner=False)
-def _original(digest: str, _plan: Plan) -> tuple[pd.Series, pd.DataFrame]:
-    data, logits = cache.subject(_plan).data, cache.original(_plan).baseline.logits
+    data, logits = cache.subject(plan).data, cache.original(plan).baseline.logits
     if data is None or logits is None:
         raise ValueError("a scan needs data with labels: choose some on Home")
     point = baseline_point(logits, data.y, data.classes)

@@ -20,7 +20,7 @@ from pruneviz.jobs.scans import RECALIBRATE
 from pruneviz.plan import Plan, Setting
 from pruneviz.sensitivity import read_notes
 from pruneviz.sensitivity.refit import inputs_per_refit
-from pruneviz.ui.engine import cache
+from pruneviz.ui.engine import cache, gate
 from pruneviz.ui.kit import widgets
 from pruneviz.ui.session import state
 from pruneviz.ui.words import standing, text
@@ -126,8 +126,7 @@ def seconds(plan: Plan, evaluations: int, settings: Mapping[str, Setting]) -> fl
 
 def begin(scan: Scanning) -> None:
     """Begin a scan, or go on with it; ValueError when it may not run or cannot be started."""
-    cache.check_allowed(scan.plan)
-    jobs.submit(default_home(), scan.kind, scan.plan, settings=scan.settings)
+    gate.submit(scan.kind, scan.plan, settings=scan.settings)
 
 
 def line(scan: Scanning, extent: Extent) -> str:

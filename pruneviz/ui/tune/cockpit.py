@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-
-import streamlit as st
-from torch import Tensor, nn
+from pathlib import Path
 
 from pruneviz.coupling import layer_of
 from pruneviz.figures.kit import format as fmt
@@ -20,6 +19,8 @@ from pruneviz.plan import Plan
 from pruneviz.report import LayerReport
 from pruneviz.sensitivity import read_points
 from pruneviz.ui.engine import cache
+from pruneviz.ui.engine.cached import cached
+from pruneviz.ui.engine.keys import prepared_key, subject_key
 from pruneviz.ui.sensitivity import every_level, scanning
 
 PASSES, LIMIT_SECONDS = 20, 2.0
@@ -45,17 +46,20 @@ class Curves:
 NO_CURVES = Curves({}, {}, 0.0, 0, 0)
 
 
+@cached(subject_key, leave=Future.cancel)
 def timing(plan: Plan) -> Timing:
     """Return the measurement of the original's time by layer, begun here if it never was.
 
     It runs in a thread of its own: nobody waits for it.
     """
-    return _timing(cache.subject_key(plan), plan)
+    return _pool().submit(_measure, plan)
 
 
 def known(timed: Timing) -> LayerLatency | None:
     """Return the time by layer, None while it is measured or where it cannot be."""
-    return timed.result() if timed.done() and not timed.exception() else None
+    if not timed.done() or timed.cancelled() or timed.exception():
+        return None
+    return timed.result()
 
 
 def shares(plan: Plan, rows: Sequence[LayerReport], latency: LayerLatency | None) -> dict[str, str]:
@@ -112,12 +116,12 @@ def curves(plan: Plan) -> Curves:
     """Return the curves of a scan that is finished or under way; none is begun here."""
     if not can_scan(plan):
         return NO_CURVES
-    folder = _folder(f"{default_home()}:{cache.prepared_key(plan)}", plan)
+    folder = _folder(plan, default_home())
     try:
         written = folder.file(POINTS_FILE).stat()
     except OSError:
         return NO_CURVES
-    return _curves(f"{folder.path}:{written.st_mtime_ns}:{written.st_size}", plan)
+    return _curves(plan, folder.path, written.st_mtime_ns, written.st_size)
 
 
 def style(keys: Mapping[str, str], curves: Curves, *, grouped: bool = False) -> str:
@@ -167,32 +171,26 @@ def _fraction(part: float) -> str:
     return fmt.percent(part) if 0 < part < 0.095 else fmt.share(part)
 
 
-@st.cache_resource(show_spinner=False)
+@functools.cache
 def _pool() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "layer-latency")
 
 
-# The cache's key is the first argument; what begins with an underscore is not hashed.
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _timing(key: str, _plan: Plan) -> Timing:
-    subject = cache.subject(_plan)
-    layers = dict.fromkeys(layer_of(name) for name, _ in subject.model.named_parameters())
-    return _pool().submit(_measure, subject.model, subject.example[:1], tuple(layers))
-
-
-def _measure(model: nn.Module, example: Tensor, layers: tuple[str, ...]) -> LayerLatency:
+def _measure(plan: Plan) -> LayerLatency:
     time.sleep(PAUSE_SECONDS)
-    return layer_latency(model, example, layers, PASSES, LIMIT_SECONDS)
+    subject = cache.subject(plan)  # only now: what waits in line holds no network
+    layers = dict.fromkeys(layer_of(name) for name, _ in subject.model.named_parameters())
+    return layer_latency(subject.model, subject.example[:1], tuple(layers), PASSES, LIMIT_SECONDS)
 
 
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _folder(key: str, _plan: Plan) -> RunFolder:
-    return scanning.look(_plan, every_level.KIND, {}).folder
+@cached(prepared_key, most=64)
+def _folder(plan: Plan, home: Path) -> RunFolder:
+    return scanning.look(plan, every_level.KIND, {}).folder
 
 
-@st.cache_resource(max_entries=16, show_spinner=False)
-def _curves(key: str, _plan: Plan) -> Curves:
-    scan = scanning.look(_plan, every_level.KIND, {})
+@cached(prepared_key, most=16)
+def _curves(plan: Plan, folder: Path, written: int, size: int) -> Curves:
+    scan = scanning.look(plan, every_level.KIND, {})
     try:
         table = read_points(scan.folder.file(POINTS_FILE))
     except ValueError:  # Sensitivity says what is wrong with it

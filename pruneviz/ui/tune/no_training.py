@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import streamlit as st
-
 from pruneviz.analyses.without_training import Untrained, without_training
 from pruneviz.figures.kit import format as fmt
 from pruneviz.plan import Part, Plan
 from pruneviz.recovery import RECOVERIES
 from pruneviz.ui.engine import cache
+from pruneviz.ui.engine.cached import cached
 
 HELP = (
     "BatchNorm statistics re-measured, biases corrected, and both: no weight is trained, no label "
@@ -16,15 +15,10 @@ HELP = (
 )
 
 
+@cached(cache.plan_key, of=lambda plan: plan.without(Part.RECOVERY), most=64)
 def rows(plan: Plan) -> tuple[Untrained, ...]:
     """Return the accuracies of a plan's pruned network; ValueError where there are none."""
-    raw = plan.without(Part.RECOVERY)
-    return _rows(cache.plan_key(raw), raw)
-
-
-@st.cache_resource(max_entries=64, show_spinner=False)
-def _rows(digest: str, _plan: Plan) -> tuple[Untrained, ...]:
-    return tuple(without_training(cache.prepared(_plan), cache.pruned(_plan), _plan.seed))
+    return tuple(without_training(cache.prepared(plan), cache.pruned(plan), plan.seed))
 
 
 def called(methods: tuple[str, ...]) -> str:

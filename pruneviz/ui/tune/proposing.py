@@ -34,7 +34,9 @@ from pruneviz.propose import (
 )
 from pruneviz.propose.goal import ACCURACY, MILLISECONDS
 from pruneviz.sensitivity import Scan
-from pruneviz.ui.engine import cache
+from pruneviz.ui.engine import cache, gate
+from pruneviz.ui.engine.cached import cached
+from pruneviz.ui.engine.keys import asked_key
 from pruneviz.ui.sensitivity import every_level, scanning
 from pruneviz.ui.session import edits, state
 
@@ -90,14 +92,14 @@ def look(plan: Plan, goal: Goal) -> Proposed:
         state=now,
         status=folder.status() or Status(),
         stopping=folder.stopping(now),
-        found=_kept().get(digest) or _read(folder, now),
+        found=next(iter(_kept(bound, goal)), None) or _read(folder, now),
     )
 
 
-@st.cache_resource(show_spinner=False)
-def _kept() -> dict[str, Proposal]:
-    """Return what was computed at once since the server began, by digest."""
-    return {}
+@cached(asked_key, most=64)
+def _kept(plan: Plan, goal: Goal) -> list[Proposal]:
+    """Return where a proposal that is computed at once is kept; it is empty until then."""
+    return []
 
 
 def _read(folder: RunFolder, now: State | None) -> Proposal | None:
@@ -140,7 +142,6 @@ def at_once(now: Proposed) -> Iterator[Stage]:
 
     ValueError where the goal cannot be reached.
     """
-    cache.check_allowed(now.asked)
     found = _reached(now)
     if found is None:
         prepared = cache.prepared(now.asked)
@@ -148,7 +149,7 @@ def at_once(now: Proposed) -> Iterator[Stage]:
         curves = scans.scan(prepared) if points is None else points
         keep = partial(_keep, now.plan)
         found = yield from with_curves(prepared, now.plan, now.goal, curves, keep)
-        _kept()[now.folder.digest] = found
+        _kept(now.plan, now.goal)[:] = [found]
     put(found)
 
 
@@ -162,8 +163,7 @@ def _keep(plan: Plan, scan: Scan) -> None:
 
 def begin(now: Proposed) -> None:
     """Begin the job, which this session waits for; ValueError where it may not run."""
-    cache.check_allowed(now.asked)
-    jobs.submit(default_home(), KIND, now.plan, settings=now.goal.settings())
+    gate.submit(KIND, now.plan, settings=now.goal.settings())
     st.session_state[AWAITED_KEY] = now.folder.digest
 
 

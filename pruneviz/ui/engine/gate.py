@@ -1,0 +1,65 @@
+"""The one gate to the engine: no plan is opened, and no job is begun, that the operator forbids."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import TypedDict, Unpack
+
+from pruneviz import jobs
+from pruneviz.history.folder import RunFolder
+from pruneviz.home import default_home
+from pruneviz.jobs.control import Options
+from pruneviz.plan import Plan, Setting
+from pruneviz.subjects import needs_operator
+from pruneviz.ui import settings
+
+
+def check_allowed(plan: Plan) -> None:
+    """Raise ValueError when the plan reads paths or runs code that the operator did not name."""
+    asked = {
+        "model": (plan.model, settings.models),
+        "weights": (plan.weights, settings.weights),
+        "data": (plan.data, settings.data),
+    }
+    for what, (reference, named) in asked.items():
+        if reference is not None and needs_operator(reference) and reference not in named():
+            raise ValueError(
+                f"the plan asks for the {what} '{reference}', which reads files of the server or "
+                f"runs code; {_remedy(plan, what, reference)}"
+            )
+
+
+def _remedy(plan: Plan, what: str, reference: str) -> str:
+    option = f"--{what} {shlex.quote(reference)}"
+    if what == "weights":
+        owner = f"--model {shlex.quote(plan.model)}"
+        return (
+            "upload weights of your own on Home instead, or let who starts the server "
+            f"name them: pruneviz app {owner} {option}"
+        )
+    return f"only who starts the server can allow it, by naming it: pruneviz app {option}"
+
+
+class Wanted(TypedDict, total=False):
+    """What else `jobs.submit` may be asked."""
+
+    settings: Mapping[str, Setting]
+    parent: str | None
+    options: Options
+    begin_from: RunFolder
+
+
+def submit(kind: str, plan: Plan, **wanted: Unpack[Wanted]) -> RunFolder:
+    """Begin a job on a plan, or join the one that computes the same; as `jobs.submit` does."""
+    check_allowed(plan)
+    return jobs.submit(default_home(), kind, plan, **wanted)
+
+
+def resume(folder: RunFolder) -> None:
+    """Go on with a job; ValueError where it may not run, or does not say what was asked."""
+    spec = folder.spec()
+    if spec is None:
+        raise ValueError("the run does not say what was asked; start it again")
+    check_allowed(spec.plan)
+    jobs.resume(folder)
