@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from pathlib import Path
 
@@ -35,8 +36,12 @@ def titles(at: AppTest) -> list[str]:
     return [json.loads(c.proto.spec)["layout"]["title"]["text"] for c in charts]
 
 
-@pytest.mark.parametrize("layer", [GONE, LEFT, "conv1", ""])
-@pytest.mark.parametrize("name", PAGES)
+# On every page a layer that is gone, and on those that show a layer the other kinds of them.
+SHOW_ONE = ("architecture", "attributions", "weights")
+SHOWN = [*((name, GONE) for name in PAGES), *itertools.product(SHOW_ONE, (LEFT, "conv1", ""))]
+
+
+@pytest.mark.parametrize(("name", "layer"), SHOWN)
 def test_every_page_is_complete(name: str, layer: str) -> None:
     at = start(name, **({"layer": layer} if layer else {}))
     assert not at.exception
