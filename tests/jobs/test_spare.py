@@ -66,7 +66,7 @@ def build():
 
 def test_a_training_in_a_spare_process_is_that_of_a_fresh_one_to_the_bit(spares, tmp_path):
     (tmp_path / "dropping.py").write_text(DROPPING)
-    training = {"method": "finetune", "parameters": {"epochs": 4, "batch_size": 8}}
+    training = {"method": "finetune", "parameters": {"epochs": 2, "batch_size": 20}}
     plan = spares.plan.changed(model=f"python:{tmp_path}/dropping.py:build", sparsity=0.4, seed=3,
                                weights_sha256=None, recovery=[training])  # fmt: skip
     fresh = jobs.submit(spares.home, "run", plan)
@@ -80,7 +80,7 @@ def test_a_training_in_a_spare_process_is_that_of_a_fresh_one_to_the_bit(spares,
     assert again.status().pid == int(ready.name.partition(".")[0]) != kept.status().pid
     for file in (WEIGHTS_FILE, MASKS_FILE):
         assert again.file(file).read_bytes() == kept.file(file).read_bytes()
-    assert [row.epoch for row in read_curve(kept)][-4:] == [1, 2, 3, 4]
+    assert [row.epoch for row in read_curve(kept)][-2:] == [1, 2]
     assert read_curve(again) == read_curve(kept)
     assert read_report(again.path).deterministic() == read_report(kept.path).deterministic()
 
