@@ -16,6 +16,7 @@ from pruneviz.figures.kit.format import (
     percent,
     plural,
     points,
+    points_alone,
     size,
     unbroken,
 )
@@ -40,12 +41,11 @@ def answers_in_words(answers: results.Answers) -> str:
     apart = divergence(answers.original, answers.pruned)
     low, high = found.change_interval
     fresh = "" if answers.data.held_out else ", none used to calibrate,"
-    low_text = points(low).removesuffix(" points")
     return (
         f"On {inputs(found.samples, answers.data.held_out)}{fresh} the "
         f":orange[pruned network] is right in **{percent(found.pruned)}**, "
         f"the :blue[original] in **{percent(found.original)}**: "
-        f"{points(found.change)} (95 % interval {low_text} to {points(high)}). "
+        f"{points(found.change)} (95 % interval {points_alone(low)} to {points(high)}). "
         f"It loses {plural(counts.only_original, 'right answer')} and gains {counts.only_pruned}. "
         f"Both give the same answer to {percent(apart.agreement)} of the inputs; their "
         f"probabilities lie {apart.kl_nats:.3f} nats apart (mean Kullback-Leibler divergence)."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from pruneviz.plan import Plan
 from pruneviz.sent import SentFile
+from pruneviz.wording import Fact
 
 Interval = tuple[float, float]
 MOST_NAMED = 3  # operators beside a number
@@ -119,6 +121,23 @@ class Skipped(_Record):
 
     name: str
     reason: str
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A layer that cannot be pruned, and why."""
+
+    name: str
+    why: tuple[Fact, ...]
+
+    @property
+    def reason(self) -> str:
+        """Return why in words."""
+        return "; ".join(map(str, self.why))
+
+    def reported(self) -> Skipped:
+        """Return it as a report says it."""
+        return Skipped(name=self.name, reason=self.reason)
 
 
 class Machine(_Record):

@@ -12,6 +12,7 @@ from pruneviz.allocate.ranking import Ranking
 from pruneviz.allocate.request import MINIMUM, MULTIPLE, SCOPES, Costs, Request, decides_amount
 from pruneviz.granularity.units import Units
 from pruneviz.plan import Plan
+from pruneviz.wording import Fact, amounts
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Allocation:
 
     keep: dict[str, Tensor]
     requested: float
-    notes: tuple[str, ...]
+    notes: tuple[Fact, ...]
 
 
 def allocate(
@@ -73,16 +74,13 @@ def _least(layer: Units, minimum: int) -> int:
     return max(layer.least, min(minimum, layer.count))
 
 
-def _said(request: Request, scope: str, keep: Kept) -> tuple[float, tuple[str, ...]]:
+def _said(request: Request, scope: str, keep: Kept) -> tuple[float, tuple[Fact, ...]]:
     """Return the fraction of all units that was asked for, and what the user must know."""
     total = sum(request.counts.values())
     removed = sum(int((~kept).count_nonzero()) for kept in keep.values())
     asked = _requested(request, scope)
     if request.multiple > 1:
-        request.notes.append(
-            f"widths are multiples of {request.multiple} or the layer's own: {removed:,} of "
-            f"{total:,} units go"
-        )
+        request.notes.append(amounts.multiples(request.multiple, removed, total))
     if decides_amount(scope):
         asked = removed / total if total else 0.0
     return asked, tuple(dict.fromkeys(request.notes))

@@ -11,6 +11,7 @@ from pruneviz.allocate.choose import Kept, chosen
 from pruneviz.allocate.overall import equal_shares
 from pruneviz.allocate.request import ACROSS, SCOPES, WIDTHS, Counts, Request
 from pruneviz.registry import Parameter
+from pruneviz.wording import RefusedError, amounts
 
 RESOURCES = ("parameters", "macs", "bytes")
 WORDS = {"parameters": "parameters", "macs": "MACs", "bytes": "bytes"}
@@ -78,16 +79,13 @@ def budget(
     most = sum(request.removable(name) for name in request.free())
     count = smallest(lambda k: costs(of, kept(k)), target, most)
     if count is None:
-        least, locks = costs(of, kept(most)), request.locks()
-        blame = f" with the lock of {', '.join(locks)}" if locks else ""
-        raise ValueError(
-            f"a budget of {target:,} {WORDS[of]} cannot be met: at least {least:,} of {whole:,} "
-            f"are left{blame}; ask for {math.ceil(least / whole * 1e4) / 1e4:g} of them or more"
+        least, locks = costs(of, kept(most)), ", ".join(request.locks())
+        fraction = math.ceil(least / whole * 1e4) / 1e4
+        raise RefusedError(
+            amounts.budget_too_small(target, WORDS[of], least, whole, locks, fraction)
         )
-    request.notes.append(
-        f"{costs(of, kept(count)):,} of {whole:,} {WORDS[of]} are left, within the budget of "
-        f"{target:,}"
-    )
+    count_left = costs(of, kept(count))
+    request.notes.append(amounts.within_budget(count_left, whole, WORDS[of], target))
     return decided(count)
 
 

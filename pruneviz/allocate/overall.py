@@ -6,6 +6,7 @@ import math
 from fractions import Fraction
 
 from pruneviz.allocate.request import ACROSS, GLOBAL, OVERALL, SCOPES, WIDTHS, Counts, Request
+from pruneviz.wording import amounts
 
 
 @SCOPES.register(
@@ -24,7 +25,7 @@ def by_layer(request: Request) -> Counts:
         whole = len(request.locked[name]) == request.counts[name]
         counts[name] = 0 if whole else request.layer_count(name, request.sparsity)
         if whole and request.sparsity > 0:
-            request.notes.append(f"layer '{name}' is locked, so less goes than was asked for")
+            request.notes.append(amounts.locked(name))
     return counts
 
 

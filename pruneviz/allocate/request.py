@@ -14,6 +14,7 @@ from pruneviz.allocate.ranking import Ranking
 from pruneviz.granularity.units import Units
 from pruneviz.plan import Plan
 from pruneviz.registry import Parameter, Registry, Value
+from pruneviz.wording import Fact, RefusedError, Share, amounts
 
 Counts = dict[str, int]
 Costs = Callable[[str, Mapping[str, Tensor]], int]  # (what of, what is kept) → how much is left
@@ -84,7 +85,7 @@ class Request:
     locked: dict[str, np.ndarray]
     least: Counts
     multiple: int
-    notes: list[str]
+    notes: list[Fact]
     costs: Costs | None = None
 
     def removable(self, name: str) -> int:
@@ -102,13 +103,13 @@ class Request:
         """Return the layers in which something is locked."""
         return [name for name, indices in self.locked.items() if len(indices)]
 
-    def at_least(self) -> str:
-        """Return in words what every layer keeps, whatever is asked."""
+    def at_least(self) -> Fact:
+        """Return what every layer keeps, whatever is asked."""
         if any(name in self.ranking.rules for name in self.counts):
-            return "a group never loses more than its rule takes"
+            return amounts.rule_keeps()
         if max(self.least.values(), default=1) > 1:
-            return "a layer is never pruned below its minimum width"
-        return "a layer is never pruned to nothing"
+            return amounts.minimum_width_keeps()
+        return amounts.one_keeps()
 
     def layer_count(self, name: str, sparsity: float) -> int:
         """Return how many units one layer loses at its own sparsity."""
@@ -120,16 +121,9 @@ class Request:
         if count <= possible:
             return count
         if len(self.locked[name]):
-            raise ValueError(
-                f"layer '{name}' is asked to lose {count} of its {total} units, but its lock lets "
-                f"at most {possible} go: unlock units, or ask for "
-                f"{at_most(possible, total):g} at most"
-            )
-        stay = total - possible
-        subject = "one unit" if stay == 1 else f"{stay:,} units"
-        self.notes.append(
-            f"{subject} of layer '{name}' stay{'s' if stay == 1 else ''}: {self.at_least()}"
-        )
+            most = Share(at_most(possible, total))
+            raise RefusedError(amounts.lock_keeps(name, count, total, possible, most))
+        self.notes.append(amounts.some_stay(total - possible, name, self.at_least()))
         return possible
 
     def budget(self) -> int:
@@ -139,16 +133,11 @@ class Request:
         by_hand = sum(self.layer_count(name, s) for name, s in self.own.items())
         possible = sum(self.removable(name) for name in self.free())
         if by_hand > asked:
-            self.notes.append(
-                f"the layers set by hand lose {by_hand} of all {total} units, more than the "
-                f"{asked} asked for overall: no other layer loses any"
-            )
+            self.notes.append(amounts.more_by_hand(by_hand, total, asked))
         elif asked - by_hand > possible and self.locks():
-            raise ValueError(
-                f"a sparsity of {self.sparsity:g} cannot be reached: the lock of "
-                f"{', '.join(self.locks())} leaves at most "
-                f"{at_most(by_hand + possible, total):g}; unlock, or ask for less"
-            )
+            most = Share(at_most(by_hand + possible, total))
+            locks = ", ".join(self.locks())
+            raise RefusedError(amounts.locks_keep(Share(self.sparsity), locks, most))
         elif asked - by_hand > possible:
             self._say_what_stays(asked, by_hand, possible)
         return min(max(asked - by_hand, 0), possible)
@@ -157,15 +146,13 @@ class Request:
         most = max(self.least.values(), default=0)
         usual = most <= 1
         if self.own:
-            reason = "one unit of each layer stays" if usual else self.at_least()
-            self.notes.append(
-                f"the layers set by hand leave at most {by_hand + possible} of the {asked} units "
-                f"asked for overall{f': {reason}' if most else ''}"
-            )
+            why = amounts.one_of_each_stays() if usual else self.at_least()
+            found = amounts.less_beside_hand(by_hand + possible, asked, why if most else None)
+            self.notes.append(found)
         elif usual:
-            self.notes.append(f"one unit of each layer stays: {self.at_least()}")
+            self.notes.append(amounts.one_of_each_limits(self.at_least()))
         else:
-            self.notes.append(f"{possible} of the {asked} units asked for go: {self.at_least()}")
+            self.notes.append(amounts.fewer(possible, asked, self.at_least()))
 
 
 __all__ = [

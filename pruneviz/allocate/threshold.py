@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pruneviz.allocate.request import OVERALL, SCOPES, WIDTHS, Counts, Request, exact_count
 from pruneviz.registry import Parameter
+from pruneviz.wording import amounts
 
 
 @SCOPES.register(
@@ -84,11 +85,9 @@ def percentile(request: Request, over: str = "network") -> Counts:
         values = dict.fromkeys(names, _quantile(request, alone))
     asked = sum(exact_count(request.sparsity, request.counts[n]) for n in names)
     counts = {name: _below(request, name, values[name]) for name in names}
-    if sum(counts.values()) < asked - len(names):
-        request.notes.append(
-            f"{sum(counts.values())} units go, fewer than the {asked} asked for: some are locked "
-            "or must stay, or score the same as the percentile, and those stay together"
-        )
+    going = sum(counts.values())
+    if going < asked - len(names):
+        request.notes.append(amounts.below_percentile(going, asked))
     return counts
 
 

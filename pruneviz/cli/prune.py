@@ -102,10 +102,10 @@ def replay(
     import torch
 
     from pruneviz import run as engine
-    from pruneviz.network.steady import RANDOM
     from pruneviz.report import differences
     from pruneviz.store import read_plan, read_report
     from pruneviz.subjects import own_paths
+    from pruneviz.wording import passes
 
     stored, plan = read_report(directory), read_plan(directory)
     given, own = {"weights": weights, "data": data}, {"weights": plan.weights, "data": plan.data}
@@ -127,7 +127,7 @@ def replay(
     prepared, _, report = engine.run(plan, latency_runs=3)
     found = differences(before, report.deterministic())
     if found and prepared.random:
-        note(f"the numbers cannot agree exactly: {RANDOM}")
+        note(f"the numbers cannot agree exactly: {passes.drawn()}")
     if as_json:
         print_json({"digest": report.digest, "identical": not found, "differences": found})
     elif found:

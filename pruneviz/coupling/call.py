@@ -10,9 +10,9 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from pruneviz.coupling.ids import Ids, small
+from pruneviz.wording import Fact, stays
 
 CHOOSING = "topk sort argsort kthvalue nonzero unique nms argmax argmin".split()
-CHOSEN = "the model chooses by their values what it answers"
 Tags = tuple[Tensor, ...]
 
 
@@ -56,26 +56,23 @@ class Call:
 Rule = Callable[[Call], Any]
 
 
-def by_number(call: Call) -> str:
+def by_number(call: Call) -> Fact:
     """Return why what a call takes by numbers stays: nobody knows whether they would follow."""
     if call.name == "unbind":
-        return "`unbind` takes them apart, one by one"
-    return f"`{call.name}` takes some of them by numbers in the code"
+        return stays.taken_apart(call.name)
+    return stays.taken_by_number(call.name)
 
 
-def refuted(call: Call) -> str:
+def refuted(call: Call) -> Fact:
     """Return why what a call meets stays, once every reading of it has failed in a trial."""
-    return (
-        f"every trial cut through `{call.name}` fails: the cut network does not run, or does not "
-        "answer as the masked one"
-    )
+    return stays.every_trial_fails(call.name)
 
 
 def pin(call: Call) -> Any:
     """Pin every id that reaches an operator without a rule."""
 
     chosen = call.name in CHOOSING
-    why = CHOSEN if chosen else f"their channels cannot be followed through `{call.name}`"
+    why = stays.chosen_by_value() if chosen else stays.not_followed(call.name)
 
     def hold(value: Any) -> Any:
         for tag in call.look(value) if isinstance(value, Tensor) else ():

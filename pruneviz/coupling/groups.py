@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pruneviz.coupling.ids import Ids, connected, distinct
 from pruneviz.coupling.layouts import Choice
 from pruneviz.coupling.left_out import Left, layer_of, left_out, reasons_by
-from pruneviz.report import Skipped
+from pruneviz.report import LeftOut
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Coupling:
     """What can be cut, as groups of units, and what cannot, with the reason."""
 
     groups: tuple[Group, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[LeftOut, ...]
     held: frozenset[Choice] = frozenset()  # calls that meet nothing that can be cut
 
     @property

@@ -15,9 +15,8 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor, nn
 
 from pruneviz.coupling.remembered import Reads
+from pruneviz.wording import Fact, stays
 
-ELSE = "values that cannot be cut with them"
-BESIDE = f"its outputs are combined with {ELSE}"
 UNKNOWN = -1  # a position of a tensor that no parameter index stands behind
 
 
@@ -52,7 +51,7 @@ class Ids:
     edges: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     sums: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     products: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
-    fixed: list[tuple[np.ndarray, str]] = field(default_factory=list)
+    fixed: list[tuple[np.ndarray, Fact]] = field(default_factory=list)
     choices: dict[tuple[str, str], list[np.ndarray]] = field(default_factory=dict)
     heads: list[np.ndarray] = field(default_factory=list)
     readings: dict[tuple[str, str], tuple[bool, int]] = field(default_factory=dict)
@@ -94,7 +93,7 @@ class Ids:
         ):  # where dimensions were merged, each has a say of its own
             axis = self._virtual[name, place] = self._new_axis(name, place, len(ids), kind)
         if axis.size != len(ids):
-            self.fix(ids, f"`{name}` holds two sizes")
+            self.fix(ids, stays.two_sizes(name))
             return
         known = ids >= 0
         own = torch.arange(axis.first, axis.first + axis.size)
@@ -146,15 +145,15 @@ class Ids:
             return
         self.edges.append((one[known], other[known]))
         alone = np.concatenate([one[~known], other[~known]])
-        self.fix(torch.from_numpy(alone), BESIDE)
+        self.fix(torch.from_numpy(alone), stays.combined())
 
-    def fix(self, ids: Tensor, reason: str, foremost: bool = False) -> None:
-        """Record that these ids must stay, and why (the end of a sentence about the units)."""
+    def fix(self, ids: Tensor, why: Fact, foremost: bool = False) -> None:
+        """Record that these ids must stay, and why."""
         known = ids.reshape(-1).numpy()
         known = distinct(known[known >= 0])
         if known.size:
             self._held.update(known.tolist())
-            self.fixed.insert(0 if foremost else len(self.fixed), (known, reason))
+            self.fixed.insert(0 if foremost else len(self.fixed), (known, why))
 
     def are_held(self, ids: Tensor) -> bool:
         """Return whether every one of these ids is known to stay."""

@@ -11,14 +11,9 @@ from torch import Tensor, nn
 
 from pruneviz.coupling.ids import Axis, Ids, connected, distinct
 from pruneviz.network.cuttable_forms import kind_of
-from pruneviz.report import Skipped
+from pruneviz.report import LeftOut
+from pruneviz.wording import Fact, stays
 
-ANSWERS = "its outputs are the network's answers"
-FACTORS = "its outputs are factors of the network's answers"
-UNUSED = "the forward pass does not use it"
-TOGETHER = "all its channels go together, so none of them can go"
-SINGLE = "it has a single unit"
-ALONE = "nothing else goes along with what it goes with, and one of each kind stays"
 LAYER_TYPES = (nn.Linear, nn.modules.conv._ConvNd)
 
 
@@ -49,12 +44,12 @@ def layer_of(parameter: str) -> str:
     return parameter.rpartition(".")[0] or parameter
 
 
-def left_out(model: nn.Module, left: Left) -> tuple[Skipped, ...]:
+def left_out(model: nn.Module, left: Left) -> tuple[LeftOut, ...]:
     """List every layer with outputs that are in no group, with the reasons."""
-    why, skipped = _Why(left), dict[str, dict[str, None]]()
+    why, skipped = _Why(left), dict[str, dict[Fact, None]]()
     for axis in why.producing:
-        for sentence in why.sentences(axis):
-            skipped.setdefault(layer_of(axis.parameter), {})[sentence] = None
+        for fact in why.facts(axis):
+            skipped.setdefault(layer_of(axis.parameter), {})[fact] = None
     producing = {axis.parameter for axis in why.producing}
     for name, parameter in model.named_parameters():
         if parameter.ndim > 1 and name not in producing and name not in left.taken:
@@ -62,7 +57,7 @@ def left_out(model: nn.Module, left: Left) -> tuple[Skipped, ...]:
             shown = layer_of(name) if isinstance(owner, LAYER_TYPES) else name
             if shown not in skipped:
                 skipped[shown] = {why.of_no_units(name, parameter, owner): None}
-    return tuple(Skipped(name=name, reason="; ".join(found)) for name, found in skipped.items())
+    return tuple(LeftOut(name, tuple(found)) for name, found in skipped.items())
 
 
 class _Why:
@@ -82,50 +77,50 @@ class _Why:
             for each in distinct(self._met[axis.first :][: axis.size]).tolist():
                 self._layers.setdefault(each, layer_of(axis.parameter))
 
-    def sentences(self, axis: Axis) -> Iterator[str]:
+    def facts(self, axis: Axis) -> Iterator[Fact]:
         """Yield the reasons for those along a layer's axis that stay, with how many if not all."""
         own = np.arange(axis.first, axis.first + axis.size)
         units = self.component[own]
-        stays = ~self.grouped[units]
+        stay = ~self.grouped[units]
         alike = axis.size > 1 and len(set(units.tolist())) == 1
-        other = TOGETHER if alike else SINGLE if axis.size == 1 else ALONE
-        again = self._is_used_again(axis)
+        other = stays.all_together if alike else stays.single if axis.size == 1 else stays.alone
         told = Counter(
-            other if (found := self._reason(axis, each, unit)) is None else again + found
-            for each, unit in zip(own[stays].tolist(), units[stays].tolist(), strict=True)
+            self._reason(axis, each, unit)
+            for each, unit in zip(own[stay].tolist(), units[stay].tolist(), strict=True)
         )
-        for sentence, count in told.items():
-            yield sentence if count == axis.size else f"{count} of {axis.size} units: {sentence}"
+        for found, count in told.items():
+            why = other() if found is None else self._as_used(axis, found)
+            yield why if count == axis.size else stays.some_units(count, axis.size, why)
 
-    def _reason(self, axis: Axis, each: int, unit: int) -> str | None:
+    def _reason(self, axis: Axis, each: int, unit: int) -> Fact | None:
         """Return why one stays: its own reason, or that of the layer it goes together with."""
         met = int(self._met[each])
         own = self._own.get(met)
         if own is not None:
-            reason = self.ids.fixed[own][1]
-            return FACTORS if reason == ANSWERS and met in self._scaled else reason
+            why = self.ids.fixed[own][1]
+            return stays.factors() if why in stays.answers and met in self._scaled else why
         number = self._reasons.get(unit)
         if number is None:
             return None
-        fixed, reason = self.ids.fixed[number]
+        fixed, why = self.ids.fixed[number]
         beside = self._met[fixed[self.component[fixed] == unit]].tolist()
         layer = next((self._layers[s] for s in beside if s in self._layers), None)
         if layer is None or layer == layer_of(axis.parameter):
-            return reason
-        return f"'{layer}' goes together with it and stays: {reason}"
+            return why
+        return stays.goes_with(layer, why)
 
-    def _is_used_again(self, axis: Axis) -> str:
-        """Return how the reason begins where weights are used the other way round too."""
+    def _as_used(self, axis: Axis, why: Fact) -> Fact:
+        """Return the reason as it holds where weights are used the other way round too."""
         first = next(each for each in self.producing if each.parameter == axis.parameter)
-        return "" if first is axis else "where its weights are used once more, "
+        return why if first is axis else stays.used_once_more(why)
 
-    def of_no_units(self, name: str, parameter: Tensor, owner: nn.Module) -> str:
+    def of_no_units(self, name: str, parameter: Tensor, owner: nn.Module) -> Fact:
         """Return why a parameter that produces no units is in no group."""
         axes = [axis for axis in self.ids.axes if axis.parameter == name]
         if not axes and max(parameter.shape) > 1:
-            return UNUSED
+            return stays.unused()
         units = (int(u) for axis in axes for u in self.component[axis.first :][: axis.size])
         number = next((self._reasons[u] for u in units if u in self._reasons), None)
-        single = SINGLE if parameter.shape[0] == 1 else "it produces no units"
-        reason = single if number is None else self.ids.fixed[number][1]
-        return reason if isinstance(owner, LAYER_TYPES) else f"{kind_of(owner)}: {reason}"
+        single = stays.single() if parameter.shape[0] == 1 else stays.no_units()
+        why = single if number is None else self.ids.fixed[number][1]
+        return why if isinstance(owner, LAYER_TYPES) else stays.part_of(kind_of(owner), why)

@@ -17,7 +17,6 @@ from pruneviz.coupling.call import Call, Rule, Tags, pin
 from pruneviz.coupling.groups import Coupling, groups_of
 from pruneviz.coupling.ids import Ids, small, varying
 from pruneviz.coupling.layouts import FIRST_LAYOUT, WHOLE
-from pruneviz.coupling.left_out import ANSWERS
 from pruneviz.coupling.remembered import Asking, watching
 from pruneviz.coupling.rules.operators import FILLS, MOVES, REFILLS, RESHAPES
 from pruneviz.coupling.rules.parts import PARTS
@@ -27,6 +26,7 @@ from pruneviz.coupling.tensor_facts import Beside
 from pruneviz.network.cuttable_forms.recurrent import following
 from pruneviz.network.one_trace import ONE_TRACE
 from pruneviz.network.study import Counted, path_through, slowly, study
+from pruneviz.wording import stays
 
 NOTHING, ONE_VALUE = range(2)  # what a tensor that the pass makes is filled with
 
@@ -239,6 +239,6 @@ def _traced(model: nn.Module, example: Any, layouts: Mapping[str, int]) -> Coupl
                 "let it return tensors, in lists, tuples or dictionaries"
             )
         for tag in mode.tags(leaf):
-            ids.fix(small(tag), ANSWERS, foremost=True)
+            ids.fix(small(tag), stays.answers(), foremost=True)
     mode.forget()
     return groups_of(studied, ids)

@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from pruneviz.figures.kit.format import MINUS, points, share
+from pruneviz.figures.kit.format import points_apart, share
 from pruneviz.figures.kit.style import ORIGINAL, PRUNED, lay_out
 from pruneviz.report import Amount
 
@@ -144,5 +144,5 @@ def _class_title(table: pd.DataFrame, shown: int) -> str:
     if worst["change"] >= 0:
         return f"No class loses accuracy{few}"
     sure = "" if worst["change_high"] < 0 else ", within chance"
-    lost = points(worst["change"]).removeprefix(MINUS)
+    lost = points_apart(worst["change"])
     return f"Class “{worst['class']}” loses most: {lost}{sure}{few}"

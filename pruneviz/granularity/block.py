@@ -9,6 +9,7 @@ from torch import nn
 from pruneviz.granularity.tiles import Axes, LeftOutError, View, tiled
 from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
 from pruneviz.registry import Parameter
+from pruneviz.wording import unseen
 
 
 @GRANULARITIES.register(
@@ -38,10 +39,7 @@ def blocks(
 
     def see(layer: Axes) -> tuple[View, None]:
         if rows >= layer.rows and columns >= layer.columns:
-            raise LeftOutError(
-                f"one block of {rows} × {columns} covers its matrix of {layer.rows} × "
-                f"{layer.columns}: ask for smaller blocks"
-            )
+            raise LeftOutError(unseen.one_block(rows, columns, layer.rows, layer.columns))
         view = layer.view(layer.columns, (rows, columns), lines=columns)
         return view, None
 

@@ -15,6 +15,7 @@ from torch.func import functional_call
 from pruneviz.granularity.units import belongs
 from pruneviz.network.one_trace import ONE_TRACE
 from pruneviz.network.study import feed, slowly, study
+from pruneviz.wording import Fact, stays, unseen
 
 CLOSE = 1e-6  # relative to the input's largest value
 
@@ -28,14 +29,14 @@ class Watched:
 
     blocks: tuple[str, ...]
     called: tuple[str, ...]
-    against: dict[str, str]
+    against: dict[str, Fact]
 
     def in_order(self, paths: set[str]) -> tuple[str, ...]:
         """Return paths in the order in which they are first called; others come last, by name."""
         place = {path: number for number, path in enumerate(self.called)}
         return tuple(sorted(paths, key=lambda path: (place.get(path, len(place)), path)))
 
-    def reason(self, layer: str) -> str:
+    def why(self, layer: str) -> Fact:
         """Return why a layer is in no block: what speaks against the outermost module around it.
 
         One that holds blocks, or the whole network, is no block that anyone would look for.
@@ -45,8 +46,9 @@ class Watched:
         for path in around:
             holds = any(belongs(block, path) for block in self.blocks)
             if path in self.against and not holds:
-                return self.against[path] if path == layer else f"{path}: {self.against[path]}"
-        return "it is in no module that is called on its own"
+                found = self.against[path]
+                return found if path == layer else stays.part_of(path, found)
+        return unseen.not_called()
 
 
 def watch(model: nn.Module, example: Any) -> Watched:
@@ -79,7 +81,7 @@ class _Trial:
         self._given: list[Tensor | None] = []
         self.calls: Counter[str] = Counter()
         self.blocks: list[str] = []
-        self.against: dict[str, str] = {}
+        self.against: dict[str, Fact] = {}
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
@@ -125,29 +127,28 @@ class _Trial:
 
     def _fault(
         self, path: str, module: nn.Module, given: Tensor, out: Any, args: Any, kwargs: Any
-    ) -> str:
-        """Return why a module is no block; "" where it is one on this input."""
+    ) -> Fact | None:
+        """Return why a module is no block; None where it is one on this input."""
         if path in self._often:
-            return f"it is called {self._often[path]} times in a forward pass"
+            return unseen.called_often(self._often[path])
         for names in self._shared:
             own = [name for name in names if belongs(name, path)]
             if 0 < len(own) < len(names):
-                return f"it shares '{own[0]}' with another part of the network"
+                return unseen.shares(own[0])
         if not isinstance(out, Tensor):
-            return f"it returns a {type(out).__name__}, and no single tensor"
+            return unseen.no_single_tensor(type(out).__name__)
         if out.shape != given.shape or out.dtype != given.dtype:
-            turned = f"it turns {_size(given)} into {_size(out)}"
-            return f"{turned}, so what comes after cannot do without it"
+            return unseen.turns(_size(given), _size(out))
         if not bool(given.any()) or not bool(torch.isfinite(given).all()):
-            return "what it is given is 0 everywhere, or not finite, which proves nothing"
+            return unseen.nothing_proved()
         try:
             zeroed = _at_zero(module, given.clone(), args, kwargs)
         # Any code of any user: whatever it raises, it does not run on zeros.
         except Exception as error:
-            return f"it does not run when its parameters are 0 ({type(error).__name__})"
+            return unseen.fails_on_zeros(type(error).__name__)
         if not bool((zeroed - given).abs().max() <= CLOSE * given.abs().max()):
-            return "without its weights it does not return what it is given"
-        return ""
+            return unseen.changes_its_input()
+        return None
 
 
 def _size(tensor: Tensor) -> str:

@@ -23,7 +23,8 @@ from pruneviz.granularity.units import (
     Values,
 )
 from pruneviz.network.masks import Masks, combine
-from pruneviz.report import Skipped
+from pruneviz.report import LeftOut, Skipped
+from pruneviz.wording import Fact, stays
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,12 @@ class ChannelUnits:
         """Return every layer whose outputs the units are."""
         return self.group.layers
 
-    def parts(self) -> dict[str, str]:
-        """Return by layer how many of its outputs these are, "" where all: `4 of 12 units: `."""
-        found: dict[str, str] = {}
+    def parts(self) -> dict[str, tuple[int, int]]:
+        """Return by layer how many of its outputs these are, and how many it has: (4, 12)."""
+        found: dict[str, tuple[int, int]] = {}
         for member in self.group.members:
             if member.produces:
-                some = len(member.index) < member.size
-                part = f"{len(member.index)} of {member.size} units: " if some else ""
+                part = len(member.index), member.size
                 found.setdefault(layer_of(member.parameter), part)
         return found
 
@@ -130,11 +130,11 @@ class ChannelUnits:
 
     def call_keep(self, keep: Tensor) -> AxisKeep:
         """Return, by (call, dimension), over which indices calls average."""
-        stays: dict[tuple[str, int], Tensor] = {}
+        kept: dict[tuple[str, int], Tensor] = {}
         for member in self.group.calls:
             place, some = (member.parameter, member.axis), _stays(member, member.size, keep)
-            stays[place] = stays[place] & some if place in stays else some
-        return stays
+            kept[place] = kept[place] & some if place in kept else some
+        return kept
 
     def size_keep(self, keep: Tensor) -> AxisKeep:
         """Return, by (attribute, place), what stays of the sizes that modules remember."""
@@ -152,19 +152,19 @@ class ChannelUnits:
     def masks(self, keep: Tensor) -> Masks:
         """Return the masks of all parameters that the units touch (buffers have none)."""
         parts = []
-        for (name, axis), stays in self.axis_keep(keep).items():
+        for (name, axis), kept in self.axis_keep(keep).items():
             if name not in self.buffers:
                 view = [1] * len(self.shapes[name])
-                view[axis] = stays.numel()
-                parts.append({name: stays.view(view).expand(self.shapes[name])})
+                view[axis] = kept.numel()
+                parts.append({name: kept.view(view).expand(self.shapes[name])})
         return combine(parts)
 
 
 def _stays(member: Member, size: int, keep: Tensor) -> Tensor:
     """Return for each index along a member's axis whether it stays."""
-    stays = torch.ones(size, dtype=torch.bool)
-    stays[member.index] = keep[member.unit]
-    return stays
+    kept = torch.ones(size, dtype=torch.bool)
+    kept[member.index] = keep[member.unit]
+    return kept
 
 
 @GRANULARITIES.register(
@@ -182,7 +182,7 @@ def channels(model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS) -> F
 
 def coupled(
     model: nn.Module, example: Any, layouts: Layouts
-) -> tuple[tuple[ChannelUnits, ...], tuple[Skipped, ...]]:
+) -> tuple[tuple[ChannelUnits, ...], tuple[LeftOut, ...]]:
     """Trace the model and return its groups as units, and the layers that are in none."""
     model = ready(model, example)
     coupling = trace(model, example, layouts)
@@ -193,16 +193,17 @@ def coupled(
     return found, coupling.skipped
 
 
-def layer_by_layer(found: tuple[Units, ...], faulty: tuple[Skipped, ...]) -> tuple[Skipped, ...]:
+def layer_by_layer(found: tuple[Units, ...], faulty: tuple[Skipped, ...]) -> tuple[LeftOut, ...]:
     """Return each layer whose outputs are units that failed, with how many if not all of them."""
     units = {layer.name: layer for layer in found}
-    told: dict[tuple[str, str], None] = {}
+    told: dict[tuple[str, Fact], None] = {}
     for item in faulty:
         own = units[item.name]
-        parts = own.parts() if isinstance(own, ChannelUnits) else {item.name: ""}
-        for name, part in parts.items():
-            told[name, part + item.reason] = None
-    return tuple(Skipped(name=name, reason=reason) for name, reason in told)
+        parts = own.parts() if isinstance(own, ChannelUnits) else {item.name: (1, 1)}
+        fault = stays.cut_fails(item.reason)
+        for name, (some, every) in parts.items():
+            told[name, fault if some == every else stays.some_units(some, every, fault)] = None
+    return tuple(LeftOut(name, (why,)) for name, why in told)
 
 
 __all__ = ["ChannelUnits", "channels", "coupled", "layer_by_layer"]

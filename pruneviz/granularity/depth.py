@@ -23,7 +23,7 @@ from pruneviz.granularity.units import (
     belongs,
 )
 from pruneviz.network.masks import Masks
-from pruneviz.report import Skipped
+from pruneviz.report import LeftOut
 
 ROOT = "blocks"  # what the blocks of the network itself are called together
 
@@ -140,12 +140,12 @@ def _stage(name: str, stage: list[str], model: nn.Module, watched: Watched) -> B
     return BlockUnits(name, tuple(stage), watched.in_order(layers), shapes)
 
 
-def _skipped(model: nn.Module, watched: Watched) -> tuple[Skipped, ...]:
+def _skipped(model: nn.Module, watched: Watched) -> tuple[LeftOut, ...]:
     """Return every layer with a matrix that is in no block, with the reason."""
     matrices = [name for name, p in model.named_parameters() if p.ndim > 1]
     outside = [n for n in matrices if not any(belongs(n, block) for block in watched.blocks)]
     layers = watched.in_order({layer_of(name) for name in outside})
-    return tuple(Skipped(name=layer, reason=watched.reason(layer)) for layer in layers)
+    return tuple(LeftOut(layer, (watched.why(layer),)) for layer in layers)
 
 
 __all__ = ["BlockUnits", "blocks"]

@@ -11,10 +11,8 @@ from pruneviz.coupling import layer_of
 from pruneviz.coupling.layouts import WHOLE
 from pruneviz.granularity.channel import ChannelUnits, coupled
 from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
-from pruneviz.report import Skipped
-
-NO_HEADS = "its outputs are not split into several heads of attention"
-READS = "it reads the heads, so its inputs go with them; its own outputs are not split into heads"
+from pruneviz.report import LeftOut
+from pruneviz.wording import unseen
 
 
 class _WholeParts(Mapping[str, int]):
@@ -54,8 +52,8 @@ def heads(model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS) -> Foun
 def _without_heads(
     found: tuple[ChannelUnits, ...],
     chosen: tuple[ChannelUnits, ...],
-    skipped: tuple[Skipped, ...],
-) -> tuple[Skipped, ...]:
+    skipped: tuple[LeftOut, ...],
+) -> tuple[LeftOut, ...]:
     """Return what is left out: what cannot be cut at all, and what no head is made of."""
     taken = {layer for units in chosen for layer in units.layers}
     reading = {
@@ -66,7 +64,7 @@ def _without_heads(
     }
     others = dict.fromkeys(layer for units in found for layer in units.layers)
     beside = [
-        Skipped(name=name, reason=READS if name in reading else NO_HEADS)
+        LeftOut(name, (unseen.reads_heads() if name in reading else unseen.no_heads(),))
         for name in others
         if name not in taken
     ]

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pruneviz.granularity.tiles import Axes, LeftOutError, View, tiled
 from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
 from pruneviz.registry import Parameter
+from pruneviz.wording import unseen
 
 
 @dataclass(frozen=True)
@@ -66,12 +67,8 @@ def n_of_m(
         raise ValueError(f"N:M keeps fewer than all of a group, got {n}:{m}: make n less than m")
 
     def see(layer: Axes) -> tuple[View, BestOf]:
-        inputs = "" if layer.width == 1 else "s"
         if layer.width % m:
-            raise LeftOutError(
-                f"each output reads {layer.width:,} input{inputs}, which {m} does not divide: "
-                "choose another M, or prune it by single weights"
-            )
+            raise LeftOutError(unseen.not_divided(layer.width, m))
         view = layer.view(layer.columns, (1, 1), lines=m, inputs_last=True)
         return view, BestOf(m, n)
 

@@ -23,6 +23,7 @@ from pruneviz.granularity.tiles import (
 from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
 from pruneviz.network.folding import folded
 from pruneviz.registry import Parameter
+from pruneviz.wording import unseen
 
 
 @dataclass(frozen=True, eq=False)
@@ -155,8 +156,5 @@ def _size(layer: Axes, entries: int) -> int:
     """Return how many weights a kernel has; LeftOutError where a pattern would keep them all."""
     size = kernel_size(layer)
     if size <= entries:
-        raise LeftOutError(
-            f"its kernels have {size} {'weight' if size == 1 else 'weights'}, and a pattern keeps "
-            f"{entries}: ask for fewer entries, or prune it by single weights"
-        )
+        raise LeftOutError(unseen.kernels_too_small(size, entries))
     return size

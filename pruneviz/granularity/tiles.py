@@ -14,7 +14,8 @@ from pruneviz.coupling.left_out import LAYER_TYPES
 from pruneviz.granularity.units import NOTHING, AxisKeep, Found, Rule, Units, Values
 from pruneviz.network.folding import folded
 from pruneviz.network.masks import Masks
-from pruneviz.report import Skipped
+from pruneviz.report import LeftOut
+from pruneviz.wording import Fact, RefusedError, unseen
 
 
 @dataclass(frozen=True)
@@ -238,8 +239,8 @@ class TiledUnits:
         return frozenset()
 
 
-class LeftOutError(ValueError):
-    """A layer that has no units of a granularity; its text is the reason, with the remedy."""
+class LeftOutError(RefusedError):
+    """A layer that has no units of a granularity, with the reason."""
 
 
 def tiled(model: nn.Module, see: Callable[[Axes], tuple[View, Rule | None]]) -> Found:
@@ -252,33 +253,33 @@ def tiled(model: nn.Module, see: Callable[[Axes], tuple[View, Rule | None]]) -> 
     skipped = []
     for name, module in model.named_modules():
         if not isinstance(module, LAYER_TYPES):
-            reason = _no_layer(module)
+            why = _no_layer(module)
         elif module._parameters.get("weight") is None:
-            reason = "its weight is no parameter: it is fixed, or computed from other tensors"
+            why = unseen.no_parameter()
         elif not owns_weight(model, name, module):
             continue  # the layer that it shares its weights with has the units
         else:
             try:
                 found.append(_units(name, *see(axes(module))))
-                reason = ""
-            except LeftOutError as fault:
-                reason = str(fault)
-        if reason:
-            skipped.append(Skipped(name=name or type(module).__name__, reason=reason))
+                why = None
+            except LeftOutError as refused:
+                why = refused.fact
+        if why:
+            skipped.append(LeftOut(name or type(module).__name__, (why,)))
     return tuple(found), tuple(skipped)
 
 
 def _units(name: str, view: View, rule: Rule | None) -> TiledUnits:
     if view.count < 2:
-        raise LeftOutError("all of it is one unit, and one unit of each layer stays")
+        raise LeftOutError(unseen.one_unit())
     parameter = f"{name}.weight" if name else "weight"
     return TiledUnits(name or "weight", (name,), parameter, view, rule)
 
 
-def _no_layer(module: nn.Module) -> str:
-    """Return why a module that is no layer stays whole; "" where it holds no matrix."""
+def _no_layer(module: nn.Module) -> Fact | None:
+    """Return why a module that is no layer stays whole; None where it holds no matrix."""
     holds = any(p.ndim > 1 for p in module.parameters(recurse=False))
-    return f"{type(module).__name__} is no convolution or linear layer" if holds else ""
+    return unseen.no_layer(type(module).__name__) if holds else None
 
 
 def owns_weight(model: nn.Module, name: str, module: nn.Module) -> bool:
@@ -290,9 +291,7 @@ def owns_weight(model: nn.Module, name: str, module: nn.Module) -> bool:
 def kernel_size(layer: Axes) -> int:
     """Return how many weights a kernel has; LeftOutError where a layer has no kernels."""
     if not layer.kernel:
-        raise LeftOutError(
-            "a linear layer has no kernels: prune it by single weights, N:M or blocks"
-        )
+        raise LeftOutError(unseen.no_kernels())
     return math.prod(layer.kernel)
 
 

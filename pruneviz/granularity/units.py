@@ -12,7 +12,7 @@ from torch import Tensor
 from pruneviz.coupling.layouts import Choice
 from pruneviz.network.masks import Masks
 from pruneviz.registry import Registry
-from pruneviz.report import Skipped
+from pruneviz.report import LeftOut
 
 Values = Callable[[str], Tensor]  # a parameter's name → one number for each of its weights
 AxisKeep = dict[tuple[str, int], Tensor]  # (parameter, axis) → bool for each index: stays or goes
@@ -76,7 +76,7 @@ class Units(Protocol):
 NOTHING: Mapping[str, int] = MappingProxyType({})
 NO_LAYOUTS: Mapping[str, int] = MappingProxyType({})
 Layouts = Mapping[str, int]  # a call that can be read in several ways → which reading to take
-Found = tuple[tuple[Units, ...], tuple[Skipped, ...]]
+Found = tuple[tuple[Units, ...], tuple[LeftOut, ...]]
 Granularity = Callable[..., Found]  # (model, example, layouts, **settings)
 GRANULARITIES: Registry[Granularity] = Registry("granularity")
 

@@ -15,6 +15,7 @@ from pruneviz.plan import Setting
 from pruneviz.reuse import BUDGET_BYTES
 from pruneviz.sensitivity.notes import read_notes
 from pruneviz.sensitivity.points import LEVELS, read_levels
+from pruneviz.wording import Fact
 
 Read = Callable[[Path], pd.DataFrame]
 BUDGET, LEVELS_SETTING, RECALIBRATE = "budget_mb", "levels", "recalibrate"
@@ -131,9 +132,9 @@ class Notes:
     folder: RunFolder
     _written: tuple[str, ...] | None = None  # what an earlier attempt left may not hold now
 
-    def write(self, notes: Iterable[str]) -> None:
+    def write(self, notes: Iterable[Fact]) -> None:
         """Write the sentences where they are others than before."""
-        found = tuple(notes)
+        found = tuple(map(str, notes))
         if found != self._written:
             write_json(self.folder.file(NOTES_FILE), list(found), durable=False)
             self._written = found

@@ -14,7 +14,7 @@ from pruneviz.coupling.groups import Member
 from pruneviz.coupling.left_out import LAYER_TYPES
 from pruneviz.granularity.channel import ChannelUnits
 from pruneviz.granularity.units import Units
-from pruneviz.report import Amount, Skipped
+from pruneviz.report import Amount, LeftOut
 
 REST = "norms and the rest"
 NOTHING = Amount(original=0, pruned=0)
@@ -44,7 +44,7 @@ class LayerCost:
 def by_layer(
     model: nn.Module,
     units: Sequence[Units],
-    skipped: Sequence[Skipped],
+    skipped: Sequence[LeftOut],
     keep: Mapping[str, Tensor],
     parameters: tuple[Counts, Counts],
     macs: tuple[Counts, Counts],

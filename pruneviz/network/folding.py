@@ -113,7 +113,7 @@ def fold_notes(model: nn.Module) -> tuple[str, ...]:
         "counted, cut and trained, as a plain weight."
     )
     notes = [note]
-    if MASK in found.values():
+    if any(isinstance(hook, HOOKS[2]) for module in model.modules() for hook, _ in _hooks(module)):
         notes.append(
             "The zeros of a mask of torch.nn.utils.prune are plain zeros: training moves them."
         )

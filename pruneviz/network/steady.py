@@ -18,11 +18,6 @@ from torch.utils._pytree import tree_leaves
 
 from pruneviz.network.duplicate import duplicate
 
-RANDOM = (
-    "its answers are drawn at random, also in eval mode, so each pass comes to other numbers and "
-    "no two runs agree exactly: switch off what draws"
-)
-RANDOM_NOTE = f"Accuracy, losses and scores of this network are not fixed: {RANDOM}."
 DRAWS = 8  # more passes where random numbers are drawn and none has changed an answer yet
 NOISE = 1e-5  # of the largest answer: what the order of a sum changes stays below it
 _PLAIN = (bool, int, float, complex, str, bytes, type(None))

@@ -36,7 +36,7 @@ def check(model: nn.Module, example: Any, sparsity: float) -> dict[str, object]:
     return {
         "groups": len(units),
         "units": sum(layer.count for layer in units),
-        "skipped": [item.model_dump() for item in skipped],
+        "skipped": [item.reported().model_dump() for item in skipped],
         "parameters": {"original": before, "pruned": after},
         "max_relative_error": error,
     }

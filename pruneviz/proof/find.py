@@ -12,7 +12,6 @@ from torch import nn
 
 from pruneviz.coupling.accept import ready
 from pruneviz.coupling.layouts import HELD, Choice
-from pruneviz.coupling.left_out import UNUSED
 from pruneviz.granularity import GRANULARITIES, Granularity, Units
 from pruneviz.granularity.channel import layer_by_layer
 from pruneviz.network.study import first_input
@@ -21,11 +20,12 @@ from pruneviz.proof.perturb import enlivened
 from pruneviz.proof.prove import CutError
 from pruneviz.proof.trials import Trials, provable
 from pruneviz.registry import Value
-from pruneviz.report import Skipped
+from pruneviz.report import LeftOut, Skipped
+from pruneviz.wording import stays
 
 Found = tuple[Units, ...]
 
-Left = tuple[Skipped, ...]
+Left = tuple[LeftOut, ...]
 
 
 def find_units(
@@ -33,7 +33,7 @@ def find_units(
     example: Any,
     granularity: str,
     parameters: Mapping[str, Value] | None = None,
-) -> tuple[tuple[Units, ...], tuple[Skipped, ...]]:
+) -> tuple[tuple[Units, ...], tuple[LeftOut, ...]]:
     """Return a model's units whose cut is proved on `example`, and what is left out, with reasons.
 
     `parameters` are the granularity's own. What was concluded for this very model is kept: then it
@@ -73,7 +73,7 @@ def conclude(find: Granularity, model: nn.Module, example: Any) -> tuple[Found, 
     done on the whole.
     """
     one, found, skipped = first_reading(find, model, example)
-    alone = one is not example and not any(item.reason == UNUSED for item in skipped)
+    alone = one is not example and not any(_is_unused(item) for item in skipped)
     if not alone and one is not example:
         found, skipped = find(model, example, {})
     if not any(_cuts(layer) for layer in found):
@@ -88,6 +88,10 @@ def conclude(find: Granularity, model: nn.Module, example: Any) -> tuple[Found, 
             return reading.concluded(whole=False)
         found, skipped = find(model, example, {})
     return _read(find, model, whole, found, skipped).concluded(whole=True)
+
+
+def _is_unused(item: LeftOut) -> bool:
+    return any(fact in stays.unused for fact in item.why)
 
 
 def _read(
@@ -125,7 +129,7 @@ class _Reading:
     found: Found
     proved: Found
     skipped: Left
-    faulty: Left
+    faulty: tuple[Skipped, ...]
     layouts: dict[str, int]
 
     def concluded(self, whole: bool) -> tuple[Found, Left, Conclusion]:

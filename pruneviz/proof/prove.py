@@ -6,7 +6,8 @@ from typing import Any
 
 from pruneviz.apply import Applied
 from pruneviz.coupling.accept import answer
-from pruneviz.network.steady import RANDOM, draws
+from pruneviz.network.steady import draws
+from pruneviz.wording import passes
 
 TOLERANCE = 1e-4  # of the largest output: above it, preview and cut are not the same thing
 
@@ -35,7 +36,7 @@ def prove(applied: Applied, example: Any) -> float:
         ) from failure
     if not error <= TOLERANCE:
         if draws(lambda: answer(applied.original, example)):
-            raise CutError(f"masked and cut network cannot be compared: {RANDOM}")
+            raise CutError(f"masked and cut network cannot be compared: {passes.drawn()}")
         raise CutError(
             f"the cut network differs from the masked one by {error:.2g} of its output: its code "
             "depends on how many units there are, on their order, or on weights that are zero"

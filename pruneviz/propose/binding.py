@@ -58,18 +58,21 @@ def _at_their_end(layers: Layers, curves: Mapping[str, Curve], counts: Counts) -
         for level, names in sorted(ends.items())
     ]
     if held:
-        names = _named(held).rpartition(" ")[0]
-        found.append(f"{names} can lose no more: locks, widths or a rule keep the rest")
+        found.append(f"{_listed(held)} can lose no more: locks, widths or a rule keep the rest")
     return found
 
 
 def _named(names: Sequence[str]) -> str:
-    """Return `a is`, `a and b are`, or `7 layers are` with some of their names."""
-    if len(names) == 1:
-        return f"{names[0]} is"
-    if len(names) <= MOST_NAMED:
-        return f"{', '.join(names[:-1])} and {names[-1]} are"
-    return f"{len(names)} layers are"
+    """Return `a is`, `a and b are`, or `7 layers are`."""
+    return f"{_listed(names)} {'is' if len(names) == 1 else 'are'}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return `a`, `a and b`, or `7 layers`."""
+    if len(names) > MOST_NAMED:
+        return f"{len(names)} layers"
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def points(fraction: float) -> str:

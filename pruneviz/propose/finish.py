@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pruneviz import run
-from pruneviz.network.steady import RANDOM_NOTE
 from pruneviz.propose.binding import binding
 from pruneviz.propose.measured_loss import Lost
 from pruneviz.propose.paths import UNIFORM, Counts
 from pruneviz.propose.proposal import Proposal
 from pruneviz.propose.work import Proposing
 from pruneviz.report import Interval
+from pruneviz.wording import passes
 
 MONOTONE = "curves are made monotone before use: pruning more of a layer is taken to cost no less"
 BEFORE_RECOVERY = "the numbers are those before the plan's recovery"
@@ -55,7 +55,7 @@ def finish(
     if control is not None and best.family != UNIFORM:
         uniform = work.judge.final(work.layers.network(control)).change
     recovery = (BEFORE_RECOVERY,) if run.asks_for_rounds(plan) else ()
-    drawn = (RANDOM_NOTE,) if work.prepared.random else ()
+    drawn = (str(passes.not_fixed()),) if work.prepared.random else ()
     return Proposal(
         kind=work.goal.kind,
         wanted=work.goal.value,

@@ -105,18 +105,21 @@ class Goal:
 
     def said(self, value: float | None = None) -> str:
         """Return the goal, or another value of its kind, with its unit: `50 % of the MACs`."""
-        number = self.value if value is None else value
+        lost = " lost" if self.kind == ACCURACY else ""
+        return f"{self._in_units(self.value if value is None else value)}{lost}"
+
+    def _in_units(self, number: float) -> str:
         if self.kind in FRACTIONS:
             return f"{100 * number:.3g} % of the {WORDS[RESOURCES[self.kind]]}"
         if self.kind == ACCURACY:
-            return f"{number:.3g} point{'' if number == 1 else 's'} lost"
+            return f"{number:.3g} point{'' if number == 1 else 's'}"
         return f"{number:.3g} {GOALS[self.kind].unit}"
 
     @property
     def wish(self) -> str:
         """Return what is wanted, in words: `keep at most 50 % of the MACs`."""
         more = f" and save {WORDS[self.save]}" if self.save != PARAMETERS else ""
-        return f"{GOALS[self.kind].title.lower()} {self.said().removesuffix(' lost')}{more}"
+        return f"{GOALS[self.kind].title.lower()} {self._in_units(self.value)}{more}"
 
     def check_open(self, now: float) -> None:
         """Raise ValueError where the original reaches the goal; `now` is its number."""

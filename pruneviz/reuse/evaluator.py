@@ -10,24 +10,16 @@ from torch import Tensor, UntypedStorage, nn
 from pruneviz.network.answers import logits_of
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.one_trace import ONE_TRACE
-from pruneviz.network.steady import RANDOM, draws, watching
+from pruneviz.network.steady import draws, watching
 from pruneviz.reuse.calls import place_of
 from pruneviz.reuse.modes import Recording, Replaying, States, states_of
 from pruneviz.reuse.order import batch_size_for, stratified
 from pruneviz.reuse.store import Store
 from pruneviz.reuse.tensors import same, tensors_of
 from pruneviz.reuse.trace import INPUT, Ref, Trace, Values
+from pruneviz.wording import Fact, passes
 
 BUDGET_BYTES = 256 * 2**20
-WRITES = "it changes its own weights or buffers as it answers, so each pass is computed in full"
-READS = (
-    "its code depends on more than torch's operators show (it reads values past them, or counts "
-    "its calls), so each pass is computed in full"
-)
-IDLE = (
-    "it draws numbers at random, also in eval mode, though they changed no answer that was "
-    "looked at, so each pass is computed in full"
-)
 
 
 class Evaluator:
@@ -74,27 +66,24 @@ class Evaluator:
         self.computed = 0  # operators, in all passes replayed
         self._traces: dict[int, Trace] = {}
         self._logits: dict[int, Tensor] = {}
-        self._why: str | None = None
+        self._why: Fact | None = None
         self._settings: object = None
         self._frontiers: dict[tuple[int, frozenset[str]], frozenset[int]] = {}
 
     @property
-    def why_plain(self) -> str | None:
-        """Return in a sentence why nothing can be reused of this network, None where it can."""
+    def why_plain(self) -> Fact | None:
+        """Return why nothing can be reused of this network, None where it can."""
         self._make_ready()
         return self._why
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """Return what the user must know of how it was computed, a sentence each."""
-        found = [] if self._why is None else [f"nothing is reused of this network: {self._why}"]
+    def notes(self) -> tuple[Fact, ...]:
+        """Return what the user must know of how it was computed."""
+        found = [] if self._why is None else [passes.nothing_reused(self._why)]
         if self.store.refused:
-            found.append(
-                f"a budget of {self.store.budget_bytes / 2**20:.3g} MB does not hold all values "
-                "that could be reused: some were computed again, which takes longer"
-            )
+            found.append(passes.over_budget(self.store.budget_bytes / 2**20))
         if self.fell_back:
-            found.append(f"{self.fell_back} passes could not be replayed and were computed in full")
+            found.append(passes.not_replayed(self.fell_back))
         return tuple(found)
 
     def original(self, part: int) -> Tensor:
@@ -105,7 +94,7 @@ class Evaluator:
                 if self._why is None:
                     self._record(part)
                     if drew() and self._draws(part):
-                        self._give_up(RANDOM)
+                        self._give_up(passes.drawn())
                 if self._why is not None:
                     self._logits[part] = self._plain(self.model, part)
         return self._logits[part]
@@ -200,11 +189,11 @@ class Evaluator:
         with watching() as drew:
             writes_own, drawn = self._record(part), drew()
         if writes_own:
-            self._why = WRITES
+            self._why = passes.writes_itself()
         elif self._draws(part):
-            self._why = RANDOM
+            self._why = passes.drawn()
         elif not self._repeats(part):
-            self._why = IDLE if drawn else READS
+            self._why = passes.draws_in_vain() if drawn else passes.reads_past()
         if self._why is not None:
             self._traces.clear()
 
@@ -212,7 +201,7 @@ class Evaluator:
         """Whether the original's answers to a batch are drawn at random."""
         return draws(lambda: self._plain(self.model, part))
 
-    def _give_up(self, why: str) -> None:
+    def _give_up(self, why: Fact) -> None:
         """Compute each pass in full from now on."""
         self._why = why
         self._traces.clear()

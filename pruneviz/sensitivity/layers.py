@@ -17,12 +17,6 @@ Keep = Mapping[str, Tensor]
 Remove = Callable[[nn.Module, tuple[Units, ...], Keep], Applied]
 
 
-def unmeasured_note(first: str, why: str, more: int = 0) -> str:
-    """Return in a sentence that something could not be measured, why, and how much more."""
-    also = f", and {more} more" if more else ""
-    return f"{first} could not be measured{also}" + (f": {why}" if why else "")
-
-
 class Alone:
     """Prunes one layer at a time.
 

@@ -19,25 +19,17 @@ from pruneviz.allocate import Ranking
 from pruneviz.apply import apply
 from pruneviz.granularity.units import Units
 from pruneviz.measure.quality import predicted
-from pruneviz.network.steady import RANDOM
 from pruneviz.report import Interval
 from pruneviz.reuse import BUDGET_BYTES, Evaluator
 from pruneviz.sensitivity.bounded import OUTCOMES, mean_interval
-from pruneviz.sensitivity.layers import Alone, Remove, unmeasured_note
+from pruneviz.sensitivity.layers import Alone, Remove
 from pruneviz.sensitivity.points import check_levels
 from pruneviz.sensitivity.reading import read_table
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
+from pruneviz.wording import Fact, passes, scanned
 
 LEVEL, PAIRS = 0.5, 60
 UNKNOWN = -1
-PROMISE = (
-    "{looked} of {all} pairs of layers were looked at{how}. The intervals hold for all of these "
-    "together with 95 % (empirical likelihood; Bonferroni), so that a pair whose interval lies "
-    "below 0 loses more than its layers alone, and not by the luck of so many looks. "
-    "Above 0 it loses less than the sum, also where one layer alone costs so much that little is "
-    "left to lose."
-)
-SAMPLED = ", neighbours in the network and others at random"
 
 
 @dataclass(frozen=True)
@@ -108,24 +100,22 @@ class Pairs:
         self._why: dict[str, str] = {}  # what could not be measured
 
     @property
-    def promise(self) -> str:
-        """Return in words how many pairs were looked at and what their intervals say."""
-        count = all_pairs(len(self._names))
-        how = SAMPLED if len(self.pairs) < count else ""
-        return PROMISE.format(looked=len(self.pairs), all=count, how=how)
+    def promise(self) -> Fact:
+        """Return how many pairs were looked at and what their intervals say."""
+        return scanned.pairs_looked_at(len(self.pairs), all_pairs(len(self._names)))
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """Return what the reader must know of how it was computed, a sentence each."""
+    def notes(self) -> tuple[Fact, ...]:
+        """Return what the reader must know of how it was computed."""
         alone = [name for name, right in self._right.items() if right.dtype != torch.bool]
         pairs = [
             f"{row.first} with {row.second}"
             for row in self.rows
             if isnan(row.interaction) and not {row.first, row.second} & set(alone)
         ]
-        lost = [unmeasured_note(names, self._why.get(names, "")) for names in [*alone, *pairs]]
+        lost = [scanned.unmeasured(names, self._why.get(names, "")) for names in [*alone, *pairs]]
         # What is drawn at random comes out otherwise the next time, so nothing is promised.
-        promise = () if self.evaluator.why_plain == RANDOM else (self.promise,)
+        promise = () if self.evaluator.why_plain in passes.drawn else (self.promise,)
         return (*promise, *refit_notes(self._refit), *self.evaluator.notes, *lost)
 
     @cached_property

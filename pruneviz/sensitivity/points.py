@@ -17,6 +17,7 @@ from pruneviz.measure.quality import check_pair, paired_change, predicted, wilso
 from pruneviz.plan import Setting
 from pruneviz.sensitivity.reading import read_table
 from pruneviz.sensitivity.resampling import auroc, mean_intervals, number
+from pruneviz.wording import RefusedError, scanned
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 NEEDED = ["layer", "sparsity", "accuracy", "low", "high", "samples"]  # also in older files
@@ -144,10 +145,7 @@ def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
     given = tuple(float(level) for level in levels)
     rising = all(a < b for a, b in pairwise(given))
     if not given or not rising or not (given[0] > 0 and given[-1] <= 1):
-        raise ValueError(
-            "levels are fractions above 0 and at most 1, each larger than the one before, "
-            f"got {', '.join(f'{level:g}' for level in given) or 'none'}: sort them, each once"
-        )
+        raise RefusedError(scanned.levels_not_rising(", ".join(f"{level:g}" for level in given)))
     return given
 
 
@@ -157,11 +155,10 @@ def read_levels(given: Setting) -> tuple[float, ...]:
     ValueError where a part is no number, or the levels do not rise.
     """
     try:
-        return check_levels([float(part) for part in str(given).split(",")])
+        levels = [float(part) for part in str(given).split(",")]
     except ValueError as error:
-        if "levels are" in str(error):
-            raise
-        raise ValueError(f"levels read 0.1,0.2,0.5, got '{given}'") from error
+        raise RefusedError(scanned.no_levels(str(given))) from error
+    return check_levels(levels)
 
 
 def read_points(path: Path) -> pd.DataFrame:

@@ -9,13 +9,10 @@ from torch import nn
 
 from pruneviz.recovery import RECOVERIES, Task
 from pruneviz.subjects import Data
+from pruneviz.wording import Fact, scanned
 
 Refit = Callable[[nn.Module], nn.Module]
 METHOD = "recalibrate"
-REFITTED = (
-    "BatchNorm statistics were taken anew after each pruning, and in the original that every point "
-    "is compared with: the change is what pruning costs beyond what new statistics alone do"
-)
 
 
 def recalibration(model: nn.Module, data: Data, seed: int = 0) -> Refit:
@@ -51,6 +48,6 @@ def refitted(network: nn.Module, refit: Refit | None) -> nn.Module:
     return refit(network) if refit else network
 
 
-def refit_notes(refit: Refit | None) -> tuple[str, ...]:
+def refit_notes(refit: Refit | None) -> tuple[Fact, ...]:
     """Return what a reader must know of a scan that takes statistics anew."""
-    return (REFITTED,) if refit else ()
+    return (scanned.refitted(),) if refit else ()

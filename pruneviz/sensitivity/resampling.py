@@ -19,10 +19,6 @@ WEIGHTS = 20_000_000  # of all resamples together; of more inputs fewer resample
 SEED = 0
 EDGE = 1e-9  # of an area, nearer than which it is 0 or 1
 FEW = 10  # inputs; of fewer, resamples say too little for an interval
-NO_INTERVAL = (
-    "Cross-entropy and KL divergence have no interval, nor has AUROC of more than two classes: "
-    f"that takes {FEW} held-out inputs or more"
-)
 
 
 @lru_cache(maxsize=2)

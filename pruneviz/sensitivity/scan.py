@@ -16,7 +16,7 @@ from pruneviz.granularity.units import Units
 from pruneviz.reuse import BUDGET_BYTES, Evaluator
 from pruneviz.reuse.tensors import share
 from pruneviz.sensitivity.classes import class_table, no_area
-from pruneviz.sensitivity.layers import Alone, Remove, unmeasured_note
+from pruneviz.sensitivity.layers import Alone, Remove
 from pruneviz.sensitivity.points import (
     LEVELS,
     Point,
@@ -27,7 +27,8 @@ from pruneviz.sensitivity.points import (
     unmeasured,
 )
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
-from pruneviz.sensitivity.resampling import FEW, NO_INTERVAL
+from pruneviz.sensitivity.resampling import FEW
+from pruneviz.wording import Fact, scanned
 
 
 class Scan:
@@ -84,16 +85,16 @@ class Scan:
         return baseline_point(self._original, self._y, self._classes)
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """Return what the reader must know of how it was computed, a sentence each."""
+    def notes(self) -> tuple[Fact, ...]:
+        """Return what the reader must know of how it was computed."""
         missing = []
         lost = [(row.layer, row.sparsity) for row in self.rows if isnan(row.accuracy)]
         if lost:
             first = f"layer {lost[0][0]} at {lost[0][1]:g}"
-            missing = [unmeasured_note(first, self._why.get(lost[0], ""), len(lost) - 1)]
-        few = (NO_INTERVAL,) if len(self._y) < FEW else ()
+            missing = [scanned.unmeasured(first, self._why.get(lost[0], ""), len(lost) - 1)]
+        few = (scanned.no_interval(FEW),) if len(self._y) < FEW else ()
         why = self._no_area
-        empty = (f"There is no AUROC: {why}",) if why else ()
+        empty = (scanned.no_auroc(why),) if why else ()
         return (*refit_notes(self._refit), *few, *empty, *self.evaluator.notes, *missing)
 
     @cached_property

@@ -17,24 +17,16 @@ from pruneviz.apply import apply
 from pruneviz.evaluate import predict
 from pruneviz.granularity.units import Units
 from pruneviz.measure.quality import predicted
-from pruneviz.network.steady import RANDOM
 from pruneviz.reuse import BUDGET_BYTES, Evaluator, Tally, estimate, tallies
 from pruneviz.reuse.order import hardest_first
-from pruneviz.sensitivity.layers import Alone, Remove, unmeasured_note
+from pruneviz.sensitivity.layers import Alone, Remove
 from pruneviz.sensitivity.points import LEVELS, check_levels
 from pruneviz.sensitivity.reading import read_table
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
 from pruneviz.sensitivity.splitting import split
+from pruneviz.wording import Fact, passes, scanned
 
 LOSS = 0.02  # of accuracy: two points
-PROMISE = (
-    "Each threshold is the one that a scan of all levels finds, provided that a layer which loses "
-    "{points} of accuracy at one level does so at every higher one; between the highest level "
-    "that keeps it and the lowest that does not, accuracy is taken to fall. The intervals say how "
-    "far the change at the level that keeps it is known from these inputs, as if the level had "
-    "been fixed before: it was chosen on the same inputs, so the change looks better than it is, "
-    "by about a point where there are 100 inputs and by less where there are more."
-)
 TABLE = ["layer", "sparsity", "kept", "change", "change_low", "change_high", "probes"]
 PROBE_COLUMNS = ["layer", "sparsity", "loses", "samples", "change", "change_low", "change_high"]
 
@@ -98,17 +90,17 @@ class Search:
         self._why: dict[str, str] = {}  # layers of which a level could not be measured
 
     @property
-    def promise(self) -> str:
-        """Return in words how far the thresholds can be trusted."""
-        return PROMISE.format(points=in_points(self.loss))
+    def promise(self) -> Fact:
+        """Return how far the thresholds can be trusted."""
+        return scanned.thresholds_as_all_levels(in_points(self.loss))
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """Return what the reader must know of how it was computed, a sentence each."""
+    def notes(self) -> tuple[Fact, ...]:
+        """Return what the reader must know of how it was computed."""
         names = dict.fromkeys(row.layer for row in self.rows if not row.samples)
-        lost = [unmeasured_note(f"a level of layer {n}", self._why.get(n, "")) for n in names]
+        lost = [scanned.unmeasured(f"a level of layer {n}", self._why.get(n, "")) for n in names]
         # What is drawn at random comes out otherwise the next time, so nothing is promised.
-        promise = () if self.evaluator.why_plain == RANDOM else (self.promise,)
+        promise = () if self.evaluator.why_plain in passes.drawn else (self.promise,)
         return (*promise, *refit_notes(self._refit), *self.evaluator.notes, *lost)
 
     @cached_property

@@ -20,23 +20,25 @@ from pruneviz.measure.cost import (
 from pruneviz.measure.held import held_tensors
 from pruneviz.measure.packing import stored_bytes
 from pruneviz.measure.permuted import permutation_note
-from pruneviz.network.steady import RANDOM_NOTE, draws, watching
+from pruneviz.network.steady import draws, watching
 from pruneviz.plan import Part, Plan
 from pruneviz.proof import check as check  # part of this file's interface
 from pruneviz.proof import find_units
 from pruneviz.report import (
-    Skipped,
+    LeftOut,
 )
 from pruneviz.stages.counting import Counting
 from pruneviz.statistics import Samples, StatisticRequest
 from pruneviz.subjects import Subject, plainly
+from pruneviz.wording import passes
 
 
 @dataclass(frozen=True)
 class Baseline:
     """The original's numbers, which no plan changes; `logits`: (N, classes), None without data.
 
-    `notes` are what its numbers must be warned of, `uncounted` the operators that `macs` leave out.
+    `notes` are what its numbers must be warned of, `uncounted` the operators that `macs` leave out;
+    `random` says that its answers to the data are drawn.
     """
 
     logits: Tensor | None
@@ -45,6 +47,7 @@ class Baseline:
     bytes: int
     notes: tuple[str, ...] = ()
     uncounted: tuple[str, ...] = ()
+    random: bool = False
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class Prepared:
     subject: Subject
     baseline: Baseline
     units: tuple[Units, ...]
-    skipped: tuple[Skipped, ...]
+    skipped: tuple[LeftOut, ...]
     ranking: Ranking
     plan: Plan  # its methods alone count here
     evidence: Evidence | None = None  # for the criteria that give new values to what stays
@@ -67,7 +70,7 @@ class Prepared:
     @property
     def random(self) -> bool:
         """Return whether the original's answers are drawn at random."""
-        return RANDOM_NOTE in self.notes
+        return self.subject.random or self.baseline.random
 
     @property
     def scores(self) -> Mapping[str, Tensor]:
@@ -77,10 +80,10 @@ class Prepared:
 
 def measure_baseline(subject: Subject) -> Baseline:
     """Evaluate and count the original once."""
-    logits, notes = None, list[str]()
+    logits, random, notes = None, False, list[str]()
     if subject.data is not None:
         logits, random = _answers(subject, subject.data.x)
-        found = (RANDOM_NOTE if random else "", permutation_note(logits, subject.data))
+        found = (str(passes.not_fixed()) if random else "", permutation_note(logits, subject.data))
         notes = [note for note in found if note]
     macs, uncounted = counted_macs(subject.model, subject.example)
     notes += [uncounted_note(uncounted)] if uncounted else []
@@ -91,6 +94,7 @@ def measure_baseline(subject: Subject) -> Baseline:
         bytes=stored_bytes(held_tensors(subject.model)),
         notes=tuple(notes),
         uncounted=uncounted,
+        random=random,
     )
 
 

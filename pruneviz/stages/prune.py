@@ -63,7 +63,7 @@ def prune(prepared: Prepared, plan: Plan) -> Pruned:
     applied = removed(
         model, prepared.units, allocation.keep, plan, prepared.evidence, prepared.subject.frozen
     )
-    notes = (*prepared.notes, *allocation.notes, *pruning_notes(applied, plan))
+    notes = (*prepared.notes, *map(str, allocation.notes), *pruning_notes(applied, plan))
     parts = {field.name: getattr(applied, field.name) for field in fields(applied)}
     error = prove(applied, prepared.subject.example)
     return Pruned(**parts, plan=bound, requested=allocation.requested, error=error, notes=notes)

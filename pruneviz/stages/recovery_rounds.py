@@ -265,7 +265,7 @@ class Recovering:
         error = prove(replace(applied, original=full_size(applied)), subject.example)
         notes = (
             *self._prepared.notes,
-            *self._amounts.notes,
+            *map(str, self._amounts.notes),
             *pruning_notes(applied, self.plan),
             *self._control.notes(self._prepared),
             *self._notes,

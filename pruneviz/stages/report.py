@@ -76,7 +76,7 @@ def report(prepared: Prepared, pruned: Pruned, latency: LatencyPair) -> Report:
         latency_ms=latency,
         max_relative_error=pruned.error,
         layers=_layers(prepared, pruned, parameters, macs),
-        skipped=prepared.skipped,
+        skipped=tuple(left.reported() for left in prepared.skipped),
         notes=tuple(dict.fromkeys(said)),
         machine=this_machine(),
         recovery=pruned.recovery,

@@ -15,7 +15,7 @@ from pruneviz.network.attempts import explained
 from pruneviz.network.causes import WrongInputError
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.folding import fold_notes, folded
-from pruneviz.network.steady import RANDOM_NOTE, keep_steady
+from pruneviz.network.steady import keep_steady
 from pruneviz.plan import Plan
 from pruneviz.subjects.files.read_as import expecting, read_as
 from pruneviz.subjects.files.tables import order_note
@@ -39,6 +39,7 @@ from pruneviz.subjects.sources import finish_data, kind_of, read_source
 from pruneviz.subjects.split import spread
 from pruneviz.subjects.subject import Data, Subject, freeze, frozen_names, weights_sha256
 from pruneviz.subjects.uploads import upload_path
+from pruneviz.wording import passes
 
 EXAMPLE_SEED = 0
 WATCHED = 64  # inputs on which a network is watched when it is opened
@@ -77,7 +78,7 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
         random = keep_steady(model, watched)
         company = "" if random else company_note(model, watched)
         answers = look(model, data.x if data else example, real=data is not None)
-    said = (*fold_notes(given), *notes, RANDOM_NOTE if random else "", company, answers)
+    said = (*fold_notes(given), *notes, str(passes.not_fixed()) if random else "", company, answers)
     return Subject(
         reference=plan.model,
         title=source.title,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
 import pandas as pd
@@ -16,14 +15,14 @@ from pruneviz.granularity.depth import BlockUnits
 from pruneviz.granularity.taken import Taken, parameters_taken, taken
 from pruneviz.measure.by_layer import LayerCost, block_number, by_layer, table
 from pruneviz.plan import Plan
-from pruneviz.report import Skipped
+from pruneviz.report import LeftOut
 from pruneviz.subjects import Subject
 from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.cached import cached
 from pruneviz.ui.words import text
+from pruneviz.wording import stays
 
 MOST_RANGES = 6
-PARTLY = re.compile(r"\d+ of \d+ units: ")
 LEAVES = {
     "weight": "scale",
     "bias": "shift",
@@ -202,13 +201,14 @@ def whole_sentence(row: LayerCost) -> str:
     return text.escape(f"Why {row.name} cannot be pruned: {reason}.")
 
 
-def skipped_sentence(skipped: Sequence[Skipped], rows: Sequence[LayerCost]) -> str:
+def skipped_sentence(skipped: Sequence[LeftOut], rows: Sequence[LayerCost]) -> str:
     """Return how much of the network is held back; "" when nothing is."""
     if not skipped:
         return ""
     names = {each.name for each in text.by_name(skipped)}
     total = len(names | {row.name for row in rows if row.width is not None})
-    partly = ", some of them in part" if any(PARTLY.match(each.reason) for each in skipped) else ""
+    whys = [why for each in skipped for why in each.why]
+    partly = ", some of them in part" if any(why in stays.some_units for why in whys) else ""
     return f"{len(names)} of {fmt.plural(total, 'layer')} cannot be pruned{partly}"
 
 

@@ -51,9 +51,7 @@ def _number(row: dict[Hashable, Any], name: str) -> str:
     if not row["samples"]:
         return runs.NOTHING
     written = [
-        fmt.points(row[column]).removesuffix(" points")
-        if name == "change"
-        else f"{100 * row[column]:.1f}"
+        fmt.points_alone(row[column]) if name == "change" else f"{100 * row[column]:.1f}"
         for column in (name, f"{name}_low", f"{name}_high")
     ]
     return "{} ({} to {})".format(*written)

@@ -9,11 +9,12 @@ import pytest
 import torch
 
 from pruneviz.network.duplicate import duplicate
-from pruneviz.network.steady import RANDOM, keep_steady
+from pruneviz.network.steady import keep_steady
 from pruneviz.plan import Plan
 from pruneviz.reuse import Evaluator
 from pruneviz.run import recovered, run
 from pruneviz.subjects import load_subject
+from pruneviz.wording import passes
 from tests import odd_conduct
 from tests.odd_conduct import DRAWING, FIXED, WRITING
 
@@ -101,10 +102,10 @@ def test_what_draws_at_random_is_found_and_no_generator_moves(kind):
 @pytest.mark.parametrize("kind", [odd_conduct.Drops, odd_conduct.Numpy], ids=name_of)
 def test_it_is_said_wherever_numbers_are(kind, data):
     prepared, _, report = run(plan_for(kind, data, granularity="weight"), 3)
-    assert any(RANDOM in note for note in prepared.subject.notes)
-    assert any(RANDOM in note for note in report.notes)
+    assert str(passes.not_fixed()) in prepared.subject.notes
+    assert str(passes.not_fixed()) in report.notes
     evaluator = Evaluator(prepared.subject.model, prepared.subject.data.x)
-    assert evaluator.why_plain == RANDOM
+    assert evaluator.why_plain in passes.drawn
 
 
 def test_what_draws_by_other_generators_is_cut_and_by_none_is_called_that(data):
@@ -112,7 +113,7 @@ def test_what_draws_by_other_generators_is_cut_and_by_none_is_called_that(data):
     assert prepared.random
     assert pruned.is_cut
     assert pruned.error < 1e-4
-    with pytest.raises(ValueError, match=f"cannot be compared: {RANDOM}"):
+    with pytest.raises(ValueError, match=f"cannot be compared: {passes.drawn()}"):
         run(plan_for(odd_conduct.Clock, data, sparsity=0.3), 3)
 
 
@@ -125,12 +126,12 @@ def test_what_draws_at_one_input_alone_is_found_by_the_evaluation(tmp_path):
     prepared, _, report = run(plan_for(odd_conduct.Late, f"npz:{path}", granularity="weight"), 3)
     assert not prepared.subject.random
     assert prepared.random
-    assert any(RANDOM in note for note in report.notes)
+    assert str(passes.not_fixed()) in report.notes
     model, order = prepared.subject.model, torch.arange(400)
     evaluator = Evaluator(model, prepared.subject.data.x, batch_size=100, order=order)
     assert evaluator.why_plain is None
     evaluator.logits(model)
-    assert evaluator.why_plain == RANDOM
+    assert evaluator.why_plain in passes.drawn
 
 
 def test_a_replay_says_why_the_numbers_cannot_agree(pruneviz, data, tmp_path):
@@ -139,4 +140,4 @@ def test_a_replay_says_why_the_numbers_cannot_agree(pruneviz, data, tmp_path):
     assert pruneviz("run", path, "--out", tmp_path / "run", "--latency-runs", 3)[0] == 0
     code, _, said = pruneviz("replay", tmp_path / "run")
     assert code == 1
-    assert f"the numbers cannot agree exactly: {RANDOM}" in " ".join(said.split())
+    assert f"the numbers cannot agree exactly: {passes.drawn()}" in " ".join(said.split())

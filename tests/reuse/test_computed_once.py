@@ -61,4 +61,4 @@ def test_without_room_the_way_there_is_computed_again():
     network.head.weight = nn.Parameter(torch.randn_like(network.head.weight))
     evaluator.logits(network)
     assert convolutions(lambda: evaluator.logits(network)) == 3
-    assert "takes longer" in evaluator.notes[0]
+    assert "takes longer" in str(evaluator.notes[0])

@@ -13,6 +13,7 @@ from pruneviz.reuse import Evaluator, estimates
 from pruneviz.reuse.order import batch_size_for, stratified
 from pruneviz.reuse.tensors import share
 from pruneviz.reuse.trace import Trace
+from pruneviz.wording import passes
 from tests.coupling.parts import Drawn
 from tests.reuse.replaying import assert_replayed, plain, variants
 
@@ -31,7 +32,7 @@ def test_what_is_kept_stays_within_the_budget(budget):
         kept = [evaluator.store.of(part) for part in range(len(evaluator.parts))]
         assert sum(v.nbytes() for values in kept for v in values.values()) <= budget
     assert evaluator.store.peak_bytes <= budget
-    said = [note for note in evaluator.notes if "budget" in note]
+    said = [note for note in evaluator.notes if note in passes.over_budget]
     assert bool(said) == (budget < 2**28)
 
 

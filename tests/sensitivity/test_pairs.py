@@ -196,10 +196,10 @@ def test_pairs_come_back_from_a_file(tmp_path):
 
 def test_the_promise_says_how_many_were_looked_at():
     given = subject()
-    assert Pairs(*given, pairs=4).promise.startswith(
+    assert str(Pairs(*given, pairs=4).promise).startswith(
         "4 of 15 pairs of layers were looked at, neigh"
     )
-    assert Pairs(*given, pairs=99).promise.startswith(
+    assert str(Pairs(*given, pairs=99).promise).startswith(
         "15 of 15 pairs of layers were looked at. The"
     )
 

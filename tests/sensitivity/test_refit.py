@@ -20,8 +20,9 @@ from pruneviz.proof import find_units
 from pruneviz.recovery import Task
 from pruneviz.sensitivity import Pairs, Scan, Search, read_notes
 from pruneviz.sensitivity.points import measured
-from pruneviz.sensitivity.refit import REFITTED, inputs_per_refit, recalibration
+from pruneviz.sensitivity.refit import inputs_per_refit, recalibration
 from pruneviz.subjects import load_subject
+from pruneviz.wording import scanned
 from tests.recovering import begin, finish
 from tests.reuse.replaying import plain
 from tests.sensitivity.test_scan import finished
@@ -79,7 +80,7 @@ def test_each_network_and_the_original_have_their_own_statistics(prepare, granul
         keep = allocate((layer,), prepared.ranking, plan).keep
         logits = plain(scan.evaluator, refitted(apply(subject.model, (layer,), keep).model))
         assert point == measured(layer.name, point.sparsity, logits, control, y, names)
-    assert scan.notes == (REFITTED,)
+    assert scan.notes == (scanned.refitted(),)
     right = control.argmax(1) == y
     by_class = scan.original_classes()
     assert by_class["layer"].tolist() == [""] * len(names)
@@ -109,8 +110,8 @@ def test_searches_and_pairs_are_those_of_a_recalibrated_scan(prepare):
         assert pair.change_together == pytest.approx(int(right) / len(y) - curve.baseline.accuracy)
     assert pairs.rows != plainly.rows
     for work in (search, pairs):
-        assert work.notes[:2] == (work.promise, REFITTED)
-    assert REFITTED not in plainly.notes
+        assert work.notes[:2] == (work.promise, scanned.refitted())
+    assert scanned.refitted() not in plainly.notes
 
 
 def test_each_network_sees_as_many_training_inputs_as_are_counted(prepare, monkeypatch):
@@ -146,7 +147,7 @@ def test_the_point_of_a_prepared_original_is_its_scans(prepare):
 def test_a_network_that_draws_is_searched_and_paired_the_slow_way_and_says_so(prepare):
     prepared = prepare("draws", "weight")
     for work in (scans.search(prepared), scans.interactions(prepared)):
-        assert "drawn at random" in finished(work).notes[0]
+        assert "drawn at random" in str(finished(work).notes[0])
         assert work.promise not in work.notes
     steady = scans.search(prepare())
     assert steady.promise in steady.notes
@@ -179,7 +180,7 @@ def test_without_labels_there_is_no_scan(tmp_path):
 
 def test_a_budget_below_one_activation_gives_the_same_numbers_and_says_so(prepare):
     scan = finished(scans.scan(prepare(), budget_bytes=8))
-    assert "does not hold all values" in scan.notes[0]
+    assert "does not hold all values" in str(scan.notes[0])
     assert scan.rows == finished(scans.scan(prepare())).rows
 
 

@@ -13,10 +13,11 @@ from torch import nn
 from pruneviz.granularity.taken import Taken
 from pruneviz.measure.by_layer import by_layer
 from pruneviz.plan import Plan
-from pruneviz.report import Skipped
+from pruneviz.report import LeftOut
 from pruneviz.ui import architecture
 from pruneviz.ui.session import link
 from pruneviz.ui.words import text
+from pruneviz.wording import stays
 
 PAGE = Path(__file__).parents[2] / "pages" / "architecture.py"
 RESIDUAL = Plan(model="sample:digits-resnet", sparsity=0.3)
@@ -166,11 +167,11 @@ class TwiceHeld(nn.Module):
 
 
 HELD = (
-    Skipped(name="first", reason="they are rolled"),
-    Skipped(name="head", reason="they are the model's outputs"),
-    Skipped(name="first~2", reason="2 of 6 units: they are turned"),
-    Skipped(name="first", reason="they are rolled"),
-    Skipped(name="matrix", reason="TwiceHeld: it produces no units"),
+    LeftOut("first", (stays.cut_fails("they are rolled"),)),
+    LeftOut("head", (stays.answers(),)),
+    LeftOut("first~2", (stays.some_units(2, 6, stays.cut_fails("they are turned")),)),
+    LeftOut("first", (stays.cut_fails("they are rolled"),)),
+    LeftOut("matrix", (stays.part_of("TwiceHeld", stays.no_units()),)),
 )
 
 

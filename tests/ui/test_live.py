@@ -278,7 +278,7 @@ def test_a_model_that_draws_is_computed_in_full_and_says_so(prepared) -> None:
     assert evaluations.notes == ()
     evaluations.warm(never)
     assert evaluations.is_warm
-    assert "drawn at random" in evaluations.notes[0]
+    assert "drawn at random" in str(evaluations.notes[0])
     pruned, gate = gated(pruned_by(prepared, 0.6), free=10**6)
     course = course_of(prepared, pruned, evaluations)
     gate.calls = 0

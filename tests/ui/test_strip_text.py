@@ -8,6 +8,7 @@ from pruneviz.run import Baseline
 from pruneviz.ui.frame import speeds
 from pruneviz.ui.session import edits
 from pruneviz.ui.words import text
+from pruneviz.wording import Fact, RefusedError, Share, amounts
 
 ACCURACY = Accuracy(
     original=0.98,
@@ -77,16 +78,18 @@ def test_the_originals_numbers_stand_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("found", "shown", "typed"),
     [
-        ("its lock lets at most 1 go: ask for 0.03125 at most", "most 1 go: ask for 3 % at most"),
-        ("a sparsity of 0.29 cannot be reached", "a sparsity of 29 % cannot be reached"),
-        ("leaves at most 0.5; unlock, or ask for less", "leaves at most 50 %; unlock"),
-        ("its units are 0 to 31, got 1.5", "its units are 0 to 31, got 1.5"),
+        (amounts.lock_keeps("a", 9, 32, 1, Share(0.03125)), "ask for 3 % at", "ask for 0.03125 at"),
+        (amounts.locks_keep(Share(0.29), "a", Share(0.1)), "of 29 % cannot", "of 0.29 cannot"),
+        (amounts.locks_keep(Share(1), "a", Share(0.5)), "most 50 %; unlock", "most 0.5; unlock"),
+        (amounts.multiples(8, 1, 31), "1 of 31 units go", "1 of 31 units go"),
     ],
 )
-def test_a_sparsity_is_said_in_the_sliders_percent(said: str, shown: str) -> None:
-    assert shown in text.in_percent(said).replace("\u00a0", " ")
+def test_a_sparsity_is_said_in_the_sliders_percent(found: Fact, shown: str, typed: str) -> None:
+    problem = RefusedError(found)
+    assert shown in text.problem(problem).replace("\u00a0", " ")
+    assert typed in str(problem) == text.problem(str(problem))
 
 
 def test_without_data_the_cell_says_so() -> None:

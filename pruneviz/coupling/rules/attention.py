@@ -7,8 +7,9 @@ from typing import Any
 from torch import Tensor
 
 from pruneviz.coupling.call import Call, Tags
-from pruneviz.coupling.ids import ELSE, line, small, varying
+from pruneviz.coupling.ids import line, small, varying
 from pruneviz.coupling.rules.averages import averages
+from pruneviz.wording import stays
 
 ATTENTIONS = """
     _scaled_dot_product_flash_attention_for_cpu _scaled_dot_product_flash_attention
@@ -35,7 +36,7 @@ def attend(call: Call) -> Any:
         for tag in call.look(tensor):
             rows = (last, last - 1) if any(tensor is each for each in added) else (last - 1,)
             if len(varying(tag)) != 1 or varying(tag)[0] in rows:
-                call.ids.fix(small(tag), "attention meets them in an unusual layout")
+                call.ids.fix(small(tag), stays.unusual_layout("attention"))
     shape = call.out[0].shape
     found = tuple(small(tag).expand(shape) for tag in tags)
     return [found, *[() for _ in call.out[1:]]]
@@ -67,7 +68,7 @@ def _together(call: Call, tensors: tuple[Tensor, ...], dim: int) -> list[Tensor]
     for tag, tensor in zip(found, tensors, strict=True):
         if tag is None and known and tensor.shape[dim] > 1:
             for other in known:
-                call.ids.fix(small(other), f"a product meets them with {ELSE}")
+                call.ids.fix(small(other), stays.product_with_others())
             return []  # of a fixed number from here on
     for other in known[1:]:
         more, fewer = sorted((small(known[0]).reshape(-1), small(other).reshape(-1)), key=len)[::-1]
@@ -75,7 +76,7 @@ def _together(call: Call, tensors: tuple[Tensor, ...], dim: int) -> list[Tensor]
             call.ids.unite(more, fewer.repeat_interleave(len(more) // len(fewer)))
         else:
             for tag in (known[0], other):
-                call.ids.fix(small(tag), "attention shares some of them out to several")
+                call.ids.fix(small(tag), stays.shared_out())
     return known[:1]
 
 
@@ -94,7 +95,7 @@ def batched(call: Call) -> Any:
     for tensor in (left, right):
         for tag in call.look(tensor):
             if len(varying(tag)) != 1:
-                call.ids.fix(small(tag), "a product of activations meets them unusually")
+                call.ids.fix(small(tag), stays.unusual("a product of activations"))
     found: Tags = tuple(small(tag).expand(call.out.shape) for tag in (*tags, *rows, *columns))
     return found
 
@@ -108,7 +109,7 @@ def _inner(call: Call, left: Tensor, right: Tensor) -> None:
     elif one is not None or other is not None:
         tag = one if one is not None else other
         assert tag is not None  # one of them is there
-        call.ids.fix(small(tag), f"its outputs are multiplied with {ELSE}")
+        call.ids.fix(small(tag), stays.multiplied())
 
 
 def embed(call: Call) -> Any:
@@ -121,7 +122,7 @@ def embed(call: Call) -> Any:
             call.ids.produced_by(outputs)
             tags.append(outputs.view([1] * (call.out.ndim - 1) + [-1]).expand(call.out.shape))
     for tag in call.look(call.args[1]):
-        call.ids.fix(small(tag), "its outputs are looked up by number")
+        call.ids.fix(small(tag), stays.looked_up_by_number())
     return tuple(tags)
 
 
@@ -132,12 +133,8 @@ def align(call: Call) -> Any:
         if varying(tag) == (1,) and len(call.out):
             tags.append(small(tag).expand(call.out.shape))
         else:
-            why = (
-                f"`{call.name}` mixes them"
-                if len(call.out)
-                else "no region of the example is theirs"
-            )
+            why = stays.mixed(call.name) if len(call.out) else stays.no_region()
             call.ids.fix(small(tag), why)
     for tag in call.look(call.args[1]):
-        call.ids.fix(small(tag), "its outputs are the places of regions")
+        call.ids.fix(small(tag), stays.places_of_regions())
     return tuple(tags)

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from pruneviz.coupling.call import Call, Tags, pin
-from pruneviz.coupling.ids import BESIDE, ELSE, collapse, line, small, varying
+from pruneviz.coupling.ids import collapse, line, small, varying
 from pruneviz.coupling.rules.contractions import axis_ids
+from pruneviz.wording import stays
 
 REDUCTIONS = """
     mean sum amax amin max min var std var_mean norm linalg_vector_norm logsumexp prod
@@ -22,21 +23,20 @@ BATCH_NORMS = """
     _batch_norm_with_update _batch_norm_no_update cudnn_batch_norm miopen_batch_norm batch_norm
 """.split()
 LAYER_NORMS = ["native_layer_norm", "_fused_rms_norm"]
-WEIGHTS = "weights are computed over all of them, so without some the others would be different"
 WEIGHT_NORM = "_weight_norm_interface"
 
 
 def averages(call: Call, tag: Tensor, dim: int) -> None:
     """Record that a call averages over these ids along a dimension of its first argument."""
     if not call.fed and call.name not in (*LAYER_NORMS, "native_group_norm"):
-        call.ids.fix(small(tag), WEIGHTS)
+        call.ids.fix(small(tag), stays.weights_over_all())
         return
     if varying(tag) != (dim,):
-        call.ids.fix(small(tag), f"`{call.name}` meets them in an unusual layout")
+        call.ids.fix(small(tag), stays.unusual_layout(f"`{call.name}`"))
         return
     along = line(tag, dim)
     if bool((along < 0).any()):
-        call.ids.fix(along, f"`{call.name}` runs over them and over {ELSE}")
+        call.ids.fix(along, stays.runs_over_others_too(call.name))
         return
     call.ids.depends("call", call.key, dim, along)
 
@@ -66,12 +66,12 @@ def _unite_affine(call: Call, tags: Tags, tensor: Tensor, ndim: int) -> None:
         mine = axis_ids((own,), tensor, axis)
         assert mine is not None  # it varies along this axis
         if partner is None:
-            call.ids.fix(mine, "the inputs that they scale cannot be cut with them")
+            call.ids.fix(mine, stays.scaled_inputs_stay())
         else:
             call.ids.unite(line(partner, dim), mine)
     if not call.look(tensor):
         for tag in tags:
-            call.ids.fix(small(tag), BESIDE)
+            call.ids.fix(small(tag), stays.combined())
 
 
 def _follow_shape(call: Call, tag: Tensor, dim: int) -> None:
@@ -90,7 +90,7 @@ def group_norm(call: Call) -> Any:
     tags = call.look(source)
     for tag in tags:
         if varying(tag) != (1,):
-            call.ids.fix(small(tag), "a group norm meets them in an unusual layout")
+            call.ids.fix(small(tag), stays.unusual_layout("a group norm"))
             continue
         along = line(tag, 1)
         by_group = along.view(groups, -1)
@@ -132,7 +132,7 @@ def batch_norm(call: Call) -> Any:
                 if varying(tag) == (1,) and own is not None:
                     call.ids.unite(line(tag, 1), own)
                 elif 1 in varying(tag):
-                    call.ids.fix(small(tag), "a normalisation meets them in an unusual layout")
+                    call.ids.fix(small(tag), stays.unusual_layout("a normalisation"))
     for tag in source if _by_statistics_of_its_own(call) else ():
         for dim in varying(tag):
             if dim != 1:
@@ -157,7 +157,7 @@ def reduce(call: Call) -> Any:
     for tag in call.look(source):
         over = reduced & set(varying(tag))
         if over and call.name in CHOICES:
-            call.ids.fix(small(tag), f"`{call.name}` chooses among them")
+            call.ids.fix(small(tag), stays.chooses_among(call.name))
         for dim in over if call.name not in CHOICES else ():
             averages(call, tag, dim)
         if not over:
@@ -192,7 +192,7 @@ def in_order(call: Call) -> Any:
     dim = call.args[1] % call.args[0].ndim
     for tag in call.look(call.args[0]):
         if dim in varying(tag):
-            call.ids.fix(small(tag), f"`{call.name}` runs over them")
+            call.ids.fix(small(tag), stays.runs_over(call.name))
     tags = call.look(call.args[0])
     return [tags for _ in call.out] if isinstance(call.out, list | tuple) else tags
 

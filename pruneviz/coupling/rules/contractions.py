@@ -7,8 +7,9 @@ from typing import Any
 from torch import Tensor
 
 from pruneviz.coupling.call import Call, Tags, pin
-from pruneviz.coupling.ids import BESIDE, Ids, line, small, varying
+from pruneviz.coupling.ids import Ids, line, small, varying
 from pruneviz.coupling.layouts import remember
+from pruneviz.wording import Fact, stays
 
 
 def convolve(call: Call) -> Any:
@@ -18,9 +19,7 @@ def convolve(call: Call) -> Any:
     weight_tags = call.look(weight)
     outputs = axis_ids(weight_tags, weight, 1 if transposed else 0)
     inputs = axis_ids(weight_tags, weight, 0 if transposed else 1)
-    incoming = _incoming(
-        call.ids, call.look(source), 1, "a convolution meets them in an unusual layout"
-    )
+    incoming = _incoming(call.ids, call.look(source), 1, stays.unusual_layout("a convolution"))
     if groups > 1:
         outputs = _grouped(call, incoming, inputs, outputs)
     elif incoming is not None:
@@ -44,7 +43,7 @@ def _grouped(
     if outputs is None:
         for tag in (incoming, inputs):
             if tag is not None:
-                call.ids.fix(tag, "the tensor that consumes them is no parameter")
+                call.ids.fix(tag, stays.consumer_is_no_parameter())
         return None
     if source.shape[1] == groups:
         _depthwise(call, incoming, outputs)
@@ -77,9 +76,9 @@ def _grouped_transposed(
     if inputs is None:
         return None
     if outputs is not None:
-        call.ids.fix(outputs, "a depthwise convolution has as many for each of its inputs")
+        call.ids.fix(outputs, stays.depthwise_multiplies())
     if incoming is None:
-        call.ids.fix(inputs, "a depthwise convolution ties them to inputs that stay")
+        call.ids.fix(inputs, stays.depthwise_ties())
     else:
         remember(call, incoming)
     return inputs.repeat_interleave(call.out.shape[1] // groups)
@@ -90,7 +89,7 @@ def _depthwise(call: Call, incoming: Tensor | None, outputs: Tensor) -> None:
     if incoming is not None:
         remember(call, incoming)
     if incoming is None:
-        call.ids.fix(outputs, "a depthwise convolution ties them to inputs that stay")
+        call.ids.fix(outputs, stays.depthwise_ties())
     else:
         call.ids.unite(incoming.repeat_interleave(call.out.shape[1] // len(incoming)), outputs)
 
@@ -98,7 +97,7 @@ def _depthwise(call: Call, incoming: Tensor | None, outputs: Tensor) -> None:
 def multiply(call: Call) -> Any:
     """Contract two matrices: unite the ids along the inner dimension, pass on those outside."""
     bias, left, right = call.args[:3] if "addmm" in call.name else (None, *call.args[:2])
-    reason = "a matrix product meets them in an unusual layout"
+    reason = stays.unusual_layout("a matrix product")
     inner_left = _incoming(call.ids, _varying_along(call.look(left), 1), 1, reason)
     inner_right = _incoming(call.ids, _varying_along(call.look(right), 0), 0, reason)
     if inner_left is not None:
@@ -118,13 +117,13 @@ def times_vector(call: Call) -> Any:
     """Contract a matrix, or a vector, with a vector: unite the ids along what is summed over."""
     left, right = call.args[:2]
     inner = left.ndim - 1
-    reason = "a product with a vector meets them in an unusual layout"
+    reason = stays.unusual_layout("a product with a vector")
     incoming = _incoming(call.ids, _varying_along(call.look(left), inner), inner, reason)
     taken = _incoming(call.ids, call.look(right), 0, reason)
     if incoming is not None:
         _meet(call.ids, incoming, taken)
     elif taken is not None:
-        call.ids.fix(taken, "the tensor that consumes them is no parameter")
+        call.ids.fix(taken, stays.consumer_is_no_parameter())
     return tuple(tag[:, 0] for tag in _varying_along(call.look(left), 0) if inner)
 
 
@@ -133,12 +132,12 @@ def grouped_product(call: Call) -> Any:
     left, right, *_ = call.args
     if left.ndim != 2 or right.ndim != 3:
         return pin(call)
-    unusual = "a product of grouped rows meets them unusually"
+    unusual = stays.unusual("a product of grouped rows")
     for tag in (*call.look(left), *call.look(right)):
         if len(varying(tag)) != 1:
             call.ids.fix(small(tag), unusual)
     for tag in (*_varying_along(call.look(left), 0), *_varying_along(call.look(right), 0)):
-        call.ids.fix(small(tag), "rows are given to them by number")
+        call.ids.fix(small(tag), stays.rows_by_number())
     incoming = next((t for t in call.look(left) if varying(t) == (1,)), None)
     for axis in (1, 2):
         _in_steps(call, axis_ids(call.look(right), right, axis))
@@ -156,7 +155,7 @@ def embed_bag(call: Call) -> Any:
     columns = axis_ids(call.look(call.args[0]), call.args[0], 1)
     for tensor in (*call.args[1:], *call.kwargs.values()):
         for tag in call.look(tensor):
-            call.ids.fix(small(tag), "rows of a table are looked up or weighted by them")
+            call.ids.fix(small(tag), stays.rows_looked_up())
     nothing: list[Tags] = [() for _ in call.out]
     if columns is None:
         return nothing
@@ -170,7 +169,7 @@ def _in_steps(call: Call, ids: Tensor | None) -> None:
     if ids is None:
         return
     if len(ids) % step:
-        call.ids.fix(ids, "a product of grouped rows takes them in steps of 16 bytes")
+        call.ids.fix(ids, stays.steps_of_16_bytes())
         return
     for each in ids.view(-1, step).unbind(1):
         call.ids.unite(ids[::step], each)
@@ -186,7 +185,7 @@ def _meet_bias(call: Call, bias: Tensor | None, outputs: Tensor) -> None:
         return
     own = axis_ids(call.look(bias), bias, bias.ndim - 1)
     if own is None and bias.shape[-1] > 1:
-        call.ids.fix(outputs, BESIDE)
+        call.ids.fix(outputs, stays.combined())
     _meet(call.ids, own, outputs)
 
 
@@ -204,7 +203,7 @@ def axis_ids(tags: Tags, tensor: Tensor | None, axis: int) -> Tensor | None:
     return None
 
 
-def _incoming(ids: Ids, tags: Tags, dim: int, reason: str) -> Tensor | None:
+def _incoming(ids: Ids, tags: Tags, dim: int, reason: Fact) -> Tensor | None:
     """Return the ids along `dim` of an activation, pinning those that vary along others too.
 
     Beside others, ids that stay anyway are passed over.
@@ -223,8 +222,8 @@ def _meet(ids: Ids, incoming: Tensor | None, own: Tensor | None) -> None:
     if incoming is None:
         return
     if own is None or incoming.numel() != own.numel():
-        ids.fix(incoming, "the tensor that consumes them is no parameter")
+        ids.fix(incoming, stays.consumer_is_no_parameter())
         return
     known = incoming >= 0
     ids.unite(incoming[known], own[known])
-    ids.fix(own[~known], "the inputs that they take cannot be cut with them")
+    ids.fix(own[~known], stays.inputs_stay())

@@ -9,6 +9,7 @@ from torch import Tensor
 from pruneviz.coupling.call import Call
 from pruneviz.coupling.ids import small, varying
 from pruneviz.coupling.rules.operators import spatial
+from pruneviz.wording import stays
 
 FOURIER = ["_fft_r2c", "_fft_c2r", "_fft_c2c"]
 
@@ -19,7 +20,7 @@ def to_pixels(call: Call) -> Any:
     dim, tags = source.ndim - 3, []
     for tag in call.look(source):
         if any(d > dim for d in varying(tag)) or len(varying(tag)) > 1:
-            call.ids.fix(small(tag), f"`{call.name}` mixes them")
+            call.ids.fix(small(tag), stays.mixed(call.name))
         elif varying(tag) != (dim,):
             tags.append(small(tag).expand(call.out.shape))
         else:
@@ -35,7 +36,7 @@ def to_pixels(call: Call) -> Any:
 def sample_at(call: Call) -> Any:
     """Read pixels at places that are given: channels pass on, the places' own numbers stay."""
     for tag in call.look(call.args[1]):
-        call.ids.fix(small(tag), "its outputs are the places that pixels are read at")
+        call.ids.fix(small(tag), stays.places_of_pixels())
     return spatial(call)
 
 
@@ -45,7 +46,7 @@ def transform(call: Call) -> Any:
     tags = []
     for tag in call.look(call.args[0]):
         if dims & set(varying(tag)):
-            call.ids.fix(small(tag), f"`{call.name}` mixes them")
+            call.ids.fix(small(tag), stays.mixed(call.name))
         else:
             tags.append(small(tag).expand(call.out.shape))
     return tuple(tags)
@@ -62,7 +63,7 @@ def from_pairs(call: Call) -> Any:
     last = call.args[0].ndim - 1
     for tag in call.look(call.args[0]):
         if last in varying(tag):
-            call.ids.fix(small(tag), "its outputs are the two parts of complex numbers")
+            call.ids.fix(small(tag), stays.complex_parts())
         else:
             tags.append(tag[..., 0])
     return tuple(tags)

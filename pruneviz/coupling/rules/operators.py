@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from pruneviz.coupling.call import Call, Tags, by_number, pin
-from pruneviz.coupling.ids import BESIDE, UNKNOWN, collapse, reshaped, small, varying
+from pruneviz.coupling.ids import UNKNOWN, collapse, reshaped, small, varying
 from pruneviz.coupling.layouts import remembered_sizes, split
+from pruneviz.wording import stays
 
 MOVES = """
     view _unsafe_view reshape permute transpose t unsqueeze squeeze expand clone contiguous
@@ -47,7 +48,7 @@ def move(call: Call) -> Any:
         if len(varying(moved)) > len(varying(tag)):
             moved = split(call, tag, moved)
         elif call.name == "roll" and not torch.equal(small(moved), small(tag)):
-            call.ids.fix(small(tag), "`roll` shifts them by a fixed number")
+            call.ids.fix(small(tag), stays.shifted(call.name))
         if same or call.name == "expand":
             remembered_sizes(call, tag, moved, call.args[1])
         tags.append(moved)
@@ -88,7 +89,7 @@ def shuffle(call: Call) -> Any:
     groups, tags = int(call.args[1]), []
     for tag in call.look(call.args[0]):
         if varying(tag) != (1,):
-            call.ids.fix(small(tag), f"`{call.name}` mixes them")
+            call.ids.fix(small(tag), stays.mixed(call.name))
             continue
         by_group = small(tag).reshape(groups, -1)
         for each in by_group[1:]:
@@ -119,7 +120,7 @@ def _alike(call: Call, tensors: list[Tensor], column: list[list[Tensor]], dim: i
         call.ids.unite(*_aligned(first, tag), "sum")
     for tensor, found in zip(tensors, column, strict=True):
         if not found and not call.blank(tensor):
-            call.ids.fix(small(first), BESIDE)
+            call.ids.fix(small(first), stays.combined())
     return first.expand(call.out.shape)
 
 
@@ -136,7 +137,7 @@ def _side_by_side(
     for tag in across[1:]:
         call.ids.unite(*_aligned(across[0].narrow(dim, 0, 1), tag.narrow(dim, 0, 1)))
     for tag in across if len(across) < len(column) else ():
-        call.ids.fix(small(tag), BESIDE)
+        call.ids.fix(small(tag), stays.combined())
     joined = [found[0] if found else _blank(x)
               for x, found in zip(tensors, column, strict=True)]  # fmt: skip
     return collapse(torch.cat(joined, dim))
@@ -166,7 +167,7 @@ def spatial(call: Call) -> Any:
     tags = []
     for tag in call.look(call.args[0]):
         if any(d >= tag.ndim - _trailing(call.name) for d in varying(tag)):
-            call.ids.fix(small(tag), f"`{call.name}` mixes them")
+            call.ids.fix(small(tag), stays.mixed(call.name))
         else:
             tags.append(small(tag).expand(shape))
     return [tuple(tags) for _ in call.out] if isinstance(call.out, list | tuple) else tuple(tags)
@@ -191,7 +192,7 @@ def pointwise(call: Call) -> Any:
     held = [tag for tag in tags if not all(
         call.blank(x) or follows(x, call.look(x), tag) for x in operands)]  # fmt: skip
     for tag in held:
-        call.ids.fix(small(tag), BESIDE)
+        call.ids.fix(small(tag), stays.combined())
     if len(held) < len(tags):  # what is held is of a fixed size from here on
         tags = [tag for tag in tags if not any(tag is each for each in held)]
     return [tuple(tags) for _ in call.out] if isinstance(call.out, list | tuple) else tuple(tags)
@@ -240,7 +241,7 @@ def gate_halves(call: Call) -> Any:
             call.ids.unite(small(first), small(second))
             tags.append(collapse(first))
         else:
-            call.ids.fix(small(tag), f"`{call.name}` meets them in an unusual layout")
+            call.ids.fix(small(tag), stays.unusual_layout(f"`{call.name}`"))
     return tuple(tags)
 
 
@@ -255,7 +256,7 @@ def stack(call: Call) -> Any:
     for tag in tags:
         for tensor in tensors:
             if not call.blank(tensor) and not call.look(tensor):
-                call.ids.fix(small(tag), BESIDE)
+                call.ids.fix(small(tag), stays.combined())
     return tuple(tags)
 
 

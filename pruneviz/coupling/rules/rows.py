@@ -7,9 +7,10 @@ from typing import Any
 from torch import Tensor
 
 from pruneviz.coupling.call import Call, by_number, pin
-from pruneviz.coupling.ids import BESIDE, collapse, line, small, varying
+from pruneviz.coupling.ids import collapse, line, small, varying
 from pruneviz.coupling.layouts import remember
 from pruneviz.coupling.rules.operators import add, follows, widened
+from pruneviz.wording import stays
 
 WRITES = """
     index_add index_add_ index_copy index_copy_ index_reduce index_reduce_ scatter scatter_
@@ -23,7 +24,7 @@ def look_up(call: Call) -> Any:
     tags = []
     for tag in call.look(call.args[0]):
         if any(d < len(places) and places[d] is not None for d in varying(tag)):
-            call.ids.fix(small(tag), f"`{call.name}` chooses some of them by number")
+            call.ids.fix(small(tag), stays.chosen_by_number(call.name))
         else:
             tags.append(collapse(call.op(tag, places)))
     return tuple(tags)
@@ -38,7 +39,7 @@ def write_at(call: Call) -> Any:
     tags = list(call.look(target))
     for tag in call.look(values):
         if 0 in varying(tag):
-            call.ids.fix(small(tag), f"`{call.name}` writes some of them by number")
+            call.ids.fix(small(tag), stays.written_by_number(call.name))
             continue
         add(call, tags, small(tag).expand(target.shape))
     return tuple(tags)
@@ -58,7 +59,7 @@ def write_along(call: Call) -> Any:
     for operand in operands:
         for tag in call.look(operand):
             if dim in varying(tag):
-                call.ids.fix(small(tag), f"`{call.name}` writes some of them by number")
+                call.ids.fix(small(tag), stays.written_by_number(call.name))
             else:
                 add(call, tags, small(tag).expand(target.shape))
     sized = [*operands, places] if places.ndim == target.ndim > 1 else operands
@@ -72,7 +73,7 @@ def read_along(call: Call) -> Any:
     tags = []
     for tag in call.look(source):
         if dim in varying(tag):
-            call.ids.fix(small(tag), f"`{call.name}` chooses some of them by number")
+            call.ids.fix(small(tag), stays.chosen_by_number(call.name))
         elif any(places.shape[d] != source.shape[d] for d in varying(tag)):
             call.ids.fix(small(tag), by_number(call))
         else:
@@ -87,7 +88,7 @@ def _held_where_fixed(call: Call, tags: list[Tensor], operands: list[Tensor]) ->
         if all(call.blank(x) or follows(x, call.look(x), tag) for x in operands):
             going.append(tag)
         else:
-            call.ids.fix(small(tag), BESIDE)
+            call.ids.fix(small(tag), stays.combined())
     return tuple(going)
 
 

@@ -35,7 +35,17 @@ def share(fraction: float) -> str:
 
 def points(difference: float, decimals: int = 1) -> str:
     """Return a difference of two fractions as percentage points with its sign: `−2.1 points`."""
-    return f"{signed(f'{_round(100 * difference, decimals):.{decimals}f}')} points"
+    return f"{points_alone(difference, decimals)} points"
+
+
+def points_alone(difference: float, decimals: int = 1) -> str:
+    """Return the same without its unit, for intervals and tables: `−2.1`."""
+    return signed(f"{_round(100 * difference, decimals):.{decimals}f}")
+
+
+def points_apart(difference: float) -> str:
+    """Return how large a difference of two fractions is, without its sign: `2.1 points`."""
+    return f"{_round(100 * abs(difference), 1):.1f} points"
 
 
 def points_lost(value: float) -> str:

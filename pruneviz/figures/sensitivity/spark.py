@@ -66,7 +66,7 @@ def sentence(rows: pd.DataFrame) -> str:
         float(known[name].iloc[place])
         for name in ("sparsity", "change", "change_low", "change_high")
     )
-    spread = " to ".join(fmt.points(end).removesuffix(" points") for end in (low, high))
+    spread = " to ".join(fmt.points_alone(end) for end in (low, high))
     return f"At {fmt.share(level)} alone: {fmt.points(change)} ({spread})."
 
 

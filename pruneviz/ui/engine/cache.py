@@ -233,9 +233,9 @@ def warnings(plan: Plan) -> tuple[str, ...]:
 def notes(plan: Plan) -> tuple[str, ...]:
     """Return what the user must know about this pruning, beyond what the strip says already."""
     try:
-        known, shared = warnings(plan), _evaluations(plan)
-        found = (*pruned(plan).notes, *(shared.notes if shared else ()))
-        return tuple(note for note in found if note not in known)
+        known, shared = set(warnings(plan)), _evaluations(plan)
+        found = (*pruned(plan).notes, *(map(str, shared.notes) if shared else ()))
+        return tuple(each for each in found if each not in known)
     except ValueError:
         return ()
 

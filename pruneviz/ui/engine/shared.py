@@ -17,6 +17,7 @@ from pruneviz.reuse.order import batch_size_for
 from pruneviz.run import Baseline
 from pruneviz.subjects import Subject
 from pruneviz.ui.engine.background import Stop, Turns
+from pruneviz.wording import Fact, passes
 
 log = logging.getLogger(__name__)
 # One batch is what a first answer takes at least, and what a newer move waits for at most.
@@ -57,13 +58,12 @@ class Shared:
         return self._new()
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """Return what the user must know of how accuracies are computed, a sentence each."""
-        notes = self.evaluator.notes
-        if not self.evaluator.store.refused:
-            return notes
-        more = "start the app with more by pruneviz app --memory-mb"
-        return tuple(f"{note}; {more}" if "budget" in note else note for note in notes)
+    def notes(self) -> tuple[Fact, ...]:
+        """Return what the user must know of how accuracies are computed."""
+        return tuple(
+            passes.over_the_app_s_budget(note) if note in passes.over_budget else note
+            for note in self.evaluator.notes
+        )
 
     def answers(self, network: nn.Module, start: int, *, reuse: bool) -> Iterator[Tensor]:
         """Yield a network's logits, (B, classes), on `parts` in turn from `start`.

@@ -113,7 +113,7 @@ def page(title: str, question: str = "", *, introduction: str = "") -> Iterator[
         yield view
     except ValueError as error:
         if str(error) not in shown:
-            strip.show_error(str(error))
+            strip.show_error(error)
     except Exception:
         # Whatever else goes wrong, the reader of a page gets a sentence and the log the traceback.
         log.exception("the page '%s' failed", title)

@@ -28,7 +28,7 @@ RECOVERING_SECONDS, WAITING_SECONDS = 1.0, 5.0  # between two looks for the end 
 
 def draw(desk: Desk) -> list[str]:
     """Draw the strip and what is wrong under it; return the sentences that were shown."""
-    problems = [desk.problem] if desk.problem else []
+    problems: list[ValueError | str] = [desk.problem] if desk.problem else []
     subject, live = None, None
     # A corner of its own for the wait, so that nothing moves and what is still true stays.
     with st.container(key="busy"):
@@ -39,7 +39,7 @@ def draw(desk: Desk) -> list[str]:
                 subject = cache.subject(desk.plan)
                 live = cache.follow(desk.plan)
             except ValueError as error:
-                problems.append(str(error))
+                problems.append(error)
     with st.container(key="keys"):
         st.html(_script(), unsafe_allow_javascript=True)
     with st.container(
@@ -64,7 +64,7 @@ def draw(desk: Desk) -> list[str]:
         st.button("Start again from the default plan", on_click=state.put, args=(OPENING,))
     for note in cache.warnings(desk.plan) if subject else ():
         st.info(text.escape(note), icon=":material/info:")
-    return problems
+    return [str(problem) for problem in problems]
 
 
 @functools.cache
@@ -73,14 +73,14 @@ def _script() -> str:
     return f"<script>{script}</script>"
 
 
-def _show_errors(sentences: list[str]) -> None:
-    for sentence in sentences:
-        show_error(sentence)
+def _show_errors(problems: list[ValueError | str]) -> None:
+    for problem in problems:
+        show_error(problem)
 
 
-def show_error(sentence: str) -> None:
+def show_error(problem: ValueError | str) -> None:
     """Show what is wrong as one sentence, nothing of it read as Markdown."""
-    st.error(text.escape(text.sentence(text.in_percent(sentence))), icon=":material/error:")
+    st.error(text.escape(text.sentence(text.problem(problem))), icon=":material/error:")
 
 
 @st.fragment(run_every=REFRESH_SECONDS)

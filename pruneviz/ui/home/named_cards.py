@@ -53,7 +53,7 @@ def _card(number: int, named: settings.NamedModel, plan: Plan) -> None:
             facts = _facts(candidate)
     except ValueError as error:
         st.markdown(f"**{text.escape(named.name or text.model_title(named.reference))}**")
-        strip.show_error(str(error))
+        strip.show_error(error)
         return
     st.markdown(f"**{text.escape(named.name or facts.title)}**  \n{text.escape(facts.sentence)}")
     file = f" ({PurePath(named.weights).name})" if named.weights else ""

@@ -11,8 +11,8 @@ from pruneviz.subjects import Data
 
 MOST = 4
 UNSAID = "as the file or the model says"
-INTERPOLATIONS = (UNSAID, "bilinear", "bicubic", "nearest")
-COLOURS = (UNSAID, "rgb", "bgr", "grey")
+INTERPOLATIONS = ("", "bilinear", "bicubic", "nearest")
+COLOURS = ("", "rgb", "bgr", "grey")
 
 
 def draw(plan: Plan, data: Data | None) -> Plan | None:
@@ -30,7 +30,7 @@ def draw(plan: Plan, data: Data | None) -> Plan | None:
         st.caption(f"Now: mean {_shown(data.mean)}, std {_shown(data.std)}.")
         mean = st.text_input("Mean", _typed(said.mean), placeholder=UNSAID, help=_help("mean"))
         std = st.text_input("Std", _typed(said.std), placeholder=UNSAID, help=_help("std"))
-        resize, interpolation, colour = said.resize or "", UNSAID, UNSAID
+        resize, interpolation, colour = said.resize or "", "", ""
         if data.kind == "image":
             resize = st.text_input(
                 "Resize image files",
@@ -40,12 +40,16 @@ def draw(plan: Plan, data: Data | None) -> Plan | None:
                 "cut out.",
             )
             interpolation = st.selectbox(
-                "Interpolation", INTERPOLATIONS, _place(INTERPOLATIONS, said.interpolation)
+                "Interpolation",
+                INTERPOLATIONS,
+                _place(INTERPOLATIONS, said.interpolation),
+                format_func=_option,
             )
             colour = st.selectbox(
                 "Colours",
                 COLOURS,
                 _place(COLOURS, said.colour),
+                format_func=_option,
                 help="The order in which the model saw red, green and blue; or no colours.",
             )
         if not st.form_submit_button("Read them so"):
@@ -54,13 +58,17 @@ def draw(plan: Plan, data: Data | None) -> Plan | None:
         "mean": _numbers("mean", mean),
         "std": _numbers("std", std),
         "resize": resize.strip() or None,
-        "interpolation": None if interpolation == UNSAID else interpolation,
-        "colour": None if colour == UNSAID else colour,
+        "interpolation": interpolation or None,
+        "colour": colour or None,
     }
     try:
         return plan.changed(reading=fields, data_sha256=None)
     except ValidationError as error:
         raise ValueError(plan_faults(error)) from error
+
+
+def _option(value: str) -> str:
+    return value or UNSAID
 
 
 def _help(name: str) -> str:

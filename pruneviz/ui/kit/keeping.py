@@ -67,7 +67,7 @@ def _begin(plan: Plan, label: str, *, primary: bool) -> None:
         try:
             keep(plan)
         except ValueError as error:
-            strip.show_error(str(error))
+            strip.show_error(error)
         else:
             st.rerun()
 

@@ -81,7 +81,7 @@ def problems_here() -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        strip.show_error(str(error))
+        strip.show_error(error)
 
 
 def folded(label: str, line: str, key: str, *, expanded: bool = False) -> DeltaGenerator:

@@ -57,7 +57,7 @@ def side(name: str, plan: Plan) -> Side:
     try:
         return Side(name, plan, speeds.measured(plan))
     except ValueError as error:
-        return Side(name, plan, None, str(error))
+        return Side(name, plan, None, text.problem(error))
 
 
 def sides(plan: Plan, snapshots: Mapping[str, Plan]) -> list[Side]:
@@ -107,7 +107,7 @@ def table(found: Sequence[Side]) -> str:
         name = f"**{text.escape(each.name)}**"
         if each.live is None:
             why = f"cannot be carried out: {each.problem}"
-            lines.append(_line(name, text.escape(text.in_percent(why)), ["–"] * 4))
+            lines.append(_line(name, text.escape(why), ["–"] * 4))
             continue
         plan = words or text.plan_line(each.plan, each.live.report.sparsity.achieved)
         lines.append(_line(name, text.escape(plan), _pruned(each.live)))

@@ -19,10 +19,11 @@ from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.granularity.depth import BlockUnits
 from pruneviz.plan import Plan
 from pruneviz.registry import COSTS
-from pruneviz.report import Accuracy, Amount, LatencyPair, LayerReport, Skipped, Uncounted
+from pruneviz.report import Accuracy, Amount, LatencyPair, LayerReport, LeftOut, Uncounted
 from pruneviz.subjects import ModelCard, Subject
 from pruneviz.subjects.models.samples import SAMPLES
 from pruneviz.ui.session import recipes
+from pruneviz.wording import Fact, RefusedError, words
 
 if TYPE_CHECKING:
     from pruneviz.run import Baseline
@@ -32,8 +33,6 @@ WAITING = "Loading and measuring …"
 TILES = "block"  # the granularity whose units are rectangles of weights
 STRIP_NAMES = 2  # operators in the strip's narrow cell
 NO_DATA = "no data: choose some on Home"
-# Fractions of units that a plan asks for or can have; counts of units are followed by other words.
-FRACTION = re.compile(r"(?<![\w.])[01](?:\.\d+)?(?= at most\b| cannot be reached|; unlock)")
 MOST_NAMED = 6  # layers in one sentence
 GROUP = re.compile(r"~\d+$")  # what the second group of a layer has behind the layer's name
 PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
@@ -67,9 +66,14 @@ def sentence(text: str) -> str:
     return whole if whole.endswith((".", "!", "?")) else f"{whole}."
 
 
-def in_percent(problem: str) -> str:
-    """Return a sentence about a sparsity in the percent of the sliders, rounded down to reach."""
-    return FRACTION.sub(lambda found: f"{int(100 * float(found[0]) + 1e-9)}{NO_BREAK}%", problem)
+def problem(found: ValueError | str) -> str:
+    """Return what is wrong, with sparsities in the percent of the sliders."""
+    return words(found.fact, _slider) if isinstance(found, RefusedError) else str(found)
+
+
+def _slider(share: float) -> str:
+    """Return a fraction of units as a slider says it, rounded down so that it can be reached."""
+    return f"{int(100 * share + 1e-9)}{NO_BREAK}%"
 
 
 def ranking_line(plan: Plan) -> str:
@@ -213,23 +217,23 @@ def blocks_table(units: BlockUnits, keep: Tensor | None) -> pd.DataFrame:
     return table
 
 
-def by_name(skipped: Sequence[Skipped]) -> tuple[Skipped, ...]:
+def by_name(skipped: Sequence[LeftOut]) -> tuple[LeftOut, ...]:
     """Return what stays whole once a layer, with all its reasons.
 
     A layer may be in several groups, of which the second is called `layer~2`.
     """
-    reasons: dict[str, dict[str, None]] = {}
+    whys: dict[str, dict[Fact, None]] = {}
     for each in skipped:
-        reasons.setdefault(GROUP.sub("", each.name), {})[each.reason] = None
-    return tuple(Skipped(name=name, reason="; ".join(found)) for name, found in reasons.items())
+        whys.setdefault(GROUP.sub("", each.name), {}).update(dict.fromkeys(each.why))
+    return tuple(LeftOut(name, tuple(found)) for name, found in whys.items())
 
 
-def skipped_title(skipped: Sequence[Skipped]) -> str:
+def skipped_title(skipped: Sequence[LeftOut]) -> str:
     """Return how many layers are not pruned."""
     return f"Cannot be pruned: {fmt.plural(len(by_name(skipped)), 'layer')}, with the reasons"
 
 
-def skipped_table(skipped: Sequence[Skipped]) -> pd.DataFrame:
+def skipped_table(skipped: Sequence[LeftOut]) -> pd.DataFrame:
     """Return one row a layer that is not pruned."""
     return pd.DataFrame(
         [{"Layer": s.name, "Why it cannot be pruned": s.reason} for s in by_name(skipped)]

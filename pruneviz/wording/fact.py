@@ -1,0 +1,85 @@
+"""What a fact is: its kind, its values, the field of a plan that it is about; words come last."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, ParamSpec
+
+P = ParamSpec("P")
+_KINDS: dict[str, Kind[Any]] = {}
+
+
+class Share(float):
+    """A fraction of units, 0..1: 0.3 in a terminal, where plans are typed, and 30 % on a page."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Fact:
+    """Something to be told: `code` names its kind, `values` are what its sentence holds.
+
+    `field` is the field of a plan that it is about, "" for none. `str` gives the sentence.
+    """
+
+    code: str
+    values: Mapping[str, Any] = dataclasses.field(default_factory=dict, hash=False)
+    field: str = ""
+
+    def __str__(self) -> str:
+        return words(self)
+
+
+class Kind(Generic[P]):
+    """A kind of fact, made of the function that words it; called with values, it gives a fact.
+
+    `fact in kind` says whether a fact is of this kind. ValueError where another has its name.
+    """
+
+    def __init__(self, wording: Callable[P, str], field: str) -> None:
+        self.code = f"{wording.__module__.rpartition('.')[2]}.{wording.__name__}"
+        self.field, self.wording = field, wording
+        self._signature = inspect.signature(wording)
+        if self.code in _KINDS:
+            raise ValueError(f"there is a kind of fact '{self.code}' already: name it otherwise")
+        _KINDS[self.code] = self
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Fact:
+        """Return the fact of these values."""
+        values = self._signature.bind(*args, **kwargs).arguments
+        return Fact(self.code, dict(values), self.field)
+
+    def __contains__(self, fact: object) -> bool:
+        return isinstance(fact, Fact) and fact.code == self.code
+
+
+def fact(field: str = "") -> Callable[[Callable[P, str]], Kind[P]]:
+    """Return a decorator that makes a kind of fact of the function that words it.
+
+    `field` is the field of a plan that such facts are about.
+    """
+    return lambda wording: Kind(wording, field)
+
+
+def words(fact: Fact, share: Callable[[float], str] = "{:g}".format) -> str:
+    """Return a fact as a sentence; `share` writes the fractions of units in it."""
+
+    def written(value: object) -> object:
+        if isinstance(value, Fact):
+            return words(value, share)
+        return share(value) if isinstance(value, Share) else value
+
+    values = {name: written(value) for name, value in fact.values.items()}
+    sentence: str = _KINDS[fact.code].wording(**values)
+    return sentence
+
+
+class RefusedError(ValueError):
+    """What cannot be done, as a fact: its message is the fact's sentence."""
+
+    def __init__(self, fact: Fact) -> None:
+        super().__init__(fact)
+        self.fact = fact
+
+    def __str__(self) -> str:
+        return str(self.fact)
