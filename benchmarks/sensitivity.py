@@ -270,7 +270,7 @@ def budgets(data: Path | None, quick: bool) -> None:
         seconds[budget] = timer.seconds
         rows.append((f"{budget / MB:g}", f"{scan.evaluator.store.peak_bytes / MB:.3g}",
                      f"{timer.seconds:.1f}", "yes" if scan.rows == expected else "NO",
-                     " ".join(scan.evaluator.notes) or "–"))  # fmt: skip
+                     " ".join(map(str, scan.evaluator.notes)) or "–"))  # fmt: skip
     notes = (
         f"{subject_title(data)}, {len(units)} layers × {len(LARGE_LEVELS)} levels, "
         f"{len(x)} images, one thread, seconds of the processor. The ratio is the "

@@ -57,7 +57,7 @@ def show_warnings(answers: results.Answers) -> None:
     for note in answer_notes(
         answers.original, answers.pruned, answers.data.y, answers.data.classes
     ):
-        st.warning(text.escape(note), icon=":material/warning:")
+        st.warning(text.escape(str(note)), icon=":material/warning:")
 
 
 def show_classes(answers: results.Answers) -> None:

@@ -199,7 +199,7 @@ def outcomes(now: Recovering, more: tuple[Recovering, ...]) -> None:
         st.markdown(outcome.table(now.report))
         st.caption(text.escape(outcome.circumstances(now.report)))
         for note in cache.notes(now.plan):
-            st.caption(text.escape(text.sentence(note)))
+            st.caption(text.told(note))
         seeds(now, more)
 
 
@@ -281,9 +281,9 @@ def cockpit(view: View) -> None:
         recipe(plan, problem)
         settings(plan, measured, problem)
         if view.subject.data and view.subject.data.train_note:
-            st.caption(text.escape(text.sentence(view.subject.data.train_note)))
+            st.caption(text.told(view.subject.data.train_note))
         if frozen := frozen_note(view.subject.model, view.subject.frozen):
-            st.caption(text.escape(frozen))
+            st.caption(text.escape(str(frozen)))
         if view.plan.recovery:
             st.button(
                 "Take the recovery out of the plan", type="tertiary", icon=":material/close:",

@@ -153,5 +153,5 @@ with frame.page("Tune", "How much goes, and where?") as view:
         each_class(view)
         beside_snapshots(view)
         for note in view.notes:
-            st.caption(text.escape(text.sentence(note)))
+            st.caption(text.told(note))
         skipped(view)

@@ -18,12 +18,7 @@ from pruneviz.network.folding import folded
 from pruneviz.network.masks import Masks, combine, masked
 from pruneviz.pruned.side_by_side import answers
 from pruneviz.pruned.surgery import Cut, Size, Surgery, cut, cuts_from, joined_keep, sizes_from
-
-DENSE_NOTE = (
-    "the removed weights are zeros in tensors of the old size: {file}, the "
-    "arithmetic stays dense; MACs count what a sparse kernel could skip"
-)
-SMALLER, AS_LARGE = "the file gets smaller", "the file keeps its size, as so few zeros save nothing"
+from pruneviz.wording import Fact, judged
 
 
 @dataclass(frozen=True)
@@ -125,7 +120,7 @@ def apply(model: nn.Module, units: tuple[Units, ...], keep: Mapping[str, Tensor]
     return Applied(model, units, keep, pruned, cuts, sizes, bypassed)
 
 
-def applied_notes(applied: Applied, granularity: str) -> tuple[str, ...]:
+def applied_notes(applied: Applied, granularity: str) -> tuple[Fact, ...]:
     """Return what the user must know of a network that was pruned so."""
     whole = GRANULARITIES.get(granularity).family == "structured"
     masks = {name: mask for name, mask in applied.masks.items() if not bool(mask.all())}
@@ -133,4 +128,4 @@ def applied_notes(applied: Applied, granularity: str) -> tuple[str, ...]:
         return ()
     state = held_tensors(folded(applied.original))
     smaller = stored_bytes(state, masks) < stored_bytes(state)
-    return (DENSE_NOTE.format(file=SMALLER if smaller else AS_LARGE),)
+    return (judged.stays_dense(smaller),)

@@ -15,6 +15,7 @@ from pruneviz.measure.held import LIFTED, held_tensors
 from pruneviz.measure.packing import pack
 from pruneviz.plan import Plan, plan_faults
 from pruneviz.report import Report
+from pruneviz.wording import Fact, judged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +61,7 @@ def write_run(
     except OSError as error:
         reason = error.strerror or str(error)
         raise ValueError(f"the run cannot be written to '{directory}': {reason}") from error
-    return notes
+    return [str(note) for note in notes]
 
 
 def _refuse_other_run(directory: Path, digest: str, force: bool) -> None:
@@ -78,7 +79,7 @@ def _refuse_other_run(directory: Path, digest: str, force: bool) -> None:
             )
 
 
-def _write_network(directory: Path, prepared: Prepared, pruned: Pruned) -> list[str]:
+def _write_network(directory: Path, prepared: Prepared, pruned: Pruned) -> list[Fact]:
     """Write weights and recipe; a network without a recipe still gets its weights, and a note."""
     subject, packed = prepared.subject, {} if pruned.is_cut else pruned.masks
     data = subject.data
@@ -94,23 +95,20 @@ def _write_network(directory: Path, prepared: Prepared, pruned: Pruned) -> list[
         held = held_tensors(pruned.model)
         save_file(pack(held, packed), directory / WEIGHTS_FILE)
         return [
-            f"there is no recipe.json, so the weights need the model's own code: {error}",
+            judged.no_recipe(str(error)),
             *_beside_state(pruned.model, held),
         ]
     return []
 
 
-def _beside_state(model: nn.Module, held: Mapping[str, Tensor]) -> list[str]:
-    """Return, as a sentence, which tensors of the weights file a state_dict knows nothing of."""
+def _beside_state(model: nn.Module, held: Mapping[str, Tensor]) -> list[Fact]:
+    """Return, as a note, which tensors of the weights file a state_dict knows nothing of."""
     state = model.state_dict()
     more = sorted((n for n in held if n not in state), key=lambda name: name.startswith(LIFTED))
     if not more:
         return []
     named = ", ".join(more[:MOST_NAMED]) + (", …" if len(more) > MOST_NAMED else "")
-    return [
-        f"{WEIGHTS_FILE} also holds what the network keeps outside its state_dict ({named}): "
-        "load it with strict=False, and set these by hand"
-    ]
+    return [judged.beside_the_state(WEIGHTS_FILE, named)]
 
 
 def read_plan(directory: Path) -> Plan:

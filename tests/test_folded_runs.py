@@ -77,7 +77,7 @@ def test_weights_are_read_under_old_and_new_names(given, code, saved):
     subject = load_subject(
         PLAN.changed(model=f"python:net.py:{code}", weights=f"{saved}.safetensors")
     )
-    assert any(note.startswith(NOTE) for note in subject.notes)
+    assert any(str(note).startswith(NOTE) for note in subject.notes)
     with torch.no_grad():
         expected = given[saved](subject.example)
         assert torch.equal(subject.model(subject.example), expected)

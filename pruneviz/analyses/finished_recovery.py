@@ -24,6 +24,7 @@ from pruneviz.report import Report
 from pruneviz.run import Prepared, Pruned, bind, counting
 from pruneviz.store import MASKS_FILE, read_report
 from pruneviz.subjects.models.weights import fit_weights, read_weights
+from pruneviz.wording import judged
 
 SAME = 1e-9  # of an accuracy, relative
 
@@ -58,7 +59,7 @@ def load_recovered(prepared: Prepared, plan: Plan, directory: Path) -> Pruned:
         plan=bound,
         requested=requested,
         error=report.max_relative_error,
-        notes=report.notes,
+        notes=tuple(map(judged.recorded, report.notes)),
         recovery=report.recovery,
     )
 

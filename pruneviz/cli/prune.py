@@ -162,8 +162,8 @@ def check(
         print_json({**result, "max_relative_error": error if math.isfinite(error) else None})
     else:
         print_check(model, result)
-    for sentence in subject.notes:
-        note(sentence)
+    for fact in subject.notes:
+        note(str(fact))
     if not error <= TOLERANCE:
         raise ValueError(
             f"the masked and the cut outputs differ by {error:.1e} of the largest output, more "

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pruneviz.measure.quality import predicted, wilson
+from pruneviz.wording import Fact, judged, opened
 
 NEARLY_ALL = 0.95  # of the answers
 BEYOND_TRUTH = 0.05  # so much more often than the class itself, unless it is every answer
@@ -47,34 +48,31 @@ def confusion_table(
 
 def answer_notes(
     original: Tensor, pruned: Tensor, y: Tensor, classes: Sequence[str]
-) -> tuple[str, ...]:
-    """Return what both networks' answers to the same inputs must be warned of, as sentences.
+) -> tuple[Fact, ...]:
+    """Return what both networks' answers to the same inputs must be warned of.
 
     Logits are (N, classes), labels (N,).
     """
     if not len(y):
         return ()
-    sentences = (_one_answer(original, pruned, y, classes), below_chance(pruned, y, classes))
-    return tuple(sentence for sentence in sentences if sentence)
+    worse = below_chance(pruned, y, classes)
+    return (*_one_answer(original, pruned, y, classes), *((worse,) if worse else ()))
 
 
-def _one_answer(original: Tensor, pruned: Tensor, y: Tensor, classes: Sequence[str]) -> str:
-    """Return which network gives one answer to nearly everything, "" where none does."""
+def _one_answer(
+    original: Tensor, pruned: Tensor, y: Tensor, classes: Sequence[str]
+) -> tuple[Fact, ...]:
+    """Return which network gives one answer to nearly everything, () where none does."""
     first, second = _usual(original, y), _usual(pruned, y)
-    if first is None and second is None:
-        return ""
     if first is not None and second is not None and first[0] == second[0]:
-        shares = f"the original to {_percent(first[1])} of the inputs, the pruned to "
-        return f"Both networks answer “{classes[first[0]]}”: {shares}{_percent(second[1])}."
-    found = {"original network answers": first, "pruned network now answers": second}
-    return " ".join(_sentence(name, usual, y, classes) for name, usual in found.items() if usual)
-
-
-def _sentence(who: str, usual: tuple[int, float], y: Tensor, classes: Sequence[str]) -> str:
-    index, share = usual
-    what = "everything" if share == 1 else f"{_percent(share)} of the inputs"
-    true = _percent(float((y == index).double().mean()))
-    return f"The {who} “{classes[index]}” to {what}; {true} of the inputs are of that class."
+        return (judged.both_answer(classes[first[0]], first[1], second[1]),)
+    usual = {"original network answers": first, "pruned network now answers": second}
+    found = [
+        judged.one_answer(who, classes[one[0]], one[1], float((y == one[0]).double().mean()))
+        for who, one in usual.items()
+        if one
+    ]
+    return (opened.together(tuple(found)),) if found else ()
 
 
 def _usual(logits: Tensor, y: Tensor) -> tuple[int, float] | None:
@@ -89,7 +87,7 @@ def _usual(logits: Tensor, y: Tensor) -> tuple[int, float] | None:
     return (usual, share) if share >= NEARLY_ALL and share >= true + BEYOND_TRUTH else None
 
 
-def below_chance(logits: Tensor, y: Tensor, classes: Sequence[str]) -> str:
+def below_chance(logits: Tensor, y: Tensor, classes: Sequence[str]) -> Fact | None:
     """Return the classes of which fewer inputs are right than a guess among all outputs gets.
 
     Whoever draws one of K outputs at random is right in 1 of K inputs of every class.
@@ -105,13 +103,5 @@ def below_chance(logits: Tensor, y: Tensor, classes: Sequence[str]) -> str:
             text = f"{right} of {total:,} inputs of class “{classes[index]}”"
             worse.append(text if sure else f"{text} (within chance)")
     if not worse:
-        return ""
-    more = f" and of {len(worse) - MOST_NAMED} more classes" if len(worse) > MOST_NAMED else ""
-    return (
-        f"The pruned network is right in {', '.join(worse[:MOST_NAMED])}{more}: fewer than the "
-        f"{_percent(chance)} that a guess among {len(table):,} outputs gets right."
-    )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f}\u00a0%"
+        return None
+    return judged.below_chance(", ".join(worse[:MOST_NAMED]), len(worse) - MOST_NAMED, len(table))

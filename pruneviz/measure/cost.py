@@ -14,6 +14,7 @@ from pruneviz.network.folding import folded
 from pruneviz.network.one_trace import ONE_TRACE
 from pruneviz.network.study import slowly
 from pruneviz.report import Uncounted
+from pruneviz.wording import Fact, judged
 
 OTHER = ""  # products of two activations belong to no parameter
 
@@ -68,25 +69,15 @@ def counted_macs(model: nn.Module, example: Tensor) -> tuple[dict[str, int], tup
     return dict(counter.by_parameter), tuple(counter.uncounted)
 
 
-def uncounted_note(operators: tuple[str, ...]) -> str:
-    """Return what MACs leave out, in a sentence; "" where it is nothing."""
-    if not operators:
-        return ""
-    named = ", ".join(operators)
-    return f"MACs leave out {named}, which cannot be counted here: the true number is larger."
-
-
-def uncounted_alone_notes(found: Uncounted) -> tuple[str, ...]:
-    """Return what is uncounted in one of the two networks alone, in a sentence for each."""
+def uncounted_alone_notes(found: Uncounted) -> tuple[Fact, ...]:
+    """Return what is uncounted in one of the two networks alone, a fact for each."""
     before, after = set(found.original), set(found.pruned)
     sides = {
         "the pruned network": [name for name in found.pruned if name not in before],
         "the original": [name for name in found.original if name not in after],
     }
     return tuple(
-        f"Only {whose} calls {', '.join(names)}, which MACs leave out: their change says less."
-        for whose, names in sides.items()
-        if names
+        judged.one_alone_calls(whose, ", ".join(names)) for whose, names in sides.items() if names
     )
 
 

@@ -14,6 +14,7 @@ from pruneviz.measure.answers import confusion
 from pruneviz.measure.quality import predicted, wilson
 from pruneviz.subjects import Data
 from pruneviz.subjects.split import stratified
+from pruneviz.wording import Fact, opened
 
 UNLIKELY = 0.001  # of an accuracy as low, were every answer a guess
 FAR_BETTER = 0.4
@@ -61,23 +62,20 @@ def permutation(logits: Tensor, y: Tensor) -> Permutation | None:
     return Permutation(outputs, accuracy, better, samples, chance)
 
 
-def permutation_note(logits: Tensor, data: Data) -> str:
-    """Return the warning that classes may be permuted, with those that fit best; "" for none."""
+def permutation_note(logits: Tensor, data: Data) -> Fact | None:
+    """Return the warning that classes may be permuted, with those that fit best; None for none."""
     found = permutation(logits, data.y)
     if found is None:
-        return ""
+        return None
     said = fitting_classes(found, data)
     names = said or {data.classes[label]: output for label, output in found.outputs.items()}
     changed = list(names.items())
     listed = ", ".join(f"{name} is output {output}" for name, output in changed[:MOST_NAMED])
     more = f" and {len(changed) - MOST_NAMED} more" if len(changed) > MOST_NAMED else ""
     given = " ".join(f"--class {name}={output}" for name, output in changed[:MOST_NAMED])
-    remedy = f"; say so with {given}{' …' if more else ''}, or on Home under Your data"
-    return (
-        f"The classes may be permuted: the original is right in {100 * found.accuracy:.1f}\u00a0% "
-        f"of {found.samples:,} inputs, where a guess gets {100 * found.chance:.1f}\u00a0%, and "
-        f"would be in {100 * found.better:.1f}\u00a0% if {listed}{more}{remedy if said else ''}."
-    )
+    remedy = f"{given}{' …' if more else ''}" if said else ""
+    numbers = (found.accuracy, found.samples, found.chance, found.better)
+    return opened.perhaps_permuted(*numbers, f"{listed}{more}", remedy)
 
 
 def fitting_classes(found: Permutation, data: Data) -> dict[str, int]:

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from pruneviz.wording import Fact, opened
+
 MARK = "answers_with"  # a network's attribute, which its copies keep
 SOFTMAX, SIGMOID = "softmax", "sigmoid"
 LOOKED_AT = 64  # inputs
@@ -31,19 +33,6 @@ _LAST = {
     functional.sigmoid: SIGMOID,
     Tensor.sigmoid: SIGMOID,
 }
-NOTES = {
-    SOFTMAX: "The network answers with probabilities that add up to 1 (it ends in {by}). Losses, "
-    "divergences, criteria, training and attributions take the scores before it, or the "
-    "logarithms of the probabilities where these cannot be seen; the network stays as it is.",
-    SIGMOID: "The network answers with a probability for each class by itself (it ends in a "
-    "Sigmoid). Here one class is right, so the class scores are what the Sigmoid reads, the "
-    "log odds: Softmax of these is the probability of a class, given that exactly one is right.",
-}
-UNSURE = (
-    "Every answer lies between 0 and 1, and a row does not add up to 1. They are taken as logits; "
-    "if they are probabilities, cross-entropy and KL divergence look milder than they are: end the "
-    "network in its class scores, or in nn.Softmax or nn.Sigmoid."
-)
 
 
 def logits_of(network: nn.Module, *inputs: Any, call: Callable[..., Any] | None = None) -> Any:
@@ -78,8 +67,8 @@ class _WithLogits(nn.Module):
         return logits_of(self.network, *inputs)
 
 
-def look(network: nn.Module, x: Tensor, *, real: bool = True) -> str:
-    """Find out what a network answers with, on inputs (N, …), and mark it; return a note or "".
+def look(network: nn.Module, x: Tensor, *, real: bool = True) -> Fact | None:
+    """Find out what a network answers with, on inputs (N, …), and mark it; return what to know.
 
     It is what a Softmax or Sigmoid gave, whole or clipped, rounded, reshaped or in percent; or else
     rows that are not negative and add up to 1, on all inputs looked at. Without `real` inputs only
@@ -89,18 +78,18 @@ def look(network: nn.Module, x: Tensor, *, real: bool = True) -> str:
     with torch.no_grad():
         found, last, _ = _followed(network, (x[:2],))
         if not last and not _in_range(found):
-            return ""
+            return None
         if len(x) > 2:
             found, last, _ = _followed(network, (_spread(x),))
     if not last and not _in_range(found):
-        return ""
+        return None
     sums = last == SOFTMAX or (real and _add_up(found) and _varies(found))
     kind = SOFTMAX if sums else SIGMOID if last == SIGMOID else ""
     if kind:
         setattr(network, MARK, kind)
-        by = "a Softmax" if last == SOFTMAX else "no Softmax that could be followed"
-        return NOTES[kind].format(by=by)
-    return UNSURE if real and not _add_up(found) and _varies(found) else ""
+        return opened.probabilities(kind, last == SOFTMAX)
+    unsure = real and not _add_up(found) and _varies(found)
+    return opened.perhaps_probabilities() if unsure else None
 
 
 def gives_probabilities(network: nn.Module) -> bool:

@@ -18,6 +18,7 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from pruneviz.network.duplicate import Memo, duplicate
 from pruneviz.network.plain_layers import KINDS, plain_layer
+from pruneviz.wording import Fact, folds
 
 M = TypeVar("M", bound=nn.Module)
 HOOKS = (WeightNorm, SpectralNorm, prune.BasePruningMethod)
@@ -99,7 +100,7 @@ def computed_names(module: nn.Module) -> frozenset[str]:
     return frozenset(name for _, name in _hooks(module))
 
 
-def fold_notes(model: nn.Module) -> tuple[str, ...]:
+def fold_notes(model: nn.Module) -> tuple[Fact, ...]:
     """Return what a user must know of a model that is looked at folded; () where nothing is."""
     found = computed(model)
     if not found:
@@ -107,23 +108,12 @@ def fold_notes(model: nn.Module) -> tuple[str, ...]:
     named, more = list(found)[:MOST_NAMED], len(found) - MOST_NAMED
     names = ", ".join(named) + (f" and {more} more" if more > 0 else "")
     kinds = ", ".join(dict.fromkeys(found.values()))
-    verb = "is" if len(found) == 1 else "are"
-    note = (
-        f"{names} {verb} computed from other tensors ({kinds}): the result is what is ranked, "
-        "counted, cut and trained, as a plain weight."
-    )
-    notes = [note]
+    notes = [folds.computed(names, len(found), kinds)]
     if any(isinstance(hook, HOOKS[2]) for module in model.modules() for hook, _ in _hooks(module)):
-        notes.append(
-            "The zeros of a mask of torch.nn.utils.prune are plain zeros: training moves them."
-        )
+        notes.append(folds.masks_are_zeros())
     half = [name for name in found if _frozen_in_part(model, name)]
     if half:
-        notes.append(
-            f"A part of what {', '.join(half[:MOST_NAMED])} come{'s' * (len(half) == 1)} from is "
-            "frozen: training moves the result, and with it all that it is computed from. Freeze "
-            "all its parts to keep it."
-        )
+        notes.append(folds.frozen_in_part(", ".join(half[:MOST_NAMED]), len(half)))
     return tuple(notes)
 
 

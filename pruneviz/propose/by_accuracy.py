@@ -15,6 +15,7 @@ from pruneviz.propose.measured_loss import Lost
 from pruneviz.propose.paths import MARGINAL, UNIFORM, Path
 from pruneviz.propose.proposal import Proposal
 from pruneviz.propose.work import Proposing, Stage
+from pruneviz.wording import Fact, offers
 
 STEPS = 200  # of a path, that the bisection tells apart
 ROUNDING = 1e-9  # a loss of exactly what is allowed is allowed
@@ -114,18 +115,12 @@ def _finished(work: Proposing, best: _Bracket, control: _Bracket) -> Proposal:
         )
     notes = []
     if best is not control:
-        notes.append(
-            f"equal parts of every layer would leave {100 * _left(work, control) / whole:.3g} % of "
-            f"the {word} within the same loss"
-        )
+        notes.append(offers.equal_parts_would_leave(_left(work, control) / whole, word))
     return _said(work, Candidate(best.path.family, counts, compared), held, notes)
 
 
-def _said(work: Proposing, best: Candidate, held: Sequence[str], notes: Sequence[str]) -> Proposal:
-    decided = (
-        f"the {len(work.judge.data.y):,} inputs that judge it also decided how far it "
-        "goes, so it flatters a little: try it on new ones"
-    )
+def _said(work: Proposing, best: Candidate, held: Sequence[str], notes: Sequence[Fact]) -> Proposal:
+    decided = offers.judge_decided(len(work.judge.data.y))
     proposal = finish(work, best, Reached(0.0, 0.0), held=tuple(held), notes=(decided, *notes))
     lost = max(-100 * proposal.accuracy.change, 0.0) + 0.0
     return proposal.model_copy(update={"reached": lost})

@@ -14,6 +14,7 @@ from pruneviz.propose.finish import Candidate, Reached, chosen_note, finish
 from pruneviz.propose.paths import UNIFORM, Counts, Path
 from pruneviz.propose.proposal import Proposal
 from pruneviz.propose.work import Proposing, Stage
+from pruneviz.wording import offers
 
 
 def search(work: Proposing) -> Generator[Stage, None, Proposal]:
@@ -46,8 +47,7 @@ def search(work: Proposing) -> Generator[Stage, None, Proposal]:
         work, best, Reached(taken.median, original.median, taken.interval), control,
         held=tuple(held),
         notes=(
-            f"timed on this machine, the median of {FINAL_RUNS} single passes in turns with the "
-            "original's; what a layer saves is weighed by its MACs",
+            offers.timed_here(FINAL_RUNS),
             chosen_note(work),
         ),
     )  # fmt: skip

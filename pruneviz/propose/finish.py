@@ -11,10 +11,7 @@ from pruneviz.propose.paths import UNIFORM, Counts
 from pruneviz.propose.proposal import Proposal
 from pruneviz.propose.work import Proposing
 from pruneviz.report import Interval
-from pruneviz.wording import passes
-
-MONOTONE = "curves are made monotone before use: pruning more of a layer is taken to cost no less"
-BEFORE_RECOVERY = "the numbers are those before the plan's recovery"
+from pruneviz.wording import Fact, offers, passes
 
 
 @dataclass(frozen=True)
@@ -41,7 +38,7 @@ def finish(
     reached: Reached,
     control: Counts | None = None,
     held: tuple[str, ...] = (),
-    notes: tuple[str, ...] = (),
+    notes: tuple[Fact, ...] = (),
 ) -> Proposal:
     """Return the proposal: pruned, proved and judged on the held-out inputs.
 
@@ -54,8 +51,8 @@ def finish(
     uniform = None
     if control is not None and best.family != UNIFORM:
         uniform = work.judge.final(work.layers.network(control)).change
-    recovery = (BEFORE_RECOVERY,) if run.asks_for_rounds(plan) else ()
-    drawn = (str(passes.not_fixed()),) if work.prepared.random else ()
+    recovery = (offers.before_recovery(),) if run.asks_for_rounds(plan) else ()
+    drawn = (passes.not_fixed(),) if work.prepared.random else ()
     return Proposal(
         kind=work.goal.kind,
         wanted=work.goal.value,
@@ -73,21 +70,18 @@ def finish(
         saved_parameters=_saved(work, "parameters", best.counts),
         saved_macs=_saved(work, "macs", best.counts),
         binding=(*held, *binding(work.layers, work.curves, best.counts)),
-        notes=(*drawn, *notes, MONOTONE, *recovery),
+        notes=tuple(map(str, (*drawn, *notes, offers.curves_made_monotone(), *recovery))),
         evaluations=work.judge.evaluations,
         uncounted=run.uncounted(work.prepared, pruned),
     )
 
 
-def chosen_note(work: Proposing) -> str:
+def chosen_note(work: Proposing) -> Fact:
     """Return on which inputs candidates were compared, and whether the judgement flatters."""
-    judging = f"{len(work.judge.data.y):,} inputs"
+    judging = len(work.judge.data.y)
     if not work.judge.apart:
-        return f"the {judging} that judge it also chose it, so it flatters: try it on new ones"
-    return (
-        f"candidates were compared on {work.judge.choosing:,} calibration inputs; the {judging} "
-        "only judge the choice, but the curves were measured on them, so it flatters a little"
-    )
+        return offers.judge_chose(judging)
+    return offers.judge_only_judged(work.judge.choosing, judging)
 
 
 def _saved(work: Proposing, of: str, counts: Counts) -> float:

@@ -14,6 +14,7 @@ from pruneviz.recovery.training.device import torch_device
 from pruneviz.recovery.training.states import copied, load, refuse_other
 from pruneviz.report import EpochRow
 from pruneviz.subjects import freeze
+from pruneviz.wording import Fact
 
 
 class Untrained:
@@ -28,7 +29,7 @@ class Untrained:
     def __init__(self, task: Task, total: int, keep_better: bool) -> None:
         self.total, self.stopped = total, ""
         self.curve: list[EpochRow] = []
-        self.notes: list[str] = []
+        self.notes: list[Fact] = []
         self._task, self._keep_better, self._done = task, keep_better, 0
         self._device = torch_device(task.device)
         self._model = duplicate(task.model).to(self._device)
@@ -65,7 +66,7 @@ class Untrained:
             "done": self._done,
             "model": copied(self._model.state_dict()),
             "curve": curve_state(self.curve),
-            "notes": list(self.notes),
+            "notes": [note.state() for note in self.notes],
         }
 
     def restore(self, state: State) -> None:
@@ -73,4 +74,4 @@ class Untrained:
         refuse_other(self.method, state)
         load(self._model, state["model"])
         self._done = int(state["done"])
-        self.curve, self.notes = read_curve(state["curve"]), list(state["notes"])
+        self.curve, self.notes = read_curve(state["curve"]), [*map(Fact.read, state["notes"])]

@@ -9,12 +9,13 @@ from pruneviz.measure.quality import predicted
 from pruneviz.network.duplicate import duplicate
 from pruneviz.recovery.method import Task
 from pruneviz.recovery.training.device import torch_device
+from pruneviz.wording import Fact, retrained
 
 
-def better(task: Task, changed: nn.Module, what: str) -> tuple[nn.Module, str]:
+def better(task: Task, changed: nn.Module, what: str) -> tuple[nn.Module, Fact | None]:
     """Return the changed network, or the task's own where that answers calibration inputs better.
 
-    The sentence, "" where the changed one stays, says so of `what` was changed. Both are on the
+    The note, None where the changed one stays, says so of `what` was changed. Both are on the
     task's device.
     """
     device = torch_device(task.device)
@@ -24,8 +25,5 @@ def better(task: Task, changed: nn.Module, what: str) -> tuple[nn.Module, str]:
         int((predicted(predict(model, x).cpu()) == y).sum()) / len(y) for model in (own, changed)
     )
     if before <= after:
-        return changed, ""
-    return own, (
-        f"The {what} were left as they were: with new ones, accuracy on the calibration inputs is "
-        f"{after:.1%} and with the old {before:.1%}."
-    )
+        return changed, None
+    return own, retrained.left_as_it_was(what, after, before)

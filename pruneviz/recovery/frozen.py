@@ -7,6 +7,8 @@ from collections.abc import Collection
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from pruneviz.wording import Fact, retrained
+
 SHOWN = 5  # names that are spelled out
 
 
@@ -20,24 +22,15 @@ def held(original: nn.Module, frozen: Collection[str]) -> frozenset[str]:
     return frozenset() if set(names) <= set(frozen) else frozenset(frozen)
 
 
-def frozen_note(original: nn.Module, frozen: Collection[str]) -> str:
-    """Return in one sentence what stays as it is, "" for a network that freezes nothing."""
+def frozen_note(original: nn.Module, frozen: Collection[str]) -> Fact | None:
+    """Return what stays as it is, None for a network that freezes nothing."""
     if not frozen:
-        return ""
+        return None
     staying = held(original, frozen)
     if not staying:
-        return (
-            "Every parameter of the network was frozen (requires_grad=False), as for inference, so "
-            "recovery may change all of them: let those to be trained require gradients, and the "
-            "others stay as they are."
-        )
+        return retrained.all_frozen()
     names = [name for name, _ in original.named_parameters() if name in staying]
-    more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    one = len(names) == 1
-    return (
-        f"{len(names)} {'parameter is' if one else 'parameters are'} frozen by the network and "
-        f"{'stays as it is' if one else 'stay as they are'}: {', '.join(names[:SHOWN])}{more}."
-    )
+    return retrained.some_frozen(len(names), ", ".join(names[:SHOWN]), len(names) - SHOWN)
 
 
 def thaw(model: nn.Module, staying: Collection[str]) -> list[nn.Module]:

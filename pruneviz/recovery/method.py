@@ -13,6 +13,7 @@ from pruneviz.pruned.surgery import Cut
 from pruneviz.registry import Registry, Value
 from pruneviz.report import EpochRow
 from pruneviz.subjects import Data
+from pruneviz.wording import Fact
 
 State = dict[str, Any]  # tensors and plain values alone: torch.load(weights_only=True) reads it
 
@@ -58,7 +59,7 @@ class Recovery(Protocol):
 
     total: int
     curve: list[EpochRow]
-    notes: list[str]
+    notes: list[Fact]
     stopped: str
 
     def __init__(self, task: Task, **settings: Value) -> None:

@@ -18,6 +18,7 @@ from pruneviz.report import Proportion
 from pruneviz.stages.prepare import Prepared
 from pruneviz.stages.prune import prune
 from pruneviz.subjects import Data
+from pruneviz.wording import Fact, retrained
 
 
 @dataclass(frozen=True)
@@ -30,17 +31,13 @@ class Control:
     before: Proportion
     recalibrated: Proportion | None
 
-    def notes(self, prepared: Prepared) -> tuple[str, ...]:
+    def notes(self, prepared: Prepared) -> tuple[Fact, ...]:
         """Return what a recovered network is to be compared with, none without BatchNorm."""
         data, logits = prepared.subject.data, prepared.baseline.logits
         if self.recalibrated is None or data is None or logits is None:
             return ()
         original = int((predicted(logits) == data.y).sum()) / len(data.y)
-        return (
-            f"Control: with its BatchNorm statistics taken anew, the original itself answers "
-            f"{self.recalibrated.accuracy:.1%} right, and {original:.1%} with its own: compare "
-            "with the better of the two.",
-        )
+        return (retrained.recalibrated_original(self.recalibrated.accuracy, original),)
 
     def state(self) -> State:
         """Return it as plain values."""

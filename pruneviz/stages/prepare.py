@@ -15,7 +15,6 @@ from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.measure.cost import (
     counted_macs,
     parameters_by_name,
-    uncounted_note,
 )
 from pruneviz.measure.held import held_tensors
 from pruneviz.measure.packing import stored_bytes
@@ -30,7 +29,7 @@ from pruneviz.report import (
 from pruneviz.stages.counting import Counting
 from pruneviz.statistics import Samples, StatisticRequest
 from pruneviz.subjects import Subject, plainly
-from pruneviz.wording import passes
+from pruneviz.wording import Fact, judged, passes
 
 
 @dataclass(frozen=True)
@@ -45,7 +44,7 @@ class Baseline:
     macs: Mapping[str, int]
     parameters: Mapping[str, int]
     bytes: int
-    notes: tuple[str, ...] = ()
+    notes: tuple[Fact, ...] = ()
     uncounted: tuple[str, ...] = ()
     random: bool = False
 
@@ -63,7 +62,7 @@ class Prepared:
     evidence: Evidence | None = None  # for the criteria that give new values to what stays
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def notes(self) -> tuple[Fact, ...]:
         """Return what the user must know of the original."""
         return tuple(dict.fromkeys((*self.subject.notes, *self.baseline.notes)))
 
@@ -80,13 +79,13 @@ class Prepared:
 
 def measure_baseline(subject: Subject) -> Baseline:
     """Evaluate and count the original once."""
-    logits, random, notes = None, False, list[str]()
+    logits, random, notes = None, False, list[Fact]()
     if subject.data is not None:
         logits, random = _answers(subject, subject.data.x)
-        found = (str(passes.not_fixed()) if random else "", permutation_note(logits, subject.data))
+        found = (passes.not_fixed() if random else None, permutation_note(logits, subject.data))
         notes = [note for note in found if note]
     macs, uncounted = counted_macs(subject.model, subject.example)
-    notes += [uncounted_note(uncounted)] if uncounted else []
+    notes += [judged.macs_leave_out(", ".join(uncounted))] if uncounted else []
     return Baseline(
         logits=logits,
         macs=macs,

@@ -20,6 +20,7 @@ from pruneviz.report import (
 )
 from pruneviz.stages.bind import bind
 from pruneviz.stages.prepare import Prepared, counting
+from pruneviz.wording import Fact, judged
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Pruned(Applied):
     plan: Plan
     requested: float
     error: float
-    notes: tuple[str, ...]
+    notes: tuple[Fact, ...]
     recovery: RecoveryReport | None = None
 
 
@@ -63,16 +64,15 @@ def prune(prepared: Prepared, plan: Plan) -> Pruned:
     applied = removed(
         model, prepared.units, allocation.keep, plan, prepared.evidence, prepared.subject.frozen
     )
-    notes = (*prepared.notes, *map(str, allocation.notes), *pruning_notes(applied, plan))
+    notes = (*prepared.notes, *allocation.notes, *pruning_notes(applied, plan))
     parts = {field.name: getattr(applied, field.name) for field in fields(applied)}
     error = prove(applied, prepared.subject.example)
     return Pruned(**parts, plan=bound, requested=allocation.requested, error=error, notes=notes)
 
 
-def pruning_notes(applied: Applied, plan: Plan) -> tuple[str, ...]:
+def pruning_notes(applied: Applied, plan: Plan) -> tuple[Fact, ...]:
     """Return what the user must know of a network that was pruned by a plan."""
     notes = applied_notes(applied, plan.granularity)
     if applied.is_cut and updates(plan.criterion):
-        title = CRITERIA.get(plan.criterion).title
-        notes = (*notes, f"{title} ranks here only: what stays is updated where weights are zeros")
+        notes = (*notes, judged.only_ranks(CRITERIA.get(plan.criterion).title))
     return notes

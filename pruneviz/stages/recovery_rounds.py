@@ -26,6 +26,7 @@ from pruneviz.stages.bind import bind
 from pruneviz.stages.control import Control, measure_control
 from pruneviz.stages.prepare import Prepared, counting, scored
 from pruneviz.stages.prune import Pruned, pruning_notes, removed
+from pruneviz.wording import Fact, retrained
 
 
 def recovery_key(plan: Plan) -> str:
@@ -65,7 +66,7 @@ class Recovering:
         whole = {u.name: torch.ones(u.count, dtype=torch.bool) for u in prepared.units}
         self._applied = Applied(model, prepared.units, whole, model, (), (), ())
         self._rows: list[EpochRow] = []
-        self._notes: list[str] = []
+        self._notes: list[Fact] = []
         self._stops: list[str] = []
         self._seconds = 0.0
 
@@ -199,7 +200,7 @@ class Recovering:
             "method": self._method.state() if self._method else None,
             "control": self._control.state() if self._control else None,
             "curve": curve_state(self._rows),
-            "notes": list(self._notes),
+            "notes": [note.state() for note in self._notes],
             "stops": list(self._stops),
             "seconds": self._seconds,
         }
@@ -226,7 +227,7 @@ class Recovering:
             ) from error
 
     def _read(self, state: State) -> None:
-        self._rows, self._notes = read_curve(state["curve"]), list(state["notes"])
+        self._rows, self._notes = read_curve(state["curve"]), [*map(Fact.read, state["notes"])]
         self._stops, self._seconds = list(state["stops"]), float(state["seconds"])
         self._control = Control.read(state["control"]) if state["control"] else None
         self._applied = apply(self._prepared.subject.model, self._prepared.units, state["keep"])
@@ -265,7 +266,7 @@ class Recovering:
         error = prove(replace(applied, original=full_size(applied)), subject.example)
         notes = (
             *self._prepared.notes,
-            *map(str, self._amounts.notes),
+            *self._amounts.notes,
             *pruning_notes(applied, self.plan),
             *self._control.notes(self._prepared),
             *self._notes,
@@ -302,7 +303,7 @@ class Recovering:
             asked, planned = (int(step.parameters.get(name, 0)) for name in (STOP_AFTER, EPOCHS))
             if 0 < asked < planned and asked <= names.count(step.method):
                 title = RECOVERIES.get(step.method).title
-                found.append(f"{title} was stopped by hand after epoch {asked} of {planned}")
+                found.append(str(retrained.stopped_by_hand(title, asked, planned)))
         return found
 
 

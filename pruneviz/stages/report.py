@@ -33,6 +33,7 @@ from pruneviz.report import (
 from pruneviz.stages.prepare import Prepared
 from pruneviz.stages.prune import Pruned
 from pruneviz.subjects import sent_files
+from pruneviz.wording import Fact
 
 
 def time_models(
@@ -51,7 +52,7 @@ def report(prepared: Prepared, pruned: Pruned, latency: LatencyPair) -> Report:
     """Evaluate the pruned network and set every number beside the original's."""
     subject, baseline = prepared.subject, prepared.baseline
     accuracy = None
-    warned: tuple[str, ...] = ()
+    warned: tuple[Fact, ...] = ()
     if subject.data is not None and baseline.logits is not None:
         logits = predict(pruned.model, subject.data.x)
         accuracy = accuracy_pair(baseline.logits, logits, subject.data.y)
@@ -77,7 +78,7 @@ def report(prepared: Prepared, pruned: Pruned, latency: LatencyPair) -> Report:
         max_relative_error=pruned.error,
         layers=_layers(prepared, pruned, parameters, macs),
         skipped=tuple(left.reported() for left in prepared.skipped),
-        notes=tuple(dict.fromkeys(said)),
+        notes=tuple(dict.fromkeys(map(str, said))),
         machine=this_machine(),
         recovery=pruned.recovery,
         inputs=sent_files(pruned.plan, default_home()),

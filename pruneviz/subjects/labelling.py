@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from pruneviz.subjects.class_names import count_up, index, natural_key, plain, whole_numbers
 from pruneviz.subjects.models.weights import some
+from pruneviz.wording import Fact, opened
 
 Basis = Literal["plan", "names", "numbers", "synsets", "beginnings", "order"]
 Rule = Callable[[list[str]], dict[str, int] | None]
@@ -27,13 +28,13 @@ REMEDY = "say which output each is with --class NAME=OUTPUT, or on Home under Yo
 class Labelling:
     """Which output each class of the data is: `outputs` by its name there, `counts` its inputs.
 
-    `basis` says how that is known; `note` is what the user must know of it, "" for nothing.
+    `basis` says how that is known; `notes` are what the user must know of it.
     """
 
     outputs: Mapping[str, int]
     counts: Mapping[str, int]
     basis: Basis
-    note: str = ""
+    notes: tuple[Fact, ...] = ()
 
 
 class UnknownClassesError(ValueError):
@@ -192,26 +193,16 @@ class Classes:
         notes = []
         if basis == "order":
             text = not self.numbered and sorted(ordered, key=natural_key) != sorted(ordered)
-            how = "the order of their text, as image folders are read" if text else "order"
-            notes.append(
-                "Nothing says which output each class of the data is, so they were taken in "
-                f"{how}: {self._shown(ordered)}. If that is wrong, {REMEDY}."
-            )
+            notes.append(opened.classes_in_order(self._shown(ordered), text, REMEDY))
         if basis == "beginnings":
-            notes.append(
-                "The classes of the data were taken for those of the model that begin alike: "
-                f"{self._shown(ordered)}. If that is wrong, {REMEDY}."
-            )
+            notes.append(opened.classes_by_beginnings(self._shown(ordered), REMEDY))
         numbers = whole_numbers(list(ordered)) if basis == "numbers" else None
         if numbers and min(numbers) == 1 and not self.columns:
-            notes.append(
-                "No input is of class 0. The labels were taken for the numbers of outputs, which "
-                f"begin at 0; if yours begin at 1, {REMEDY}."
-            )
+            notes.append(opened.no_class_0(REMEDY))
         unused = [n for n in given if n not in self.counts and n not in self.aliases.values()]
         if unused:
-            notes.append(f"No input is of the class {some(unused)}, which the plan names.")
-        return Labelling(outputs=ordered, counts=self.counts, basis=basis, note=" ".join(notes))
+            notes.append(opened.no_input_of(some(unused)))
+        return Labelling(outputs=ordered, counts=self.counts, basis=basis, notes=tuple(notes))
 
     def _shown(self, outputs: Mapping[str, int]) -> str:
         """Return `M is malignant, B is benign`, or output numbers, a few of them."""

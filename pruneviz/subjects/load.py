@@ -39,7 +39,7 @@ from pruneviz.subjects.sources import finish_data, kind_of, read_source
 from pruneviz.subjects.split import spread
 from pruneviz.subjects.subject import Data, Subject, freeze, frozen_names, weights_sha256
 from pruneviz.subjects.uploads import upload_path
-from pruneviz.wording import passes
+from pruneviz.wording import Fact, opened, passes
 
 EXAMPLE_SEED = 0
 WATCHED = 64  # inputs on which a network is watched when it is opened
@@ -76,9 +76,9 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
     watched = data.x[spread(len(data.x), WATCHED)] if data else example
     with explained(model, watched):
         random = keep_steady(model, watched)
-        company = "" if random else company_note(model, watched)
+        company = None if random else company_note(model, watched)
         answers = look(model, data.x if data else example, real=data is not None)
-    said = (*fold_notes(given), *notes, str(passes.not_fixed()) if random else "", company, answers)
+    said = (*fold_notes(given), *notes, passes.not_fixed() if random else None, company, answers)
     return Subject(
         reference=plan.model,
         title=source.title,
@@ -129,7 +129,7 @@ def _weights_path(weights: str | None, home: Path) -> Path | None:
 
 def _load_data(
     plan: Plan, source: Source, home: Path
-) -> tuple[Data | None, Tensor, tuple[str, ...]]:
+) -> tuple[Data | None, Tensor, tuple[Fact, ...]]:
     """Return the data, if any, an example input (2, …) that the model accepts, and notes."""
     expects = _expectation(plan, source)
     reference = plan.data or source.own_data
@@ -159,8 +159,9 @@ def _load_data(
     trained = None
     if source.own_data and plan.weights is None:
         trained = load_sample_data(parse_data(source.own_data).name)
+    labels = data.labelling.notes if data.labelling else ()
     said = (
-        data.labelling.note if data.labelling else "",
+        opened.together(labels) if labels else None,
         order_note(raw.features, expects.features),
     )
     notes = (*(note for note in said if note), *overlap_notes(data, trained))
@@ -175,7 +176,7 @@ def _example(model: nn.Module, shape: tuple[int, ...]) -> Tensor:
     return example
 
 
-def _guessed_example(model: nn.Module) -> tuple[Tensor, tuple[str, ...]]:
+def _guessed_example(model: nn.Module) -> tuple[Tensor, tuple[Fact, ...]]:
     """Return an example of the shape that the first layer suggests, and a note that says so."""
     ask = "give data, or the shape of one input such as 3,32,32"
     shape, first = usual_shape(model), first_layer(model)
@@ -187,7 +188,7 @@ def _guessed_example(model: nn.Module) -> tuple[Tensor, tuple[str, ...]]:
     if shape is None:
         raise ValueError(f"the model does not say what it takes; {ask}")
     text = ",".join(map(str, shape))
-    note = f"No input shape was given: {text} was assumed, which the first layer suggests."
+    note = opened.shape_assumed(text)
     try:
         return _example(model, shape), (note,)
     except WrongInputError as error:

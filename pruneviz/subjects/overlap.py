@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pruneviz.subjects.split import normalise
 from pruneviz.subjects.subject import Data
+from pruneviz.wording import Fact, opened
 
 # Root mean square over normalised values: more than rounding, or a JPEG of quality 90, moves, and a
 # third of what lies between the two most alike of different measurements in the samples' data.
@@ -21,31 +22,22 @@ PAIRS = 1_000_000_000  # beyond so many, inputs are compared to the bit alone
 CHUNK, ROWS = 10_000_000, 512  # pairs, and inputs, at a time
 
 
-def overlap_notes(data: Data, trained: Data | None) -> tuple[str, ...]:
-    """Return a sentence for each kind of evaluated input that is not new; `data` are the user's.
+def overlap_notes(data: Data, trained: Data | None) -> tuple[Fact, ...]:
+    """Return a note for each kind of evaluated input that is not new; `data` are the user's.
 
     `trained` is the data that the model is known to have been trained on, None where it is unknown.
     """
     notes = []
-    total = f"{len(data.x):,}"
     if trained is not None:
         seen = _seen(data, trained)
         if seen:
-            notes.append(
-                f"{seen:,} of the {total} evaluated inputs are among those that this model was "
-                "trained on: the accuracy there says little about new inputs."
-            )
+            notes.append(opened.known_from_training(seen, len(data.x)))
     exact = repeated(data.x, data.train_x)
     alike = close(data) & ~exact
     twice = int(exact.sum() + alike.sum())
     if twice:
-        part = "its training part" if data.held_out else "what calibrates"
         rounded = int(alike.sum())
-        but = f" ({rounded:,} but for rounding or compression)" if rounded else ""
-        notes.append(
-            f"{twice:,} of the {total} evaluated inputs are in {part}, too{but}: they are not new "
-            "to what was calibrated or trained there."
-        )
+        notes.append(opened.in_both_parts(twice, len(data.x), rounded, data.held_out))
     return tuple(notes)
 
 

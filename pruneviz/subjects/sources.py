@@ -21,6 +21,7 @@ from pruneviz.subjects.references import Reference, parse_upload
 from pruneviz.subjects.split import CALIBRATION_LIMIT, make_data, spread, stratified
 from pruneviz.subjects.subject import Data
 from pruneviz.subjects.uploads import upload_path
+from pruneviz.wording import opened
 
 CALIBRATION_FRACTION = 0.25
 MINIMUM_ROWS = 8
@@ -144,11 +145,8 @@ def _labelled(
     mapped = replace(raw, labels=_looked_up(raw.labels, output), train=replace(raw.train, y=y))
     file_names = () if raw.named else raw.classes
     if len(file_names) not in (0, outputs) and labelling.basis == "numbers":
-        note = (
-            f"The file names {len(file_names):,} classes and the model has {outputs:,} outputs: "
-            "its labels were taken as the numbers of outputs."
-        )
-        labelling = replace(labelling, note=f"{labelling.note} {note}".strip())
+        note = opened.labels_as_numbers(len(file_names), outputs)
+        labelling = replace(labelling, notes=(*labelling.notes, note))
     return mapped, labelling, classes.named(labelling.outputs, file_names)
 
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.labelling import Labelling
 from pruneviz.subjects.subject import Data, along, data_sha256
+from pruneviz.wording import opened
 
 CALIBRATION_LIMIT = 512
 
@@ -118,16 +119,9 @@ def make_data(
         names=names,
         held_out=train.x is not None,
         axis=axis,
-        train_note="" if train.x is not None else _few(len(part["train_y"])),
+        train_note=None if train.x is not None else opened.few_to_train_on(len(part["train_y"])),
         **tensors,
         **part,
-    )
-
-
-def _few(count: int) -> str:
-    return (
-        f"There are only {count:,} inputs to train on, those of the calibration part: for more, "
-        "give an npz file with train_x and train_y beside x and y."
     )
 
 

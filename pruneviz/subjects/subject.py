@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.labelling import Labelling
+from pruneviz.wording import Fact
 
 ROUNDING = 1e-5  # of the largest value: what single precision leaves of a mean taken off
 
@@ -26,7 +27,7 @@ class Data:
     the model's precision, normalised as it expects: raw = x * std + mean, one mean and std for each
     channel or feature, which lie on `axis`; raw images lie in [0, 1].
     `y` is (N,) int64, an index into `classes`. `note` says in one sentence how it was split,
-    `train_note` what a user must know of the training part, "" for nothing. `labelling` says which
+    `train_note` what a user must know of the training part. `labelling` says which
     output each class of the user's data is; None for a sample's own data. `names` are what the
     inputs in `x` are called where they come from. `held_out`: the source
     itself sets `x` apart from what is trained on; of others it is not known whether they are new.
@@ -40,7 +41,7 @@ class Data:
     train_x: Tensor
     train_y: Tensor
     augmentation: Augmentation
-    train_note: str = ""
+    train_note: Fact | None = None
     classes: tuple[str, ...]
     features: tuple[str, ...]
     mean: tuple[float, ...]
@@ -92,7 +93,7 @@ class Subject:
     """A model in eval mode with frozen parameters, an example input (2, …), and its data if any.
 
     `model` is shared: whoever wants to change it works on a copy. `sha256` is that of the weights.
-    `notes` are sentences that the user must see. `random` says that its answers are drawn,
+    `notes` are what the user must know. `random` says that its answers are drawn,
     `frozen` are the parameters, by name, that its author froze.
     """
 
@@ -104,7 +105,7 @@ class Subject:
     data: Data | None
     weights_label: str
     sha256: str
-    notes: tuple[str, ...] = ()
+    notes: tuple[Fact, ...] = ()
     random: bool = False
     frozen: frozenset[str] = frozenset()
 

@@ -3,7 +3,18 @@
 A fact is made where it is found, decided on by its kind, and worded where somebody reads it.
 """
 
-from pruneviz.wording import amounts, passes, scanned, stays, unseen
+from pruneviz.wording import (
+    amounts,
+    folds,
+    judged,
+    offers,
+    opened,
+    passes,
+    retrained,
+    scanned,
+    stays,
+    unseen,
+)
 from pruneviz.wording.fact import Fact, Kind, RefusedError, Share, words
 
 __all__ = [
@@ -12,7 +23,12 @@ __all__ = [
     "RefusedError",
     "Share",
     "amounts",
+    "folds",
+    "judged",
+    "offers",
+    "opened",
     "passes",
+    "retrained",
     "scanned",
     "stays",
     "unseen",

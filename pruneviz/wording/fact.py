@@ -29,6 +29,22 @@ class Fact:
     def __str__(self) -> str:
         return words(self)
 
+    def state(self) -> dict[str, Any]:
+        """Return the fact as plain values, for what goes on later; `read` reads them."""
+        values = {n: v.state() if isinstance(v, Fact) else v for n, v in self.values.items()}
+        return {"code": self.code, "values": values}
+
+    @classmethod
+    def read(cls, state: str | Mapping[str, Any]) -> Fact:
+        """Return the fact of a state; what was written before there were facts is a sentence.
+
+        KeyError where there is no such kind of fact.
+        """
+        if isinstance(state, str):
+            return _KINDS["judged.recorded"](state)
+        nested = {n: cls.read(v) if isinstance(v, dict) else v for n, v in state["values"].items()}
+        return _KINDS[state["code"]](**nested)
+
 
 class Kind(Generic[P]):
     """A kind of fact, made of the function that words it; called with values, it gives a fact.

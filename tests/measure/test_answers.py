@@ -35,7 +35,7 @@ def test_a_confusion_counts_every_pair_once() -> None:
 def notes(original: list[int], pruned: list[int], y: list[int], classes: int = 2) -> list[str]:
     names = [f"c{i}" for i in range(classes)]
     first, second = scores(original, classes), scores(pruned, classes)
-    return [n.replace("\u00a0", " ") for n in
+    return [str(n).replace("\u00a0", " ") for n in
             answer_notes(first, second, torch.tensor(y), names)]  # fmt: skip
 
 
@@ -62,11 +62,13 @@ def test_a_class_under_chance_is_named_with_its_counts() -> None:
     y = torch.arange(4).repeat(40)
     answers = y.clone()
     answers[(y == 2).nonzero().flatten()[:32]] = 3  # 8 of 40 are right: 20 %, chance is 25 %
-    found = below_chance(scores(answers, 4), y, "abcd").replace("\u00a0", " ")
+    found = str(below_chance(scores(answers, 4), y, "abcd")).replace("\u00a0", " ")
     assert "8 of 40 inputs of class “c” (within chance): fewer than the 25.0 %" in found
     answers[y == 2] = 3
-    assert "in 0 of 40 inputs of class “c”: fewer" in below_chance(scores(answers, 4), y, "abcd")
-    assert below_chance(scores(y, 4), y, "abcd") == ""
+    assert "in 0 of 40 inputs of class “c”: fewer" in str(
+        below_chance(scores(answers, 4), y, "abcd")
+    )
+    assert below_chance(scores(y, 4), y, "abcd") is None
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from pruneviz.apply import AS_LARGE, SMALLER, applied_notes, apply
+from pruneviz.apply import applied_notes, apply
 from pruneviz.export import WEIGHTS_FILE, rebuild
 from pruneviz.export.program import write_network
 from pruneviz.granularity import GRANULARITIES
@@ -20,6 +20,7 @@ from pruneviz.measure.packing import pack, stored_bytes
 from pruneviz.plan import Plan
 from pruneviz.run import run
 from pruneviz.store import write_run
+from pruneviz.wording import judged
 
 
 class Holds(nn.Module):
@@ -141,7 +142,7 @@ def test_a_run_says_the_bytes_that_it_writes(tmp_path, monkeypatch, name, granul
     notes = write_run(tmp_path / "run", prepared, pruned, report)
     weights = tmp_path / "run" / WEIGHTS_FILE
     assert weights.stat().st_size == report.bytes.pruned
-    assert (AS_LARGE in " ".join(report.notes)) == (
+    assert (str(judged.stays_dense(False)) in report.notes) == (
         granularity == "weight" and report.bytes.pruned >= report.bytes.original
     )
     recipe = tmp_path / "run" / "recipe.json"
@@ -159,9 +160,9 @@ def test_a_run_says_the_bytes_that_it_writes(tmp_path, monkeypatch, name, granul
 def test_the_file_gets_smaller_is_said_where_it_does():
     model = nn.Sequential(nn.Linear(400, 40), nn.ReLU(), nn.Linear(40, 4)).eval()
     units, _ = GRANULARITIES.get("weight").implementation(model, torch.randn(2, 400))
-    for gone, said in ((0, None), (40, AS_LARGE), (8000, SMALLER)):
+    for gone, said in ((0, None), (40, False), (8000, True)):
         keep = {u.name: torch.ones(u.count, dtype=torch.bool) for u in units}
         largest = max(keep, key=lambda name: len(keep[name]))
         keep[largest][:gone] = False
         notes = applied_notes(apply(model, units, keep), "weight")
-        assert [said in note for note in notes] == ([] if said is None else [True])
+        assert notes == (() if said is None else (judged.stays_dense(said),))

@@ -102,7 +102,7 @@ def test_what_draws_at_random_is_found_and_no_generator_moves(kind):
 @pytest.mark.parametrize("kind", [odd_conduct.Drops, odd_conduct.Numpy], ids=name_of)
 def test_it_is_said_wherever_numbers_are(kind, data):
     prepared, _, report = run(plan_for(kind, data, granularity="weight"), 3)
-    assert str(passes.not_fixed()) in prepared.subject.notes
+    assert passes.not_fixed() in prepared.subject.notes
     assert str(passes.not_fixed()) in report.notes
     evaluator = Evaluator(prepared.subject.model, prepared.subject.data.x)
     assert evaluator.why_plain in passes.drawn

@@ -96,7 +96,7 @@ def test_worse_biases_are_not_kept_and_it_is_said(digits):
     work = finish(begin(replace(digits, model=digits.teacher, masks={}, teacher=wrong),
                         "correct_biases"))  # fmt: skip
     assert same(work.model, digits.teacher)
-    assert "The biases were left as they were" in work.notes[-1]
+    assert "The biases were left as they were" in str(work.notes[-1])
 
 
 def test_a_layer_that_is_called_twice_is_left():

@@ -91,7 +91,7 @@ def test_it_sees_inputs_as_training_did(digits):
 def test_an_unknown_augmentation_is_said(digits):
     data = replace(digits.data, augmentation=Augmentation())
     unknown = replace(digits, data=data)
-    assert "is not known" in begin(unknown, "recalibrate").notes[0]
+    assert "is not known" in str(begin(unknown, "recalibrate").notes[0])
     assert begin(unknown, "recalibrate", augmentation="none").notes == []
 
 
@@ -103,7 +103,7 @@ def test_old_statistics_are_kept_where_they_are_better(digits):
     )
     kept = finish(begin(misled, "recalibrate"))
     assert same(kept.model, digits.teacher)
-    assert "were left as they were" in kept.notes[-1]
+    assert "were left as they were" in str(kept.notes[-1])
     taken = finish(begin(misled, "recalibrate", keep_better=False))
     assert taken.curve[-1].accuracy < kept.curve[-1].accuracy - 0.1
 

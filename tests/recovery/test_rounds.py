@@ -343,7 +343,7 @@ def test_divergence_is_told_in_the_report():
     prepared = prepare(plan)
     pruned = carried_out(prepared, plan)
     assert "diverged in epoch 1" in pruned.recovery.stopped
-    assert any("lower the learning rate" in note for note in pruned.notes)
+    assert any("lower the learning rate" in str(note) for note in pruned.notes)
     assert same(pruned.model, engine.prune(prepared, plan).model)
     assert pruned.recovery.epochs == 0
 

@@ -162,7 +162,7 @@ def test_a_network_is_left_as_it_was(digits):
 def test_diverging_training_keeps_the_last_good_epoch(digits):
     work = finish(begin(digits, "finetune", epochs=3, learning_rate=1e6))
     assert "diverged in epoch 1" in work.stopped
-    assert "that of its start: lower the learning rate, 1e+06 now" in work.notes[-1]
+    assert "that of its start: lower the learning rate, 1e+06 now" in str(work.notes[-1])
     assert same(work.model, digits.model)
     assert work.curve == []
 

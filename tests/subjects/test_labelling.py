@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from pruneviz import wording
 from pruneviz.cli.options import made_plan
 from pruneviz.plan import Plan
 from pruneviz.run import measure_baseline
@@ -111,11 +112,13 @@ def test_an_order_is_a_proposal_and_is_said(net: Path, tmp_path: Path) -> None:
     levels = {"0": 0, "180": 60, "270": 120, "90": 180}  # angles, as image folders are read
     subject = opened(net, "four", f"folder:{folders(tmp_path / 'd', levels)}")
     assert accuracy(subject) == 1.0
-    assert any("order of their text" in n and "90 is output 3" in n for n in subject.notes)
+    assert any(
+        "order of their text" in n and "90 is output 3" in n for n in map(str, subject.notes)
+    )
     turned = opened(net, "four", f"folder:{tmp_path / 'd'}", classes={"0": 3, "180": 2, "270": 1,
                                                                      "90": 0})  # fmt: skip
     assert accuracy(turned) == 0.0
-    assert not any("taken in" in note for note in turned.notes)
+    assert not any("taken in" in note for note in map(str, turned.notes))
     assert subject.data is not None
     assert turned.data is not None
     assert turned.data.sha256 != subject.data.sha256
@@ -131,7 +134,7 @@ def test_names_of_the_model_decide_whatever_is_there(part: int) -> None:
                  for i in chosen]  # fmt: skip
         found = Classes(counts=dict.fromkeys(names, 3), outputs=5, known=known, aliases={})
         assert found.matched({}).outputs == dict(zip(names, chosen, strict=True))
-        assert found.matched({}).note == ""
+        assert found.matched({}).notes == ()
         assert found.named(found.matched({}).outputs) == known
 
 
@@ -184,8 +187,10 @@ def test_what_cannot_be_known_is_refused_with_the_remedy(given: Classes, words: 
 
 
 def test_labels_that_may_begin_at_1_are_said_to_be_taken_from_0() -> None:
-    assert "begin at 1" in classes("1 2", 3, numbered=True).matched({}).note
-    assert classes("0 2", 3, numbered=True).matched({}).note == ""
+    assert [
+        n in wording.opened.no_class_0 for n in classes("1 2", 3, numbered=True).matched({}).notes
+    ]
+    assert classes("0 2", 3, numbered=True).matched({}).notes == ()
 
 
 OWN = {
@@ -228,14 +233,14 @@ def test_what_does_not_name_the_outputs_is_no_name(net: Path, tmp_path: Path, at
     levels = {"ash": 0, "elm": 60, "fir": 120, "oak": 180}
     subject = opened(net, "named", f"folder:{folders(tmp_path / 'd', levels)}")
     assert accuracy(subject) == 1.0
-    assert any("taken in order" in note for note in subject.notes)
+    assert any("taken in order" in note for note in map(str, subject.notes))
 
 
 def test_what_the_plan_says_wins_and_the_rest_keeps_its_rule() -> None:
     some = classes("malignant B unsure", 3, "malignant benign unclear")
     found = some.matched({"B": 1, "unsure": 2, "other": 0})
     assert found.outputs == {"malignant": 0, "B": 1, "unsure": 2}
-    assert "No input is of the class other" in found.note
+    assert wording.opened.no_input_of("other") in found.notes
     with pytest.raises(UnknownClassesError):
         classes("M B", 2).matched({"M": 0})  # the other is not filled in by its rank
     merged = classes("tabby persian dog", 2)
@@ -266,12 +271,12 @@ def tumours(tmp_path: Path, words: dict[str, str], **fields: object) -> Subject:
 def test_a_table_with_other_words_than_the_model(tmp_path: Path) -> None:
     subject = tumours(tmp_path, {"malignant": "M", "benign": "B"})
     assert accuracy(subject) > 0.95
-    assert any("M is malignant, B is benign" in note for note in subject.notes)
+    assert any("M is malignant, B is benign" in note for note in map(str, subject.notes))
     foreign = {"malignant": "krebs", "benign": "gesund"}
     with pytest.raises(UnknownClassesError, match=r"knows no class named gesund, krebs"):
         tumours(tmp_path, foreign)
     turned = tumours(tmp_path, foreign, classes={"krebs": 1, "gesund": 0})
-    (note,) = measure_baseline(turned).notes
+    (note,) = map(str, measure_baseline(turned).notes)
     assert f"right in {100 * accuracy(turned):.1f}\u00a0%" in note
     assert "--class gesund=1 --class krebs=0" in note
     said = tumours(tmp_path, foreign, classes={"krebs": 0, "gesund": 1})
@@ -339,7 +344,9 @@ def test_more_names_than_outputs_are_said(net: Path, tmp_path: Path) -> None:
     subject = opened(net, "four", f"npz:{tmp_path / 'd.npz'}")
     assert subject.data is not None
     assert subject.data.classes == tuple("abcd")
-    assert any("names 7 classes and the model has 4 outputs" in note for note in subject.notes)
+    assert any(
+        "names 7 classes and the model has 4 outputs" in note for note in map(str, subject.notes)
+    )
 
 
 def test_classes_are_part_of_the_plan_only_when_they_are_said(tmp_path: Path) -> None:

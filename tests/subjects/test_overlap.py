@@ -15,6 +15,7 @@ from pruneviz.plan import Plan
 from pruneviz.subjects import Subject, load_subject
 from pruneviz.subjects.overlap import near
 from pruneviz.subjects.sample_data import load_split
+from pruneviz.wording import opened
 
 
 def cells(tmp_path: Path, x: torch.Tensor, y: torch.Tensor, digits: int) -> Subject:
@@ -28,7 +29,7 @@ def cells(tmp_path: Path, x: torch.Tensor, y: torch.Tensor, digits: int) -> Subj
 
 
 def about_training(subject: Subject) -> list[str]:
-    return [note for note in subject.notes if "trained on" in note]
+    return [str(note) for note in subject.notes if note in opened.known_from_training]
 
 
 @pytest.mark.parametrize("digits", [3, 4, 9])
@@ -88,7 +89,9 @@ def test_a_test_part_that_repeats_the_training_part_is_said(tmp_path: Path) -> N
     subject = load_subject(Plan(data=f"npz:{tmp_path / 'd.npz'}"))
     assert subject.data is not None
     assert subject.data.held_out
-    assert any("7 of the 100 evaluated inputs are in its training part" in n for n in subject.notes)
+    assert any(
+        "7 of the 100 evaluated inputs are in its training part" in str(n) for n in subject.notes
+    )
 
 
 def test_held_out_is_said_of_what_is_known_to_be() -> None:

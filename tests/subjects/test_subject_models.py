@@ -24,7 +24,7 @@ def test_factory_with_an_input_shape(factory: Path) -> None:
     subject = python(factory, "images", input_shape=[1, 8, 8])
     assert subject.example.shape == (2, 1, 8, 8)
     assert subject.data is None
-    assert "images() made" in subject.notes[0]
+    assert "images() made" in str(subject.notes[0])
     assert str(factory.parent) not in sys.path
 
 
@@ -85,7 +85,7 @@ def test_shape_must_be_known_and_right(factory: Path) -> None:
 def test_the_first_layer_suggests_a_shape(factory: Path, name: str, shape: tuple[int, ...]) -> None:
     subject = python(factory, name)
     assert subject.example.shape == (2, *shape)
-    assert f"{','.join(map(str, shape))} was assumed" in subject.notes[-1]
+    assert f"{','.join(map(str, shape))} was assumed" in str(subject.notes[-1])
 
 
 def test_words_suggest_no_shape(factory: Path) -> None:
@@ -103,7 +103,7 @@ def test_torchvision_random_weights_say_so() -> None:
     plan = Plan(model="torchvision:mobilenet_v3_small")
     first, second = (load_subject(plan, pretrained=False) for _ in range(2))
     assert first.weights_label == "random weights"
-    assert "not asked for" in first.notes[0]
+    assert "not asked for" in str(first.notes[0])
     assert first.sha256 == second.sha256
     assert first.example.shape == (2, 3, 224, 224)
     assert not any(module.training for module in first.model.modules())
@@ -114,7 +114,7 @@ def test_torchvision_without_a_network(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(torchvision_models, "_reachable", lambda url: False)
     subject = load_subject(Plan(model="torchvision:squeezenet1_1"))
     assert subject.weights_label == "random weights"
-    assert "could not be had (their server does not answer)" in subject.notes[0]
+    assert "could not be had (their server does not answer)" in str(subject.notes[0])
 
 
 def test_torchvision_takes_pretrained_weights_from_the_cache(
@@ -135,7 +135,7 @@ def test_torchvision_takes_pretrained_weights_from_the_cache(
     cached.write_bytes(b"not weights")
     damaged = load_subject(Plan(model="torchvision:squeezenet1_1"))
     assert damaged.weights_label == "random weights"
-    assert "in torch's cache is damaged; remove it" in damaged.notes[0]
+    assert "in torch's cache is damaged; remove it" in str(damaged.notes[0])
 
 
 def test_torchvision_with_other_classes(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_detectors_load_without_data(tmp_path: Path) -> None:
     subject = load_subject(Plan(model=model), pretrained=False)
     assert subject.data is None
     assert "finds objects" in subject.sentence
-    assert any("Boxes are not judged" in note for note in subject.notes)
+    assert any("Boxes are not judged" in str(note) for note in subject.notes)
     np.savez(tmp_path / "d.npz", x=np.zeros((8, 3, 32, 32), np.uint8), y=np.arange(8))
     plan = Plan(model="torchvision:lraspp_mobilenet_v3_large", data=f"npz:{tmp_path / 'd.npz'}")
     with pytest.raises(

@@ -32,7 +32,7 @@ def test_samples_train_on_their_whole_training_part():
     assert torch.equal(data.train_y, split.train_y)
     assert torch.equal(data.train_x, normalise(split.train_x, split.mean, split.std))
     assert data.augmentation == Augmentation(shift_pixels=1, known=True)
-    assert data.train_note == ""
+    assert data.train_note is None
     assert load_sample_data("tumour").augmentation == Augmentation(known=True)
 
 
@@ -46,7 +46,7 @@ def test_digests_of_samples_are_what_they_were(name, digest):
 def test_without_a_training_part_calibration_trains_and_says_so(load, pixels, labels):
     data = load(x=pixels, y=labels)
     assert data.train_x is data.calibration_x
-    assert "only 15 inputs to train on" in data.train_note
+    assert "only 15 inputs to train on" in str(data.train_note)
     assert not data.augmentation.known
 
 
@@ -60,7 +60,7 @@ def test_with_a_training_part_all_of_x_is_held_out(load, pixels, labels):
     assert data.calibration_y.bincount().min() > 150
     torch.testing.assert_close(data.train_x[0], 1 - data.x[0])
     assert "calibrated on 512 of the 600 training inputs" in data.note
-    assert data.train_note == ""
+    assert data.train_note is None
 
 
 def test_the_digest_covers_training_arrays_and_augmentation(load, pixels, labels):

@@ -114,7 +114,7 @@ def test_the_app_is_found() -> None:
 def test_a_recovery_shows_once_it_is_carried_out_and_no_sooner() -> None:
     raw, before = cache.pruned(MLP), cache.plan_key(RECOVERED)
     assert not cache.is_recovered(RECOVERED)
-    assert "not carried out yet" in " ".join(cache.notes(RECOVERED))
+    assert "not carried out yet" in " ".join(map(str, cache.notes(RECOVERED)))
     assert cache.pruned(RECOVERED).plan == raw.plan, "nobody takes its numbers for the recovered's"
     assert cache.live(RECOVERED).report.accuracy == cache.live(MLP).report.accuracy
     _, report = finish(RECOVERED)
@@ -124,7 +124,7 @@ def test_a_recovery_shows_once_it_is_carried_out_and_no_sooner() -> None:
     assert cache.live(RECOVERED).report.digest == report.digest
     assert report.accuracy is not None
     assert report.accuracy != cache.live(MLP).report.accuracy
-    assert "not carried out yet" not in " ".join(cache.notes(RECOVERED))
+    assert "not carried out yet" not in " ".join(map(str, cache.notes(RECOVERED)))
 
 
 def test_what_is_exported_is_the_recovered_run_itself() -> None:

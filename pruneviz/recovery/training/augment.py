@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pruneviz.registry import Parameter
 from pruneviz.subjects import Augmentation, Data
+from pruneviz.wording import Fact, retrained
 
 USUAL_SHARE = 8  # an image of 32 pixels is usually moved by up to 4
 
@@ -39,15 +40,11 @@ def chosen_augmentation(data: Data, choice: str) -> Augmentation:
     )
 
 
-def augmentation_note(data: Data, choice: str) -> str:
+def augmentation_note(data: Data, choice: str) -> Fact | None:
     """Return what the user must know where training's augmentation is asked for and not known."""
     if choice != "as_trained" or data.augmentation.known or data.kind != "image":
-        return ""
-    return (
-        "How training changed its images is not known, so they are used as they are: if it "
-        "mirrored or moved them, choose that augmentation, or recovery sees easier images than "
-        "training did."
-    )
+        return None
+    return retrained.augmentation_unknown()
 
 
 def augmenter(data: Data, augmentation: Augmentation) -> Callable[[Tensor, Tensor], Tensor]:

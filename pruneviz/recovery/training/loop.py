@@ -31,6 +31,7 @@ from pruneviz.recovery.training.train_metrics import Meter, judge, outputs
 from pruneviz.registry import Value
 from pruneviz.report import EpochRow
 from pruneviz.subjects import Data, freeze
+from pruneviz.wording import Fact, retrained
 
 
 class Training:
@@ -69,7 +70,7 @@ class Training:
             augmentation_note(task.data, choice),
             frozen_note(task.teacher, task.frozen),
         )
-        self.notes: list[str] = [note for note in notes if note]
+        self.notes: list[Fact] = [note for note in notes if note]
         self.stopped = ""
 
     def _make_order(self) -> Order:
@@ -235,15 +236,9 @@ class Training:
         nth = self._nth(epochs)
         seen = [row.validation_accuracy or 0.0 for row in self.curve]
         if settings.good_enough and seen[-1] >= settings.good_enough:
-            return (
-                f"{self.doing} stopped after epoch {nth}: {seen[-1]:.1%} of the training inputs "
-                f"set aside are right, and {settings.good_enough:.1%} was good enough"
-            )
+            return str(retrained.good_enough(self.doing, nth, seen[-1], settings.good_enough))
         if settings.patience and epochs - 1 - seen.index(max(seen)) >= settings.patience:
-            return (
-                f"{self.doing} stopped after epoch {nth}: no better accuracy on the training "
-                f"inputs set aside for {settings.patience} epochs"
-            )
+            return str(retrained.no_better(self.doing, nth, settings.patience))
         return ""
 
     def _give_up(self, epoch: int) -> None:
@@ -251,14 +246,11 @@ class Training:
         self._open = None
         load(self._raw, self._good)
         self._raw.eval()
-        good = self._good_epochs
-        kept = f"that of epoch {self._nth(good)}" if good else "that of its start"
-        self.stopped = (
-            f"{self.doing} diverged in epoch {self._nth(epoch + 1)} (a loss or weight was no "
-            f"longer a finite number), so the network is {kept}: lower the learning rate, "
-            f"{self._settings.learning_rate:g} now"
-        )
-        self.notes.append(f"Round {self._task.round}: {self.stopped}.")
+        good = self._nth(self._good_epochs) if self._good_epochs else 0
+        rate = self._settings.learning_rate
+        found = retrained.diverged(self.doing, self._nth(epoch + 1), good, rate)
+        self.stopped = str(found)
+        self.notes.append(retrained.in_round(self._task.round, found))
 
     def state(self) -> State:
         """Return everything from which `restore` goes on; in several processes, the first's."""
@@ -272,7 +264,7 @@ class Training:
             "good": self._good,
             "good_epochs": self._good_epochs,
             "curve": curve_state(self.curve),
-            "notes": list(self.notes),
+            "notes": [note.state() for note in self.notes],
             "stopped": self.stopped,
         }
 
@@ -289,7 +281,7 @@ class Training:
             self._meter.restore(copied(state["meter"]))
         self._done, self._open = int(state["done"]), None
         self._good, self._good_epochs = state["good"], int(state["good_epochs"])
-        self.curve, self.notes = read_curve(state["curve"]), list(state["notes"])
+        self.curve, self.notes = read_curve(state["curve"]), [*map(Fact.read, state["notes"])]
         self.stopped = str(state["stopped"])
         if self._settings.stop_after and not self.stopped:
             self._stop_by_hand()

@@ -24,6 +24,7 @@ from pruneviz.subjects.files.csv_text import (
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.models.weights import some
+from pruneviz.wording import Fact, opened
 
 EMPTY = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "?", "-")
 TRUTH = {"true": 1, "false": 0}
@@ -100,8 +101,8 @@ def _ordered(features: list[str], expects: Expectation) -> list[str]:
     return [place[name] for name in known] if alike else features
 
 
-def order_note(features: Sequence[str], known: Sequence[str]) -> str:
-    """Return a sentence where columns were taken in their order, as their names say nothing.
+def order_note(features: Sequence[str], known: Sequence[str]) -> Fact | None:
+    """Return a note where columns were taken in their order, as their names say nothing.
 
     `features` are those of the table, `known` those that the model was made for, or ().
     """
@@ -111,11 +112,8 @@ def order_note(features: Sequence[str], known: Sequence[str]) -> str:
         if plain(own) != plain(name)
     ]
     if not differ:
-        return ""
-    return (
-        "The columns are not called as the model's features are, so they were taken in the order "
-        f"of the file: {some(differ)}. If that is wrong, call them as the model does."
-    )
+        return None
+    return opened.columns_in_order(some(differ))
 
 
 def _refuse_holes(table: pd.DataFrame, features: list[str], target: str, name: str) -> None:

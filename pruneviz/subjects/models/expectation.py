@@ -8,6 +8,8 @@ from typing import Literal
 
 from torch import nn
 
+from pruneviz.wording import Fact
+
 SIDE = 224  # pixels, as ImageNet's images are cut
 LENGTH = 128
 FRAMES = 16
@@ -45,7 +47,7 @@ class Source:
     weights_label: str
     expects: Expectation
     own_data: str | None = None
-    notes: tuple[str, ...] = ()
+    notes: tuple[Fact, ...] = ()
 
 
 def usual_shape(model: nn.Module) -> tuple[int, ...] | None:

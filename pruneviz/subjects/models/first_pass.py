@@ -11,13 +11,10 @@ from torch.utils._pytree import tree_leaves
 from pruneviz.network.attempts import attempt
 from pruneviz.network.passes import Step, followed, given
 from pruneviz.subjects.models.outputs import check_tensors, not_finite
+from pruneviz.wording import Fact, opened
 
 COMPANY = 6  # inputs that are answered together, to compare with one and two of them
 ROUNDING = 1e-3  # of the largest answer: what sums in another order change stays far below it
-COMPANY_NOTE = (
-    "The answer to an input depends on the others that are answered with it, as by statistics of a "
-    "batch or a Softmax along it: accuracy, losses and scores hold for the batches taken here."
-)
 
 
 def input_dtype(model: nn.Module) -> torch.dtype:
@@ -40,14 +37,15 @@ def forward(model: nn.Module, x: Tensor) -> Any:
     return output
 
 
-def company_note(model: nn.Module, x: Tensor) -> str:
-    """Return a note where a model's answer depends on the inputs beside it in x (N, …), else ""."""
+def company_note(model: nn.Module, x: Tensor) -> Fact | None:
+    """Return a note where a model's answer depends on the inputs beside it in x (N, …), or None."""
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         among, pair, alone = (model(x[:count]) for count in (COMPANY, 2, 1))
     if not isinstance(among, Tensor) or not among.is_floating_point() or among.ndim < 1:
-        return ""
+        return None
     apart = max(float((one[:1] - among[:1]).abs().max()) for one in (alone, pair))
-    return COMPANY_NOTE if apart > ROUNDING * float(among.abs().max()) else ""
+    depends = apart > ROUNDING * float(among.abs().max())
+    return opened.answers_depend_on_others() if depends else None
 
 
 def _pass(model: nn.Module, x: Tensor) -> Any:

@@ -17,6 +17,7 @@ from pruneviz.coupling.accept import accept_form
 from pruneviz.subjects.models.expectation import Expectation, Source
 from pruneviz.subjects.models.own_names import own_names
 from pruneviz.subjects.models.weights import fit_weights, read_weights, refuse_nan
+from pruneviz.wording import Fact, opened
 
 SEED = 0
 
@@ -30,10 +31,10 @@ def load_python(name: str, weights: Path | None) -> Source:
     if not path.is_file():
         raise ValueError(f"there is no Python file '{path}'; give the path of the model's file")
     model = _make(path, factory)
-    notes: tuple[str, ...] = ()
+    notes: tuple[Fact, ...] = ()
     if weights is None:
         refuse_nan(path.name, model.state_dict())
-        notes = (f"No weights file was given: the weights are those that {factory}() made.",)
+        notes = (opened.made_weights(factory),)
     else:
         fit_weights(model, read_weights(weights), weights.name)
     return Source(

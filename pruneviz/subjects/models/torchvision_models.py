@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from pruneviz.subjects.models.expectation import FRAMES, SIDE, Expectation, Source
 from pruneviz.subjects.models.weights import fit_weights, read_weights
+from pruneviz.wording import Fact, opened
 
 CONNECT_SECONDS = 5.0
 RANDOM_SEED = 0
@@ -31,24 +32,12 @@ WITH_BACKBONE = (
     "fcn",
     "lraspp",
 )
-# What a model of each of torchvision's folders does, and what of it is not judged.
+# What a model of each of torchvision's folders does.
 DOES = {
     "detection": "finds objects in images: for each a box, a class and a score",
     "segmentation": "gives each pixel of an image a class",
     "video": "gives a film of {frames} frames a class",
 }
-NOT_JUDGED = {
-    "detection": "Boxes are not judged on data yet: this model is opened without data, with its "
-    "size, arithmetic and speed, and no accuracy.",
-    "segmentation": "Maps of pixels are not judged on data yet: this model is opened without data, "
-    "with its size, arithmetic and speed, and no accuracy.",
-    "video": "Films are not read as data yet: this model is opened without data, with its size, "
-    "arithmetic and speed, and no accuracy.",
-}
-TRANSFORMS_INPUT = (
-    "torchvision's pretrained weights of this model rescale the colours of their input first; "
-    "your weights are used without that."
-)
 
 
 def list_torchvision() -> list[str]:
@@ -93,7 +82,8 @@ def load_torchvision(name: str, weights: Path | None, pretrained: bool) -> Sourc
 
     default = torchvision.models.get_model_weights(name).DEFAULT
     if weights is not None:
-        label, note = "your weights", TRANSFORMS_INPUT if name in WITH_AUXILIARY else ""
+        label = "your weights"
+        note = opened.colours_not_rescaled() if name in WITH_AUXILIARY else None
         model = _build_for(name, read_weights(weights), weights.name)
     else:
         model, label, note = _build_pretrained(name, default, pretrained)
@@ -103,27 +93,31 @@ def load_torchvision(name: str, weights: Path | None, pretrained: bool) -> Sourc
         sentence=_sentence(model, name),
         weights_label=label,
         expects=_expectation(default),
-        notes=tuple(said for said in (note, NOT_JUDGED.get(_folder(name), "")) if said),
+        notes=tuple(fact for fact in (note, _not_judged(_folder(name))) if fact),
     )
 
 
-def _build_pretrained(name: str, default: Any, pretrained: bool) -> tuple[nn.Module, str, str]:
+def _build_pretrained(
+    name: str, default: Any, pretrained: bool
+) -> tuple[nn.Module, str, Fact | None]:
     """Return the model with its pretrained weights if they can be had, its label and a note."""
     if not pretrained:
-        note = "Random weights: the pretrained ones were not asked for."
-        return _build(name), "random weights", note
+        return _build(name), "random weights", opened.random_weights()
     cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(default.url).name
     fault = "their server does not answer"
     if cached.is_file() or _reachable(default.url):
         try:
             # torch.load's default refuses everything but tensors.
-            return _build(name, weights=default, progress=False), "pretrained", ""
+            return _build(name, weights=default, progress=False), "pretrained", None
         except (UnpicklingError, EOFError):
             fault = f"'{cached.name}' in torch's cache is damaged; remove it"
         except (OSError, RuntimeError) as error:
             fault = (str(error).splitlines() or [type(error).__name__])[0]
-    note = f"Random weights: the pretrained ones could not be had ({fault})."
-    return _build(name), "random weights", note
+    return _build(name), "random weights", opened.no_pretrained_weights(fault)
+
+
+def _not_judged(folder: str) -> Fact | None:
+    return opened.not_judged(folder) if folder in DOES else None
 
 
 def _build(name: str, **options: Any) -> nn.Module:

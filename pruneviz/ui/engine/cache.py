@@ -32,8 +32,8 @@ from pruneviz.ui.engine.gate import check_allowed
 from pruneviz.ui.engine.keys import Key, asked_key, prepared_key, subject_key
 from pruneviz.ui.engine.live import Course, Live, Original, begin, measure_original
 from pruneviz.ui.engine.shared import Shared
+from pruneviz.wording import Fact, judged
 
-NOT_YET = "The recovery is not carried out yet; this is the network before it. Recover begins it."
 ANEW = "delete the run on Runs and start it again on Recover"
 ORIGINALS = 2  # of so many subjects values are kept at a time; they share the memory
 _BACKGROUND = "pruneviz-background"
@@ -72,7 +72,7 @@ def pruned(plan: Plan) -> run.Pruned:
             raise ValueError(f"{error}; {ANEW}") from error
     # Under the plan without recovery, so that nobody takes its numbers for those of the other.
     raw = pruned(plan.without(Part.RECOVERY))
-    return replace(raw, notes=(*raw.notes, NOT_YET))
+    return replace(raw, notes=(*raw.notes, judged.not_recovered_yet()))
 
 
 def run_folder(plan: Plan) -> RunFolder:
@@ -225,17 +225,17 @@ def original_accuracy(plan: Plan) -> float:
     return accuracy_pair(logits, logits, data.y).original
 
 
-def warnings(plan: Plan) -> tuple[str, ...]:
+def warnings(plan: Plan) -> tuple[Fact, ...]:
     """Return what the user must know of the model and its data, whatever is pruned."""
     return (*subject(plan).notes, *original(plan).baseline.notes)
 
 
-def notes(plan: Plan) -> tuple[str, ...]:
+def notes(plan: Plan) -> tuple[Fact, ...]:
     """Return what the user must know about this pruning, beyond what the strip says already."""
     try:
-        known, shared = set(warnings(plan)), _evaluations(plan)
-        found = (*pruned(plan).notes, *(map(str, shared.notes) if shared else ()))
-        return tuple(each for each in found if each not in known)
+        known, shared = set(map(str, warnings(plan))), _evaluations(plan)
+        found = (*pruned(plan).notes, *(shared.notes if shared else ()))
+        return tuple(each for each in found if str(each) not in known)  # a run keeps sentences
     except ValueError:
         return ()
 

@@ -30,6 +30,7 @@ from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.live import Live
 from pruneviz.ui.frame import strip
 from pruneviz.ui.session import edits, state
+from pruneviz.wording import Fact
 
 log = logging.getLogger(__name__)
 # A file of our own: Streamlit would fetch the picture of an emoji or a Material icon elsewhere.
@@ -79,8 +80,8 @@ class View:
         return cache.original_accuracy(self.plan)
 
     @property
-    def notes(self) -> tuple[str, ...]:
-        """Return the sentences that the user must know about this pruning."""
+    def notes(self) -> tuple[Fact, ...]:
+        """Return what the user must know about this pruning."""
         return cache.notes(self.plan)
 
 

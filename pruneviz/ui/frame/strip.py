@@ -63,7 +63,7 @@ def draw(desk: Desk) -> list[str]:
         _show_errors(problems)
         st.button("Start again from the default plan", on_click=state.put, args=(OPENING,))
     for note in cache.warnings(desk.plan) if subject else ():
-        st.info(text.escape(note), icon=":material/info:")
+        st.info(text.escape(str(note)), icon=":material/info:")
     return [str(problem) for problem in problems]
 
 

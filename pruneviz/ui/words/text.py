@@ -66,6 +66,11 @@ def sentence(text: str) -> str:
     return whole if whole.endswith((".", "!", "?")) else f"{whole}."
 
 
+def told(fact: Fact) -> str:
+    """Return a fact as a sentence that Markdown shows as it stands."""
+    return escape(sentence(str(fact)))
+
+
 def problem(found: ValueError | str) -> str:
     """Return what is wrong, with sparsities in the percent of the sliders."""
     return words(found.fact, _slider) if isinstance(found, RefusedError) else str(found)

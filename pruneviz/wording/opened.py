@@ -1,0 +1,166 @@
+"""What a user must know of a model and data as they were opened."""
+
+from __future__ import annotations
+
+from pruneviz.wording.fact import Fact, fact
+
+LEFT = "this model is opened without data, with its size, arithmetic and speed, and no accuracy"
+NOT_JUDGED = {
+    "detection": f"Boxes are not judged on data yet: {LEFT}.",
+    "segmentation": f"Maps of pixels are not judged on data yet: {LEFT}.",
+    "video": f"Films are not read as data yet: {LEFT}.",
+}
+ENDINGS = {
+    "softmax": "The network answers with probabilities that add up to 1 (it ends in {by}). Losses, "
+    "divergences, criteria, training and attributions take the scores before it, or the "
+    "logarithms of the probabilities where these cannot be seen; the network stays as it is.",
+    "sigmoid": "The network answers with a probability for each class by itself (it ends in a "
+    "Sigmoid). Here one class is right, so the class scores are what the Sigmoid reads, the "
+    "log odds: Softmax of these is the probability of a class, given that exactly one is right.",
+}
+
+
+@fact()
+def together(facts: tuple[Fact, ...]) -> str:
+    return " ".join(map(str, facts))
+
+
+@fact(field="weights")
+def made_weights(factory: str) -> str:
+    return f"No weights file was given: the weights are those that {factory}() made."
+
+
+@fact(field="weights")
+def random_weights() -> str:
+    return "Random weights: the pretrained ones were not asked for."
+
+
+@fact(field="weights")
+def no_pretrained_weights(fault: str) -> str:
+    return f"Random weights: the pretrained ones could not be had ({fault})."
+
+
+@fact(field="weights")
+def colours_not_rescaled() -> str:
+    return (
+        "torchvision's pretrained weights of this model rescale the colours of their input first; "
+        "your weights are used without that."
+    )
+
+
+@fact(field="data")
+def not_judged(task: str) -> str:
+    return NOT_JUDGED[task]
+
+
+@fact(field="input_shape")
+def shape_assumed(shape: str) -> str:
+    return f"No input shape was given: {shape} was assumed, which the first layer suggests."
+
+
+@fact()
+def answers_depend_on_others() -> str:
+    return (
+        "The answer to an input depends on the others that are answered with it, as by statistics "
+        "of a batch or a Softmax along it: accuracy, losses and scores hold for the batches taken "
+        "here."
+    )
+
+
+@fact()
+def probabilities(ending: str, seen: bool) -> str:
+    by = "a Softmax" if seen else "no Softmax that could be followed"
+    return ENDINGS[ending].format(by=by)
+
+
+@fact()
+def perhaps_probabilities() -> str:
+    return (
+        "Every answer lies between 0 and 1, and a row does not add up to 1. They are taken as "
+        "logits; if they are probabilities, cross-entropy and KL divergence look milder than they "
+        "are: end the network in its class scores, or in nn.Softmax or nn.Sigmoid."
+    )
+
+
+@fact(field="data")
+def known_from_training(seen: int, inputs: int) -> str:
+    return (
+        f"{seen:,} of the {inputs:,} evaluated inputs are among those that this model was trained "
+        "on: the accuracy there says little about new inputs."
+    )
+
+
+@fact(field="data")
+def in_both_parts(twice: int, inputs: int, rounded: int, held_out: bool) -> str:
+    part = "its training part" if held_out else "what calibrates"
+    but = f" ({rounded:,} but for rounding or compression)" if rounded else ""
+    return (
+        f"{twice:,} of the {inputs:,} evaluated inputs are in {part}, too{but}: they are not new "
+        "to what was calibrated or trained there."
+    )
+
+
+@fact(field="data")
+def few_to_train_on(inputs: int) -> str:
+    return (
+        f"There are only {inputs:,} inputs to train on, those of the calibration part: for more, "
+        "give an npz file with train_x and train_y beside x and y."
+    )
+
+
+@fact(field="data")
+def columns_in_order(differing: str) -> str:
+    return (
+        "The columns are not called as the model's features are, so they were taken in the order "
+        f"of the file: {differing}. If that is wrong, call them as the model does."
+    )
+
+
+@fact(field="classes")
+def classes_in_order(classes: str, by_text: bool, remedy: str) -> str:
+    how = "the order of their text, as image folders are read" if by_text else "order"
+    return (
+        "Nothing says which output each class of the data is, so they were taken in "
+        f"{how}: {classes}. If that is wrong, {remedy}."
+    )
+
+
+@fact(field="classes")
+def classes_by_beginnings(classes: str, remedy: str) -> str:
+    return (
+        "The classes of the data were taken for those of the model that begin alike: "
+        f"{classes}. If that is wrong, {remedy}."
+    )
+
+
+@fact(field="classes")
+def no_class_0(remedy: str) -> str:
+    return (
+        "No input is of class 0. The labels were taken for the numbers of outputs, which "
+        f"begin at 0; if yours begin at 1, {remedy}."
+    )
+
+
+@fact(field="classes")
+def no_input_of(classes: str) -> str:
+    return f"No input is of the class {classes}, which the plan names."
+
+
+@fact(field="classes")
+def labels_as_numbers(named: int, outputs: int) -> str:
+    return (
+        f"The file names {named:,} classes and the model has {outputs:,} outputs: its labels were "
+        "taken as the numbers of outputs."
+    )
+
+
+@fact(field="classes")
+def perhaps_permuted(
+    accuracy: float, inputs: int, chance: float, better: float, classes: str, remedy: str
+) -> str:
+    more = f"; say so with {remedy}, or on Home under Your data" if remedy else ""
+    return (
+        f"The classes may be permuted: the original is right in {100 * accuracy:.1f}\u00a0% of "
+        f"{inputs:,} inputs, where a guess gets {100 * chance:.1f}\u00a0%, and would be in "
+        f"{100 * better:.1f}\u00a0% if {classes}{more}."
+    )
