@@ -11,10 +11,10 @@ import typer
 import yaml
 
 from pruneviz import store
-from pruneviz.allocate import SCOPES, WIDTHS
+from pruneviz.allocate import WIDTHS
+from pruneviz.catalogue import REGISTRIES
 from pruneviz.cli import app
 from pruneviz.criteria import CRITERIA
-from pruneviz.granularity import GRANULARITIES
 from pruneviz.history import check, folder
 from pruneviz.plan.text import MAX_PLAN_CHARACTERS
 from pruneviz.recovery import SCHEDULES
@@ -102,10 +102,9 @@ def test_single_tests_that_are_named_are_there():
         assert not test or f"def {test}(" in text_of(path)
 
 
-@pytest.mark.parametrize(
-    ("kind", "registry"), [("granularity", GRANULARITIES), ("scope", SCOPES)], ids=str
-)
-def test_every_granularity_and_scope_stands_with_its_parameters(kind, registry):
+@pytest.mark.parametrize("kind", ["granularity", "scope"])
+def test_every_granularity_and_scope_stands_with_its_parameters(kind):
+    registry = REGISTRIES[kind]
     shared = {parameter.name for parameter in WIDTHS}
     told = {named(row[:1])[0]: named(row[2:]) for row in table("docs/methods.md", f"`{kind}`")}
     assert told.keys() == set(registry.names())
