@@ -8,6 +8,7 @@ import numpy as np
 
 from pruneviz.granularity.units import Units
 from pruneviz.plan import Plan
+from pruneviz.wording import RefusedError, named
 
 
 def own_sparsities(units: tuple[Units, ...], plan: Plan) -> dict[str, float]:
@@ -17,16 +18,10 @@ def own_sparsities(units: tuple[Units, ...], plan: Plan) -> dict[str, float]:
     for layer, value in plan.layers.items():
         names = _resolve(layer, aliases, "a sparsity")
         if layer not in names and layer in single:
-            raise ValueError(
-                f"a sparsity names '{layer}', which belongs to one unit of '{single[layer]}' and "
-                f"stays or goes whole: give '{single[layer]}' a sparsity, or lock '{layer}'"
-            )
+            raise RefusedError(named.part_of_one_unit(layer, single[layer]))
         for name in (layer,) if layer in names else names:
             if own.setdefault(name, value) != value:
-                raise ValueError(
-                    f"the units of '{layer}' and '{name}' go together, so they cannot lose "
-                    f"{value:g} and {own[name]:g}: give them one sparsity"
-                )
+                raise RefusedError(named.two_sparsities(layer, name, value, own[name]))
     return own
 
 
@@ -72,10 +67,7 @@ def _aliases(units: tuple[Units, ...]) -> dict[str, tuple[str, ...]]:
 def _resolve(name: str, aliases: dict[str, tuple[str, ...]], what: str) -> tuple[str, ...]:
     if name not in aliases:
         close = difflib.get_close_matches(name, aliases, 3) or list(aliases)[:5]
-        raise ValueError(
-            f"{what} names layer '{name}', which cannot be pruned here or does not exist; "
-            f"did you mean {', '.join(close)}?"
-        )
+        raise RefusedError(named.unknown_layer(what, name, ", ".join(close)))
     return aliases[name]
 
 
@@ -88,25 +80,16 @@ def _all_of(units: Units, layer: str) -> np.ndarray:
 def _only(layer: str, names: tuple[str, ...]) -> str:
     """Return the one group of units whose numbers are meant; ValueError where there are several."""
     if layer not in names and len(names) > 1:
-        raise ValueError(
-            f"the outputs of '{layer}' belong to several groups ({', '.join(names)}): "
-            "lock units of these by name, or the whole layer"
-        )
+        raise RefusedError(named.several_groups(layer, ", ".join(names)))
     return layer if layer in names else names[0]
 
 
 def _numbered(units: Units, layer: str, lock: tuple[int, ...]) -> np.ndarray:
     """Return the units of these numbers."""
     if layer != units.name and layer in units.places:
-        raise ValueError(
-            f"'{layer}' belongs to unit {units.places[layer]} of '{units.name}' and has no units "
-            "of its own: lock it whole, without numbers"
-        )
+        raise RefusedError(named.no_units_of_its_own(layer, units.places[layer], units.name))
     if max(lock) >= units.count:
-        raise ValueError(
-            f"the lock of layer '{layer}' names unit {max(lock)}, "
-            f"but its units are 0 to {units.count - 1}"
-        )
+        raise RefusedError(named.no_such_unit(layer, max(lock), units.count - 1))
     return np.asarray(lock)
 
 

@@ -1,33 +1,30 @@
-"""What holds a proposal where it is, in sentences."""
+"""What holds a proposal where it is."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from pruneviz.propose.curves import Curve
 from pruneviz.propose.layers import Layers
 from pruneviz.propose.paths import Counts
+from pruneviz.wording import Fact, offers
 
 MORE = 0.1  # of a layer: what the sentence about the one that gives way first asks
-MOST_NAMED = 3
 
 
-def binding(layers: Layers, curves: Mapping[str, Curve], counts: Counts) -> tuple[str, ...]:
+def binding(layers: Layers, curves: Mapping[str, Curve], counts: Counts) -> tuple[Fact, ...]:
     """Return which layer gives way first, and what is locked, at its end, or unknown."""
-    found = [_first_to_give_way(curves, counts), *_at_their_end(layers, curves, counts)]
+    found = [*_first_to_give_way(curves, counts), *_at_their_end(layers, curves, counts)]
     if layers.locked:
-        found.append(f"{_named(layers.locked)} locked")
+        found.append(offers.locked(tuple(layers.locked)))
     unknown = [name for name in layers.counts if name not in curves and name not in layers.locked]
     if unknown:
-        found.append(
-            f"{_named(unknown)} not in the scan and {'keeps' if len(unknown) == 1 else 'keep'} "
-            f"what {'it has' if len(unknown) == 1 else 'they have'}"
-        )
-    return tuple(sentence for sentence in found if sentence)
+        found.append(offers.not_scanned(tuple(unknown)))
+    return tuple(found)
 
 
-def _first_to_give_way(curves: Mapping[str, Curve], counts: Counts) -> str:
-    """Return the layer of which more costs most, by its own curve; "" where nothing costs any."""
+def _first_to_give_way(curves: Mapping[str, Curve], counts: Counts) -> Iterator[Fact]:
+    """Yield the layer of which more costs most, by its own curve, where anything costs any."""
     costs = {}
     for name, curve in curves.items():
         level = counts.get(name, 0) / curve.units
@@ -35,13 +32,12 @@ def _first_to_give_way(curves: Mapping[str, Curve], counts: Counts) -> str:
             ahead = min(level + MORE, curve.last)
             costs[name] = (curve.lost_at(ahead) - curve.lost_at(level), ahead - level)
     name = max(costs, key=lambda name: costs[name], default="")
-    if not name or costs[name][0] < 0.0005:  # less than what is written as 0.1 points
-        return ""
-    lost, more = costs[name]
-    return f"{name} gives way first: {100 * more:.0f} % more of it, alone, costs {points(lost)}"
+    lost, more = costs.get(name, (0.0, 0.0))
+    if lost >= 0.0005:  # what is written as 0.1 points
+        yield offers.gives_way_first(name, more, points(lost))
 
 
-def _at_their_end(layers: Layers, curves: Mapping[str, Curve], counts: Counts) -> list[str]:
+def _at_their_end(layers: Layers, curves: Mapping[str, Curve], counts: Counts) -> list[Fact]:
     """Return which layers are at the scan's last level, and which their locks or widths hold."""
     ends: dict[float, list[str]] = {}
     held = []
@@ -53,26 +49,10 @@ def _at_their_end(layers: Layers, curves: Mapping[str, Curve], counts: Counts) -
             held.append(name)
         else:
             ends.setdefault(curve.last, []).append(name)
-    found = [
-        f"{_named(names)} as far as the scan goes, {100 * level:.0f} % removed"
-        for level, names in sorted(ends.items())
-    ]
+    found = [offers.at_the_scan_s_end(tuple(names), level) for level, names in sorted(ends.items())]
     if held:
-        found.append(f"{_listed(held)} can lose no more: locks, widths or a rule keep the rest")
+        found.append(offers.can_lose_no_more(tuple(held)))
     return found
-
-
-def _named(names: Sequence[str]) -> str:
-    """Return `a is`, `a and b are`, or `7 layers are`."""
-    return f"{_listed(names)} {'is' if len(names) == 1 else 'are'}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Return `a`, `a and b`, or `7 layers`."""
-    if len(names) > MOST_NAMED:
-        return f"{len(names)} layers"
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def points(fraction: float) -> str:

@@ -15,7 +15,7 @@ from pruneviz.propose.measured_loss import Lost
 from pruneviz.propose.paths import MARGINAL, UNIFORM, Path
 from pruneviz.propose.proposal import Proposal
 from pruneviz.propose.work import Proposing, Stage
-from pruneviz.wording import Fact, offers
+from pruneviz.wording import Fact, RefusedError, offers
 
 STEPS = 200  # of a path, that the bisection tells apart
 ROUNDING = 1e-9  # a loss of exactly what is allowed is allowed
@@ -42,10 +42,7 @@ def search(work: Proposing) -> Generator[Stage, None, Proposal]:
     allowed = work.goal.value / 100 + ROUNDING
     start = _lost(work, work.layers.network(work.kept), allowed) if work.kept else Lost(0.0, 0.0)
     if start.accuracy > allowed:
-        raise ValueError(
-            f"what layers keep as it is loses {points(start.accuracy)} already, more than "
-            f"{work.goal.said()}: let those layers follow, or allow more"
-        )
+        raise RefusedError(offers.kept_layers_lose(points(start.accuracy), work.goal.said()))
     found = []
     for path in work.paths():
         bracket = _Bracket(path, 0, len(path) + 1, start)
@@ -78,13 +75,9 @@ def _one_layer(work: Proposing, allowed: float) -> Generator[Stage, None, Propos
         if lost.accuracy <= allowed and (best is None or left < best[0]):
             best = left, Candidate(MARGINAL, counts, lost)
     if best is None:
-        raise ValueError(
-            f"nothing can go: the least step of any layer loses "
-            f"{_above(cheapest.accuracy, work.goal.value)}, "
-            f"more than {work.goal.said()}; allow more, or unlock layers"
-        )
-    held = "each way loses too much at its first step: one layer gives way, a second was not tried"
-    return _said(work, best[1], (held,), ())
+        least = _above(cheapest.accuracy, work.goal.value)
+        raise RefusedError(offers.nothing_can_go(least, work.goal.said()))
+    return _said(work, best[1], (offers.one_layer_gives_way(),), ())
 
 
 def _lost(work: Proposing, network: nn.Module, allowed: float) -> Lost:
@@ -109,17 +102,17 @@ def _finished(work: Proposing, best: _Bracket, control: _Bracket) -> Proposal:
     held, word, whole = [], WORDS[work.goal.save], work.whole
     if best.beyond is not None:
         further = work.left(work.goal.save, work.counts(best.path, best.bad)) / whole
-        held.append(
-            f"a step further, to {100 * further:.3g} % of the {word}, loses "
-            f"{_above(best.beyond.accuracy, work.goal.value)}"
-        )
+        loses = _above(best.beyond.accuracy, work.goal.value)
+        held.append(offers.a_step_further(further, word, loses))
     notes = []
     if best is not control:
         notes.append(offers.equal_parts_would_leave(_left(work, control) / whole, word))
     return _said(work, Candidate(best.path.family, counts, compared), held, notes)
 
 
-def _said(work: Proposing, best: Candidate, held: Sequence[str], notes: Sequence[Fact]) -> Proposal:
+def _said(
+    work: Proposing, best: Candidate, held: Sequence[Fact], notes: Sequence[Fact]
+) -> Proposal:
     decided = offers.judge_decided(len(work.judge.data.y))
     proposal = finish(work, best, Reached(0.0, 0.0), held=tuple(held), notes=(decided, *notes))
     lost = max(-100 * proposal.accuracy.change, 0.0) + 0.0

@@ -9,6 +9,7 @@ from pruneviz.propose.finish import Candidate, Reached, chosen_note, finish
 from pruneviz.propose.paths import UNIFORM, Counts, Path
 from pruneviz.propose.proposal import Proposal
 from pruneviz.propose.work import Proposing, Stage
+from pruneviz.wording import RefusedError, offers
 
 
 def search(work: Proposing) -> Generator[Stage, None, Proposal]:
@@ -37,11 +38,8 @@ def check(work: Proposing, most: Counts) -> None:
     least_left = work.left(goal.resource, most)
     if least_left <= goal.target(work.whole):
         return
-    raise ValueError(
-        f"a goal of {goal.said()} cannot be reached: {work.furthest}, as far as rules let it go, "
-        f"{goal.said(goal.measured(least_left, work.whole))} are left; ask for more than that"
-        f"{work.unlock}"
-    )
+    left = goal.said(goal.measured(least_left, work.whole))
+    raise RefusedError(offers.too_much_left(goal.said(), work.furthest, left, work.unlock))
 
 
 def least(work: Proposing, path: Path, target: int) -> Counts:

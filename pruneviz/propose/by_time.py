@@ -14,7 +14,7 @@ from pruneviz.propose.finish import Candidate, Reached, chosen_note, finish
 from pruneviz.propose.paths import UNIFORM, Counts, Path
 from pruneviz.propose.proposal import Proposal
 from pruneviz.propose.work import Proposing, Stage
-from pruneviz.wording import offers
+from pruneviz.wording import RefusedError, offers
 
 
 def search(work: Proposing) -> Generator[Stage, None, Proposal]:
@@ -35,13 +35,9 @@ def search(work: Proposing) -> Generator[Stage, None, Proposal]:
     best, original, taken = _confirmed(work, path, place, best)
     if not any(best.counts.values()):  # the machine was busy before, and is quicker now
         _check_open(work, original)
-    held = [f"{work.furthest}, the time for one input is {fastest.in_words()}"]
+    held = [offers.furthest_time(work.furthest, fastest.in_words())]
     if taken.against(goal.value) is not Standing.WITHIN:
-        held.insert(
-            0,
-            f"measured at length, the time for one input is {taken.beside(goal.value)}; propose "
-            "again on an idle machine, or for more time",
-        )
+        held.insert(0, offers.too_slow_at_length(taken.beside(goal.value)))
     control = next(each.counts for *_, each in found if each.family == UNIFORM)
     return finish(
         work, best, Reached(taken.median, original.median, taken.interval), control,
@@ -62,20 +58,16 @@ def check(work: Proposing, most: Counts) -> None:
 def _check_open(work: Proposing, original: PassTime) -> None:
     """Raise ValueError where the original is surely within the goal."""
     if original.against(work.goal.value) is Standing.WITHIN:
-        raise ValueError(
-            f"the goal of {work.goal.said()} is met already: the original's time for one "
-            f"input is {original.beside(work.goal.value)}; ask for less than that"
-        )
+        time = original.beside(work.goal.value)
+        raise RefusedError(offers.fast_already(work.goal.said(), time))
 
 
 def _fastest(work: Proposing, most: Counts) -> PassTime:
     """Return the time with as much removed as may be; ValueError where it is surely too long."""
     goal, fastest = work.goal, _pair(work, work.layers.network(most), RUNS)[1]
     if fastest.against(goal.value) is Standing.BEYOND:
-        raise ValueError(
-            f"{goal.said()} cannot be reached: {work.furthest}, the time for one "
-            f"input is {fastest.beside(goal.value)}; allow more time{work.unlock}"
-        )
+        time = fastest.beside(goal.value)
+        raise RefusedError(offers.too_slow(goal.said(), work.furthest, time, work.unlock))
     return fastest
 
 

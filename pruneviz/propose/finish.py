@@ -37,7 +37,7 @@ def finish(
     best: Candidate,
     reached: Reached,
     control: Counts | None = None,
-    held: tuple[str, ...] = (),
+    held: tuple[Fact, ...] = (),
     notes: tuple[Fact, ...] = (),
 ) -> Proposal:
     """Return the proposal: pruned, proved and judged on the held-out inputs.
@@ -69,7 +69,7 @@ def finish(
         choosing=work.judge.choosing,
         saved_parameters=_saved(work, "parameters", best.counts),
         saved_macs=_saved(work, "macs", best.counts),
-        binding=(*held, *binding(work.layers, work.curves, best.counts)),
+        binding=tuple(map(str, (*held, *binding(work.layers, work.curves, best.counts)))),
         notes=tuple(map(str, (*drawn, *notes, offers.curves_made_monotone(), *recovery))),
         evaluations=work.judge.evaluations,
         uncounted=run.uncounted(work.prepared, pruned),

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from pruneviz.plan import Setting, shown
+from pruneviz.wording import RefusedError, offers
 
 ACCURACY, MEGABYTES, MACS = "accuracy_points", "megabytes", "macs"
 PARAMETERS, MILLISECONDS = "parameters", "milliseconds"
@@ -124,10 +125,7 @@ class Goal:
     def check_open(self, now: float) -> None:
         """Raise ValueError where the original reaches the goal; `now` is its number."""
         if now <= self.value:
-            raise ValueError(
-                f"the goal of {self.said()} is met already: the original has {self.said(now)}; "
-                "ask for less than that"
-            )
+            raise RefusedError(offers.met_already(self.said(), self.said(now)))
 
     def settings(self) -> dict[str, Setting]:
         """Return the goal as a job's settings."""

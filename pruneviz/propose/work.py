@@ -20,11 +20,8 @@ from pruneviz.propose.layers import Layers
 from pruneviz.propose.measured_loss import Judge
 from pruneviz.propose.paths import Counts, Path, paths
 from pruneviz.run import Prepared
+from pruneviz.wording import RefusedError, offers
 
-NONE_FREE = (
-    "no layer can be proposed a ratio: each is locked or not in the sensitivity scan; unlock one, "
-    "or scan again"
-)
 SEARCHING = 30  # stages after the counting, about
 MOST_NAMED = 3  # layers in a sentence
 
@@ -109,7 +106,7 @@ class Proposing:
 
     def _check(self) -> None:
         if not any(curve.stops for curve in self.curves.values()):
-            raise ValueError(NONE_FREE)
+            raise RefusedError(offers.none_free())
 
     def most(self, last: float) -> Counts:
         """Return the most that any scan with this last level lets go; ValueError where nothing."""
@@ -119,7 +116,7 @@ class Proposing:
             for name, stops in self.layers.stops().items()
         }
         if not any(stops.values()):
-            raise ValueError(NONE_FREE)
+            raise RefusedError(offers.none_free())
         return {name: each[-1] for name, each in stops.items() if each}
 
     def paths(self) -> tuple[Path, ...]:
