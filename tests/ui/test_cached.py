@@ -178,7 +178,7 @@ def test_measurements_that_wait_in_line_hold_no_network_and_those_that_left_neve
     begun, going = [], threading.Event()
     pool = ThreadPoolExecutor(1)
     pool.submit(going.wait, SECONDS)
-    monkeypatch.setattr(cockpit, "_pool", lambda: pool)
+    monkeypatch.setattr(cockpit, "_POOL", pool)
     monkeypatch.setattr(cockpit, "_measure", lambda plan: begun.append(plan.model))
     held, timings = Held(), []
     for plan in plans[:7]:

@@ -6,7 +6,6 @@ cannot be; the frame shows it. What is returned is shared by all sessions: read 
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 from functools import partial
 from typing import cast
@@ -36,7 +35,7 @@ from pruneviz.wording import Fact, judged
 
 ANEW = "delete the run on Runs and start it again on Recover"
 ORIGINALS = 2  # of so many subjects values are kept at a time; they share the memory
-_BACKGROUND = "pruneviz-background"
+_BACKGROUND, _OF_PROCESS = "pruneviz-background", Background()
 
 
 @cached(subject_key)
@@ -174,15 +173,10 @@ def _finish(
         shared.warm(stop)
 
 
-@functools.cache
-def _process_background() -> Background:
-    return Background()
-
-
 def background() -> Background:
     """Return what computes for this session; outside of any, for the process."""
     if get_script_run_ctx(suppress_warning=True) is None:
-        return _process_background()
+        return _OF_PROCESS
     if _BACKGROUND not in st.session_state:
         st.session_state[_BACKGROUND] = Background()
     return cast(Background, st.session_state[_BACKGROUND])

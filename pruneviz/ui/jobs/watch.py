@@ -193,12 +193,16 @@ def kind_title(name: str) -> str:
 
 def watch() -> Watch:
     """Return the watch over this server's home folder."""
-    return _watch(str(default_home()))
+    with _ONE:
+        return _watch(default_home())
+
+
+_ONE = threading.Lock()  # or two who ask first would each have a watch of their own
 
 
 @functools.cache
-def _watch(home: str) -> Watch:
-    return Watch(Path(home))
+def _watch(home: Path) -> Watch:
+    return Watch(home)
 
 
 def read(folder: RunFolder) -> Job | None:

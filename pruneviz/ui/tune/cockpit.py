@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -27,6 +26,7 @@ PASSES, LIMIT_SECONDS = 20, 2.0
 PAUSE_SECONDS = 0.7  # until the page is drawn, and leaves the machine to the measurement
 TICK_SECONDS = 0.5
 Timing = Future[LayerLatency]
+_POOL = ThreadPoolExecutor(1, "layer-latency")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def timing(plan: Plan) -> Timing:
 
     It runs in a thread of its own: nobody waits for it.
     """
-    return _pool().submit(_measure, plan)
+    return _POOL.submit(_measure, plan)
 
 
 def known(timed: Timing) -> LayerLatency | None:
@@ -169,11 +169,6 @@ def _fraction(part: float) -> str:
     if 0 < part < 0.0005:
         return "< 0.1 %"
     return fmt.percent(part) if 0 < part < 0.095 else fmt.share(part)
-
-
-@functools.cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(1, "layer-latency")
 
 
 def _measure(plan: Plan) -> LayerLatency:
