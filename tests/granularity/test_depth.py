@@ -261,7 +261,8 @@ def test_what_blocks_decide_plays_no_part_in_the_comparison():
         assert prove(apply(model, units, {"part": torch.tensor(keep)}), example) == 0
 
 
-@pytest.mark.parametrize("name", MODELS)
+# "stacked" has the blocks of the largest, with fewer weights
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "resnet18"])
 def test_a_surgery_is_repeated_on_other_weights_and_goes_back_into_the_full_network(name):
     model, example, _ = made(name)
     units, _ = find_units(model, example, "depth")

@@ -71,7 +71,10 @@ def expected(plan):
     return scan.table()
 
 
-def test_a_job_computes_what_the_engine_computes_and_is_not_computed_twice(bench):
+def test_a_job_computes_what_the_engine_computes_and_is_not_computed_twice(bench, monkeypatch):
+    (bench.folder / "pruneviz").mkdir()  # where one works, it is not taken for the program
+    (bench.folder / "pruneviz" / "__init__.py").write_text("raise RuntimeError('not this one')")
+    monkeypatch.chdir(bench.folder)
     folder = bench.scan()
     assert folder.digest == run_digest("sensitivity", scan_plan(bench.plan))
     assert end(folder) == "finished"
@@ -242,6 +245,7 @@ def test_a_niceness_that_is_none_is_refused(monkeypatch, given):
         worker.niceness()
 
 
+@pytest.mark.usefixtures("_jobs_here")
 def test_what_goes_wrong_is_said(bench):
     plan = bench.plan.changed(data=None, data_sha256=None)
     folder = jobs.submit(bench.home, "sensitivity", plan)
@@ -302,6 +306,7 @@ def test_a_run_that_is_deleted_while_its_process_starts_stays_deleted(bench):
     assert not folder.path.exists()
 
 
+@pytest.mark.usefixtures("_jobs_here")
 def test_a_finished_scan_without_its_points_is_scanned_again(bench):
     folder = bench.scan()
     assert end(folder) == "finished"
@@ -314,6 +319,7 @@ def test_a_finished_scan_without_its_points_is_scanned_again(bench):
     assert again.status() == before
 
 
+@pytest.mark.usefixtures("_jobs_here")
 def test_a_damaged_job_can_be_begun_again(bench):
     folder = bench.scan()
     assert end(folder) == "finished"
@@ -321,13 +327,6 @@ def test_a_damaged_job_can_be_begun_again(bench):
     again = bench.scan()
     assert again.digest == folder.digest
     assert again.spec().plan == scan_plan(bench.plan)
-
-
-def test_a_folder_of_that_name_where_one_works_is_not_taken_for_the_program(bench, monkeypatch):
-    (bench.folder / "pruneviz").mkdir()
-    (bench.folder / "pruneviz" / "__init__.py").write_text("raise RuntimeError('not this one')")
-    monkeypatch.chdir(bench.folder)
-    assert end(bench.scan()) == "finished"
 
 
 def test_settings_make_another_run_and_none_leave_the_digest_as_it_was():
