@@ -160,6 +160,16 @@ def test_a_budget_is_met_by_the_least_and_the_report_counts_the_same(granularity
     assert getattr(before, of).pruned > target
 
 
+@pytest.mark.parametrize(("count", "left", "stay"), [(5, 0.5, 2), (7, 0.6, 4), (3, 0.99, 2)])
+@pytest.mark.parametrize("by", ["global", "uniform"])
+def test_a_share_between_two_numbers_is_the_lower_one(count, left, stay, by):
+    units, ranking = problem((count, 1))
+    settings = {"of": "parameters", "left": left, "by": by}
+    plan = Plan(scope="budget", scope_parameters=settings)
+    allocation = allocate(units, ranking, plan, lambda _, keep: int(keep["l0"].sum()))
+    assert int(allocation.keep["l0"].sum()) == stay
+
+
 def test_a_budget_that_cannot_be_met_says_the_least_and_who_is_in_the_way():
     plan = Plan(scope="budget", scope_parameters={"at_most": 100}, locks={"conv2": "all"})
     subject = load_subject(plan)
