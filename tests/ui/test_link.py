@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pruneviz.plan import Plan
+from pruneviz.plan import MAX_PLAN_CHARACTERS, Plan
 from pruneviz.ui.session import link
 
 
@@ -46,6 +46,13 @@ def test_no_link_is_the_opening_plan_and_no_other() -> None:
 def test_a_link_is_short() -> None:
     plan = Plan(sparsity=0.48, criterion="taylor", locks={"conv1": (0, 1, 2)})
     assert len(link.encode(plan)) < 150
+
+
+def test_no_more_is_unpacked_of_a_link_than_a_plan_may_have() -> None:
+    fields = json.dumps({"sparsity": 0.5}).encode()
+    assert link.decode(packed(fields + b" " * 1000)).sparsity == 0.5
+    with pytest.raises(ValueError, match="too long"):
+        link.decode(packed(fields + b" " * MAX_PLAN_CHARACTERS))
 
 
 @given(st.text(max_size=200))
