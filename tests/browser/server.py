@@ -14,15 +14,11 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from pruneviz import jobs
-from pruneviz.jobs import spare
 
 ROOT = Path(__file__).parents[2]
 COMPLAINT = re.compile(r"traceback|error|warning", re.IGNORECASE)
 START_SECONDS = 300  # a machine that is busy takes its time
-SPARE_SECONDS = "120"
 
 
 @dataclass(frozen=True)
@@ -44,10 +40,6 @@ def end_jobs(home: Path) -> None:
         jobs.cancel(folder)
         for _ in jobs.follow(folder):
             pass
-    for process in psutil.process_iter(["cmdline"]):  # no job is left, so these are spares
-        if str(home.resolve()) in (process.info["cmdline"] or ()):
-            with suppress(psutil.Error):
-                process.kill()
 
 
 def free_port() -> int:
@@ -62,8 +54,7 @@ def serve(folder: Path, *options: str) -> Iterator[Server]:
     server = Server(f"http://localhost:{free_port()}", folder / "home", folder / "server.log")
     port = server.url.rpartition(":")[2]
     command = [sys.executable, "-m", "pruneviz", "app", "--headless", "--port", port, *options]
-    spares = {spare.SECONDS_VARIABLE: SPARE_SECONDS}  # or every job comes up anew
-    env = {**os.environ, "PRUNEVIZ_HOME": str(server.home), **spares}
+    env = {**os.environ, "PRUNEVIZ_HOME": str(server.home)}
     with server.log.open("w") as log:
         process = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
     try:
