@@ -131,9 +131,10 @@ def test_within_the_browser_s_side_imports_go_down_only():
 
 
 def drawn(picture: str) -> list[set[str]]:
-    """Return the rooms of a picture's floors, from the ground up."""
-    rows = re.findall(r"^ +\d+   (\w+(?: · \w+)*)  ", picture, re.MULTILINE)
-    return [set(row.split(" · ")) for row in reversed(rows)]
+    """Return the rooms of a picture's floors, from the ground up, where they stand counted."""
+    rows = re.findall(r"^ +(\d+)   (\w+(?: · \w+)*)  ", picture, re.MULTILINE)
+    assert [int(number) for number, _ in rows] == list(range(len(rows), 0, -1))
+    return [set(rooms.split(" · ")) for _, rooms in reversed(rows)]
 
 
 def test_the_house_is_drawn_as_it_stands():
