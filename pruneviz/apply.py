@@ -17,7 +17,16 @@ from pruneviz.measure.packing import stored_bytes
 from pruneviz.network.folding import folded
 from pruneviz.network.masks import Masks, combine, masked
 from pruneviz.pruned.side_by_side import answers
-from pruneviz.pruned.surgery import Cut, Size, Surgery, cut, cuts_from, joined_keep, sizes_from
+from pruneviz.pruned.surgery import (
+    Cut,
+    Size,
+    Surgery,
+    cut,
+    cuts_from,
+    expand,
+    joined_keep,
+    sizes_from,
+)
 from pruneviz.wording import Fact, judged
 
 
@@ -50,6 +59,12 @@ class Applied:
     def is_cut(self) -> bool:
         """Return whether tensors got smaller or went (else the removed weights are zeros)."""
         return bool(self.cuts or self.bypassed)
+
+    def full_size(self) -> nn.Module:
+        """Return the pruned network at the original's size, zeros where it was cut."""
+        if not self.is_cut:
+            return self.model
+        return expand(self.original, self.model, self.cuts, self.bypassed)
 
     def max_relative_error(self, example: Any, failed: list[str] | None = None) -> float:
         """Return the largest difference between the masked and the cut model's outputs.

@@ -13,7 +13,7 @@ from pruneviz.recovery.rounds import EPOCHS, Phase, trains, with_epochs
 from pruneviz.recovery.schedules import ROUNDS
 from pruneviz.recovery.training.settings import Settings
 from pruneviz.run import Prepared
-from pruneviz.stages.recovery_rounds import Recovering
+from pruneviz.stages.recovery_rounds import RecoveryRounds
 
 WARM_UP, MEASURED = 1, 2  # steps: the first one sets memory aside
 LEAST_EPOCHS = 2  # a round: with so many, every learning-rate schedule has steps enough
@@ -56,7 +56,7 @@ def cost(prepared: Prepared, plan: Plan, device: str = "cpu") -> Cost:
 
     Later rounds work on smaller networks, so it is an upper bound. It takes a few seconds itself.
     """
-    trial = Recovering(prepared, plan, device)
+    trial = RecoveryRounds(prepared, plan, device)
     fixed = _seconds(trial.step)  # the control
     fixed += trial.phases[-1].round * _seconds(trial.step)  # the first pruning
     judging = _seconds(lambda: predict(prepared.subject.model, trial.data.x))
@@ -95,7 +95,7 @@ def epochs_within(prepared: Prepared, plan: Plan, seconds: float, device: str = 
     return expected.epochs_within(seconds, plan)
 
 
-def _per_step(trial: Recovering, phase: Phase) -> float:
+def _per_step(trial: RecoveryRounds, phase: Phase) -> float:
     """Return the seconds of a step of a recovery begun on the network as it is now."""
     work = trial.begin(phase)
     if work.total > WARM_UP:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,7 @@ from pruneviz.recovery.schedules import SCHEDULES
 from pruneviz.registry import Value
 from pruneviz.report import EpochRow
 from pruneviz.subjects import Data
+from pruneviz.wording import retrained
 
 EPOCHS, STOP_AFTER = "epochs", "stop_after"
 
@@ -31,6 +33,18 @@ def spelled_out(plan: Plan) -> dict[str, Any]:
         for step in plan.recovery
     )
     return {"schedule_parameters": schedule, "recovery": recovery}
+
+
+def recovery_key(plan: Plan) -> str:
+    """Return the SHA-256 of a bound plan without `stop_after`: what a checkpoint must match."""
+    steps = [
+        {
+            "method": step.method,
+            "parameters": {k: v for k, v in step.parameters.items() if k != STOP_AFTER},
+        }
+        for step in plan.recovery
+    ]
+    return hashlib.sha256(plan.changed(recovery=steps).canonical_json().encode()).hexdigest()
 
 
 def trains(step: RecoveryStep) -> bool:
@@ -183,3 +197,14 @@ def epochs_reached(plan: Plan, rows: Sequence[EpochRow]) -> int:
     each = shares(int(settings[EPOCHS]), rounds)
     here = sum(row.round == last.round and row.step == last.step for row in trained)
     return int(sum(each[: last.round - 1])) + here
+
+
+def stopped_by_hand(plan: Plan, rows: Sequence[EpochRow]) -> tuple[str, ...]:
+    """Return a sentence for each training of a curve that `stop_after` ended early."""
+    names, found = [row.step for row in rows], []
+    for step in plan.recovery:
+        asked, planned = (int(step.parameters.get(name, 0)) for name in (STOP_AFTER, EPOCHS))
+        if 0 < asked < planned and asked <= names.count(step.method):
+            title = RECOVERIES.get(step.method).title
+            found.append(str(retrained.stopped_by_hand(title, asked, planned)))
+    return tuple(found)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from dataclasses import fields, replace
 
@@ -14,10 +13,16 @@ from pruneviz.apply import Applied, apply
 from pruneviz.network.duplicate import duplicate
 from pruneviz.plan import Plan
 from pruneviz.proof import prove
-from pruneviz.pruned.surgery import expand
 from pruneviz.recovery import RECOVERIES, Recovery, Task
 from pruneviz.recovery.method import State
-from pruneviz.recovery.rounds import EPOCHS, STOP_AFTER, Amounts, Phase, phases
+from pruneviz.recovery.rounds import (
+    STOP_AFTER,
+    Amounts,
+    Phase,
+    phases,
+    recovery_key,
+    stopped_by_hand,
+)
 from pruneviz.recovery.rows import curve_state, held_out_row, read_curve
 from pruneviz.recovery.training.device import device_name, torch_device, world_size
 from pruneviz.recovery.training.states import copied, load
@@ -26,22 +31,10 @@ from pruneviz.stages.bind import bind
 from pruneviz.stages.control import Control, measure_control
 from pruneviz.stages.prepare import Prepared, counting, scored
 from pruneviz.stages.prune import Pruned, pruning_notes, removed
-from pruneviz.wording import Fact, retrained
+from pruneviz.wording import Fact
 
 
-def recovery_key(plan: Plan) -> str:
-    """Return the SHA-256 of a bound plan without `stop_after`: what a checkpoint must match."""
-    steps = [
-        {
-            "method": step.method,
-            "parameters": {k: v for k, v in step.parameters.items() if k != STOP_AFTER},
-        }
-        for step in plan.recovery
-    ]
-    return hashlib.sha256(plan.changed(recovery=steps).canonical_json().encode()).hexdigest()
-
-
-class Recovering:
+class RecoveryRounds:
     """The rounds of a plan, each pruning and then recovering; a batch is a step.
 
     `phases` are the parts of the work in their order, `data` is what it is trained and judged on.
@@ -127,7 +120,7 @@ class Recovering:
 
     def _prune(self, phase: Phase) -> None:
         """Remove what this round removes, ranked by the weights as they are now."""
-        units, model = self._prepared.units, full_size(self._applied)
+        units, model = self._prepared.units, self._applied.full_size()
         prepared = self._prepared if phase.round == 1 else self._ranked_again(model)
         keep = allocate(units, prepared.ranking, self._amounts.plan(phase.round)).keep
         frozen = prepared.subject.frozen
@@ -263,7 +256,7 @@ class Recovering:
         if not self.finished or self._control is None:
             raise ValueError("the recovery is not finished: step it until it is")
         applied, subject = self._applied, self._prepared.subject
-        error = prove(replace(applied, original=full_size(applied)), subject.example)
+        error = prove(replace(applied, original=applied.full_size()), subject.example)
         notes = (
             *self._prepared.notes,
             *self._amounts.notes,
@@ -290,25 +283,10 @@ class Recovering:
             epochs=len(trained),
             curve=tuple(self._rows),
             best_epoch=best.epoch if best else None,
-            stopped="; ".join(dict.fromkeys((*self._stops, *self._by_hand()))),
+            stopped="; ".join(
+                dict.fromkeys((*self._stops, *stopped_by_hand(self.plan, self._rows)))
+            ),
             seconds=self._seconds,
             threads=torch.get_num_threads(),
             device=device_name(self._where),
         )
-
-    def _by_hand(self) -> list[str]:
-        """Return a sentence for each training that `stop_after` ended before its last epoch."""
-        names, found = [row.step for row in self._rows], []
-        for step in self.plan.recovery:
-            asked, planned = (int(step.parameters.get(name, 0)) for name in (STOP_AFTER, EPOCHS))
-            if 0 < asked < planned and asked <= names.count(step.method):
-                title = RECOVERIES.get(step.method).title
-                found.append(str(retrained.stopped_by_hand(title, asked, planned)))
-        return found
-
-
-def full_size(applied: Applied) -> nn.Module:
-    """Return a pruned network at the original's size, zeros where it was cut."""
-    if not applied.is_cut:
-        return applied.model
-    return expand(applied.original, applied.model, applied.cuts, applied.bypassed)

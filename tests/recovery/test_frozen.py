@@ -10,7 +10,7 @@ from torch import nn
 from pruneviz.plan import Plan
 from pruneviz.recovery.frozen import frozen_note
 from pruneviz.run import prepare, prune
-from pruneviz.stages.recovery_rounds import Recovering
+from pruneviz.stages.recovery_rounds import RecoveryRounds
 from pruneviz.subjects import load_subject
 
 CODE = """
@@ -70,7 +70,7 @@ def folder(tmp_path_factory):
 
 def work_on(folder, factory="some", **fields):
     plan = Plan(model=f"python:{folder}/net.py:{factory}", data=f"npz:{folder}/d.npz", **fields)
-    return Recovering(prepare(load_subject(plan), plan), plan)
+    return RecoveryRounds(prepare(load_subject(plan), plan), plan)
 
 
 def done(work):

@@ -10,7 +10,7 @@ import torch
 
 from pruneviz import run as engine
 from pruneviz.plan import Plan
-from pruneviz.stages.recovery_rounds import Recovering
+from pruneviz.stages.recovery_rounds import RecoveryRounds
 from pruneviz.subjects import load_subject
 from tests.recovering import finish
 from tests.slow import WAIT_SECONDS
@@ -30,7 +30,7 @@ torch.distributed.destroy_process_group()  # or its threads may outlive it, and 
 
 
 def recovered():
-    work = Recovering(engine.prepare(load_subject(PLAN), PLAN), PLAN)
+    work = RecoveryRounds(engine.prepare(load_subject(PLAN), PLAN), PLAN)
     return finish(work).result(), work.leads
 
 

@@ -19,7 +19,7 @@ from pruneviz.plan import Plan
 from pruneviz.recovery.recipes import PRESETS, RECIPES
 from pruneviz.recovery.rounds import Amounts, epochs_reached, with_epochs
 from pruneviz.report import differences
-from pruneviz.stages.recovery_rounds import Recovering
+from pruneviz.stages.recovery_rounds import RecoveryRounds
 from pruneviz.store import write_run
 from pruneviz.subjects import load_subject
 from tests.fitting import CNN, FITTING, RESNET, fitting
@@ -55,7 +55,7 @@ def of_few(prepared, inputs):
 
 
 def carried_out(prepared, plan):
-    return finish(Recovering(prepared, plan)).result()
+    return finish(RecoveryRounds(prepared, plan)).result()
 
 
 def test_one_round_is_the_recovery_of_what_prune_leaves():
@@ -100,7 +100,7 @@ def test_rounds_only_remove_more_and_end_exactly(scope, granularity, own):
         scope_parameters={"left": 0.65} if scope == "budget" else {},
     )  # fmt: skip
     prepared = prepared_for(granularity)
-    work, kept = Recovering(prepared, plan), []
+    work, kept = RecoveryRounds(prepared, plan), []
     while not work.finished:
         work.step()
         kept.append(work.state()["keep"])
@@ -150,7 +150,7 @@ def test_interrupted_anywhere_it_ends_the_same(plan):
     prepared = of_few(prepare(plan), 200)
     whole = carried_out(prepared, plan)
     chance = random.Random(0)
-    work, breaks = Recovering(prepared, plan), 0
+    work, breaks = RecoveryRounds(prepared, plan), 0
     done = 0
     while not work.finished:
         assert work.sentence
@@ -161,7 +161,7 @@ def test_interrupted_anywhere_it_ends_the_same(plan):
             file = io.BytesIO()
             torch.save(work.state(), file)
             file.seek(0)
-            work = Recovering(prepared, plan)
+            work = RecoveryRounds(prepared, plan)
             work.restore(torch.load(file, weights_only=True))
             assert work.done == done
             breaks += 1
@@ -200,21 +200,21 @@ def test_every_recipe_recovers_and_replays(entry, tmp_path):
 def test_a_checkpoint_of_another_plan_or_a_damaged_one_is_refused():
     plan = TUMOUR.changed(sparsity=0.5)
     prepared = prepare(plan)
-    work = Recovering(prepared, plan)
+    work = RecoveryRounds(prepared, plan)
     for _ in range(5):
         work.step()
-    other = Recovering(prepared, plan.changed(seed=1))
+    other = RecoveryRounds(prepared, plan.changed(seed=1))
     with pytest.raises(ValueError, match=f"{work.key[:12]}.*{other.key[:12]}"):
         other.restore(work.state())
     for part in ("method", "keep", "network", "curve"):
         state = work.state()
         del state[part]
         with pytest.raises(ValueError, match="this checkpoint is damaged"):
-            Recovering(prepared, plan).restore(state)
+            RecoveryRounds(prepared, plan).restore(state)
     state = work.state()
     del state["method"]["optimiser"]
     with pytest.raises(ValueError, match="this checkpoint is damaged"):
-        Recovering(prepared, plan).restore(state)
+        RecoveryRounds(prepared, plan).restore(state)
 
 
 def stop_after(plan: Plan, epochs: int) -> Plan:
@@ -230,13 +230,13 @@ def stop_after(plan: Plan, epochs: int) -> Plan:
 def test_rounds_stopped_by_hand_are_what_their_plan_replays(epochs):
     plan = with_epochs(TUMOUR.changed(sparsity=0.6, **ROUNDS), 6)  # 1, 1 and 4 a round
     prepared = prepare(plan)
-    work = Recovering(prepared, plan)
+    work = RecoveryRounds(prepared, plan)
     while len([row for row in work.curve if row.step == "finetune"]) < epochs:
         work.step()
     work.step()  # a little further than the epoch after which it is stopped
     if epochs % 2:
         work.step()
-    stopped = Recovering(prepared, stop_after(plan, epochs))
+    stopped = RecoveryRounds(prepared, stop_after(plan, epochs))
     assert stopped.key == work.key
     stopped.restore(work.state())
     first, second = finish(stopped).result(), carried_out(prepared, stop_after(plan, epochs))
@@ -251,11 +251,11 @@ def test_rounds_stopped_by_hand_are_what_their_plan_replays(epochs):
 def test_a_stop_before_what_is_done_is_refused():
     plan = with_epochs(TUMOUR.changed(sparsity=0.6, **ROUNDS), 6)
     prepared = prepare(plan)
-    work = Recovering(prepared, plan)
+    work = RecoveryRounds(prepared, plan)
     while len([row for row in work.curve if row.step == "finetune"]) < 3:
         work.step()
     with pytest.raises(ValueError, match=r"3 whole epochs of finetune, and stop_after asks for 2"):
-        Recovering(prepared, stop_after(plan, 2)).restore(work.state())
+        RecoveryRounds(prepared, stop_after(plan, 2)).restore(work.state())
 
 
 def test_a_round_that_stopped_early_counts_whole_where_the_next_is_kept():
@@ -264,7 +264,7 @@ def test_a_round_that_stopped_early_counts_whole_where_the_next_is_kept():
     eager = {**step.parameters, "good_enough": 0.01}  # every round stops after its first epoch
     plan = plan.changed(recovery=[{"method": "finetune", "parameters": eager}])
     prepared = prepare(plan)
-    work = Recovering(prepared, plan)
+    work = RecoveryRounds(prepared, plan)
     while not work.curve or work.curve[-1].round < 3 or work.curve[-1].step != "finetune":
         work.step()
     reached = epochs_reached(plan, work.curve)
@@ -277,12 +277,12 @@ def test_a_round_that_stopped_early_counts_whole_where_the_next_is_kept():
 def test_a_refused_checkpoint_leaves_nothing_behind():
     plan = with_epochs(DIGITS, 2)
     prepared = prepare(plan)
-    work = Recovering(prepared, plan)
+    work = RecoveryRounds(prepared, plan)
     while not work.curve or work.curve[-1].step != "finetune":
         work.step()
     state = work.state()
     del state["method"]["meter"]
-    begun = Recovering(prepared, plan)
+    begun = RecoveryRounds(prepared, plan)
     before = dict(vars(begun))
     with pytest.raises(ValueError, match="damaged"):
         begun.restore(state)
@@ -297,7 +297,7 @@ def test_what_it_costs_is_told_before(monkeypatch):
     assert expected.steps == 3 * 19  # batches of 64 of 1,198 inputs
     assert expected.seconds > expected.seconds_fixed > 0
     assert expected.seconds_per_epoch > 19 * expected.seconds_per_step
-    work = finish(Recovering(prepared, plan))
+    work = finish(RecoveryRounds(prepared, plan))
     taken = work.result().recovery.seconds
     assert taken / 5 < expected.seconds < 5 * taken
     assert epochs_within(prepared, plan, 0.001) == 0
@@ -325,16 +325,16 @@ def test_what_it_costs_is_told_before(monkeypatch):
 def test_what_is_impossible_is_said_before_anything_is_done(plan, words):
     prepared = prepare(Plan(model="sample:tumour-mlp"))
     with pytest.raises(ValueError, match=words):
-        Recovering(prepared, plan)
+        RecoveryRounds(prepared, plan)
 
 
 def test_recovery_needs_data():
     plan = Plan(model="torchvision:squeezenet1_1", input_shape=(3, 32, 32), recovery=[FINETUNE])
     prepared = engine.prepare(load_subject(plan, pretrained=False), plan)
     with pytest.raises(ValueError, match="recovery needs labelled data"):
-        Recovering(prepared, plan)
+        RecoveryRounds(prepared, plan)
     with pytest.raises(ValueError, match="not finished"):
-        Recovering(prepare(TUMOUR), TUMOUR).result()
+        RecoveryRounds(prepare(TUMOUR), TUMOUR).result()
 
 
 def test_divergence_is_told_in_the_report():

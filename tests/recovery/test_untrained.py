@@ -9,7 +9,7 @@ import pytest
 from pruneviz import run as engine
 from pruneviz.analyses.without_training import untrained_methods, without_training
 from pruneviz.plan import Plan
-from pruneviz.stages.recovery_rounds import Recovering
+from pruneviz.stages.recovery_rounds import RecoveryRounds
 from pruneviz.subjects import load_subject
 
 DIGITS = Plan(model="sample:digits-cnn", granularity="weight", scope="global", sparsity=0.93)
@@ -29,7 +29,7 @@ def test_rows_are_what_the_recoveries_themselves_reach():
     for methods in rows:
         if methods:
             plan = DIGITS.changed(recovery=[{"method": method} for method in methods])
-            work = Recovering(prepared, plan)
+            work = RecoveryRounds(prepared, plan)
             while not work.finished:
                 work.step()
             assert rows[methods].pruned == work.curve[-1].accuracy

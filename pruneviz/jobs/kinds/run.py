@@ -9,7 +9,7 @@ from pruneviz.history.folder import CURVE_FILE, RunFolder, Spec, write_json
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
 from pruneviz.run import Prepared, Pruned
-from pruneviz.stages.recovery_rounds import Recovering
+from pruneviz.stages.recovery_rounds import RecoveryRounds
 from pruneviz.store import read_report, write_run
 
 MEASURING = "measuring both networks"
@@ -36,7 +36,7 @@ def carry_out(spec: Spec, context: Context) -> Iterator[Progress]:
     if run.asks_for_rounds(spec.plan):
         import lightning_fabric  # noqa: F401  # seconds that would pass for a slow first step
 
-        recovering = Recovering(prepared, spec.plan, str(spec.options.get("device", "cpu")))
+        recovering = RecoveryRounds(prepared, spec.plan, str(spec.options.get("device", "cpu")))
         total += recovering.total
         yield from _recover(recovering, context, total)
         pruned = recovering.result()
@@ -47,7 +47,7 @@ def carry_out(spec: Spec, context: Context) -> Iterator[Progress]:
     yield Progress(total, total, "writing the result")
 
 
-def _recover(recovering: Recovering, context: Context, total: int) -> Iterator[Progress]:
+def _recover(recovering: RecoveryRounds, context: Context, total: int) -> Iterator[Progress]:
     """Do the rounds from the last checkpoint on, with a checkpoint after each epoch and between."""
     context.restore(recovering.restore)
     points = _write_curve(recovering, context)
@@ -62,7 +62,7 @@ def _recover(recovering: Recovering, context: Context, total: int) -> Iterator[P
         )
 
 
-def _write_curve(recovering: Recovering, context: Context) -> int:
+def _write_curve(recovering: RecoveryRounds, context: Context) -> int:
     """Write the points so far and return how many there are."""
     rows = [row.model_dump(mode="json") for row in recovering.curve]
     write_json(context.folder.file(CURVE_FILE), rows, durable=False)

@@ -22,7 +22,6 @@ from pruneviz.home import default_home
 from pruneviz.measure.quality import accuracy_pair
 from pruneviz.plan import Part, Plan
 from pruneviz.report import LatencyPair, LayerReport
-from pruneviz.stages.recovery_rounds import full_size
 from pruneviz.subjects import Subject, load_subject
 from pruneviz.ui import settings
 from pruneviz.ui.engine.background import Background, Stop
@@ -117,7 +116,7 @@ def weight(plan: Plan, layer: str) -> Tensor:
 
 @cached(plan_key, most=4)
 def _full_size(plan: Plan) -> nn.Module:
-    return full_size(pruned(plan))
+    return pruned(plan).full_size()
 
 
 @cached(subject_key)

@@ -12,7 +12,7 @@ from pruneviz.measure.threads import computing_threads
 from pruneviz.plan import Plan
 from pruneviz.recovery.rounds import with_epochs
 from pruneviz.recovery.training.settings import TRAINING
-from pruneviz.stages.recovery_rounds import Recovering
+from pruneviz.stages.recovery_rounds import RecoveryRounds
 from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.cached import cached
 from pruneviz.ui.engine.keys import asked_key, subject_key
@@ -133,7 +133,7 @@ def _quick(plan: Plan) -> bool:
 @cached(cache.plan_key, most=256)
 def _problem(plan: Plan) -> str:
     try:
-        Recovering(cache.prepared(plan), plan, DEVICE)
+        RecoveryRounds(cache.prepared(plan), plan, DEVICE)
     except ValueError as error:
         return str(error)
     return ""
