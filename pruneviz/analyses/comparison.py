@@ -15,6 +15,7 @@ from pruneviz.evaluate import predict
 from pruneviz.measure.quality import accuracy_pair
 from pruneviz.plan import Part, Plan
 from pruneviz.run import Prepared
+from pruneviz.stepwise import State
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 COLUMNS = ["sparsity", "accuracy", "low", "high", "change", "change_low", "change_high", "samples",
@@ -63,6 +64,11 @@ class Contest:
         """Return whether every level is measured."""
         return self.done >= self.total
 
+    @property
+    def sentence(self) -> str:
+        """Return which amount was measured last."""
+        return f"{self.marks[-1].sparsity:.0%} removed" if self.marks else ""
+
     def step(self) -> Mark:
         """Prune to the next level, evaluate, and return what was found."""
         level = self._levels[self.done]
@@ -79,11 +85,16 @@ class Contest:
         return Mark(level, found.pruned, *found.pruned_interval, found.change,
                     *found.change_interval, found.samples)  # fmt: skip
 
-    def restore(self, marks: Sequence[Mark]) -> None:
+    def state(self) -> State:
+        """Return everything from which `restore` goes on."""
+        return {"marks": [list(vars(mark).values()) for mark in self.marks]}
+
+    def restore(self, state: State) -> None:
         """Take over what was measured before; ValueError where it is of other levels."""
+        marks = [Mark(*row) for row in state["marks"]]
         if [mark.sparsity for mark in marks] != list(self._levels[: len(marks)]):
             raise ValueError("its points belong to other amounts")
-        self.marks = list(marks)
+        self.marks = marks
 
     def table(self) -> pd.DataFrame:
         """Return what is measured so far, a level a row."""

@@ -13,6 +13,7 @@ from pruneviz.measure.quality import accuracy_pair
 from pruneviz.recovery import RECOVERIES, Task
 from pruneviz.report import Accuracy
 from pruneviz.run import Prepared
+from pruneviz.stepwise import complete
 from pruneviz.subjects import Data
 
 FAMILY = "without training"
@@ -75,8 +76,5 @@ def _recovered(
             teacher=prepared.subject.model, data=data, seed=seed,
             frozen=prepared.subject.frozen,
         )  # fmt: skip
-        work = entry.implementation(task, **entry.settings({}))
-        while not work.finished:
-            work.step()
-        model = work.model
+        model = complete(entry.implementation(task, **entry.settings({}))).model
     return model

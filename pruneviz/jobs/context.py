@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 from pruneviz import run
-from pruneviz.history.folder import CHECKPOINTS, LOG_FILE, RunFolder
+from pruneviz.history.folder import CHECKPOINTS, LOG_FILE, RunFolder, Spec
 from pruneviz.jobs import checkpoints
+from pruneviz.jobs.kind import Progress
 from pruneviz.plan import Plan
+from pruneviz.stepwise import State, Stepwise
 from pruneviz.subjects import load_subject
 
 CHECKPOINT_SECONDS = 20.0
@@ -35,7 +36,7 @@ class Context:
         self.loading("measuring", 1.0)
         return prepared
 
-    def restore(self, accept: Callable[[dict[str, Any]], None]) -> bool:
+    def restore(self, accept: Callable[[State], None]) -> bool:
         """Hand the newest whole checkpoint to `accept`; where that is another's, the one before.
 
         Returns whether one was accepted; without any, the job begins anew.
@@ -51,9 +52,31 @@ class Context:
             return True
         return False
 
-    def offer(
-        self, done: int, state: Callable[[], dict[str, Any]], *, milestone: bool = False
-    ) -> None:
+    def steps(
+        self, work: Stepwise, spec: Spec, write: Callable[[], bool | None] = lambda: None
+    ) -> Iterator[Progress]:
+        """Do a job's work from its last checkpoint on, and yield its progress after each step.
+
+        `write` puts what is found into the folder, and returns True at a milestone.
+        """
+        settings = dict(spec.settings)
+
+        def accept(state: State) -> None:
+            if state.get("settings", settings) != settings:
+                raise ValueError("it is one of other settings, or of an older version")
+            work.restore(state)
+
+        if self.restore(accept):
+            write()
+        while not work.finished:
+            work.step()
+            milestone = bool(write())
+            self.offer(
+                work.done, lambda: {"settings": settings, **work.state()}, milestone=milestone
+            )
+            yield Progress(work.done, work.total, work.sentence)
+
+    def offer(self, done: int, state: Callable[[], State], *, milestone: bool = False) -> None:
         """Offer the job's state after `done` steps as a checkpoint, at each yield.
 
         It is kept when a while has passed since the last one, when it is a `milestone` (those
@@ -69,7 +92,7 @@ class Context:
         if offered is not None:
             offered()
 
-    def save(self, done: int, state: dict[str, Any], *, milestone: bool = False) -> None:
+    def save(self, done: int, state: State, *, milestone: bool = False) -> None:
         """Keep a checkpoint."""
         checkpoints.write(self.folder.file(CHECKPOINTS), done, state, milestone=milestone)
         self._saved = time.monotonic()

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -62,12 +61,6 @@ def recalibrate_setting(given: Mapping[str, Setting]) -> dict[str, Setting]:
 def recalibrates(spec: Spec) -> bool:
     """Return whether a job takes BatchNorm statistics anew after each pruning."""
     return spec.settings.get(RECALIBRATE) is True
-
-
-def check_same(state: Mapping[str, Any], spec: Spec) -> None:
-    """Raise ValueError where a checkpoint is one of other settings than a job's."""
-    if state.get("settings") != dict(spec.settings):
-        raise ValueError("it is one of other settings, or of an older version")
 
 
 def fraction(given: Mapping[str, Setting], name: str, default: float) -> float:

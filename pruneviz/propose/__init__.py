@@ -9,7 +9,7 @@ from pruneviz.propose.proposal import (
     read_proposal,
     write_proposal,
 )
-from pruneviz.propose.propose import propose, proposing, with_curves
+from pruneviz.propose.propose import ProposalSearch, propose, proposing
 from pruneviz.propose.work import Proposing, Stage
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "SAVES",
     "Goal",
     "Proposal",
+    "ProposalSearch",
     "Proposing",
     "Stage",
     "finished_points",
@@ -25,6 +26,5 @@ __all__ = [
     "propose",
     "proposing",
     "read_proposal",
-    "with_curves",
     "write_proposal",
 ]

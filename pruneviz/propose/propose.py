@@ -16,6 +16,7 @@ from pruneviz.propose.proposal import Proposal
 from pruneviz.propose.work import SEARCHING, Proposing, Stage
 from pruneviz.run import Prepared
 from pruneviz.sensitivity import Scan
+from pruneviz.stepwise import State
 
 
 def propose(
@@ -57,35 +58,87 @@ def check(work: Proposing, last: float) -> None:
         checks.get(work.goal.kind, by_count.check)(work, work.most(last))
 
 
-def with_curves(
-    prepared: Prepared,
-    plan: Plan,
-    goal: Goal,
-    curves: Scan | pd.DataFrame,
-    keep: Callable[[Scan], None] = lambda _: None,
-) -> Generator[Stage, None, Proposal]:
-    """Finish a sensitivity scan, unless `curves` are its points already, and propose.
+class ProposalSearch:
+    """A sensitivity scan where the curves are missing, then the search, a step at a time."""
 
-    `keep` is given the scan once it is finished, for others who need it.
-    """
-    before = 0
-    if isinstance(curves, Scan):
-        check(Proposing(prepared, plan, goal, curves.table()), curves.levels[-1])
-        before = curves.total
-        total = before + len(prepared.units) + SEARCHING
-        while not curves.finished:
-            point = curves.step()
-            yield Stage(curves.done, total, f"curve of layer {point.layer}")
-        keep(curves)
-        curves = curves.table()
-    steps = proposing(Proposing(prepared, plan, goal, curves))
-    while True:
+    def __init__(
+        self,
+        prepared: Prepared,
+        plan: Plan,
+        goal: Goal,
+        curves: Scan | pd.DataFrame,
+        keep: Callable[[Scan], None] = lambda _: None,
+    ) -> None:
+        """Plan the work; `curves` is a scan to finish, or the points of a finished one.
+
+        `keep` is given the scan once it is finished, for others who need it.
+        """
+        self._prepared, self._plan, self._goal, self._keep = prepared, plan, goal, keep
+        self._scan = curves if isinstance(curves, Scan) else None
+        self._before = self._scan.total if self._scan else 0
+        self._stage = Stage(0, self._before + len(prepared.units) + SEARCHING, "")
+        self._steps = self._search(curves)
+        self._found: Proposal | None = None
+
+    @property
+    def total(self) -> int:
+        """Return how many steps there are, about."""
+        return self._stage.total
+
+    @property
+    def done(self) -> int:
+        """Return how many steps are done."""
+        return self._stage.done
+
+    @property
+    def finished(self) -> bool:
+        """Return whether ratios are found."""
+        return self._found is not None
+
+    @property
+    def sentence(self) -> str:
+        """Return what was done last."""
+        return self._stage.sentence
+
+    def step(self) -> None:
+        """Measure a point, or go on with the search; ValueError where the goal is out of reach."""
         try:
-            stage = next(steps)
+            self._stage = next(self._steps)
         except StopIteration as ended:
-            found: Proposal = ended.value
-            return found
-        yield Stage(before + stage.done, before + stage.total, stage.sentence)
+            self._found = ended.value
+
+    def state(self) -> State:
+        """Return the points of the scan; the search is quick, and begins anew."""
+        return self._scan.state() if self._scan else {}
+
+    def restore(self, state: State) -> None:
+        """Take over points measured before; ValueError where they are not this scan's."""
+        if self._scan:
+            self._scan.restore(state)
+
+    def result(self) -> Proposal:
+        """Return what was found."""
+        if self._found is None:
+            raise ValueError("the search is not finished: step it until it is")
+        return self._found
+
+    def _search(self, curves: Scan | pd.DataFrame) -> Generator[Stage, None, Proposal]:
+        given = self._prepared, self._plan, self._goal
+        if isinstance(curves, Scan):
+            check(Proposing(*given, curves.table()), curves.levels[-1])
+            while not curves.finished:
+                point = curves.step()
+                yield Stage(curves.done, self.total, f"curve of layer {point.layer}")
+            self._keep(curves)
+            curves = curves.table()
+        steps = proposing(Proposing(*given, curves))
+        while True:
+            try:
+                stage = next(steps)
+            except StopIteration as ended:
+                found: Proposal = ended.value
+                return found
+            yield Stage(self._before + stage.done, self._before + stage.total, stage.sentence)
 
 
-__all__ = ["Proposing", "Stage", "propose", "proposing", "with_curves"]
+__all__ = ["ProposalSearch", "Proposing", "Stage", "propose", "proposing"]

@@ -8,11 +8,12 @@ from torch import nn
 
 from pruneviz.network.duplicate import duplicate
 from pruneviz.recovery.choice import better
-from pruneviz.recovery.method import State, Task
+from pruneviz.recovery.method import Task
 from pruneviz.recovery.rows import curve_state, held_out_row, read_curve
 from pruneviz.recovery.training.device import torch_device
 from pruneviz.recovery.training.states import copied, load, refuse_other
 from pruneviz.report import EpochRow
+from pruneviz.stepwise import State
 from pruneviz.subjects import freeze
 from pruneviz.wording import Fact
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from torch import nn
 
@@ -12,10 +12,9 @@ from pruneviz.network.masks import Masks
 from pruneviz.pruned.surgery import Cut
 from pruneviz.registry import Registry, Value
 from pruneviz.report import EpochRow
+from pruneviz.stepwise import Stepwise
 from pruneviz.subjects import Data
 from pruneviz.wording import Fact
-
-State = dict[str, Any]  # tensors and plain values alone: torch.load(weights_only=True) reads it
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -51,13 +50,12 @@ class Task:
         return zlib.crc32(":".join(map(str, (self.seed, self.round, *place))).encode())
 
 
-class Recovery(Protocol):
-    """A recovery under way, which can be shown, stopped, saved and taken up again at any step.
+class Recovery(Stepwise, Protocol):
+    """A recovery under way; one that stops early says why in `stopped` and is then `finished`.
 
-    `total` steps at most; one that stops early, says why in `stopped` and is then `finished`.
+    A state is refused with a ValueError where it is not one of the same task and settings.
     """
 
-    total: int
     curve: list[EpochRow]
     notes: list[Fact]
     stopped: str
@@ -70,29 +68,8 @@ class Recovery(Protocol):
         """Return how many steps it takes at most; ValueError where it cannot be done."""
 
     @property
-    def done(self) -> int:
-        """Return how many steps are done."""
-
-    @property
-    def finished(self) -> bool:
-        """Return whether nothing is left to do."""
-
-    @property
-    def sentence(self) -> str:
-        """Return what it does now, such as "fine-tuning, epoch 3 of 10"."""
-
-    @property
     def model(self) -> nn.Module:
         """Return the network as it is now, a copy on the CPU in eval mode, parameters frozen."""
-
-    def step(self) -> None:
-        """Do the next step."""
-
-    def state(self) -> State:
-        """Return everything from which `restore` goes on to the very same result."""
-
-    def restore(self, state: State) -> None:
-        """Go on from a state; ValueError where it is not one of the same task and settings."""
 
 
 RECOVERIES: Registry[type[Recovery]] = Registry("recovery")

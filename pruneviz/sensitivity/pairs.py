@@ -9,7 +9,6 @@ from functools import cached_property
 from itertools import combinations, pairwise
 from math import isnan, nan
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import torch
@@ -26,6 +25,7 @@ from pruneviz.sensitivity.layers import Alone, Remove
 from pruneviz.sensitivity.points import check_levels
 from pruneviz.sensitivity.reading import read_table
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
+from pruneviz.stepwise import State
 from pruneviz.wording import Fact, passes, scanned
 
 LEVEL, PAIRS = 0.5, 60
@@ -143,6 +143,13 @@ class Pairs:
         """Return whether every pair is measured."""
         return self.done >= self.total
 
+    @property
+    def sentence(self) -> str:
+        """Return which layers were pruned last."""
+        if self.rows:
+            return f"{self.rows[-1].first} with {self.rows[-1].second}"
+        return next(reversed(self._right), "")
+
     def step(self) -> tuple[str, ...]:
         """Measure the next layer, or the next pair, and return what was pruned.
 
@@ -182,14 +189,14 @@ class Pairs:
             value, low, high, len(self._y),
         )  # fmt: skip
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> State:
         """Return everything from which `restore` goes on."""
         return {
             "alone": dict(self._right),
             "pairs": [list(vars(row).values()) for row in self.rows],
         }
 
-    def restore(self, state: Mapping[str, Any]) -> None:
+    def restore(self, state: State) -> None:
         """Take over what was measured before; ValueError where it is not this scan's."""
         alone, rows = dict(state["alone"]), [Pair(*row) for row in state["pairs"]]
         fits = list(alone) == self._alone_names[: len(alone)] and all(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from torch import nn
 
 from pruneviz.recovery import RECOVERIES, Task
+from pruneviz.stepwise import complete
 from pruneviz.subjects import Data
 from pruneviz.wording import Fact, scanned
 
@@ -30,10 +31,7 @@ def recalibration(model: nn.Module, data: Data, seed: int = 0) -> Refit:
 
     def refit(network: nn.Module) -> nn.Module:
         task = Task(model=network, masks={}, cuts=(), teacher=network, data=few, seed=seed)
-        work = entry.implementation(task, **settings)
-        while not work.finished:
-            work.step()
-        return work.model
+        return complete(entry.implementation(task, **settings)).model
 
     return refit
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from math import isnan
+from typing import Any
 
 import pandas as pd
 import torch
@@ -28,6 +29,7 @@ from pruneviz.sensitivity.points import (
 )
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
 from pruneviz.sensitivity.resampling import FEW
+from pruneviz.stepwise import State
 from pruneviz.wording import Fact, scanned
 
 
@@ -112,6 +114,11 @@ class Scan:
         """Return whether every point is measured."""
         return self.done >= self.total
 
+    @property
+    def sentence(self) -> str:
+        """Return which layer was measured last."""
+        return f"layer {self.rows[-1].layer}" if self.rows else ""
+
     def step(self) -> Point:
         """Measure and return the next point; one whose cut does not hold has no numbers.
 
@@ -160,12 +167,17 @@ class Scan:
             self._ahead = dict(zip(networks, found, strict=True))
         return self._ahead.pop((name, level))
 
-    def restore(self, rows: Sequence[Point]) -> None:
+    def state(self) -> State:
+        """Return everything from which `restore` goes on."""
+        return {"points": [vars(row) for row in self.rows]}
+
+    def restore(self, state: State) -> None:
         """Take over points measured before; ValueError where they are not this scan's."""
+        rows = [_point(row) for row in state["points"]]
         expected = self._open[: len(rows)]
         if [(row.layer, row.sparsity) for row in rows] != expected:
             raise ValueError("its points belong to another scan")
-        self.rows, self._ahead = list(rows), {}
+        self.rows, self._ahead = rows, {}
 
     def table(self) -> pd.DataFrame:
         """Return the points measured so far, one a row."""
@@ -185,3 +197,8 @@ class Scan:
 
     def _numbers(self) -> list[str]:
         return [str(number) for number in range(self._original.shape[1])]
+
+
+def _point(row: Mapping[str, Any] | Sequence[Any]) -> Point:
+    """Return a point from a state; a proposal's once held it without names."""
+    return Point(**row) if isinstance(row, Mapping) else Point(*row)

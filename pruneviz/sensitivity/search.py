@@ -24,6 +24,7 @@ from pruneviz.sensitivity.points import LEVELS, check_levels
 from pruneviz.sensitivity.reading import read_table
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
 from pruneviz.sensitivity.splitting import split
+from pruneviz.stepwise import State
 from pruneviz.wording import Fact, passes, scanned
 
 LOSS = 0.02  # of accuracy: two points
@@ -149,6 +150,11 @@ class Search:
                         shares[near] += share
         return tuple(shares)
 
+    @property
+    def sentence(self) -> str:
+        """Return which layer was evaluated last."""
+        return f"layer {self.rows[-1].layer}" if self.rows else ""
+
     def step(self) -> Probe:
         """Make and return the next evaluation; a network that cannot be looked at loses."""
         following = self._next()
@@ -186,8 +192,13 @@ class Search:
         self._open[probe.layer] = (low, number) if probe.loses else (number + 1, high)
         self.rows.append(probe)
 
-    def restore(self, rows: Sequence[Probe]) -> None:
+    def state(self) -> State:
+        """Return everything from which `restore` goes on."""
+        return {"probes": [vars(row) for row in self.rows]}
+
+    def restore(self, state: State) -> None:
         """Take over evaluations made before; ValueError where they are not this search's."""
+        rows = [Probe(**row) for row in state["probes"]]
         self.rows, self._open = [], {name: (0, len(self._levels)) for name in self._names}
         for row in rows:
             following = self._next()

@@ -11,12 +11,12 @@ from pruneviz.evaluate import predict
 from pruneviz.measure.quality import predicted, wilson
 from pruneviz.plan import Plan
 from pruneviz.recovery import RECOVERIES, Task
-from pruneviz.recovery.method import State
 from pruneviz.recovery.norms import batch_norms
 from pruneviz.recovery.training.device import torch_device
 from pruneviz.report import Proportion
 from pruneviz.stages.prepare import Prepared
 from pruneviz.stages.prune import prune
+from pruneviz.stepwise import State, complete
 from pruneviz.subjects import Data
 from pruneviz.wording import Fact, retrained
 
@@ -74,9 +74,7 @@ def measure_control(prepared: Prepared, plan: Plan, device: str) -> Control:
         seed=plan.seed,
         device=device,
     )
-    work = entry.implementation(task, **settings)
-    while not work.finished:
-        work.step()
+    work = complete(entry.implementation(task, **settings))
     return Control(before, _proportion(work.model, subject.data, torch_device(device)))
 
 

@@ -7,6 +7,7 @@ from pruneviz.proof import check as check  # part of this file's interface
 from pruneviz.stages.prepare import Prepared
 from pruneviz.stages.prune import Pruned
 from pruneviz.stages.recovery_rounds import RecoveryRounds
+from pruneviz.stepwise import complete
 
 
 def asks_for_rounds(plan: Plan) -> bool:
@@ -16,7 +17,4 @@ def asks_for_rounds(plan: Plan) -> bool:
 
 def recovered(prepared: Prepared, plan: Plan, device: str = "cpu") -> Pruned:
     """Prune and recover in the rounds that a plan asks for, from start to end."""
-    work = RecoveryRounds(prepared, plan, device)
-    while not work.finished:
-        work.step()
-    return work.result()
+    return complete(RecoveryRounds(prepared, plan, device)).result()

@@ -14,7 +14,6 @@ from pruneviz.network.duplicate import duplicate
 from pruneviz.plan import Plan
 from pruneviz.proof import prove
 from pruneviz.recovery import RECOVERIES, Recovery, Task
-from pruneviz.recovery.method import State
 from pruneviz.recovery.rounds import (
     STOP_AFTER,
     Amounts,
@@ -31,6 +30,7 @@ from pruneviz.stages.bind import bind
 from pruneviz.stages.control import Control, measure_control
 from pruneviz.stages.prepare import Prepared, counting, scored
 from pruneviz.stages.prune import Pruned, pruning_notes, removed
+from pruneviz.stepwise import State
 from pruneviz.wording import Fact
 
 

@@ -53,10 +53,10 @@ def test_it_is_taken_up_where_it_stopped():
     whole = contest(levels=(0.2, 0.4))
     first = whole.step()
     again = contest(levels=(0.2, 0.4))
-    again.restore([first])
+    again.restore({"marks": [list(vars(first).values())]})
     assert again.step() == whole.step()
     with pytest.raises(ValueError, match="belong to other amounts"):
-        contest(levels=(0.5,)).restore([first])
+        contest(levels=(0.5,)).restore(again.state())
 
 
 def test_what_decides_the_curve_is_neither_amount_nor_recovery():

@@ -25,11 +25,11 @@ from pruneviz.jobs.kind import kind
 from pruneviz.plan import Plan
 from pruneviz.propose import (
     Goal,
+    ProposalSearch,
     finished_points,
     proposal_plan,
     propose,
     read_proposal,
-    with_curves,
 )
 from pruneviz.sensitivity import Scan, read_points
 from pruneviz.subjects import load_subject
@@ -164,4 +164,4 @@ def test_what_no_curve_can_reach_is_refused_before_any_is_measured(
     plan = run.bind(PLAN.changed(locks=everything if locked else {}), prepared.subject)
     monkeypatch.setattr(Scan, "step", lambda self: pytest.fail("a curve is measured"))
     with pytest.raises(ValueError, match=sentence):
-        next(with_curves(prepared, plan, goal, scans.scan(prepared)))
+        ProposalSearch(prepared, plan, goal, scans.scan(prepared)).step()

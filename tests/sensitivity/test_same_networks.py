@@ -83,7 +83,7 @@ def test_a_search_takes_a_network_without_numbers_for_one_that_loses_too_much(br
     assert row.sparsity <= 1.0
     assert any("layer b" in note and "not finite" in note for note in map(str, search.notes))
     again = scans.search(brittle, 0.5, (0.3, 1.0))
-    again.restore(search.rows)
+    again.restore(search.state())
     assert any("layer b could not be measured" in note for note in map(str, again.notes))
 
 

@@ -107,10 +107,19 @@ def test_what_was_measured_is_taken_over_and_gone_on_with():
     model, units, ranking, x, y = subject()
     whole = finished(Scan(model, units, ranking, x, y, (0.3, 0.6)))
     again = Scan(model, units, ranking, x, y, (0.3, 0.6))
-    again.restore([Point(*vars(p).values()) for p in whole.rows[:5]])
+    again.restore({"points": whole.state()["points"][:5]})
+    assert (again.done, again.sentence) == (5, f"layer {whole.rows[4].layer}")
     assert finished(again).rows == whole.rows
     with pytest.raises(ValueError, match="another scan"):
-        Scan(model, units, ranking, x, y, (0.2, 0.6)).restore(whole.rows[:1])
+        Scan(model, units, ranking, x, y, (0.2, 0.6)).restore(whole.state())
+
+
+def test_points_that_a_state_holds_without_names_are_taken_over():
+    model, units, ranking, x, y = subject()
+    whole = finished(Scan(model, units, ranking, x, y, (0.3, 0.6)))
+    again = Scan(model, units, ranking, x, y, (0.3, 0.6))
+    again.restore({"points": [list(vars(row).values()) for row in whole.rows]})
+    assert again.rows == whole.rows
 
 
 def test_accuracy_by_class_adds_up():

@@ -138,11 +138,11 @@ def test_a_search_goes_on_where_it_was_stopped():
     whole = finished(Search(*given))
     for stop in range(0, whole.done, 3):
         again = Search(*given)
-        again.restore([Probe(*vars(p).values()) for p in whole.rows[:stop]])
+        again.restore({"probes": whole.state()["probes"][:stop]})
         assert again.done == stop
         assert repr(finished(again).rows) == repr(whole.rows)
     with pytest.raises(ValueError, match="another search"):
-        Search(*given).restore(whole.rows[1:2])
+        Search(*given).restore({"probes": whole.state()["probes"][1:2]})
     with pytest.raises(ValueError, match="every layer's threshold is known"):
         whole.step()
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
-from pruneviz.analyses.comparison import Contest, Mark, contest_plan, read_marks
-from pruneviz.history.folder import POINTS_FILE, RunFolder, Spec, write_bytes
+from pruneviz.analyses.comparison import Contest, contest_plan, read_marks
+from pruneviz.history.folder import POINTS_FILE, RunFolder, Spec
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
+from pruneviz.jobs.scans import Table
 
 
 def has_result(folder: RunFolder) -> bool:
@@ -23,14 +23,5 @@ def has_result(folder: RunFolder) -> bool:
 def contest(spec: Spec, context: Context) -> Iterator[Progress]:
     """Prune to each amount and evaluate; a checkpoint holds the marks so far."""
     found = Contest(context.prepare(spec.plan), spec.plan)
-
-    def accept(state: dict[str, Any]) -> None:
-        found.restore([Mark(*row) for row in state["marks"]])
-
-    context.restore(accept)
-    while not found.finished:
-        mark = found.step()
-        content = found.table().to_csv(index=False).encode()
-        write_bytes(context.folder.file(POINTS_FILE), content, durable=found.finished)
-        context.offer(found.done, lambda: {"marks": [list(vars(m).values()) for m in found.marks]})
-        yield Progress(found.done, found.total, f"{mark.sparsity:.0%} removed")
+    points = Table(context.folder, POINTS_FILE)
+    yield from context.steps(found, spec, lambda: points.write(found.table(), last=found.finished))

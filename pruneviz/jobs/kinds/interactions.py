@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from pruneviz.analyses import scans
 from pruneviz.history.folder import PAIRS_FILE, RunFolder, Spec, scan_plan
@@ -15,7 +14,6 @@ from pruneviz.jobs.scans import (
     Table,
     budget_bytes,
     check_known,
-    check_same,
     fraction,
     is_whole,
     recalibrate_setting,
@@ -59,19 +57,10 @@ def interactions(spec: Spec, context: Context) -> Iterator[Progress]:
         budget_bytes(spec),
         recalibrate=recalibrates(spec),
     )
-
-    def accept(state: dict[str, Any]) -> None:
-        check_same(state, spec)
-        found.restore(state)
-
-    def state() -> dict[str, Any]:
-        return {"settings": dict(spec.settings), **found.state()}
-
-    context.restore(accept)
     pairs, notes = Table(context.folder, PAIRS_FILE), Notes(context.folder)
-    while not found.finished:
-        names = found.step()
+
+    def write() -> None:
         pairs.write(found.table(), last=found.finished)
         notes.write(found.notes)
-        context.offer(found.done, state)
-        yield Progress(found.done, found.total, " with ".join(names))
+
+    yield from context.steps(found, spec, write)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from pruneviz.analyses import scans
 from pruneviz.history.folder import RunFolder, Spec
@@ -14,14 +13,12 @@ from pruneviz.plan import Setting
 from pruneviz.propose import (
     PROPOSAL_FILE,
     Goal,
+    ProposalSearch,
     finished_points,
     proposal_plan,
     read_proposal,
-    with_curves,
     write_proposal,
 )
-from pruneviz.run import Prepared
-from pruneviz.sensitivity import Point, Scan
 
 
 def has_result(folder: RunFolder) -> bool:
@@ -46,33 +43,11 @@ def proposal(spec: Spec, context: Context) -> Iterator[Progress]:
     prepared = context.prepare(spec.plan)
     runs = context.folder.path.parent
     points = finished_points(runs, spec.plan)
-    curves = _scan(prepared, context) if points is None else points
-    steps = with_curves(
+    curves = scans.scan(prepared) if points is None else points
+    search = ProposalSearch(
         prepared, spec.plan, Goal.of(spec.settings), curves,
         lambda scan: sensitivity.keep(runs.parent, spec.plan, scan),
     )  # fmt: skip
-    while True:
-        try:
-            stage = next(steps)
-        except StopIteration as ended:
-            write_proposal(context.folder.file(PROPOSAL_FILE), ended.value)
-            break
-        if isinstance(curves, Scan):
-            _offer(context, curves)
-        yield Progress(stage.done, stage.total, stage.sentence)
+    yield from context.steps(search, spec)
+    write_proposal(context.folder.file(PROPOSAL_FILE), search.result())
     yield Progress(1, 1, "writing the result")
-
-
-def _scan(prepared: Prepared, context: Context) -> Scan:
-    """Return the scan, as far as the last checkpoint knows it."""
-    scan = scans.scan(prepared)
-
-    def accept(state: dict[str, Any]) -> None:
-        scan.restore([Point(*row) for row in state["points"]])
-
-    context.restore(accept)
-    return scan
-
-
-def _offer(context: Context, scan: Scan) -> None:
-    context.offer(scan.done, lambda: {"points": [list(vars(p).values()) for p in scan.rows]})

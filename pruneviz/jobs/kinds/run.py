@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from pruneviz import run
 from pruneviz.history.folder import CURVE_FILE, RunFolder, Spec, write_json
@@ -36,10 +36,11 @@ def carry_out(spec: Spec, context: Context) -> Iterator[Progress]:
     if run.asks_for_rounds(spec.plan):
         import lightning_fabric  # noqa: F401  # seconds that would pass for a slow first step
 
-        recovering = RecoveryRounds(prepared, spec.plan, str(spec.options.get("device", "cpu")))
-        total += recovering.total
-        yield from _recover(recovering, context, total)
-        pruned = recovering.result()
+        rounds = RecoveryRounds(prepared, spec.plan, str(spec.options.get("device", "cpu")))
+        total += rounds.total
+        for step in context.steps(rounds, spec, _curve_writer(rounds, context)):
+            yield Progress(step.done, total, MEASURING if rounds.finished else step.sentence)
+        pruned = rounds.result()
     else:
         pruned = run.prune(prepared, spec.plan)
     yield Progress(total - LAST, total, MEASURING)
@@ -47,26 +48,22 @@ def carry_out(spec: Spec, context: Context) -> Iterator[Progress]:
     yield Progress(total, total, "writing the result")
 
 
-def _recover(recovering: RecoveryRounds, context: Context, total: int) -> Iterator[Progress]:
-    """Do the rounds from the last checkpoint on, with a checkpoint after each epoch and between."""
-    context.restore(recovering.restore)
-    points = _write_curve(recovering, context)
-    while not recovering.finished:
-        recovering.step()
-        ended = len(recovering.curve) > points
-        if ended:
-            points = _write_curve(recovering, context)
-        context.offer(recovering.done, recovering.state, milestone=ended)
-        yield Progress(
-            recovering.done, total, MEASURING if recovering.finished else recovering.sentence
-        )
+def _curve_writer(rounds: RecoveryRounds, context: Context) -> Callable[[], bool]:
+    """Return what writes the points so far where there are more, and says whether it did.
 
+    A checkpoint after an epoch or a pruning outlives those between.
+    """
+    written: list[int] = []  # how many points, each time
 
-def _write_curve(recovering: RecoveryRounds, context: Context) -> int:
-    """Write the points so far and return how many there are."""
-    rows = [row.model_dump(mode="json") for row in recovering.curve]
-    write_json(context.folder.file(CURVE_FILE), rows, durable=False)
-    return len(rows)
+    def write() -> bool:
+        rows = [row.model_dump(mode="json") for row in rounds.curve]
+        more = not written or len(rows) > written[-1]
+        if more:
+            write_json(context.folder.file(CURVE_FILE), rows, durable=False)
+            written.append(len(rows))
+        return more and len(written) > 1
+
+    return write
 
 
 def _write(prepared: Prepared, pruned: Pruned, context: Context) -> None:

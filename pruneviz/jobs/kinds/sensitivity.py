@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from pruneviz.analyses import scans
 from pruneviz.history.folder import (
@@ -26,7 +25,6 @@ from pruneviz.jobs.scans import (
     Table,
     budget_bytes,
     check_known,
-    check_same,
     is_whole,
     levels_of,
     levels_setting,
@@ -34,7 +32,7 @@ from pruneviz.jobs.scans import (
     recalibrates,
 )
 from pruneviz.plan import Plan, Setting
-from pruneviz.sensitivity import Point, Scan, read_classes, read_points
+from pruneviz.sensitivity import Scan, read_classes, read_points
 from pruneviz.sensitivity.points import table_of
 
 KIND = "sensitivity"
@@ -71,21 +69,7 @@ def sensitivity(spec: Spec, context: Context) -> Iterator[Progress]:
         seed=spec.plan.seed,
         budget_bytes=budget_bytes(spec),
     )
-
-    def accept(state: dict[str, Any]) -> None:
-        check_same(state, spec)
-        scan.restore([Point(**row) for row in state["points"]])
-
-    def state() -> dict[str, Any]:
-        return {"settings": dict(spec.settings), "points": [vars(row) for row in scan.rows]}
-
-    context.restore(accept)
-    write = _writer(scan, context.folder)
-    while not scan.finished:
-        point = scan.step()
-        write()
-        context.offer(scan.done, state)
-        yield Progress(scan.done, scan.total, f"layer {point.layer}")
+    yield from context.steps(scan, spec, _writer(scan, context.folder))
 
 
 def keep(home: Path, plan: Plan, scan: Scan) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 from pruneviz.analyses import scans
 from pruneviz.history.folder import PROBES_FILE, THRESHOLDS_FILE, RunFolder, Spec, scan_plan
@@ -16,7 +15,6 @@ from pruneviz.jobs.scans import (
     Table,
     budget_bytes,
     check_known,
-    check_same,
     fraction,
     is_whole,
     levels_of,
@@ -25,7 +23,7 @@ from pruneviz.jobs.scans import (
     recalibrates,
 )
 from pruneviz.plan import Setting
-from pruneviz.sensitivity import Probe, read_probes, read_thresholds
+from pruneviz.sensitivity import read_probes, read_thresholds
 from pruneviz.sensitivity.search import LOSS, probe_table
 
 LOSS_SETTING = "loss"
@@ -59,21 +57,12 @@ def thresholds(spec: Spec, context: Context) -> Iterator[Progress]:
         recalibrate=recalibrates(spec),
         seed=spec.plan.seed,
     )
-
-    def accept(state: dict[str, Any]) -> None:
-        check_same(state, spec)
-        search.restore([Probe(**row) for row in state["probes"]])
-
-    def state() -> dict[str, Any]:
-        return {"settings": dict(spec.settings), "probes": [vars(row) for row in search.rows]}
-
-    context.restore(accept)
     probes, found = (Table(context.folder, name) for name in (PROBES_FILE, THRESHOLDS_FILE))
     notes = Notes(context.folder)
-    while not search.finished:
-        probe = search.step()
+
+    def write() -> None:
         probes.write(probe_table(search.rows), last=search.finished)
         found.write(search.table(), last=search.finished)
         notes.write(search.notes)
-        context.offer(search.done, state)
-        yield Progress(search.done, search.total, f"layer {probe.layer}")
+
+    yield from context.steps(search, spec, write)

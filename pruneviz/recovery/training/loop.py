@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pruneviz.network.answers import logits_of
 from pruneviz.network.duplicate import duplicate
 from pruneviz.recovery.frozen import frozen_note, held, thaw
-from pruneviz.recovery.method import State, Task
+from pruneviz.recovery.method import Task
 from pruneviz.recovery.rows import curve_state, read_curve
 from pruneviz.recovery.training.augment import (
     augmentation_note,
@@ -30,6 +30,7 @@ from pruneviz.recovery.training.states import copied, finite, load, refuse_other
 from pruneviz.recovery.training.train_metrics import Meter, judge, outputs
 from pruneviz.registry import Value
 from pruneviz.report import EpochRow
+from pruneviz.stepwise import State
 from pruneviz.subjects import Data, freeze
 from pruneviz.wording import Fact, retrained
 

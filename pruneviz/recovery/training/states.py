@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
-from pruneviz.recovery.method import State
+from pruneviz.stepwise import State
 
 T = TypeVar("T")
 

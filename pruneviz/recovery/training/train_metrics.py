@@ -14,7 +14,7 @@ from pruneviz.subjects import Data
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
-    from pruneviz.recovery.method import State
+    from pruneviz.stepwise import State
 
 
 class Meter:

@@ -26,14 +26,14 @@ from pruneviz.plan import Plan
 from pruneviz.propose import (
     Goal,
     Proposal,
-    Stage,
+    ProposalSearch,
     finished_points,
     proposal_plan,
     read_proposal,
-    with_curves,
 )
 from pruneviz.propose.goal import ACCURACY, MILLISECONDS
 from pruneviz.sensitivity import Scan
+from pruneviz.stepwise import Stepwise
 from pruneviz.ui.engine import cache, gate
 from pruneviz.ui.engine.cached import cached
 from pruneviz.ui.engine.keys import asked_key
@@ -137,7 +137,7 @@ def _reached(now: Proposed) -> Proposal | None:
     return now.found if now.found is not None and now.found.is_reached else None
 
 
-def at_once(now: Proposed) -> Iterator[Stage]:
+def at_once(now: Proposed) -> Iterator[Stepwise]:
     """Propose while the reader waits, and put the ratios on the sliders.
 
     ValueError where the goal cannot be reached.
@@ -148,7 +148,11 @@ def at_once(now: Proposed) -> Iterator[Stage]:
         points = finished_points(runs_directory(default_home()), now.plan)
         curves = scans.scan(prepared) if points is None else points
         keep = partial(_keep, now.plan)
-        found = yield from with_curves(prepared, now.plan, now.goal, curves, keep)
+        search = ProposalSearch(prepared, now.plan, now.goal, curves, keep)
+        while not search.finished:
+            search.step()
+            yield search
+        found = search.result()
         _kept(now.plan, now.goal)[:] = [found]
     put(found)
 
