@@ -7,7 +7,7 @@ from pruneviz.criteria import CRITERIA
 from pruneviz.figures import comparison as figures
 from pruneviz.figures import removal
 from pruneviz.ui import comparisons
-from pruneviz.ui.comparisons import Entrant
+from pruneviz.ui.comparisons import MethodJob
 from pruneviz.ui.frame import frame
 from pruneviz.ui.frame.frame import View
 from pruneviz.ui.kit import theme, widgets
@@ -33,41 +33,41 @@ def chosen(view: View) -> list[str]:
     return names
 
 
-def controls(entrants: list[Entrant]) -> None:
+def controls(methods: list[MethodJob]) -> None:
     """Draw progress and the switch to begin, to go on, or to stop."""
-    busy = any(entrant.busy for entrant in entrants)
-    left = any(entrant.open for entrant in entrants)
+    busy = any(method.busy for method in methods)
+    left = any(map(comparisons.is_open, methods))
     with st.container(horizontal=True, vertical_alignment="center", key="methods-controls"):
-        st.progress(comparisons.fraction(entrants), text=text.escape(comparisons.line(entrants)))
+        st.progress(comparisons.fraction(methods), text=text.escape(comparisons.line(methods)))
         stop = busy and st.button("Stop", key="methods-stop", width=SWITCH_WIDTH)
         go = not busy and st.button(
             "Measure", key="methods-go", width=SWITCH_WIDTH, disabled=not left
         )
     with widgets.problems_here():
         if stop:
-            comparisons.stop(entrants)
+            comparisons.stop(methods)
         elif go:
-            comparisons.begin(entrants)
-        for sentence in comparisons.failures(entrants):
+            comparisons.begin(methods)
+        for sentence in comparisons.failures(methods):
             st.warning(text.escape(text.sentence(sentence)))
     if stop or go:
         st.rerun()
 
 
-def results(view: View, entrants: list[Entrant]) -> None:
+def results(view: View, methods: list[MethodJob]) -> None:
     """Draw the curves and the numbers to take away."""
-    tables = {entrant.title: entrant.table for entrant in entrants if len(entrant.table)}
+    tables = {comparisons.title(each): each.result for each in methods if len(each.result)}
     widgets.figure(
-        theme.fit(figures.curves(tables, view.original_accuracy, len(entrants))), "methods-figure"
+        theme.fit(figures.curves(tables, view.original_accuracy, len(methods))), "methods-figure"
     )
     if not tables:
         return
     st.dataframe(
-        comparisons.accuracies(entrants), hide_index=True, alt="Accuracy by method and amount"
+        comparisons.accuracies(methods), hide_index=True, alt="Accuracy by method and amount"
     )
     st.download_button(
         "Download as CSV",
-        comparisons.points(entrants).to_csv(index=False),
+        comparisons.points(methods).to_csv(index=False),
         "methods.csv",
         "text/csv",
         key="methods-csv",
@@ -82,14 +82,14 @@ def comparison(view: View) -> None:
     if not names:
         widgets.empty("Choose one method or more above.")
         return
-    busy = any(entrant.busy for entrant in comparisons.look(view.plan, names))
+    busy = any(method.busy for method in comparisons.look(view.plan, names))
 
     @st.fragment(run_every=comparisons.TICK_SECONDS if busy else None)
     def panel() -> None:
-        entrants = comparisons.look(view.plan, names)
-        controls(entrants)
-        results(view, entrants)
-        if any(entrant.busy for entrant in entrants) != busy:
+        methods = comparisons.look(view.plan, names)
+        controls(methods)
+        results(view, methods)
+        if any(method.busy for method in methods) != busy:
             st.rerun()
 
     panel()

@@ -19,7 +19,7 @@ from pruneviz.ui.frame.frame import View
 from pruneviz.ui.kit import theme, widgets
 from pruneviz.ui.recover import costs, outcome, recovering
 from pruneviz.ui.recover.costs import Measuring
-from pruneviz.ui.recover.recovering import Recovering
+from pruneviz.ui.recover.recovering import RecoveryJob
 from pruneviz.ui.session import recipes
 from pruneviz.ui.words import text
 
@@ -123,12 +123,12 @@ def presets(plan: Plan, measured: Measuring | None, problem: str) -> None:
         st.caption(text.escape(why))
 
 
-def controls(view: View, now: Recovering, problem: str, measured: Measuring | None) -> None:
+def controls(view: View, now: RecoveryJob, problem: str, measured: Measuring | None) -> None:
     """Draw what it costs or how far it is, and what can be done about it."""
     with st.container(horizontal=True, vertical_alignment="center", key="recover-controls"):
         with st.container(height=62, border=False, vertical_alignment="center"):
             if now.state is None:
-                st.markdown("" if problem else outcome.price(now.plan, measured))
+                st.markdown("" if problem else outcome.price(now.asked, measured))
             else:
                 st.progress(now.status.bar(), text=text.escape(recovering.line(now)))
         pressed = buttons(view, now, problem, measured)
@@ -140,11 +140,11 @@ def controls(view: View, now: Recovering, problem: str, measured: Measuring | No
             raise ValueError(now.status.error or "it failed, and its log says where")
 
 
-def buttons(view: View, now: Recovering, problem: str, measured: Measuring | None) -> str:
+def buttons(view: View, now: RecoveryJob, problem: str, measured: Measuring | None) -> str:
     """Draw what can be done now; return what was pressed, "" for nothing."""
     pressed = ""
     for index, (label, disabled) in enumerate(
-        outcome.offered(now, problem, measured, adopted=view.plan == now.plan).items()
+        outcome.offered(now, problem, measured, adopted=view.plan == now.asked).items()
     ):
         if st.button(
             label,
@@ -157,33 +157,33 @@ def buttons(view: View, now: Recovering, problem: str, measured: Measuring | Non
     return pressed
 
 
-def act(now: Recovering, pressed: str) -> None:
+def act(now: RecoveryJob, pressed: str) -> None:
     """Carry out what was pressed, and draw the page again."""
     if pressed == outcome.MEASURE:
-        costs.measure(now.plan)
+        costs.measure(now.asked)
     elif pressed == outcome.STOP:
         recovering.stop(now)
     elif pressed in (outcome.KEEP, outcome.KEEP_STOPPED):
         recovering.keep(now)
     else:
         if pressed != outcome.USE:
-            recovering.begin(now.plan)
-        recipes.put(now.plan)
+            recovering.begin(now)
+        recipes.put(now.asked)
     st.rerun()
 
 
-def draft(plan: Plan, now: Recovering) -> None:
+def draft(plan: Plan, now: RecoveryJob) -> None:
     """Say whether what is chosen is in the plan or a draft, and offer the way back."""
     with st.container(horizontal=True, wrap=False, key="recover-draft"):
         st.caption(text.escape(outcome.draft(plan, now)), width="stretch")
-        if plan.recovery and plan != now.plan:
+        if plan.recovery and plan != now.asked:
             st.button(
                 "Back to the plan's recovery", type="tertiary", icon=":material/undo:",
                 key="recover-withdraw", on_click=recipes.withdraw,
             )  # fmt: skip
 
 
-def picture(view: View, now: Recovering, more: tuple[Recovering, ...]) -> None:
+def picture(view: View, now: RecoveryJob, more: tuple[RecoveryJob, ...]) -> None:
     """Draw the curve so far beside the original's level."""
     data = view.subject.data
     assert data is not None  # the page looked
@@ -193,26 +193,26 @@ def picture(view: View, now: Recovering, more: tuple[Recovering, ...]) -> None:
     widgets.figure(theme.fit(chart), "recover-figure")
 
 
-def outcomes(now: Recovering, more: tuple[Recovering, ...]) -> None:
+def outcomes(now: RecoveryJob, more: tuple[RecoveryJob, ...]) -> None:
     """Draw a finished recovery's numbers, and those of other seeds."""
-    if now.report and now.report.recovery:
-        st.markdown(outcome.table(now.report))
-        st.caption(text.escape(outcome.circumstances(now.report)))
-        for note in cache.notes(now.plan):
+    if now.result.report and now.result.report.recovery:
+        st.markdown(outcome.table(now.result.report))
+        st.caption(text.escape(outcome.circumstances(now.result.report)))
+        for note in cache.notes(now.asked):
             st.caption(text.told(note))
         seeds(now, more)
 
 
-def seeds(now: Recovering, more: tuple[Recovering, ...]) -> None:
+def seeds(now: RecoveryJob, more: tuple[RecoveryJob, ...]) -> None:
     """Draw what other seeds reach, or offer to try them."""
     if more:
         st.markdown(outcome.seeds(now, more))
-    if len(more) == recovering.MORE_SEEDS or not now.epochs:
+    if len(more) == recovering.MORE_SEEDS or not now.result.epochs:
         return
     label = f"Repeat with {recovering.MORE_SEEDS} more seeds"
     with widgets.problems_here():
         if st.button(label, key="recover-seeds", help=outcome.SEEDS_HELP):
-            recovering.begin_seeds(now.plan)
+            recovering.begin_seeds(now.asked)
             st.rerun()
 
 
@@ -239,7 +239,7 @@ def course(view: View, plan: Plan, problem: str, measured: Measuring | None) -> 
     onward(first)
 
 
-def onward(now: Recovering) -> None:
+def onward(now: RecoveryJob) -> None:
     """Draw where to go next, and earlier recoveries of the same pruning."""
     if now.finished:
         with st.container(horizontal=True):

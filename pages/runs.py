@@ -8,10 +8,11 @@ import streamlit as st
 from pruneviz.history.folder import UNDER_WAY
 from pruneviz.history.index import History
 from pruneviz.history.row import STATES, Row
+from pruneviz.jobs.kind import kind_title
 from pruneviz.plan import Plan
 from pruneviz.ui.frame import frame
 from pruneviz.ui.history import run_actions, run_details, run_storage, runs
-from pruneviz.ui.jobs.watch import kind_title, watch
+from pruneviz.ui.jobs.watch import watch
 from pruneviz.ui.kit import keeping, widgets
 from pruneviz.ui.session import selection
 from pruneviz.ui.words import text

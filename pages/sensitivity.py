@@ -2,10 +2,10 @@
 
 import streamlit as st
 
+from pruneviz.jobs.kind import kind
 from pruneviz.ui.frame import frame
 from pruneviz.ui.kit import widgets
 from pruneviz.ui.sensitivity import every_level, interactions, thresholds
-from pruneviz.ui.words.questions import QUESTIONS
 
 PAGES = {"sensitivity": every_level, "thresholds": thresholds, "interactions": interactions}
 
@@ -14,9 +14,9 @@ def question() -> str:
     """Draw the choice of what is asked and return its name."""
     chosen: str = st.segmented_control(
         "Question",
-        list(QUESTIONS),
+        list(PAGES),
         default="sensitivity",
-        format_func=QUESTIONS.__getitem__,
+        format_func=lambda name: kind(name).question,
         key="question",
         required=True,
         label_visibility="collapsed",

@@ -56,7 +56,13 @@ def test_the_library_s_examples_run_one_after_another(tmp_path):
 
 def test_every_block_of_python_is_tried():
     """Those of other documents are files, each of which a test below tries."""
-    tried = {"pruneviz/criteria/mean_square.py", "pruneviz/figures/widths.py", "pages/widths.py"}
+    tried = {
+        "pruneviz/criteria/mean_square.py",
+        "pruneviz/figures/widths.py",
+        "pages/widths.py",
+        "pruneviz/jobs/kinds/near_zero.py",
+        "pages/near_zero.py",
+    }
     others = [name for name in NAMES if name not in ("README.md", "docs/library.md")]
     assert {path for name in others for path in files(name)} == tried
     assert sum(len(blocks(name, "python")) for name in others) == len(tried)

@@ -58,6 +58,16 @@ def recalibrate_setting(given: Mapping[str, Setting]) -> dict[str, Setting]:
     return {RECALIBRATE: True} if again else {}
 
 
+def recalibrate_query(settings: Mapping[str, Setting]) -> dict[str, str]:
+    """Return the parameter of a link that asks for BatchNorm statistics taken anew."""
+    return {RECALIBRATE: "true"} if settings.get(RECALIBRATE) is True else {}
+
+
+def percent_query(settings: Mapping[str, Setting], name: str, shown: str) -> dict[str, str]:
+    """Return the parameter of a link for a fraction, in percent; none where it is not set."""
+    return {shown: f"{round(100 * float(settings[name]), 6):g}"} if name in settings else {}
+
+
 def recalibrates(spec: Spec) -> bool:
     """Return whether a job takes BatchNorm statistics anew after each pruning."""
     return spec.settings.get(RECALIBRATE) is True

@@ -4,29 +4,20 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import pandas as pd
 from torch import Tensor
 
-from pruneviz import jobs, run
-from pruneviz.analyses.comparison import LEVELS, Mark, contest_plan, read_marks
+from pruneviz import jobs
+from pruneviz.analyses.comparison import LEVELS, Mark, read_marks
 from pruneviz.catalogue import demonstrations
 from pruneviz.criteria import CRITERIA
 from pruneviz.figures.kit import format as fmt
-from pruneviz.history.folder import (
-    POINTS_FILE,
-    UNDER_WAY,
-    RunFolder,
-    State,
-    Status,
-    run_digest,
-    runs_directory,
-)
-from pruneviz.home import default_home
+from pruneviz.history.folder import POINTS_FILE, RunFolder, State
+from pruneviz.jobs.job import Job
 from pruneviz.plan import Plan
 from pruneviz.registry import COSTS
-from pruneviz.ui.engine import cache, gate
+from pruneviz.ui.jobs import ask
 from pruneviz.ui.words import standing
 
 KIND = "contest"
@@ -34,31 +25,7 @@ TICK_SECONDS = 0.5
 USUAL = ("magnitude_l1", "random")  # what the page begins with, beside the plan's own
 
 
-@dataclass(frozen=True)
-class Entrant:
-    """One criterion's part of a comparison. `state` is None while nobody has begun it."""
-
-    criterion: str
-    plan: Plan
-    folder: RunFolder
-    state: State | None
-    status: Status
-    table: pd.DataFrame
-
-    @property
-    def title(self) -> str:
-        """Return the criterion's title."""
-        return CRITERIA.get(self.criterion).title
-
-    @property
-    def busy(self) -> bool:
-        """Return whether a process works on it, or is about to."""
-        return self.state in UNDER_WAY
-
-    @property
-    def open(self) -> bool:
-        """Return whether something is left to be measured and nobody is at it."""
-        return not self.busy and self.state != "finished"
+MethodJob = Job[pd.DataFrame]  # one method of a comparison, with its marks so far
 
 
 def first_chosen(plan: Plan) -> list[str]:
@@ -66,85 +33,84 @@ def first_chosen(plan: Plan) -> list[str]:
     return list(dict.fromkeys((plan.criterion, *USUAL)))
 
 
-def look(plan: Plan, criteria: Sequence[str]) -> list[Entrant]:
+def title(method: MethodJob) -> str:
+    """Return the title of a part's criterion."""
+    return CRITERIA.get(method.plan.criterion).title
+
+
+def is_open(method: MethodJob) -> bool:
+    """Return whether something is left to be measured and nobody is at it."""
+    return not method.busy and not method.finished
+
+
+def look(plan: Plan, criteria: Sequence[str]) -> list[MethodJob]:
     """Return each criterion's part of the comparison under a plan's other choices."""
-    subject = cache.subject(plan)
-    found = []
-    for criterion in criteria:
-        settings = plan.criterion_parameters if criterion == plan.criterion else {}
-        asked = plan.changed(criterion=criterion, criterion_parameters=dict(settings))
-        bound = contest_plan(run.bind(asked, subject))
-        folder = RunFolder(runs_directory(default_home()) / run_digest(KIND, bound))
-        jobs.enforce(folder)
-        begun = folder.path.is_dir()
-        found.append(
-            Entrant(
-                criterion,
-                bound,
-                folder,
-                folder.state() if begun else None,
-                folder.status() or Status(),
-                read_marks(folder.file(POINTS_FILE)),
-            )
-        )
-    return found
+    return [ask.look(_ranked_by(plan, criterion), KIND, {}, _marks) for criterion in criteria]
 
 
-def begin(entrants: Sequence[Entrant]) -> None:
+def _ranked_by(plan: Plan, criterion: str) -> Plan:
+    settings = plan.criterion_parameters if criterion == plan.criterion else {}
+    return plan.changed(criterion=criterion, criterion_parameters=dict(settings))
+
+
+def _marks(folder: RunFolder, state: State | None) -> pd.DataFrame:
+    return read_marks(folder.file(POINTS_FILE))
+
+
+def begin(methods: Sequence[MethodJob]) -> None:
     """Begin what is open, one job each, one after another; ValueError when it may not run."""
-    for entrant in entrants:
-        if entrant.open:
-            gate.submit(KIND, entrant.plan)
+    for method in methods:
+        if is_open(method):
+            ask.begin(method)
 
 
-def stop(entrants: Sequence[Entrant]) -> None:
+def stop(methods: Sequence[MethodJob]) -> None:
     """Ask all that is under way to stop; what is measured stays."""
-    for entrant in entrants:
-        if entrant.busy:
-            jobs.cancel(entrant.folder)
+    for method in methods:
+        if method.busy:
+            jobs.cancel(method.folder)
 
 
-def fraction(entrants: Sequence[Entrant]) -> float:
+def fraction(methods: Sequence[MethodJob]) -> float:
     """Return how much of a comparison is measured, 0 to 1."""
-    done = sum(len(entrant.table) for entrant in entrants)
-    return min(1.0, done / max(1, len(LEVELS) * len(entrants)))
+    done = sum(len(method.result) for method in methods)
+    return min(1.0, done / max(1, len(LEVELS) * len(methods)))
 
 
-def line(entrants: Sequence[Entrant]) -> str:
+def line(methods: Sequence[MethodJob]) -> str:
     """Return how far a comparison is, and what is worked on now."""
-    done, total = sum(len(e.table) for e in entrants), len(LEVELS) * len(entrants)
-    return f"{done} of {total} points measured{_now(entrants)}"
+    done, total = sum(len(e.result) for e in methods), len(LEVELS) * len(methods)
+    return f"{done} of {total} points measured{_now(methods)}"
 
 
-def _now(entrants: Sequence[Entrant]) -> str:
+def _now(methods: Sequence[MethodJob]) -> str:
     """Return what is worked on and how; of what is not under way, what ended it."""
-    under_way = sorted((e for e in entrants if e.busy), key=lambda e: e.state != "running")
+    under_way = sorted((e for e in methods if e.busy), key=lambda e: e.state != "running")
     if under_way:
         first = under_way[0]
-        now = standing.line(first.state, first.status, stopping=first.folder.stopping(first.state))
-        return f", {first.title}: {now}"
-    if all(entrant.state is None for entrant in entrants):
-        return f", {standing.NOT_STARTED}" if entrants else ""
-    ended = {str(e.state) for e in entrants} & {"stopped", "interrupted", "failed"}
+        return f", {title(first)}: {standing.line(first)}"
+    if all(method.state is None for method in methods):
+        return f", {standing.NOT_STARTED}" if methods else ""
+    ended = {str(e.state) for e in methods} & {"stopped", "interrupted", "failed"}
     return "".join(f", {state}" for state in sorted(ended))
 
 
-def failures(entrants: Sequence[Entrant]) -> list[str]:
+def failures(methods: Sequence[MethodJob]) -> list[str]:
     """Return for each criterion that cannot be measured why, as a sentence."""
     return [
-        f"{entrant.title}: {entrant.status.error or 'it failed, and its log says where'}"
-        for entrant in entrants
-        if entrant.state == "failed"
+        f"{title(method)}: {method.status.error or 'it failed, and its log says where'}"
+        for method in methods
+        if method.state == "failed"
     ]
 
 
-def accuracies(entrants: Sequence[Entrant]) -> pd.DataFrame:
+def accuracies(methods: Sequence[MethodJob]) -> pd.DataFrame:
     """Return one row a method and one column an amount, accuracies with their 95 % intervals."""
     rows = []
-    for entrant in entrants:
-        marks = [Mark(*row) for row in entrant.table.itertuples(index=False, name=None)]
+    for method in methods:
+        marks = [Mark(*row) for row in method.result.itertuples(index=False, name=None)]
         cells = {f"{fmt.share(mark.sparsity)} removed": _cell(mark) for mark in marks}
-        rows.append({"Method": entrant.title, **cells})
+        rows.append({"Method": title(method), **cells})
     return pd.DataFrame(rows).fillna("")
 
 
@@ -154,9 +120,9 @@ def _cell(mark: Mark) -> str:
     return f"{fmt.percent(mark.accuracy)} ({100 * mark.low:.1f} to {100 * mark.high:.1f})"
 
 
-def points(entrants: Sequence[Entrant]) -> pd.DataFrame:
+def points(methods: Sequence[MethodJob]) -> pd.DataFrame:
     """Return all that is measured, a point a row, with the method's name."""
-    tables = [e.table.assign(criterion=e.criterion) for e in entrants if len(e.table)]
+    tables = [e.result.assign(criterion=e.plan.criterion) for e in methods if len(e.result)]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame()
 
 

@@ -112,7 +112,7 @@ def test_longer_work_is_a_job_that_puts_its_ratios_when_it_ends(monkeypatch) -> 
         pass
     now.folder.write_status(Status(state="finished"))
     at.run()
-    found = proposing.look(PLAN, now.goal).found
+    found = proposing.look(PLAN, Goal("accuracy_points", 2.0)).result
     assert found is not None
     assert shown(at).layers == found.plan.layers
     assert "points lost" in words(at).replace("\\", "")

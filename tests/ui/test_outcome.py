@@ -5,9 +5,10 @@ import pytest
 from pruneviz.analyses.recovery_cost import Cost
 from pruneviz.figures.kit import format as fmt
 from pruneviz.history.folder import RunFolder, Status
+from pruneviz.jobs.job import Job
 from pruneviz.report import Accuracy, EpochRow, Proportion, RecoveryReport
 from pruneviz.ui.recover import costs, outcome, recovering
-from pruneviz.ui.recover.recovering import Recovering
+from pruneviz.ui.recover.recovering import Recovered
 from tests.ui.finished import MLP, finish
 
 PLAN = MLP.changed(recovery=[{"method": "finetune", "parameters": {"epochs": 3}}])
@@ -22,9 +23,10 @@ def row(epoch: int, accuracy: float) -> EpochRow:
     )  # fmt: skip
 
 
-def at(state: str | None, rows=(), **fields) -> Recovering:
-    given = {"plan": PLAN, "status": Status(), "stopping": False, "report": None, **fields}
-    return Recovering(folder=RunFolder(Path("no run")), state=state, rows=tuple(rows), **given)
+def at(state: str | None, rows=(), plan=PLAN, report=None, **fields) -> Job[Recovered]:
+    given = {"kind": "run", "settings": {}, "status": Status(), "stopping": False, **fields}
+    folder, result = RunFolder(Path("no run")), Recovered(tuple(rows), report)
+    return Job(asked=plan, plan=plan, folder=folder, state=state, result=result, **given)
 
 
 def test_epochs_and_seconds_fit_each_other() -> None:
@@ -83,8 +85,8 @@ def test_only_what_has_lost_everything_can_be_kept() -> None:
     steps = [{"method": "finetune", "parameters": {"epochs": 6}}]
     plan = PLAN.changed(schedule="linear", schedule_parameters={"rounds": 2}, recovery=steps)
     first = row(2, 0.6)
-    assert not at("running", [first], plan=plan).can_be_kept
-    assert at("running", [first.model_copy(update={"round": 2})], plan=plan).can_be_kept
+    assert not recovering.can_be_kept(at("running", [first], plan=plan))
+    assert recovering.can_be_kept(at("running", [first.model_copy(update={"round": 2})], plan=plan))
 
 
 def test_the_table_holds_every_accuracy_and_the_last_is_the_result() -> None:

@@ -33,7 +33,6 @@ from pruneviz.sensitivity.refit import inputs_per_refit
 from pruneviz.sensitivity.search import PROBE_COLUMNS, TABLE
 from pruneviz.subjects import load_subject
 from pruneviz.ui.sensitivity import measures, scanning
-from pruneviz.ui.words.questions import QUESTIONS
 from tests.ui.test_pages import start, titles, words
 
 MLP, RESNET = Plan(model="sample:tumour-mlp"), Plan(model="sample:digits-resnet")
@@ -142,9 +141,11 @@ def test_recalibration_is_offered_where_there_is_batch_norm() -> None:
 
 def test_every_question_can_be_asked_of_recalibrated_networks(monkeypatch) -> None:
     asked = []
-    monkeypatch.setattr(jobs, "submit", lambda home, kind, plan, settings: asked.append(settings))
+    monkeypatch.setattr(
+        jobs, "submit", lambda home, kind, plan, settings, **more: asked.append(settings)
+    )
     at = start("pages/sensitivity.py", RESNET)
-    for question in QUESTIONS:
+    for question in ("sensitivity", "thresholds", "interactions"):
         at.segmented_control(key="question").set_value(question).run()
         at.toggle(key="recalibrate").set_value(True).run()
         assert not at.exception

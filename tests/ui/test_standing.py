@@ -9,15 +9,14 @@ from pruneviz.figures import epochs
 from pruneviz.figures.epochs import Course, Levels
 from pruneviz.figures.sensitivity import thresholds
 from pruneviz.history.folder import UNDER_WAY, RunFolder, State, Status
+from pruneviz.jobs.job import Job
 from pruneviz.plan import Plan
 from pruneviz.subjects import load_subject
 from pruneviz.ui import comparisons
-from pruneviz.ui.comparisons import Entrant
-from pruneviz.ui.jobs.watch import Job
 from pruneviz.ui.recover import recovering
-from pruneviz.ui.recover.recovering import Recovering
+from pruneviz.ui.recover.recovering import Recovered
 from pruneviz.ui.sensitivity import scanning
-from pruneviz.ui.sensitivity.scanning import Extent, Scanning
+from pruneviz.ui.sensitivity.scanning import Extent
 from pruneviz.ui.tune import goals
 from pruneviz.ui.words import standing
 
@@ -33,17 +32,18 @@ def lines(state, status: Status, folder: RunFolder, *, stopping: bool) -> dict[s
     if stopping:
         folder.path.mkdir(exist_ok=True)
         folder.file("cancel").touch()
-    scan = Scanning("thresholds", plan, {}, folder, state, status, stopping, ("fc1",), 99)
-    recovery = Recovering(plan, folder, state, status, stopping, (), None)
-    entrant = Entrant("taylor", plan, folder, state, status, pd.DataFrame())
+
+    def job(kind: str, result=None, settings=None) -> Job:
+        return Job(kind, plan, plan, settings or {}, folder, state, status, stopping, result)
+
     found = {
-        "scan": scanning.line(scan, EXTENT),
-        "recovery": recovering.line(recovery),
-        "methods": comparisons.line([entrant]),
-        "proposal": standing.line(state, status, stopping=stopping),
+        "scan": scanning.line(job("thresholds", settings={"loss": 0.02}), EXTENT),
+        "recovery": recovering.line(job("run", Recovered((), None))),
+        "methods": comparisons.line([job("contest", pd.DataFrame())]),
+        "proposal": standing.line(job("proposal", settings={"goal": "macs", "value": 0.5})),
     }
     if state is not None:
-        found["panel"] = Job(folder, "run", plan, state, status, stopping).line
+        found["panel"] = standing.whole_line(job("run"))
     return found
 
 

@@ -19,7 +19,10 @@ def has_result(folder: RunFolder) -> bool:
         return False
 
 
-@job("contest", "Method at every amount", essential=contest_plan, has_result=has_result)
+@job(
+    "contest", "Method at every amount", page="methods",
+    has_result=has_result, essential=contest_plan,
+)  # fmt: skip
 def contest(spec: Spec, context: Context) -> Iterator[Progress]:
     """Prune to each amount and evaluate; a checkpoint holds the marks so far."""
     found = Contest(context.prepare(spec.plan), spec.plan)

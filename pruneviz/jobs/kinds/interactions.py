@@ -16,6 +16,8 @@ from pruneviz.jobs.scans import (
     check_known,
     fraction,
     is_whole,
+    percent_query,
+    recalibrate_query,
     recalibrate_setting,
     recalibrates,
 )
@@ -24,6 +26,17 @@ from pruneviz.sensitivity import read_pairs
 from pruneviz.sensitivity.pairs import LEVEL, PAIRS
 
 LEVEL_SETTING, PAIRS_SETTING = "level", "pairs"
+QUESTION = "Which layers lose more together?"
+
+
+def query(settings: Mapping[str, Setting]) -> dict[str, str]:
+    """Return the parameters of a link that asks the same."""
+    return {
+        "question": QUESTION,
+        **recalibrate_query(settings),
+        **percent_query(settings, LEVEL_SETTING, "level"),
+        **({"pairs": f"{settings[PAIRS_SETTING]}"} if PAIRS_SETTING in settings else {}),
+    }
 
 
 def has_result(folder: RunFolder) -> bool:
@@ -44,7 +57,10 @@ def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
     return {LEVEL_SETTING: level, PAIRS_SETTING: int(pairs), **recalibrate_setting(given)}
 
 
-@job("interactions", "Pairs of layers", scan_plan, has_result, settings)
+@job(
+    "interactions", "Pairs of layers", page="sensitivity", question=QUESTION,
+    has_result=has_result, essential=scan_plan, settings=settings, query=query,
+)  # fmt: skip
 def interactions(spec: Spec, context: Context) -> Iterator[Progress]:
     """Prune layers alone, then in pairs; a checkpoint holds which inputs were answered right."""
     level, count = fraction(spec.settings, LEVEL_SETTING, LEVEL), spec.settings[PAIRS_SETTING]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
 from pruneviz.analyses import scans
 from pruneviz.history.folder import RunFolder, Spec
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
 from pruneviz.jobs.kinds import sensitivity
-from pruneviz.plan import Setting
+from pruneviz.plan import Plan, Setting
 from pruneviz.propose import (
     PROPOSAL_FILE,
     Goal,
@@ -37,7 +38,18 @@ def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
     return Goal.of(given).settings()
 
 
-@job("proposal", "Ratios for a goal", proposal_plan, has_result, settings)
+def with_ratios(folder: RunFolder, spec: Spec) -> Plan:
+    """Return the plan with the ratios that were found, else that which was asked for."""
+    with suppress(ValueError):  # Tune proposes again
+        return read_proposal(folder.file(PROPOSAL_FILE)).plan
+    return spec.plan
+
+
+@job(
+    "proposal", "Ratios for a goal", page="tune", has_result=has_result,
+    essential=proposal_plan, settings=settings, opens=with_ratios,
+    purpose=lambda settings: f"To {Goal.of(settings).wish}",
+)  # fmt: skip
 def proposal(spec: Spec, context: Context) -> Iterator[Progress]:
     """Read or measure the curves, then search; a checkpoint holds the points so far."""
     prepared = context.prepare(spec.plan)

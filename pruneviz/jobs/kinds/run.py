@@ -8,10 +8,12 @@ from pruneviz import run
 from pruneviz.history.folder import CURVE_FILE, RunFolder, Spec, write_json
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
+from pruneviz.plan import Plan
 from pruneviz.run import Prepared, Pruned
 from pruneviz.stages.recovery_rounds import RecoveryRounds
 from pruneviz.store import read_report, write_run
 
+TITLE = "Prune and recover"
 MEASURING = "measuring both networks"
 LAST = 1  # the step after the recovery: both networks timed and the files written
 
@@ -24,7 +26,12 @@ def has_result(folder: RunFolder) -> bool:
         return False
 
 
-@job("run", "Prune and recover", essential=lambda plan: plan, has_result=has_result)
+def titled(plan: Plan) -> str:
+    """Return what carrying a plan out is called."""
+    return TITLE if run.asks_for_rounds(plan) else "Pruning"
+
+
+@job("run", TITLE, page="compare", has_result=has_result, titled=titled)
 def carry_out(spec: Spec, context: Context) -> Iterator[Progress]:
     """Prune, recover step by step, measure and write; a checkpoint holds the training's state."""
     if has_result(context.folder):  # the attempt before died after its last file was written

@@ -28,6 +28,7 @@ from pruneviz.jobs.scans import (
     is_whole,
     levels_of,
     levels_setting,
+    recalibrate_query,
     recalibrate_setting,
     recalibrates,
 )
@@ -59,7 +60,10 @@ def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
     return {**levels_setting(given), **recalibrate_setting(given)}
 
 
-@job(KIND, "Sensitivity scan", scan_plan, has_result, settings)
+@job(
+    KIND, "Sensitivity scan", page="sensitivity", question="Every layer at every level",
+    has_result=has_result, essential=scan_plan, settings=settings, query=recalibrate_query,
+)  # fmt: skip
 def sensitivity(spec: Spec, context: Context) -> Iterator[Progress]:
     """Measure every layer at every level; a checkpoint holds the points so far."""
     scan = scans.scan(

@@ -19,6 +19,8 @@ from pruneviz.jobs.scans import (
     is_whole,
     levels_of,
     levels_setting,
+    percent_query,
+    recalibrate_query,
     recalibrate_setting,
     recalibrates,
 )
@@ -27,6 +29,16 @@ from pruneviz.sensitivity import read_probes, read_thresholds
 from pruneviz.sensitivity.search import LOSS, probe_table
 
 LOSS_SETTING = "loss"
+QUESTION = "Where does each layer lose too much?"
+
+
+def query(settings: Mapping[str, Setting]) -> dict[str, str]:
+    """Return the parameters of a link that asks the same."""
+    return {
+        "question": QUESTION,
+        **recalibrate_query(settings),
+        **percent_query(settings, LOSS_SETTING, "points"),
+    }
 
 
 def has_result(folder: RunFolder) -> bool:
@@ -44,7 +56,10 @@ def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
     return {LOSS_SETTING: loss, **levels_setting(given), **recalibrate_setting(given)}
 
 
-@job("thresholds", "Thresholds", scan_plan, has_result, settings)
+@job(
+    "thresholds", "Thresholds", page="sensitivity", question=QUESTION,
+    has_result=has_result, essential=scan_plan, settings=settings, query=query,
+)  # fmt: skip
 def thresholds(spec: Spec, context: Context) -> Iterator[Progress]:
     """Search each layer's threshold; a checkpoint holds the evaluations so far."""
     loss = fraction(spec.settings, LOSS_SETTING, LOSS)

@@ -10,17 +10,17 @@ from pruneviz import store
 from pruneviz.figures import recovery as figures
 from pruneviz.figures.epochs import Course, Levels
 from pruneviz.figures.kit import format as fmt
-from pruneviz.history.folder import ENVIRONMENT_FILE, LOG_FILE, RunFolder, Spec
+from pruneviz.history.folder import ENVIRONMENT_FILE, LOG_FILE, RunFolder
 from pruneviz.history.index import History
 from pruneviz.history.lineage import Lineage
 from pruneviz.history.row import Row
+from pruneviz.jobs.job import Job, job_of
 from pruneviz.report import Accuracy, RecoveryReport, Report
 from pruneviz.ui.history import run_actions, runs
 from pruneviz.ui.kit import keeping, theme, widgets
 from pruneviz.ui.recover import outcome
 from pruneviz.ui.session import selection
 from pruneviz.ui.words import navigate, text
-from pruneviz.ui.words.questions import query
 
 MOST_FAMILY = 30
 MOST_DEPTH = 8
@@ -34,12 +34,12 @@ NAME_HELP = "What you call this run"
 def one(history: History, row: Row) -> None:
     """Draw a run: what it is, its numbers, what can be done with it, its label and its family."""
     folder = history.folder(row.digest)
-    spec = folder.spec()
+    job = job_of(folder)
     st.subheader(text.escape(runs.called(row)), anchor=False)
     st.caption(f"Digest {row.digest[: runs.SHORT]}")
     st.markdown(f"{text.escape(runs.what(row))} · **{text.escape(row.state)}**")
     _trouble(row)
-    _doing(row, spec)
+    _doing(row, job)
     if row.kind == "run" and row.state == "finished":
         with widgets.problems_here():
             _numbers(folder)
@@ -49,8 +49,8 @@ def one(history: History, row: Row) -> None:
         with grid.cell():
             _family(history, row)
     with st.expander("The plan, and how it was computed", key="runs-how"):
-        if spec:
-            st.code(spec.plan.to_yaml(), language=None, wrap_lines=True)
+        if job:
+            st.code(job.plan.to_yaml(), language=None, wrap_lines=True)
         for name in (ENVIRONMENT_FILE, LOG_FILE):
             if content := _end(folder, name):
                 st.caption(text.escape(name))
@@ -124,10 +124,10 @@ def _recovery(report: Report, found: RecoveryReport, accuracy: Accuracy) -> None
             st.caption(text.escape(outcome.circumstances(report)))
 
 
-def _doing(row: Row, spec: Spec | None) -> None:
+def _doing(row: Row, job: Job[None] | None) -> None:
     """Draw what can be done with one run."""
     with st.container(horizontal=True, vertical_alignment="center", key="runs-doing"):
-        if spec is not None:
+        if job is not None:
             st.button(
                 "Restore to the sliders",
                 key="runs-restore",
@@ -135,13 +135,13 @@ def _doing(row: Row, spec: Spec | None) -> None:
                 icon=":material/tune:",
                 help="Make this run's plan the one that every page shows; Undo brings yours back",
                 on_click=keeping.restore,
-                args=(spec.plan, row.digest),
+                args=(job.plan, row.digest),
             )
         _take_along([row])
         _delete([row])
-        if spec is not None:
-            page, asked = runs.page_of(row), query(row.kind, spec.settings)
-            navigate.page_link(page, f"Open in {page.capitalize()}", plan=spec.plan, query=asked)
+        if job is not None:
+            link = runs.link_of(row, job)
+            navigate.page_link(link.page, link.label, plan=link.plan, query=link.query)
 
 
 def _doing_together(rows: Sequence[Row]) -> None:

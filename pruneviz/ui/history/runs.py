@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -16,13 +16,13 @@ from pruneviz.figures.kit import format as fmt
 from pruneviz.granularity import noun
 from pruneviz.history.lineage import Lineage
 from pruneviz.history.row import Row
+from pruneviz.jobs.job import Job
+from pruneviz.jobs.kind import Link, kind_title
 from pruneviz.plan import Plan
 from pruneviz.report import Accuracy, Amount, LatencyPair, Report
 from pruneviz.ui.frame import speeds
-from pruneviz.ui.jobs.watch import kind_title
 from pruneviz.ui.session import recipes
 from pruneviz.ui.words import text
-from pruneviz.ui.words.questions import QUESTIONS
 
 SHORT = 12  # digits of a digest that people see
 NOTHING = "–"
@@ -89,12 +89,12 @@ def what(row: Row) -> str:
     return f"{prefix}{text.model_title(row.model)} · {how(row)}"
 
 
-def page_of(row: Row) -> str:
-    """Return the page that shows what a run found, or how far it is."""
-    shown = {**dict.fromkeys(QUESTIONS, "sensitivity"), "contest": "methods"}
-    if row.kind in shown:
-        return shown[row.kind]
-    return "recover" if row.recovery and row.state != "finished" else "compare"
+def link_of(row: Row, job: Job[None]) -> Link:
+    """Return the page that shows what a run found, or how far its recovery is."""
+    link = job.link
+    if row.recovery and row.state != "finished":
+        return replace(link, page="recover")
+    return link if job.about else replace(link, page="compare")
 
 
 def how(row: Row) -> str:

@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 
 import streamlit as st
 
 from pruneviz import jobs
-from pruneviz.history.folder import PROPOSAL_FILE, RunFolder
-from pruneviz.plan import Plan
-from pruneviz.propose import Goal
-from pruneviz.propose.proposal import read_proposal
+from pruneviz.history.folder import RunFolder
+from pruneviz.jobs.job import Job
 from pruneviz.ui.engine import gate
-from pruneviz.ui.jobs.watch import Job, Seen, watch
-from pruneviz.ui.words import navigate, text
-from pruneviz.ui.words.questions import QUESTIONS, query
+from pruneviz.ui.jobs.watch import Seen, watch
+from pruneviz.ui.words import navigate, standing, text
 
 BUSY_SECONDS, IDLE_SECONDS = 1.0, 5.0  # between two looks, while there are jobs and while not
 STALE_SECONDS = 2 * IDLE_SECONDS
 AT_ONCE_SECONDS = 0.2
-PROPOSAL = "proposal"
 TOLD_KEY = "pruneviz-endings-told"
-WHERE = {
-    **dict.fromkeys(QUESTIONS, ("sensitivity", "Open in Sensitivity")),
-    "contest": ("methods", "Open in Methods"),
-    "run": ("compare", "Open in Compare"),
-    "proposal": ("tune", "Open in Tune"),
-}
 DISMISS_HELP = "Take it off this list. It stays on Runs, where it can be resumed."
 MOST_SHOWN = 4
 PANEL_WIDTH = 380  # pixels
@@ -59,8 +48,8 @@ def tell(seen: Seen) -> None:
             job = ending.job
             st.toast(
                 f"**{text.escape(job.title)} {job.state}**  \n{text.escape(_what(job))}"
-                + (f"  \n{text.escape(job.line)}" if job.state == "failed" else ""),
-                icon=SIGNS[job.state],
+                + (f"  \n{text.escape(standing.whole_line(job))}" if job.state == "failed" else ""),
+                icon=SIGNS[str(job.state)],
                 duration="long",
             )
     st.session_state[TOLD_KEY] = max(told, seen.last)
@@ -94,14 +83,14 @@ def _popover(seen: Seen) -> None:
         navigate.page_link("runs", "All runs")
 
 
-def _active(job: Job) -> None:
+def _active(job: Job[None]) -> None:
     """Draw a job that is not over, with what can be done about it."""
     digest = job.folder.digest
     with st.container(gap="xxsmall", key=f"job-{digest}"):
         st.markdown(_title(job))
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            st.progress(job.status.bar(), text=text.escape(job.line))
-            if job.under_way:
+            st.progress(job.status.bar(), text=text.escape(standing.whole_line(job)))
+            if job.busy:
                 stop = st.button("Stop", key=f"job-stop-{digest}", disabled=job.stopping)
                 resume = dismiss = False
             else:
@@ -112,53 +101,33 @@ def _active(job: Job) -> None:
             _act(job, jobs.cancel if stop else gate.resume if resume else jobs.dismiss)
 
 
-def _ended(job: Job) -> None:
+def _ended(job: Job[None]) -> None:
     """Draw a job that is over in a line, with the way to its result."""
     digest = job.folder.digest
-    page, words = WHERE.get(job.kind, ("runs", "Open in Runs"))
     with st.container(gap="xxsmall", key=f"job-{digest}"):
-        st.markdown(f"{SIGNS[job.state]} {_title(job, job.state)}")
+        st.markdown(f"{SIGNS[str(job.state)]} {_title(job, str(job.state))}")
         if job.state == "failed":
-            st.caption(text.escape(text.sentence(job.line)))
+            st.caption(text.escape(text.sentence(standing.whole_line(job))))
             navigate.page_link("runs", "Open it in Runs", query={"run": digest})
         else:
-            spec = job.folder.spec()
-            asked = query(job.kind, spec.settings) if spec else {}
-            navigate.page_link(page, words, plan=_leads_to(job), query=asked)
+            link = job.link
+            navigate.page_link(link.page, link.label, plan=link.plan, query=link.query)
 
 
-def _leads_to(job: Job) -> Plan:
-    """Return the plan that a job's link opens: that of a proposal has its ratios."""
-    if job.kind == PROPOSAL:
-        with suppress(ValueError):  # Tune proposes again
-            return read_proposal(job.folder.file(PROPOSAL_FILE)).plan
-    return job.plan
-
-
-def _title(job: Job, ending: str = "") -> str:
+def _title(job: Job[None], ending: str = "") -> str:
     """Return a job's kind, how it ended and what it is about, as Markdown."""
     kind = f"**{text.escape(' '.join((job.title, ending)))}**"
     return f"{kind}  \n:small[:gray[{text.escape(_what(job))}]]"
 
 
-def _what(job: Job) -> str:
-    model = text.model_title(job.plan.model)
-    if job.kind == PROPOSAL:
-        return f"{_wish(job)}{model}, {text.ranking_line(job.plan)}"
-    if job.kind != "run":
-        return f"{model}, {text.ranking_line(job.plan)}"
-    return f"{model}, {text.plan_line(job.plan, job.plan.sparsity)}"
+def _what(job: Job[None]) -> str:
+    """Return what a job is about: what it is for, the model, what goes and how it is ranked."""
+    model, plan = text.model_title(job.plan.model), job.plan
+    line = text.plan_line(plan, plan.sparsity) if job.asks_amount else text.ranking_line(plan)
+    return "".join([f"{job.purpose}: " * bool(job.purpose), f"{model}, {line}"])
 
 
-def _wish(job: Job) -> str:
-    """Return what a proposal is for, `To lose at most 1 point: `; "" where it cannot be read."""
-    spec = job.folder.spec()
-    with suppress(ValueError):  # a job's file that is damaged or of another version
-        return f"To {Goal.of(spec.settings if spec else {}).wish}: "
-    return ""
-
-
-def _act(job: Job, action: Callable[[RunFolder], None]) -> None:
+def _act(job: Job[None], action: Callable[[RunFolder], None]) -> None:
     """Carry out what a button asks; what goes wrong is said below it."""
     try:
         action(job.folder)

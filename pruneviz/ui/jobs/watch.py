@@ -6,21 +6,15 @@ import functools
 import math
 import threading
 import time
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import psutil
-
 from pruneviz import jobs
-from pruneviz.history.folder import UNDER_WAY, RunFolder, State, Status, runs_directory
+from pruneviz.history.folder import UNDER_WAY, runs_directory
 from pruneviz.history.index import History
 from pruneviz.home import default_home
 from pruneviz.jobs.control import ACTIVE
-from pruneviz.jobs.kind import kind as find_kind
-from pruneviz.plan import Plan
-from pruneviz.run import asks_for_rounds
-from pruneviz.ui.words import standing
+from pruneviz.jobs.job import Job, job_of
 
 MOST_RECENT = 3
 MOST_ENDINGS = 100
@@ -29,56 +23,25 @@ ENDED = ("finished", "failed")
 
 
 @dataclass(frozen=True)
-class Job:
-    """A job at one moment; `fraction` is 0 to 1, `seconds_left` None while it cannot be told."""
-
-    folder: RunFolder
-    kind: str
-    plan: Plan
-    state: State
-    status: Status
-    stopping: bool
-
-    @property
-    def title(self) -> str:
-        """Return what kind of work this is, in words."""
-        if self.kind == "run" and not asks_for_rounds(self.plan):
-            return "Pruning"
-        return kind_title(self.kind)
-
-    @property
-    def under_way(self) -> bool:
-        """Return whether a process works on it, waits its turn, or is about to."""
-        return self.state in UNDER_WAY
-
-    @property
-    def line(self) -> str:
-        """Return in one line what it does and how long the rest takes."""
-        if self.state == "failed":
-            return self.status.error or "it failed; its log says where"
-        return standing.line(self.state, self.status, stopping=self.stopping)
-
-
-@dataclass(frozen=True)
 class Ending:
     """A job that finished or failed since the server started, by its number."""
 
     number: int
-    job: Job
+    job: Job[None]
 
 
 @dataclass(frozen=True)
 class Seen:
     """The jobs that are not over, what ended since the server started, and the last finished."""
 
-    jobs: tuple[Job, ...] = ()
+    jobs: tuple[Job[None], ...] = ()
     endings: tuple[Ending, ...] = ()
-    finished: tuple[Job, ...] = ()
+    finished: tuple[Job[None], ...] = ()
 
     @property
     def under_way(self) -> int:
         """Return how many jobs are computed or wait for their turn."""
-        return sum(job.under_way for job in self.jobs)
+        return sum(job.busy for job in self.jobs)
 
     @property
     def last(self) -> int:
@@ -86,7 +49,7 @@ class Seen:
         return self.endings[-1].number if self.endings else 0
 
     @property
-    def recent(self) -> tuple[Job, ...]:
+    def recent(self) -> tuple[Job[None], ...]:
         """Return the last few that failed or finished, the newest first."""
         ended = [ending.job for ending in self.endings]
         over = {job.folder.digest: job for job in (*self.finished, *ended)}
@@ -151,7 +114,7 @@ class Watch:
         found = []
         for folder in jobs.active(self._home):
             jobs.enforce(folder)
-            job = read(folder)
+            job = job_of(folder)
             if job is not None and job.state in (*UNDER_WAY, "interrupted"):
                 found.append(job)
         still = {job.folder.digest for job in found}
@@ -161,16 +124,16 @@ class Watch:
             seen = replace(seen, finished=self._finished())
         self._seen, self._changed, self._looked = seen, changed, time.monotonic()
 
-    def _with(self, gone: list[Job]) -> tuple[Ending, ...]:
+    def _with(self, gone: list[Job[None]]) -> tuple[Ending, ...]:
         """Return the endings and those of the jobs that are no longer active, numbered on."""
         endings = list(self._seen.endings)
         for before in gone:
-            job = read(before.folder)
+            job = job_of(before.folder)
             if job is not None and job.state in ENDED:
                 endings.append(Ending(endings[-1].number + 1 if endings else 1, job))
         return tuple(endings[-MOST_ENDINGS:])
 
-    def _finished(self) -> tuple[Job, ...]:
+    def _finished(self) -> tuple[Job[None], ...]:
         """Return the last finished runs; none before the history is read, or where it cannot be."""
         if self._history is None:
             return ()
@@ -179,16 +142,8 @@ class Watch:
             folders = [self._history.folder(row.digest) for row in rows]
         except ValueError:  # Runs says why
             return ()
-        found = [read(folder) for folder in folders]
+        found = [job_of(folder) for folder in folders]
         return tuple(job for job in found if job is not None and job.state == "finished")
-
-
-def kind_title(name: str) -> str:
-    """Return a kind of job in words."""
-    try:
-        return find_kind(name).title
-    except ValueError:  # written by another version
-        return name.replace("_", " ").capitalize() or "Unknown"
 
 
 def watch() -> Watch:
@@ -203,32 +158,3 @@ _ONE = threading.Lock()  # or two who ask first would each have a watch of their
 @functools.cache
 def _watch(home: Path) -> Watch:
     return Watch(home)
-
-
-def read(folder: RunFolder) -> Job | None:
-    """Return a run as a job; None where its folder does not say what was asked."""
-    spec = folder.spec()
-    if spec is None:
-        return None
-    status = folder.status() or Status()
-    state = _state(folder, status)
-    return Job(
-        folder=folder,
-        kind=spec.kind,
-        plan=spec.plan,
-        state=state,
-        status=status,
-        stopping=folder.stopping(state),
-    )
-
-
-def _state(folder: RunFolder, status: Status) -> State:
-    """Return a run's state; where its process is in sight, without waiting for the lock it holds.
-
-    Waiting takes 50 ms for each job, and a slider that is moved meanwhile would wait too.
-    """
-    if status.state in UNDER_WAY and status.pid is not None:
-        with suppress(psutil.Error):
-            if str(folder.path.resolve()) in psutil.Process(status.pid).cmdline():
-                return status.state
-    return folder.state()

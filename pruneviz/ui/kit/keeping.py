@@ -7,13 +7,13 @@ from typing import Literal
 import streamlit as st
 
 from pruneviz.history.folder import RunFolder
+from pruneviz.jobs.job import job_of
 from pruneviz.plan import Plan
 from pruneviz.run import asks_for_rounds, bind
 from pruneviz.ui.engine import cache, gate
 from pruneviz.ui.frame import strip
-from pruneviz.ui.jobs.watch import read
 from pruneviz.ui.session import state
-from pruneviz.ui.words import navigate, text
+from pruneviz.ui.words import navigate, standing, text
 
 LOOK_SECONDS = 1.0
 WAIT_WIDTH, ROW_HEIGHT = 320, 44  # pixels; the same room whatever stands there
@@ -47,13 +47,13 @@ def button(plan: Plan, label: str = "Keep in Runs", *, primary: bool = False) ->
     A recovery is carried out on Recover, which says what it costs, so there it leads.
     """
     folder = cache.run_folder(plan)
-    job = read(folder)
+    job = job_of(folder)
     if job is not None and job.state == "failed":
-        strip.show_error(job.line)
+        strip.show_error(standing.whole_line(job))
     with st.container(height=ROW_HEIGHT, border=False, vertical_alignment="center"):
         if job is not None and job.state == "finished":
             navigate.page_link("runs", "Kept in Runs", query={"run": folder.digest})
-        elif job is not None and job.under_way:
+        elif job is not None and job.busy:
             _wait(folder)
         elif asks_for_rounds(plan):
             navigate.page_link("recover", "Recover: carry this plan out and keep it")
@@ -75,7 +75,11 @@ def _begin(plan: Plan, label: str, *, primary: bool) -> None:
 @st.fragment(run_every=LOOK_SECONDS)
 def _wait(folder: RunFolder) -> None:
     """Draw how far the run is until it is kept."""
-    job = read(folder)
-    if job is None or not job.under_way:
+    job = job_of(folder)
+    if job is None or not job.busy:
         st.rerun()
-    st.progress(job.status.bar(), text=text.escape(f"{job.title}: {job.line}"), width=WAIT_WIDTH)
+    st.progress(
+        job.status.bar(),
+        text=text.escape(f"{job.title}: {standing.whole_line(job)}"),
+        width=WAIT_WIDTH,
+    )

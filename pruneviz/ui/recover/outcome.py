@@ -15,7 +15,7 @@ from pruneviz.report import Interval, Report
 from pruneviz.ui.jobs.watch import watch
 from pruneviz.ui.recover import costs
 from pruneviz.ui.recover.costs import Measuring
-from pruneviz.ui.recover.recovering import Recovering, is_kept
+from pruneviz.ui.recover.recovering import RecoveryJob, can_be_kept, is_kept
 from pruneviz.ui.session import recipes
 from pruneviz.ui.words import text
 
@@ -46,24 +46,24 @@ AFTER = {
 
 
 def offered(
-    now: Recovering, problem: str, measured: Measuring | None, *, adopted: bool
+    now: RecoveryJob, problem: str, measured: Measuring | None, *, adopted: bool
 ) -> dict[str, bool]:
     """Return the labels of what can be done now, each with whether it must wait."""
     if now.busy:
         held = now.stopping or is_kept(now)
-        return {STOP: held, KEEP: held or not now.can_be_kept}
+        return {STOP: held, KEEP: held or not can_be_kept(now)}
     if now.finished:
         return {} if adopted else {USE: False}
     if now.state is None:
         unknown = measured is None and not problem
         return {START: bool(problem), **({MEASURE: False} if unknown else {})}
     again = AGAIN if now.state == "failed" else RESUME
-    return {again: bool(problem), **({KEEP_STOPPED: False} if now.can_be_kept else {})}
+    return {again: bool(problem), **({KEEP_STOPPED: False} if can_be_kept(now) else {})}
 
 
-def draft(plan: Plan, now: Recovering) -> str:
+def draft(plan: Plan, now: RecoveryJob) -> str:
     """Return whether a recovery is in the session's plan, and how a draft gets there."""
-    if plan == now.plan:
+    if plan == now.asked:
         return "This recovery is in the plan."
     said = recipes.words(plan)
     still = f"the plan still says {said}" if said else "the plan has no recovery yet"
@@ -160,22 +160,23 @@ def circumstances(report: Report) -> str:
     return " ".join(parts)
 
 
-def seeds(now: Recovering, more: Sequence[Recovering]) -> str:
+def seeds(now: RecoveryJob, more: Sequence[RecoveryJob]) -> str:
     """Return what each seed reached, and their mean and spread, as Markdown."""
     every = [now, *more]
-    done = [one.rows[-1].accuracy for one in every if one.finished and one.rows]
+    done = [one.result.rows[-1].accuracy for one in every if one.finished and one.result.rows]
     if len(done) == len(every):
         apart = fmt.unbroken(f"{100 * (max(done) - min(done)):.1f} points")
         return (
             f"**{_number(fmean(done))}** is the mean of {len(done)} seeds. They lie {apart} apart, "
             f"from {_number(min(done))} to {_number(max(done))}: so much is chance."
         )
-    states = [
-        f"seed {one.plan.seed}: "
-        + (_number(one.rows[-1].accuracy) if one.finished and one.rows else str(one.state))
-        for one in every
-    ]
-    return ", ".join(states)
+    return ", ".join(f"seed {one.asked.seed}: {_reached(one)}" for one in every)
+
+
+def _reached(one: RecoveryJob) -> str:
+    """Return a recovery's last accuracy, and its state where it is not finished."""
+    rows = one.result.rows
+    return _number(rows[-1].accuracy) if one.finished and rows else str(one.state)
 
 
 def beside(rows: Sequence[tuple[Plan, Row]]) -> str:

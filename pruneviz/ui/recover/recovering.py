@@ -13,13 +13,15 @@ from pruneviz import jobs, run
 from pruneviz.figures.epochs import Course, Curves, Levels
 from pruneviz.figures.kit import format as fmt
 from pruneviz.history.curve import read_curve
-from pruneviz.history.folder import CURVE_FILE, UNDER_WAY, RunFolder, State, Status
+from pruneviz.history.folder import CURVE_FILE, RunFolder, State
 from pruneviz.history.row import Row
+from pruneviz.jobs.job import Job
 from pruneviz.plan import Part, Plan
 from pruneviz.recovery.rounds import epochs_reached, trains
 from pruneviz.report import EpochRow, Report
 from pruneviz.store import read_report
-from pruneviz.ui.engine import cache, gate
+from pruneviz.ui.engine import cache
+from pruneviz.ui.jobs import ask
 from pruneviz.ui.jobs.watch import watch
 from pruneviz.ui.kit import keeping
 from pruneviz.ui.recover import costs
@@ -34,64 +36,42 @@ KEEP_KEY = "pruneviz-kept"
 
 
 @dataclass(frozen=True)
-class Recovering:
-    """A plan's recovery at one moment. `state` is None while nobody has begun it.
+class Recovered:
+    """What a recovery has reached: its points so far, and once it is finished its report."""
 
-    `rows` are the points so far; `report` is there once it is finished.
-    """
-
-    plan: Plan
-    folder: RunFolder
-    state: State | None
-    status: Status
-    stopping: bool
     rows: tuple[EpochRow, ...]
     report: Report | None
-
-    @property
-    def busy(self) -> bool:
-        """Return whether a process works on it, or is about to."""
-        return self.state in UNDER_WAY
-
-    @property
-    def finished(self) -> bool:
-        """Return whether it was carried out to its end."""
-        return self.state == "finished"
 
     @property
     def epochs(self) -> int:
         """Return how many epochs are trained."""
         return self.rows[-1].epoch if self.rows else 0
 
-    @property
-    def can_be_kept(self) -> bool:
-        """Return whether it could end now: all is removed, an epoch trained, not the last one."""
-        training = sum(trains(step) for step in self.plan.recovery)
-        last = self.rows[-1] if self.rows else None
-        return (
-            training == 1
-            and last is not None
-            and last.round == recipes.rounds(self.plan)
-            and last.loss is not None
-            and last.epoch < recipes.epochs_run(self.plan)
-        )
+
+RecoveryJob = Job[Recovered]
 
 
-def look(plan: Plan) -> Recovering:
+def look(plan: Plan) -> RecoveryJob:
     """Return how far a plan's recovery is; ValueError where its folder is damaged."""
-    folder = cache.run_folder(plan)
-    jobs.enforce(folder)
-    now = folder.state() if folder.path.is_dir() else None
-    report = _report(folder) if now == "finished" else None
+    return ask.look(plan, KIND, {}, _read)
+
+
+def _read(folder: RunFolder, state: State | None) -> Recovered:
+    report = _report(folder) if state == "finished" else None
     done = report.recovery if report else None
-    return Recovering(
-        plan=plan,
-        folder=folder,
-        state=now,
-        status=folder.status() or Status(),
-        stopping=folder.stopping(now),
-        rows=done.curve if done else read_rows(folder),
-        report=report,
+    return Recovered(done.curve if done else read_rows(folder), report)
+
+
+def can_be_kept(now: RecoveryJob) -> bool:
+    """Return whether it could end now: all is removed, an epoch trained, not the last one."""
+    training = sum(trains(step) for step in now.asked.recovery)
+    last = now.result.rows[-1] if now.result.rows else None
+    return (
+        training == 1
+        and last is not None
+        and last.round == recipes.rounds(now.asked)
+        and last.loss is not None
+        and last.epoch < recipes.epochs_run(now.asked)
     )
 
 
@@ -112,13 +92,13 @@ def proposed(plan: Plan, *, removed: int) -> Plan:
     return drafts.opened(plan, recipes.with_recipe(plan, "recalibrate"))
 
 
-def others(plan: Plan) -> tuple[Recovering, ...]:
+def others(plan: Plan) -> tuple[RecoveryJob, ...]:
     """Return the recoveries of the same plan with the next seeds, as far as they were begun."""
     found = [look(plan.changed(seed=seed)) for seed in _more_seeds(plan)]
     return tuple(one for one in found if one.state is not None)
 
 
-def look_again(now: Recovering, more: Sequence[Recovering], *, measuring: bool) -> float | None:
+def look_again(now: RecoveryJob, more: Sequence[RecoveryJob], *, measuring: bool) -> float | None:
     """Return after how many seconds to look again; None where nothing can change by itself."""
     if measuring or any(one.busy for one in (now, *more)):
         return BUSY_SECONDS
@@ -130,37 +110,37 @@ def _more_seeds(plan: Plan) -> range:
     return range(plan.seed + 1, plan.seed + 1 + MORE_SEEDS)
 
 
-def begin(plan: Plan) -> None:
+def begin(now: RecoveryJob) -> None:
     """Begin a plan's recovery, or go on with it; ValueError where it may not run or cannot."""
-    bound, began_from = run.bind(plan, cache.subject(plan)), keeping.parent(plan)
-    parent = None if began_from == bound.digest() else began_from
-    gate.submit(KIND, bound, parent=parent, options={"device": costs.DEVICE})
+    began_from = keeping.parent(now.asked)
+    parent = None if began_from == now.folder.digest else began_from
+    ask.begin(now, parent=parent, options={"device": costs.DEVICE})
 
 
 def begin_seeds(plan: Plan) -> None:
     """Begin the same recovery with the next seeds."""
     for seed in _more_seeds(plan):
-        begin(plan.changed(seed=seed))
+        begin(look(plan.changed(seed=seed)))
 
 
-def stop(now: Recovering) -> None:
+def stop(now: RecoveryJob) -> None:
     """Ask a recovery to stop; it can be resumed."""
     jobs.cancel(now.folder)
 
 
-def keep(now: Recovering) -> None:
+def keep(now: RecoveryJob) -> None:
     """Stop a recovery and keep what it has reached; `finish_keeping` does the rest."""
     st.session_state[KEEP_KEY] = now.folder.digest
     if now.busy:
         jobs.cancel(now.folder)
 
 
-def is_kept(now: Recovering) -> bool:
+def is_kept(now: RecoveryJob) -> bool:
     """Return whether a recovery was asked to end where it is."""
     return st.session_state.get(KEEP_KEY) == now.folder.digest
 
 
-def finish_keeping(now: Recovering) -> bool:
+def finish_keeping(now: RecoveryJob) -> bool:
     """Put a plan that ends after the last epoch into the session, once the process is gone.
 
     Its run goes on from the checkpoints of the one that was stopped, so it ends at once. Returns
@@ -169,59 +149,57 @@ def finish_keeping(now: Recovering) -> bool:
     if not is_kept(now) or now.busy:
         return False
     del st.session_state[KEEP_KEY]
-    if not now.can_be_kept:  # it ended by itself, or before its first epoch
+    if not can_be_kept(now):  # it ended by itself, or before its first epoch
         return False
-    plan = recipes.stopped_after(now.plan, epochs_reached(now.plan, now.rows))
-    bound = run.bind(plan, cache.subject(plan))
-    gate.submit(
-        KIND,
-        bound,
-        parent=now.folder.digest,
-        options={"device": costs.DEVICE},
+    plan = recipes.stopped_after(now.asked, epochs_reached(now.asked, now.result.rows))
+    ask.begin(
+        look(plan), parent=now.folder.digest, options={"device": costs.DEVICE},
         begin_from=now.folder,
-    )
+    )  # fmt: skip
     recipes.put(plan)
     return True
 
 
-def line(now: Recovering) -> str:
+def line(now: RecoveryJob) -> str:
     """Return in one line how far a recovery is and how long the rest takes."""
     if now.finished:
-        return f"finished: {recipes.words(now.plan)}"
+        return f"finished: {recipes.words(now.asked)}"
     if is_kept(now):
-        return f"ending after epoch {now.epochs} …"
+        return f"ending after epoch {now.result.epochs} …"
     if now.state is not None and not now.busy:
         done = (
-            f"after {fmt.plural(now.epochs, 'epoch')}" if now.epochs else "before the first epoch"
+            f"after {fmt.plural(now.result.epochs, 'epoch')}"
+            if now.result.epochs
+            else "before the first epoch"
         )
         return f"{now.state} {done}"
-    return standing.line(now.state, now.status, stopping=now.stopping)
+    return standing.line(now)
 
 
-def levels(now: Recovering, original: float) -> Levels:
+def levels(now: RecoveryJob, original: float) -> Levels:
     """Return what a recovery is compared with, as far as it is known."""
-    if now.report and now.report.recovery and now.report.accuracy:
-        return Levels.of(now.report.accuracy, now.report.recovery)
-    raw = cache.live(now.plan.without(Part.RECOVERY))
+    if now.result.report and now.result.report.recovery and now.result.report.accuracy:
+        return Levels.of(now.result.report.accuracy, now.result.report.recovery)
+    raw = cache.live(now.asked.without(Part.RECOVERY))
     accuracy = raw.report.accuracy
     return Levels(original, accuracy.pruned if accuracy and raw.exact else None)
 
 
-def course(now: Recovering, samples: int) -> Course:
+def course(now: RecoveryJob, samples: int) -> Course:
     """Return what a recovery is planned to be, and how far it is."""
-    planned = recipes.epochs_run(now.plan)
+    planned = recipes.epochs_run(now.asked)
     return Course(
-        epochs=now.epochs if now.finished else planned,
-        rounds=recipes.rounds(now.plan),
+        epochs=now.result.epochs if now.finished else planned,
+        rounds=recipes.rounds(now.asked),
         samples=samples,
         over=now.finished,
     )
 
 
-def curves(now: Recovering, more: Sequence[Recovering]) -> Curves:
+def curves(now: RecoveryJob, more: Sequence[RecoveryJob]) -> Curves:
     """Return the rows of a recovery and of those with other seeds that have any, by seed."""
-    found = {now.plan.seed: now.rows}
-    found.update({one.plan.seed: one.rows for one in more if one.rows})
+    found = {now.asked.seed: now.result.rows}
+    found.update({one.asked.seed: one.result.rows for one in more if one.result.rows})
     return found
 
 
@@ -251,9 +229,9 @@ class Earlier:
     row: Row
 
 
-def earlier(now: Recovering) -> list[Earlier]:
+def earlier(now: RecoveryJob) -> list[Earlier]:
     """Return the last other recoveries of the same pruning, the newest first."""
-    bound = run.bind(now.plan, cache.subject(now.plan))
+    bound = now.plan
     history = watch().history()
     rows = history.search(
         kind=KIND, model=bound.model, state="finished", order="finished", limit=MOST_SEARCHED

@@ -19,7 +19,7 @@ from pruneviz.ui.frame.frame import View
 from pruneviz.ui.kit import widgets
 from pruneviz.ui.sensitivity import amounts, measures, recalibrating, scanning
 from pruneviz.ui.sensitivity.measures import ONE_CLASS, Read
-from pruneviz.ui.sensitivity.scanning import Extent, Scanning
+from pruneviz.ui.sensitivity.scanning import Extent, Scan
 from pruneviz.ui.session import state
 from pruneviz.ui.words import text
 
@@ -38,20 +38,20 @@ def page(view: View, settings: Mapping[str, Setting]) -> None:
     )
 
 
-def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scanning, Extent]:
+def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scan, Extent]:
     """Return the scan of every layer at every level, and how far it is."""
     scan = scanning.look(view.plan, KIND, settings)
     total = points(scan)
     done = scanning.rows(scan, POINTS_FILE, read_points)
     words = f"{done} of {total} points measured"
     fraction = min(1.0, done / total) if total else 1.0
-    ended = f"{words}, each on {fmt.inputs_of(scan.samples, view.plan)}"
+    ended = f"{words}, each on {fmt.inputs_of(scanning.samples(scan), view.plan)}"
     return scan, Extent(words, ended, fraction, scanning.seconds(view.plan, total, settings))
 
 
-def points(scan: Scanning) -> int:
+def points(scan: Scan) -> int:
     """Return how many points a whole scan has."""
-    return len(scan.layers) * len(LEVELS)
+    return len(scanning.layers(scan)) * len(LEVELS)
 
 
 def settings(view: View) -> dict[str, Setting]:
@@ -59,7 +59,7 @@ def settings(view: View) -> dict[str, Setting]:
     return recalibrating.switch(view)
 
 
-def _results(view: View, scan: Scanning) -> None:
+def _results(view: View, scan: Scan) -> None:
     """Draw the points under the chosen measure, in the chosen view, and the numbers to take."""
     table = read_points(scan.folder.file(POINTS_FILE))
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
@@ -117,11 +117,11 @@ def _view() -> str:
     return chosen
 
 
-def _classes(scan: Scanning) -> pd.DataFrame:
+def _classes(scan: Scan) -> pd.DataFrame:
     return read_classes(scan.folder.file(CLASSES_FILE))
 
 
-def _read(view: View, scan: Scanning, points: pd.DataFrame, name: str, one: str) -> Read:
+def _read(view: View, scan: Scan, points: pd.DataFrame, name: str, one: str) -> Read:
     """Return the points under a measure, beside the original that they are compared with."""
     original, by_class = measures.original(view.plan)
     baseline = read_points(scan.folder.file(BASELINE_FILE))
@@ -130,27 +130,28 @@ def _read(view: View, scan: Scanning, points: pd.DataFrame, name: str, one: str)
     if name == ONE_CLASS:
         if again:  # else it is the unpruned network, whose classes are known
             by_class = read_classes(scan.folder.file(BASELINE_CLASSES_FILE))
-        return measures.by_class(_classes(scan), by_class, one, called, finished=scan.finished)
+        return measures.by_class(_classes(scan), by_class, one, called, finished=scan.whole)
     if len(baseline):
         original = baseline.iloc[0]
     return measures.by_metric(points, original, name, called, by_class)
 
 
-def _figure(scan: Scanning, read: Read, shape: str) -> None:
+def _figure(scan: Scan, read: Read, shape: str) -> None:
     """Draw the points in one of the views, and what a click on it does."""
     amounts.what_a_click_does(MARKS[shape])
-    chosen = state.layer() if state.layer() in scan.layers else ""
+    chosen = state.layer() if state.layer() in scanning.layers(scan) else ""
     amounts.figure(_chart(scan, read, shape, chosen), "sensitivity-figure")
 
 
-def _chart(scan: Scanning, read: Read, shape: str, chosen: str) -> go.Figure:
+def _chart(scan: Scan, read: Read, shape: str, chosen: str) -> go.Figure:
     table, reading = read.table, read.reading
+    layers = scanning.layers(scan)
     if shape == "heatmap":
-        return levels.heatmap(table, reading, chosen, scan.layers, LEVELS)
+        return levels.heatmap(table, reading, chosen, layers, LEVELS)
     if shape == "panels":
-        shown = _some(scan.layers, chosen)
-        return panels.panels(table, reading, shown, chosen, len(scan.layers))
-    return curves.sensitivity(table, reading, chosen, scan.layers)
+        shown = _some(layers, chosen)
+        return panels.panels(table, reading, shown, chosen, len(layers))
+    return curves.sensitivity(table, reading, chosen, layers)
 
 
 def _some(layers: tuple[str, ...], chosen: str) -> tuple[str, ...]:

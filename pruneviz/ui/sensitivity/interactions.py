@@ -17,7 +17,7 @@ from pruneviz.sensitivity.pairs import all_pairs, number_asked
 from pruneviz.ui.frame.frame import View
 from pruneviz.ui.kit import widgets
 from pruneviz.ui.sensitivity import amounts, recalibrating, scanning
-from pruneviz.ui.sensitivity.scanning import Extent, Scanning
+from pruneviz.ui.sensitivity.scanning import Extent, Scan
 from pruneviz.ui.session import state
 
 KIND, LEVEL, PAIRS = "interactions", "level", "pairs"
@@ -84,33 +84,34 @@ def page(view: View, settings: Mapping[str, Setting]) -> None:
     scanning.follow(view.plan, partial(look, view, settings), _results, unasked=usual)
 
 
-def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scanning, Extent]:
+def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scan, Extent]:
     """Return the scan of pairs, and how far it is."""
     scan = scanning.look(view.plan, KIND, settings)
     done, wanted = scanning.rows(scan, PAIRS_FILE, read_pairs), number_wanted(scan)
     words = f"{done} of {fmt.plural(wanted, 'pair')} measured"
     fraction = max(done / wanted, min(1.0, scan.status.fraction))
-    evaluations = wanted + min(2 * wanted, len(scan.layers))
-    ended = f"{words}, each on {fmt.inputs_of(scan.samples, view.plan)}"
+    evaluations = wanted + min(2 * wanted, len(scanning.layers(scan)))
+    ended = f"{words}, each on {fmt.inputs_of(scanning.samples(scan), view.plan)}"
     return scan, Extent(words, ended, fraction, scanning.seconds(view.plan, evaluations, settings))
 
 
-def number_wanted(scan: Scanning) -> int:
+def number_wanted(scan: Scan) -> int:
     """Return how many pairs a scan looks at in the end."""
-    return min(int(scan.settings[PAIRS]), all_pairs(len(scan.layers)))
+    return min(int(scan.settings[PAIRS]), all_pairs(len(scanning.layers(scan))))
 
 
-def _results(scan: Scanning) -> None:
+def _results(scan: Scan) -> None:
     """Draw the pairs, strongest first, all of them as a matrix, and the numbers to take away."""
     table = read_pairs(scan.folder.file(PAIRS_FILE))
-    chosen = state.layer() if state.layer() in scan.layers else ""
+    layers = scanning.layers(scan)
+    chosen = state.layer() if state.layer() in layers else ""
     chart = figures.pairs(table, chosen, number_wanted(scan))
     amounts.what_a_click_does("a pair", "both layers' sliders")
     grid = st.grid(2, min_column_width=460, gap="medium")
     with grid.cell():
         amounts.figure(chart, "interactions-figure")
     with grid.cell():
-        matrix = figures.matrix(table, scan.layers, chosen)
+        matrix = figures.matrix(table, layers, chosen)
         amounts.figure(matrix, "interactions-matrix")
     scanning.take_away(
         scan,

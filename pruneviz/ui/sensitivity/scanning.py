@@ -10,17 +10,17 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pruneviz import jobs, run
+from pruneviz import jobs
 from pruneviz.figures.kit import format as fmt
-from pruneviz.history.folder import UNDER_WAY, RunFolder, State, Status, run_digest, runs_directory
 from pruneviz.home import default_home
 from pruneviz.jobs import start
-from pruneviz.jobs.kind import kind as find_kind
+from pruneviz.jobs.job import Job
 from pruneviz.jobs.scans import RECALIBRATE
 from pruneviz.plan import Plan, Setting
 from pruneviz.sensitivity import read_notes
 from pruneviz.sensitivity.refit import inputs_per_refit
-from pruneviz.ui.engine import cache, gate
+from pruneviz.ui.engine import cache
+from pruneviz.ui.jobs import ask
 from pruneviz.ui.kit import widgets
 from pruneviz.ui.session import state
 from pruneviz.ui.words import standing, text
@@ -32,33 +32,7 @@ SWITCH_WIDTH = 190  # pixels
 FEW_INPUTS = 30  # below which every interval is so wide that the page says so
 
 
-@dataclass(frozen=True)
-class Scanning:
-    """A scan at one moment. `state` is None while nobody has begun it.
-
-    `layers` are all that it looks at, `samples` the held-out inputs.
-    """
-
-    kind: str
-    plan: Plan
-    settings: Mapping[str, Setting]
-    folder: RunFolder
-    state: State | None
-    status: Status
-    stopping: bool
-    layers: tuple[str, ...]
-    samples: int
-    damaged: bool = False  # it was finished, and its files cannot be read any more
-
-    @property
-    def busy(self) -> bool:
-        """Return whether a process works on the scan, or is about to."""
-        return self.state in UNDER_WAY
-
-    @property
-    def finished(self) -> bool:
-        """Return whether everything is measured and kept."""
-        return self.state == "finished" and not self.damaged
+Scan = Job[None]
 
 
 @dataclass(frozen=True)
@@ -79,32 +53,23 @@ class Extent:
         return self.seconds <= SMALL_SECONDS
 
 
-def look(plan: Plan, kind: str, settings: Mapping[str, Setting]) -> Scanning:
-    """Return the scan that answers a question about a plan; ValueError where it cannot be asked.
-
-    How much the plan removes does not matter to it, so all such plans share one scan, on disk.
-    """
-    prepared, asked = cache.prepared(plan), find_kind(kind)
-    bound = asked.essential(run.bind(plan, prepared.subject))
-    spelled = asked.settings(settings)
-    folder = RunFolder(runs_directory(default_home()) / run_digest(kind, bound, spelled))
-    jobs.enforce(folder)
-    now = folder.state() if folder.path.is_dir() else None
-    return Scanning(
-        kind=kind,
-        plan=bound,
-        settings=spelled,
-        folder=folder,
-        state=now,
-        status=folder.status() or Status(),
-        stopping=folder.stopping(now),
-        layers=tuple(units.name for units in prepared.units),
-        samples=len(prepared.subject.data.x) if prepared.subject.data else 0,
-        damaged=now == "finished" and not asked.has_result(folder),
-    )
+def look(plan: Plan, kind: str, settings: Mapping[str, Setting]) -> Scan:
+    """Return the scan that answers a question about a plan; ValueError where it cannot be asked."""
+    return ask.look(plan, kind, settings, ask.nothing)
 
 
-def rows(scan: Scanning, file: str, read: Callable[[Path], pd.DataFrame]) -> int:
+def layers(scan: Scan) -> tuple[str, ...]:
+    """Return all layers that a scan looks at."""
+    return tuple(units.name for units in cache.prepared(scan.asked).units)
+
+
+def samples(scan: Scan) -> int:
+    """Return how many held-out inputs a scan has."""
+    data = cache.subject(scan.asked).data
+    return len(data.x) if data else 0
+
+
+def rows(scan: Scan, file: str, read: Callable[[Path], pd.DataFrame]) -> int:
     """Return how many rows one of a scan's tables holds that can be read."""
     try:
         return len(read(scan.folder.file(file)))
@@ -124,23 +89,18 @@ def seconds(plan: Plan, evaluations: int, settings: Mapping[str, Setting]) -> fl
     return evaluations * inputs * cache.original(plan).seconds_per_input
 
 
-def begin(scan: Scanning) -> None:
-    """Begin a scan, or go on with it; ValueError when it may not run or cannot be started."""
-    gate.submit(scan.kind, scan.plan, settings=scan.settings)
-
-
-def line(scan: Scanning, extent: Extent) -> str:
+def line(scan: Scan, extent: Extent) -> str:
     """Return how far a scan is, and how long the rest takes."""
     if scan.state is None:
         return f"{standing.NOT_STARTED}; it goes on while you do something else"
-    if scan.finished:
+    if scan.whole:
         return extent.ended
     if scan.damaged:
         return "it was finished, and what it measured cannot be read any more"
-    return f"{extent.done}, {standing.line(scan.state, scan.status, stopping=scan.stopping)}"
+    return f"{extent.done}, {standing.line(scan)}"
 
 
-def begin_label(scan: Scanning, extent: Extent) -> str:
+def begin_label(scan: Scan, extent: Extent) -> str:
     """Return what the switch of a scan that stands still does."""
     if scan.state is None:
         whole = extent.seconds + start.seconds(default_home())
@@ -150,13 +110,13 @@ def begin_label(scan: Scanning, extent: Extent) -> str:
     return "Try again" if scan.state == "failed" else "Resume"
 
 
-def controls(scan: Scanning, extent: Extent) -> None:
+def controls(scan: Scan, extent: Extent) -> None:
     """Draw progress with count and time left, and the switch to stop, go on or begin."""
     row = st.container(horizontal=True, vertical_alignment="center", key="scan-controls")
     with row:
         st.progress(scan.status.bar(extent.fraction), text=text.escape(line(scan, extent)))
         slot = st.empty()  # one for both, or for a moment both would stand there
-        if scan.finished:
+        if scan.whole:
             return
         stop = scan.busy and slot.button(
             "Stop", key="scan-stop", width=SWITCH_WIDTH, disabled=scan.stopping
@@ -168,18 +128,19 @@ def controls(scan: Scanning, extent: Extent) -> None:
         if stop:
             jobs.cancel(scan.folder)  # what is measured stays
         elif go:
-            begin(scan)
+            ask.begin(scan)
         elif scan.state == "failed":
             raise ValueError(scan.status.error or "the scan failed, and its log says where")
     if stop or go:
         st.rerun()
 
 
-def notes(scan: Scanning) -> None:
+def notes(scan: Scan) -> None:
     """Say what a reader must know of how the scan was computed."""
     found = list(read_notes(scan.folder))
-    if scan.samples < FEW_INPUTS:
-        few = fmt.plural(scan.samples, "input")
+    inputs = samples(scan)
+    if inputs < FEW_INPUTS:
+        few = fmt.plural(inputs, "input")
         found.append(f"there are {few} only, so every interval is wide: name more data on Home")
     for note in found:
         st.caption(text.escape(text.sentence(note)))
@@ -187,8 +148,8 @@ def notes(scan: Scanning) -> None:
 
 def follow(
     view_plan: Plan,
-    see: Callable[[], tuple[Scanning, Extent]],
-    draw: Callable[[Scanning], None],
+    see: Callable[[], tuple[Scan, Extent]],
+    draw: Callable[[Scan], None],
     *,
     unasked: bool,
 ) -> None:
@@ -200,7 +161,7 @@ def follow(
     first, extent = see()
     if unasked and first.state is None and extent.small:
         with widgets.problems_here():
-            begin(first)
+            ask.begin(first)
             first, extent = see()
 
     @st.fragment(run_every=TICK_SECONDS if first.busy else None)
@@ -217,7 +178,7 @@ def follow(
 
 
 def take_away(
-    scan: Scanning,
+    scan: Scan,
     table: pd.DataFrame,
     file: str,
     shown: pd.DataFrame,
@@ -232,7 +193,7 @@ def take_away(
     """
     notes(scan)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        choose_layer(scan.layers, without)
+        choose_layer(layers(scan), without)
         download(table, file)
         with st.container(width="content", height=40, border=False, vertical_alignment="center"):
             widgets.page_link("tune", "Tune: use what you see here")

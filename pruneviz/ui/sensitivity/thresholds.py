@@ -16,7 +16,7 @@ from pruneviz.sensitivity import LEVELS, read_probes, read_thresholds
 from pruneviz.sensitivity.search import in_points
 from pruneviz.ui.frame.frame import View
 from pruneviz.ui.sensitivity import amounts, recalibrating, scanning
-from pruneviz.ui.sensitivity.scanning import Extent, Scanning
+from pruneviz.ui.sensitivity.scanning import Extent, Scan
 from pruneviz.ui.session import state
 from pruneviz.ui.words import text
 
@@ -60,27 +60,29 @@ def page(view: View, settings: Mapping[str, Setting]) -> None:
     scanning.follow(view.plan, partial(look, view, settings), _results, unasked=usual)
 
 
-def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scanning, Extent]:
+def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scan, Extent]:
     """Return the search for each layer's threshold, and how far it is."""
     scan = scanning.look(view.plan, KIND, settings)
     probes = scanning.rows(scan, PROBES_FILE, read_probes)
     found = scanning.rows(scan, THRESHOLDS_FILE, read_thresholds)
-    whole = len(scan.layers) * len(LEVELS)
-    words = f"{found} of {fmt.plural(len(scan.layers), 'layer')} found, "
+    layers = scanning.layers(scan)
+    whole = len(layers) * len(LEVELS)
+    words = f"{found} of {fmt.plural(len(layers), 'layer')} found, "
     words += f"{fmt.plural(probes, 'evaluation')} made"
     ended = f"{words} where a full scan makes {whole:,}, "
-    ended += f"on {fmt.inputs_of(scan.samples, view.plan)} at most"
-    fraction = found / len(scan.layers) if scan.layers else 1.0
+    ended += f"on {fmt.inputs_of(scanning.samples(scan), view.plan)} at most"
+    fraction = found / len(layers) if layers else 1.0
     return scan, Extent(words, ended, fraction, scanning.seconds(view.plan, whole, settings))
 
 
-def _results(scan: Scanning) -> None:
+def _results(scan: Scan) -> None:
     """Draw what can go of each layer, and the numbers to take away."""
     table = read_thresholds(scan.folder.file(THRESHOLDS_FILE))
-    chosen = state.layer() if state.layer() in scan.layers else ""
+    layers = scanning.layers(scan)
+    chosen = state.layer() if state.layer() in layers else ""
     amounts.what_a_click_does("a mark")
     loss = float(scan.settings[LOSS])
-    chart = figures.thresholds(table, loss, chosen, scan.layers)
+    chart = figures.thresholds(table, loss, chosen, layers)
     amounts.figure(chart, "thresholds-figure")
     scanning.take_away(
         scan,

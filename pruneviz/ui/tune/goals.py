@@ -18,7 +18,7 @@ from pruneviz.ui.frame.frame import View
 from pruneviz.ui.kit import widgets
 from pruneviz.ui.session import state
 from pruneviz.ui.tune import proposing
-from pruneviz.ui.tune.proposing import Proposed
+from pruneviz.ui.tune.proposing import ProposalJob
 from pruneviz.ui.words import standing, text
 
 FIRST = Goal(ACCURACY, 1.0)
@@ -54,7 +54,7 @@ def draw(view: View) -> None:
     """Draw the goal, where the plan stands, and the way to ratios that reach it."""
     goal = chosen()
     now = proposing.look(view.plan, goal) if view.subject.data else None
-    under_way = now is not None and (now.busy or now.awaited)
+    under_way = now is not None and (now.busy or proposing.is_awaited(now))
     with widgets.folded("Goal", _summary(view, goal), "goals", expanded=under_way):
         if now is None:
             _without_data(view.plan)
@@ -114,7 +114,7 @@ def chosen() -> Goal:
         return FIRST
 
 
-def _row(view: View, goal: Goal, now: Proposed) -> bool:
+def _row(view: View, goal: Goal, now: ProposalJob) -> bool:
     """Draw the goal's kind and value and the button; return whether it was pressed."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         st.selectbox(
@@ -182,7 +182,7 @@ def _choose_kind(view: View, kind: str) -> None:
     state.choose_goal(goal.text())
 
 
-def _propose(now: Proposed) -> None:
+def _propose(now: ProposalJob) -> None:
     """Propose at once, with a bar and a way to stop, or begin the job where that takes long."""
     if not proposing.is_quick(now):
         proposing.begin(now)
@@ -201,30 +201,30 @@ def _propose(now: Proposed) -> None:
         raise
 
 
-def _outcome(plan: Plan, now: Proposed) -> None:
+def _outcome(plan: Plan, now: ProposalJob) -> None:
     """Draw the progress of a job, or what came of it."""
-    if now.busy or now.awaited:
+    if now.busy or proposing.is_awaited(now):
         _progress(now)
-    elif now.found is not None:
-        _result(plan, now.found)
+    elif now.result is not None:
+        _result(plan, now.result)
     elif now.state == "failed":
         raise ValueError(now.status.error or "the proposal failed, and its log says where")
     elif now.state is not None:
         st.caption(f"The proposal {STOOD[now.state]}.")
 
 
-def _progress(first: Proposed) -> None:
+def _progress(first: ProposalJob) -> None:
     """Draw how far the job is, with Stop, and put its ratios on the sliders at its end."""
 
     @st.fragment(run_every=proposing.TICK_SECONDS)
     def panel() -> None:
-        now = proposing.look(first.asked, first.goal)
+        now = proposing.look(first.asked, Goal.of(first.settings))
         if not now.busy:
-            if now.awaited and now.found is not None:
-                proposing.put(now.found)
+            if proposing.is_awaited(now) and now.result is not None:
+                proposing.put(now.result)
             st.session_state.pop(proposing.AWAITED_KEY, None)
             st.rerun()
-        line = standing.line(now.state, now.status, stopping=now.stopping)
+        line = standing.line(now)
         with st.container(horizontal=True, vertical_alignment="center"):
             st.progress(now.status.bar(), text=text.escape(line))
             if st.button("Stop", key="goal-stop", disabled=now.stopping):

@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 
 import streamlit as st
 
-from pruneviz import jobs, run
+from pruneviz import jobs
 from pruneviz.analyses import scans
-from pruneviz.history.folder import (
-    PROPOSAL_FILE,
-    UNDER_WAY,
-    RunFolder,
-    State,
-    Status,
-    run_digest,
-    runs_directory,
-)
+from pruneviz.history.folder import PROPOSAL_FILE, RunFolder, State, runs_directory
 from pruneviz.home import default_home
+from pruneviz.jobs.job import Job
 from pruneviz.jobs.kinds import sensitivity
 from pruneviz.plan import Plan
 from pruneviz.propose import (
@@ -28,15 +22,15 @@ from pruneviz.propose import (
     Proposal,
     ProposalSearch,
     finished_points,
-    proposal_plan,
     read_proposal,
 )
 from pruneviz.propose.goal import ACCURACY, MILLISECONDS
 from pruneviz.sensitivity import Scan
 from pruneviz.stepwise import Stepwise
-from pruneviz.ui.engine import cache, gate
+from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.cached import cached
 from pruneviz.ui.engine.keys import asked_key
+from pruneviz.ui.jobs import ask
 from pruneviz.ui.sensitivity import every_level, scanning
 from pruneviz.ui.session import edits, state
 
@@ -50,70 +44,40 @@ STEP_SECONDS = 0.05  # to prune and count beside the evaluation, about
 AWAITED_KEY = "pruneviz-proposal-awaited"
 
 
-@dataclass(frozen=True)
-class Proposed:
-    """A proposal at one moment. `state` is None while no job was begun; `found` is the result.
-
-    `asked` is the session's plan, `plan` the part of it that decides.
-    """
-
-    asked: Plan
-    plan: Plan
-    goal: Goal
-    folder: RunFolder
-    state: State | None
-    status: Status
-    stopping: bool
-    found: Proposal | None
-
-    @property
-    def busy(self) -> bool:
-        """Return whether a process works on it, or is about to."""
-        return self.state in UNDER_WAY
-
-    @property
-    def awaited(self) -> bool:
-        """Return whether this session asked for it and has not put it on the sliders yet."""
-        return st.session_state.get(AWAITED_KEY) == self.folder.digest
+ProposalJob = Job[Proposal | None]
 
 
-def look(plan: Plan, goal: Goal) -> Proposed:
+def look(plan: Plan, goal: Goal) -> ProposalJob:
     """Return how far the proposal for a plan's locks and methods and a goal is."""
-    bound = proposal_plan(run.bind(plan, cache.subject(plan)))
-    digest = run_digest(KIND, bound, goal.settings())
-    folder = RunFolder(runs_directory(default_home()) / digest)
-    jobs.enforce(folder)
-    now = folder.state() if folder.path.is_dir() else None
-    return Proposed(
-        asked=plan,
-        plan=bound,
-        goal=goal,
-        folder=folder,
-        state=now,
-        status=folder.status() or Status(),
-        stopping=folder.stopping(now),
-        found=next(iter(_kept(bound, goal)), None) or _read(folder, now),
-    )
+    found = ask.look(plan, KIND, goal.settings(), _read)
+    kept = next(iter(_kept(found.plan, found.folder.digest)), None)
+    return replace(found, result=kept or found.result)
+
+
+def is_awaited(now: ProposalJob) -> bool:
+    """Return whether this session asked for it and has not put it on the sliders yet."""
+    return bool(st.session_state.get(AWAITED_KEY) == now.folder.digest)
 
 
 @cached(asked_key, most=64)
-def _kept(plan: Plan, goal: Goal) -> list[Proposal]:
+def _kept(plan: Plan, digest: str) -> list[Proposal]:
     """Return where a proposal that is computed at once is kept; it is empty until then."""
     return []
 
 
-def _read(folder: RunFolder, now: State | None) -> Proposal | None:
-    if now != "finished":
-        return None
-    try:
-        return read_proposal(folder.file(PROPOSAL_FILE))
-    except ValueError:  # it is computed again when it is asked for
-        return None
+def _read(folder: RunFolder, state: State | None) -> Proposal | None:
+    if state == "finished":
+        with suppress(ValueError):  # it is computed again when it is asked for
+            return read_proposal(folder.file(PROPOSAL_FILE))
+    return None
 
 
-def is_quick(now: Proposed) -> bool:
+def is_quick(now: ProposalJob) -> bool:
     """Return whether a proposal is there already, or is made while the reader waits for it."""
-    return _reached(now) is not None or expected_seconds(now.asked, now.goal) <= AT_ONCE_SECONDS
+    return (
+        _reached(now) is not None
+        or expected_seconds(now.asked, Goal.of(now.settings)) <= AT_ONCE_SECONDS
+    )
 
 
 def expected_seconds(plan: Plan, goal: Goal) -> float:
@@ -125,19 +89,19 @@ def expected_seconds(plan: Plan, goal: Goal) -> float:
     passes = inputs * EVALUATIONS.get(goal.kind, FEW_EVALUATIONS)
     passes += TIMED_PASSES if goal.kind == MILLISECONDS else 0
     steps = len(prepared.units)
-    if not scan.finished:
+    if not scan.whole:
         points = every_level.points(scan)
-        passes += points * scan.samples
+        passes += points * scanning.samples(scan)
         steps += points
     return passes * original.seconds_per_input + steps * STEP_SECONDS
 
 
-def _reached(now: Proposed) -> Proposal | None:
+def _reached(now: ProposalJob) -> Proposal | None:
     """Return what was found; nothing where a time left it undecided, to be measured again."""
-    return now.found if now.found is not None and now.found.is_reached else None
+    return now.result if now.result is not None and now.result.is_reached else None
 
 
-def at_once(now: Proposed) -> Iterator[Stepwise]:
+def at_once(now: ProposalJob) -> Iterator[Stepwise]:
     """Propose while the reader waits, and put the ratios on the sliders.
 
     ValueError where the goal cannot be reached.
@@ -148,12 +112,12 @@ def at_once(now: Proposed) -> Iterator[Stepwise]:
         points = finished_points(runs_directory(default_home()), now.plan)
         curves = scans.scan(prepared) if points is None else points
         keep = partial(_keep, now.plan)
-        search = ProposalSearch(prepared, now.plan, now.goal, curves, keep)
+        search = ProposalSearch(prepared, now.plan, Goal.of(now.settings), curves, keep)
         while not search.finished:
             search.step()
             yield search
         found = search.result()
-        _kept(now.plan, now.goal)[:] = [found]
+        _kept(now.plan, now.folder.digest)[:] = [found]
     put(found)
 
 
@@ -165,13 +129,13 @@ def _keep(plan: Plan, scan: Scan) -> None:
         log.warning("the curves are not kept: %s", error)
 
 
-def begin(now: Proposed) -> None:
+def begin(now: ProposalJob) -> None:
     """Begin the job, which this session waits for; ValueError where it may not run."""
-    gate.submit(KIND, now.plan, settings=now.goal.settings())
+    ask.begin(now)
     st.session_state[AWAITED_KEY] = now.folder.digest
 
 
-def stop(now: Proposed) -> None:
+def stop(now: ProposalJob) -> None:
     """Ask the job to stop; the curves it measured stay, so that it can go on."""
     st.session_state.pop(AWAITED_KEY, None)
     jobs.cancel(now.folder)

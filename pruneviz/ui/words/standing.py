@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from pruneviz.figures.kit import format as fmt
-from pruneviz.history.folder import UNDER_WAY, State, Status
+from pruneviz.jobs.job import Job, R
 
 NOT_STARTED = "not started"
 
 
-def line(state: State | None, status: Status, *, stopping: bool) -> str:
-    """Return what a job in this state does now; None is the state of one that nobody began."""
-    if state is None:
+def line(job: Job[R]) -> str:
+    """Return what a job does now; that nobody has begun it is a state too."""
+    if job.state is None:
         return NOT_STARTED
-    if state not in UNDER_WAY:
-        return state
-    if stopping:
+    if not job.busy:
+        return job.state
+    if job.stopping:
         return "stopping …"
-    waits = state == "queued"
+    status, waits = job.status, job.state == "queued"
     words = status.sentence or ("waiting to start" if waits else "loading")
     if waits or status.seconds_left is None or status.fraction >= 1:
         return f"{words} …"
     return f"{words}, about {fmt.seconds(status.seconds_left)} left"
+
+
+def whole_line(job: Job[R]) -> str:
+    """Return the same, and of one that failed why."""
+    if job.state == "failed":
+        return job.status.error or "it failed; its log says where"
+    return line(job)
