@@ -80,7 +80,7 @@ COMPLETE = """() => {
 TRANSPARENT = """
 import pruneviz.ui.server.launch as launch
 from pruneviz import run
-from pruneviz.ui import cache, live
+from pruneviz.ui.engine import cache, live
 
 real, kept = live.begin, {}
 

@@ -13,7 +13,7 @@ from pruneviz.ui.frame.frame import View
 from pruneviz.ui.kit import widgets
 from pruneviz.ui.session import edits, state
 from pruneviz.ui.tune import goals, no_training, sliders, snapshots
-from pruneviz.ui.tune.sliders import Board
+from pruneviz.ui.tune.board import Board, board_of
 from pruneviz.ui.words import text
 
 
@@ -55,13 +55,7 @@ def _methods(plan: Plan) -> None:
 def overall(plan: Plan) -> None:
     """Draw the overall slider and what it does under the scope."""
     with st.container(gap=None):
-        widgets.percent_slider(
-            "Overall: units to remove",
-            "tune-overall",
-            edits.percent(plan.sparsity),
-            edits.set_overall,
-            disabled=text.decides_amount(plan),
-        )
+        sliders.overall(plan)
         st.caption(text.scope_sentence(plan))
 
 
@@ -143,7 +137,7 @@ with frame.page("Tune", "How much goes, and where?") as view:
         methods(view.plan)
     left_behind(view)
     grid = st.grid(2, min_column_width=420, gap="medium")
-    board = sliders.board(view.plan, view.prepared.units, view.layers, view.possible)
+    board = board_of(view.plan, view.prepared.units, view.layers, view.possible)
     with grid.cell():
         layers_header(view.plan)
         sliders.draw(board)

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 import torch
-from streamlit.testing.v1 import AppTest
 
 from pruneviz.figures.sensitivity.spark import data_uri
 from pruneviz.measure.layer_latency import LayerLatency
@@ -18,13 +17,14 @@ from pruneviz.ui.engine import cache, results
 from pruneviz.ui.sensitivity import scanning
 from pruneviz.ui.session import link
 from pruneviz.ui.tune import cockpit, snapshots
+from pruneviz.ui.tune.board import with_its_inputs
 from pruneviz.ui.tune.cockpit import Curves
-from pruneviz.ui.tune.sliders import with_its_inputs
 from pruneviz.ui.tune.snapshots import Side
 from pruneviz.ui.tune.stages import UNGROUPED
 from pruneviz.ui.words import text
+from tests.ui import tuning
 from tests.ui.test_depth_pages import start as with_query
-from tests.ui.test_pages import menu, start, words
+from tests.ui.test_pages import start, words
 from tests.ui.test_shapes_pages import shown
 
 FACTORY = """
@@ -53,16 +53,9 @@ def deep(tmp_path, monkeypatch) -> Plan:
     return Plan(model=model, input_shape=(6,), sparsity=0.5)
 
 
-def sliders(at: AppTest) -> dict[str, int]:
-    """Return what the layers' sliders show, by layer."""
-    start = "tune-layer-"
-    keys = {str(s.key): s.value for s in at.slider}
-    return {key.removeprefix(start): v for key, v in keys.items() if key.startswith(start)}
-
-
 def test_a_small_network_shows_every_slider_without_groups() -> None:
     at = start("pages/tune.py", MLP)
-    assert list(sliders(at)) == [units.name for units in cache.prepared(MLP).units]
+    assert list(tuning.values(at)) == [units.name for units in cache.prepared(MLP).units]
     assert not [box for box in at.selectbox if box.key == "tune-group"]
     assert not [field for field in at.text_input if field.key == "tune-search"]
 
@@ -72,50 +65,41 @@ def test_of_a_large_network_one_group_is_drawn_and_another_is_opened_by_its_name
     assert not at.error
     names = [units.name for units in cache.prepared(deep).units]
     assert len(names) == 40
-    first = sliders(at)
+    first = tuning.values(at)
     assert 0 < len(first) <= UNGROUPED
     groups = at.selectbox(key="tune-group")
     assert "% of parameters" in groups.options[0]
     assert "units go" in words(at)
     groups.select_index(2).run()
-    third = sliders(at)
+    third = tuning.values(at)
     assert not set(first) & set(third)
     assert next(iter(third)) in at.query_params["layer"]
     again = with_query("tune", deep, layer=next(iter(third)))
-    assert sliders(again) == third
+    assert tuning.values(again) == third
 
 
 def test_a_search_finds_over_all_groups_and_says_how_many_more(deep) -> None:
     at = start("pages/tune.py", deep)
     names = [units.name for units in cache.prepared(deep).units]
     at.text_input(key="tune-search").set_value("3.18").run()
-    assert list(sliders(at)) == [name for name in names if "3.18" in name]
+    assert list(tuning.values(at)) == [name for name in names if "3.18" in name]
     at.text_input(key="tune-search").set_value(".").run()
     matches = [name for name in names if "." in name]
-    assert list(sliders(at)) == matches[:UNGROUPED]
+    assert list(tuning.values(at)) == matches[:UNGROUPED]
     assert f"{len(matches) - UNGROUPED} more" in words(at)
     at.text_input(key="tune-search").set_value("<b>nothing").run()
-    assert sliders(at)
+    assert tuning.values(at)
     assert "No layer is called" in words(at)
     assert "<b>" not in words(at)
-
-
-def test_a_menu_is_empty_until_it_is_opened(deep) -> None:
-    at = start("pages/tune.py", deep)
-    assert not [b for b in at.button if str(b.key).startswith(("tune-like-", "tune-follow-"))]
-    menu(at, "0.0")
-    assert [str(t.key) for t in at.toggle if str(t.key).startswith("tune-lock-")] == [
-        "tune-lock-0.0"
-    ]
 
 
 @pytest.mark.parametrize("which", ["group", "all"])
 def test_all_like_this_one_is_one_step_and_locked_layers_stay_locked(deep, which) -> None:
     plan = deep.changed(layers={"0.0": 0.25, "2.0": 0.75}, locks={"0.2": "all"})
     at = start("pages/tune.py", plan)
-    names = list(sliders(at)) if which == "group" else [u.name for u in cache.prepared(plan).units]
-    menu(at, "0.0")
-    at.button(key=f"tune-like-{which}-0.0").click().run()
+    everything = [units.name for units in cache.prepared(plan).units]
+    names = list(tuning.values(at)) if which == "group" else everything
+    tuning.ask(at, "0.0", "like", which)
     changed = shown(at)
     free = [name for name in names if name != "0.2"]
     assert {name: changed.layers.get(name) for name in free} == dict.fromkeys(free, 0.25)
@@ -131,11 +115,10 @@ def test_all_like_this_one_is_one_step_and_locked_layers_stay_locked(deep, which
 
 def test_units_are_locked_in_the_menu_too(deep) -> None:
     at = start("pages/tune.py", deep)
-    menu(at, "0.2")
-    at.text_input(key="tune-units-0.2").set_value("0,2-3").run()
+    tuning.ask(at, "0.2", "units", "0,2-3")
     assert shown(at).locks == {"0.2": (0, 2, 3)}
-    at.toggle(key="tune-lock-0.2").set_value(True).run()
-    assert at.slider(key="tune-layer-0.2").disabled
+    tuning.ask(at, "0.2", "lock", True)
+    assert tuning.rows(at)["0.2"]["off"]
 
 
 def test_the_link_of_many_own_amounts_is_short() -> None:
@@ -170,11 +153,11 @@ def test_shares_are_exact_and_layers_that_go_together_count_once() -> None:
 
 def test_time_by_layer_comes_by_itself_and_nobody_waits_for_it() -> None:
     at = start("pages/tune.py", MLP)
-    assert "% of parameters" in words(at)
+    assert "% of parameters" in tuning.rows(at)["fc1"]["share"].replace("\u00a0", " ")
     cockpit.timing(MLP).result(timeout=60)
     at.run()
-    assert "of latency" in words(at)
-    assert "≈" in words(at)
+    assert "≈" in tuning.rows(at)["fc1"]["share"]
+    assert "of latency" in tuning.rows(at)["fc1"]["share"]
 
 
 def test_curves_of_a_scan_lie_behind_the_sliders_and_are_said_in_words() -> None:
@@ -192,21 +175,20 @@ def test_curves_of_a_scan_lie_behind_the_sliders_and_are_said_in_words() -> None
     (style,) = [str(m.value) for m in at.markdown if "svg+xml" in str(m.value)]
     assert style.count("svg+xml") == 1  # a single layer is measured yet
     assert ".st-key-tune-row-0 " in style
-    help_text = at.slider(key="tune-layer-fc1").help.replace("\\", "")
+    help_text = tuning.rows(at)["fc1"]["help"]
     assert "At 50 % alone: −1.3 points (−2.9 to +0.2)." in help_text
     assert not at.exception
 
 
 def test_a_layers_menu_locks_copies_and_follows() -> None:
     at = start("pages/tune.py", MLP)
-    menu(at, "fc1")
-    at.toggle(key="tune-lock-fc1").set_value(True).run()
+    tuning.ask(at, "fc1", "lock", True)
     assert shown(at).locks == {"fc1": "all"}
-    assert at.slider(key="tune-layer-fc1").label == "fc1 · 0 of 64 neurons go · locked"
-    at.toggle(key="tune-lock-fc1").set_value(False).run()
-    at.button(key="tune-like-all-fc1").click().run()
+    assert tuning.rows(at)["fc1"]["label"] == "fc1 · 0 of 64 neurons go · locked"
+    tuning.ask(at, "fc1", "lock", False)
+    tuning.ask(at, "fc1", "like", "all")
     assert set(shown(at).layers) == {"fc1", "fc2"}
-    at.button(key="tune-follow-fc1").click().run()
+    tuning.ask(at, "fc1", "follow")
     assert set(shown(at).layers) == {"fc2"}
 
 
@@ -233,7 +215,7 @@ def test_snapshots_stand_beside_the_original_and_lead_back() -> None:
     assert "No snapshot yet" in words(at)
     at.button(key="tune-snapshot").click().run()
     assert at.button(key="tune-restore-A").disabled
-    at.slider(key="tune-overall").set_value(80).run()
+    tuning.move(at, tuning.OVERALL, 80)
     (table,) = [str(m.value) for m in at.markdown if "| original |" in str(m.value)]
     kept, now = cache.live(MLP).report, cache.live(MLP.changed(sparsity=0.8)).report
     lines = {line.split("|")[1].strip("* \\"): line for line in table.splitlines()[2:]}

@@ -11,6 +11,7 @@ from streamlit.testing.v1 import AppTest
 
 from pruneviz.plan import Plan
 from pruneviz.ui.session import link
+from tests.ui import tuning
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
@@ -52,28 +53,28 @@ def test_every_page_is_complete(name: str, layer: str) -> None:
 def test_tune_says_which_block_each_number_is_and_locks_it() -> None:
     plan = PLAN.changed(locks={"stage1.0": "all"})
     at = start("tune", plan)
-    labels = [slider.label for slider in at.slider]
+    labels = [row["label"] for row in tuning.rows(at).values()]
     assert "stage1 · 2 of 3 residual blocks go · 1 locked" in labels
     assert "stage2 · 1 of 2 residual blocks go" in labels
-    at.session_state["tune-menu-stage1"] = True
-    at.run()
-    table = next(t.value for t in at.dataframe if "Path" in t.value)
-    assert list(table["Path"]) == ["stage1.0", "stage1.1", "stage1.2"]
-    assert list(table["In this plan"]) == ["stays", "goes", "goes"]
-    box = at.text_input(key="tune-units-stage1")
-    assert box.label == "Residual blocks that must stay (0 to 2)"
-    box.set_value("2").run()
+    menu = tuning.rows(at)["stage1"]["menu"]
+    assert menu["blocks_head"] == ["Block", "Path", "Parameters", "In this plan"]
+    assert [block[1] for block in menu["blocks"]] == ["stage1.0", "stage1.1", "stage1.2"]
+    assert [block[3] for block in menu["blocks"]] == ["stays", "goes", "goes"]
+    assert menu["units_label"] == "Residual blocks that must stay (0 to 2)"
+    tuning.ask(at, "stage1", "units", "2")
     assert "lets at most 1 go" in at.error[0].value.replace("\\", "")
-    at.slider(key="tune-overall").set_value(33).run()
+    tuning.move(at, tuning.OVERALL, 33)
     assert not at.error
-    table = next(t.value for t in at.dataframe if "Path" in t.value)
-    assert list(table["In this plan"]) == ["stays", "goes", "stays"]
+    blocks = tuning.rows(at)["stage1"]["menu"]["blocks"]
+    assert [block[3] for block in blocks] == ["stays", "goes", "stays"]
 
 
 def test_all_blocks_of_all_stages_may_go() -> None:
     at = start("tune", PLAN.changed(sparsity=1.0))
     assert not at.error
-    assert "stage1 · 3 of 3 residual blocks go" in [slider.label for slider in at.slider]
+    assert "stage1 · 3 of 3 residual blocks go" in [
+        row["label"] for row in tuning.rows(at).values()
+    ]
     assert "never pruned to nothing" not in words(at)
 
 
@@ -83,7 +84,9 @@ def test_another_granularity_leaves_amounts_of_layers_behind() -> None:
     at.selectbox(key="tune-granularity").set_value("depth").run()
     assert not at.exception
     assert not at.error
-    assert "stage1 · 2 of 3 residual blocks go" in [slider.label for slider in at.slider]
+    assert "stage1 · 2 of 3 residual blocks go" in [
+        row["label"] for row in tuning.rows(at).values()
+    ]
 
 
 def test_architecture_shows_blocks() -> None:

@@ -12,6 +12,7 @@ from pruneviz.plan import Plan
 from pruneviz.propose import Goal
 from pruneviz.ui.session import link
 from pruneviz.ui.tune import proposing
+from tests.ui import tuning
 from tests.ui.test_pages import start, words
 
 PLAN = Plan(model="sample:tumour-mlp", criterion="taylor", scope="global", sparsity=0.3)
@@ -42,14 +43,14 @@ def test_one_click_puts_ratios_on_the_sliders_and_undo_takes_them_back() -> None
     plan = shown(at)
     assert set(plan.layers) == {"fc1", "fc2"}
     assert dict(plan.locks) == {"fc2": (1, 2)}
-    assert at.slider(key="tune-layer-fc1").value == round(100 * plan.layers["fc1"])
+    assert tuning.values(at)["fc1"] == round(100 * plan.layers["fc1"])
     assert "within the goal" in bar(at)
     said = words(at).replace("\\", "")
     assert "of the parameters are left (goal: at most 40.0 %)" in said
     assert "measured on 190 held-out inputs" in said
     assert "Limited by" in said
     assert "It also set how it is divided among layers to “Layer by layer”" in said
-    at.slider(key="tune-layer-fc1").set_value(5).run()
+    tuning.move(at, "fc1", 5)
     assert "differ from the proposal" in words(at)
     at.button(key="goal-put").click().run()
     assert shown(at) == plan

@@ -22,6 +22,7 @@ from pruneviz.plan import Plan
 from pruneviz.run import bind
 from pruneviz.subjects import load_subject
 from pruneviz.ui.session import link
+from tests.ui import tuning
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(path.stem for path in (ROOT / "pages").glob("*.py"))
@@ -40,12 +41,6 @@ def words(at: AppTest) -> str:
 
 def accuracy(at: AppTest) -> str:
     return next(str(m.value) for m in at.markdown if "Accuracy" in str(m.value))
-
-
-def menu(at: AppTest, layer: str) -> None:
-    """Open the menu of a layer's slider on Tune."""
-    at.session_state[f"tune-menu-{layer}"] = True
-    at.run()
 
 
 def titles(at: AppTest) -> list[str]:
@@ -96,62 +91,58 @@ def test_app_opens_on_home_and_a_sample_can_be_chosen() -> None:
 def test_a_slider_changes_accuracy_and_undo_brings_it_back() -> None:
     at = start("pages/tune.py")
     before = accuracy(at)
-    at.slider(key="tune-overall").set_value(70).run()
+    tuning.move(at, tuning.OVERALL, 70)
     assert accuracy(at) != before
-    at.slider(key="tune-layer-conv1").set_value(0).run()
-    assert "by hand" in at.slider(key="tune-layer-conv1").label
+    tuning.move(at, "conv1", 0)
+    assert "by hand" in tuning.rows(at)["conv1"]["label"]
     at.button(key="strip-undo").click().run()
     at.button(key="strip-undo").click().run()
     assert accuracy(at) == before
-    assert at.slider(key="tune-overall").value == 30
+    assert tuning.overall(at)["value"] == 30
     assert not at.exception
 
 
 def test_overall_moves_the_layers_that_are_not_set_by_hand() -> None:
     at = start("pages/tune.py", Plan(layers={"conv2": 0.25}))
-    at.slider(key="tune-overall").set_value(40).run()
-    assert at.slider(key="tune-layer-conv1").value == 40
-    assert at.slider(key="tune-layer-conv2").value == 25
-    menu(at, "conv2")
-    at.button(key="tune-follow-conv2").click().run()
-    assert at.slider(key="tune-layer-conv2").value == 40
+    tuning.move(at, tuning.OVERALL, 40)
+    assert tuning.values(at)["conv1"] == 40
+    assert tuning.values(at)["conv2"] == 25
+    tuning.ask(at, "conv2", "follow")
+    assert tuning.values(at)["conv2"] == 40
     assert at.button(key="tune-all-follow").disabled
 
 
 def test_a_lock_holds_a_layer_and_frees_it_again() -> None:
     at = start("pages/tune.py", Plan(sparsity=0.5))
-    menu(at, "conv1")
-    at.toggle(key="tune-lock-conv1").set_value(True).run()
-    assert at.slider(key="tune-layer-conv1").disabled
-    assert at.slider(key="tune-layer-conv1").value == 0
+    tuning.ask(at, "conv1", "lock", True)
+    assert tuning.rows(at)["conv1"]["off"]
+    assert tuning.values(at)["conv1"] == 0
     assert "1 lock" in words(at)
-    at.toggle(key="tune-lock-conv1").set_value(False).run()
-    assert at.slider(key="tune-layer-conv1").value == 50
+    tuning.ask(at, "conv1", "lock", False)
+    assert tuning.values(at)["conv1"] == 50
     assert not at.error
 
 
 def test_an_impossible_plan_claims_nothing_about_what_goes() -> None:
     at = start("pages/tune.py", Plan(sparsity=0.9, locks={"conv1": tuple(range(20))}))
-    assert at.slider(key="tune-layer-conv1").label == "conv1 · 32 channels · 20 locked"
+    assert tuning.rows(at)["conv1"]["label"] == "conv1 · 32 channels · 20 locked"
     assert "of :blue[99.0\u00a0%]" in accuracy(at)
 
 
 def test_single_units_are_locked_by_number() -> None:
     at = start("pages/tune.py", Plan(sparsity=0.2))
-    menu(at, "conv1")
-    at.text_input(key="tune-units-conv1").set_value("0,3,8-11").run()
+    tuning.ask(at, "conv1", "units", "0,3,8-11")
     assert not at.error
-    assert "6 locked" in at.slider(key="tune-layer-conv1").label
-    at.text_input(key="tune-units-conv1").set_value("0,99").run()
+    assert "6 locked" in tuning.rows(at)["conv1"]["label"]
+    tuning.ask(at, "conv1", "units", "0,99")
     assert "0 to 31" in at.error[0].value
-    assert "6 locked" in at.slider(key="tune-layer-conv1").label
+    assert "6 locked" in tuning.rows(at)["conv1"]["label"]
 
 
 @pytest.mark.parametrize("scope", ["uniform", "global"])
 def test_a_scope_decides_and_the_sliders_follow(scope: str) -> None:
     at = start("pages/tune.py", Plan(sparsity=0.5, scope=scope))  # type: ignore[arg-type]
-    values = [s.value for s in at.slider if str(s.key).startswith("tune-layer-")]
-    assert any(values)
+    assert any(tuning.values(at).values())
     assert not at.exception
     assert titles(at)
 

@@ -33,6 +33,7 @@ from pruneviz.sensitivity.refit import inputs_per_refit
 from pruneviz.sensitivity.search import PROBE_COLUMNS, TABLE
 from pruneviz.subjects import load_subject
 from pruneviz.ui.sensitivity import measures, scanning
+from tests.ui import tuning
 from tests.ui.test_pages import start, titles, words
 
 MLP, RESNET = Plan(model="sample:tumour-mlp"), Plan(model="sample:digits-resnet")
@@ -345,4 +346,4 @@ def test_a_damaged_scan_can_be_measured_again_and_tune_keeps_its_sliders(file):
     assert "cannot be read any more" in " ".join(bar.proto.text for bar in at.get("progress"))
     tune = start("pages/tune.py", MLP)
     assert not tune.exception
-    assert {f"tune-layer-{name}" for name in LAYERS} <= {each.key for each in tune.slider}
+    assert set(LAYERS) <= set(tuning.rows(tune))

@@ -13,6 +13,7 @@ from pruneviz.ui.session import link
 from pruneviz.ui.words import text
 from tests.fitting import FITTING
 from tests.slow import SlowNetwork
+from tests.ui import tuning
 from tests.ui.test_pages import start, words
 
 
@@ -28,7 +29,7 @@ def test_every_granularity_is_tuned_with_its_own_parameters(name: str) -> None:
     assert not at.exception
     assert not at.error
     assert at.selectbox(key="tune-granularity").value == name
-    label = next(s.label for s in at.slider if str(s.key).startswith("tune-layer-"))
+    label = next(iter(tuning.rows(at).values()))["label"]
     assert f"{noun(name)}s go" in label
     keys = {str(widget.key) for widget in (*at.number_input, *at.selectbox, *at.toggle)}
     for parameter in GRANULARITIES.get(name).parameters:
@@ -85,7 +86,7 @@ def test_every_scope_draws_its_parameters_and_says_who_decides(scope: str) -> No
     keys = {str(widget.key) for widget in (*at.number_input, *at.selectbox, *at.toggle)}
     for parameter in SCOPES.get(scope).parameters:
         assert f"parameter-{scope}-{parameter.name}" in keys
-    assert at.slider(key="tune-overall").disabled == decides_amount(scope)
+    assert tuning.overall(at)["off"] == decides_amount(scope)
     assert ("decides how much goes" in words(at)) == decides_amount(scope)
 
 

@@ -3,7 +3,7 @@
 from streamlit.testing.v1 import AppTest
 
 from pruneviz.plan import Plan
-from pruneviz.ui.session import hand, link, state
+from pruneviz.ui.session import link, state, widget_values
 
 
 def tiny() -> None:
@@ -18,11 +18,6 @@ def tiny() -> None:
     st.button("wrong", key="wrong", on_click=state.edit, kwargs={"sparsity": 5})
     st.button("undo", key="undo", on_click=state.undo)
 
-    def otherwise() -> None:
-        state.regroup("over")
-        state.edit(sparsity=0.9)
-
-    st.button("otherwise", key="otherwise", on_click=otherwise)
     st.button("redo", key="redo", on_click=state.redo)
     st.button("snap", key="snap", on_click=state.take_snapshot)
     st.button("back", key="back", on_click=state.restore_snapshot, args=("A",))
@@ -147,11 +142,10 @@ def sliders() -> None:
     import streamlit as st
 
     from pruneviz.ui.kit import widgets
-    from pruneviz.ui.session import hand, state
+    from pruneviz.ui.session import state
 
     desk = state.begin()
     st.text(desk.plan.sparsity)
-    hand.listen()
     for key, field in (("overall", "sparsity"), ("seed", "seed")):
         st.number_input(
             key,
@@ -160,11 +154,6 @@ def sliders() -> None:
         )
     st.button("undo", key="undo", on_click=state.undo)
 
-    def otherwise() -> None:
-        state.regroup("over")
-        state.edit(sparsity=0.9)
-
-    st.button("otherwise", key="otherwise", on_click=otherwise)
     for value in (0.2, 0.8):
         st.button(f"{value}", key=f"{value}", on_click=state.edit, kwargs={"sparsity": value})
 
@@ -188,42 +177,7 @@ def test_an_old_value_alone_is_believed() -> None:
     assert sparsity(at) == 0.5
 
 
-def test_what_was_shown_before_units_were_others_is_not_believed_for_a_while() -> None:
-    at = AppTest.from_function(sliders, default_timeout=300).run()
-    at.number_input(key="overall").set_value(0.5).run()
-    at.button(key="otherwise").click().run()
-    assert sparsity(at) == 0.9
-    at.number_input(key="overall").set_value(0.5).run()
-    assert sparsity(at) == 0.9
-    assert at.number_input(key="overall").value == 0.9
-    at.number_input(key="overall").set_value(0.6).run()
-    assert sparsity(at) == 0.6
-    at.session_state[state._KEY].regrouped -= state.REGROUPED_SECONDS
-    at.number_input(key="overall").set_value(0.5).run()
-    assert sparsity(at) == 0.5
-
-
-def move(at: AppTest, *values: float) -> AppTest:
-    """Tell each value in a run of its own, as a hand that moves the slider does."""
-    for word, value in zip((hand.FIRST, *[hand.ON] * len(values)), values, strict=False):
-        at.button(key=word).click()
-        at.number_input(key="overall").set_value(value).run()
-        assert sparsity(at) == value
-        assert not told(at), "nothing pulls the slider out of the hand"
-    return at
-
-
-def test_a_move_is_one_step_back_however_often_it_was_answered() -> None:
-    at = AppTest.from_function(sliders, default_timeout=300).run()
-    move(at, 0.5, 0.6, 0.7)
-    move(at, 0.75, 0.7, 0.8)
-    at.number_input(key="overall").set_value(0.85).run()
-    for expected in (0.8, 0.7, link.OPENING.sparsity):
-        assert sparsity(at.button(key="undo").click().run()) == expected
-    assert not at.session_state[state._KEY].past
-
-
-def test_several_presses_on_one_slider_are_one_step_and_a_later_one_is_another() -> None:
+def test_several_presses_on_one_number_are_one_step_and_a_later_one_is_another() -> None:
     at = AppTest.from_function(sliders, default_timeout=300).run()
     for value in (0.5, 0.6, 0.5):
         at.number_input(key="overall").set_value(value).run()
@@ -238,23 +192,6 @@ def test_several_presses_on_one_slider_are_one_step_and_a_later_one_is_another()
     assert not desk.past
 
 
-def test_a_move_that_goes_on_after_an_undo_is_a_new_step() -> None:
-    at = AppTest.from_function(sliders, default_timeout=300).run()
-    move(at, 0.5, 0.6).button(key="undo").click().run()
-    at.button(key=hand.ON).click()
-    at.number_input(key="overall").set_value(0.7).run()
-    assert sparsity(at.button(key="undo").click().run()) == link.OPENING.sparsity
-
-
-def test_a_hand_may_pass_what_was_shown_before() -> None:
-    at = AppTest.from_function(sliders, default_timeout=300).run()
-    move(at, 0.5).button(key="otherwise").click().run()
-    move(at, 0.6, 0.5, 0.4)
-    at.button(key="undo").click().run()
-    assert sparsity(at) == 0.9
-    move(at, 0.4, 0.5, 0.9)
-
-
 def test_a_browser_that_is_late_may_say_what_the_plan_gave_it_two_runs_ago() -> None:
     at = AppTest.from_function(sliders, default_timeout=300).run()
     at.button(key="0.8").click().run()
@@ -264,17 +201,6 @@ def test_a_browser_that_is_late_may_say_what_the_plan_gave_it_two_runs_ago() -> 
     at.number_input(key="seed").set_value(7).run()
     desk = at.session_state[state._KEY]
     assert (desk.plan.seed, desk.plan.sparsity) == (7, 0.2)
-
-
-def test_a_part_that_looks_again_while_a_hand_moves_brings_no_wishes(monkeypatch) -> None:
-    at = AppTest.from_function(sliders, default_timeout=300).run()
-    move(at, 0.5).button(key="0.2").click().run()
-    with monkeypatch.context() as clock:
-        clock.setattr(hand, "looks_again", lambda: True)
-        at.number_input(key="overall").set_value(0.5).run()
-        assert sparsity(at) == 0.2
-    at.number_input(key="overall").set_value(0.5).run()
-    assert sparsity(at) == 0.5, "a touch is believed"
 
 
 def told(at: AppTest) -> bool:
@@ -288,7 +214,7 @@ def test_what_the_plan_gave_a_widget_is_told_again_in_the_runs_that_follow_at_on
     assert not told(at), "it is the user's own"
     assert told(at.button(key="undo").click().run())
     assert told(at.run())
-    at.session_state[state._KEY].news["overall"] -= state.NEWS_SECONDS
+    at.session_state[state._KEY].news["overall"] -= widget_values.NEWS_SECONDS
     assert not told(at.run())
 
 

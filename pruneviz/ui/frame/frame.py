@@ -29,7 +29,7 @@ from pruneviz.subjects import Subject
 from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.live import Live
 from pruneviz.ui.frame import strip
-from pruneviz.ui.session import edits, state
+from pruneviz.ui.session import edits, hand, state
 from pruneviz.wording import Fact
 
 log = logging.getLogger(__name__)
@@ -102,6 +102,7 @@ def page(title: str, question: str = "", *, introduction: str = "") -> Iterator[
     With an `introduction` in Markdown, title and introduction stand above the strip.
     """
     configure(title)
+    hand.hear()
     desk = state.begin(edits.opening())
     view = View(desk.plan)
     if introduction:

@@ -18,7 +18,7 @@ from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.live import REFRESH_SECONDS, Live
 from pruneviz.ui.frame import speeds, style
 from pruneviz.ui.jobs import panel
-from pruneviz.ui.session import state
+from pruneviz.ui.session import hand, state
 from pruneviz.ui.session.link import OPENING
 from pruneviz.ui.session.state import Desk
 from pruneviz.ui.words import apart, text
@@ -170,7 +170,7 @@ def _history(desk: Desk) -> None:
             key="strip-undo",
             help="Undo the last change of the plan",
             disabled=not desk.past,
-            on_click=state.undo,
+            on_click=hand.undo,
         )
         st.button(
             "Redo",
@@ -178,7 +178,7 @@ def _history(desk: Desk) -> None:
             key="strip-redo",
             help="Redo what was undone",
             disabled=not desk.future,
-            on_click=state.redo,
+            on_click=hand.redo,
         )
         with st.popover(
             "Snapshots",

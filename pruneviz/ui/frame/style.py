@@ -14,7 +14,6 @@ ICON_ONLY = (
     ".st-key-strip-redo",
     ".st-key-strip-snapshots",
     '[class*="st-key-strip-drop-"]',
-    '[class*="st-key-tune-menu-"]',
     '[class*="st-key-about-"]',
 )
 
@@ -56,12 +55,8 @@ div:has(> .st-key-keys) { display: none; }
 [data-testid="stCaptionContainer"] { opacity: 1; color: light-dark(CAPTION_LIGHT, CAPTION_DARK); }
 [data-testid="stCaptionContainer"] :is(p, li, ol, ul) { color: inherit; opacity: 1; }
 ICONS [data-testid="stMarkdownContainer"] HIDDEN
-:is([class*="st-key-about-"], [class*="st-key-tune-menu-"]) button {
-  padding: 0 0.3rem; min-height: 1.5rem;
-}
-:is([class*="st-key-about-"], [class*="st-key-tune-menu-"]) button > div > [aria-hidden="true"] {
-  display: none;
-}
+[class*="st-key-about-"] button { padding: 0 0.3rem; min-height: 1.5rem; }
+[class*="st-key-about-"] button > div > [aria-hidden="true"] { display: none; }
 [class*="st-key-folded-"] { position: relative; }
 [class*="st-key-folded-line-"] {
   position: absolute; z-index: 1; top: 0; left: 6.6rem; right: 1rem; pointer-events: none;
@@ -87,12 +82,6 @@ ICONS [data-testid="stMarkdownContainer"] HIDDEN
   background-image: repeating-linear-gradient(
     -45deg, light-dark(LIGHT, DARK) 0 4px, transparent 4px 10px
   );
-}
-[class*="st-key-tune-row-"] [data-testid="stSliderThumbValue"] {
-  background: light-dark(LIGHT, DARK); border-radius: 0.25rem; padding: 0 0.2rem; line-height: 1.1;
-}
-[data-testid="stPopoverBody"]:has([class*="st-key-tune-room-"]) {
-  max-height: min(560px, 80vh) !important;
 }
 :is(.st-key-tune-methods, .st-key-view) [data-testid="stButtonGroup"] button {
   min-height: 2.5rem;

@@ -16,7 +16,7 @@ from pruneviz.figures.kit.style import describe
 from pruneviz.registry import COSTS, Entry, Parameter, Registry
 from pruneviz.ui.frame import strip
 from pruneviz.ui.kit import theme
-from pruneviz.ui.session import state
+from pruneviz.ui.session import state, widget_values
 from pruneviz.ui.words import navigate, text
 
 # A picture to save and the way back from a zoom are left; dragging zooms without a button.
@@ -35,17 +35,17 @@ def follow(key: str, value: Any) -> str:
     if key not in st.session_state:
         st.session_state[key] = value
     elif st.session_state[key] != value:
-        state.replaced(key, st.session_state[key])
+        widget_values.replaced(key, st.session_state[key])
         st.session_state[key] = value
-    elif state.is_news(key):
+    elif widget_values.is_news(key):
         st.session_state[key] = value
-    state.wants(key, value)
+    widget_values.wants(key, value)
     return key
 
 
 def changes(key: str, edit: Callable[[Any], None]) -> Callable[[], None]:
     """Return the `on_change` of a followed widget: it asks `edit` to carry out the new value."""
-    return lambda: state.request(key, st.session_state[key], edit)
+    return lambda: widget_values.request(key, st.session_state[key], edit)
 
 
 def changes_here(key: str, edit: Callable[[Any], None]) -> Callable[[], None]:
@@ -55,7 +55,7 @@ def changes_here(key: str, edit: Callable[[Any], None]) -> Callable[[], None]:
     """
 
     def change() -> None:
-        if not state.is_echo(key, st.session_state[key]):
+        if not widget_values.is_echo(key, st.session_state[key]):
             edit(st.session_state[key])
 
     return change
@@ -177,30 +177,6 @@ def choose(
         on_change=changes(key, edit),
     )
     _chosen(registry, value)
-
-
-def percent_slider(
-    label: str,
-    key: str,
-    value: int,
-    edit: Callable[[int], None],
-    *,
-    disabled: bool = False,
-    help_text: str | None = None,
-) -> None:
-    """Draw a slider over whole percentages; `edit` is called with the new one."""
-    st.slider(
-        label,
-        min_value=0,
-        max_value=100,
-        value=value,
-        step=1,
-        format="%d %%",
-        key=follow(key, value),
-        on_change=changes(key, edit),
-        disabled=disabled,
-        help=help_text or None,
-    )
 
 
 def parameters(

@@ -14,7 +14,6 @@ from pruneviz.ui import settings
 from pruneviz.ui.session import link, state
 
 DEPTH = "depth"
-SLIDERS = "tune-layer-"  # how the keys of the layers' sliders begin
 # What belongs to one model or its data, and means nothing for another.
 OF_ONE_MODEL = Part.SUBJECT | Part.LAYERS | Part.LOCKS
 
@@ -57,7 +56,6 @@ def with_data(plan: Plan, data: str | None, classes: Mapping[str, int] | None = 
 
 def set_criterion(name: str) -> None:
     """Rank by another criterion, with its own default parameters."""
-    state.regroup(SLIDERS)
     state.edit(criterion=name, criterion_parameters={})
 
 
@@ -71,7 +69,6 @@ def set_granularity(name: str) -> None:
 
     So do the amounts and locks of layers, where stages of blocks come in place of layers, or go.
     """
-    state.regroup(SLIDERS)
     plan = state.plan()
     if DEPTH in (name, plan.granularity) and name != plan.granularity:
         state.edit(granularity=name, granularity_parameters={}, locks={}, layers={})
@@ -81,7 +78,6 @@ def set_granularity(name: str) -> None:
 
 def set_granularity_parameter(name: str, value: Setting) -> None:
     """Change one parameter of the granularity, and so what its units are."""
-    state.regroup(SLIDERS)
     changed = {**state.plan().granularity_parameters, name: value}
     state.edit(granularity_parameters=changed, locks=_whole_layers())
 
@@ -93,7 +89,6 @@ def _whole_layers() -> dict[str, Lock]:
 
 def set_scope(name: str) -> None:
     """Share the overall amount out differently; the widths that were asked for stay asked for."""
-    state.regroup(SLIDERS)
     given, known = state.plan().scope_parameters, {p.name for p in WIDTHS}
     widths = {parameter: value for parameter, value in given.items() if parameter in known}
     state.edit(scope=name, scope_parameters=widths)

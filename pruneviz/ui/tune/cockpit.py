@@ -124,39 +124,23 @@ def curves(plan: Plan) -> Curves:
     return _curves(plan, folder.path, written.st_mtime_ns, written.st_size)
 
 
-def style(keys: Mapping[str, str], curves: Curves, *, grouped: bool = False) -> str:
+def style(keys: Mapping[str, str], curves: Curves) -> str:
     """Return the style of the rows whose `keys` are given by layer: curves behind the sliders.
 
-    Where layers are `grouped`, their menus have a line more. It holds keys and base64 alone, no
-    name that a user gave.
+    It holds keys and base64 alone, no name that a user gave.
     """
     rules = [
-        f".st-key-{key} {TRACK} {{ background-image: url({curves.pictures[name]}); }}"
+        f".st-key-{key} .pv-track {{ background-image: url({curves.pictures[name]}); }}"
         for name, key in keys.items()
         if curves.pictures.get(name)
     ]
-    room = f'[class*="st-key-tune-room-"] {{ min-height: {MENU_ROOM[grouped]}rem; }}'
-    return f"<style>{ROWS}{room} {' '.join(rules)}</style>"
+    return f"<style>{ROWS} {' '.join(rules)}</style>"
 
 
-# The track is as long as the way of the thumb's middle, so 0 and 100 % of both are one.
-RAIL = 18  # pixels from the upper edge of the track to the rail, on which the curve stands
-TRACK = '[data-testid="stSlider"] [role="group"] > [data-orientation]'
-MENU_ROOM = {False: 13.75, True: 17.25}
-ROWS = f"""
-.st-key-tune-style {{ display: none; }}
-.st-key-tune-sides {{ overflow-x: auto; }}
-.st-key-tune-sides :is(th, td) {{ font-size: 0.85rem; padding: 0.3rem 0.45rem; }}
-[class*="st-key-tune-row-"] {TRACK} {{
-  background-repeat: no-repeat; background-position: left top;
-  background-size: 100% {RAIL}px;
-}}
-[class*="st-key-tune-row-"] {{ padding-right: 3px; }}
-[class*="st-key-tune-row-"] [data-testid="stHorizontalBlock"] {{ overflow: visible; }}
-[class*="st-key-tune-row-"] [data-testid="stSliderTickBar"] {{ display: none; }}
-[class*="st-key-tune-row-"] [data-testid="stCaptionContainer"] {{
-  margin-top: -0.75rem; pointer-events: none;
-}}
+ROWS = """
+.st-key-tune-style { display: none; }
+.st-key-tune-sides { overflow-x: auto; }
+.st-key-tune-sides :is(th, td) { font-size: 0.85rem; padding: 0.3rem 0.45rem; }
 """
 
 

@@ -32,7 +32,7 @@ from pruneviz.ui.engine.cached import cached
 from pruneviz.ui.engine.keys import asked_key
 from pruneviz.ui.jobs import ask
 from pruneviz.ui.sensitivity import every_level, scanning
-from pruneviz.ui.session import edits, state
+from pruneviz.ui.session import state
 
 log = logging.getLogger(__name__)
 KIND = "proposal"
@@ -144,7 +144,6 @@ def stop(now: ProposalJob) -> None:
 def put(found: Proposal) -> None:
     """Put a proposal's ratios on the sliders, as one step that can be undone."""
     st.session_state.pop(AWAITED_KEY, None)
-    state.regroup(edits.SLIDERS)
     state.put(found.onto(state.plan()))
 
 

@@ -2,73 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import streamlit as st
-from torch import nn
 
 from pruneviz.figures.kit import format as fmt
-from pruneviz.granularity import Units, noun
-from pruneviz.granularity.depth import BlockUnits
-from pruneviz.measure.layer_latency import LayerLatency
 from pruneviz.plan import Plan
 from pruneviz.report import LayerReport
 from pruneviz.ui.engine import cache
 from pruneviz.ui.kit import widgets
 from pruneviz.ui.session import edits, hand, state
-from pruneviz.ui.tune import cockpit
-from pruneviz.ui.tune.cockpit import Curves, Timing
-from pruneviz.ui.tune.stages import UNGROUPED, Stage, matching, stage_of, stages
+from pruneviz.ui.tune import cockpit, component
+from pruneviz.ui.tune.board import Board, row, targets
+from pruneviz.ui.tune.component import Row
+from pruneviz.ui.tune.stages import UNGROUPED, Stage, matching
 from pruneviz.ui.words import text
 
-SEARCH = "tune-search"
-
-
-@dataclass(frozen=True)
-class Board:
-    """The layers of a plan as the page shows them: groups, the open one, and what is known."""
-
-    plan: Plan
-    units: tuple[Units, ...]
-    rows: Mapping[str, LayerReport]
-    possible: bool
-    groups: tuple[Stage, ...]
-    open: Stage
-    timed: Timing
-    latency: LayerLatency | None  # as it was known when the page began
-    curves: Curves
-
-    @property
-    def waiting(self) -> bool:
-        """Return whether the time by layer is not known yet, and will be."""
-        return self.latency is None and not (self.timed.done() and self.timed.exception())
-
-    @property
-    def grouped(self) -> bool:
-        """Return whether one group at a time is shown."""
-        return len(self.groups) > 1
-
-
-def board(
-    plan: Plan, units: tuple[Units, ...], rows: Sequence[LayerReport], possible: bool
-) -> Board:
-    """Return what the sliders of a plan show; the chosen layer's group is the open one."""
-    timed = cockpit.timing(plan)
-    groups = stages([each.name for each in units])
-    chosen = next((each.name for each in units if state.layer() in each.layers), state.layer())
-    return Board(
-        plan=plan,
-        units=units,
-        rows={row.name: row for row in rows},
-        possible=possible,
-        groups=groups,
-        open=stage_of(groups, chosen),
-        timed=timed,
-        latency=cockpit.known(timed),
-        curves=cockpit.curves(plan),
-    )
+SEARCH, EVERYTHING = "tune-search", "tune-everything"
 
 
 def draw(shown: Board) -> None:
@@ -77,21 +29,55 @@ def draw(shown: Board) -> None:
     if shown.grouped:
         layers = _find(shown) or layers
     numbers = {each.name: number for number, each in enumerate(shown.units)}
-    keys = {name: f"tune-row-{numbers[name]}" for name in layers}
     shares = cockpit.shares(shown.plan, list(shown.rows.values()), shown.latency)
-    for name in layers:
-        with st.container(key=keys[name]):
-            _row(shown, shown.units[numbers[name]], shares.get(name, ""))
+    rows = [
+        row(shown, shown.units[numbers[name]], numbers[name], shares.get(name, ""))
+        for name in layers
+    ]
+    component.draw(
+        "tune-sliders", shown.plan, rows, partial(_answer, shown), scrolls=len(rows) > UNGROUPED
+    )
+    component.offer_fields()
     with st.container(key="tune-style"):
-        st.markdown(
-            cockpit.style(keys, shown.curves, grouped=shown.grouped), unsafe_allow_html=True
-        )
-        hand.listen()
+        keys = {name: f"tune-row-{numbers[name]}" for name in layers}
+        st.markdown(cockpit.style(keys, shown.curves), unsafe_allow_html=True)
+        component.watch()
     _legend(shown)
 
 
+def overall(plan: Plan) -> None:
+    """Draw the slider of the overall amount; where the scope decides that, it cannot be moved."""
+    value, off = edits.percent(plan.sparsity), text.decides_amount(plan)
+    row = Row("Overall", value, "Overall: units to remove", "units to remove", off=off)
+    component.draw("tune-overall", plan, [row], _answer_overall)
+
+
+def _answer_overall(name: str, what: str, value: Any) -> None:
+    if what == hand.AMOUNT:
+        edits.set_overall(value)
+
+
+def _answer(shown: Board, name: str, what: str, value: Any) -> None:
+    """Do what a layer's slider or menu asks for; what is no request of theirs is left alone."""
+    plan = state.plan()
+    locked = plan.locks.get(name) == "all"
+    if what == hand.AMOUNT and not locked:
+        edits.set_layer(name, value)
+    elif what == "lock" and isinstance(value, bool):
+        edits.lock_layer(name, value)
+    elif what == "units" and isinstance(value, str) and not locked:
+        edits.lock_units(name, value, shown.units_of(name).count)
+    elif what == "follow":
+        edits.follow_overall(name)
+    elif what == "like":
+        amount = edits.shown_percent(shown.plan, name, shown.rows) / 100
+        for which, (_, names) in targets(shown, name).items():
+            if which == value:
+                edits.set_layers(names, plan.layers.get(name, amount))
+
+
 def _find(shown: Board) -> list[str]:
-    """Draw the choice of a group and the search; return the layers found, [] without a search."""
+    """Draw the choice of a group and the search; return the layers to show, [] for the group's."""
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         _choose(shown)
         wanted = st.text_input(
@@ -101,6 +87,10 @@ def _find(shown: Board) -> list[str]:
             icon=":material/search:",
             width=200,
         ).strip()
+        everything = st.toggle("All layers", key=EVERYTHING, help="One list to scroll, no groups")
+    if not wanted and everything:
+        st.caption(f"All {fmt.plural(len(shown.units), 'layer')}, from the first to the last.")
+        return [each.name for each in shown.units]
     if not wanted:
         st.caption(text.escape(group_sentence(shown.open, shown.rows, possible=shown.possible)))
         return []
@@ -127,6 +117,7 @@ def _choose(shown: Board) -> None:
         if name in firsts:
             state.choose_layer(firsts[name])
             st.session_state[SEARCH] = ""
+            st.session_state[EVERYTHING] = False
 
     st.selectbox(
         f"{len(shown.groups)} groups of layers",
@@ -156,126 +147,6 @@ def group_sentence(group: Stage, rows: Mapping[str, LayerReport], *, possible: b
     gone = before - sum(row.parameters.pruned for row in own)
     share = f", {fmt.share(gone / before)} of its parameters" if before else ""
     return f"{group.name}: {removed:,} of {units:,} units go{share}."
-
-
-def _row(shown: Board, units: Units, share: str) -> None:
-    """Draw a layer's slider, its menu, and its shares of the network."""
-    plan, name = shown.plan, units.name
-    row = shown.rows.get(name)
-    help_text = " ".join((shown.curves.sentences.get(name, ""), text.coupled_sentence(units)))
-    with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="small"):
-        with st.container(gap=None, width="stretch"):
-            widgets.percent_slider(
-                text.layer_label(plan, units, row if shown.possible else None, _unit(plan, units)),
-                f"tune-layer-{name}",
-                edits.shown_percent(plan, name, shown.rows),
-                partial(edits.set_layer, name),
-                disabled=plan.locks.get(name) == "all",
-                help_text=text.escape(help_text),
-            )
-            with_inputs = with_its_inputs(row) if row and shown.possible else ""
-            beside = " · ".join(part for part in (share, fmt.unbroken(with_inputs)) if part)
-            if beside:
-                st.caption(beside)
-        _menu(shown, units)
-
-
-def with_its_inputs(row: LayerReport) -> str:
-    """Return what goes of a layer that loses no unit of its own; "" where nothing does."""
-    gone = row.parameters.original - row.parameters.pruned
-    if row.removed or gone <= 0:
-        return ""
-    return f"{fmt.share(gone / row.parameters.original)} of its parameters go with its inputs"
-
-
-def _unit(plan: Plan, units: Units) -> str:
-    """Return what a unit of a layer is called: of a fully connected one it is a neuron."""
-    word = noun(plan.granularity)
-    modules = dict(cache.subject(plan).model.named_modules())
-    linear = isinstance(modules.get(text.GROUP.sub("", units.name)), nn.Linear)
-    return "neuron" if linear and word == "channel" else word
-
-
-def _menu(shown: Board, units: Units) -> None:
-    """Draw the button of a layer's menu, and the menu while it is open."""
-    menu = st.popover(
-        f"More for {units.name}",  # read out as it stands
-        icon=":material/more_vert:",
-        type="tertiary",
-        key=f"tune-menu-{units.name}",
-        help=f"More for {text.escape(units.name)}",
-        on_change="rerun",
-    )
-    # The room is there before its content, or the menu would open where it has none.
-    with menu.container(key=f"tune-room-{units.name}", width=260):
-        if menu.open:
-            _all_like(shown, units)
-            _keep(shown.plan, units)
-            _units_field(shown.plan, units)
-            if isinstance(units, BlockUnits):
-                _blocks(shown, units)
-
-
-def _all_like(shown: Board, units: Units) -> None:
-    """Draw what gives other layers this layer's amount."""
-    amount = edits.shown_percent(shown.plan, units.name, shown.rows)
-    everything = [each.name for each in shown.units]
-    targets = {"all": ("all layers", everything)}
-    if shown.grouped:
-        group = stage_of(shown.groups, units.name)
-        targets = {"group": (f"all of {group.name}", list(group.layers)), **targets}
-    for which, (whom, names) in targets.items():
-        st.button(
-            f"{amount} % for {text.escape(whom)}",
-            key=f"tune-like-{which}-{units.name}",
-            help=f"{fmt.plural(len(names), 'layer')}; locked ones stay locked",
-            on_click=edits.set_layers,
-            args=(names, shown.plan.layers.get(units.name, amount / 100)),
-            width="stretch",
-        )
-
-
-def _keep(plan: Plan, units: Units) -> None:
-    """Draw what holds a layer: its lock, and the way back to the overall."""
-    name, lock = units.name, plan.locks.get(units.name)
-    key = f"tune-lock-{name}"
-    st.button(
-        "Follow the overall slider",
-        icon=":material/restart_alt:",
-        key=f"tune-follow-{name}",
-        help="Forget this layer's own value",
-        disabled=name not in plan.layers,
-        on_click=edits.follow_overall,
-        args=(name,),
-        width="stretch",
-    )
-    st.toggle(
-        "Lock: keep every unit",
-        value=lock == "all",
-        key=widgets.follow(key, lock == "all"),
-        on_change=widgets.changes(key, partial(edits.lock_layer, name)),
-    )
-
-
-def _units_field(plan: Plan, units: Units) -> None:
-    """Draw the field for single units of a layer that must stay."""
-    name, lock = units.name, plan.locks.get(units.name)
-    key = f"tune-units-{name}"
-    st.text_input(
-        f"{_unit(plan, units).capitalize()}s that must stay (0 to {units.count - 1})",
-        value=edits.units_text(lock),
-        placeholder="such as 0,3,8-11",
-        key=widgets.follow(key, edits.units_text(lock)),
-        disabled=lock == "all",
-        on_change=widgets.changes(key, lambda given: edits.lock_units(name, given, units.count)),
-    )
-
-
-def _blocks(shown: Board, units: BlockUnits) -> None:
-    """Draw the residual blocks of a stage: which of them stay."""
-    keep = cache.pruned(shown.plan).keep[units.name] if shown.possible else None
-    table = text.blocks_table(units, keep)
-    st.dataframe(table, hide_index=True, alt=f"The residual blocks of {units.name}")
 
 
 def _legend(shown: Board) -> None:

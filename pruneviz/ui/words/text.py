@@ -184,8 +184,7 @@ def layer_label(plan: Plan, units: Units, row: LayerReport | None, word: str = "
     `word` is what a unit of this layer is called. Without a row it is not known how many go. The
     label is read out as it stands, so there is no Markdown in it.
     """
-    all_units = fmt.plural(units.count, word or noun(plan.granularity))
-    label = f"{units.name} · " + (f"{row.removed:,} of {all_units} go" if row else all_units)
+    label = f"{units.name} · {units_gone(units, row, word or noun(plan.granularity))}"
     if units.name in plan.locks:
         kept = plan.locks[units.name]
         label += " · locked" if kept == "all" else f" · {len(kept)} locked"
@@ -193,6 +192,12 @@ def layer_label(plan: Plan, units: Units, row: LayerReport | None, word: str = "
         label += f" · {row.locked} locked"
     locked = plan.locks.get(units.name) == "all"
     return f"{label} · by hand" if units.name in plan.layers and not locked else label
+
+
+def units_gone(units: Units, row: LayerReport | None, word: str) -> str:
+    """Return how many units of a layer go: `19 of 64 channels go`; all there are without a row."""
+    there_are = fmt.plural(units.count, word)
+    return f"{row.removed:,} of {there_are} go" if row else there_are
 
 
 def coupled_sentence(units: Units) -> str:
