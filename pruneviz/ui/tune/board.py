@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 from torch import nn
@@ -38,9 +39,10 @@ class Board:
     curves: Curves
     linear: frozenset[str]  # the layers that are fully connected
 
-    def units_of(self, name: str) -> Units:
-        """Return the units of a layer that has some."""
-        return next(each for each in self.units if each.name == name)
+    @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Return all layers that have units, in forward order."""
+        return tuple(each.name for each in self.units)
 
     @property
     def waiting(self) -> bool:
@@ -133,13 +135,13 @@ def _menu(shown: Board, units: Units, word: str) -> Menu:
     )
 
 
-def targets(shown: Board, name: str) -> dict[str, tuple[str, list[str]]]:
+def targets(shown: Board, name: str) -> dict[str, tuple[str, Sequence[str]]]:
     """Return which layers can be given a layer's amount: in words, and by name."""
-    everything = {"all": ("all layers", [each.name for each in shown.units])}
+    everything: dict[str, tuple[str, Sequence[str]]] = {"all": ("all layers", shown.names)}
     if not shown.grouped:
         return everything
     group = stage_of(shown.groups, name)
-    return {"group": (f"all of {group.name}", list(group.layers)), **everything}
+    return {"group": (f"all of {group.name}", group.layers), **everything}
 
 
 def _blocks(shown: Board, units: BlockUnits) -> pd.DataFrame:

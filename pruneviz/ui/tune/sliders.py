@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import streamlit as st
@@ -35,7 +34,7 @@ def draw(shown: Board) -> None:
         for name in layers
     ]
     component.draw(
-        "tune-sliders", shown.plan, rows, partial(_answer, shown), scrolls=len(rows) > UNGROUPED
+        "tune-sliders", shown.plan, rows, _answers(shown, rows), scrolls=len(rows) > UNGROUPED
     )
     component.offer_fields()
     with st.container(key="tune-style"):
@@ -57,23 +56,27 @@ def _answer_overall(name: str, what: str, value: Any) -> None:
         edits.set_overall(value)
 
 
-def _answer(shown: Board, name: str, what: str, value: Any) -> None:
-    """Do what a layer's slider or menu asks for; what is no request of theirs is left alone."""
-    plan = state.plan()
-    locked = plan.locks.get(name) == "all"
-    if what == hand.AMOUNT and not locked:
-        edits.set_layer(name, value)
-    elif what == "lock" and isinstance(value, bool):
-        edits.lock_layer(name, value)
-    elif what == "units" and isinstance(value, str) and not locked:
-        edits.lock_units(name, value, shown.units_of(name).count)
-    elif what == "follow":
-        edits.follow_overall(name)
-    elif what == "like":
-        amount = edits.shown_percent(shown.plan, name, shown.rows) / 100
-        for which, (_, names) in targets(shown, name).items():
-            if which == value:
-                edits.set_layers(names, plan.layers.get(name, amount))
+def _answers(shown: Board, rows: Sequence[Row]) -> hand.Answer:
+    """Return what does what is asked for in these rows; it holds names and numbers, no network."""
+    amounts = {row.name: row.value / 100 for row in rows}
+    counts = {each.name: each.count for each in shown.units}
+    likes = {name: targets(shown, name) for name in amounts}
+
+    def answer(name: str, what: str, value: Any) -> None:
+        plan = state.plan()
+        locked = plan.locks.get(name) == "all"
+        if what == hand.AMOUNT and not locked:
+            edits.set_layer(name, value)
+        elif what == "lock" and isinstance(value, bool):
+            edits.lock_layer(name, value)
+        elif what == "units" and isinstance(value, str) and not locked:
+            edits.lock_units(name, value, counts[name])
+        elif what == "follow":
+            edits.follow_overall(name)
+        elif what == "like" and isinstance(value, str) and value in likes[name]:
+            edits.set_layers(likes[name][value][1], plan.layers.get(name, amounts[name]))
+
+    return answer
 
 
 def _find(shown: Board) -> list[str]:
