@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import pickle
 import re
 from collections.abc import Iterator, Mapping
@@ -223,3 +224,15 @@ def test_a_refusal_holds_its_fact_and_each_place_writes_fractions_in_its_own_way
 
 def test_facts_that_hold_nothing_are_equal():
     assert passes.drawn() == Fact("passes.drawn")
+
+
+def test_a_fact_goes_on_from_its_state_and_what_was_written_before_is_a_sentence():
+    deep = stays.goes_with("b", stays.some_units(2, 6, stays.answers()))
+    several = wording.opened.together((stays.answers(), stays.unused()))
+    for found in (deep, several, amounts.locks_keep(Share(0.29), "a", Share(0.1))):
+        state = json.loads(json.dumps(found.state()))
+        assert (Fact.read(state), str(Fact.read(state))) == (found, str(found))
+    old = "The biases were left as they were."
+    assert str(Fact.read(old)) == old
+    with pytest.raises(KeyError):
+        Fact.read({"code": "stays.elsewhere", "values": {}})

@@ -31,8 +31,7 @@ class Fact:
 
     def state(self) -> dict[str, Any]:
         """Return the fact as plain values, for what goes on later; `read` reads them."""
-        values = {n: v.state() if isinstance(v, Fact) else v for n, v in self.values.items()}
-        return {"code": self.code, "values": values}
+        return {"code": self.code, "values": {n: _plain(v) for n, v in self.values.items()}}
 
     @classmethod
     def read(cls, state: str | Mapping[str, Any]) -> Fact:
@@ -42,8 +41,24 @@ class Fact:
         """
         if isinstance(state, str):
             return _KINDS["judged.recorded"](state)
-        nested = {n: cls.read(v) if isinstance(v, dict) else v for n, v in state["values"].items()}
-        return _KINDS[state["code"]](**nested)
+        values = {name: _value(plain) for name, plain in state["values"].items()}
+        return _KINDS[state["code"]](**values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Fact):
+        return value.state()
+    if isinstance(value, tuple):
+        return [_plain(each) for each in value]
+    return {"share": float(value)} if isinstance(value, Share) else value
+
+
+def _value(plain: Any) -> Any:
+    if isinstance(plain, list):
+        return tuple(map(_value, plain))
+    if not isinstance(plain, dict):
+        return plain
+    return Share(plain["share"]) if "share" in plain else Fact.read(plain)
 
 
 class Kind(Generic[P]):
