@@ -126,6 +126,7 @@ def test_a_stopped_scan_resumes_from_its_checkpoint(tabs, slow, bench):
     assert done < POINTS
     expect(jobs(page)).to_have_text(re.compile("^Jobs\\s*(expand_more)?$"))
     bench.hold_after(SOME_PASSES)
+    steps.settle(page)  # the end of the job draws the page anew, and takes the button along
     page.locator(".st-key-scan-go button").click()
     expect(page.locator(".st-key-scan-stop button")).to_be_visible()
     assert points(page, 0) >= done
