@@ -99,8 +99,9 @@ def _carry_out(hand: _Hand, offer: _Offer, message: Mapping[str, Any]) -> None:
     layer, value = message.get("layer"), message.get("value")
     if not isinstance(layer, str) or layer not in offer.layers:
         return
-    if "ask" in message:
-        offer.answer(layer, str(message["ask"]), value)
+    asked = message.get("ask")
+    if asked is not None:
+        offer.answer(layer, str(asked), value)
         return
     move = message.get("move")
     if message.get("phase") in PHASES and _is_whole(move) and _is_percent(value):
