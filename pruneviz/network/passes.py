@@ -58,9 +58,14 @@ def followed(
             hook.remove()
 
 
+def is_sparse(tensor: Tensor) -> bool:
+    """Return whether a tensor stores some of its values alone."""
+    return tensor.layout is not torch.strided
+
+
 def span(tensor: Tensor) -> str:
     """Return from where to where a tensor's values run, such as "from −1.5 to 3", or ""."""
-    if not tensor.numel() or tensor.is_complex() or tensor.is_meta:
+    if not tensor.numel() or tensor.is_complex() or tensor.is_meta or is_sparse(tensor):
         return ""
     finite = tensor.detach()[tensor.isfinite()].double()
     if not finite.numel():
@@ -151,7 +156,7 @@ def _frames(error: BaseException) -> list[TracebackType]:
 def own_frame(error: BaseException) -> tuple[str, int] | None:
     """Return the file and line of the innermost code that is the user's, if there is any."""
     places = [(step.tb_frame.f_code.co_filename, step.tb_lineno) for step in _frames(error)]
-    here = Path(__file__).parent
+    here = Path(__file__).parents[1]
     own = [p for p in places if not {here, TORCH} & set(Path(p[0]).parents) and p[0][:1] != "<"]
     return own[-1] if own else None
 

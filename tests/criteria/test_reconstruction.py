@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
@@ -265,7 +266,7 @@ def test_a_plan_updates_what_stays_before_it_is_measured(criterion):
         assert bool((now[~mask] == 0).all())
         assert not torch.equal(now[mask], weights[name][mask])
     x = subject.data.calibration_x
-    plain = engine.prune(engine.replace(prepared, evidence=None), plan)
+    plain = engine.prune(replace(prepared, evidence=None), plan)
     original = predict(subject.model, x)
     errors = [(predict(p.model, x) - original).square().sum() for p in (pruned, plain)]
     assert errors[0] < errors[1]

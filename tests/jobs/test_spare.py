@@ -66,7 +66,7 @@ def build():
 
 def test_a_training_in_a_spare_process_is_that_of_a_fresh_one_to_the_bit(spares, tmp_path):
     (tmp_path / "dropping.py").write_text(DROPPING)
-    training = {"method": "finetune", "parameters": {"epochs": 2, "batch_size": 20}}
+    training = {"method": "finetune", "parameters": {"epochs": 2, "batch_size": 5}}
     plan = spares.plan.changed(model=f"python:{tmp_path}/dropping.py:build", sparsity=0.4, seed=3,
                                weights_sha256=None, recovery=[training])  # fmt: skip
     fresh = jobs.submit(spares.home, "run", plan)

@@ -279,7 +279,7 @@ def test_a_click_that_the_browser_has_not_heard_of_keeps_its_layer(monkeypatch) 
     assert "chosen: conv2." in words(at), "the field repeats that it was empty before the click"
     at.selectbox(key="sensitivity-layer").set_value("conv1").run()
     assert "chosen: conv1." in words(at)
-    monkeypatch.setattr("pruneviz.ui.session.state.ECHO_SECONDS", -1.0)
+    monkeypatch.setattr("pruneviz.ui.session.widget_values.ECHO_SECONDS", -1.0)
     at.selectbox(key="sensitivity-layer").set_value("").run()
     assert "chosen: ." in words(at), "who empties the field later means it"
 

@@ -131,6 +131,8 @@ class Row {
     const head = make('div', 'pv-head', this.label, make('span', 'pv-about', this.ask, this.help))
     const main = make('div', 'pv-main', head, this.track, this.share)
     this.element = make('div', 'pv-row', main, make('div', named(`tune-menu-${name}`), this.more))
+    this.element.setAttribute('role', 'group')
+    this.element.setAttribute('aria-labelledby', this.label.id)
     main.classList.add(named(`tune-layer-${name}`))
     this.listen()
   }
