@@ -7,6 +7,7 @@ import streamlit as st
 from torch import Tensor
 
 from pruneviz.figures import architecture as figures
+from pruneviz.figures import layer_costs
 from pruneviz.granularity import Units, noun
 from pruneviz.granularity.channel import ChannelUnits
 from pruneviz.granularity.depth import BlockUnits
@@ -88,7 +89,7 @@ def channel(view: View, units: ChannelUnits, keep: Tensor | None) -> None:
 
 def costs(view: View, rows: Sequence[LayerCost]) -> None:
     """Draw parameters and MACs by layer, and the numbers to take away."""
-    scrolled("architecture-costs", figures.costs(rows, state.layer()))
+    scrolled("architecture-costs", layer_costs.costs(rows, state.layer()))
     if left_out := architecture.left_out(view.plan):
         st.caption(text.escape(f"MACs: {left_out}."))
     st.download_button(

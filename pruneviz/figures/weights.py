@@ -9,14 +9,16 @@ from torch import Tensor
 from pruneviz.figures.kit.format import count, share
 from pruneviz.figures.kit.pool import Matrix, block_sizes, mean, strongest
 from pruneviz.figures.kit.style import DIVERGING, FAINT, PRUNED, REMOVED, lay_out
-from pruneviz.granularity.tiles import View
+from pruneviz.granularity.matrix import MatrixView
 
 BINS = 60
 CLOSE = (24, 96)  # outputs and columns of which each weight can be seen
 MOST_LINES = 120  # more of them across a figure are closer than a few pixels
 
 
-def heatmap(layer: str, weight: Tensor, mask: Tensor | None, view: View | None = None) -> go.Figure:
+def heatmap(
+    layer: str, weight: Tensor, mask: Tensor | None, view: MatrixView | None = None
+) -> go.Figure:
     """Return a layer's weights as (outputs, inputs × kernel); the removed are pale.
 
     `weight` is (out, in, …), `mask` bool of its shape (True = stays) or None. Large layers are
@@ -29,7 +31,7 @@ def heatmap(layer: str, weight: Tensor, mask: Tensor | None, view: View | None =
     return _drawn(values, gone, view, _limit(values), f"{layer}: {_stays(gone)}", flat=flat)
 
 
-def closeup(layer: str, weight: Tensor, mask: Tensor | None, view: View) -> go.Figure:
+def closeup(layer: str, weight: Tensor, mask: Tensor | None, view: MatrixView) -> go.Figure:
     """Return a corner of what `heatmap` shows, weight by weight, with lines between the groups."""
     values, gone = _matrices(weight, mask, view)
     rows, columns = CLOSE
@@ -43,7 +45,9 @@ def is_parted(figure: go.Figure) -> bool:
     return any(isinstance(trace, go.Scatter) for trace in figure.data)
 
 
-def _matrices(weight: Tensor, mask: Tensor | None, view: View | None) -> tuple[Matrix, Matrix]:
+def _matrices(
+    weight: Tensor, mask: Tensor | None, view: MatrixView | None
+) -> tuple[Matrix, Matrix]:
     """Return the weights and which are gone (0 or 1), both (outputs, rest), as a view has them."""
 
     def matrix(tensor: Tensor) -> Matrix:
@@ -59,7 +63,7 @@ def _matrices(weight: Tensor, mask: Tensor | None, view: View | None) -> tuple[M
 def _drawn(
     values: Matrix,
     gone: Matrix,
-    view: View | None,
+    view: MatrixView | None,
     limit: float,
     title: str,
     *,

@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from pruneviz.granularity.tiles import Axes, LeftOutError, View, tiled
+from pruneviz.granularity.matrix import Axes, LeftOutError, MatrixView
+from pruneviz.granularity.tiles import tiled
 from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
 from pruneviz.registry import Parameter
 from pruneviz.wording import unseen
@@ -37,7 +38,7 @@ def blocks(
 ) -> Found:
     """Return the matrices in blocks; a layer that is no larger than one block is left out."""
 
-    def see(layer: Axes) -> tuple[View, None]:
+    def see(layer: Axes) -> tuple[MatrixView, None]:
         if rows >= layer.rows and columns >= layer.columns:
             raise LeftOutError(unseen.one_block(rows, columns, layer.rows, layer.columns))
         view = layer.view(layer.columns, (rows, columns), lines=columns)

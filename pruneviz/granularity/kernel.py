@@ -6,7 +6,8 @@ from typing import Any
 
 from torch import nn
 
-from pruneviz.granularity.tiles import Axes, View, kernel_size, tiled
+from pruneviz.granularity.matrix import Axes, MatrixView, kernel_size
+from pruneviz.granularity.tiles import tiled
 from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
 
 
@@ -23,7 +24,7 @@ from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
 def kernels(model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS) -> Found:
     """Return the kernels of all convolutions, and the layers without any."""
 
-    def see(layer: Axes) -> tuple[View, None]:
+    def see(layer: Axes) -> tuple[MatrixView, None]:
         size = kernel_size(layer)
         return layer.view(size, (1, size), lines=size), None
 

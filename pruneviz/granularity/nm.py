@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruneviz.granularity.tiles import Axes, LeftOutError, View, tiled
+from pruneviz.granularity.matrix import Axes, LeftOutError, MatrixView
+from pruneviz.granularity.tiles import tiled
 from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
 from pruneviz.registry import Parameter
 from pruneviz.wording import unseen
@@ -66,7 +67,7 @@ def n_of_m(
     if n >= m:
         raise ValueError(f"N:M keeps fewer than all of a group, got {n}:{m}: make n less than m")
 
-    def see(layer: Axes) -> tuple[View, BestOf]:
+    def see(layer: Axes) -> tuple[MatrixView, BestOf]:
         if layer.width % m:
             raise LeftOutError(unseen.not_divided(layer.width, m))
         view = layer.view(layer.columns, (1, 1), lines=m, inputs_last=True)

@@ -11,15 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling.left_out import LAYER_TYPES
-from pruneviz.granularity.tiles import (
-    Axes,
-    LeftOutError,
-    View,
-    axes,
-    kernel_size,
-    owns_weight,
-    tiled,
-)
+from pruneviz.granularity.matrix import Axes, LeftOutError, MatrixView, axes, kernel_size
+from pruneviz.granularity.tiles import owns_weight, tiled
 from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
 from pruneviz.network.folding import folded
 from pruneviz.registry import Parameter
@@ -131,7 +124,7 @@ def patterns(
         for shape, kernels in _kernels(model, entries).items()
     }
 
-    def see(layer: Axes) -> tuple[View, BestPattern]:
+    def see(layer: Axes) -> tuple[MatrixView, BestPattern]:
         size = _size(layer, entries)
         return layer.view(size, (1, 1), lines=size), rules[layer.kernel]
 

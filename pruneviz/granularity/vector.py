@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from pruneviz.granularity.tiles import Axes, View, kernel_size, tiled
+from pruneviz.granularity.matrix import Axes, MatrixView, kernel_size
+from pruneviz.granularity.tiles import tiled
 from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
 from pruneviz.registry import Parameter
 
@@ -46,7 +47,7 @@ def vectors(
 ) -> Found:
     """Return the rows or columns of all layers, and the layers without any."""
 
-    def see(layer: Axes) -> tuple[View, None]:
+    def see(layer: Axes) -> tuple[MatrixView, None]:
         if of == "matrix":
             tile = (1, layer.columns) if direction == "row" else (layer.rows, 1)
             return layer.view(layer.columns, tile), None

@@ -7,7 +7,8 @@ from typing import Any
 
 from torch import nn
 
-from pruneviz.granularity.tiles import Axes, View, tiled
+from pruneviz.granularity.matrix import Axes, MatrixView
+from pruneviz.granularity.tiles import tiled
 from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
 
 
@@ -24,9 +25,9 @@ def weights(model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS) -> Fo
     return tiled(model, lambda layer: (_in_place(layer), None))
 
 
-def _in_place(layer: Axes) -> View:
+def _in_place(layer: Axes) -> MatrixView:
     """Return the weights as they lie in memory: unit i is the i-th."""
     order = tuple(range(len(layer.shape)))
     first = layer.shape[0]
     columns = math.prod(layer.shape) // max(first, 1)
-    return View(layer.shape, layer.shape, order, max(columns, 1), (1, 1), first)
+    return MatrixView(layer.shape, layer.shape, order, max(columns, 1), (1, 1), first)

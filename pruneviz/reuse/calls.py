@@ -81,7 +81,7 @@ def may_view(op: Any) -> bool:
     return any(r.alias_info is not None and not r.alias_info.is_write for r in returns)
 
 
-class Call:
+class OperatorCall:
     """One operator call, taken apart: `tensors` in order, and `shape`, all that is beside them."""
 
     __slots__ = ("_shape", "args", "func", "kwargs", "tensors")

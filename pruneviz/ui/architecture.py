@@ -19,7 +19,7 @@ from pruneviz.report import LeftOut
 from pruneviz.subjects import Subject
 from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.cached import cached
-from pruneviz.ui.words import text
+from pruneviz.ui.words import cells, text
 from pruneviz.wording import stays
 
 MOST_RANGES = 6
@@ -216,7 +216,7 @@ def left_out(plan: Plan) -> str:
     """Return what the MACs of both networks leave out, "" where they are whole."""
     if cache.is_possible(plan):
         return cache.live(plan).report.uncounted.in_words()
-    return text.uncounted_of(cache.original(plan).baseline)
+    return cells.uncounted_of(cache.original(plan).baseline)
 
 
 def numbers(rows: Sequence[LayerCost]) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from pruneviz.measure.answers import confusion, confusion_table
 from pruneviz.measure.quality import by_class
 from pruneviz.plan import Plan
 from pruneviz.ui.engine import results
-from pruneviz.ui.history import runs
+from pruneviz.ui.history import report_tables
 from pruneviz.ui.kit import theme, widgets
 
 HELP = (
@@ -49,7 +49,7 @@ def in_numbers(table: pd.DataFrame) -> list[tuple[str, ...]]:
 def _number(row: dict[Hashable, Any], name: str) -> str:
     """Return a number and its interval, `95.1 (86.5 to 98.3)`; of a class without inputs, –."""
     if not row["samples"]:
-        return runs.NOTHING
+        return report_tables.NOTHING
     written = [
         fmt.points_alone(row[column]) if name == "change" else f"{100 * row[column]:.1f}"
         for column in (name, f"{name}_low", f"{name}_high")
@@ -70,7 +70,7 @@ def draw(plan: Plan) -> None:
 def draw_table(table: pd.DataFrame) -> None:
     """Draw the exact numbers of every class: as text, which no width cuts off."""
     with st.container(height=HEIGHT if len(table) > MOST_ROWS else "content", border=False):
-        st.markdown(runs.markdown_table(HEADINGS, in_numbers(table)))
+        st.markdown(report_tables.markdown_table(HEADINGS, in_numbers(table)))
     st.download_button(
         "Each class as CSV",
         table.to_csv(index=False),

@@ -7,7 +7,7 @@ from itertools import combinations
 import plotly.graph_objects as go
 import pytest
 
-from pruneviz.figures import architecture
+from pruneviz.figures import architecture, layer_costs
 from pruneviz.figures.kit.style import ORIGINAL, PRUNED, SERIES, describe
 from pruneviz.measure.by_layer import REST, LayerCost
 from pruneviz.report import Amount
@@ -47,9 +47,9 @@ FIGURES = {
     "single weights": architecture.network(PLAIN),
     "200 layers": architecture.network(LONG, "", 3),
     "no layer": architecture.network(()),
-    "costs": architecture.costs(ROWS, "conv1"),
-    "costs of 200": architecture.costs(LONG),
-    "costs of nothing": architecture.costs(()),
+    "costs": layer_costs.costs(ROWS, "conv1"),
+    "costs of 200": layer_costs.costs(LONG),
+    "costs of nothing": layer_costs.costs(()),
 }
 
 

@@ -17,7 +17,7 @@ from pruneviz.figures import compare, weights
 from pruneviz.figures.inputs import detectors, images
 from pruneviz.figures.kit.pool import mean, strongest
 from pruneviz.figures.kit.style import ORIGINAL, ORIGINAL_ON_DARK, PRUNED, REMOVED, on_dark
-from pruneviz.granularity.tiles import axes
+from pruneviz.granularity.matrix import axes
 from pruneviz.measure.quality import by_class
 from pruneviz.report import Amount
 

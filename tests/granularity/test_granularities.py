@@ -14,8 +14,9 @@ from torch import nn
 from pruneviz.allocate import SCOPES, Ranking, allocate, decides_amount, exact_count
 from pruneviz.criteria import Evidence, score
 from pruneviz.granularity import GRANULARITIES, noun
+from pruneviz.granularity.matrix import axes
 from pruneviz.granularity.pattern import frequent
-from pruneviz.granularity.tiles import TiledUnits, axes
+from pruneviz.granularity.tiles import TiledUnits
 from pruneviz.granularity.units import rule_of
 from pruneviz.measure.cost import macs_by_parameter
 from pruneviz.plan import Plan

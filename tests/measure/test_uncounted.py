@@ -19,9 +19,9 @@ from pruneviz.report import Report, Uncounted
 from pruneviz.run import run
 from pruneviz.store import write_run
 from pruneviz.ui.engine.live import Live
-from pruneviz.ui.history import runs
+from pruneviz.ui.history import report_tables, runs
 from pruneviz.ui.tune import snapshots
-from pruneviz.ui.words import text
+from pruneviz.ui.words import cells, text
 
 BOTH, PRUNED, ORIGINAL = "fft_r2c", "cdist_forward", "linalg_inv_ex"
 
@@ -75,12 +75,12 @@ def test_operators_of_either_network_are_named(report):
 def test_the_same_words_stand_beside_every_number_of_macs(report, capsys, monkeypatch):
     cut, _, home = report
     words = cut.uncounted.in_words()
-    cell = text.macs_cell(cut.macs, cut.uncounted)
+    cell = cells.macs_cell(cut.macs, cut.uncounted)
     short = f"not counting {BOTH}, {ORIGINAL} (original only) and 1 more"
-    assert short in text.cell_markdown(cell)
-    assert short in text.cell_sentence(cell)
-    assert words in {row[0]: row[3] for row in runs.numbers(cut)}["MACs"]
-    assert words in {row[0]: row[1] for row in runs.side_by_side(cut, cut)}["MACs"]
+    assert short in cells.cell_markdown(cell)
+    assert short in cells.cell_sentence(cell)
+    assert words in {row[0]: row[3] for row in report_tables.numbers(cut)}["MACs"]
+    assert words in {row[0]: row[1] for row in report_tables.side_by_side(cut, cut)}["MACs"]
     side = snapshots.Side("A", cut.plan, Live(cut, exact=False))
     monkeypatch.setattr(snapshots.cache, "original_accuracy", lambda plan: 0.5)
     assert snapshots.table([side]).count(text.escape(words)) == 2  # the original's and the plan's

@@ -15,7 +15,7 @@ from pruneviz.history.folder import RunFolder, Status
 from pruneviz.history.index import History
 from pruneviz.home import default_home
 from pruneviz.plan import Plan
-from pruneviz.ui.history import run_actions, runs
+from pruneviz.ui.history import report_tables, run_actions
 from pruneviz.ui.kit import keeping
 from tests.history.folders import make_run, make_scan
 from tests.ui.finished import MLP, finish
@@ -276,12 +276,12 @@ def test_plans_differ_field_by_field():
         layers={"a": 0.5, "b": 0.2},
         recovery=({"method": "finetune", "parameters": {"epochs": 3}},),  # type: ignore[arg-type]
     )
-    found = {name: values for name, *values in runs.plan_differences(first, second)}
+    found = {name: values for name, *values in report_tables.plan_differences(first, second)}
     assert found["sparsity"] == ["0.1", "0.0"]
     assert found["layers.b"] == ["–", "0.2"]
     assert found["recovery 1.parameters.epochs"] == ["–", "3"]
     assert "layers.a" not in found
-    assert runs.plan_differences(first, first) == []
+    assert report_tables.plan_differences(first, first) == []
 
 
 @pytest.mark.parametrize("model", ["sample:tumour-mlp", "sample:digits-cnn"])

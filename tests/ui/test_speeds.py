@@ -20,7 +20,7 @@ from pruneviz.measure.speed import AGAIN, FEWEST_PASSES, STAYS_DENSE
 from pruneviz.plan import Plan
 from pruneviz.ui.engine import cache, results
 from pruneviz.ui.frame import speeds
-from pruneviz.ui.history import runs
+from pruneviz.ui.history import report_tables
 from pruneviz.ui.session import link
 from pruneviz.ui.tune import snapshots
 from pruneviz.ui.tune.snapshots import Side
@@ -61,8 +61,8 @@ def test_one_measurement_has_one_sentence_everywhere(timed, plan: Plan, given: T
     said = speeds.in_words(live.report)
     assert (STAYS_DENSE in said) == (plan is MASKED)
     assert said in snapshots.table([Side("now", plan, live)])
-    assert said in [row[-1] for row in runs.numbers(live.report)]
-    assert ("Speed, against its original", said, said) in runs.side_by_side(
+    assert said in [row[-1] for row in report_tables.numbers(live.report)]
+    assert ("Speed, against its original", said, said) in report_tables.side_by_side(
         live.report, live.report
     )
     assert said in in_terminal(live.report)
@@ -74,7 +74,9 @@ def test_no_milliseconds_of_two_hours_stand_beside_each_other(timed) -> None:
     live = cache.live(MLP)
     sides = [Side("now", MLP, live), Side("A", MLP, live)]
     assert not re.search(r"\d\s*ms", snapshots.table(sides))
-    assert not any(" ms" in " ".join(row) for row in runs.side_by_side(live.report, live.report))
+    assert not any(
+        " ms" in " ".join(row) for row in report_tables.side_by_side(live.report, live.report)
+    )
 
 
 def test_compare_and_the_strip_agree_and_measure_again_replaces_both(timed) -> None:

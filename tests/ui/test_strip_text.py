@@ -7,7 +7,7 @@ from pruneviz.report import Accuracy, Amount, LayerReport
 from pruneviz.run import Baseline
 from pruneviz.ui.frame import speeds
 from pruneviz.ui.session import edits
-from pruneviz.ui.words import text
+from pruneviz.ui.words import cells, text
 from pruneviz.wording import Fact, RefusedError, Share, amounts
 
 ACCURACY = Accuracy(
@@ -50,31 +50,31 @@ def test_overall_says_once_what_is_set_by_hand() -> None:
 
 
 def test_accuracy_is_marked_while_it_is_an_estimate() -> None:
-    exact = text.accuracy_cell(ACCURACY, exact=True, total=500)
+    exact = cells.accuracy_cell(ACCURACY, exact=True, total=500)
     assert (exact.value, exact.spread, exact.original) == ("95.0 %", "(± 2.0)", "98.0 %")
     assert exact.change == "−3.0 points (± 2.0)"
-    part = text.accuracy_cell(ACCURACY, exact=False, total=2000)
+    part = cells.accuracy_cell(ACCURACY, exact=False, total=2000)
     assert part.value == "≈ 95.0 %"
     assert (part.label, part.spread, part.change) == (exact.label, exact.spread, exact.change)
-    lines = [text.cell_markdown(cell).split("  \n") for cell in (exact, part)]
+    lines = [cells.cell_markdown(cell).split("  \n") for cell in (exact, part)]
     assert lines[1][3:] == [":small[:gray[on the same 500 of 2,000 inputs]]"]
     assert lines[1][0::2][:2] == lines[0][0::2], "nothing moves when it gets exact"
-    assert text.cell_sentence(part).endswith("(± 2.0) on the same 500 of 2,000 inputs")
+    assert cells.cell_sentence(part).endswith("(± 2.0) on the same 500 of 2,000 inputs")
 
 
 def test_the_original_is_exact_while_the_rest_is_an_estimate() -> None:
-    part = text.accuracy_cell(ACCURACY, exact=False, total=2000, original=0.973)
+    part = cells.accuracy_cell(ACCURACY, exact=False, total=2000, original=0.973)
     assert (part.value, part.original) == ("≈ 95.0 %", "97.3 %")
     assert part.change.startswith("−3.0 points"), "of the same inputs"
 
 
 def test_the_originals_numbers_stand_alone() -> None:
     baseline = Baseline(None, {"a": 1_200_000}, {"a": 10}, 363_000)
-    cells = text.original_cells(0.98, baseline, None)
-    assert [cell.value for cell in cells] == ["–"] * 4
-    assert [cell.original for cell in cells] == ["98.0 %", "363 kB", "1.2 M", ""]
-    assert text.cell_markdown(cells[0]).endswith("of :blue[98.0\u00a0%]]")
-    assert text.cell_sentence(cells[1]) == "Size: original 363 kB"
+    found = cells.original_cells(0.98, baseline, None)
+    assert [cell.value for cell in found] == ["–"] * 4
+    assert [cell.original for cell in found] == ["98.0 %", "363 kB", "1.2 M", ""]
+    assert cells.cell_markdown(found[0]).endswith("of :blue[98.0\u00a0%]]")
+    assert cells.cell_sentence(found[1]) == "Size: original 363 kB"
 
 
 @pytest.mark.parametrize(
@@ -93,18 +93,18 @@ def test_a_sparsity_is_said_in_the_sliders_percent(found: Fact, shown: str, type
 
 
 def test_without_data_the_cell_says_so() -> None:
-    cell = text.accuracy_cell(None, exact=True, total=0)
-    assert text.NO_DATA in text.cell_markdown(cell)
+    cell = cells.accuracy_cell(None, exact=True, total=0)
+    assert cells.NO_DATA in cells.cell_markdown(cell)
 
 
 def test_a_cell_always_has_three_lines() -> None:
-    cells = [
-        text.accuracy_cell(ACCURACY, exact=True, total=500),
-        text.accuracy_cell(None, exact=True, total=500),
-        text.size_cell(Amount(original=100, pruned=62)),
+    found = [
+        cells.accuracy_cell(ACCURACY, exact=True, total=500),
+        cells.accuracy_cell(None, exact=True, total=500),
+        cells.size_cell(Amount(original=100, pruned=62)),
         speeds.cell(None),
     ]
-    assert {text.cell_markdown(cell).count("\n") for cell in cells} == {2}
+    assert {cells.cell_markdown(cell).count("\n") for cell in found} == {2}
 
 
 def test_what_a_link_says_is_never_markdown() -> None:

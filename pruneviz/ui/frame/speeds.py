@@ -15,7 +15,8 @@ from pruneviz.report import LatencyPair, Report
 from pruneviz.run import Prepared, Pruned
 from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.live import AT_LENGTH, MORE_RUNS, Live
-from pruneviz.ui.words.text import Cell, sentence
+from pruneviz.ui.words.cells import Cell
+from pruneviz.ui.words.text import sentence
 
 TIMED_LAST = "timed once the accuracy is exact"
 NOT_TIMED = "timed once you go back to it"

@@ -21,7 +21,7 @@ from pruneviz.ui.jobs import panel
 from pruneviz.ui.session import hand, state
 from pruneviz.ui.session.link import OPENING
 from pruneviz.ui.session.state import Desk
-from pruneviz.ui.words import apart, text
+from pruneviz.ui.words import apart, cells, text
 
 RECOVERING_SECONDS, WAITING_SECONDS = 1.0, 5.0  # between two looks for the end of a recovery
 
@@ -52,7 +52,7 @@ def draw(desk: Desk) -> list[str]:
                 if cell.key == "accuracy" and live and not live.done:
                     _accuracy_on_its_way(desk.plan, [live])
                 else:
-                    st.markdown(text.cell_markdown(cell))
+                    st.markdown(cells.cell_markdown(cell))
         with st.container(key="strip-history", gap="xxsmall"):
             _history(desk)
         if subject is not None:
@@ -99,7 +99,7 @@ def _accuracy_on_its_way(plan: Plan, now: list[Live]) -> None:
         except ValueError:
             st.rerun()  # the strip says why
         ended = live.done
-    st.markdown(text.cell_markdown(_accuracy(plan, live)))
+    st.markdown(cells.cell_markdown(_accuracy(plan, live)))
     if ended:
         st.rerun()
 
@@ -137,28 +137,28 @@ def _plan_markdown(
     return f"**{text.escape(name or subject.title)}**  \n{label}  \n:small[{line}]"
 
 
-def _cells(plan: Plan, live: Live | None, subject: Subject | None) -> list[text.Cell]:
+def _cells(plan: Plan, live: Live | None, subject: Subject | None) -> list[cells.Cell]:
     """Return four cells: both networks' numbers, or the original's alone, or none."""
     if subject is None:
         names = ("Accuracy", "Size", "MACs", "Latency")
-        return [text.Cell(name.lower(), name) for name in names]
+        return [cells.Cell(name.lower(), name) for name in names]
     has_data = subject.data is not None
     if live is None:
         accuracy = cache.original_accuracy(plan) if has_data else None
         baseline = cache.original(plan).baseline
-        return text.original_cells(accuracy, baseline, cache.original_latency(plan))
+        return cells.original_cells(accuracy, baseline, cache.original_latency(plan))
     return [
         _accuracy(plan, live),
-        text.size_cell(live.report.bytes),
-        text.macs_cell(live.report.macs, live.report.uncounted),
+        cells.size_cell(live.report.bytes),
+        cells.macs_cell(live.report.macs, live.report.uncounted),
         speeds.cell(live),
     ]
 
 
-def _accuracy(plan: Plan, live: Live) -> text.Cell:
+def _accuracy(plan: Plan, live: Live) -> cells.Cell:
     known, exact = live.report.accuracy, live.exact
     original = cache.original_accuracy(plan) if known and not exact else None
-    return text.accuracy_cell(known, exact=exact, total=live.total, original=original)
+    return cells.accuracy_cell(known, exact=exact, total=live.total, original=original)
 
 
 def _history(desk: Desk) -> None:

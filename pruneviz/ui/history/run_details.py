@@ -16,7 +16,7 @@ from pruneviz.history.lineage import Lineage
 from pruneviz.history.row import Row
 from pruneviz.jobs.job import Job, job_of
 from pruneviz.report import Accuracy, RecoveryReport, Report
-from pruneviz.ui.history import run_actions, runs
+from pruneviz.ui.history import report_tables, run_actions, runs
 from pruneviz.ui.kit import keeping, theme, widgets
 from pruneviz.ui.recover import outcome
 from pruneviz.ui.session import selection
@@ -65,16 +65,20 @@ def two(history: History, rows: Sequence[Row]) -> None:
     with widgets.problems_here():
         if all(row.kind == "run" and row.state == "finished" for row in rows):
             first, second = (store.read_report(folder.path) for folder in folders)
-            st.markdown(runs.markdown_table(["", *names], runs.side_by_side(first, second)))
+            st.markdown(
+                report_tables.markdown_table(
+                    ["", *names], report_tables.side_by_side(first, second)
+                )
+            )
             st.caption(_same_ground(first.machine.processor, second.machine.processor))
         else:
             st.caption("Numbers are set side by side once both are finished and were measured.")
     specs = [folder.spec() for folder in folders]
     if all(spec is not None for spec in specs):
-        found = runs.plan_differences(*(spec.plan for spec in specs if spec))
+        found = report_tables.plan_differences(*(spec.plan for spec in specs if spec))
         st.markdown("**Where their plans differ**")
         st.markdown(
-            runs.markdown_table(["Field", *names], found)
+            report_tables.markdown_table(["Field", *names], found)
             if found
             else "Nowhere: they are different kinds of work on the same plan."
         )
@@ -106,8 +110,8 @@ def _trouble(row: Row) -> None:
 
 def _numbers(folder: RunFolder) -> None:
     report = store.read_report(folder.path)
-    st.markdown(runs.markdown_table(HEADINGS, runs.numbers(report)))
-    st.caption(text.escape(runs.measured(report)))
+    st.markdown(report_tables.markdown_table(HEADINGS, report_tables.numbers(report)))
+    st.caption(text.escape(report_tables.measured(report)))
     if report.recovery and report.accuracy:
         _recovery(report, report.recovery, report.accuracy)
 

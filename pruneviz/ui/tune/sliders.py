@@ -17,7 +17,7 @@ from pruneviz.ui.tune import cockpit, component
 from pruneviz.ui.tune.board import Board, row, targets
 from pruneviz.ui.tune.component import Row
 from pruneviz.ui.tune.stages import UNGROUPED, Stage, matching
-from pruneviz.ui.words import text
+from pruneviz.ui.words import cells, text
 
 SEARCH, EVERYTHING = "tune-search", "tune-everything"
 
@@ -156,7 +156,7 @@ def _legend(shown: Board) -> None:
     """Say what stands beside the sliders; where time by layer is still measured, look again."""
 
     first = [True]
-    left_out = text.uncounted_of(cache.original(shown.plan).baseline)
+    left_out = cells.uncounted_of(cache.original(shown.plan).baseline)
 
     @st.fragment(run_every=cockpit.TICK_SECONDS if shown.waiting else None)
     def legend() -> None:

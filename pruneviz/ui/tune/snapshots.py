@@ -16,7 +16,7 @@ from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.live import Live
 from pruneviz.ui.frame import speeds
 from pruneviz.ui.session import state
-from pruneviz.ui.words import apart, text
+from pruneviz.ui.words import apart, cells, text
 
 NOW = "now"
 COLUMNS = (
@@ -168,7 +168,7 @@ def _pruned(live: Live) -> list[str]:
         known = _accuracy(accuracy.pruned, accuracy.pruned_interval, exact=live.exact)
         shown = _apart(known, change)
         if not live.exact:
-            shown += f" {text.on_the_same(accuracy.samples, live.total)}"
+            shown += f" {cells.on_the_same(accuracy.samples, live.total)}"
     size, macs = report.bytes, report.macs
     return [
         shown,

@@ -1,10 +1,9 @@
-"""The strip in words: the plan in one line, and four numbers beside the original's."""
+"""A plan, its layers and its subject in words, and text that Markdown shows as it stands."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -19,40 +18,21 @@ from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.granularity.depth import BlockUnits
 from pruneviz.plan import Plan
 from pruneviz.registry import COSTS
-from pruneviz.report import Accuracy, Amount, LatencyPair, LayerReport, LeftOut, Uncounted
+from pruneviz.report import LayerReport, LeftOut
 from pruneviz.subjects import ModelCard, Subject
 from pruneviz.subjects.models.samples import SAMPLES
 from pruneviz.ui.session import recipes
 from pruneviz.wording import Fact, RefusedError, words
 
 if TYPE_CHECKING:
-    from pruneviz.run import Baseline
+    pass
 
 NO_BREAK = "\u00a0"
 WAITING = "Loading and measuring …"
 TILES = "block"  # the granularity whose units are rectangles of weights
-STRIP_NAMES = 2  # operators in the strip's narrow cell
-NO_DATA = "no data: choose some on Home"
 MOST_NAMED = 6  # layers in one sentence
 GROUP = re.compile(r"~\d+$")  # what the second group of a layer has behind the layer's name
 PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One number of the strip: pruned now, original before, and the change; empty when unknown.
-
-    `part` says of how many inputs an estimate is, or what a number leaves out.
-    """
-
-    key: str
-    label: str
-    value: str = "–"
-    spread: str = ""
-    original: str = ""
-    change: str = ""
-    note: str = ""
-    part: str = ""
 
 
 def escape(text: str) -> str:
@@ -271,118 +251,6 @@ def picture_sentence(card: ModelCard) -> str:
     """Return what a sample's picture shows, for those who do not see it."""
     what = "One real image" if card.kind == "image" else "The measurements of one real input"
     return f"{what} of each class: {', '.join(card.classes)}"
-
-
-def accuracy_cell(
-    accuracy: Accuracy | None, *, exact: bool, total: int, original: float | None = None
-) -> Cell:
-    """Return both accuracies with 95 % intervals; ≈ and how many of `total` inputs until exact.
-
-    The `original`'s is known on all inputs at any time. The change is that on the same inputs, so
-    its interval is narrow from the first batch on.
-    """
-    if accuracy is None:
-        return Cell("accuracy", "Accuracy", note="" if total else NO_DATA)
-    return Cell(
-        "accuracy",
-        "Accuracy",
-        value=("" if exact else f"{fmt.ABOUT} ") + fmt.percent(accuracy.pruned),
-        spread=f"({fmt.spread(*accuracy.pruned_interval)})",
-        original=fmt.percent(accuracy.original if original is None else original),
-        change=f"{fmt.points(accuracy.change)} ({fmt.spread(*accuracy.change_interval)})",
-        part="" if exact else on_the_same(accuracy.samples, total),
-    )
-
-
-def size_cell(size: Amount) -> Cell:
-    """Return the sizes of both weights files."""
-    return _amount_cell("size", "Size", size, fmt.size)
-
-
-def macs_cell(macs: Amount, uncounted: Uncounted) -> Cell:
-    """Return the multiply-accumulates of one input through both networks, and what they lack."""
-    return replace(
-        _amount_cell("macs", "MACs", macs, fmt.count), part=uncounted.in_words(STRIP_NAMES)
-    )
-
-
-def uncounted_of(baseline: Baseline) -> str:
-    """Return what the original's MACs leave out, in the words of all places."""
-    names = baseline.uncounted
-    return Uncounted(original=names, pruned=names).in_words(STRIP_NAMES)
-
-
-def original_cells(
-    accuracy: float | None, baseline: Baseline, latency: LatencyPair | None
-) -> list[Cell]:
-    """Return the original's numbers alone: they stay true while a plan cannot be carried out."""
-    return [
-        Cell(
-            "accuracy",
-            "Accuracy",
-            original="" if accuracy is None else fmt.percent(accuracy),
-            note=NO_DATA if accuracy is None else "",
-        ),
-        Cell("size", "Size", original=fmt.size(baseline.bytes)),
-        Cell(
-            "macs",
-            "MACs",
-            original=fmt.count(sum(baseline.macs.values())),
-            part=uncounted_of(baseline),
-        ),
-        Cell(
-            "latency",
-            "Latency",
-            original=fmt.milliseconds(latency.original.median) if latency else "",
-        ),
-    ]
-
-
-def cell_markdown(cell: Cell) -> str:
-    """Return a cell as three lines of Markdown, always three, so that nothing moves.
-
-    An estimate has a fourth one, for which the strip keeps the space.
-    """
-    value = f"**:orange[{cell.value}]**" if cell.value != "–" else ":gray[–]"
-    spread = f" :small[:gray[{cell.spread}]]" if cell.spread else ""
-    if cell.original:
-        last = f"of :blue[{cell.original}]" + (f" · {cell.change}" if cell.change else "")
-    else:
-        last = f":gray[{cell.note or ' '}]"
-    # an interval is read as one
-    last = re.sub(r"\([^()]*\)", lambda interval: fmt.unbroken(interval[0]), last)
-    lines = f":small[:gray[{cell.label}]]  \n{value}{spread}  \n:small[{last}]"
-    if cell.part:
-        lines += f"  \n:small[:gray[{cell.part}]]"
-    for number_and_unit in (" %", " ms", " points", "± ", "< ", f"{fmt.ABOUT} "):
-        lines = lines.replace(number_and_unit, number_and_unit.replace(" ", NO_BREAK))
-    return lines
-
-
-def cell_sentence(cell: Cell) -> str:
-    """Return a cell as plain words, for tooltips and for those who do not see it."""
-    if not cell.original:
-        return f"{cell.label}: {cell.note or 'not known yet'}"
-    part = f" {cell.part}" if cell.part else ""
-    if not cell.change:
-        return f"{cell.label}: original {cell.original}{part}"
-    now = " ".join(part for part in (cell.value, cell.spread) if part)
-    return f"{cell.label}: pruned {now}, original {cell.original}, change {cell.change}{part}"
-
-
-def on_the_same(samples: int, total: int) -> str:
-    """Return of which inputs an estimate and its change are."""
-    return f"on the same {samples:,} of {fmt.plural(total, 'input')}"
-
-
-def _amount_cell(key: str, label: str, amount: Amount, write: Callable[[float], str]) -> Cell:
-    return Cell(
-        key,
-        label,
-        value=write(amount.pruned),
-        original=write(amount.original),
-        change=fmt.change(amount.original, amount.pruned),
-    )
 
 
 def _criterion(name: str) -> str:

@@ -1,0 +1,142 @@
+"""A report's numbers as tables: one run's beside its original's, two runs' side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pruneviz.figures.kit import format as fmt
+from pruneviz.plan import Plan
+from pruneviz.report import Accuracy, Amount, LatencyPair, Report
+from pruneviz.ui.frame import speeds
+from pruneviz.ui.session import recipes
+from pruneviz.ui.words import text
+
+NOTHING = "–"
+MOST_VALUE = 80  # characters of a plan's value in a table
+AMOUNTS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
+    ("Parameters", "parameters", fmt.count),
+    ("MACs", "macs", fmt.count),
+    ("Weights file", "bytes", fmt.size),
+)
+
+
+def numbers(report: Report) -> list[tuple[str, str, str, str]]:
+    """Return measure, original, this run and the change, each with its interval if it has one."""
+    rows = []
+    if report.accuracy is not None:
+        found = report.accuracy
+        change = f"{fmt.points(found.change)} ({fmt.spread(*found.change_interval)})"
+        rows.append(("Accuracy", *_accuracies(found), change))
+    for title, name, write in AMOUNTS:
+        amount: Amount = getattr(report, name)
+        left_out = _left_out(report, name)
+        change = with_left_out(fmt.change(amount.original, amount.pruned), left_out)
+        rows.append((title, write(amount.original), write(amount.pruned), change))
+    before, after = (_latency(report.latency_ms, which) for which in ("original", "pruned"))
+    rows.append(("Latency", before, after, speeds.in_words(report)))
+    return rows
+
+
+def measured(report: Report) -> str:
+    """Return on how many inputs, passes and which machine a report's numbers were measured."""
+    parts = []
+    if report.accuracy is not None:
+        parts.append(f"Accuracy on {fmt.inputs_of(report.accuracy.samples, report.plan)}")
+    parts.append(f"latency from {speeds.conditions(report)}")
+    return text.sentence("; ".join(parts))
+
+
+def side_by_side(first: Report, second: Report) -> list[tuple[str, str, str]]:
+    """Return measure, first and second run; without headings, which are the runs' names."""
+    rows: list[tuple[str, str, str]] = []
+
+    def add(title: str, value: Callable[[Report], str]) -> None:
+        rows.append((title, value(first), value(second)))
+
+    add("Accuracy", lambda r: NOTHING if r.accuracy is None else _judged(r.accuracy))
+    add("against its original", lambda r: NOTHING if r.accuracy is None else _lost(r.accuracy))
+    add("Units removed", lambda r: fmt.percent(r.sparsity.achieved))
+    for title, name, write in AMOUNTS:
+        add(title, lambda r, name=name, write=write: _amount(r, name, write))  # type: ignore[misc]
+    # not their milliseconds, which are of two hours or two machines
+    add("Speed, against its original", speeds.in_words)
+    add("Recovery", lambda r: recipes.words(r.plan) or "none")
+    return rows
+
+
+def plan_differences(first: Plan, second: Plan) -> list[tuple[str, str, str]]:
+    """Return the fields in which two plans differ, with both values."""
+    one, other = (_flat(plan.model_dump(mode="json")) for plan in (first, second))
+    names = dict.fromkeys([*one, *other])
+    return [
+        (name, one.get(name, NOTHING), other.get(name, NOTHING))
+        for name in names
+        if one.get(name) != other.get(name)
+    ]
+
+
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as Markdown; its headings are Markdown, its cells are not read as such."""
+    lines = [f"| {' | '.join(map(_cell, row))} |" for row in rows]
+    return "\n".join([f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}", *lines])
+
+
+def _cell(content: str) -> str:
+    """Return a cell's text; a number stays on the line of its unit."""
+    shown = text.escape(content)
+    if content[:1] not in "0123456789±−+":
+        return shown
+    whole = fmt.unbroken(shown)
+    whole = whole.replace(f"{text.NO_BREAK}\\(", " \\(")  # an interval may stand below it
+    return whole.replace(f",{text.NO_BREAK}", ", ")
+
+
+def _accuracies(found: Accuracy) -> tuple[str, str]:
+    return (
+        f"{fmt.percent(found.original)} ({fmt.spread(*found.original_interval)})",
+        f"{fmt.percent(found.pruned)} ({fmt.spread(*found.pruned_interval)})",
+    )
+
+
+def _judged(found: Accuracy) -> str:
+    return f"{_accuracies(found)[1]}, {fmt.plural(found.samples, 'input')}"
+
+
+def _lost(found: Accuracy) -> str:
+    return f"{fmt.points(found.change)} ({fmt.spread(*found.change_interval)})"
+
+
+def _amount(report: Report, name: str, write: Callable[[float], str]) -> str:
+    amount: Amount = getattr(report, name)
+    change = with_left_out(fmt.change(amount.original, amount.pruned), _left_out(report, name))
+    return f"{write(amount.pruned)} ({change})"
+
+
+def _left_out(report: Report, name: str) -> str:
+    return report.uncounted.in_words() if name == "macs" else ""
+
+
+def with_left_out(number: str, left_out: str) -> str:
+    """Return a number with what it leaves out."""
+    return f"{number}, {left_out}" if left_out else number
+
+
+def _latency(pair: LatencyPair, which: str) -> str:
+    found = getattr(pair, which)
+    half = (found.median_interval[1] - found.median_interval[0]) / 2
+    spread = fmt.plus_minus(half, fmt.time_decimals(found.median))
+    return f"{fmt.milliseconds(found.median)} ({spread})"
+
+
+def _flat(value: Any, where: str = "") -> dict[str, str]:
+    """Return nested values by their path, each as text."""
+    if isinstance(value, dict) and value:
+        parts = [_flat(v, f"{where}.{k}".lstrip(".")) for k, v in value.items()]
+        return {name: shown for part in parts for name, shown in part.items()}
+    if isinstance(value, list) and any(isinstance(item, dict) for item in value):
+        parts = [_flat(item, f"{where} {number}") for number, item in enumerate(value, 1)]
+        return {name: shown for part in parts for name, shown in part.items()}
+    shown = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return {where: shown if len(shown) <= MOST_VALUE else f"{shown[:MOST_VALUE]}…"}
