@@ -42,7 +42,7 @@ from pruneviz.network.study import feed, study
 from pruneviz.plan import Plan
 from pruneviz.proof import find_units, prove
 from pruneviz.proof.find import first_reading
-from pruneviz.proof.perturb import lively
+from pruneviz.proof.perturb import perturbed
 from pruneviz.subjects.models import torchvision_models
 
 ROWS = Path(__file__).with_name("coupling.rows.json")
@@ -97,7 +97,7 @@ def ours(name: str) -> Found:
     model, example = small()
     prove(cut_half(model, find_units(model, example, "channel")[0]), example)
     example = example_of(name)
-    return measured(lively(build(name), example), example)
+    return measured(perturbed(build(name), example), example)
 
 
 def measured(model: nn.Module, example: Any) -> Found:

@@ -137,7 +137,7 @@ def networks(quick: bool) -> None:
         "original's passes, views left out; computed: those of the changed network that were "
         "computed, of those that depend on what changed. Plain: over the same batches; first: with "
         "the way to what the change reads; again: as at a scan's further levels. Identical: to the "
-        "last bit, twice, and replayed. One thread, seconds of the processor. The ratio is the "
+        "last bit, twice, and with reuse. One thread, seconds of the processor. The ratio is the "
         "median of plain to again."
     )
     ratio = statistics.median(ratio for _, ratios in found for ratio in ratios)

@@ -20,7 +20,7 @@ from common import finish, needed, quick_asked
 from coupling import measured
 from torch import Tensor, nn
 
-from pruneviz.proof.perturb import lively
+from pruneviz.proof.perturb import perturbed
 
 timm, transformers = needed("timm"), needed("transformers")
 QUICK = ("timm: repvgg_a0", "timm: vit_tiny_patch16_224", "BERT", "Llama")
@@ -153,7 +153,7 @@ def build(name: str) -> tuple[nn.Module, Any]:
 def ours(name: str) -> Found:
     """Cut a network in half."""
     model, example = build(name)
-    return measured(lively(model.eval(), example), example)
+    return measured(perturbed(model.eval(), example), example)
 
 
 def main() -> None:

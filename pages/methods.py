@@ -19,7 +19,7 @@ SWITCH_WIDTH = 190  # pixels
 def chosen(view: View) -> list[str]:
     """Draw which criteria are compared; return their names."""
     st.subheader("Method comparison", anchor=False)
-    st.caption(text.escape(text.contest_sentence(view.plan)))
+    st.caption(text.escape(text.comparison_sentence(view.plan)))
     key = "methods-chosen"
     if key not in st.session_state:
         st.session_state[key] = comparisons.first_chosen(view.plan)
@@ -82,11 +82,11 @@ def comparison(view: View) -> None:
     if not names:
         widgets.empty("Choose one method or more above.")
         return
-    busy = any(method.busy for method in comparisons.look(view.plan, names))
+    busy = any(method.busy for method in comparisons.jobs_of(view.plan, names))
 
     @st.fragment(run_every=comparisons.TICK_SECONDS if busy else None)
     def panel() -> None:
-        methods = comparisons.look(view.plan, names)
+        methods = comparisons.jobs_of(view.plan, names)
         controls(methods)
         results(view, methods)
         if any(method.busy for method in methods) != busy:

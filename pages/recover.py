@@ -112,14 +112,14 @@ def seeds(now: RecoveryJob, more: tuple[RecoveryJob, ...]) -> None:
 
 def course(view: View, plan: Plan, problem: str, measured: Measuring | None) -> None:
     """Show the recovery as far as it is, and look again while something is under way."""
-    first, siblings = recovering.look(plan), recovering.others(plan)
+    first, siblings = recovering.job_of(plan), recovering.others(plan)
     state = [one.state for one in (first, *siblings)]
     measuring = measured is not None and measured.busy
 
     @st.fragment(run_every=recovering.look_again(first, siblings, measuring=measuring))
     def panel() -> None:
         with widgets.problems_here():
-            now, more = recovering.look(plan), recovering.others(plan)
+            now, more = recovering.job_of(plan), recovering.others(plan)
             if recovering.finish_keeping(now):
                 st.rerun()
             controls(view, now, problem, measured)
@@ -142,7 +142,7 @@ def onward(now: RecoveryJob) -> None:
     found = recovering.earlier(now)
     if found:
         st.subheader("Earlier recoveries of the same pruning", anchor=False)
-        st.markdown(outcome.beside([(one.plan, one.row) for one in found]))
+        st.markdown(outcome.comparison_table([(one.plan, one.row) for one in found]))
     with st.container(horizontal=True):
         for number, one in enumerate(found, 1):
             st.button(

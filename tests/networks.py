@@ -169,8 +169,8 @@ ALL_NETWORKS = IMAGE_NETWORKS + VECTOR_NETWORKS
 
 def build(kind: type[nn.Module], seed: int = 0) -> tuple[nn.Module, Tensor]:
     """Return a network in eval mode with lively weights, and an example of two inputs."""
-    from pruneviz.proof.perturb import lively
+    from pruneviz.proof.perturb import perturbed
 
     torch.manual_seed(seed)
     example = torch.randn((2, 8) if kind in VECTOR_NETWORKS else (2, 3, 16, 16))
-    return lively(kind().eval(), example, seed), example
+    return perturbed(kind().eval(), example, seed), example

@@ -9,7 +9,7 @@ import torch
 
 from pruneviz import run
 from pruneviz.analyses import scans
-from pruneviz.analyses.comparison import Contest
+from pruneviz.analyses.comparison import MethodComparison
 from pruneviz.plan import Plan
 from pruneviz.propose import Goal, ProposalSearch
 from pruneviz.recovery import RECOVERIES, Task
@@ -45,7 +45,7 @@ WORK = {
     "scan": (lambda p: scans.scan(p, (0.3, 0.6)), lambda w: w.rows),
     "search": (lambda p: scans.search(p, 0.05), lambda w: w.rows),
     "pairs": (lambda p: scans.interactions(p, 0.5, 3), lambda w: w.rows),
-    "comparison": (lambda p: Contest(p, PLAN, (0.2, 0.6)), lambda w: w.marks),
+    "comparison": (lambda p: MethodComparison(p, PLAN, (0.2, 0.6)), lambda w: w.marks),
     "proposal": (
         lambda p: ProposalSearch(p, PLAN, Goal("macs", 0.5), scans.scan(p, (0.3, 0.6, 0.9))),
         lambda w: w.result(),

@@ -175,10 +175,10 @@ def test_code_that_looks_into_no_sentence_is_left_alone(code):
     assert not [*File(ast.parse(code), {}).found()]
 
 
-def kinds() -> Iterator[wording.Kind]:
+def kinds() -> Iterator[wording.FactKind]:
     for topic in vars(wording).values():
         found = vars(topic).values() if getattr(topic, "__name__", "").count(".") == 2 else ()
-        yield from (kind for kind in found if isinstance(kind, wording.Kind))
+        yield from (kind for kind in found if isinstance(kind, wording.FactKind))
 
 
 def test_each_kind_of_fact_has_a_code_of_its_own_and_is_about_a_field_that_a_plan_has():
@@ -206,7 +206,7 @@ def test_a_value_that_a_sentence_lacks_is_refused_where_the_fact_is_made():
     with pytest.raises(TypeError, match="layer"):
         amounts.locked()
     with pytest.raises(ValueError, match=r"'passes\.drawn' already"):
-        wording.Kind(passes.drawn.wording, "")
+        wording.FactKind(passes.drawn.wording, "")
 
 
 def test_a_refusal_holds_its_fact_and_each_place_writes_fractions_in_its_own_way():

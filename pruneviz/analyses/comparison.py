@@ -40,7 +40,7 @@ class Mark:
     note: str = ""
 
 
-class Contest:
+class MethodComparison:
     """A plan's method at each amount, one at a step, so that it can be shown and stopped."""
 
     def __init__(self, prepared: Prepared, plan: Plan, levels: Sequence[float] = LEVELS) -> None:
@@ -49,7 +49,7 @@ class Contest:
         if data is None or prepared.baseline.logits is None:
             raise ValueError("methods are compared by accuracy: name data with labels first")
         check_comparable(plan)
-        self._prepared, self._plan, self._levels = prepared, contest_plan(plan), tuple(levels)
+        self._prepared, self._plan, self._levels = prepared, comparison_plan(plan), tuple(levels)
         self._data, self._logits = data, prepared.baseline.logits
         self.total = len(self._levels)
         self.marks: list[Mark] = []
@@ -110,7 +110,7 @@ def check_comparable(plan: Plan) -> None:
         )
 
 
-def contest_plan(plan: Plan) -> Plan:
+def comparison_plan(plan: Plan) -> Plan:
     """Return the part of a plan that decides a method's curve: no amounts and no recovery."""
     return plan.without(Part.AMOUNTS | Part.RECOVERY)
 

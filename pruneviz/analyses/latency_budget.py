@@ -53,7 +53,7 @@ def within_milliseconds(
     if percent is None and found[STEPS].against(milliseconds) is Standing.BEYOND:
         raise ValueError(
             f"{milliseconds:g} ms cannot be met: with all that can go gone, the time for one "
-            f"input is {found[STEPS].beside(milliseconds)}; unlock layers, or allow more time"
+            f"input is {found[STEPS].against_goal(milliseconds)}; unlock layers, or allow more time"
         )
     first = STEPS if percent is None else percent
     percent, taken = surely_within(lambda place: time_at(place, FINAL_RUNS), milliseconds, first)

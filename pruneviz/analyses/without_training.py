@@ -20,7 +20,7 @@ FAMILY = "without training"
 
 
 @dataclass(frozen=True)
-class Untrained:
+class TrainingFreeAccuracy:
     """Held-out accuracy after some recoveries without training, () for none.
 
     Its `original` is the network as it was pruned, its `pruned` the one after these recoveries.
@@ -48,7 +48,9 @@ def _possible(method: str, model: nn.Module, data: Data) -> bool:
         return False
 
 
-def without_training(prepared: Prepared, applied: Applied, seed: int = 0) -> Iterator[Untrained]:
+def without_training(
+    prepared: Prepared, applied: Applied, seed: int = 0
+) -> Iterator[TrainingFreeAccuracy]:
     """Yield the accuracy as pruned, after each recovery, and after all, as each is known.
 
     ValueError where the subject has no labelled data.
@@ -58,11 +60,11 @@ def without_training(prepared: Prepared, applied: Applied, seed: int = 0) -> Ite
         raise ValueError("accuracy needs labelled data: name data with labels first")
     methods = untrained_methods(applied.model, data)
     before = predict(applied.model, data.x)
-    yield Untrained((), accuracy_pair(before, before, data.y))
+    yield TrainingFreeAccuracy((), accuracy_pair(before, before, data.y))
     sets = [(method,) for method in methods]
     for chosen in [*sets, methods] if len(methods) > 1 else sets:
         after = predict(_recovered(prepared, applied, data, chosen, seed), data.x)
-        yield Untrained(chosen, accuracy_pair(before, after, data.y))
+        yield TrainingFreeAccuracy(chosen, accuracy_pair(before, after, data.y))
 
 
 def _recovered(

@@ -84,7 +84,7 @@ def _fitted(plan: Plan, milliseconds: float) -> Plan:
     dense = stays_dense(fitted.granularity, fitted.sparsity)
     note(
         f"{fitted.sparsity:.0%} removed: the time for one input is "
-        f"{taken.beside(milliseconds, dense=dense)} "
+        f"{taken.against_goal(milliseconds, dense=dense)} "
         f"(the median of {FINAL_RUNS} passes; the table's are timed anew)"
     )
     return fitted

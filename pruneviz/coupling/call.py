@@ -18,12 +18,12 @@ Tags = tuple[Tensor, ...]
 
 @dataclass(frozen=True)
 class Call:
-    """An operator with its arguments and output; `look` gives the id tensors of a value.
+    """An operator with its arguments and output; `tags` gives the id tensors of a value.
 
     A rule is a function from a Call to the output's ids: a tuple of id tensors of the output's
     shape, each varying along its own dimensions (a list of such tuples for several outputs).
     `key` names the call (the operator and which call of it this is), `owner` is the path of the
-    module that makes it, `layout` says which reading of an ambiguous view to take,
+    module that makes it, `interpretation` says which interpretation of an ambiguous view to take,
     `taken` gives the ids of what that module takes in, and `blank` says whether a tensor was filled
     with one value during the pass: such a tensor is made as large as it is wanted, which the proof
     of the cut has to show. `asked` says whether the user's code asked for the call, with its sizes,
@@ -36,11 +36,11 @@ class Call:
     op: Any
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    look: Callable[[Any], Tags]
+    tags: Callable[[Any], Tags]
     out: Any
     key: str = ""
     owner: str = ""
-    layout: int = 0
+    interpretation: int = 0
     blank: Callable[[Tensor], bool] = lambda tensor: False
     taken: Callable[[], Tags] = tuple
     asked: bool = True
@@ -64,18 +64,18 @@ def by_number(call: Call) -> Fact:
 
 
 def refuted(call: Call) -> Fact:
-    """Return why what a call meets stays, once every reading of it has failed in a trial."""
+    """Return why what a call meets stays, once every interpretation of it has failed in a trial."""
     return stays.every_trial_fails(call.name)
 
 
-def pin(call: Call) -> Any:
+def mark_fixed(call: Call) -> Any:
     """Pin every id that reaches an operator without a rule."""
 
     chosen = call.name in CHOOSING
     why = stays.chosen_by_value() if chosen else stays.not_followed(call.name)
 
     def hold(value: Any) -> Any:
-        for tag in call.look(value) if isinstance(value, Tensor) else ():
+        for tag in call.tags(value) if isinstance(value, Tensor) else ():
             call.ids.fix(small(tag), why, foremost=chosen)
         return value
 

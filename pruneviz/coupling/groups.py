@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling.ids import Ids, connected, distinct
-from pruneviz.coupling.layouts import Choice
+from pruneviz.coupling.interpretations import ViewInterpretation
 from pruneviz.coupling.left_out import Left, layer_of, left_out, reasons_by
 from pruneviz.report import LeftOut
 
@@ -37,8 +37,8 @@ class Group:
     """Units that are cut alike: unit u takes along every (parameter, axis, index) it is in.
 
     `calls` are operator calls that average over units, `sizes` whole numbers that modules remember;
-    of a Member of these, `parameter` is the call's key or the attribute's path. `choices` are the
-    calls that could have been read in another way, each with the path of the module that makes it.
+    of a Member of these, `parameter` is the call's key or the attribute's path. `interpretations`
+    are the calls that could have been read in another way, with the path of the module of each.
     `heads` says that the units are heads of attention.
     """
 
@@ -48,7 +48,7 @@ class Group:
     members: tuple[Member, ...]
     calls: tuple[Member, ...] = ()
     sizes: tuple[Member, ...] = ()
-    choices: frozenset[Choice] = frozenset()
+    interpretations: frozenset[ViewInterpretation] = frozenset()
     heads: bool = False
 
 
@@ -58,7 +58,7 @@ class Coupling:
 
     groups: tuple[Group, ...]
     skipped: tuple[LeftOut, ...]
-    held: frozenset[Choice] = frozenset()  # calls that meet nothing that can be cut
+    held: frozenset[ViewInterpretation] = frozenset()  # calls that meet nothing that can be cut
 
     @property
     def reach(self) -> int:
@@ -142,7 +142,7 @@ class _Numbering:
     def __init__(self, ids: Ids, component: np.ndarray, number: np.ndarray) -> None:
         self.ids, self.component, self.number = ids, component, number
         self.producers = frozenset(ids.producers)
-        self._met = {choice: self._components(met) for choice, met in ids.choices.items()}
+        self._met = {choice: self._components(met) for choice, met in ids.met.items()}
         self._heads = self._components(ids.heads)
 
     def _components(self, met: list[np.ndarray]) -> np.ndarray:
@@ -180,20 +180,22 @@ class _Numbering:
             axis.size,
         )
 
-    def choices(self) -> frozenset[Choice]:
+    def interpretations(self) -> frozenset[ViewInterpretation]:
         """Return the calls that could be read in several ways and that units of the group meet."""
         met = self._met.items()
         return frozenset(
-            self._choice(call) for call, units in met if (self.number[units] >= 0).any()
+            self._interpretation(call) for call, units in met if (self.number[units] >= 0).any()
         )
 
-    def meeting_none_of(self, grouped: np.ndarray) -> frozenset[Choice]:
+    def meeting_none_of(self, grouped: np.ndarray) -> frozenset[ViewInterpretation]:
         """Return the calls that could be read otherwise and meet no units of any group."""
         met = self._met.items()
-        return frozenset(self._choice(call) for call, units in met if not grouped[units].any())
+        return frozenset(
+            self._interpretation(call) for call, units in met if not grouped[units].any()
+        )
 
-    def _choice(self, call: tuple[str, str]) -> Choice:
-        return Choice(*call, *self.ids.readings[call])
+    def _interpretation(self, call: tuple[str, str]) -> ViewInterpretation:
+        return ViewInterpretation(*call, *self.ids.interpretations[call])
 
     def heads(self) -> bool:
         """Return whether units of the group are heads of attention."""
@@ -208,7 +210,7 @@ def _group(
     with numbering.of(axis_indices, units) as count:
         for index in axis_indices:
             members[numbering.ids.axes[index].kind].append(numbering.member(index))
-        choices, heads = numbering.choices(), numbering.heads()
+        interpretations, heads = numbering.interpretations(), numbering.heads()
     layers = [layer_of(member.parameter) for member in members["tensor"] if member.produces]
     name = layers[0] if layers else ""
     suffix = 2
@@ -222,7 +224,7 @@ def _group(
         members=tuple(members["tensor"]),
         calls=tuple(members["call"]),
         sizes=tuple(members["attribute"]),
-        choices=choices,
+        interpretations=interpretations,
         heads=heads,
     )
 

@@ -52,9 +52,9 @@ class Ids:
     sums: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     products: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     fixed: list[tuple[np.ndarray, Fact]] = field(default_factory=list)
-    choices: dict[tuple[str, str], list[np.ndarray]] = field(default_factory=dict)
+    met: dict[tuple[str, str], list[np.ndarray]] = field(default_factory=dict)
     heads: list[np.ndarray] = field(default_factory=list)
-    readings: dict[tuple[str, str], tuple[bool, int]] = field(default_factory=dict)
+    interpretations: dict[tuple[str, str], tuple[bool, int]] = field(default_factory=dict)
     reads: Reads = field(default_factory=dict)
     total: int = 0
 
@@ -108,14 +108,14 @@ class Ids:
         known = ids >= 0
         self.unite(ids[known], torch.arange(axis.first, axis.first + axis.size)[known])
 
-    def choose(self, key: str, owner: str, ids: Tensor, layout: int, ties: bool) -> None:
-        """Record that one of several readings of a call by the module `owner` was taken.
+    def choose(self, key: str, owner: str, ids: Tensor, interpretation: int, ties: bool) -> None:
+        """Record that one of several interpretations of a call by the module `owner` was taken.
 
         `ties` says that it can be tied to what the module takes in.
         """
-        before, _ = self.readings.get((key, owner), (False, layout))
-        self.readings[key, owner] = (ties or before, layout)
-        self.choices.setdefault((key, owner), []).append(distinct(ids.reshape(-1).numpy()))
+        before, _ = self.interpretations.get((key, owner), (False, interpretation))
+        self.interpretations[key, owner] = (ties or before, interpretation)
+        self.met.setdefault((key, owner), []).append(distinct(ids.reshape(-1).numpy()))
 
     def in_parallel(self, ids: Tensor) -> None:
         """Record that attention runs beside itself over these ids: they are heads."""

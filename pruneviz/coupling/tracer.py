@@ -13,10 +13,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.coupling.accept import answer, ready
-from pruneviz.coupling.call import Call, Rule, Tags, pin
+from pruneviz.coupling.call import Call, Rule, Tags, mark_fixed
 from pruneviz.coupling.groups import Coupling, groups_of
 from pruneviz.coupling.ids import Ids, small, varying
-from pruneviz.coupling.layouts import FIRST_LAYOUT, WHOLE
+from pruneviz.coupling.interpretations import FIRST_INTERPRETATION, WHOLE
 from pruneviz.coupling.remembered import Asking, watching
 from pruneviz.coupling.rules.operators import FILLS, MOVES, REFILLS, RESHAPES
 from pruneviz.coupling.rules.parts import PARTS
@@ -34,10 +34,10 @@ NOTHING, ONE_VALUE = range(2)  # what a tensor that the pass makes is filled wit
 class _Trace(TorchDispatchMode):
     """Runs every operator as it is and applies its rule to the ids of its arguments."""
 
-    def __init__(self, ids: Ids, layouts: Mapping[str, int]) -> None:
+    def __init__(self, ids: Ids, interpretations: Mapping[str, int]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.ids = ids
-        self._layouts, self._counted = layouts, Counted()
+        self._interpretations, self._counted = interpretations, Counted()
         self.owners: list[str] = []
         self.taken: dict[str, Any] = {}
         self.asking = Asking()
@@ -146,13 +146,14 @@ class _Trace(TorchDispatchMode):
         rule = rule_for(func)
         writes_part = func._schema.is_mutable and isinstance(args[0], Tensor) and args[0]._is_view()
         if writes_part and not self.tags(args[0]):
-            rule = write_part if func is torch.ops.aten.copy_.default else pin
+            rule = write_part if func is torch.ops.aten.copy_.default else mark_fixed
         others = torch._C._len_torch_dispatch_stack()  # this one is off while it handles a call
         with torch.utils._python_dispatch._disable_current_modes() if others else nullcontext():
             owner = self.owners[-1] if self.owners else ""
-            layout = self._layouts.get(key, FIRST_LAYOUT)
+            interpretation = self._interpretations.get(key, FIRST_INTERPRETATION)
             call = Call(
-                self.ids, func, args, kwargs, self.tags, out, key, owner, layout, self.is_blank,
+                self.ids, func, args, kwargs, self.tags, out, key, owner, interpretation,
+                self.is_blank,
                 lambda: self._taken_by(owner),
                 self.asking.asked,
                 self.asking.given,
@@ -188,38 +189,38 @@ def _followed(rule: Rule, call: Call) -> Any:
         return rule(call)
     except (RuntimeError, IndexError, KeyError, TypeError, ValueError, AttributeError):
         # A rule that does not fit an unusual call must not guess: what it met is never cut.
-        return pin(call)
+        return mark_fixed(call)
 
 
 def trace(
-    model: nn.Module, example: Any, layouts: Mapping[str, int] = MappingProxyType({})
+    model: nn.Module, example: Any, interpretations: Mapping[str, int] = MappingProxyType({})
 ) -> Coupling:
     """Find which channels and neurons must go together, index by index, in one forward pass.
 
-    `example` is a batch the model accepts, or a tuple of its arguments. `layouts` says for calls
-    that can be read in several ways (a view that splits channels) which reading to take; the first
-    where it says nothing. The model is left as it was. What cannot be followed is never cut: it is
-    listed in `Coupling.skipped` with its reason.
+    `example` is a batch the model accepts, or a tuple of its arguments. `interpretations` says for
+    calls that can be read in several ways (a view that splits channels) which one to take; the
+    first where it says nothing. The model is left as it was. What cannot be followed is never cut:
+    it is listed in `Coupling.skipped` with its reason.
     """
     model = ready(model, example)
-    coupling = _traced(model, example, layouts)
+    coupling = _traced(model, example, interpretations)
     whole = {
         choice.key: WHOLE
         for choice in coupling.held
-        if choice.key.startswith(RESHAPES) and choice.key not in layouts
+        if choice.key.startswith(RESHAPES) and choice.key not in interpretations
     }
     if not whole:
         return coupling
     # Where nothing inside the parts can go, whole parts may.
-    other = _traced(model, example, {**layouts, **whole})
+    other = _traced(model, example, {**interpretations, **whole})
     return other if other.reach > coupling.reach else coupling
 
 
-def _traced(model: nn.Module, example: Any, layouts: Mapping[str, int]) -> Coupling:
-    """Look at one forward pass, with the readings that `layouts` names."""
+def _traced(model: nn.Module, example: Any, interpretations: Mapping[str, int]) -> Coupling:
+    """Look at one forward pass, with the interpretations that `interpretations` names."""
     studied = study(model)
     ids = Ids(studied)
-    mode = _Trace(ids, layouts)
+    mode = _Trace(ids, interpretations)
     mode.feed(tree_leaves(example))
     with (
         ONE_TRACE,

@@ -49,7 +49,7 @@ def reached_line(proposal: Proposal) -> str:
         return f"{fmt.percent(saved)} of the {word} go{left_out} ({wanted})"
     if proposal.time is not None:
         dense = stays_dense(proposal.plan.granularity, proposal.saved_parameters)
-        time = proposal.time.beside(proposal.wanted, dense=dense)
+        time = proposal.time.against_goal(proposal.wanted, dense=dense)
         return f"the time for one input is {time}; the original took {original} in the same turns"
     wanted = f"goal: at most {amount(goal, goal.value)}"
     if goal.kind in FRACTIONS:
@@ -111,7 +111,7 @@ def _standing_of_time(wanted: float, report: Report) -> tuple[float, str]:
     if found is Standing.UNDECIDED:
         taken = time.interval[1] if time.is_narrow else 0.0
     dense = stays_dense(report.plan.granularity, report.sparsity.removed)
-    return taken / wanted, time.beside(wanted, dense=dense)
+    return taken / wanted, time.against_goal(wanted, dense=dense)
 
 
 def place(share: float) -> float:

@@ -8,7 +8,7 @@ from torch import nn
 
 from pruneviz.granularity.matrix import Axes, LeftOutError, MatrixView
 from pruneviz.granularity.tiles import tiled
-from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
+from pruneviz.granularity.units import GRANULARITIES, NO_INTERPRETATIONS, Found, Interpretations
 from pruneviz.registry import Parameter
 from pruneviz.wording import unseen
 
@@ -34,7 +34,11 @@ from pruneviz.wording import unseen
     ),
 )
 def blocks(
-    model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS, rows: int = 4, columns: int = 4
+    model: nn.Module,
+    example: Any,
+    interpretations: Interpretations = NO_INTERPRETATIONS,
+    rows: int = 4,
+    columns: int = 4,
 ) -> Found:
     """Return the matrices in blocks; a layer that is no larger than one block is left out."""
 

@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from pruneviz.coupling import Group, Member, layer_of, trace
 from pruneviz.coupling.accept import ready
-from pruneviz.coupling.layouts import Choice
+from pruneviz.coupling.interpretations import ViewInterpretation
 from pruneviz.granularity.units import (
     GRANULARITIES,
-    NO_LAYOUTS,
+    NO_INTERPRETATIONS,
     NOTHING,
     AxisKeep,
     Found,
-    Layouts,
+    Interpretations,
     Units,
     Values,
 )
@@ -145,9 +145,9 @@ class ChannelUnits:
         return ()
 
     @property
-    def choices(self) -> frozenset[Choice]:
+    def interpretations(self) -> frozenset[ViewInterpretation]:
         """Return the calls that could be read otherwise, each with the module that makes it."""
-        return self.group.choices
+        return self.group.interpretations
 
     def masks(self, keep: Tensor) -> Masks:
         """Return the masks of all parameters that the units touch (buffers have none)."""
@@ -175,17 +175,19 @@ def _stays(member: Member, size: int, keep: Tensor) -> Tensor:
     formula="unit = one output of a layer, with every index that must go with it",
     source="Li et al. 2016, arXiv 1608.08710",
 )
-def channels(model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS) -> Found:
+def channels(
+    model: nn.Module, example: Any, interpretations: Interpretations = NO_INTERPRETATIONS
+) -> Found:
     """Trace the model and return its groups of channels, and the layers that cannot be cut."""
-    return coupled(model, example, layouts)
+    return coupled(model, example, interpretations)
 
 
 def coupled(
-    model: nn.Module, example: Any, layouts: Layouts
+    model: nn.Module, example: Any, interpretations: Interpretations
 ) -> tuple[tuple[ChannelUnits, ...], tuple[LeftOut, ...]]:
     """Trace the model and return its groups as units, and the layers that are in none."""
     model = ready(model, example)
-    coupling = trace(model, example, layouts)
+    coupling = trace(model, example, interpretations)
     tensors = [*model.named_parameters(), *model.named_buffers()]
     shapes = {name: tuple(tensor.shape) for name, tensor in tensors}
     buffers = frozenset(name for name, _ in model.named_buffers())

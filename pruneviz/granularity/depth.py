@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from pruneviz.coupling import layer_of
 from pruneviz.coupling.accept import ready
-from pruneviz.coupling.layouts import Choice
+from pruneviz.coupling.interpretations import ViewInterpretation
 from pruneviz.granularity.bypassable import Watched, watch
 from pruneviz.granularity.units import (
     GRANULARITIES,
-    NO_LAYOUTS,
+    NO_INTERPRETATIONS,
     AxisKeep,
     Found,
-    Layouts,
+    Interpretations,
     Values,
     belongs,
 )
@@ -104,7 +104,7 @@ class BlockUnits:
         return tuple(block for block, stays in pairs if not stays)
 
     @property
-    def choices(self) -> frozenset[Choice]:
+    def interpretations(self) -> frozenset[ViewInterpretation]:
         """Return nothing: a block can be read in one way only."""
         return frozenset()
 
@@ -119,7 +119,9 @@ class BlockUnits:
     "Men et al. 2024 (ShortGPT), arXiv 2403.03853",
     unit="residual block",
 )
-def blocks(model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS) -> Found:
+def blocks(
+    model: nn.Module, example: Any, interpretations: Interpretations = NO_INTERPRETATIONS
+) -> Found:
     """Run the model and return its stages of blocks, and why other layers are in no block."""
     model = ready(model, example)
     watched = watch(model, example)

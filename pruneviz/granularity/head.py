@@ -8,9 +8,9 @@ from typing import Any
 from torch import nn
 
 from pruneviz.coupling import layer_of
-from pruneviz.coupling.layouts import WHOLE
+from pruneviz.coupling.interpretations import WHOLE
 from pruneviz.granularity.channel import ChannelUnits, coupled
-from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
+from pruneviz.granularity.units import GRANULARITIES, NO_INTERPRETATIONS, Found, Interpretations
 from pruneviz.report import LeftOut
 from pruneviz.wording import unseen
 
@@ -18,20 +18,20 @@ from pruneviz.wording import unseen
 class _WholeParts(Mapping[str, int]):
     """Readings under which a view that splits channels parts them into whole heads."""
 
-    def __init__(self, layouts: Layouts) -> None:
-        self._layouts = layouts
+    def __init__(self, interpretations: Interpretations) -> None:
+        self._interpretations = interpretations
 
     def __getitem__(self, call: str) -> int:
-        return max(WHOLE, self._layouts.get(call, WHOLE))
+        return max(WHOLE, self._interpretations.get(call, WHOLE))
 
     def __contains__(self, call: object) -> bool:
         return True
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._layouts)
+        return iter(self._interpretations)
 
     def __len__(self) -> int:
-        return len(self._layouts)
+        return len(self._interpretations)
 
 
 @GRANULARITIES.register(
@@ -42,9 +42,11 @@ class _WholeParts(Mapping[str, int]):
     formula="unit = one head; with grouped queries, a key-value head with its query heads",
     source="Michel et al. 2019, arXiv 1905.10650",
 )
-def heads(model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS) -> Found:
+def heads(
+    model: nn.Module, example: Any, interpretations: Interpretations = NO_INTERPRETATIONS
+) -> Found:
     """Trace the model and return the heads of each attention, and the layers without any."""
-    found, skipped = coupled(model, example, _WholeParts(layouts))
+    found, skipped = coupled(model, example, _WholeParts(interpretations))
     chosen = tuple(units for units in found if units.group.heads)
     return chosen, _without_heads(found, chosen, skipped)
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from pruneviz.granularity.matrix import Axes, MatrixView, kernel_size
 from pruneviz.granularity.tiles import tiled
-from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
+from pruneviz.granularity.units import GRANULARITIES, NO_INTERPRETATIONS, Found, Interpretations
 
 
 @GRANULARITIES.register(
@@ -21,7 +21,9 @@ from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
     source="Mao et al. 2017, arXiv 1705.08922",
     unit="kernel",
 )
-def kernels(model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS) -> Found:
+def kernels(
+    model: nn.Module, example: Any, interpretations: Interpretations = NO_INTERPRETATIONS
+) -> Found:
     """Return the kernels of all convolutions, and the layers without any."""
 
     def see(layer: Axes) -> tuple[MatrixView, None]:

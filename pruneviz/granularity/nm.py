@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pruneviz.granularity.matrix import Axes, LeftOutError, MatrixView
 from pruneviz.granularity.tiles import tiled
-from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
+from pruneviz.granularity.units import GRANULARITIES, NO_INTERPRETATIONS, Found, Interpretations
 from pruneviz.registry import Parameter
 from pruneviz.wording import unseen
 
@@ -58,7 +58,11 @@ class BestOf:
     ),
 )
 def n_of_m(
-    model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS, n: int = 2, m: int = 4
+    model: nn.Module,
+    example: Any,
+    interpretations: Interpretations = NO_INTERPRETATIONS,
+    n: int = 2,
+    m: int = 4,
 ) -> Found:
     """Return all weights in groups of M inputs; layers whose inputs M does not divide stay whole.
 

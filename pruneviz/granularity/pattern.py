@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pruneviz.coupling.left_out import LAYER_TYPES
 from pruneviz.granularity.matrix import Axes, LeftOutError, MatrixView, axes, kernel_size
 from pruneviz.granularity.tiles import owns_weight, tiled
-from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
+from pruneviz.granularity.units import GRANULARITIES, NO_INTERPRETATIONS, Found, Interpretations
 from pruneviz.network.folding import folded
 from pruneviz.registry import Parameter
 from pruneviz.wording import unseen
@@ -114,7 +114,7 @@ def _unique(codes: Tensor) -> tuple[Tensor, Tensor]:
 def patterns(
     model: nn.Module,
     example: Any,
-    layouts: Layouts = NO_LAYOUTS,
+    interpretations: Interpretations = NO_INTERPRETATIONS,
     entries: int = 4,
     patterns: int = 8,
 ) -> Found:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
-from pruneviz.coupling.layouts import Choice
+from pruneviz.coupling.interpretations import ViewInterpretation
 from pruneviz.coupling.left_out import LAYER_TYPES
 from pruneviz.granularity.matrix import Axes, LeftOutError, MatrixView, axes
 from pruneviz.granularity.units import NOTHING, AxisKeep, Found, Rule, Units, Values
@@ -84,7 +84,7 @@ class TiledUnits:
         return ()
 
     @property
-    def choices(self) -> frozenset[Choice]:
+    def interpretations(self) -> frozenset[ViewInterpretation]:
         """Return nothing: parts of a tensor go with no others."""
         return frozenset()
 

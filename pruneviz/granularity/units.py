@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from pruneviz.coupling.layouts import Choice
+from pruneviz.coupling.interpretations import ViewInterpretation
 from pruneviz.network.masks import Masks
 from pruneviz.registry import Registry
 from pruneviz.report import LeftOut
@@ -69,15 +69,17 @@ class Units(Protocol):
         """Return the paths of the modules that return their input from now on; () where none."""
 
     @property
-    def choices(self) -> frozenset[Choice]:
+    def interpretations(self) -> frozenset[ViewInterpretation]:
         """Return the calls that could be read otherwise, each with the module that makes it."""
 
 
 NOTHING: Mapping[str, int] = MappingProxyType({})
-NO_LAYOUTS: Mapping[str, int] = MappingProxyType({})
-Layouts = Mapping[str, int]  # a call that can be read in several ways → which reading to take
+NO_INTERPRETATIONS: Mapping[str, int] = MappingProxyType({})
+Interpretations = Mapping[
+    str, int
+]  # a call that can be read in several ways → which reading to take
 Found = tuple[tuple[Units, ...], tuple[LeftOut, ...]]
-Granularity = Callable[..., Found]  # (model, example, layouts, **settings)
+Granularity = Callable[..., Found]  # (model, example, interpretations, **settings)
 GRANULARITIES: Registry[Granularity] = Registry("granularity")
 
 

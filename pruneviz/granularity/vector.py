@@ -9,7 +9,7 @@ from torch import nn
 
 from pruneviz.granularity.matrix import Axes, MatrixView, kernel_size
 from pruneviz.granularity.tiles import tiled
-from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
+from pruneviz.granularity.units import GRANULARITIES, NO_INTERPRETATIONS, Found, Interpretations
 from pruneviz.registry import Parameter
 
 
@@ -41,7 +41,7 @@ from pruneviz.registry import Parameter
 def vectors(
     model: nn.Module,
     example: Any,
-    layouts: Layouts = NO_LAYOUTS,
+    interpretations: Interpretations = NO_INTERPRETATIONS,
     of: str = "kernel",
     direction: str = "row",
 ) -> Found:

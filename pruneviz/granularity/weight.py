@@ -9,7 +9,7 @@ from torch import nn
 
 from pruneviz.granularity.matrix import Axes, MatrixView
 from pruneviz.granularity.tiles import tiled
-from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
+from pruneviz.granularity.units import GRANULARITIES, NO_INTERPRETATIONS, Found, Interpretations
 
 
 @GRANULARITIES.register(
@@ -20,7 +20,9 @@ from pruneviz.granularity.units import GRANULARITIES, NO_LAYOUTS, Found, Layouts
     formula="unit = one weight of a convolution or linear layer",
     source="Han et al. 2015, arXiv 1506.02626",
 )
-def weights(model: nn.Module, example: Any, layouts: Layouts = NO_LAYOUTS) -> Found:
+def weights(
+    model: nn.Module, example: Any, interpretations: Interpretations = NO_INTERPRETATIONS
+) -> Found:
     """Return the weight tensors of all convolutions and linear layers, and what is left out."""
     return tiled(model, lambda layer: (_in_place(layer), None))
 

@@ -21,7 +21,7 @@ from pruneviz.history.folder import (
     runs_directory,
 )
 from pruneviz.jobs.control import enforce
-from pruneviz.jobs.kind import Kind, Link, kind_title
+from pruneviz.jobs.kind import JobKind, Link, kind_title
 from pruneviz.jobs.kind import kind as find_kind
 from pruneviz.plan import Plan, Setting
 
@@ -57,7 +57,7 @@ class Job(Generic[R]):
         return self.state == "finished"
 
     @cached_property
-    def about(self) -> Kind | None:
+    def about(self) -> JobKind | None:
         """Return what its kind says of itself; None for one that only another version knows."""
         try:
             return find_kind(self.kind)
@@ -100,7 +100,7 @@ class Job(Generic[R]):
         return self.about.link(self.folder, spec)
 
 
-def look(
+def read_job(
     home: Path, kind: str, bound: Plan, settings: Mapping[str, Setting], asked: Plan,
     read: Callable[[RunFolder, State | None], R],
 ) -> Job[R]:  # fmt: skip

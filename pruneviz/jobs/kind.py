@@ -61,7 +61,7 @@ def plan_of(folder: RunFolder, spec: Spec) -> Plan:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind:
+class JobKind:
     """A kind of job: its work, what decides its result, and what people see of it.
 
     `has_result` says whether the result is there, `essential` returns what of a plan decides it,
@@ -100,7 +100,7 @@ class Kind:
         return Link(self.page, self.opens(folder, spec), self.query(spec.settings))
 
 
-KINDS: dict[str, Kind] = {}
+KINDS: dict[str, JobKind] = {}
 
 
 def job(
@@ -117,12 +117,12 @@ def job(
     opens: Callable[[RunFolder, Spec], Plan] = plan_of,
     purpose: Callable[[Mapping[str, Setting]], str] = lambda settings: "",
 ) -> Callable[[Work], Work]:
-    """Return a decorator that declares a kind of job, see `Kind`; ValueError on a duplicate."""
+    """Return a decorator that declares a kind of job, see `JobKind`; ValueError on a duplicate."""
     if name in KINDS:
         raise ValueError(f"the kind of job '{name}' is declared already")
 
     def add(work: Work) -> Work:
-        KINDS[name] = Kind(
+        KINDS[name] = JobKind(
             name=name, title=title, page=page, work=work, has_result=has_result,
             essential=essential, settings=settings, titled=titled, question=question,
             query=query, opens=opens, purpose=purpose,
@@ -132,7 +132,7 @@ def job(
     return add
 
 
-def kind(name: str) -> Kind:
+def kind(name: str) -> JobKind:
     """Return the kind called `name`; ValueError lists those that exist.
 
     The kinds bring torch along, so they are imported here and not by a job that waits in the queue.

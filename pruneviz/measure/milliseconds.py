@@ -43,7 +43,7 @@ class PassTime:
         """Return the time with its interval, or that it is not measured well enough."""
         return self._numbers if self.is_narrow else AGAIN
 
-    def beside(self, goal: float, *, dense: bool = False) -> str:
+    def against_goal(self, goal: float, *, dense: bool = False) -> str:
         """Return the time beside a goal in ms, and whether it is reached or cannot be decided.
 
         `dense` says that removed weights are zeros, which are multiplied like any others.

@@ -1,7 +1,7 @@
 """What a network answers, as logits: a network that ends in Softmax or Sigmoid has them inside.
 
 Whoever takes a loss, a divergence or a class's score asks `logits_of`; the network itself stays as
-it is. `look` finds out, from what comes out, whether a network answers with probabilities.
+it is. `mark_probabilities` finds out, from what comes out, whether these are probabilities.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class _WithLogits(nn.Module):
         return logits_of(self.network, *inputs)
 
 
-def look(network: nn.Module, x: Tensor, *, real: bool = True) -> Fact | None:
+def mark_probabilities(network: nn.Module, x: Tensor, *, real: bool = True) -> Fact | None:
     """Find out what a network answers with, on inputs (N, …), and mark it; return what to know.
 
     It is what a Softmax or Sigmoid gave, whole or clipped, rounded, reshaped or in percent; or else

@@ -42,7 +42,7 @@ class Conclusion(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     digest: str
-    readings: dict[str, int] = {}
+    interpretations: dict[str, int] = {}
     faulty: tuple[Skipped, ...] = ()
     whole: bool = False
 

@@ -12,7 +12,7 @@ from pruneviz.criteria import Evidence, score
 from pruneviz.measure.cost import parameters_by_name
 from pruneviz.plan import Plan
 from pruneviz.proof.find import find_units
-from pruneviz.proof.perturb import lively
+from pruneviz.proof.perturb import perturbed
 from pruneviz.proof.prove import prove
 
 
@@ -22,7 +22,7 @@ def check(model: nn.Module, example: Any, sparsity: float) -> dict[str, object]:
     Every group of channels loses `sparsity` of its units by L1 magnitude. Needs no data: the proof
     runs on a copy with weights that let every unit reach the output.
     """
-    model = lively(model, example)
+    model = perturbed(model, example)
     units, skipped = find_units(model, example, "channel")
     before = sum(parameters_by_name(model).values())
     error, after = 0.0, before

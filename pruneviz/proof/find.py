@@ -11,12 +11,12 @@ import torch
 from torch import nn
 
 from pruneviz.coupling.accept import ready
-from pruneviz.coupling.layouts import HELD, Choice
+from pruneviz.coupling.interpretations import HELD, ViewInterpretation
 from pruneviz.granularity import GRANULARITIES, Granularity, Units
 from pruneviz.granularity.channel import layer_by_layer
 from pruneviz.network.study import first_input
 from pruneviz.proof.cache import Conclusion, digest_of, recall, record
-from pruneviz.proof.perturb import enlivened
+from pruneviz.proof.perturb import perturbed_sharing
 from pruneviz.proof.prove import CutError
 from pruneviz.proof.trials import Trials, provable
 from pruneviz.registry import Value
@@ -57,7 +57,9 @@ def read_again(
     find: Granularity, model: nn.Module, example: Any, known: Conclusion
 ) -> tuple[Found, Left] | None:
     """Return units read as was concluded, None where the conclusion is not of this model."""
-    found, skipped = find(model, example if known.whole else first_input(example), known.readings)
+    found, skipped = find(
+        model, example if known.whole else first_input(example), known.interpretations
+    )
     faulty = {layer.name for layer in known.faulty}
     if not faulty <= {layer.name for layer in found}:
         return None
@@ -77,17 +79,17 @@ def conclude(find: Granularity, model: nn.Module, example: Any) -> tuple[Found, 
     if not alone and one is not example:
         found, skipped = find(model, example, {})
     if not any(_cuts(layer) for layer in found):
-        return _Reading(found, found, skipped, (), {}).concluded(whole=not alone)
-    whole = Trials(enlivened(model, example), example)
+        return _Attempt(found, found, skipped, (), {}).result(whole=not alone)
+    whole = Trials(perturbed_sharing(model, example), example)
     fault = whole.fault(found)
     if fault is None:
-        return _Reading(found, found, skipped, (), {}).concluded(whole=not alone)
+        return _Attempt(found, found, skipped, (), {}).result(whole=not alone)
     if alone:
-        reading = _read(find, model, Trials(whole.alive, one), found, skipped)
-        if whole.fault(reading.proved) is None:
-            return reading.concluded(whole=False)
+        attempt = _read(find, model, Trials(whole.alive, one), found, skipped)
+        if whole.fault(attempt.proved) is None:
+            return attempt.result(whole=False)
         found, skipped = find(model, example, {})
-    return _read(find, model, whole, found, skipped).concluded(whole=True)
+    return _read(find, model, whole, found, skipped).result(whole=True)
 
 
 def _is_unused(item: LeftOut) -> bool:
@@ -96,51 +98,55 @@ def _is_unused(item: LeftOut) -> bool:
 
 def _read(
     find: Granularity, model: nn.Module, trials: Trials, found: Found, skipped: Left
-) -> _Reading:
-    """Return the reading of a network whose cut holds in the trials, of several the one most cut.
+) -> _Attempt:
+    """Return the interpretation whose cut holds in the trials, of several the one that cuts most.
 
     A view that splits channels can be read in several ways: where the cut does not hold as it was
-    read first, the model is traced again with the next reading. Where none holds for all, the one
-    that cuts most is returned, without what is faulty.
+    read first, the model is traced again with the next interpretation. Where none holds for all,
+    the one that cuts most is returned, without what is faulty.
     """
-    layouts: dict[str, int] = {}
-    tried: list[_Reading] = []
+    interpretations: dict[str, int] = {}
+    tried: list[_Attempt] = []
     while any(_cuts(layer) for layer in found):
         fault = trials.fault(found)
         if fault is None:
             break
-        again = _next_readings(_blamed(trials.alive, found, fault))
+        again = _next_interpretations(_blamed(trials.alive, found, fault))
         if not again:
             proved, faulty = provable(trials, found)
-            tried.append(_Reading(found, proved, skipped, faulty, dict(layouts)))
+            tried.append(_Attempt(found, proved, skipped, faulty, dict(interpretations)))
             names = {layer.name for layer in faulty}
-            again = _next_readings({c for u in found if u.name in names for c in u.choices})
+            again = _next_interpretations(
+                {c for u in found if u.name in names for c in u.interpretations}
+            )
             if not again:
                 return _most(tried)
-        layouts.update(again)
-        found, skipped = find(model, trials.example, layouts)
-    return _most([_Reading(found, found, skipped, (), layouts), *tried])
+        interpretations.update(again)
+        found, skipped = find(model, trials.example, interpretations)
+    return _most([_Attempt(found, found, skipped, (), interpretations), *tried])
 
 
 @dataclass(frozen=True)
-class _Reading:
-    """What a reading of a network finds, what of it can be cut, and what not."""
+class _Attempt:
+    """What an interpretation of a network finds, what of it can be cut, and what not."""
 
     found: Found
     proved: Found
     skipped: Left
     faulty: tuple[Skipped, ...]
-    layouts: dict[str, int]
+    interpretations: dict[str, int]
 
-    def concluded(self, whole: bool) -> tuple[Found, Left, Conclusion]:
-        kept = Conclusion(digest="", readings=self.layouts, faulty=self.faulty, whole=whole)
+    def result(self, whole: bool) -> tuple[Found, Left, Conclusion]:
+        kept = Conclusion(
+            digest="", interpretations=self.interpretations, faulty=self.faulty, whole=whole
+        )
         faulty = layer_by_layer(self.found, self.faulty)
         return self.proved, (*self.skipped, *faulty), kept
 
 
-def _most(readings: list[_Reading]) -> _Reading:
-    """Return the reading under which units of the most weights can be cut; the first of equals."""
-    return max(readings, key=lambda r: sum(int(layer.sizes().sum()) for layer in r.proved))
+def _most(attempts: list[_Attempt]) -> _Attempt:
+    """Return the attempt in which units of the most weights can be cut; the first of equals."""
+    return max(attempts, key=lambda r: sum(int(layer.sizes().sum()) for layer in r.proved))
 
 
 def first_reading(find: Granularity, model: nn.Module, example: Any) -> tuple[Any, Found, Left]:
@@ -165,23 +171,23 @@ def _cuts(layer: Units) -> bool:
     return bool(layer.axis_keep(none) or layer.bypassed(none))
 
 
-def _blamed(alive: nn.Module, found: tuple[Units, ...], fault: CutError) -> set[Choice]:
-    """Return the choices of the modules like the one in which the cut network failed.
+def _blamed(alive: nn.Module, found: tuple[Units, ...], fault: CutError) -> set[ViewInterpretation]:
+    """Return the interpretations of the modules like the one in which the cut network failed.
 
     Where those make none, it is the module around it that gave it what it cannot take.
     """
-    owner, choices = fault.owner, {choice for layer in found for choice in layer.choices}
+    owner, all_of = fault.owner, {choice for layer in found for choice in layer.interpretations}
     while owner:
         kind = type(alive.get_submodule(owner))
-        alike = {c for c in choices if type(alive.get_submodule(c.owner)) is kind}
+        alike = {c for c in all_of if type(alive.get_submodule(c.owner)) is kind}
         if alike:
             return alike
         owner = owner.rpartition(".")[0]
     return set()
 
 
-def _next_readings(doubted: set[Choice]) -> dict[str, int]:
-    """Return the next reading of the doubted calls, those that are the least far on."""
+def _next_interpretations(doubted: set[ViewInterpretation]) -> dict[str, int]:
+    """Return the next interpretation of the doubted calls, those that are the least far on."""
     read = {choice.key: choice.next for choice in doubted}
     least = min(read.values(), default=HELD + 1)
     return {key: layout for key, layout in read.items() if layout == least <= HELD}

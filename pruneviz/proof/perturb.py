@@ -15,7 +15,7 @@ SHUT = 1e-3  # a gate or scale below it lets no error of what it gates be seen
 _BatchNorm = nn.modules.batchnorm._BatchNorm
 
 
-def lively(model: nn.Module, example: Any, seed: int = 0) -> nn.Module:
+def perturbed(model: nn.Module, example: Any, seed: int = 0) -> nn.Module:
     """Return a copy whose output depends on every unit: a proof on it means something.
 
     Constant parameters (scales of 1, biases and zero-initialised layers) get noise, so do gates
@@ -23,7 +23,7 @@ def lively(model: nn.Module, example: Any, seed: int = 0) -> nn.Module:
     itself is left as it was.
     """
     model = ready(model, example)
-    alive = duplicate(enlivened(model, example, seed))
+    alive = duplicate(perturbed_sharing(model, example, seed))
     if not _norms_of(alive):
         with torch.no_grad():
             answer(study(alive), example)
@@ -43,8 +43,8 @@ def _silent(parameter: Tensor) -> bool:
     return bool(parameter.detach().std() < 1e-8)
 
 
-def enlivened(model: nn.Module, example: Any, seed: int = 0) -> nn.Module:
-    """Return what `lively` returns, sharing with the model all tensors that are as they were."""
+def perturbed_sharing(model: nn.Module, example: Any, seed: int = 0) -> nn.Module:
+    """Return what `perturbed` returns, sharing with the model all tensors that are as they were."""
     generator = torch.Generator().manual_seed(seed)
     others: dict[int, Tensor] = {}
     with torch.no_grad():

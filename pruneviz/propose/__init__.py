@@ -10,7 +10,7 @@ from pruneviz.propose.proposal import (
     write_proposal,
 )
 from pruneviz.propose.propose import ProposalSearch, propose, proposing
-from pruneviz.propose.work import Proposing, Stage
+from pruneviz.propose.work import Proposing, SearchProgress
 
 __all__ = [
     "GOALS",
@@ -20,7 +20,7 @@ __all__ = [
     "Proposal",
     "ProposalSearch",
     "Proposing",
-    "Stage",
+    "SearchProgress",
     "finished_points",
     "proposal_plan",
     "propose",

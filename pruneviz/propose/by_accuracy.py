@@ -14,7 +14,7 @@ from pruneviz.propose.goal import WORDS
 from pruneviz.propose.measured_loss import Lost
 from pruneviz.propose.paths import MARGINAL, UNIFORM, Path
 from pruneviz.propose.proposal import Proposal
-from pruneviz.propose.work import Proposing, Stage
+from pruneviz.propose.work import Proposing, SearchProgress
 from pruneviz.wording import Fact, RefusedError, offers
 
 STEPS = 200  # of a path, that the bisection tells apart
@@ -37,7 +37,7 @@ class _Bracket:
         return self.bad - self.good > apart
 
 
-def search(work: Proposing) -> Generator[Stage, None, Proposal]:
+def search(work: Proposing) -> Generator[SearchProgress, None, Proposal]:
     """Go as far along each family as the loss allows, and take what saves most."""
     allowed = work.goal.value / 100 + ROUNDING
     start = _lost(work, work.layers.network(work.kept), allowed) if work.kept else Lost(0.0, 0.0)
@@ -61,7 +61,7 @@ def search(work: Proposing) -> Generator[Stage, None, Proposal]:
     return _finished(work, best, next(b for b in found if b.path.family == UNIFORM))
 
 
-def _one_layer(work: Proposing, allowed: float) -> Generator[Stage, None, Proposal]:
+def _one_layer(work: Proposing, allowed: float) -> Generator[SearchProgress, None, Proposal]:
     """Take the least step of the one layer that saves most, where each way's first is too far."""
     cheapest, best = Lost(inf, inf), None
     for name, curve in work.curves.items():

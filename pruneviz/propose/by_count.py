@@ -8,11 +8,11 @@ from pruneviz.allocate.budget import smallest
 from pruneviz.propose.finish import Candidate, Reached, chosen_note, finish
 from pruneviz.propose.paths import UNIFORM, Counts, Path
 from pruneviz.propose.proposal import Proposal
-from pruneviz.propose.work import Proposing, Stage
+from pruneviz.propose.work import Proposing, SearchProgress
 from pruneviz.wording import RefusedError, offers
 
 
-def search(work: Proposing) -> Generator[Stage, None, Proposal]:
+def search(work: Proposing) -> Generator[SearchProgress, None, Proposal]:
     """Find the least of each family that meets the budget, and take what really loses least."""
     goal, whole = work.goal, work.whole
     target, found = goal.target(whole), list[Candidate]()

@@ -13,11 +13,11 @@ from pruneviz.measure.milliseconds import PassTime, Standing, pass_time
 from pruneviz.propose.finish import Candidate, Reached, chosen_note, finish
 from pruneviz.propose.paths import UNIFORM, Counts, Path
 from pruneviz.propose.proposal import Proposal
-from pruneviz.propose.work import Proposing, Stage
+from pruneviz.propose.work import Proposing, SearchProgress
 from pruneviz.wording import RefusedError, offers
 
 
-def search(work: Proposing) -> Generator[Stage, None, Proposal]:
+def search(work: Proposing) -> Generator[SearchProgress, None, Proposal]:
     """Find the least of each family that is fast enough, and take what really loses least."""
     goal, ways = work.goal, work.paths()
     _check_open(work, _pair(work, work.prepared.subject.model, FINAL_RUNS)[0])
@@ -37,7 +37,7 @@ def search(work: Proposing) -> Generator[Stage, None, Proposal]:
         _check_open(work, original)
     held = [offers.furthest_time(work.furthest, fastest.in_words())]
     if taken.against(goal.value) is not Standing.WITHIN:
-        held.insert(0, offers.too_slow_at_length(taken.beside(goal.value)))
+        held.insert(0, offers.too_slow_at_length(taken.against_goal(goal.value)))
     control = next(each.counts for *_, each in found if each.family == UNIFORM)
     return finish(
         work, best, Reached(taken.median, original.median, taken.interval), control,
@@ -58,7 +58,7 @@ def check(work: Proposing, most: Counts) -> None:
 def _check_open(work: Proposing, original: PassTime) -> None:
     """Raise ValueError where the original is surely within the goal."""
     if original.against(work.goal.value) is Standing.WITHIN:
-        time = original.beside(work.goal.value)
+        time = original.against_goal(work.goal.value)
         raise RefusedError(offers.fast_already(work.goal.said(), time))
 
 
@@ -66,7 +66,7 @@ def _fastest(work: Proposing, most: Counts) -> PassTime:
     """Return the time with as much removed as may be; ValueError where it is surely too long."""
     goal, fastest = work.goal, _pair(work, work.layers.network(most), RUNS)[1]
     if fastest.against(goal.value) is Standing.BEYOND:
-        time = fastest.beside(goal.value)
+        time = fastest.against_goal(goal.value)
         raise RefusedError(offers.too_slow(goal.said(), work.furthest, time, work.unlock))
     return fastest
 

@@ -13,7 +13,7 @@ from pruneviz.plan import Plan
 from pruneviz.propose import by_accuracy, by_count, by_time
 from pruneviz.propose.goal import ACCURACY, MILLISECONDS, Goal
 from pruneviz.propose.proposal import Proposal
-from pruneviz.propose.work import SEARCHING, Proposing, Stage
+from pruneviz.propose.work import SEARCHING, Proposing, SearchProgress
 from pruneviz.run import Prepared
 from pruneviz.sensitivity import Scan
 from pruneviz.stepwise import State
@@ -40,7 +40,7 @@ def propose(
             return found
 
 
-def proposing(work: Proposing) -> Generator[Stage, None, Proposal]:
+def proposing(work: Proposing) -> Generator[SearchProgress, None, Proposal]:
     """Do what `propose` does step by step, so that it can be shown and stopped."""
     search = {ACCURACY: by_accuracy.search, MILLISECONDS: by_time.search}
     with torch.no_grad():
@@ -76,7 +76,7 @@ class ProposalSearch:
         self._prepared, self._plan, self._goal, self._keep = prepared, plan, goal, keep
         self._scan = curves if isinstance(curves, Scan) else None
         self._before = self._scan.total if self._scan else 0
-        self._stage = Stage(0, self._before + len(prepared.units) + SEARCHING, "")
+        self._stage = SearchProgress(0, self._before + len(prepared.units) + SEARCHING, "")
         self._steps = self._search(curves)
         self._found: Proposal | None = None
 
@@ -122,13 +122,13 @@ class ProposalSearch:
             raise ValueError("the search is not finished: step it until it is")
         return self._found
 
-    def _search(self, curves: Scan | pd.DataFrame) -> Generator[Stage, None, Proposal]:
+    def _search(self, curves: Scan | pd.DataFrame) -> Generator[SearchProgress, None, Proposal]:
         given = self._prepared, self._plan, self._goal
         if isinstance(curves, Scan):
             check(Proposing(*given, curves.table()), curves.levels[-1])
             while not curves.finished:
                 point = curves.step()
-                yield Stage(curves.done, self.total, f"curve of layer {point.layer}")
+                yield SearchProgress(curves.done, self.total, f"curve of layer {point.layer}")
             self._keep(curves)
             curves = curves.table()
         steps = proposing(Proposing(*given, curves))
@@ -138,7 +138,9 @@ class ProposalSearch:
             except StopIteration as ended:
                 found: Proposal = ended.value
                 return found
-            yield Stage(self._before + stage.done, self._before + stage.total, stage.sentence)
+            yield SearchProgress(
+                self._before + stage.done, self._before + stage.total, stage.sentence
+            )
 
 
-__all__ = ["ProposalSearch", "Proposing", "Stage", "propose", "proposing"]
+__all__ = ["ProposalSearch", "Proposing", "SearchProgress", "propose", "proposing"]

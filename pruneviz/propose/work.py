@@ -27,7 +27,7 @@ MOST_NAMED = 3  # layers in a sentence
 
 
 @dataclass(frozen=True)
-class Stage:
+class SearchProgress:
     """How far a proposal is: `done` of about `total` steps, and what is done now."""
 
     done: int
@@ -71,13 +71,13 @@ class Proposing:
         """Return how many units go after so many steps, layers without a curve as they are."""
         return {**self.kept, **path.counts(taken)}
 
-    def stage(self, sentence: str) -> Stage:
+    def stage(self, sentence: str) -> SearchProgress:
         """Return the next stage of the progress; how many there will be is an estimate."""
         self.done += 1
         total = len(self.layers.counts) + SEARCHING
-        return Stage(min(self.done, total - 1), total, sentence)
+        return SearchProgress(min(self.done, total - 1), total, sentence)
 
-    def read(self) -> Iterator[Stage]:
+    def read(self) -> Iterator[SearchProgress]:
         """Read the curves and count what each layer alone would save."""
         saved: dict[str, tuple[Numbers, Numbers]] = {}
         for name in self.layers.counts:

@@ -18,7 +18,7 @@ from pruneviz.subjects import freeze
 from pruneviz.wording import Fact
 
 
-class Untrained:
+class TrainingFreeRecovery:
     """A recovery of `total` steps that changes a copy of the pruned network without training.
 
     `method` is its name, `changes` what it changes, in the plural.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.network.duplicate import duplicate
-from pruneviz.recovery.changed_copy import Untrained
+from pruneviz.recovery.changed_copy import TrainingFreeRecovery
 from pruneviz.recovery.frozen import frozen_note, held
 from pruneviz.recovery.method import RECOVERIES, Task
 from pruneviz.registry import Parameter, Value
@@ -57,7 +57,7 @@ NOTHING = (
         ),
     ),
 )
-class CorrectBiases(Untrained):
+class CorrectBiases(TrainingFreeRecovery):
     """Bias correction in one step; ValueError for a model without biases."""
 
     method, changes = "correct_biases", "biases"

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from pruneviz.recovery.changed_copy import Untrained
+from pruneviz.recovery.changed_copy import TrainingFreeRecovery
 from pruneviz.recovery.method import RECOVERIES, Task
 from pruneviz.recovery.norms import BatchNorm, batch_norms, no_batch_norm
 from pruneviz.recovery.training.augment import (
@@ -51,7 +51,7 @@ BATCH_SIZE = 128
         ),
     ),
 )
-class Recalibrate(Untrained):
+class Recalibrate(TrainingFreeRecovery):
     """BatchNorm recalibration, a batch a step; ValueError for a model without BatchNorm."""
 
     method, changes = "recalibrate", "BatchNorm statistics"

@@ -80,7 +80,7 @@ class Evaluator:
         if self.store.refused:
             found.append(passes.over_budget(self.store.budget_bytes / 2**20))
         if self.fell_back:
-            found.append(passes.not_replayed(self.fell_back))
+            found.append(passes.reused_nothing(self.fell_back))
         return tuple(found)
 
     def original(self, part: int) -> Tensor:

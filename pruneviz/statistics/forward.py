@@ -10,8 +10,8 @@ from torch import Tensor
 
 from pruneviz.network.study import slowly
 from pruneviz.statistics.layers import Layer
+from pruneviz.statistics.observer import LayerObserver, by_channel, find_sites
 from pruneviz.statistics.statistic import Observer, StatisticRequest
-from pruneviz.statistics.watch import Watch, by_channel, find_sites
 
 
 def hooked_pass(asked: StatisticRequest, observers: Sequence[Observer]) -> None:
@@ -28,7 +28,7 @@ def hooked_pass(asked: StatisticRequest, observers: Sequence[Observer]) -> None:
 
     model = asked.looked_at
     sites = find_sites(model, samples.x[:1])
-    watch = Watch(model, asked.layers, sites, reads, answers)
+    watch = LayerObserver(model, asked.layers, sites, reads, answers)
     for _ in range(max(each.passes for each in observers)):
         for x, _y in samples.batches():
             watch.start()

@@ -5,8 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from pruneviz.network.study import first_input
+from pruneviz.statistics.observer import find_norms
 from pruneviz.statistics.statistic import STATISTICS, WEIGHTS_ALONE, StatisticRequest, Table
-from pruneviz.statistics.watch import find_norms
 
 
 @STATISTICS.register(

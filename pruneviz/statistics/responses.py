@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from pruneviz.network.answers import logits_of
 from pruneviz.network.study import slowly
 from pruneviz.statistics.layers import Layer
+from pruneviz.statistics.observer import LayerObserver, by_channel, find_sites
 from pruneviz.statistics.statistic import STATISTICS, Samples, StatisticRequest, Table
-from pruneviz.statistics.watch import Watch, by_channel, find_sites
 
 Goal = Callable[[Tensor, Tensor], Tensor]  # (logits, labels) → one number, summed over samples
 Channels = dict[str, Tensor]  # a weight's name → one number a channel
@@ -38,7 +38,7 @@ def gate_gradients(asked: StatisticRequest, goal: Goal, samples: Samples) -> Ite
             gates.append((layer.parameter, gate))
             return activation * gate
 
-        watch = Watch(asked.looked_at, asked.layers, sites, answers=gated)
+        watch = LayerObserver(asked.looked_at, asked.layers, sites, answers=gated)
         with torch.enable_grad(), slowly(asked.looked_at), watch:
             logits = logits_of(asked.looked_at, x)
         with torch.enable_grad():
@@ -152,7 +152,7 @@ def conductance(asked: StatisticRequest, x: Tensor, y: Tensor, steps: int) -> Ch
             here.append((layer, kept, dim))
             return kept.clone()
 
-        watch = Watch(asked.looked_at, asked.layers, sites, answers=noted)
+        watch = LayerObserver(asked.looked_at, asked.layers, sites, answers=noted)
         with torch.enable_grad(), slowly(asked.looked_at), watch:
             logits = logits_of(asked.looked_at, x * (step / steps))
         with torch.enable_grad():

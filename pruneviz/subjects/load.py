@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from pruneviz.coupling.accept import check_folded
 from pruneviz.home import default_home
-from pruneviz.network.answers import look
+from pruneviz.network.answers import mark_probabilities
 from pruneviz.network.attempts import explained
 from pruneviz.network.causes import WrongInputError
 from pruneviz.network.duplicate import duplicate
@@ -77,7 +77,7 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
     with explained(model, watched):
         random = keep_steady(model, watched)
         company = None if random else company_note(model, watched)
-        answers = look(model, data.x if data else example, real=data is not None)
+        answers = mark_probabilities(model, data.x if data else example, real=data is not None)
     said = (*fold_notes(given), *notes, passes.not_fixed() if random else None, company, answers)
     return Subject(
         reference=plan.model,

@@ -43,9 +43,9 @@ def is_open(method: MethodJob) -> bool:
     return not method.busy and not method.finished
 
 
-def look(plan: Plan, criteria: Sequence[str]) -> list[MethodJob]:
+def jobs_of(plan: Plan, criteria: Sequence[str]) -> list[MethodJob]:
     """Return each criterion's part of the comparison under a plan's other choices."""
-    return [ask.look(_ranked_by(plan, criterion), KIND, {}, _marks) for criterion in criteria]
+    return [ask.job_of(_ranked_by(plan, criterion), KIND, {}, _marks) for criterion in criteria]
 
 
 def _ranked_by(plan: Plan, criterion: str) -> Plan:

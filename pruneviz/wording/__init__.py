@@ -16,11 +16,11 @@ from pruneviz.wording import (
     stays,
     unseen,
 )
-from pruneviz.wording.fact import Fact, Kind, RefusedError, Share, words
+from pruneviz.wording.fact import Fact, FactKind, RefusedError, Share, words
 
 __all__ = [
     "Fact",
-    "Kind",
+    "FactKind",
     "RefusedError",
     "Share",
     "amounts",

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Generic, ParamSpec
 
 P = ParamSpec("P")
-_KINDS: dict[str, Kind[Any]] = {}
+_KINDS: dict[str, FactKind[Any]] = {}
 
 
 class Share(float):
@@ -61,7 +61,7 @@ def _value(plain: Any) -> Any:
     return Share(plain["share"]) if "share" in plain else Fact.read(plain)
 
 
-class Kind(Generic[P]):
+class FactKind(Generic[P]):
     """A kind of fact, made of the function that words it; called with values, it gives a fact.
 
     `fact in kind` says whether a fact is of this kind. ValueError where another has its name.
@@ -84,12 +84,12 @@ class Kind(Generic[P]):
         return isinstance(fact, Fact) and fact.code == self.code
 
 
-def fact(field: str = "") -> Callable[[Callable[P, str]], Kind[P]]:
+def fact(field: str = "") -> Callable[[Callable[P, str]], FactKind[P]]:
     """Return a decorator that makes a kind of fact of the function that words it.
 
     `field` is the field of a plan that such facts are about.
     """
-    return lambda wording: Kind(wording, field)
+    return lambda wording: FactKind(wording, field)
 
 
 def words(fact: Fact, share: Callable[[float], str] = "{:g}".format) -> str:

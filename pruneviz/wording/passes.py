@@ -58,5 +58,5 @@ def over_the_app_s_budget(found: Fact) -> str:
 
 
 @fact()
-def not_replayed(passes: int) -> str:
-    return f"{passes} passes could not be replayed and were computed in full"
+def reused_nothing(passes: int) -> str:
+    return f"{passes} passes could reuse nothing and were computed in full"

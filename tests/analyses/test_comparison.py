@@ -7,7 +7,7 @@ import math
 import pytest
 
 from pruneviz import run as engine
-from pruneviz.analyses.comparison import LEVELS, Contest, contest_plan, read_marks
+from pruneviz.analyses.comparison import LEVELS, MethodComparison, comparison_plan, read_marks
 from pruneviz.catalogue import demonstrations
 from pruneviz.granularity import GRANULARITIES
 from pruneviz.plan import Plan
@@ -18,7 +18,7 @@ PLAN = Plan(model="sample:tumour-mlp", criterion="taylor", scope="global", spars
 
 
 def contest(plan=PLAN, **options):
-    return Contest(engine.prepare(load_subject(plan), plan), plan, **options)
+    return MethodComparison(engine.prepare(load_subject(plan), plan), plan, **options)
 
 
 def test_marks_are_what_plans_reach_with_locks_and_without_amounts():
@@ -61,8 +61,8 @@ def test_it_is_taken_up_where_it_stopped():
 
 def test_what_decides_the_curve_is_neither_amount_nor_recovery():
     other = PLAN.changed(sparsity=0.1, layers={}, recovery=[{"method": "finetune"}])
-    assert contest_plan(PLAN) == contest_plan(other)
-    assert contest_plan(PLAN) != contest_plan(PLAN.changed(locks={}))
+    assert comparison_plan(PLAN) == comparison_plan(other)
+    assert comparison_plan(PLAN) != comparison_plan(PLAN.changed(locks={}))
 
 
 def test_what_cannot_be_compared_is_refused():

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from pruneviz import run
-from pruneviz.analyses.comparison import contest_plan
+from pruneviz.analyses.comparison import comparison_plan
 from pruneviz.history.folder import RunFolder, Spec, Status, run_digest, runs_directory, write_json
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import kind
@@ -26,7 +26,7 @@ def measure_all_but_one(home: Path) -> None:
     """Measure here all criteria but the last: each is a job, and one shows that they work."""
     for criterion in comparisons.first_chosen(screenshots.PLAN)[:-1]:
         plan = screenshots.PLAN.changed(criterion=criterion)
-        plan = contest_plan(run.bind(plan, load_subject(plan)))
+        plan = comparison_plan(run.bind(plan, load_subject(plan)))
         folder = RunFolder(runs_directory(home) / run_digest(comparisons.KIND, plan))
         folder.path.mkdir(parents=True)
         spec = Spec(kind=comparisons.KIND, plan=plan)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from pruneviz.apply import apply
 from pruneviz.coupling import trace
 from pruneviz.proof import check, find_units
-from pruneviz.proof.perturb import lively
+from pruneviz.proof.perturb import perturbed
 from pruneviz.pruned.surgery import Size
 
 
@@ -63,7 +63,7 @@ class Block(nn.Module):
 def block(kind: type[nn.Module]) -> tuple[nn.Module, Tensor]:
     torch.manual_seed(0)
     words = torch.randint(20, (2, 5))
-    return lively(Block(kind()).eval(), words), words
+    return perturbed(Block(kind()).eval(), words), words
 
 
 @pytest.mark.parametrize("kind", [Attention, Own])

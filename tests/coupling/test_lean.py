@@ -17,7 +17,7 @@ from pruneviz.coupling import trace
 from pruneviz.coupling.ids import collapse, distinct, reshaped, small, varying
 from pruneviz.coupling.tensor_facts import Beside
 from pruneviz.proof import find_units
-from pruneviz.proof.perturb import lively
+from pruneviz.proof.perturb import perturbed
 from pruneviz.proof.trials import Trials
 from pruneviz.run import check
 
@@ -156,7 +156,7 @@ def test_a_cut_is_tried_once():
     torch.manual_seed(0)
     model, example = nn.Sequential(nn.Linear(8, 12), nn.ReLU(), nn.Linear(12, 4)), torch.randn(4, 8)
     (layer,), _ = find_units(model.eval(), example, "channel")
-    trials = Trials(lively(model, example), example)
+    trials = Trials(perturbed(model, example), example)
     assert trials.fault((layer,)) is None
     trials.alive = nn.Identity()  # nothing could be cut from it
     assert trials.fault((layer,)) is None

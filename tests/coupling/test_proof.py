@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from pruneviz.apply import _relative
 from pruneviz.proof import check, find_units
-from pruneviz.proof.perturb import lively
+from pruneviz.proof.perturb import perturbed
 
 
 class ByWidth(nn.Module):
@@ -72,7 +72,7 @@ def test_what_depends_on_the_number_of_units_is_listed(kind):
 def test_gates_are_opened_and_other_numbers_stay():
     model = Gated().eval()
     model.temperature = nn.Parameter(torch.tensor(0.7))
-    alive = lively(model, torch.randn(5, 6))
+    alive = perturbed(model, torch.randn(5, 6))
     assert abs(float(alive.gate.detach())) > 1e-3
     assert float(alive.temperature.detach()) == pytest.approx(0.7)
     assert float(model.gate) == 0

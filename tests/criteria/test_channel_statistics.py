@@ -11,9 +11,9 @@ from torch import nn
 from pruneviz.criteria import CRITERIA, score_asked
 from pruneviz.statistics import STATISTICS
 from pruneviz.statistics.forward import hooked_pass
+from pruneviz.statistics.observer import find_sites
 from pruneviz.statistics.responses import conductance, gate_gradients
 from pruneviz.statistics.statistic import Observer
-from pruneviz.statistics.watch import find_sites
 from tests.networks import Residual, build
 from tests.scoring import asked, perceptron, scored
 

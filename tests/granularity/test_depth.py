@@ -18,7 +18,7 @@ from pruneviz.measure.cost import macs_by_parameter
 from pruneviz.network.masks import masked
 from pruneviz.plan import Plan
 from pruneviz.proof import find_units, prove
-from pruneviz.proof.perturb import lively
+from pruneviz.proof.perturb import perturbed
 from pruneviz.pruned.bypass import Bypass
 from pruneviz.pruned.surgery import Surgery, cut, expand
 from pruneviz.stages.counting import Counting
@@ -67,7 +67,7 @@ MODELS = {
 def made(name, seed=0):
     build_one, shape, stages = MODELS[name]
     torch.manual_seed(seed)
-    return lively(build_one().eval(), torch.randn(shape)), torch.randn(shape), stages
+    return perturbed(build_one().eval(), torch.randn(shape)), torch.randn(shape), stages
 
 
 def kept(units, which):

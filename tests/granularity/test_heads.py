@@ -10,7 +10,7 @@ from torch.nn import functional as F
 from pruneviz.apply import apply
 from pruneviz.plan import Plan
 from pruneviz.proof import find_units
-from pruneviz.proof.perturb import lively
+from pruneviz.proof.perturb import perturbed
 from pruneviz.run import run
 
 
@@ -62,7 +62,7 @@ class Packed(nn.Module):
 def made(kind: type[nn.Module]) -> tuple[nn.Module, Tensor]:
     torch.manual_seed(0)
     example = torch.randn(2, 5, 6)
-    return lively(kind().eval(), example), example
+    return perturbed(kind().eval(), example), example
 
 
 @pytest.mark.parametrize("kind", [Fused, Products, Packed])

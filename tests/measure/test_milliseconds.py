@@ -21,7 +21,7 @@ TIMES = st.floats(0.001, 1e4)
 def test_a_goal_is_reached_or_missed_only_where_the_interval_says_so(three, goal, passes, dense):
     low, median, high = sorted(three)
     time = PassTime(median, (low, high), passes)
-    said, standing = time.beside(goal, dense=dense), time.against(goal)
+    said, standing = time.against_goal(goal, dense=dense), time.against(goal)
     decided = passes >= FEWEST_PASSES and (high <= goal or low > goal)
     assert (standing is Standing.UNDECIDED) is not decided
     assert (standing is Standing.WITHIN) is (decided and high <= goal)
@@ -49,7 +49,7 @@ def test_a_goal_is_reached_or_missed_only_where_the_interval_says_so(three, goal
     ],
 )  # fmt: skip
 def test_one_wording(time: PassTime, goal: float, said: str):
-    assert time.beside(goal) == said
+    assert time.against_goal(goal) == said
     assert time.in_words() == (said.split(", ")[0].split(";")[0] if time.is_narrow else AGAIN)
 
 
@@ -120,6 +120,6 @@ def test_where_nothing_decides_the_last_time_says_so():
     noisy = PassTime(1.0, (0.9, 1.1), FINAL_RUNS)
     place, taken = surely_within(lambda place: noisy, 1.0, 40)
     assert place > 40
-    assert "cannot be decided" in taken.beside(1.0)
+    assert "cannot be decided" in taken.against_goal(1.0)
     slow = PassTime(2.0, (1.9, 2.1), FINAL_RUNS)
     assert surely_within(lambda place: slow, 1.0, STEPS) == (STEPS, slow)

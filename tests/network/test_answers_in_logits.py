@@ -69,7 +69,7 @@ def pair(end: str) -> tuple[nn.Module, nn.Module]:
     before = {"temperature": lambda z: z / 0.5}.get(end, plain)
     if end in UNSEEN:
         before = lambda z: z.log_softmax(1)  # noqa: E731
-    assert answers.look(ended, inputs()[0])
+    assert answers.mark_probabilities(ended, inputs()[0])
     assert answers.gives_probabilities(ended)
     return ended, Ended(before)
 
@@ -194,7 +194,7 @@ LOOK_ALIKE = {
 @pytest.mark.parametrize("end", LOOK_ALIKE)
 def test_what_only_looks_like_probabilities_is_left_as_it_is(end):
     network, (x, _) = Ended(LOOK_ALIKE[end]), inputs()
-    answers.look(network, x)
+    answers.mark_probabilities(network, x)
     assert not answers.gives_probabilities(network)
     with torch.no_grad():
         assert torch.equal(answers.logits_of(network, x), network(x))
@@ -216,7 +216,7 @@ def test_probabilities_that_were_touched_up_are_those_that_were_given(function, 
     end = TOUCHED_UP.get(touch, lambda p: 100 * p)
     network, bare = Ended(lambda z: end(function(z, *dims))), Ended(plain)
     (x, y), scaled = inputs(), touch == "percent" and not dims
-    answers.look(network, x)
+    answers.mark_probabilities(network, x)
     assert answers.gives_probabilities(network) != scaled  # logits may be bounded in this way
     if scaled:
         return
@@ -231,7 +231,7 @@ def test_probabilities_that_were_touched_up_are_those_that_were_given(function, 
 def test_logarithms_of_probabilities_are_logits_already():
     network, bare = Ended(lambda z: z.log_softmax(1)), Ended(plain)
     x, y = inputs()
-    assert answers.look(network, x) is None
+    assert answers.mark_probabilities(network, x) is None
     losses = [nn.functional.cross_entropy(predict(n, x), y) for n in (network, bare)]
     assert losses[0] == pytest.approx(losses[1])
 
@@ -239,7 +239,7 @@ def test_logarithms_of_probabilities_are_logits_already():
 def test_a_sigmoid_for_each_class_is_judged_by_its_log_odds():
     x, y = inputs()
     network, bare = Ended(nn.Sigmoid()), Ended(plain)
-    assert "log odds" in str(answers.look(network, x))
+    assert "log odds" in str(answers.mark_probabilities(network, x))
     assert torch.equal(predict(network, x), predict(bare, x))
     p = torch.sigmoid(predict(bare, x)).double()
     others = torch.stack(
@@ -249,7 +249,7 @@ def test_a_sigmoid_for_each_class_is_judged_by_its_log_odds():
     right = -exactly_one.gather(1, y[:, None]).log().mean()
     assert nn.functional.cross_entropy(predict(network, x), y) == pytest.approx(float(right), 1e-4)
     unsure = Ended(lambda z: z.clamp(0, 1))
-    assert answers.look(unsure, x) in opened.perhaps_probabilities
+    assert answers.mark_probabilities(unsure, x) in opened.perhaps_probabilities
     assert torch.equal(predict(unsure, x), predict(bare, x).clamp(0, 1))
 
 

@@ -11,7 +11,7 @@ from torch.profiler import ProfilerActivity, profile
 
 from pruneviz.reuse import Evaluator
 from tests.coupling.parts import Drawn
-from tests.reuse.replaying import assert_replayed, variants
+from tests.reuse.reusing import assert_reused, variants
 
 CONVOLUTION = "aten::convolution"  # what conv2d calls to compute
 
@@ -36,7 +36,7 @@ def test_a_change_of_the_last_layer_computes_no_convolution():
     network.parts[2].two.weight = nn.Parameter(torch.randn_like(network.parts[2].two.weight))
     evaluator.logits(network)
     assert convolutions(lambda: evaluator.logits(network)) == 2
-    assert_replayed(evaluator, network)
+    assert_reused(evaluator, network)
 
 
 @pytest.mark.parametrize("granularity", ["weight", "channel"])
@@ -49,7 +49,7 @@ def test_what_is_computed_is_what_depends_on_the_change(granularity):
     for name, network in variants(model, x[:2], granularity, 0.5):
         changed = evaluator._changed(network)
         before = evaluator.computed
-        assert_replayed(evaluator, network, name)
+        assert_reused(evaluator, network, name)
         needed = sum(len(trace.reached(changed)[0]) for trace in traces)
         assert 0 < needed == evaluator.computed - before, name
 

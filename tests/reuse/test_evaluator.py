@@ -15,7 +15,7 @@ from pruneviz.reuse.tensors import share
 from pruneviz.reuse.trace import Trace
 from pruneviz.wording import passes
 from tests.coupling.parts import Drawn
-from tests.reuse.replaying import assert_replayed, plain, variants
+from tests.reuse.reusing import assert_reused, plain, variants
 
 
 def network_and_data(samples=23):
@@ -28,7 +28,7 @@ def test_what_is_kept_stays_within_the_budget(budget):
     model, x, y = network_and_data()
     evaluator = Evaluator(model, x, y, batch_size=4, budget_bytes=budget)
     for name, network in variants(model, x[:2], "weight", 0.5):
-        assert_replayed(evaluator, network, name)
+        assert_reused(evaluator, network, name)
         kept = [evaluator.store.of(part) for part in range(len(evaluator.parts))]
         assert sum(v.nbytes() for values in kept for v in values.values()) <= budget
     assert evaluator.store.peak_bytes <= budget

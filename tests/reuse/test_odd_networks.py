@@ -13,7 +13,7 @@ from torch.nn.utils import prune
 from pruneviz.network.masks import with_parameters
 from pruneviz.reuse import Evaluator
 from pruneviz.wording import passes
-from tests.reuse.replaying import assert_replayed, plain
+from tests.reuse.reusing import assert_reused, plain
 
 
 class Does(nn.Module):
@@ -117,7 +117,7 @@ def test_an_input_that_is_written_to_stays_as_it_was():
     model, x = Scales(6, 3).eval(), torch.randn(5, 6)
     before = x.clone()
     evaluator = Evaluator(model, x, batch_size=2)
-    assert_replayed(evaluator, changed(model, "weight"))
+    assert_reused(evaluator, changed(model, "weight"))
     assert torch.equal(x, before)
 
 
@@ -178,9 +178,9 @@ def test_a_change_of_the_original_itself_is_seen():
     evaluator = Evaluator(model, x, batch_size=2)
     evaluator.original_logits()
     model.other.weight.data[0, 0] = 9.0  # no version counter counts this
-    assert_replayed(evaluator, model)
+    assert_reused(evaluator, model)
     model.two.bias[0] = -0.0
-    assert_replayed(evaluator, model)
+    assert_reused(evaluator, model)
 
 
 def test_zero_and_minus_zero_are_not_the_same_weights():

@@ -14,7 +14,7 @@ from pruneviz.reuse import Evaluator
 from pruneviz.reuse.trace import INPUT
 from tests.coupling.parts import PARTS, Drawn, drawn
 from tests.coupling.test_zoo import ZOO, made
-from tests.reuse.replaying import assert_replayed, plain, variants
+from tests.reuse.reusing import assert_reused, plain, variants
 
 CLASSIFIERS = ("googlenet", "densenet121", "mobilenet_v3_small", "shufflenet_v2_x0_5", "swin_t",
                "r3d_18")  # fmt: skip
@@ -35,7 +35,7 @@ def test_a_drawn_network_answers_as_in_a_plain_pass(names, granularity, sparsity
     evaluator = Evaluator(model, x, batch_size=3, budget_bytes=budget)
     assert torch.equal(evaluator.original_logits(), plain(evaluator, model))
     for name, network in variants(model, x[:2], granularity, sparsity):
-        assert_replayed(evaluator, network, name)
+        assert_reused(evaluator, network, name)
     assert evaluator.store.peak_bytes <= budget
     assert all(torch.equal(before[name], t) for name, t in model.state_dict().items())
     assert torch.equal(inputs, x)
@@ -47,7 +47,7 @@ def test_each_part_is_followed_in_both_granularities(name):
     evaluator = Evaluator(model, x, batch_size=2)
     for granularity in ("weight", "channel"):
         for layer, network in variants(model, x[:2], granularity, 0.5):
-            assert_replayed(evaluator, network, layer)
+            assert_reused(evaluator, network, layer)
 
 
 @pytest.mark.filterwarnings("ignore:The default weight initialization")
@@ -58,7 +58,7 @@ def test_networks_of_torchvision_answer_as_in_a_plain_pass(name, granularity):
     x = torch.rand(3, *shape[1:])
     evaluator = Evaluator(model, x, batch_size=2)
     for layer, network in variants(model, x[:2], granularity, 0.5, most=4):
-        assert_replayed(evaluator, network, layer)
+        assert_reused(evaluator, network, layer)
 
 
 def test_attention_in_one_call_is_followed():
@@ -67,14 +67,14 @@ def test_attention_in_one_call_is_followed():
     evaluator = Evaluator(model, x, batch_size=2)
     for granularity in ("weight", "channel", "head"):
         for layer, network in variants(model, x[:2], granularity, 0.5):
-            assert_replayed(evaluator, network, layer)
+            assert_reused(evaluator, network, layer)
 
 
 def test_whole_blocks_left_out_answer_as_in_a_plain_pass():
     model, x = torchvision.models.resnet18(weights=None).eval(), torch.rand(3, 3, 64, 64)
     evaluator = Evaluator(model, x, batch_size=2)
     for layer, network in variants(model, x[:2], "depth", 0.5):
-        assert_replayed(evaluator, network, layer)
+        assert_reused(evaluator, network, layer)
 
 
 def test_only_what_a_change_reaches_is_computed():
@@ -87,6 +87,6 @@ def test_only_what_a_change_reaches_is_computed():
     assert INPUT not in trace.frontier({"first.weight"})
     network = copy.deepcopy(model)
     network.head.weight = torch.nn.Parameter(torch.randn_like(network.head.weight))
-    assert_replayed(evaluator, network)
+    assert_reused(evaluator, network)
     features = 4 * network.head.in_features * x.element_size()
     assert sum(v.nbytes() for v in evaluator.store.of(0).values()) == features

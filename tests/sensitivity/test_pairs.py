@@ -19,7 +19,7 @@ from pruneviz.proof import find_units
 from pruneviz.sensitivity import PAIR_COLUMNS, Pair, Pairs, read_pairs
 from pruneviz.sensitivity.bounded import mean_interval
 from pruneviz.sensitivity.pairs import interaction, named_pairs, number_asked, sampled_pairs
-from tests.reuse.replaying import plain
+from tests.reuse.reusing import plain
 from tests.sensitivity.test_scan import finished, subject
 
 

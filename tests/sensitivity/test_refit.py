@@ -24,7 +24,7 @@ from pruneviz.sensitivity.refit import inputs_per_refit, recalibration
 from pruneviz.subjects import load_subject
 from pruneviz.wording import scanned
 from tests.recovering import begin, finish
-from tests.reuse.replaying import plain
+from tests.reuse.reusing import plain
 from tests.sensitivity.test_scan import finished
 
 NETWORK = """

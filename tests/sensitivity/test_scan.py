@@ -22,7 +22,7 @@ from pruneviz.sensitivity.classes import no_area
 from pruneviz.sensitivity.points import measured
 from pruneviz.wording import scanned
 from tests.networks import Residual
-from tests.reuse.replaying import plain
+from tests.reuse.reusing import plain
 
 
 def subject(granularity="weight", samples=37):

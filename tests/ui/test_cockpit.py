@@ -19,8 +19,8 @@ from pruneviz.ui.session import link
 from pruneviz.ui.tune import cockpit, snapshots
 from pruneviz.ui.tune.board import with_its_inputs
 from pruneviz.ui.tune.cockpit import Curves
+from pruneviz.ui.tune.layer_groups import UNGROUPED
 from pruneviz.ui.tune.snapshots import Side
-from pruneviz.ui.tune.stages import UNGROUPED
 from pruneviz.ui.words import text
 from tests.ui import tuning
 from tests.ui.test_depth_pages import start as with_query
@@ -163,7 +163,7 @@ def test_time_by_layer_comes_by_itself_and_nobody_waits_for_it() -> None:
 def test_curves_of_a_scan_lie_behind_the_sliders_and_are_said_in_words() -> None:
     at = start("pages/tune.py", MLP)
     assert not [m for m in at.markdown if "svg+xml" in str(m.value)]
-    folder = scanning.look(MLP, "sensitivity", {}).folder
+    folder = scanning.scan_of(MLP, "sensitivity", {}).folder
     folder.path.mkdir(parents=True)
     table = pd.DataFrame(
         [("fc1", 0.5, 0.9, 0.8, 0.95, 100, -0.013, -0.029, 0.002, 0.1, 0.1)],

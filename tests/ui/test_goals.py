@@ -108,12 +108,12 @@ def test_longer_work_is_a_job_that_puts_its_ratios_when_it_ends(monkeypatch) -> 
     assert at.button(key="goal-propose").disabled
     assert at.button(key="goal-stop")
     assert shown(at) == PLAN
-    now = proposing.look(PLAN, Goal("accuracy_points", 2.0))
+    now = proposing.job_of(PLAN, Goal("accuracy_points", 2.0))
     for _ in kind("proposal").work(now.folder.spec(), Context(now.folder)):
         pass
     now.folder.write_status(Status(state="finished"))
     at.run()
-    found = proposing.look(PLAN, Goal("accuracy_points", 2.0)).result
+    found = proposing.job_of(PLAN, Goal("accuracy_points", 2.0)).result
     assert found is not None
     assert shown(at).layers == found.plan.layers
     assert "points lost" in words(at).replace("\\", "")

@@ -186,20 +186,20 @@ def test_jobs_beyond_the_first_few_are_counted():
 def test_a_look_is_shared_until_it_is_old_or_something_begins(job):
     job.lock.acquire()
     watch = Watch(default_home())
-    before = watch.look(1000)
+    before = watch.latest(1000)
     assert before.under_way == 1
     job.status("running", fraction=0.5)
-    assert watch.look(1000) is before
-    assert watch.look(0).jobs[0].status.fraction == 0.5
+    assert watch.latest(1000) is before
+    assert watch.latest(0).jobs[0].status.fraction == 0.5
     Job(MODEL.changed(seed=1))
-    assert len(watch.look(1000).jobs) == 2
+    assert len(watch.latest(1000).jobs) == 2
 
 
 def test_a_run_deleted_by_hand_is_no_ending(job):
     job.lock.acquire()
     watch = Watch(default_home())
-    assert watch.look(0).under_way == 1
+    assert watch.latest(0).under_way == 1
     for file in job.folder.path.iterdir():
         file.unlink()
-    seen = watch.look(0)
+    seen = watch.latest(0)
     assert (seen.jobs, seen.endings) == ((), ())

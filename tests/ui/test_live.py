@@ -18,7 +18,7 @@ from pruneviz.run import Prepared, Pruned
 from pruneviz.subjects import load_subject
 from pruneviz.ui.engine import live, shared
 from pruneviz.ui.engine.background import Background, Turns
-from pruneviz.ui.engine.live import Course, begin
+from pruneviz.ui.engine.live import LiveEstimate, begin
 from pruneviz.ui.engine.shared import Shared, batch_size
 
 PLAN = Plan(model="sample:tumour-mlp", sparsity=0.6)
@@ -83,11 +83,11 @@ def gated(pruned: Pruned, free: int) -> tuple[Pruned, Gate]:
     return replace(pruned, model=gate), gate
 
 
-def course_of(prepared: Prepared, pruned: Pruned, evaluations: Shared) -> Course:
+def course_of(prepared: Prepared, pruned: Pruned, evaluations: Shared) -> LiveEstimate:
     data = replace(prepared.subject, data=None)
     ms = np.ones(FEWEST_PASSES)
     pair = Timings(ms, ms, 1, 1).summary()
-    return Course(run.report(replace(prepared, subject=data), pruned, pair), evaluations)
+    return LiveEstimate(run.report(replace(prepared, subject=data), pruned, pair), evaluations)
 
 
 @pytest.mark.parametrize("granularity", ["channel", "weight"])
@@ -119,7 +119,7 @@ def test_an_estimate_gets_exact_batch_by_batch(prepared, granularity, warm) -> N
     assert evaluations.evaluator.fell_back == 0
 
 
-def test_replayed_batches_use_what_was_recorded(prepared) -> None:
+def test_reusing_batches_use_what_was_recorded(prepared) -> None:
     evaluations = shared_of(prepared)
     evaluations.warm(never)
     last = prepared.units[-1].name

@@ -20,7 +20,7 @@ def test_the_comparison_begins_with_the_plans_own_method_and_ends_with_every_poi
     at.multiselect(key="methods-chosen").set_value(["magnitude_l2", "random"]).run()
     at.button(key="methods-go").click().run()
     assert not at.exception
-    done = comparisons.look(PLAN, ["magnitude_l2", "random"])
+    done = comparisons.jobs_of(PLAN, ["magnitude_l2", "random"])
     assert [each.state for each in done] == ["finished", "finished"]
     at.run()
     shown = at.dataframe[0].value
@@ -34,7 +34,7 @@ def test_a_method_that_cannot_be_measured_says_why() -> None:
     at = start("pages/methods.py", PLAN.changed(criterion="bn_scale"))
     at.multiselect(key="methods-chosen").set_value(["bn_scale"]).run()
     at.button(key="methods-go").click().run()
-    assert comparisons.look(PLAN, ["bn_scale"])[0].state == "failed"
+    assert comparisons.jobs_of(PLAN, ["bn_scale"])[0].state == "failed"
     at.run()
     assert any("BatchNorm" in warning.value for warning in at.warning)
 

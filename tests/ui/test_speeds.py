@@ -126,7 +126,7 @@ def test_the_goal_bar_says_what_the_strip_measured(timed, plan: Plan, given: Tim
     assert not at.exception
     time = pass_time(cache.live(plan).report.latency_ms.pruned)
     said = str(at.get("progress")[0].proto.text).replace("\\", "")
-    assert said == time.beside(1.1, dense=plan is MASKED)
+    assert said == time.against_goal(1.1, dense=plan is MASKED)
     assert said.startswith(AGAIN) is (time.passes < FEWEST_PASSES)
     timed.append(timings(100, 2.0))
     at.button(key="goal-time-again").click().run()

@@ -27,13 +27,13 @@ def attend(call: Call) -> Any:
         tags += _heads(call, (query, key, value, *added), dim)
     last = query.ndim - 1
     _together(call, (query, key), last)
-    for tag in call.look(query):
+    for tag in call.tags(query):
         if varying(tag) == (last,):
             # The scale of the scores is by the width: over what is kept, as in the cut network.
             averages(call, tag, last)
-    tags += [tag for tag in call.look(value) if varying(tag) == (last,)]
+    tags += [tag for tag in call.tags(value) if varying(tag) == (last,)]
     for tensor in (query, key, value, *added):
-        for tag in call.look(tensor):
+        for tag in call.tags(tensor):
             rows = (last, last - 1) if any(tensor is each for each in added) else (last - 1,)
             if len(varying(tag)) != 1 or varying(tag)[0] in rows:
                 call.ids.fix(small(tag), stays.unusual_layout("attention"))
@@ -63,7 +63,7 @@ def _together(call: Call, tensors: tuple[Tensor, ...], dim: int) -> list[Tensor]
 
     None are returned where one of them has values that cannot be cut with them.
     """
-    found = [next((t for t in call.look(x) if varying(t) == (dim,)), None) for x in tensors]
+    found = [next((t for t in call.tags(x) if varying(t) == (dim,)), None) for x in tensors]
     known = [tag for tag in found if tag is not None]
     for tag, tensor in zip(found, tensors, strict=True):
         if tag is None and known and tensor.shape[dim] > 1:
@@ -84,16 +84,16 @@ def batched(call: Call) -> Any:
     """Follow a product of batches of matrices: (b, n, k) with (b, k, m)."""
     offset = 1 if call.name == "baddbmm" else 0
     left, right = call.args[offset : offset + 2]
-    if offset and call.look(call.args[0]):
+    if offset and call.tags(call.args[0]):
         raise ValueError("what is added has channels of its own")
     tags = _heads(call, (left, right), 0)
     _inner(call, left, right)
-    rows = [tag for tag in call.look(left) if varying(tag) == (1,)]
-    columns = [tag for tag in call.look(right) if varying(tag) == (2,)]
+    rows = [tag for tag in call.tags(left) if varying(tag) == (1,)]
+    columns = [tag for tag in call.tags(right) if varying(tag) == (2,)]
     for tag in columns:  # of a parameter, as einsum multiplies with one, they are new units
         call.ids.produced_by(line(tag, 2))
     for tensor in (left, right):
-        for tag in call.look(tensor):
+        for tag in call.tags(tensor):
             if len(varying(tag)) != 1:
                 call.ids.fix(small(tag), stays.unusual("a product of activations"))
     found: Tags = tuple(small(tag).expand(call.out.shape) for tag in (*tags, *rows, *columns))
@@ -102,8 +102,8 @@ def batched(call: Call) -> Any:
 
 def _inner(call: Call, left: Tensor, right: Tensor) -> None:
     """Unite what a product sums over: both sides lose the same."""
-    one = next((t for t in call.look(left) if varying(t) == (2,)), None)
-    other = next((t for t in call.look(right) if varying(t) == (1,)), None)
+    one = next((t for t in call.tags(left) if varying(t) == (2,)), None)
+    other = next((t for t in call.tags(right) if varying(t) == (1,)), None)
     if one is not None and other is not None:
         call.ids.unite(small(one).reshape(-1), small(other).reshape(-1))
     elif one is not None or other is not None:
@@ -116,12 +116,12 @@ def embed(call: Call) -> Any:
     """Start units at the columns of an embedding table."""
     table = call.args[0]
     tags = []
-    for tag in call.look(table):
+    for tag in call.tags(table):
         if varying(tag) == (1,):
             outputs = tag[0]
             call.ids.produced_by(outputs)
             tags.append(outputs.view([1] * (call.out.ndim - 1) + [-1]).expand(call.out.shape))
-    for tag in call.look(call.args[1]):
+    for tag in call.tags(call.args[1]):
         call.ids.fix(small(tag), stays.looked_up_by_number())
     return tuple(tags)
 
@@ -129,12 +129,12 @@ def embed(call: Call) -> Any:
 def align(call: Call) -> Any:
     """Cut regions out of feature maps: (n, c, h, w) becomes (regions, c, y, x)."""
     tags = []
-    for tag in call.look(call.args[0]):
+    for tag in call.tags(call.args[0]):
         if varying(tag) == (1,) and len(call.out):
             tags.append(small(tag).expand(call.out.shape))
         else:
             why = stays.mixed(call.name) if len(call.out) else stays.no_region()
             call.ids.fix(small(tag), why)
-    for tag in call.look(call.args[1]):
+    for tag in call.tags(call.args[1]):
         call.ids.fix(small(tag), stays.places_of_regions())
     return tuple(tags)

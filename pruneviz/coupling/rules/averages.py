@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pruneviz.coupling.call import Call, Tags, pin
+from pruneviz.coupling.call import Call, Tags, mark_fixed
 from pruneviz.coupling.ids import collapse, line, small, varying
 from pruneviz.coupling.rules.contractions import axis_ids
 from pruneviz.wording import stays
@@ -45,7 +45,7 @@ def layer_norm(call: Call) -> Any:
     """Unite what a layer norm averages over with its scale and shift."""
     source, shape = call.args[:2]
     normalised = range(source.ndim - len(shape), source.ndim)
-    tags = call.look(source)
+    tags = call.tags(source)
     for tensor in call.args[2:4]:
         if isinstance(tensor, Tensor):
             _unite_affine(call, tags, tensor, source.ndim)
@@ -59,7 +59,7 @@ def layer_norm(call: Call) -> Any:
 
 def _unite_affine(call: Call, tags: Tags, tensor: Tensor, ndim: int) -> None:
     """Unite the ids of a scale or shift with those that come in, dimension by dimension."""
-    for own in call.look(tensor):
+    for own in call.tags(tensor):
         (axis,) = varying(own)
         dim = axis + ndim - tensor.ndim
         partner = next((tag for tag in tags if varying(tag) == (dim,)), None)
@@ -69,7 +69,7 @@ def _unite_affine(call: Call, tags: Tags, tensor: Tensor, ndim: int) -> None:
             call.ids.fix(mine, stays.scaled_inputs_stay())
         else:
             call.ids.unite(line(partner, dim), mine)
-    if not call.look(tensor):
+    if not call.tags(tensor):
         for tag in tags:
             call.ids.fix(small(tag), stays.combined())
 
@@ -87,7 +87,7 @@ def group_norm(call: Call) -> Any:
     """Take equally from each group of a group norm, which then averages over what is left."""
     source, weight, bias = call.args[:3]
     groups = int(call.args[6])
-    tags = call.look(source)
+    tags = call.tags(source)
     for tag in tags:
         if varying(tag) != (1,):
             call.ids.fix(small(tag), stays.unusual_layout("a group norm"))
@@ -97,7 +97,7 @@ def group_norm(call: Call) -> Any:
         for each in by_group[1:]:
             call.ids.unite(by_group[0], each)
         for tensor in (weight, bias):
-            own = axis_ids(call.look(tensor), tensor, 0) if isinstance(tensor, Tensor) else None
+            own = axis_ids(call.tags(tensor), tensor, 0) if isinstance(tensor, Tensor) else None
             if own is not None:
                 call.ids.unite(along, own)
         averages(call, tag, 1)
@@ -112,22 +112,22 @@ def weight_norm(call: Call) -> Any:
     """
     direction, norm = call.args[:2]
     dim = (call.args[2] if len(call.args) > 2 else 0) % direction.ndim
-    own = axis_ids(call.look(direction), direction, dim), axis_ids(call.look(norm), norm, dim)
+    own = axis_ids(call.tags(direction), direction, dim), axis_ids(call.tags(norm), norm, dim)
     if own[0] is None or own[1] is None:
-        return pin(call)
+        return mark_fixed(call)
     call.ids.unite(own[0], own[1])
-    for tag in call.look(direction):
+    for tag in call.tags(direction):
         if varying(tag) == (dim,):
             averages(call, tag, dim)
-    return [call.look(direction), ()]
+    return [call.tags(direction), ()]
 
 
 def batch_norm(call: Call) -> Any:
     """Unite each channel with its scale, shift, mean and variance."""
-    source = call.look(call.args[0])
+    source = call.tags(call.args[0])
     for tensor in call.args[1:5]:
         if isinstance(tensor, Tensor) and tensor.numel():
-            own = axis_ids(call.look(tensor), tensor, 0)
+            own = axis_ids(call.tags(tensor), tensor, 0)
             for tag in source:
                 if varying(tag) == (1,) and own is not None:
                     call.ids.unite(line(tag, 1), own)
@@ -154,7 +154,7 @@ def reduce(call: Call) -> Any:
     reduced = _reduced(call, source)
     kept = single.ndim == source.ndim
     tags = []
-    for tag in call.look(source):
+    for tag in call.tags(source):
         over = reduced & set(varying(tag))
         if over and call.name in CHOICES:
             call.ids.fix(small(tag), stays.chooses_among(call.name))
@@ -181,19 +181,19 @@ def _reduced(call: Call, source: Tensor) -> set[int]:
 def along(call: Call) -> Any:
     """Normalise along one dimension over what is kept of it."""
     dim = call.args[1] % call.args[0].ndim
-    for tag in call.look(call.args[0]):
+    for tag in call.tags(call.args[0]):
         if dim in varying(tag):
             averages(call, tag, dim)
-    return call.look(call.args[0])
+    return call.tags(call.args[0])
 
 
 def in_order(call: Call) -> Any:
     """Accumulate along one dimension; ids that vary along it must stay."""
     dim = call.args[1] % call.args[0].ndim
-    for tag in call.look(call.args[0]):
+    for tag in call.tags(call.args[0]):
         if dim in varying(tag):
             call.ids.fix(small(tag), stays.runs_over(call.name))
-    tags = call.look(call.args[0])
+    tags = call.tags(call.args[0])
     return [tags for _ in call.out] if isinstance(call.out, list | tuple) else tags
 
 

@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-from pruneviz.coupling.call import Call, Tags, pin
+from pruneviz.coupling.call import Call, Tags, mark_fixed
 from pruneviz.coupling.ids import Ids, line, small, varying
-from pruneviz.coupling.layouts import remember
+from pruneviz.coupling.interpretations import remember
 from pruneviz.wording import Fact, stays
 
 
@@ -16,10 +16,10 @@ def convolve(call: Call) -> Any:
     """Start new ids at a convolution's outputs and unite its inputs with the ids that come in."""
     source, weight, bias = call.args[:3]
     transposed, groups = bool(call.args[6]), int(call.args[8])
-    weight_tags = call.look(weight)
+    weight_tags = call.tags(weight)
     outputs = axis_ids(weight_tags, weight, 1 if transposed else 0)
     inputs = axis_ids(weight_tags, weight, 0 if transposed else 1)
-    incoming = _incoming(call.ids, call.look(source), 1, stays.unusual_layout("a convolution"))
+    incoming = _incoming(call.ids, call.tags(source), 1, stays.unusual_layout("a convolution"))
     if groups > 1:
         outputs = _grouped(call, incoming, inputs, outputs)
     elif incoming is not None:
@@ -98,14 +98,14 @@ def multiply(call: Call) -> Any:
     """Contract two matrices: unite the ids along the inner dimension, pass on those outside."""
     bias, left, right = call.args[:3] if "addmm" in call.name else (None, *call.args[:2])
     reason = stays.unusual_layout("a matrix product")
-    inner_left = _incoming(call.ids, _varying_along(call.look(left), 1), 1, reason)
-    inner_right = _incoming(call.ids, _varying_along(call.look(right), 0), 0, reason)
+    inner_left = _incoming(call.ids, _varying_along(call.tags(left), 1), 1, reason)
+    inner_right = _incoming(call.ids, _varying_along(call.tags(right), 0), 0, reason)
     if inner_left is not None:
         _meet(call.ids, inner_left, inner_right)
     tags = [
-        tag.narrow(1, 0, 1).expand(call.out.shape) for tag in _varying_along(call.look(left), 0)
+        tag.narrow(1, 0, 1).expand(call.out.shape) for tag in _varying_along(call.tags(left), 0)
     ]
-    for tag in _varying_along(call.look(right), 1):
+    for tag in _varying_along(call.tags(right), 1):
         outputs = tag[0]
         _meet_bias(call, bias, outputs)
         call.ids.produced_by(outputs)
@@ -118,32 +118,32 @@ def times_vector(call: Call) -> Any:
     left, right = call.args[:2]
     inner = left.ndim - 1
     reason = stays.unusual_layout("a product with a vector")
-    incoming = _incoming(call.ids, _varying_along(call.look(left), inner), inner, reason)
-    taken = _incoming(call.ids, call.look(right), 0, reason)
+    incoming = _incoming(call.ids, _varying_along(call.tags(left), inner), inner, reason)
+    taken = _incoming(call.ids, call.tags(right), 0, reason)
     if incoming is not None:
         _meet(call.ids, incoming, taken)
     elif taken is not None:
         call.ids.fix(taken, stays.consumer_is_no_parameter())
-    return tuple(tag[:, 0] for tag in _varying_along(call.look(left), 0) if inner)
+    return tuple(tag[:, 0] for tag in _varying_along(call.tags(left), 0) if inner)
 
 
 def grouped_product(call: Call) -> Any:
     """Multiply rows with the matrix that is theirs, as experts do: (t, k) with (e, k, n)."""
     left, right, *_ = call.args
     if left.ndim != 2 or right.ndim != 3:
-        return pin(call)
+        return mark_fixed(call)
     unusual = stays.unusual("a product of grouped rows")
-    for tag in (*call.look(left), *call.look(right)):
+    for tag in (*call.tags(left), *call.tags(right)):
         if len(varying(tag)) != 1:
             call.ids.fix(small(tag), unusual)
-    for tag in (*_varying_along(call.look(left), 0), *_varying_along(call.look(right), 0)):
+    for tag in (*_varying_along(call.tags(left), 0), *_varying_along(call.tags(right), 0)):
         call.ids.fix(small(tag), stays.rows_by_number())
-    incoming = next((t for t in call.look(left) if varying(t) == (1,)), None)
+    incoming = next((t for t in call.tags(left) if varying(t) == (1,)), None)
     for axis in (1, 2):
-        _in_steps(call, axis_ids(call.look(right), right, axis))
+        _in_steps(call, axis_ids(call.tags(right), right, axis))
     if incoming is not None:
-        _meet(call.ids, line(incoming, 1), axis_ids(call.look(right), right, 1))
-    outputs = axis_ids(call.look(right), right, 2)
+        _meet(call.ids, line(incoming, 1), axis_ids(call.tags(right), right, 1))
+    outputs = axis_ids(call.tags(right), right, 2)
     if outputs is None:
         return ()
     call.ids.produced_by(outputs)
@@ -152,9 +152,9 @@ def grouped_product(call: Call) -> Any:
 
 def embed_bag(call: Call) -> Any:
     """Start units at the columns of a table whose rows are summed by bag: (bags, columns)."""
-    columns = axis_ids(call.look(call.args[0]), call.args[0], 1)
+    columns = axis_ids(call.tags(call.args[0]), call.args[0], 1)
     for tensor in (*call.args[1:], *call.kwargs.values()):
-        for tag in call.look(tensor):
+        for tag in call.tags(tensor):
             call.ids.fix(small(tag), stays.rows_looked_up())
     nothing: list[Tags] = [() for _ in call.out]
     if columns is None:
@@ -181,9 +181,9 @@ def _meet_bias(call: Call, bias: Tensor | None, outputs: Tensor) -> None:
     A product with a sparse matrix is added to zeros made for it; zeros made as a bias is lose what
     it loses.
     """
-    if bias is None or (call.blank(bias) and not call.look(bias)):
+    if bias is None or (call.blank(bias) and not call.tags(bias)):
         return
-    own = axis_ids(call.look(bias), bias, bias.ndim - 1)
+    own = axis_ids(call.tags(bias), bias, bias.ndim - 1)
     if own is None and bias.shape[-1] > 1:
         call.ids.fix(outputs, stays.combined())
     _meet(call.ids, own, outputs)

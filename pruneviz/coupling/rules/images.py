@@ -18,7 +18,7 @@ def to_pixels(call: Call) -> Any:
     """Spread r² channels over r × r pixels: they go together, (…, c · r², h, w)."""
     source, factor = call.args[0], int(call.args[1])
     dim, tags = source.ndim - 3, []
-    for tag in call.look(source):
+    for tag in call.tags(source):
         if any(d > dim for d in varying(tag)) or len(varying(tag)) > 1:
             call.ids.fix(small(tag), stays.mixed(call.name))
         elif varying(tag) != (dim,):
@@ -35,7 +35,7 @@ def to_pixels(call: Call) -> Any:
 
 def sample_at(call: Call) -> Any:
     """Read pixels at places that are given: channels pass on, the places' own numbers stay."""
-    for tag in call.look(call.args[1]):
+    for tag in call.tags(call.args[1]):
         call.ids.fix(small(tag), stays.places_of_pixels())
     return spatial(call)
 
@@ -44,7 +44,7 @@ def transform(call: Call) -> Any:
     """Turn some dimensions into frequencies or back; ids along others pass on."""
     dims = {dim % call.args[0].ndim for dim in call.args[1]}
     tags = []
-    for tag in call.look(call.args[0]):
+    for tag in call.tags(call.args[0]):
         if dims & set(varying(tag)):
             call.ids.fix(small(tag), stays.mixed(call.name))
         else:
@@ -54,14 +54,14 @@ def transform(call: Call) -> Any:
 
 def to_pairs(call: Call) -> Any:
     """Look at complex numbers as pairs of real ones, along a new last dimension."""
-    return tuple(tag.unsqueeze(-1).expand(call.out.shape) for tag in call.look(call.args[0]))
+    return tuple(tag.unsqueeze(-1).expand(call.out.shape) for tag in call.tags(call.args[0]))
 
 
 def from_pairs(call: Call) -> Any:
     """Look at pairs of real numbers, along the last dimension, as complex ones."""
     tags: list[Tensor] = []
     last = call.args[0].ndim - 1
-    for tag in call.look(call.args[0]):
+    for tag in call.tags(call.args[0]):
         if last in varying(tag):
             call.ids.fix(small(tag), stays.complex_parts())
         else:

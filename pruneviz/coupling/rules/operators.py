@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pruneviz.coupling.call import Call, Tags, by_number, pin
+from pruneviz.coupling.call import Call, Tags, by_number, mark_fixed
 from pruneviz.coupling.ids import UNKNOWN, collapse, reshaped, small, varying
-from pruneviz.coupling.layouts import remembered_sizes, split
+from pruneviz.coupling.interpretations import remembered_sizes, split
 from pruneviz.wording import stays
 
 MOVES = """
@@ -41,7 +41,7 @@ SPATIAL = """
 def move(call: Call) -> Any:
     """Run a data-movement operator on the ids themselves; a split of varying ids pins them."""
     tags = []
-    for tag in call.look(call.args[0]):
+    for tag in call.tags(call.args[0]):
         # ids have strides of their own, so they are reshaped where the tensor is merely viewed
         same = call.name in RESHAPES
         moved = collapse(reshaped(tag, call.out.shape) if same else _moved(call, tag))
@@ -71,12 +71,12 @@ def restride(call: Call) -> Any:
     """Lay a tensor out anew: the same values in the same places, or nobody knows which."""
     source = call.args[0]
     same = list(call.args[1]) == list(source.shape) and len(call.args) < 4
-    return call.look(source) if same else pin(call)
+    return call.tags(source) if same else mark_fixed(call)
 
 
 def shape_only(call: Call) -> Any:
     """Pass the ids on: the output has the input's shape, whatever that becomes."""
-    return call.look(call.args[0])
+    return call.tags(call.args[0])
 
 
 def fresh(call: Call) -> Any:
@@ -87,7 +87,7 @@ def fresh(call: Call) -> Any:
 def shuffle(call: Call) -> Any:
     """Shuffle channels between groups: equally many go from each."""
     groups, tags = int(call.args[1]), []
-    for tag in call.look(call.args[0]):
+    for tag in call.tags(call.args[0]):
         if varying(tag) != (1,):
             call.ids.fix(small(tag), stays.mixed(call.name))
             continue
@@ -103,12 +103,12 @@ def concatenate(call: Call) -> Any:
     """Concatenate the ids as the tensors are concatenated; what has no ids stays UNKNOWN."""
     tensors = [t for t in call.args[0] if t.numel()]
     dim = (call.args[1] if len(call.args) > 1 else call.kwargs.get("dim", 0)) % call.out.ndim
-    ways = dict.fromkeys(varying(tag) for tensor in tensors for tag in call.look(tensor))
+    ways = dict.fromkeys(varying(tag) for tensor in tensors for tag in call.tags(tensor))
     tags = []
     for way in ways:
-        column = [[t for t in call.look(x) if varying(t) == way] for x in tensors]
+        column = [[t for t in call.tags(x) if varying(t) == way] for x in tensors]
         if any(len(found) > 1 for found in column):
-            return pin(call)
+            return mark_fixed(call)
         tags.append((_side_by_side if dim in way else _alike)(call, tensors, column, dim))
     return tuple(tag for tag in tags if bool((small(tag) >= 0).any()))
 
@@ -146,7 +146,7 @@ def _side_by_side(
 def pad(call: Call) -> Any:
     """Pad the ids with UNKNOWN: padded channels have a fixed place and number."""
     widths, tags = call.args[1], []
-    for tag in call.look(call.args[0]):
+    for tag in call.tags(call.args[0]):
         last = tag.ndim - 1
         padded = {last - i // 2 for i in range(len(widths)) if widths[i]}
         if any(width < 0 for width in widths) and padded & set(varying(tag)):
@@ -165,7 +165,7 @@ def spatial(call: Call) -> Any:
     """Pool, resize or pad trailing dimensions along which ids must not vary."""
     shape = (call.out[0] if isinstance(call.out, list | tuple) else call.out).shape
     tags = []
-    for tag in call.look(call.args[0]):
+    for tag in call.tags(call.args[0]):
         if any(d >= tag.ndim - _trailing(call.name) for d in varying(tag)):
             call.ids.fix(small(tag), stays.mixed(call.name))
         else:
@@ -187,10 +187,10 @@ def pointwise(call: Call) -> Any:
     single = call.out[0] if isinstance(call.out, list | tuple) else call.out
     tags: list[Tensor] = []
     for operand in operands:
-        for tag in call.look(operand):
+        for tag in call.tags(operand):
             add(call, tags, collapse(widened(tag, single.ndim).expand(single.shape)))
     held = [tag for tag in tags if not all(
-        call.blank(x) or follows(x, call.look(x), tag) for x in operands)]  # fmt: skip
+        call.blank(x) or follows(x, call.tags(x), tag) for x in operands)]  # fmt: skip
     for tag in held:
         call.ids.fix(small(tag), stays.combined())
     if len(held) < len(tags):  # what is held is of a fixed size from here on
@@ -233,7 +233,7 @@ def gate_halves(call: Call) -> Any:
     """Multiply one half along a dimension with the sigmoid of the other: the same go from both."""
     dim = (call.args[1] if len(call.args) > 1 else -1) % call.out.ndim
     half, tags = call.out.shape[dim], []
-    for tag in call.look(call.args[0]):
+    for tag in call.tags(call.args[0]):
         if dim not in varying(tag):
             tags.append(small(tag).expand(call.out.shape))
         elif varying(tag) == (dim,):
@@ -251,11 +251,11 @@ def stack(call: Call) -> Any:
     dim = (call.args[1] if len(call.args) > 1 else call.kwargs.get("dim", 0)) % call.out.ndim
     tags: list[Tensor] = []
     for tensor in tensors:
-        for tag in call.look(tensor):
+        for tag in call.tags(tensor):
             add(call, tags, tag.unsqueeze(dim).expand(call.out.shape))
     for tag in tags:
         for tensor in tensors:
-            if not call.blank(tensor) and not call.look(tensor):
+            if not call.blank(tensor) and not call.tags(tensor):
                 call.ids.fix(small(tag), stays.combined())
     return tuple(tags)
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pruneviz.coupling.call import Call, by_number, refuted
 from pruneviz.coupling.ids import collapse, distinct, line, small, varying
-from pruneviz.coupling.layouts import (
+from pruneviz.coupling.interpretations import (
     EQUAL,
     EQUAL_TIED,
     HELD,
@@ -32,7 +32,7 @@ MOST_PIECES = 8  # a slice that could be one of more equal pieces is none of the
 def part(call: Call) -> Any:
     """Run an operator that takes a part of a tensor; what it takes by number stays."""
     parts = []
-    for tag in call.look(call.args[0]):
+    for tag in call.tags(call.args[0]):
         results = call.op(tag, *call.args[1:])
         pieces = results if isinstance(results, list | tuple) else [results]
         if call.name == "split_with_sizes" and by_its_tensors(call):
@@ -42,7 +42,7 @@ def part(call: Call) -> Any:
             parts.append(equal)
             continue
         if not _can_be_followed(call, tag, pieces):
-            tried = call.layout >= HELD and call.name != "index_select"
+            tried = call.interpretation >= HELD and call.name != "index_select"
             call.ids.fix(small(tag), refuted(call) if tried else by_number(call))
         parts.append([collapse(piece) for piece in pieces])
     if isinstance(call.out, list | tuple):
@@ -83,7 +83,7 @@ def equal_pieces(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> list[Tens
 
     Read as EQUAL, the same ones go from each piece.
     """
-    if len(pieces) < 2 or call.layout >= HELD or len({p.shape for p in pieces}) > 1:
+    if len(pieces) < 2 or call.interpretation >= HELD or len({p.shape for p in pieces}) > 1:
         return []
     whole = (
         [d for d in range(tag.ndim) if tag.shape[d] != pieces[0].shape[d]]
@@ -101,7 +101,7 @@ def equal_pieces(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> list[Tens
     counted = next((x for x in (pieces[0], tag) if numbers(call, x.shape[whole[0]])), None)
     if counted is not None:
         choose(call, small(tag), ties=True)
-        if call.layout in (EQUAL_TIED, WHOLE_TIED):
+        if call.interpretation in (EQUAL_TIED, WHOLE_TIED):
             remember(call, line(counted, whole[0]))
     return [pieces[0]] * len(pieces)
 
@@ -121,13 +121,13 @@ def sliced(call: Call, tag: Tensor) -> bool:
     if varying(tag) != (dim,):
         return False
     choose(call, small(tag))
-    if call.layout >= HELD:
+    if call.interpretation >= HELD:
         return False
     along, size = line(tag, dim), tag.shape[dim]
     length = end - start
     if step > 1:
         return length == size - start and _every(call, along, step)
-    equal = call.layout in (EQUAL, EQUAL_TIED) and _is_equal_piece(start, length, size)
+    equal = call.interpretation in (EQUAL, EQUAL_TIED) and _is_equal_piece(start, length, size)
     if equal:
         pieces = along.view(-1, length)
         for each in pieces[1:]:
@@ -145,7 +145,7 @@ def _follow_bounds(
     for bound in bounds:
         if 0 < bound < len(along) and numbers(call, bound):
             choose(call, small(tag), ties=True)
-            if not equal or call.layout in (EQUAL_TIED, WHOLE_TIED):
+            if not equal or call.interpretation in (EQUAL_TIED, WHOLE_TIED):
                 remember(call, along[:bound])
     if not equal:
         _count_from_an_end(call, along, *call.args[2:4])
@@ -192,7 +192,7 @@ def pieces_by_size(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> bool:
     if not together and not any(numbers(call, size) for size in sizes):
         return False
     choose(call, small(tag))
-    if call.layout >= HELD:
+    if call.interpretation >= HELD:
         return False
     for place, piece in enumerate(pieces):
         for name in together:

@@ -6,9 +6,9 @@ from typing import Any
 
 from torch import Tensor
 
-from pruneviz.coupling.call import Call, by_number, pin
+from pruneviz.coupling.call import Call, by_number, mark_fixed
 from pruneviz.coupling.ids import collapse, line, small, varying
-from pruneviz.coupling.layouts import remember
+from pruneviz.coupling.interpretations import remember
 from pruneviz.coupling.rules.operators import add, follows, widened
 from pruneviz.wording import stays
 
@@ -22,7 +22,7 @@ def look_up(call: Call) -> Any:
     """Index with tensors: dimensions that are not indexed pass on, ids along others are chosen."""
     places = call.args[1]
     tags = []
-    for tag in call.look(call.args[0]):
+    for tag in call.tags(call.args[0]):
         if any(d < len(places) and places[d] is not None for d in varying(tag)):
             call.ids.fix(small(tag), stays.chosen_by_number(call.name))
         else:
@@ -35,9 +35,9 @@ def write_at(call: Call) -> Any:
     target, places, values = call.args[:3]
     rows = [place is not None for place in places] == [True]
     if not rows or values.ndim != target.ndim:
-        return pin(call)
-    tags = list(call.look(target))
-    for tag in call.look(values):
+        return mark_fixed(call)
+    tags = list(call.tags(target))
+    for tag in call.tags(values):
         if 0 in varying(tag):
             call.ids.fix(small(tag), stays.written_by_number(call.name))
             continue
@@ -57,7 +57,7 @@ def write_along(call: Call) -> Any:
     operands = [x for x in (target, values) if isinstance(x, Tensor)]
     tags: list[Tensor] = []
     for operand in operands:
-        for tag in call.look(operand):
+        for tag in call.tags(operand):
             if dim in varying(tag):
                 call.ids.fix(small(tag), stays.written_by_number(call.name))
             else:
@@ -71,7 +71,7 @@ def read_along(call: Call) -> Any:
     source, dim, places = call.args[:3]
     dim %= source.ndim
     tags = []
-    for tag in call.look(source):
+    for tag in call.tags(source):
         if dim in varying(tag):
             call.ids.fix(small(tag), stays.chosen_by_number(call.name))
         elif any(places.shape[d] != source.shape[d] for d in varying(tag)):
@@ -85,7 +85,7 @@ def _held_where_fixed(call: Call, tags: list[Tensor], operands: list[Tensor]) ->
     """Return the ids that all operands follow; those beside values of a fixed size must stay."""
     going = []
     for tag in tags:
-        if all(call.blank(x) or follows(x, call.look(x), tag) for x in operands):
+        if all(call.blank(x) or follows(x, call.tags(x), tag) for x in operands):
             going.append(tag)
         else:
             call.ids.fix(small(tag), stays.combined())
@@ -96,12 +96,12 @@ def write_part(call: Call) -> Any:
     """Copy values into a part of a tensor made for them: it has their ids from then on."""
     view, values = call.args[:2]
     base = view._base
-    before = call.look(base)
+    before = call.tags(base)
     if not (before or call.blank(base)) or not base.is_contiguous():
-        return pin(call)
-    tags = [collapse(widened(tag, view.ndim).expand(view.shape)) for tag in call.look(values)]
+        return mark_fixed(call)
+    tags = [collapse(widened(tag, view.ndim).expand(view.shape)) for tag in call.tags(values)]
     if any(_dims(view, base, tag) is None for tag in tags):
-        return pin(call)
+        return mark_fixed(call)
     found = list(before)
     for tag in tags:
         add(call, found, onto_whole(view, base, tag))

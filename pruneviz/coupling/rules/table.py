@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from pruneviz.coupling.call import Rule, pin
+from pruneviz.coupling.call import Rule, mark_fixed
 from pruneviz.coupling.rules import (
     attention,
     averages,
@@ -68,7 +68,7 @@ def rule_for(op: Any) -> Rule:
     out_of_place = getattr(torch.ops.aten, name.rstrip("_"), op.overloadpacket)
     overloads = (getattr(out_of_place, overload) for overload in out_of_place.overloads())
     tagged = any(torch.Tag.pointwise in overload.tags for overload in (op, *overloads))
-    return operators.pointwise if tagged or name.rstrip("_") in POINTWISE else pin
+    return operators.pointwise if tagged or name.rstrip("_") in POINTWISE else mark_fixed
 
 
 POINTWISE = frozenset(

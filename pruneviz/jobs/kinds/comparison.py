@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pruneviz.analyses.comparison import Contest, contest_plan, read_marks
+from pruneviz.analyses.comparison import MethodComparison, comparison_plan, read_marks
 from pruneviz.history.folder import POINTS_FILE, RunFolder, Spec
 from pruneviz.jobs.context import Context
 from pruneviz.jobs.kind import Progress, job
@@ -21,10 +21,10 @@ def has_result(folder: RunFolder) -> bool:
 
 @job(
     "contest", "Method at every amount", page="methods",
-    has_result=has_result, essential=contest_plan,
+    has_result=has_result, essential=comparison_plan,
 )  # fmt: skip
 def contest(spec: Spec, context: Context) -> Iterator[Progress]:
     """Prune to each amount and evaluate; a checkpoint holds the marks so far."""
-    found = Contest(context.prepare(spec.plan), spec.plan)
+    found = MethodComparison(context.prepare(spec.plan), spec.plan)
     points = Table(context.folder, POINTS_FILE)
     yield from context.steps(found, spec, lambda: points.write(found.table(), last=found.finished))

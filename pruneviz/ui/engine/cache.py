@@ -28,7 +28,7 @@ from pruneviz.ui.engine.background import Background, Stop
 from pruneviz.ui.engine.cached import cached
 from pruneviz.ui.engine.gate import check_allowed
 from pruneviz.ui.engine.keys import Key, asked_key, prepared_key, subject_key
-from pruneviz.ui.engine.live import Course, Live, Original, begin, measure_original
+from pruneviz.ui.engine.live import Live, LiveEstimate, Original, begin, measure_original
 from pruneviz.ui.engine.shared import Shared
 from pruneviz.wording import Fact, judged
 
@@ -131,7 +131,7 @@ def live(plan: Plan) -> Live:
 
 
 @cached(plan_key, of=shown, most=256)
-def course(plan: Plan) -> Course:
+def course(plan: Plan) -> LiveEstimate:
     """Return the course of the numbers that are shown of a plan."""
     return begin(prepared(plan), pruned(plan), _evaluations(plan))
 
@@ -164,7 +164,11 @@ def follow(plan: Plan) -> Live:
 
 
 def _finish(
-    following: Course, ready: run.Prepared, result: run.Pruned, shared: Shared | None, stop: Stop
+    following: LiveEstimate,
+    ready: run.Prepared,
+    result: run.Pruned,
+    shared: Shared | None,
+    stop: Stop,
 ) -> None:
     """Go on to a plan's exact numbers, and then make the next plan's quicker."""
     following.finish(ready, result, stop)

@@ -23,4 +23,7 @@ def amount(plan: Plan, milliseconds: float) -> tuple[float, str]:
     raw = plan.without(Part.RECOVERY)
     found, taken = within_milliseconds(cache.prepared(raw), raw, milliseconds)
     dense = stays_dense(found.granularity, found.sparsity)
-    return found.sparsity, f"the time for one input is {taken.beside(milliseconds, dense=dense)}"
+    return (
+        found.sparsity,
+        f"the time for one input is {taken.against_goal(milliseconds, dense=dense)}",
+    )

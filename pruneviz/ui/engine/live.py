@@ -97,7 +97,7 @@ class Live:
         return self.exact and self.settled
 
 
-class Course:
+class LiveEstimate:
     """The numbers of one plan on their way to exactness: each `advance` evaluates one batch more.
 
     Several threads may push it on at the same time; each batch is evaluated once.
@@ -223,7 +223,7 @@ class Course:
             self.time(prepared, pruned, MORE_RUNS, stop=stop)
 
 
-def begin(prepared: Prepared, pruned: Pruned, shared: Shared | None) -> Course:
+def begin(prepared: Prepared, pruned: Pruned, shared: Shared | None) -> LiveEstimate:
     """Return the numbers of a plan within a fraction of a second, whatever the model's size.
 
     Accuracy is of as many inputs as can be evaluated in time, one batch at least.
@@ -239,7 +239,7 @@ def begin(prepared: Prepared, pruned: Pruned, shared: Shared | None) -> Course:
     report = run.report(without, pruned, pair)
     report = report.model_copy(update={"data": data.note if data else None})
     reuse = not run.asks_for_rounds(pruned.plan)
-    course = Course(report, shared, reuse=reuse, timings=timings)
+    course = LiveEstimate(report, shared, reuse=reuse, timings=timings)
     end = time.perf_counter() + EVALUATION_SECONDS
     course.advance(pruned, urgent=True)
     while not course.ended and time.perf_counter() < end:

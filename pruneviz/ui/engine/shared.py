@@ -71,18 +71,18 @@ class Shared:
         Without `reuse` each is computed in full, as is best where every weight changed.
         """
         if reuse and self.is_warm and not self._plain:
-            yield from self._replayed(network, start)
+            yield from self._reusing(network, start)
             return
         for part in self.parts[start:]:
             with computing_threads(self._threads), torch.inference_mode():
                 logits = logits_of(network, self._x[part])
             yield logits
 
-    def _replayed(self, network: nn.Module, start: int) -> Iterator[Tensor]:
-        replayed = self.evaluator.batches(network, start)
+    def _reusing(self, network: nn.Module, start: int) -> Iterator[Tensor]:
+        reusing = self.evaluator.batches(network, start)
         for _ in self.parts[start:]:
             with ONE_TRACE, computing_threads(self._threads):
-                logits = next(replayed)
+                logits = next(reusing)
             yield logits
 
     def count(self, part: int, logits: Tensor) -> Tally:

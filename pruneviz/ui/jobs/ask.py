@@ -21,13 +21,13 @@ def nothing(folder: RunFolder, state: State | None) -> None:
     """Read nothing of a job's folder."""
 
 
-def look(plan: Plan, kind: str, settings: Mapping[str, Setting], read: Read[R]) -> Job[R]:
+def job_of(plan: Plan, kind: str, settings: Mapping[str, Setting], read: Read[R]) -> Job[R]:
     """Return the job that answers a question about a plan; ValueError where it cannot be asked.
 
     What of the plan does not matter to the answer is left out, so all such plans share one job.
     """
     bound = run.bind(plan, cache.subject(plan))
-    return engine.look(default_home(), kind, bound, settings, plan, read)
+    return engine.read_job(default_home(), kind, bound, settings, plan, read)
 
 
 def begin(job: Job[R], **wanted: Unpack[Wanted]) -> None:

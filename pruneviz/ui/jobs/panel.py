@@ -27,13 +27,13 @@ SIGNS = {"finished": ":material/check_circle:", "failed": ":material/error:"}
 def panel() -> None:
     """Draw the panel; it looks again by itself, and never runs the page around it again."""
     drawn = time.monotonic()
-    busy = bool(watch().look(STALE_SECONDS).under_way)
+    busy = bool(watch().latest(STALE_SECONDS).under_way)
 
     @st.fragment(run_every=BUSY_SECONDS if busy else IDLE_SECONDS)
     def look() -> None:
         # A page that is drawn, at each move of a slider, does with what a moment ago was seen.
         with_page = time.monotonic() - drawn < AT_ONCE_SECONDS
-        seen = watch().look(STALE_SECONDS if with_page else BUSY_SECONDS / 2)
+        seen = watch().latest(STALE_SECONDS if with_page else BUSY_SECONDS / 2)
         tell(seen)
         _popover(seen)
 
@@ -134,5 +134,5 @@ def _act(job: Job[None], action: Callable[[RunFolder], None]) -> None:
     except ValueError as error:
         st.error(text.escape(text.sentence(str(error))))
         return
-    watch().look(0)
+    watch().latest(0)
     st.rerun()

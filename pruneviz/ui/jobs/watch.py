@@ -72,7 +72,7 @@ class Watch:
         self._history: History | None = None
         self._synced = -math.inf
 
-    def look(self, max_age_seconds: float) -> Seen:
+    def latest(self, max_age_seconds: float) -> Seen:
         """Return what was seen at most so long ago, or before a job was begun or ended.
 
         While one session looks, another gets what was seen before.

@@ -115,7 +115,7 @@ def why_not(plan: Plan, measured: Measuring | None, fits: Mapping[str, int]) -> 
         return ""
     wanted = "Not one epoch fits" if least == 1 else f"{least} epochs, one a round, do not fit"
     shortest = costs.seconds_of(measured.cost, with_epochs(plan, least))
-    busy = watch().look(costs.QUICK_SECONDS).under_way
+    busy = watch().latest(costs.QUICK_SECONDS).under_way
     slowed = " What runs now slows it down." if busy else ""
     return f"{wanted} into {' or '.join(short)}: that takes about {fmt.seconds(shortest)}.{slowed}"
 
@@ -179,7 +179,7 @@ def _reached(one: RecoveryJob) -> str:
     return _number(rows[-1].accuracy) if one.finished and rows else str(one.state)
 
 
-def beside(rows: Sequence[tuple[Plan, Row]]) -> str:
+def comparison_table(rows: Sequence[tuple[Plan, Row]]) -> str:
     """Return finished recoveries of one pruning below each other, as a table in Markdown."""
     lines = ["| | Recovery | Accuracy | 95 % interval |", "|:--|:--|--:|--:|"]
     for number, (plan, row) in enumerate(rows, 1):

@@ -51,9 +51,9 @@ class Recovered:
 RecoveryJob = Job[Recovered]
 
 
-def look(plan: Plan) -> RecoveryJob:
+def job_of(plan: Plan) -> RecoveryJob:
     """Return how far a plan's recovery is; ValueError where its folder is damaged."""
-    return ask.look(plan, KIND, {}, _read)
+    return ask.job_of(plan, KIND, {}, _read)
 
 
 def _read(folder: RunFolder, state: State | None) -> Recovered:
@@ -94,7 +94,7 @@ def proposed(plan: Plan, *, removed: int) -> Plan:
 
 def others(plan: Plan) -> tuple[RecoveryJob, ...]:
     """Return the recoveries of the same plan with the next seeds, as far as they were begun."""
-    found = [look(plan.changed(seed=seed)) for seed in _more_seeds(plan)]
+    found = [job_of(plan.changed(seed=seed)) for seed in _more_seeds(plan)]
     return tuple(one for one in found if one.state is not None)
 
 
@@ -120,7 +120,7 @@ def begin(now: RecoveryJob) -> None:
 def begin_seeds(plan: Plan) -> None:
     """Begin the same recovery with the next seeds."""
     for seed in _more_seeds(plan):
-        begin(look(plan.changed(seed=seed)))
+        begin(job_of(plan.changed(seed=seed)))
 
 
 def stop(now: RecoveryJob) -> None:
@@ -153,7 +153,7 @@ def finish_keeping(now: RecoveryJob) -> bool:
         return False
     plan = recipes.stopped_after(now.asked, epochs_reached(now.asked, now.result.rows))
     ask.begin(
-        look(plan), parent=now.folder.digest, options={"device": costs.DEVICE},
+        job_of(plan), parent=now.folder.digest, options={"device": costs.DEVICE},
         begin_from=now.folder,
     )  # fmt: skip
     recipes.put(plan)

@@ -32,15 +32,15 @@ def page(view: View, settings: Mapping[str, Setting]) -> None:
     """Draw the scan as far as it is, and what it found."""
     scanning.follow(
         view.plan,
-        partial(look, view, settings),
+        partial(scan_of, view, settings),
         partial(_results, view),
         unasked=not settings,
     )
 
 
-def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scan, Extent]:
+def scan_of(view: View, settings: Mapping[str, Setting]) -> tuple[Scan, Extent]:
     """Return the scan of every layer at every level, and how far it is."""
-    scan = scanning.look(view.plan, KIND, settings)
+    scan = scanning.scan_of(view.plan, KIND, settings)
     total = points(scan)
     done = scanning.rows(scan, POINTS_FILE, read_points)
     words = f"{done} of {total} points measured"

@@ -81,12 +81,12 @@ def page(view: View, settings: Mapping[str, Setting]) -> None:
         widgets.empty("A pair needs two layers, and this network has one that can be pruned.")
         return
     usual = settings == {LEVEL: USUAL_PERCENT / 100, PAIRS: USUAL_PAIRS}
-    scanning.follow(view.plan, partial(look, view, settings), _results, unasked=usual)
+    scanning.follow(view.plan, partial(scan_of, view, settings), _results, unasked=usual)
 
 
-def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scan, Extent]:
+def scan_of(view: View, settings: Mapping[str, Setting]) -> tuple[Scan, Extent]:
     """Return the scan of pairs, and how far it is."""
-    scan = scanning.look(view.plan, KIND, settings)
+    scan = scanning.scan_of(view.plan, KIND, settings)
     done, wanted = scanning.rows(scan, PAIRS_FILE, read_pairs), number_wanted(scan)
     words = f"{done} of {fmt.plural(wanted, 'pair')} measured"
     fraction = max(done / wanted, min(1.0, scan.status.fraction))

@@ -53,9 +53,9 @@ class Extent:
         return self.seconds <= SMALL_SECONDS
 
 
-def look(plan: Plan, kind: str, settings: Mapping[str, Setting]) -> Scan:
+def scan_of(plan: Plan, kind: str, settings: Mapping[str, Setting]) -> Scan:
     """Return the scan that answers a question about a plan; ValueError where it cannot be asked."""
-    return ask.look(plan, kind, settings, ask.nothing)
+    return ask.job_of(plan, kind, settings, ask.nothing)
 
 
 def layers(scan: Scan) -> tuple[str, ...]:

@@ -57,12 +57,12 @@ def settings(view: View) -> dict[str, Setting]:
 def page(view: View, settings: Mapping[str, Setting]) -> None:
     """Draw the search as far as it is, and what it found."""
     usual = settings == {LOSS: USUAL_POINTS / 100}
-    scanning.follow(view.plan, partial(look, view, settings), _results, unasked=usual)
+    scanning.follow(view.plan, partial(scan_of, view, settings), _results, unasked=usual)
 
 
-def look(view: View, settings: Mapping[str, Setting]) -> tuple[Scan, Extent]:
+def scan_of(view: View, settings: Mapping[str, Setting]) -> tuple[Scan, Extent]:
     """Return the search for each layer's threshold, and how far it is."""
-    scan = scanning.look(view.plan, KIND, settings)
+    scan = scanning.scan_of(view.plan, KIND, settings)
     probes = scanning.rows(scan, PROBES_FILE, read_probes)
     found = scanning.rows(scan, THRESHOLDS_FILE, read_thresholds)
     layers = scanning.layers(scan)

@@ -20,7 +20,7 @@ from pruneviz.ui.session import edits, state
 from pruneviz.ui.tune import cockpit
 from pruneviz.ui.tune.cockpit import Curves, Timing
 from pruneviz.ui.tune.component import Menu, Row
-from pruneviz.ui.tune.stages import Stage, stage_of, stages
+from pruneviz.ui.tune.layer_groups import LayerGroup, group_of, layer_groups
 from pruneviz.ui.words import text
 
 
@@ -32,8 +32,8 @@ class Board:
     units: tuple[Units, ...]
     rows: Mapping[str, LayerReport]
     possible: bool
-    groups: tuple[Stage, ...]
-    open: Stage
+    groups: tuple[LayerGroup, ...]
+    open: LayerGroup
     timed: Timing
     latency: LayerLatency | None  # as it was known when the page began
     curves: Curves
@@ -61,7 +61,7 @@ def board_of(
     """Return what the sliders of a plan show; the chosen layer's group is the open one."""
     timed = cockpit.timing(plan)
     modules = cache.subject(plan).model.named_modules()
-    groups = stages([each.name for each in units])
+    groups = layer_groups([each.name for each in units])
     chosen = next((each.name for each in units if state.layer() in each.layers), state.layer())
     return Board(
         plan=plan,
@@ -69,7 +69,7 @@ def board_of(
         rows={row.name: row for row in rows},
         possible=possible,
         groups=groups,
-        open=stage_of(groups, chosen),
+        open=group_of(groups, chosen),
         timed=timed,
         latency=cockpit.known(timed),
         curves=cockpit.curves(plan),
@@ -140,7 +140,7 @@ def targets(shown: Board, name: str) -> dict[str, tuple[str, Sequence[str]]]:
     everything: dict[str, tuple[str, Sequence[str]]] = {"all": ("all layers", shown.names)}
     if not shown.grouped:
         return everything
-    group = stage_of(shown.groups, name)
+    group = group_of(shown.groups, name)
     return {"group": (f"all of {group.name}", group.layers), **everything}
 
 

@@ -164,12 +164,12 @@ def _measure(plan: Plan) -> LayerLatency:
 
 @cached(prepared_key, most=64)
 def _folder(plan: Plan, home: Path) -> RunFolder:
-    return scanning.look(plan, every_level.KIND, {}).folder
+    return scanning.scan_of(plan, every_level.KIND, {}).folder
 
 
 @cached(prepared_key, most=16)
 def _curves(plan: Plan, folder: Path, written: int, size: int) -> Curves:
-    scan = scanning.look(plan, every_level.KIND, {})
+    scan = scanning.scan_of(plan, every_level.KIND, {})
     try:
         table = read_points(scan.folder.file(POINTS_FILE))
     except ValueError:  # Sensitivity says what is wrong with it

@@ -53,7 +53,7 @@ MOST_BINDING = 4
 def draw(view: View) -> None:
     """Draw the goal, where the plan stands, and the way to ratios that reach it."""
     goal = chosen()
-    now = proposing.look(view.plan, goal) if view.subject.data else None
+    now = proposing.job_of(view.plan, goal) if view.subject.data else None
     under_way = now is not None and (now.busy or proposing.is_awaited(now))
     with widgets.folded("Goal", _summary(view, goal), "goals", expanded=under_way):
         if now is None:
@@ -218,7 +218,7 @@ def _progress(first: ProposalJob) -> None:
 
     @st.fragment(run_every=proposing.TICK_SECONDS)
     def panel() -> None:
-        now = proposing.look(first.asked, Goal.of(first.settings))
+        now = proposing.job_of(first.asked, Goal.of(first.settings))
         if not now.busy:
             if proposing.is_awaited(now) and now.result is not None:
                 proposing.put(now.result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pruneviz.analyses.without_training import Untrained, without_training
+from pruneviz.analyses.without_training import TrainingFreeAccuracy, without_training
 from pruneviz.figures.kit import format as fmt
 from pruneviz.plan import Part, Plan
 from pruneviz.recovery import RECOVERIES
@@ -16,7 +16,7 @@ HELP = (
 
 
 @cached(cache.plan_key, of=lambda plan: plan.without(Part.RECOVERY), most=64)
-def rows(plan: Plan) -> tuple[Untrained, ...]:
+def rows(plan: Plan) -> tuple[TrainingFreeAccuracy, ...]:
     """Return the accuracies of a plan's pruned network; ValueError where there are none."""
     return tuple(without_training(cache.prepared(plan), cache.pruned(plan), plan.seed))
 
@@ -29,7 +29,7 @@ def called(methods: tuple[str, ...]) -> str:
     return ", then ".join([first, *(title[:1].lower() + title[1:] for title in others)])
 
 
-def table(found: tuple[Untrained, ...]) -> str:
+def table(found: tuple[TrainingFreeAccuracy, ...]) -> str:
     """Return the accuracies and what each wins against nothing, as a table in Markdown."""
     inputs = fmt.plural(found[0].accuracy.samples, "input")
     lines = [f"| On {inputs} | Accuracy | Won back, 95 % interval |", "|:--|--:|--:|"]

@@ -47,9 +47,9 @@ AWAITED_KEY = "pruneviz-proposal-awaited"
 ProposalJob = Job[Proposal | None]
 
 
-def look(plan: Plan, goal: Goal) -> ProposalJob:
+def job_of(plan: Plan, goal: Goal) -> ProposalJob:
     """Return how far the proposal for a plan's locks and methods and a goal is."""
-    found = ask.look(plan, KIND, goal.settings(), _read)
+    found = ask.job_of(plan, KIND, goal.settings(), _read)
     kept = next(iter(_kept(found.plan, found.folder.digest)), None)
     return replace(found, result=kept or found.result)
 
@@ -82,7 +82,7 @@ def is_quick(now: ProposalJob) -> bool:
 
 def expected_seconds(plan: Plan, goal: Goal) -> float:
     """Return how long a proposal takes by the original's speed, curves that are missing too."""
-    scan, original = scanning.look(plan, every_level.KIND, {}), cache.original(plan)
+    scan, original = scanning.scan_of(plan, every_level.KIND, {}), cache.original(plan)
     prepared = cache.prepared(plan)
     data = prepared.subject.data
     inputs = len(data.x) + len(data.calibration_x) if data else 0

@@ -16,7 +16,7 @@ from pruneviz.ui.session import edits, hand, state
 from pruneviz.ui.tune import cockpit, component
 from pruneviz.ui.tune.board import Board, row, targets
 from pruneviz.ui.tune.component import Row
-from pruneviz.ui.tune.stages import UNGROUPED, Stage, matching
+from pruneviz.ui.tune.layer_groups import UNGROUPED, LayerGroup, matching
 from pruneviz.ui.words import cells, text
 
 SEARCH, EVERYTHING = "tune-search", "tune-everything"
@@ -133,14 +133,14 @@ def _choose(shown: Board) -> None:
     )
 
 
-def group_title(group: Stage, rows: Mapping[str, LayerReport], whole: int) -> str:
+def group_title(group: LayerGroup, rows: Mapping[str, LayerReport], whole: int) -> str:
     """Return a group's name, its layers and its share of the `whole`; no amount changes it."""
     own = sum(rows[name].parameters.original for name in group.layers if name in rows)
     share = f", {fmt.share(own / whole)} of parameters" if whole else ""
     return f"{group.name} ({fmt.plural(len(group.layers), 'layer')}{share})"
 
 
-def group_sentence(group: Stage, rows: Mapping[str, LayerReport], *, possible: bool) -> str:
+def group_sentence(group: LayerGroup, rows: Mapping[str, LayerReport], *, possible: bool) -> str:
     """Return what goes of a group: of its units, and of its parameters."""
     own = [rows[name] for name in group.layers if name in rows]
     if not possible:

@@ -135,7 +135,7 @@ def card_line(card: ModelCard) -> str:
     return "  \n".join((parts[0], " · ".join(parts[1:])))
 
 
-def contest_sentence(plan: Plan) -> str:
+def comparison_sentence(plan: Plan) -> str:
     """Return what is held fixed while methods are compared."""
     return (
         f"Each method removes {noun(plan.granularity)}s, divided among layers as on Tune "

@@ -154,7 +154,7 @@ class Weights:
         return f"{self._names[id(whole)]}[{first // max(1, weight.numel())}]" if rows else ""
 
 
-class Watch(TorchFunctionMode):
+class LayerObserver(TorchFunctionMode):
     """Shows each layer's inputs and activations while a model runs; `start` before each batch."""
 
     def __init__(

@@ -1,8 +1,8 @@
-"""Views and parts of channels: which reading is taken, and what each keeps together.
+"""Views and parts of channels: which interpretation is taken, and what each keeps together.
 
 A view that splits channels, or a slice of them, says by its numbers alone neither which channels
-are alike nor whether the numbers would follow a cut. So there are readings, from the one that cuts
-most finely to the one that cuts nothing, and the proof says which holds.
+are alike nor whether the numbers would follow a cut. So there are interpretations, from the one
+that cuts most finely to the one that cuts nothing, and the proof says which holds.
 """
 
 from __future__ import annotations
@@ -18,35 +18,36 @@ from pruneviz.coupling.remembered import numbers_like, several_like
 
 # The odd ones are those before, and sizes are tied besides to what the calling module takes in.
 EQUAL, EQUAL_TIED, WHOLE, WHOLE_TIED, HELD = range(5)
-FIRST_LAYOUT = EQUAL
+FIRST_INTERPRETATION = EQUAL
 RECURRENT = (nn.RNNBase, nn.RNNCellBase)
 MULTIPLES = (2, 3)  # queries, keys and values; values and gates
 
 
-class Choice(NamedTuple):
+class ViewInterpretation(NamedTuple):
     """A call that can be read in several ways, and the module that makes it.
 
-    `ties` says whether sizes can be tied to what the module takes in, `layout` how it was read.
+    `ties` says whether sizes can be tied to what the module takes in, `interpretation` how it was
+    read.
     """
 
     key: str
     owner: str
     ties: bool = False
-    layout: int = FIRST_LAYOUT
+    interpretation: int = FIRST_INTERPRETATION
 
     @property
     def next(self) -> int:
-        """Return the reading after this one, beyond HELD where there is none."""
-        if self.ties or self.layout >= WHOLE_TIED:
-            return self.layout + 1
-        return WHOLE if self.layout < WHOLE else HELD
+        """Return the interpretation after this one, beyond HELD where there is none."""
+        if self.ties or self.interpretation >= WHOLE_TIED:
+            return self.interpretation + 1
+        return WHOLE if self.interpretation < WHOLE else HELD
 
 
 def choose(call: Call, ids: Tensor, ties: bool = False) -> None:
-    """Record the reading that was taken of a call, of those that can be read in several ways."""
+    """Record how a call was read, of those that can be read in several ways."""
     if isinstance(call.ids.model.get_submodule(call.owner), RECURRENT):
         return  # its gates are equal parts, whatever the code around it does
-    call.ids.choose(call.key, call.owner, ids, call.layout, ties)
+    call.ids.choose(call.key, call.owner, ids, call.interpretation, ties)
 
 
 def split(call: Call, tag: Tensor, moved: Tensor) -> Tensor:
@@ -57,10 +58,10 @@ def split(call: Call, tag: Tensor, moved: Tensor) -> Tensor:
     """
     dims = varying(moved)
     choose(call, small(tag))
-    if call.layout >= HELD:
+    if call.interpretation >= HELD:
         call.ids.fix(small(tag), refuted(call))
         return moved
-    kept = dims[-1] if call.layout in (EQUAL, EQUAL_TIED) else dims[-2]
+    kept = dims[-1] if call.interpretation in (EQUAL, EQUAL_TIED) else dims[-2]
     first = moved
     for dim in dims:
         if dim != kept:
@@ -82,7 +83,7 @@ def remembered_sizes(call: Call, before: Tensor, tag: Tensor, sizes: Any) -> Non
     """Let the sizes that the calling module remembers follow the ids that they count.
 
     `sizes` is what the view was asked for. A size that no module remembers may be computed from
-    what the module takes in: then both are tied, where the reading says so.
+    what the module takes in: then both are tied, where the interpretation says so.
     """
     if not call.asked:
         return
@@ -114,7 +115,7 @@ def remember(call: Call, along: Tensor, dim: int = 0, asked: Sequence[int] = ())
     names = _meant(call, numbers(call, size, max(1, len(places))), places, dim)
     for name in names:
         call.ids.depends("attribute", path(call, name), -1, along)
-    for times in MULTIPLES if not names and call.layout in (EQUAL_TIED, WHOLE_TIED) else ():
+    for times in MULTIPLES if not names and call.interpretation in (EQUAL_TIED, WHOLE_TIED) else ():
         part = size // times
         if size % times or part in asked:  # what counts another dimension is no part of this one
             continue
@@ -136,7 +137,7 @@ def _meant(call: Call, names: list[str], places: list[int], dim: int) -> list[st
     if len(places) < 2 or not names:
         return names
     if len(names) == 1:
-        tied = call.layout in (EQUAL_TIED, WHOLE_TIED)
+        tied = call.interpretation in (EQUAL_TIED, WHOLE_TIED)
         return names if dim == places[0 if tied else -1] else []
     return names[places.index(dim) :][:1]
 
@@ -153,10 +154,10 @@ def _tie(call: Call, along: Tensor, changed: bool) -> None:
         source = line(tag, dims[0])
         if own & set(source.tolist()):
             continue
-        if call.layout in (EQUAL_TIED, WHOLE_TIED):
+        if call.interpretation in (EQUAL_TIED, WHOLE_TIED):
             call.ids.unite(source.view(-1, len(along)), along.expand(len(source) // len(along), -1))
         choose(call, along, ties=True)
-        if call.layout >= HELD and changed:
+        if call.interpretation >= HELD and changed:
             call.ids.fix(along, refuted(call))
         return
 

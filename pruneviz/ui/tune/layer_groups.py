@@ -11,7 +11,7 @@ SMALL = 6  # a part with fewer layers is no stage of its own: a block, or a firs
 
 
 @dataclass(frozen=True)
-class Stage:
+class LayerGroup:
     """A group of layers in forward order, under a name for people."""
 
     name: str
@@ -26,18 +26,18 @@ class _Part:
     layers: tuple[str, ...]
 
 
-def stages(names: Sequence[str]) -> tuple[Stage, ...]:
+def layer_groups(names: Sequence[str]) -> tuple[LayerGroup, ...]:
     """Return the layers in groups of at most UNGROUPED; one group where they are so few.
 
     A stage is what lies under one module path, such as `layer1` of `layer1.0.conv1`. One that is
     too large is split where its own modules part, and small neighbours are runs of about RUN.
     """
     if len(names) <= UNGROUPED:
-        return (Stage("all layers", tuple(names)),)
+        return (LayerGroup("all layers", tuple(names)),)
     return tuple(_named(packed) for packed in _packed(_fitting(tuple(names), 1)))
 
 
-def stage_of(groups: Sequence[Stage], layer: str) -> Stage:
+def group_of(groups: Sequence[LayerGroup], layer: str) -> LayerGroup:
     """Return the group that a layer is in, the first where it is in none."""
     return next((group for group in groups if layer in group.layers), groups[0])
 
@@ -84,8 +84,8 @@ def _beside(first: _Part, second: _Part) -> bool:
     return first.path.rpartition(".")[0] == second.path.rpartition(".")[0]
 
 
-def _named(parts: Sequence[_Part]) -> Stage:
+def _named(parts: Sequence[_Part]) -> LayerGroup:
     first, last = parts[0].path, parts[-1].path
     end = last.rpartition(".")[2]
     name = first if first == last else f"{first} to {last if end.isdigit() else end}"
-    return Stage(name, tuple(layer for part in parts for layer in part.layers))
+    return LayerGroup(name, tuple(layer for part in parts for layer in part.layers))

@@ -1,4 +1,4 @@
-"""The oracle of all replay tests: a plain pass over the same batches."""
+"""The oracle of all tests of reuse: a plain pass over the same batches."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def variants(model: nn.Module, example: Tensor, granularity: str, sparsity: floa
         yield layer.name, apply(model, (layer,), allocate((layer,), ranking, plan).keep).model
 
 
-def assert_replayed(evaluator: Evaluator, network: nn.Module, what: str = "") -> None:
+def assert_reused(evaluator: Evaluator, network: nn.Module, what: str = "") -> None:
     """Assert that the evaluator's logits are those of a plain pass, and were not made by one."""
     fell_back = evaluator.fell_back
     assert evaluator.why_plain is None
