@@ -48,7 +48,7 @@ WITHOUT_TORCH = (
     "plan", "registry", "report", "history.folder", "history.index", "history.label",
     "history.lineage", "history.query", "history.row", "history.trash", "history.usage",
 )  # fmt: skip
-MOST_FILES = 16
+MOST_FILES, MOST_LINES = 16, 300
 
 
 def module_of(path: Path) -> str:
@@ -184,6 +184,11 @@ def test_a_room_holds_no_more_files_than_one_can_see():
         for folder in folders if len(list(folder.glob("*.py"))) > MOST_FILES
     }  # fmt: skip
     assert crowded == {}
+
+
+def test_a_file_is_no_longer_than_one_can_read_in_a_sitting():
+    lines = {str(path.relative_to(ROOT)): len(path.read_text().splitlines()) for path in PATHS}
+    assert {name: count for name, count in lines.items() if count > MOST_LINES} == {}
 
 
 def first_that_brings(package: str, modules: Iterable[str]) -> str:
