@@ -91,6 +91,9 @@ class MadeUp:
         accuracy = report.accuracy.model_copy(update={'pruned': 0.5 + kept['calls'] % 100 / 250})
         self.current = live.Live(report.model_copy(update={'accuracy': accuracy}), True, 599)
 
+    def time_at_once(self, prepared, pruned):
+        pass
+
     def finish(self, prepared, pruned, stop):
         pass
 

@@ -30,16 +30,17 @@ def generators(seed: int) -> Iterator[Callable[[], bool]]:
     What is given says whether any number was drawn since.
     """
     before: tuple[Any, Any] = (np.random.get_state(), random.getstate())
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        np.random.seed(seed)
-        random.seed(seed)
-        try:
-            with watching() as drew:
-                yield drew
-        finally:
-            np.random.set_state(before[0])
-            random.setstate(before[1])
+    own = torch.get_rng_state()
+    torch.default_generator.manual_seed(seed)  # torch.manual_seed takes long to look for devices
+    np.random.seed(seed)
+    random.seed(seed)
+    try:
+        with watching() as drew:
+            yield drew
+    finally:
+        torch.set_rng_state(own)
+        np.random.set_state(before[0])
+        random.setstate(before[1])
 
 
 def _states() -> object:

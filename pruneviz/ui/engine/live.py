@@ -22,7 +22,7 @@ from pruneviz.ui.engine.shared import SMALL_MACS, TURNS, Shared
 
 # A key press must reach the screen within 300 ms; this is what of it may go into measuring.
 EVALUATION_SECONDS = 0.1
-LATENCY_SECONDS = 0.03
+LATENCY_SECONDS = 0.04
 LATENCY_RUNS = 30
 # Where that gives too few passes to say anything; and on Compare, where somebody can wait.
 MORE_RUNS, AT_LENGTH = 50, 100
@@ -109,14 +109,11 @@ class LiveEstimate:
         shared: Shared | None,
         *,
         reuse: bool = True,
-        timings: Timings | None = None,
     ) -> None:
-        """Begin with a report without accuracy; `shared` is None without data.
-
-        `timings` are the passes of which the report's latency is.
-        """
+        """Begin with a report without accuracy and latency; `shared` is None without data."""
         self._report, self._shared, self._reuse = report, shared, reuse
-        self._timings, self._long, self.at_length = timings, False, False
+        self._timings: Timings | None = None
+        self._long, self.at_length = False, False
         self._tally, self._part, self._problem = Tally(), 0, ""
         self._answers: Iterator[Tensor] | None = None
         self._lock = threading.Lock()
@@ -172,6 +169,28 @@ class LiveEstimate:
             except Exception as error:
                 self._answers, self._problem = None, _failure(error)
 
+    def time_at_once(self, prepared: Prepared, pruned: Pruned) -> None:
+        """Time both networks shortly where they are small and were not timed yet.
+
+        Larger ones are timed last, when nobody waits for it.
+        """
+        if sum(prepared.baseline.macs.values()) > SMALL_MACS:
+            return
+        with self._lock:
+            if self._timings is not None or self.failed:
+                return
+            try:
+                found = run.time_models(prepared, pruned, LATENCY_RUNS, LATENCY_SECONDS)
+            # Any code of any user may fail on a single input.
+            except Exception as error:
+                self._problem = _failure(error)
+                return
+            self._keep(found)
+
+    def _keep(self, found: Timings) -> None:
+        self._timings = found
+        self._report = self._report.model_copy(update={"latency_ms": found.summary()})
+
     def time(
         self,
         prepared: Prepared,
@@ -205,9 +224,9 @@ class LiveEstimate:
         else:
             return
         if found is not None:
-            self._long, self._timings = True, found
+            self._long = True
             self.at_length |= passes >= AT_LENGTH
-            self._report = self._report.model_copy(update={"latency_ms": found.summary()})
+            self._keep(found)
 
     def rest(self) -> None:
         """Let the network go that answered, or it would be kept."""
@@ -226,20 +245,14 @@ class LiveEstimate:
 def begin(prepared: Prepared, pruned: Pruned, shared: Shared | None) -> LiveEstimate:
     """Return the numbers of a plan within a fraction of a second, whatever the model's size.
 
-    Accuracy is of as many inputs as can be evaluated in time, one batch at least.
+    Accuracy is of as many inputs as can be evaluated in time, one batch at least. There is no
+    latency yet.
     """
-    # Larger networks are timed last, when nobody waits for it.
-    small = sum(prepared.baseline.macs.values()) <= SMALL_MACS
-    timings = None
-    if small:
-        timings = run.time_models(prepared, pruned, LATENCY_RUNS, LATENCY_SECONDS)
-    pair = timings.summary() if timings else UNTIMED
     data = prepared.subject.data
     without = replace(prepared, subject=replace(prepared.subject, data=None))
-    report = run.report(without, pruned, pair)
+    report = run.report(without, pruned, UNTIMED)
     report = report.model_copy(update={"data": data.note if data else None})
-    reuse = not run.asks_for_rounds(pruned.plan)
-    course = LiveEstimate(report, shared, reuse=reuse, timings=timings)
+    course = LiveEstimate(report, shared, reuse=not run.asks_for_rounds(pruned.plan))
     end = time.perf_counter() + EVALUATION_SECONDS
     course.advance(pruned, urgent=True)
     while not course.ended and time.perf_counter() < end:

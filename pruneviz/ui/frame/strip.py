@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import streamlit as st
@@ -29,7 +30,7 @@ RECOVERING_SECONDS, WAITING_SECONDS = 1.0, 5.0  # between two looks for the end 
 def draw(desk: Desk) -> list[str]:
     """Draw the strip and what is wrong under it; return the sentences that were shown."""
     problems: list[ValueError | str] = [desk.problem] if desk.problem else []
-    subject, live = None, None
+    subject, first = None, None
     # A corner of its own for the wait, so that nothing moves and what is still true stays.
     with st.container(key="busy"):
         # As Markdown, which is there at once; st.html is fetched only when it is used.
@@ -37,7 +38,7 @@ def draw(desk: Desk) -> list[str]:
         with st.spinner(text.waiting(desk.plan)):
             try:
                 subject = cache.subject(desk.plan)
-                live = cache.follow(desk.plan)
+                first = cache.first(desk.plan)
             except ValueError as error:
                 problems.append(error)
     with st.container(key="keys"):
@@ -46,13 +47,12 @@ def draw(desk: Desk) -> list[str]:
         key="strip", border=True, horizontal=True, vertical_alignment="center", gap="small"
     ):
         with st.container(key="strip-plan"):
-            _plan(desk.plan, subject, live)
-        for cell in _cells(desk.plan, live, subject):
-            with st.container(key=f"strip-{cell.key}"):
-                if cell.key == "accuracy" and live and not live.done:
-                    _accuracy_on_its_way(desk.plan, [live])
-                else:
-                    st.markdown(cells.cell_markdown(cell))
+            _plan(desk.plan, subject, first)
+        if first is None:
+            for cell in _original(desk.plan, subject):
+                _draw(cell)
+        else:
+            _numbers(desk.plan, first, problems)
         with st.container(key="strip-history", gap="xxsmall"):
             _history(desk)
         if subject is not None:
@@ -83,9 +83,36 @@ def show_error(problem: ValueError | str) -> None:
     st.error(text.escape(text.sentence(text.problem(problem))), icon=":material/error:")
 
 
+def _draw(cell: cells.Cell) -> None:
+    with st.container(key=f"strip-{cell.key}"):
+        st.markdown(cells.cell_markdown(cell))
+
+
+def _numbers(plan: Plan, first: Live, problems: list[ValueError | str]) -> None:
+    """Draw the numbers as they get known: those that take no timing are on screen before it."""
+    if first.exact:
+        _draw(_accuracy(plan, first))
+    else:
+        with st.container(key="strip-accuracy"):
+            _on_its_way(plan, [first], _accuracy)
+    _draw(cells.size_cell(first.report.bytes))
+    _draw(cells.macs_cell(first.report.macs, first.report.uncounted))
+    try:
+        live = cache.follow(plan)
+    except ValueError as error:
+        problems.append(error)
+        _draw(speeds.cell(None))
+        return
+    if live.done or not first.exact:
+        _draw(speeds.cell(live))
+    else:
+        with st.container(key="strip-latency"):
+            _on_its_way(plan, [live], lambda _, now: speeds.cell(now))
+
+
 @st.fragment(run_every=REFRESH_SECONDS)
-def _accuracy_on_its_way(plan: Plan, now: list[Live]) -> None:
-    """Draw an estimated accuracy, better at each look, until no number is to come.
+def _on_its_way(plan: Plan, now: list[Live], cell: Callable[[Plan, Live], cells.Cell]) -> None:
+    """Draw a number that is not final, better at each look, until no number is to come.
 
     `now` holds what the page itself was drawn with: a run of the whole page is never cut short
     here, or the widgets below would not be drawn with their values.
@@ -99,7 +126,7 @@ def _accuracy_on_its_way(plan: Plan, now: list[Live]) -> None:
         except ValueError:
             st.rerun()  # the strip says why
         ended = live.done
-    st.markdown(cells.cell_markdown(_accuracy(plan, live)))
+    st.markdown(cells.cell_markdown(cell(plan, live)))
     if ended:
         st.rerun()
 
@@ -137,22 +164,14 @@ def _plan_markdown(
     return f"**{text.escape(name or subject.title)}**  \n{label}  \n:small[{line}]"
 
 
-def _cells(plan: Plan, live: Live | None, subject: Subject | None) -> list[cells.Cell]:
-    """Return four cells: both networks' numbers, or the original's alone, or none."""
+def _original(plan: Plan, subject: Subject | None) -> list[cells.Cell]:
+    """Return four cells of a plan that cannot be carried out: the original's numbers, or none."""
     if subject is None:
         names = ("Accuracy", "Size", "MACs", "Latency")
         return [cells.Cell(name.lower(), name) for name in names]
-    has_data = subject.data is not None
-    if live is None:
-        accuracy = cache.original_accuracy(plan) if has_data else None
-        baseline = cache.original(plan).baseline
-        return cells.original_cells(accuracy, baseline, cache.original_latency(plan))
-    return [
-        _accuracy(plan, live),
-        cells.size_cell(live.report.bytes),
-        cells.macs_cell(live.report.macs, live.report.uncounted),
-        speeds.cell(live),
-    ]
+    accuracy = cache.original_accuracy(plan) if subject.data is not None else None
+    baseline = cache.original(plan).baseline
+    return cells.original_cells(accuracy, baseline, cache.original_latency(plan))
 
 
 def _accuracy(plan: Plan, live: Live) -> cells.Cell:
