@@ -99,7 +99,9 @@ class MadeUp:
 
 def empty(prepared, pruned, shared):
     if 'report' not in kept:
-        kept['report'] = real(prepared, pruned, shared).current.report
+        estimate = real(prepared, pruned, shared)
+        estimate.time_at_once(prepared, pruned)
+        kept['report'] = estimate.current.report
     kept['calls'] = kept.get('calls', 0) + 1
     return MadeUp(kept['report'])
 
