@@ -94,11 +94,31 @@ def macs_of(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) 
     if any(isinstance(a, Tensor) and a.layout is not torch.strided for a in args):
         return _sparse(packet, args, func)
     if packet in flop_registry:
-        return int(flop_registry[packet](*args, **kwargs, out_val=out)) // 2
+        return _by_shapes(packet, args, kwargs, out)
     count = _COUNTS.get(packet) or _optional().get(packet)
     if count is not None:
         return count(*args, out=out)
     return None if _multiplies(func) else 0
+
+
+_KNOWN: dict[object, int] = {}
+_MOST_KNOWN = 4096
+
+
+def _by_shapes(packet: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> int:
+    """Return what torch's formula gives, which asks shapes alone, slowly and mostly again."""
+    key = packet, *map(_shape, args), *map(_shape, kwargs.items()), _shape(out)
+    if key not in _KNOWN:
+        if len(_KNOWN) == _MOST_KNOWN:
+            _KNOWN.clear()
+        _KNOWN[key] = int(flop_registry[packet](*args, **kwargs, out_val=out)) // 2
+    return _KNOWN[key]
+
+
+def _shape(value: Any) -> object:
+    if isinstance(value, Tensor):
+        return value.shape
+    return tuple(map(_shape, value)) if isinstance(value, list | tuple) else value
 
 
 def _in_place_or_not(packet: Any) -> Any:

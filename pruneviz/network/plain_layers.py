@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from functools import cache
 from typing import Any
 
 import torch
@@ -70,7 +71,8 @@ def _has_weight(layer: nn.Module) -> bool:
     return isinstance(vars(layer)["_parameters"].get("weight"), Tensor)
 
 
-def _does_its_own(own: type) -> bool:
+@cache
+def _does_its_own(own: Any) -> bool:
     kind = next(kind for kind in KINDS if issubclass(own, kind))
     return any(
         getattr(own, name, None) is not getattr(kind, name, None)

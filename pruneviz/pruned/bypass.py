@@ -72,6 +72,8 @@ def with_bypasses(
 
     Nothing that goes is copied. ValueError where the model has no such module.
     """
+    if not bypassed:
+        return with_parameters(model, replaced)
     modules = dict(model.named_modules())
     for path in bypassed:
         if path not in modules:

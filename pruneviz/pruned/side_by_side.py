@@ -156,21 +156,21 @@ def answers(
     first.
     """
     failed = [] if failed is None else failed
-    averaging, deciding, repeating = _KeptOnly(stays), _Decisions(), _Decisions()
+    some = _KeptOnly(stays)
+    averaging = some if some.anything else nullcontext()
+    deciding = _Decisions()
     with ONE_TRACE, torch.no_grad(), slowly(cut):
         looked_at = study(cut)
         second = _undecided(looked_at, example, failed)
         whole = masked()
         preview = studied(whole, whole)
-        with (
-            deciding.outside(preview, bypassed),
-            deciding,
-            averaging if averaging.anything else nullcontext(),
-        ):
+        if second is not None:  # what chooses nothing has nothing to repeat
+            with averaging:
+                return _answer(preview, example), second
+        with deciding.outside(preview, bypassed), deciding, averaging:
             first = _answer(preview, example)
-        if second is None:
-            with where(looked_at, failed), _Decisions(deciding.noted) as repeating:
-                second = _answer(looked_at, example)
+        with where(looked_at, failed), _Decisions(deciding.noted) as repeating:
+            second = _answer(looked_at, example)
     for one, other in zip(deciding.weighed, repeating.weighed, strict=False):
         # Where fewer channels are weighed, or what has no number, the answers have to do.
         if one.shape == other.shape and bool(torch.isfinite(one).all()):
