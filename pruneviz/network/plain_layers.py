@@ -54,7 +54,8 @@ def _takes_inputs_like(module: nn.Module) -> Iterator[nn.Module]:
     None is given for what computes no weight: torch's own layers, and parts that do more.
     """
     if isinstance(module, KINDS):
-        if _does_its_own(type(module)) or not _has_weight(module):
+        kind: Any = type(module)
+        if _does_its_own(kind) or not _has_weight(module):
             yield module
         return
     hooks = module._forward_hooks or module._forward_pre_hooks
