@@ -58,7 +58,7 @@ class Evaluator:
         self.order = stratified(y, len(x)) if order is None else order
         self.parts = self.order.split(size)
         self.model = duplicate(model)
-        self._passes = Passes(self.model, x, self.parts)
+        self.passes = Passes(self.model, x, self.parts)
         self.store = Store(budget_bytes)
         self.fell_back = 0  # passes that reused nothing after all
         self.computed = 0  # operators, in all passes that reuse
@@ -89,17 +89,17 @@ class Evaluator:
         if part not in self._logits:
             with watching() as drew:
                 if self._why is None:
-                    self._logits[part], _ = self._passes.record(part)
+                    self._logits[part], _ = self.passes.record(part)
                     if drew() and self._draws(part):
                         self._give_up(passes.drawn())
                 if self._why is not None:
-                    self._logits[part] = self._passes.plain(self.model, part)
+                    self._logits[part] = self.passes.plain(self.model, part)
         return self._logits[part]
 
     def trace(self, part: int) -> Trace | None:
         """Return what the original's pass over one batch computes, None where it is not known."""
         self.original(part)
-        return self._passes.traces.get(part)
+        return self.passes.traces.get(part)
 
     def original_logits(self) -> Tensor:
         """Return the original's logits on all inputs, (N, classes), in the order of `x`."""
@@ -144,8 +144,8 @@ class Evaluator:
         self._make_ready()
         if self._why is not None:
             return None
-        changed = self._passes.changed(network)
-        return changed, self._passes.known(network, changed)
+        changed = self.passes.changed(network)
+        return changed, self.passes.known(network, changed)
 
     def _answer(
         self,
@@ -155,10 +155,10 @@ class Evaluator:
         alone: bool = False,
     ) -> Tensor:
         if prepared is None:
-            return self._passes.plain(network, part)
+            return self.passes.plain(network, part)
         self.original(part)
         if self._why is not None:  # it was seen only now
-            return self._passes.plain(network, part)
+            return self.passes.plain(network, part)
         return self._reuse(network, part, *prepared, alone)
 
     def _in_order(self, parts: list[Tensor]) -> Tensor:
@@ -171,13 +171,13 @@ class Evaluator:
         if settings == self._settings:
             return
         self._settings, self._why = settings, None
-        self._passes.traces.clear()
+        self.passes.traces.clear()
         self._logits.clear()
         self._frontiers.clear()
         self.store = Store(self.store.budget_bytes)
         part = len(self.parts) - 1
         with watching() as drew:
-            self._logits[part], writes_own = self._passes.record(part)
+            self._logits[part], writes_own = self.passes.record(part)
             drawn = drew()
         if writes_own:
             self._why = passes.writes_itself()
@@ -186,24 +186,24 @@ class Evaluator:
         elif not self._repeats(part):
             self._why = passes.draws_in_vain() if drawn else passes.reads_past()
         if self._why is not None:
-            self._passes.traces.clear()
+            self.passes.traces.clear()
 
     def _draws(self, part: int) -> bool:
         """Whether the original's answers to a batch are drawn at random."""
-        return draws(lambda: self._passes.plain(self.model, part))
+        return draws(lambda: self.passes.plain(self.model, part))
 
     def _give_up(self, why: Fact) -> None:
         """Compute each pass in full from now on."""
         self._why = why
-        self._passes.traces.clear()
+        self.passes.traces.clear()
 
     def _repeats(self, part: int) -> bool:
         """Whether a pass that computes nothing comes to the same answer, whatever memory holds."""
-        trace = self._passes.traces[part]
-        known = self._passes.known(self.model, frozenset())
-        mode = Reusing(trace, known, self._passes.fetching(part, {}, {}), poison=True)
+        trace = self.passes.traces[part]
+        known = self.passes.known(self.model, frozenset())
+        mode = Reusing(trace, known, self.passes.fetching(part, {}, {}), poison=True)
         try:
-            out = self._passes.run(self.model, part, mode)
+            out = self.passes.run(self.model, part, mode)
         # Any code of any user may fail on memory that holds no values: then it reads it.
         except Exception:
             return False
@@ -213,21 +213,21 @@ class Evaluator:
         self, network: nn.Module, part: int, changed: frozenset[str], known: States, alone: bool
     ) -> Tensor:
         values = self._needed(part, changed, alone)
-        fetch = self._passes.fetching(part, values, self.store.of(part))
-        mode = Reusing(self._passes.traces[part], known, fetch)
+        fetch = self.passes.fetching(part, values, self.store.of(part))
+        mode = Reusing(self.passes.traces[part], known, fetch)
         try:
-            logits = self._passes.run(network, part, mode)
+            logits = self.passes.run(network, part, mode)
         # Any code of any user may fail on memory that holds no values, and then runs plainly; what
         # fails for another reason fails there again.
         except Exception:
-            logits = self._passes.plain(network, part)
+            logits = self.passes.plain(network, part)
             self.fell_back += 1
         self.computed += mode.computed + mode.followed
         return logits
 
     def _needed(self, part: int, changed: frozenset[str], alone: bool) -> Values:
         """Return the values that a change reads and leaves as they are, kept or computed."""
-        trace, kept = self._passes.traces[part], self.store.of(part)
+        trace, kept = self.passes.traces[part], self.store.of(part)
         if (part, changed) not in self._frontiers:
             self._frontiers = {k: v for k, v in self._frontiers.items() if k[1] == changed}
             self._frontiers[part, changed] = trace.frontier(changed)
@@ -235,6 +235,6 @@ class Evaluator:
         if frontier <= kept.keys():
             return {record: kept[record] for record in frontier}
         with torch.inference_mode():
-            values = trace.values(frontier, kept, self._passes.given(part))
+            values = trace.values(frontier, kept, self.passes.given(part))
         self.store.replace(part, values, alone)
         return values

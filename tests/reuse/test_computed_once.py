@@ -47,7 +47,7 @@ def test_what_is_computed_is_what_depends_on_the_change(granularity):
     evaluator = Evaluator(model, x, batch_size=3)
     traces = [evaluator.trace(part) for part in range(2)]
     for name, network in variants(model, x[:2], granularity, 0.5):
-        changed = evaluator._changed(network)
+        changed = evaluator.passes.changed(network)
         before = evaluator.computed
         assert_reused(evaluator, network, name)
         needed = sum(len(trace.reached(changed)[0]) for trace in traces)

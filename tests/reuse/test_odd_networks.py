@@ -188,7 +188,7 @@ def test_zero_and_minus_zero_are_not_the_same_weights():
     nn.init.zeros_(model.weight)
     evaluator = Evaluator(model, x)
     network = with_parameters(model, {"weight": -torch.zeros(2, 2)})
-    assert evaluator._changed(network) == {"weight"}
+    assert evaluator.passes.changed(network) == {"weight"}
     assert torch.equal(evaluator.logits(network).signbit(), plain(evaluator, network).signbit())
 
 

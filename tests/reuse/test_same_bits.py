@@ -82,7 +82,7 @@ def test_only_what_a_change_reaches_is_computed():
     model, x = Drawn(["convolution", "residual", "excite"]).eval(), torch.randn(4, 3, 8, 8)
     evaluator = Evaluator(model, x, batch_size=4)
     evaluator.original_logits()
-    trace = evaluator._traces[0]
+    trace = evaluator.passes.traces[0]
     assert trace.frontier({"head.weight"}) != frozenset()
     assert INPUT not in trace.frontier({"first.weight"})
     network = copy.deepcopy(model)
