@@ -49,7 +49,8 @@ def least_seconds(
         if trace is None:
             raise ValueError(f"nothing can be reused of this network: {evaluator.why_plain}")
         with torch.inference_mode():
-            taken = [operator_seconds(trace, evaluator.passes.given(part), clock) for _ in range(PASSES)]
+            given = evaluator.passes.given(part)
+            taken = [operator_seconds(trace, given, clock) for _ in range(PASSES)]
         seconds = [min(each) for each in zip(*taken, strict=True)]
         place = {id(node): i for i, node in enumerate(trace.nodes)}
         whole += sum(seconds)
