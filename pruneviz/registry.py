@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import asked
+
 COSTS = {  # what a method takes: its class, and that in words
     "weights": "reads the weights only, instant",
     "forward": "one or two passes over the calibration data",
@@ -54,10 +57,7 @@ class Parameter:
             return str(value)
         if isinstance(self.default, str):
             if value not in self.choices:
-                raise ValueError(
-                    f"parameter '{self.name}' must be one of {', '.join(self.choices)}, "
-                    f"got {value!r}"
-                )
+                raise RefusedError(asked.no_choice(self.name, self.choices, repr(value)))
             return value
         return self._check_number(value)
 
@@ -65,11 +65,11 @@ class Parameter:
         kind = type(self.default)
         wrong = isinstance(value, str) or isinstance(value, bool) != (kind is bool)
         if wrong or (kind is int and value != int(value)):
-            raise ValueError(f"parameter '{self.name}' must be {kind.__name__}, got {value!r}")
+            raise RefusedError(asked.of_another_type(self.name, kind.__name__, repr(value)))
         low = -float("inf") if self.minimum is None else self.minimum
         high = float("inf") if self.maximum is None else self.maximum
         if not low <= float(value) <= high:
-            raise ValueError(f"parameter '{self.name}' must be in [{low}, {high}], got {value!r}")
+            raise RefusedError(asked.out_of_range(self.name, low, high, repr(value)))
         return kind(value)
 
 
@@ -106,10 +106,7 @@ class Entry(Generic[F]):
         known = {p.name: p for p in self.parameters}
         unknown = sorted(set(given) - set(known))
         if unknown:
-            raise ValueError(
-                f"'{self.name}' has no parameter {', '.join(map(repr, unknown))}; "
-                f"it takes: {', '.join(known) or 'none'}"
-            )
+            raise RefusedError(asked.no_parameter(self.name, tuple(unknown), tuple(known)))
         return {name: p.check(given.get(name, p.default)) for name, p in known.items()}
 
     def spelled_out(self, given: Mapping[str, Value]) -> dict[str, Value]:
@@ -169,7 +166,7 @@ class Registry(Generic[F]):
     def get(self, name: str) -> Entry[F]:
         """Return the entry called `name`; ValueError lists the names that exist."""
         if name not in self._entries:
-            raise ValueError(f"unknown {self.kind} '{name}'; choose from {', '.join(self.names())}")
+            raise RefusedError(asked.unknown_method(self.kind, name, tuple(self._entries)))
         return self._entries[name]
 
     def names(self) -> list[str]:

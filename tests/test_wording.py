@@ -82,7 +82,7 @@ class File:
         for node in ast.walk(tree):
             for alias in node.names if isinstance(node, ast.ImportFrom) else ():
                 name, module = alias.asname or alias.name, str(node.module)
-                if module == "pruneviz.wording":
+                if module in ("pruneviz.wording", "pruneviz.wording.refusals"):
                     self.kinds.add(name)
                 elif module in every and alias.name in own_sentences(every[module]):
                     self.sentences.add(name)
@@ -176,8 +176,8 @@ def test_code_that_looks_into_no_sentence_is_left_alone(code):
 
 
 def kinds() -> Iterator[wording.FactKind]:
-    for topic in vars(wording).values():
-        found = vars(topic).values() if getattr(topic, "__name__", "").count(".") == 2 else ()
+    for topic in (*vars(wording).values(), *vars(wording.refusals).values()):
+        found = vars(topic).values() if getattr(topic, "__name__", "").count(".") >= 2 else ()
         yield from (kind for kind in found if isinstance(kind, wording.FactKind))
 
 

@@ -7,6 +7,9 @@ import reprlib
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import asked
+
 MAX_LOCK_SPAN = 1_000_000
 
 MAX_UNIT = 2**53  # beyond it JSON's readers disagree on whole numbers
@@ -16,12 +19,15 @@ Lock = Literal["all"] | tuple[int, ...]
 Setting = bool | int | float | str
 
 
-def checked_sparsity(value: Any, where: str) -> float:
-    """Return `value` as a sparsity; ValueError names the place, the value and the range."""
+def checked_sparsity(value: Any, layer: str | None = None) -> float:
+    """Return `value` as a sparsity, overall or of a layer; RefusedError names place and range."""
     number = _number(value)
     if not 0.0 <= number <= 1.0:
-        raise ValueError(
-            f"{where} must be a number in [0, 1] (the fraction removed), got {shown(value)}"
+        got = shown(value)
+        raise RefusedError(
+            asked.no_sparsity(got)
+            if layer is None
+            else asked.no_sparsity_of_layer(shown(layer), got)
         )
     return number + 0.0  # -0.0 is 0.0, or equal plans would have two digests
 
@@ -47,15 +53,10 @@ def shown(value: Any) -> str:
 def checked_settings(value: Any, where: str) -> dict[str, Setting]:
     """Return a method's parameters; ValueError names the place and the value."""
     if not isinstance(value, Mapping):
-        raise ValueError(
-            f"the parameters of {where} must map a name to a value, got {shown(value)}"
-        )
+        raise RefusedError(asked.no_settings(where, shown(value)))
     for name, given in value.items():
         if not isinstance(given, bool | str) and not math.isfinite(_number(given)):
-            raise ValueError(
-                f"the parameter {shown(name)} of {where} must be a number, a word, true or false, "
-                f"got {shown(given)}"
-            )
+            raise RefusedError(asked.no_setting(shown(name), where, shown(given)))
     return {str(name): _setting(given) for name, given in value.items()}
 
 
@@ -78,10 +79,7 @@ def checked_lock(name: str, lock: Any) -> Any:
         or not lock
         or not all(type(i) is int and 0 <= i < MAX_UNIT for i in lock)
     ):
-        raise ValueError(
-            f"the lock of layer {shown(name)} must be 'all' or a list of unit indices, "
-            f"got {shown(lock)}"
-        )
+        raise RefusedError(asked.no_lock(shown(name), shown(lock)))
     return tuple(sorted(set(lock)))
 
 
@@ -89,9 +87,7 @@ def checked_output(name: str, output: Any) -> int:
     """Return the number of an output; ValueError names the class and the value."""
     number = _number(output)
     if not (number.is_integer() and 0 <= number < MOST_OUTPUTS):
-        raise ValueError(
-            f"class {shown(name)} must be the number of an output, 0 or more, got {shown(output)}"
-        )
+        raise RefusedError(asked.no_output(shown(name), shown(output)))
     return int(number)
 
 
@@ -106,11 +102,8 @@ def parse_lock(text: str) -> tuple[str, Lock]:
         try:
             span = range(int(first), int(last if dash else first) + 1)
         except ValueError as error:
-            raise ValueError(f"a lock reads NAME or NAME:0,3,8-11, got {shown(text)}") from error
+            raise RefusedError(asked.no_lock_text(shown(text))) from error
         if not 0 < span.stop - span.start <= MAX_LOCK_SPAN:
-            raise ValueError(
-                f"a lock's span runs upwards over at most {MAX_LOCK_SPAN:,} units, "
-                f"got {shown(part)}; lock the whole layer by its name alone"
-            )
+            raise RefusedError(asked.no_lock_span(MAX_LOCK_SPAN, shown(part)))
         indices.update(span)
     return name, tuple(sorted(indices))

@@ -8,17 +8,17 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from pruneviz.plan.checks import shown
+from pruneviz.wording import Fact, judged, said_by
+from pruneviz.wording.refusals import asked
 
 MOST_FAULTS = 5
 
 
-def plan_faults(error: ValidationError) -> str:
-    """Return a pydantic error as one plain sentence for each fault, five at most."""
+def plan_faults(error: ValidationError) -> Fact:
+    """Return a pydantic error as a fact: its one fault, or its faults, five at most."""
     faults = error.errors(include_url=False)
-    sentences = [_sentence(fault) for fault in faults[:MOST_FAULTS]]
-    if len(faults) > MOST_FAULTS:
-        sentences.append(f"and {len(faults) - MOST_FAULTS} more faults")
-    return "; ".join(sentences)
+    some = tuple(map(_fact, faults[:MOST_FAULTS]))
+    return some[0] if len(faults) == 1 else asked.faults(some, len(faults) - len(some))
 
 
 PLAIN = {
@@ -34,18 +34,19 @@ PLAIN = {
 }
 
 
-def _sentence(fault: ErrorDetails) -> str:
+def _fact(fault: ErrorDetails) -> Fact:
     """Return what a pydantic fault says in this program's own words."""
     kind, given = fault["type"], fault.get("ctx", {})
     where = ".".join(str(part) for part in fault["loc"]) or "the file"
     if kind == "value_error":
-        return str(given["error"])
+        said = said_by(given["error"])
+        return said if isinstance(said, Fact) else judged.recorded(said)
     if kind == "missing":
-        return f"{where} is missing"
+        return asked.missing(where)
     if kind == "extra_forbidden":
-        return f"{where} is unknown here"
+        return asked.unknown_here(where)
     if kind == "json_invalid":
-        return f"{where} is not JSON: {given['error']}"
+        return asked.no_json(where, str(given["error"]))
     wanted = PLAIN.get(kind.partition("_")[0], "")
     if kind == "literal_error":
         expected = str(given["expected"]).replace("'", "").replace(" or ", ", ")
@@ -56,4 +57,4 @@ def _sentence(fault: ErrorDetails) -> str:
         wanted = f"{given['le']} or less"
     elif kind == "string_pattern_mismatch":
         wanted = "64 digits of 0-9 and a-f"
-    return f"{where} must be {wanted or 'something else'}; got {shown(fault['input'])}"
+    return asked.must_be(where, wanted, shown(fault["input"]))

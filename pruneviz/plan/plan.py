@@ -31,6 +31,8 @@ from pruneviz.plan.faults import MOST_FAULTS, plan_faults
 from pruneviz.plan.parts import Part
 from pruneviz.plan.reading import Reading
 from pruneviz.plan.text import MAX_PLAN_CHARACTERS, loaded
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import asked
 
 ONE_SHOT = "one_shot"  # the schedule of a pruning done at once
 
@@ -97,7 +99,7 @@ class Plan(BaseModel):
     @field_validator("sparsity", mode="before")
     @classmethod
     def _check_sparsity(cls, value: Any) -> float:
-        return checked_sparsity(value, "sparsity")
+        return checked_sparsity(value)
 
     @model_validator(mode="before")
     @classmethod
@@ -126,7 +128,7 @@ class Plan(BaseModel):
     @classmethod
     def _check_classes(cls, value: Any) -> dict[str, int]:
         if not isinstance(value, Mapping):
-            raise ValueError(f"classes must map a class's name to an output, got {shown(value)}")
+            raise RefusedError(asked.no_classes(shown(value)))
         return {
             name: checked_output(name, output)
             for name, output in sorted((str(name), output) for name, output in value.items())
@@ -136,9 +138,9 @@ class Plan(BaseModel):
     @classmethod
     def _check_layers(cls, value: Any) -> dict[str, float]:
         if not isinstance(value, Mapping):
-            raise ValueError(f"layers must map a layer's name to its sparsity, got {shown(value)}")
+            raise RefusedError(asked.no_layers(shown(value)))
         return {
-            name: checked_sparsity(s, f"the sparsity of layer {shown(name)}")
+            name: checked_sparsity(s, name)
             for name, s in sorted((str(name), s) for name, s in value.items())
         }
 
@@ -146,9 +148,7 @@ class Plan(BaseModel):
     @classmethod
     def _check_locks(cls, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
-            raise ValueError(
-                f"locks must map a layer's name to 'all' or unit indices, got {shown(value)}"
-            )
+            raise RefusedError(asked.no_locks(shown(value)))
         named = sorted((str(key), key) for key in value)
         return {name: checked_lock(name, value[key]) for name, key in named}
 
@@ -205,20 +205,17 @@ class Plan(BaseModel):
     def from_text(cls, text: str) -> Self:
         """Read a plan from YAML or JSON; ValueError says in one sentence what is wrong with it."""
         if len(text) > MAX_PLAN_CHARACTERS:
-            raise ValueError(
-                f"a plan has at most {MAX_PLAN_CHARACTERS:,} characters, this one has {len(text):,}"
-            )
+            raise RefusedError(asked.too_long(MAX_PLAN_CHARACTERS, len(text)))
         try:
             fields = loaded(text)
         except (yaml.YAMLError, RecursionError) as error:
             where = getattr(error, "problem_mark", None)
-            line = f" (line {where.line + 1})" if where else ""
-            raise ValueError(f"the plan is neither YAML nor JSON{line}") from error
+            raise RefusedError(asked.no_text(where.line + 1 if where else 0)) from error
         except ValueError as error:  # a date that does not exist, a number of 5,000 digits, …
             reason = str(error).partition(";")[0]
-            raise ValueError(f"the plan holds a value that cannot be read: {reason}") from error
+            raise RefusedError(asked.no_value(reason)) from error
         if not isinstance(fields, Mapping):
-            raise ValueError("a plan is a mapping of fields such as 'model' and 'sparsity'")
+            raise RefusedError(asked.no_mapping())
         return cls.from_fields(fields)
 
     @classmethod
@@ -227,12 +224,10 @@ class Plan(BaseModel):
         known = list(cls.model_fields)
         unknown = [str(k) for k in fields if k not in known]
         if unknown:
-            some = ", ".join(key[:40] for key in unknown[:MOST_FAULTS])
-            more = f" and {len(unknown) - MOST_FAULTS} more" if len(unknown) > MOST_FAULTS else ""
-            raise ValueError(
-                f"the plan has unknown keys: {some}{more}; known keys: {', '.join(known)}"
-            )
+            some = tuple(key[:40] for key in unknown[:MOST_FAULTS])
+            more = max(0, len(unknown) - MOST_FAULTS)
+            raise RefusedError(asked.unknown_keys(some, more, tuple(known)))
         try:
             return cls(**fields)
         except ValidationError as error:
-            raise ValueError(plan_faults(error)) from error
+            raise RefusedError(plan_faults(error)) from error

@@ -8,6 +8,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import asked
+
 SQUEEZE = "squeeze"
 CROP = re.compile(r"crop:(\d{1,5})")
 Numbers = Annotated[tuple[float, ...], Field(min_length=1)]
@@ -33,16 +36,16 @@ class Reading(BaseModel):
     @classmethod
     def _check_resize(cls, value: str | None) -> str | None:
         if value is not None and value != SQUEEZE and not CROP.fullmatch(value):
-            raise ValueError(f"resize must be squeeze, or such as crop:256, got {value!r}")
+            raise RefusedError(asked.no_resize(repr(value)))
         return value
 
     @model_validator(mode="after")
     def _check_statistics(self) -> Self:
         if (self.mean is None) != (self.std is None):
-            raise ValueError("mean and std belong together: give both or neither")
+            raise RefusedError(asked.half_a_normalisation())
         numbers = (*(self.mean or ()), *(self.std or ()))
         if not all(map(math.isfinite, numbers)) or min(self.std or (1.0,)) <= 0:
-            raise ValueError("mean must be finite, and std finite and above 0")
+            raise RefusedError(asked.no_normalisation())
         return self
 
     @property

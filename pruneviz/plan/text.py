@@ -7,6 +7,9 @@ from typing import Any
 
 import yaml
 
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import asked
+
 MAX_PLAN_CHARACTERS = 1_000_000
 
 
@@ -16,7 +19,7 @@ class _PlainLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             line = self.peek_event().start_mark.line + 1  # type: ignore[no-untyped-call]
-            raise ValueError(f"the alias in line {line}: write out what it stands for")
+            raise RefusedError(asked.alias(line))
         return super().compose_node(parent, index)
 
 

@@ -11,12 +11,13 @@ from pruneviz.wording import (
     offers,
     opened,
     passes,
+    refusals,
     retrained,
     scanned,
     stays,
     unseen,
 )
-from pruneviz.wording.fact import Fact, FactKind, RefusedError, Share, words
+from pruneviz.wording.fact import Fact, FactKind, RefusedError, Share, said_by, words
 
 __all__ = [
     "Fact",
@@ -30,7 +31,9 @@ __all__ = [
     "offers",
     "opened",
     "passes",
+    "refusals",
     "retrained",
+    "said_by",
     "scanned",
     "stays",
     "unseen",

@@ -98,6 +98,8 @@ def words(fact: Fact, share: Callable[[float], str] = "{:g}".format) -> str:
     def written(value: object) -> object:
         if isinstance(value, Fact):
             return words(value, share)
+        if isinstance(value, tuple):
+            return tuple(map(written, value))
         return share(value) if isinstance(value, Share) else value
 
     values = {name: written(value) for name, value in fact.values.items()}
@@ -114,3 +116,8 @@ class RefusedError(ValueError):
 
     def __str__(self) -> str:
         return str(self.fact)
+
+
+def said_by(error: BaseException) -> Fact | str:
+    """Return what an error says: its fact where it is a refusal, else its message."""
+    return error.fact if isinstance(error, RefusedError) else str(error)
