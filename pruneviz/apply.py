@@ -27,7 +27,8 @@ from pruneviz.pruned.surgery import (
     joined_keep,
     sizes_from,
 )
-from pruneviz.wording import Fact, judged
+from pruneviz.wording import Fact, RefusedError, judged
+from pruneviz.wording.refusals import cutting
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,9 @@ class Applied:
             return float("inf")
         pairs = [(_real(a), _real(b)) for a, b in zip(preview, real, strict=True) if a.numel()]
         if not pairs:
-            raise ValueError("the model answers its example with nothing that can be compared")
+            raise RefusedError(cutting.nothing_to_compare())
         if not all(bool(torch.isfinite(a).any()) for a, _ in pairs):
-            raise ValueError("the model's outputs are not finite: look for NaN in weights or input")
+            raise RefusedError(cutting.answers_not_finite())
         return max(_relative(a, b) for a, b in pairs)
 
 

@@ -15,7 +15,8 @@ from pruneviz.measure.held import LIFTED, held_tensors
 from pruneviz.measure.packing import pack
 from pruneviz.plan import Plan, plan_faults
 from pruneviz.report import Report
-from pruneviz.wording import Fact, judged
+from pruneviz.wording import Fact, RefusedError, judged, said_by
+from pruneviz.wording.refusals import storing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +61,7 @@ def write_run(
                     (beside / file).replace(directory / file)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ValueError(f"the run cannot be written to '{directory}': {reason}") from error
+        raise RefusedError(storing.run_not_written(str(directory), reason)) from error
     return [str(note) for note in notes]
 
 
@@ -69,14 +70,9 @@ def _refuse_other_run(directory: Path, digest: str, force: bool) -> None:
         try:
             other = read_report(directory).digest
         except ValueError as error:
-            raise ValueError(
-                f"{error}; name another folder, or overwrite it with --force"
-            ) from error
+            raise RefusedError(storing.folder_in_the_way(said_by(error))) from error
         if other != digest:
-            raise ValueError(
-                f"'{directory}' holds another run ({other[:12]}…): "
-                "name another folder, or overwrite it with --force"
-            )
+            raise RefusedError(storing.holds_another_run(str(directory), other))
 
 
 def _write_network(directory: Path, prepared: Prepared, pruned: Pruned) -> list[Fact]:
@@ -123,27 +119,26 @@ def read_report(directory: Path) -> Report:
     try:
         return Report.model_validate_json(text)
     except ValidationError as error:
-        faults = plan_faults(error)
-        raise ValueError(f"'{path}' is no report of this version: {faults}") from error
+        raise RefusedError(storing.no_report(str(path), plan_faults(error))) from error
 
 
 def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except OSError as error:
-        raise ValueError(f"'{path}' cannot be read: {error.strerror or error}") from error
+        raise RefusedError(storing.not_read(str(path), error.strerror or str(error))) from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"'{path}' is no UTF-8 text") from error
+        raise RefusedError(storing.no_utf_8(str(path))) from error
 
 
 def check_writable(path: Path) -> None:
     """Raise ValueError unless a file can be written at `path`: before hours of work, not after."""
     if path.is_dir():
-        raise ValueError(f"'{path}' is a folder; give the path of a file")
+        raise RefusedError(storing.is_a_folder(str(path)))
     if not path.parent.is_dir():
-        raise ValueError(f"there is no folder '{path.parent}' to write '{path.name}' into")
+        raise RefusedError(storing.no_folder(str(path.parent), path.name))
     if not os.access(path.parent, os.W_OK):
-        raise ValueError(f"nothing can be written into the folder '{path.parent}'")
+        raise RefusedError(storing.closed_folder(str(path.parent)))
 
 
 def write_text(path: Path, text: str) -> None:
@@ -154,4 +149,4 @@ def write_text(path: Path, text: str) -> None:
             beside.write_text(text, encoding="utf-8")
             beside.replace(path)
     except OSError as error:
-        raise ValueError(f"'{path}' cannot be written: {error.strerror or error}") from error
+        raise RefusedError(storing.not_written(str(path), error.strerror or str(error))) from error

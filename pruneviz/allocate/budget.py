@@ -12,6 +12,7 @@ from pruneviz.allocate.overall import equal_shares
 from pruneviz.allocate.request import ACROSS, SCOPES, WIDTHS, Counts, Request
 from pruneviz.registry import Parameter
 from pruneviz.wording import RefusedError, amounts
+from pruneviz.wording.refusals import choosing
 
 RESOURCES = ("parameters", "macs", "bytes")
 WORDS = {"parameters": "parameters", "macs": "MACs", "bytes": "bytes"}
@@ -64,7 +65,7 @@ def budget(
     """Return the smallest counts that meet the budget; ValueError says the least it can be."""
     costs = request.costs
     if costs is None:
-        raise ValueError("a budget needs a network to count: prune a model, not scores alone")
+        raise RefusedError(choosing.nothing_to_count())
     fixed = {name: request.layer_count(name, s) for name, s in request.own.items()}
 
     def decided(count: int) -> Counts:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import choosing
+
 Curve = Sequence[tuple[float, float]]  # (sparsity, accuracy) of one layer pruned alone
 
 
@@ -26,7 +29,7 @@ def tolerated(curve: Curve, loss: float) -> float:
     difference of accuracies, 0.01 for one point. ValueError where the curve does not begin at 0.
     """
     if not curve or curve[0][0] != 0.0:
-        raise ValueError("a sensitivity curve begins with the unpruned network, at sparsity 0")
+        raise RefusedError(choosing.no_beginning())
     floor = curve[0][1] - loss
     reached = 0.0
     for (before, high), (sparsity, low) in itertools.pairwise(curve):
@@ -39,7 +42,7 @@ def tolerated(curve: Curve, loss: float) -> float:
 def ratios(found: Mapping[str, Curve], loss: float) -> dict[str, float]:
     """Return each layer's sparsity at which it alone loses `loss`: fit for a Plan's `layers`."""
     if loss < 0:
-        raise ValueError(f"the allowed loss must be 0 or more, got {loss:g}")
+        raise RefusedError(choosing.negative_loss(loss))
     return {layer: tolerated(curve, loss) for layer, curve in found.items()}
 
 
@@ -58,10 +61,7 @@ def ratios_for(
     low, high = 0.0, 1.0
     if removed(high) < sparsity * total:
         reached = removed(high) / total
-        raise ValueError(
-            f"with every layer at its highest scanned level {reached:g} of the units go: ask for "
-            f"that at most, got {sparsity:g}"
-        )
+        raise RefusedError(choosing.beyond_scanned_levels(reached, sparsity))
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if removed(middle) < sparsity * total else (low, middle)

@@ -15,6 +15,8 @@ from pruneviz.network.folding import computed_names, folded, unfolded
 from pruneviz.network.passes import Failure, Step, followed
 from pruneviz.network.steady import draws, generators
 from pruneviz.network.study import feed
+from pruneviz.wording import RefusedError, said_by
+from pruneviz.wording.refusals import tracing
 
 M = TypeVar("M", bound=nn.Module)
 SAME = 1e-5  # of the largest output
@@ -33,34 +35,18 @@ def accept_form(model: nn.Module) -> None:
     for path, module in model.named_modules():
         name = f"'{path}'" if path else "this model"
         if isinstance(module, torch.jit.ScriptModule):
-            raise ValueError(
-                f"{name} is scripted, and a script cannot be cut: give the module it was made from"
-            )
+            raise RefusedError(tracing.scripted(name))
         if any(kind.__module__.startswith("torch.export") for kind in type(module).__mro__):
-            raise ValueError(
-                f"{name} is exported, and an exported program cannot be cut or trained: give the "
-                "network that it was exported from"
-            )
+            raise RefusedError(tracing.exported(name))
         if "_orig_mod" in module._modules:
-            raise ValueError(
-                f"{name} is compiled: give the one from before torch.compile, and compile the "
-                "pruned one again"
-            )
+            raise RefusedError(tracing.compiled(name))
         if type(module).__module__.startswith(QUANTIZED):
-            raise ValueError(
-                f"{name} is quantised, and its numbers cannot be cut: prune the network from "
-                "before quantisation, and quantise the pruned one"
-            )
+            raise RefusedError(tracing.quantised(name))
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if is_lazy(tensor):
-            raise ValueError(
-                f"'{name}' has no shape yet: run the model once on an input where it is made"
-            )
+            raise RefusedError(tracing.no_shape_yet(name))
         if tensor.is_meta:
-            raise ValueError(
-                f"'{name}' is on the device 'meta' and has no values: make the model on the CPU "
-                "(model.to_empty(device='cpu')) and load its weights where it is made"
-            )
+            raise RefusedError(tracing.on_meta(name))
 
 
 def _accept_kept(path: str, module: nn.Module) -> None:
@@ -70,10 +56,7 @@ def _accept_kept(path: str, module: nn.Module) -> None:
             continue
         place = f"{path}.{name}" if path else name
         if not value.is_leaf:
-            raise ValueError(
-                f"'{place}' is a tensor computed with gradients and kept in the model, such as an "
-                "activation of an earlier pass: keep it detached (.detach()) or outside the model"
-            )
+            raise RefusedError(tracing.kept_with_gradients(place))
 
 
 def ready(model: M, example: Any) -> M:
@@ -97,15 +80,11 @@ def check_folded(model: nn.Module, plain: nn.Module, example: Any) -> None:
     try:
         after = _leaves(duplicate(plain).eval(), example)
         alike = len(before) == len(after) and all(map(_alike, before, after))
-        reason = "with plain weights of the same values it answers otherwise"
+        reason = tracing.otherwise_with_plain_weights()
     except ValueError as error:
-        alike, reason = False, str(error)
+        alike, reason = False, said_by(error)
     if not alike and not draws(lambda: answer(own, example)):
-        raise ValueError(
-            "the model's code reads more of its computed weights than their values "
-            f"({reason}): make them plain first (torch.nn.utils.parametrize."
-            "remove_parametrizations, or torch.nn.utils.remove_weight_norm and its like)"
-        )
+        raise RefusedError(tracing.reads_computed_weights(reason))
 
 
 def _leaves(model: nn.Module, example: Any) -> list[Tensor]:
@@ -129,10 +108,7 @@ def answer(model: nn.Module, example: Any) -> Any:
     """
     empty = [leaf for leaf in tree_leaves(example) if isinstance(leaf, Tensor) and not leaf.numel()]
     if empty:
-        raise ValueError(
-            f"the example holds an input without a single value, of shape {tuple(empty[0].shape)}: "
-            "give one sample or more"
-        )
+        raise RefusedError(tracing.empty_example(tuple(empty[0].shape)))
     inside: list[Step] = []
     try:
         with followed(model, inside), torch.random.fork_rng(devices=[]):
@@ -140,5 +116,5 @@ def answer(model: nn.Module, example: Any) -> Any:
     # Any code of any user: whatever it raises, the model does not run on its example.
     except (Exception, SystemExit) as error:
         args = example if isinstance(example, tuple) else (example,)
-        reason = told(Failure(model, args, error, inside, alone=False))
-        raise ValueError(f"the model does not run on its example: {reason}") from error
+        reason = said_by(told(Failure(model, args, error, inside, alone=False)))
+        raise RefusedError(tracing.does_not_run(reason)) from error

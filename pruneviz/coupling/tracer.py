@@ -26,7 +26,8 @@ from pruneviz.coupling.tensor_facts import Beside
 from pruneviz.network.cuttable_forms.recurrent import following
 from pruneviz.network.one_trace import ONE_TRACE
 from pruneviz.network.study import Counted, path_through, slowly, study
-from pruneviz.wording import stays
+from pruneviz.wording import RefusedError, stays
+from pruneviz.wording.refusals import tracing
 
 NOTHING, ONE_VALUE = range(2)  # what a tensor that the pass makes is filled with
 
@@ -235,10 +236,7 @@ def _traced(model: nn.Module, example: Any, interpretations: Mapping[str, int]) 
         output = answer(studied, example)
     for leaf in tree_leaves(output):
         if not isinstance(leaf, Tensor | int | float | str | None):
-            raise ValueError(
-                f"the model returns {type(leaf).__name__}, in which no tensor can be found: "
-                "let it return tensors, in lists, tuples or dictionaries"
-            )
+            raise RefusedError(tracing.no_tensor_returned(type(leaf).__name__))
         for tag in mode.tags(leaf):
             ids.fix(small(tag), stays.answers(), foremost=True)
     mode.forget()

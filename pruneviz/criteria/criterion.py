@@ -12,7 +12,9 @@ from torch import Tensor
 from pruneviz.granularity.units import Units
 from pruneviz.registry import Registry, Value
 from pruneviz.statistics.layers import Layer
-from pruneviz.statistics.statistic import STATISTICS, WEIGHTS_ALONE, Table
+from pruneviz.statistics.statistic import STATISTICS, Table
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import choosing
 
 Criterion = Callable[..., Tensor]  # (units, evidence, **settings) → (count,); higher stays longer
 CRITERIA: Registry[Criterion] = Registry("criterion")
@@ -40,16 +42,10 @@ class Evidence:
         """Return a statistic of a parameter; ValueError names one that was not seen to run."""
         found = self.statistics[kind].get(name)
         if found is None:
-            raise ValueError(
-                f"nothing is known of the {STATISTICS.get(kind).title.lower()} of '{name}': its "
-                "module does not use it in a plain linear or convolution call, or never runs; "
-                f"{WEIGHTS_ALONE}"
-            )
+            raise RefusedError(choosing.not_seen(STATISTICS.get(kind).title.lower(), name))
         if not bool(torch.isfinite(found).all()):
-            raise ValueError(
-                f"the {STATISTICS.get(kind).title.lower()} of '{name}' are not finite: look for "
-                "NaN or infinite values in the weights or in the data"
-            )
+            title = STATISTICS.get(kind).title.lower()
+            raise RefusedError(choosing.statistic_not_finite(title, name))
         return found
 
     def generator(self, name: str) -> torch.Generator:
@@ -72,8 +68,5 @@ def score(
         scores[layer.name] = entry.implementation(layer, evidence, **values)
         # NaN is both the least and the largest: one look, and nothing as large as the scores
         if not bool(torch.stack(scores[layer.name].aminmax()).isfinite().all()):
-            raise ValueError(
-                f"criterion '{criterion}' gives scores that are not finite in layer "
-                f"'{layer.name}': look for NaN or infinite values in its weights or in the data"
-            )
+            raise RefusedError(choosing.scores_not_finite(criterion, layer.name))
     return scores

@@ -8,7 +8,8 @@ from torch import Tensor
 from pruneviz.criteria.criterion import Evidence
 from pruneviz.granularity.units import Units, Values, mean
 from pruneviz.registry import Parameter
-from pruneviz.statistics.statistic import WEIGHTS_ALONE
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import choosing
 
 HELP = "How a unit's score is made of its weights': their mean does not grow with its size."
 
@@ -41,10 +42,7 @@ def reduce_layers(units: Units, evidence: Evidence, values: Values, how: str = "
 
     count = units.sum(counted)
     if bool((count == 0).any()):
-        raise ValueError(
-            f"a block of '{units.name}' has no linear or convolution layer whose inputs or outputs "
-            f"could be looked at: {WEIGHTS_ALONE}"
-        )
+        raise RefusedError(choosing.block_without_layer(units.name))
     return units.sum(of_layers) / count if how == "mean" else reduce(units, of_layers, how)
 
 

@@ -12,7 +12,8 @@ from pruneviz.granularity.matrix import Axes, LeftOutError, MatrixView
 from pruneviz.granularity.tiles import tiled
 from pruneviz.granularity.units import GRANULARITIES, NO_INTERPRETATIONS, Found, Interpretations
 from pruneviz.registry import Parameter
-from pruneviz.wording import unseen
+from pruneviz.wording import RefusedError, unseen
+from pruneviz.wording.refusals import choosing
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def n_of_m(
     Unit u is the u-th weight with the kernel's places before the inputs. ValueError unless n < m.
     """
     if n >= m:
-        raise ValueError(f"N:M keeps fewer than all of a group, got {n}:{m}: make n less than m")
+        raise RefusedError(choosing.all_of_a_group(n, m))
 
     def see(layer: Axes) -> tuple[MatrixView, BestOf]:
         if layer.width % m:

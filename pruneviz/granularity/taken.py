@@ -11,6 +11,8 @@ from torch import nn
 from pruneviz.coupling import Member, layer_of
 from pruneviz.coupling.left_out import LAYER_TYPES
 from pruneviz.granularity.channel import ChannelUnits
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import choosing
 
 Role = Literal["output", "input", "bias", "vectors", "statistics", "part"]
 MATRIX_HOLDERS = (*LAYER_TYPES, nn.MultiheadAttention)
@@ -63,7 +65,7 @@ def parameters_taken(units: ChannelUnits, channel: int) -> int:
 
 def _check(units: ChannelUnits, channel: int) -> None:
     if not 0 <= channel < units.count:
-        raise ValueError(f"{units.name} has channels 0 to {units.count - 1}, not {channel}")
+        raise RefusedError(choosing.no_such_channel(units.name, units.count - 1, channel))
 
 
 def _numbers(units: ChannelUnits, names: list[str], axis: int, indices: int) -> int:

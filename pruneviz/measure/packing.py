@@ -14,6 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import storing
+
 KEPT, MASK, SHAPE = "/kept", "/mask", "/shape"
 Layout = Mapping[str, tuple[torch.dtype, Sequence[int]]]
 
@@ -47,7 +50,7 @@ def weights_file_bytes(tensors: Layout) -> int:
     """
     for name, (dtype, _) in tensors.items():
         if dtype not in _RANK:
-            raise ValueError(f"tensor '{name}' has dtype {dtype}, which cannot be stored")
+            raise RefusedError(storing.no_such_dtype(name, str(dtype)))
     header: dict[str, object] = {}
     offset = 0
     for name in sorted(tensors, key=lambda n: (_RANK[tensors[n][0]], n)):
@@ -121,19 +124,14 @@ def unpack(stored: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _unpacked(name: str, kept: Tensor, stored: Mapping[str, Tensor]) -> Tensor:
     mask, shape = stored.get(name + MASK), stored.get(name + SHAPE)
     if mask is None or shape is None:
-        raise ValueError(f"the packed tensor '{name}' lacks its mask or its shape")
+        raise RefusedError(storing.no_mask(name))
     size = [int(s) for s in shape.flatten().tolist()]
     count = prod(size)
     if min(size, default=0) < 0 or mask.dtype != torch.uint8 or mask.numel() != -(-count // 8):
-        raise ValueError(
-            f"the packed tensor '{name}' has a mask that does not fit its shape {size}"
-        )
+        raise RefusedError(storing.mask_of_another_size(name, tuple(size)))
     bits = torch.from_numpy(np.unpackbits(mask.numpy(), count=count).astype(bool))
     if int(bits.sum()) != kept.numel():
-        raise ValueError(
-            f"the packed tensor '{name}' has {kept.numel():,} values for a mask "
-            f"of {int(bits.sum()):,} bits"
-        )
+        raise RefusedError(storing.values_for_another_mask(name, kept.numel(), int(bits.sum())))
     dense = torch.zeros(count, dtype=kept.dtype)
     dense[bits] = kept
     return dense.reshape(size)
@@ -149,12 +147,10 @@ def _packs(name: str, tensor: Tensor, kept: int) -> bool:
 def _check(state: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> None:
     for name in state:
         if name.endswith((KEPT, MASK, SHAPE)):
-            raise ValueError(f"a tensor cannot be called '{name}': the ending is reserved")
+            raise RefusedError(storing.reserved_name(name))
     for name, mask in masks.items():
         if name not in state:
-            raise ValueError(f"there is a mask for '{name}', which is no tensor of the model")
+            raise RefusedError(storing.mask_of_no_tensor(name))
         if mask.dtype != torch.bool or mask.shape != state[name].shape:
-            raise ValueError(
-                f"the mask of '{name}' must be bool of shape {tuple(state[name].shape)}, "
-                f"got {mask.dtype} of shape {tuple(mask.shape)}"
-            )
+            needed, shape = tuple(state[name].shape), tuple(mask.shape)
+            raise RefusedError(storing.no_bool_mask(name, needed, str(mask.dtype), shape))

@@ -14,6 +14,8 @@ from scipy.stats import norm
 from torch import Tensor
 
 from pruneviz.report import Accuracy, Interval
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import measuring
 
 CONFIDENCE = 0.95
 Floats = NDArray[Any]
@@ -130,12 +132,8 @@ def _mean(flags: Tensor) -> float:
 def check_pair(logits_a: Tensor, logits_b: Tensor, y: Tensor) -> None:
     """Raise ValueError unless both logits are (N, classes), alike, and there are N labels."""
     if logits_a.dim() != 2 or logits_a.shape != logits_b.shape or y.shape != logits_a.shape[:1]:
-        raise ValueError(
-            "two models are compared on logits of one shape (inputs, classes) and one label an "
-            f"input, got {tuple(logits_a.shape)}, {tuple(logits_b.shape)} and {tuple(y.shape)}"
-        )
+        shapes = (tuple(given.shape) for given in (logits_a, logits_b, y))
+        raise RefusedError(measuring.not_comparable(*shapes))
     if len(y) and not 0 <= int(torch.min(y)) <= int(torch.max(y)) < logits_a.shape[1]:
-        raise ValueError(
-            f"labels must be 0 to {logits_a.shape[1] - 1} for a model with {logits_a.shape[1]} "
-            f"outputs, got {int(torch.min(y))} to {int(torch.max(y))}"
-        )
+        low, high = int(torch.min(y)), int(torch.max(y))
+        raise RefusedError(measuring.labels_beyond_outputs(logits_a.shape[1], low, high))

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from pruneviz.network.causes import told
 from pruneviz.network.passes import Failure, Step, followed
+from pruneviz.wording import RefusedError, said_by
+from pruneviz.wording.refusals import forward
 
 
 def attempt(model: nn.Module, *args: Any) -> Any:
@@ -49,7 +51,7 @@ def _reason(model: nn.Module, x: Tensor) -> ValueError | None:
         if smaller is None:
             return found
         found, part = smaller
-    return ValueError(f"some of the data cannot be answered: {found}") if found else None
+    return RefusedError(forward.some_inputs(said_by(found))) if found else None
 
 
 def _failing(model: nn.Module, x: Tensor) -> ValueError | None:

@@ -17,6 +17,9 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor, fx, nn
 
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import tracing
+
 Memo = dict[int, Any]
 M = TypeVar("M", bound=nn.Module)
 _ATOMS = frozenset([type(None), bool, int, float, complex, str, bytes])
@@ -39,10 +42,7 @@ def duplicate(model: M, memo: Memo | None = None) -> M:
         made: M = _copy(model, memo)
     # What a module holds may be of any kind, and say in any way that there is only one of it.
     except Exception as error:
-        raise ValueError(
-            f"{_single(model)} cannot be copied ({error}), and pruning works on copies: keep it "
-            "outside the model, or give its class a __deepcopy__"
-        ) from error
+        raise RefusedError(tracing.not_copied(_single(model), str(error))) from error
     if not all(_known_way(module) for module in model.modules()):
         _make_alike(model, made, given, memo)
     return made

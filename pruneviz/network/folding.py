@@ -18,7 +18,8 @@ from torch.nn.utils.weight_norm import WeightNorm
 
 from pruneviz.network.duplicate import Memo, duplicate
 from pruneviz.network.plain_layers import KINDS, plain_layer
-from pruneviz.wording import Fact, folds
+from pruneviz.wording import Fact, RefusedError, folds
+from pruneviz.wording.refusals import tracing
 
 M = TypeVar("M", bound=nn.Module)
 HOOKS = (WeightNorm, SpectralNorm, prune.BasePruningMethod)
@@ -221,15 +222,11 @@ def _value(name: str, parts: parametrize.ParametrizationList) -> Tensor:
         # Any code of any user: whatever it raises, there is no weight.
         except Exception as error:
             line = (str(error).splitlines() or [""])[0]
-            raise ValueError(
-                f"'{name}' cannot be computed by {kinds}: {type(error).__name__}: {line}"
+            raise RefusedError(
+                tracing.weight_not_computed(name, kinds, type(error).__name__, line)
             ) from error
     if not bool(((first == second) | ((first != first) & (second != second))).all()):
-        raise ValueError(
-            f"'{name}' is computed by {kinds}, which gives another weight each time, in eval mode "
-            "too, so there is nothing to rank: let it be fixed in eval mode, or remove it first "
-            "(torch.nn.utils.parametrize.remove_parametrizations)"
-        )
+        raise RefusedError(tracing.weight_not_fixed(name, kinds))
     return first.contiguous()
 
 

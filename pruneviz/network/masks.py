@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.folding import folded
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import tracing
 
 Masks = dict[str, Tensor]
 
@@ -28,11 +30,12 @@ def check(model: nn.Module, masks: Masks) -> None:
     shapes = {name: tuple(p.shape) for name, p in folded(model).named_parameters()}
     for name, mask in masks.items():
         if name not in shapes:
-            raise ValueError(f"mask '{name}' belongs to no parameter of this model")
+            raise RefusedError(tracing.no_parameter_of_mask(name))
         if tuple(mask.shape) != shapes[name] or mask.dtype != torch.bool:
-            raise ValueError(
-                f"mask '{name}' is {mask.dtype} of shape {tuple(mask.shape)}, "
-                f"the parameter needs torch.bool of shape {shapes[name]}"
+            raise RefusedError(
+                tracing.mask_of_another_shape(
+                    name, str(mask.dtype), tuple(mask.shape), shapes[name]
+                )
             )
 
 

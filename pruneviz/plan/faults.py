@@ -8,7 +8,7 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from pruneviz.plan.checks import shown
-from pruneviz.wording import Fact, judged, said_by
+from pruneviz.wording import Fact, said_by
 from pruneviz.wording.refusals import asked
 
 MOST_FAULTS = 5
@@ -39,8 +39,7 @@ def _fact(fault: ErrorDetails) -> Fact:
     kind, given = fault["type"], fault.get("ctx", {})
     where = ".".join(str(part) for part in fault["loc"]) or "the file"
     if kind == "value_error":
-        said = said_by(given["error"])
-        return said if isinstance(said, Fact) else judged.recorded(said)
+        return said_by(given["error"])
     if kind == "missing":
         return asked.missing(where)
     if kind == "extra_forbidden":

@@ -7,16 +7,17 @@ from typing import Any
 from pruneviz.apply import Applied
 from pruneviz.coupling.accept import answer
 from pruneviz.network.steady import draws
-from pruneviz.wording import passes
+from pruneviz.wording import Fact, RefusedError, passes
+from pruneviz.wording.refusals import cutting
 
 TOLERANCE = 1e-4  # of the largest output: above it, preview and cut are not the same thing
 
 
-class CutError(ValueError):
+class CutError(RefusedError):
     """A cut that does not hold; `owner` is the path of the module in which it failed, if known."""
 
-    def __init__(self, sentence: str, owner: str | None = None) -> None:
-        super().__init__(sentence)
+    def __init__(self, fact: Fact, owner: str | None = None) -> None:
+        super().__init__(fact)
         self.owner = owner
 
 
@@ -29,16 +30,11 @@ def prove(applied: Applied, example: Any) -> float:
     except Exception as failure:
         if isinstance(failure, ValueError) and not owners:
             raise
-        raise CutError(
-            "the cut network does not run, perhaps because its code holds a fixed size: "
-            f"{(str(failure).splitlines() or [type(failure).__name__])[0]}",
-            owners[0] if owners else None,
-        ) from failure
+        line = (str(failure).splitlines() or [type(failure).__name__])[0]
+        owner = owners[0] if owners else None
+        raise CutError(cutting.cut_does_not_run(line), owner) from failure
     if not error <= TOLERANCE:
         if draws(lambda: answer(applied.original, example)):
-            raise CutError(f"masked and cut network cannot be compared: {passes.drawn()}")
-        raise CutError(
-            f"the cut network differs from the masked one by {error:.2g} of its output: its code "
-            "depends on how many units there are, on their order, or on weights that are zero"
-        )
+            raise CutError(cutting.not_comparable(passes.drawn()))
+        raise CutError(cutting.cut_differs(error))
     return error

@@ -14,6 +14,7 @@ from pruneviz.granularity import Units
 from pruneviz.granularity.units import belongs
 from pruneviz.proof.prove import CutError, prove
 from pruneviz.report import Skipped
+from pruneviz.wording import said_by
 
 
 class Trials:
@@ -126,5 +127,5 @@ def _fault(alive: nn.Module, example: Any, units: tuple[Units, ...]) -> CutError
         except CutError as fault:
             return fault
         except ValueError as fault:
-            return CutError(str(fault))
+            return CutError(said_by(fault))
     return None

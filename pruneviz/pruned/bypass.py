@@ -12,6 +12,8 @@ from torch.utils._pytree import tree_leaves
 from pruneviz.granularity.bypassable import first
 from pruneviz.granularity.units import belongs
 from pruneviz.network.masks import with_parameters
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import cutting
 
 PLAIN = (bool, int, float, str, type(None), torch.dtype)
 _ANY_MODULE = frozenset(vars(nn.Module()))
@@ -77,7 +79,7 @@ def with_bypasses(
     modules = dict(model.named_modules())
     for path in bypassed:
         if path not in modules:
-            raise ValueError(f"a bypass names '{path}', which this model does not have")
+            raise RefusedError(cutting.no_module_to_bypass(path))
     gone = {n: torch.empty(0) for n, left in names_left(model, bypassed).items() if left is None}
     copied = with_parameters(model, {**replaced, **gone})
     for path in bypassed:

@@ -17,13 +17,15 @@ from pruneviz.network.folding import folded
 from pruneviz.network.masks import with_parameters
 from pruneviz.plan import plan_faults
 from pruneviz.pruned.bypass import is_bypassed, names_left, with_bypasses
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import cutting
 
 
 def _rising(kept: tuple[int, ...]) -> tuple[int, ...]:
     """Return indices that each come once and in order; ValueError where they do not."""
     for one, other in pairwise(kept):
         if one >= other:
-            raise ValueError(f"index {other} stands after {one}: each index once, in rising order")
+            raise RefusedError(cutting.not_rising(other, one))
     return kept
 
 
@@ -70,7 +72,7 @@ class Surgery(BaseModel):
         try:
             return cls.model_validate_json(text)
         except ValidationError as error:
-            raise ValueError(f"this is no surgery: {plan_faults(error)}") from error
+            raise RefusedError(cutting.no_surgery(plan_faults(error))) from error
 
     def perform(self, model: nn.Module) -> nn.Module:
         """Return a copy of a network of the original shapes, cut so; its weights may be others."""
@@ -129,11 +131,11 @@ def cut(
     smaller: dict[str, Tensor] = {}
     for each in cuts:
         if each.parameter not in tensors:
-            raise ValueError(f"a cut names '{each.parameter}', which this model does not have")
+            raise RefusedError(cutting.no_parameter_to_cut(each.parameter))
         _check(each, tensors[each.parameter])
         tensor = smaller.get(each.parameter, tensors[each.parameter])
         if tensor.shape[each.axis] != tensors[each.parameter].shape[each.axis]:
-            raise ValueError(f"axis {each.axis} of '{each.parameter}' is cut twice: cut it once")
+            raise RefusedError(cutting.cut_twice(each.parameter, each.axis))
         smaller[each.parameter] = tensor.index_select(each.axis, torch.tensor(each.kept))
     pruned = with_bypasses(model, bypassed, smaller)
     make_explicit(pruned, model, lambda path: any(name.startswith(f"{path}.") for name in smaller))
@@ -147,15 +149,17 @@ def cut(
 
 def _check(each: Cut, tensor: Tensor) -> None:
     """Raise ValueError where a cut does not fit a tensor at its full size."""
-    place, shape = f"axis {each.axis} of '{each.parameter}'", tuple(tensor.shape)
+    shape = tuple(tensor.shape)
     _rising(each.kept)
     if each.size is not None and each.axis < tensor.ndim and each.size != shape[each.axis]:
-        raise ValueError(
-            f"a cut was made where {place} had {each.size} entries, and here it has "
-            f"{shape[each.axis]}: give a network of the original's sizes"
+        entries = shape[each.axis]
+        raise RefusedError(
+            cutting.made_of_another_size(each.parameter, each.axis, each.size, entries)
         )
     if each.axis >= tensor.ndim or each.kept[-1] >= shape[each.axis]:
-        raise ValueError(f"a cut keeps index {each.kept[-1]} of {place}, whose shape is {shape}")
+        raise RefusedError(
+            cutting.no_index_to_keep(each.kept[-1], each.parameter, each.axis, shape)
+        )
 
 
 def _remember(model: nn.Module, size: Size) -> None:
@@ -170,11 +174,7 @@ def _remember(model: nn.Module, size: Size) -> None:
         several[size.place] = size.size
         setattr(module, name, several if isinstance(before, list) else tuple(several))
     else:
-        what = "whole number" if size.place < 0 else f"list with a place {size.place}"
-        raise ValueError(
-            f"a surgery writes {size.size} into '{size.attribute}', and this model has no {what} "
-            "there: give a network of the original's code"
-        )
+        raise RefusedError(cutting.no_size_to_write(size.size, size.attribute, size.place))
 
 
 def expand(
@@ -209,10 +209,8 @@ def _written(name: str, full: Tensor, small: Tensor, cuts: list[Cut]) -> Tensor:
     for each in cuts:
         indices[each.axis] = torch.tensor(each.kept)
     if tuple(small.shape) != tuple(len(kept) for kept in indices):
-        raise ValueError(
-            f"'{name}' has shape {tuple(small.shape)} in the cut network, and its cuts leave "
-            f"{tuple(len(kept) for kept in indices)}: give the cuts it was made by"
-        )
+        left = tuple(len(kept) for kept in indices)
+        raise RefusedError(cutting.cuts_of_another_network(name, tuple(small.shape), left))
     if not indices:
         return small.clone()
     full[torch.meshgrid(*indices, indexing="ij")] = small.to(full.device)

@@ -16,6 +16,8 @@ from pruneviz.recovery.frozen import frozen_note, held
 from pruneviz.recovery.method import RECOVERIES, Task
 from pruneviz.registry import Parameter, Value
 from pruneviz.subjects import Data
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import training
 
 # Which dimension of its answer a layer's bias belongs to.
 UNITS_DIM: dict[type[nn.Module], int] = {
@@ -26,10 +28,6 @@ UNITS_DIM: dict[type[nn.Module], int] = {
     nn.LayerNorm: -1,
 }
 Means = dict[str, Tensor]
-NOTHING = (
-    "there is no bias to correct: no convolution, linear or normalisation layer of the model has "
-    "one; leave 'correct_biases' out, or fine-tune"
-)
 
 
 @RECOVERIES.register(
@@ -74,7 +72,7 @@ class CorrectBiases(TrainingFreeRecovery):
     def steps(cls, model: nn.Module, data: Data, **settings: Value) -> int:
         """Return 1; ValueError for a model without biases."""
         if not any(_dim(module) is not None for module in model.modules()):
-            raise ValueError(NOTHING)
+            raise RefusedError(training.no_biases())
         return 1
 
     @property

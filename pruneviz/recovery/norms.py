@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from torch import nn
 
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import training
+
 BatchNorm = nn.modules.batchnorm._BatchNorm
 
 
@@ -12,9 +15,6 @@ def batch_norms(model: nn.Module) -> list[BatchNorm]:
     return [m for m in model.modules() if isinstance(m, BatchNorm) and m.track_running_stats]
 
 
-def no_batch_norm() -> ValueError:
+def no_batch_norm() -> RefusedError:
     """Return the error of a model that has nothing to recalibrate."""
-    return ValueError(
-        "there is nothing to recalibrate: the model has no BatchNorm layer with running "
-        "statistics; leave 'recalibrate' out, or fine-tune"
-    )
+    return RefusedError(training.nothing_to_recalibrate())

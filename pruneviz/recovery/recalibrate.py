@@ -20,6 +20,8 @@ from pruneviz.recovery.training.augment import (
 from pruneviz.registry import Parameter, Value
 from pruneviz.subjects import Data
 from pruneviz.subjects.split import spread
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import training
 
 BATCH_SIZE = 128
 
@@ -112,7 +114,7 @@ def _batches(data: Data, inputs: int) -> tuple[Tensor, ...]:
     Batches are as equal as can be, so that none is too small to have statistics.
     """
     if len(data.train_y) < 2:
-        raise ValueError("there is 1 training input, and statistics need 2 or more: give more")
+        raise RefusedError(training.one_input())
     chosen = spread(len(data.train_y), inputs)
     order = torch.randperm(len(chosen), generator=torch.Generator().manual_seed(0))
     return chosen[order].tensor_split(math.ceil(len(chosen) / BATCH_SIZE))

@@ -14,6 +14,8 @@ from pruneviz.plan import ONE_SHOT, Plan
 from pruneviz.recovery.method import RECOVERIES
 from pruneviz.recovery.schedules import SCHEDULES
 from pruneviz.registry import Entry, Parameter, Registry, Value
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import training
 
 RecipePlan = Callable[[Plan, Mapping[str, Value]], Plan]
 RECIPES: Registry[RecipePlan] = Registry("recipe")
@@ -33,10 +35,8 @@ def _with(
     names = [{p.name for p in owner.parameters} for owner in owners]
     unknown = sorted(set(given) - set().union(*names))
     if unknown:
-        raise ValueError(
-            f"this recipe has no setting {', '.join(map(repr, unknown))}; "
-            f"it takes: {', '.join(sorted(set().union(*names)))}"
-        )
+        known = tuple(sorted(set().union(*names)))
+        raise RefusedError(training.no_setting_of_a_recipe(tuple(unknown), known))
     own: list[dict[str, Any]] = [
         {name: value for name, value in given.items() if name in known} for known in names
     ]

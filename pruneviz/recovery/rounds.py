@@ -17,7 +17,8 @@ from pruneviz.recovery.schedules import SCHEDULES
 from pruneviz.registry import Value
 from pruneviz.report import EpochRow
 from pruneviz.subjects import Data
-from pruneviz.wording import retrained
+from pruneviz.wording import RefusedError, retrained
+from pruneviz.wording.refusals import training
 
 EPOCHS, STOP_AFTER = "epochs", "stop_after"
 
@@ -72,10 +73,7 @@ def shares(epochs: int, rounds: int) -> tuple[int, ...]:
     Only the last round trains what is the result; the others let the weights settle and rank.
     """
     if epochs < rounds:
-        raise ValueError(
-            f"{epochs} epoch{'s' if epochs > 1 else ''} cannot be shared by {rounds} rounds: "
-            f"train {rounds} epochs or more, or prune in fewer rounds"
-        )
+        raise RefusedError(training.fewer_epochs_than_rounds(epochs, rounds))
     if rounds == 1:
         return (epochs,)
     each = max(1, epochs // 3 // (rounds - 1))

@@ -15,7 +15,8 @@ from pruneviz.reuse.passes import Passes, kernel_settings
 from pruneviz.reuse.reusing import Reusing
 from pruneviz.reuse.store import Store
 from pruneviz.reuse.trace import Trace, Values
-from pruneviz.wording import Fact, passes
+from pruneviz.wording import Fact, RefusedError, passes
+from pruneviz.wording.refusals import measuring
 
 BUDGET_BYTES = 256 * 2**20
 
@@ -46,14 +47,11 @@ class Evaluator:
         """
         size = batch_size_for(x) if batch_size is None else batch_size
         if not len(x):
-            raise ValueError("there is no input to evaluate a network on: give at least one")
+            raise RefusedError(measuring.no_inputs())
         if size < 1 or budget_bytes < 0:
-            raise ValueError(
-                f"a batch needs at least 1 input and a budget at least 0 bytes, got {size} and "
-                f"{budget_bytes}"
-            )
+            raise RefusedError(measuring.no_batch(size, budget_bytes))
         if y is not None and len(y) != len(x):
-            raise ValueError(f"there are {len(x)} inputs and {len(y)} labels: give one for each")
+            raise RefusedError(measuring.labels_for_others(len(x), len(y)))
         self.x, self.y = x, y
         self.order = stratified(y, len(x)) if order is None else order
         self.parts = self.order.split(size)

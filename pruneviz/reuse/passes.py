@@ -15,6 +15,8 @@ from pruneviz.reuse.recording import Recording
 from pruneviz.reuse.reusing import Reusing
 from pruneviz.reuse.tensors import same, tensors_of
 from pruneviz.reuse.trace import INPUT, Ref, Trace, Values
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import measuring
 
 
 class Passes:
@@ -125,8 +127,5 @@ def kernel_settings() -> object:
 def _checked(out: object, samples: int) -> Tensor:
     if isinstance(out, Tensor) and out.dim() and len(out) == samples:
         return out
-    raise ValueError(
-        "a network that is evaluated answers with one tensor, a row for each input; "
-        f"this one gave {type(out).__name__}"
-        + (f" of shape {tuple(out.shape)}" if isinstance(out, Tensor) else "")
-    )
+    shape = tuple(out.shape) if isinstance(out, Tensor) else None
+    raise RefusedError(measuring.no_row_for_each_input(type(out).__name__, shape))

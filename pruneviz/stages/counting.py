@@ -16,6 +16,8 @@ from pruneviz.measure.cost import macs_by_parameter, masked_macs, parameters_by_
 from pruneviz.measure.held import held_tensors
 from pruneviz.measure.packing import stored_bytes
 from pruneviz.network.masks import combine, kept
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import measuring
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Counting:
         """
         counted = {"parameters": self._parameters, "macs": self._macs, "bytes": self._bytes}
         if of not in counted:
-            raise ValueError(f"{of} cannot be counted: choose from {', '.join(counted)}")
+            raise RefusedError(measuring.not_counted(of, tuple(counted)))
         tiled = [layer for layer in self.units if isinstance(layer, TiledUnits)]
         if of != "bytes" and len(tiled) == len(self.units):
             return self._without_masks(of, tiled, keep)

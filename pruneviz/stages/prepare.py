@@ -29,7 +29,8 @@ from pruneviz.report import (
 from pruneviz.stages.counting import Counting
 from pruneviz.statistics import Samples, StatisticRequest
 from pruneviz.subjects import Subject, plainly
-from pruneviz.wording import Fact, judged, passes
+from pruneviz.wording import Fact, RefusedError, judged, passes
+from pruneviz.wording.refusals import choosing
 
 
 @dataclass(frozen=True)
@@ -122,12 +123,9 @@ def prepare(subject: Subject, plan: Plan, baseline: Baseline | None = None) -> P
         subject.model, subject.example, plan.granularity, plan.granularity_parameters
     )
     if not units:
-        reasons = "; ".join(f"{s.name}: {s.reason}" for s in skipped[:5])
+        reasons = tuple((s.name, s.reason) for s in skipped[:5])
         title = GRANULARITIES.get(plan.granularity).title
-        raise ValueError(
-            f"this model has no {noun(plan.granularity)} that can be pruned as '{title}' "
-            f"({reasons or 'no layers'}): choose another granularity"
-        )
+        raise RefusedError(choosing.no_units(noun(plan.granularity), title, reasons))
     found = scored(subject.model, subject, plan, units)
     baseline = baseline or measure_baseline(subject)
     evidence = found.evidence if updates(plan.criterion) else None

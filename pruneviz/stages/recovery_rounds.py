@@ -31,7 +31,8 @@ from pruneviz.stages.control import Control, measure_control
 from pruneviz.stages.prepare import Prepared, counting, scored
 from pruneviz.stages.prune import Pruned, pruning_notes, removed
 from pruneviz.stepwise import State
-from pruneviz.wording import Fact
+from pruneviz.wording import Fact, RefusedError
+from pruneviz.wording.refusals import training
 
 
 class RecoveryRounds:
@@ -45,7 +46,7 @@ class RecoveryRounds:
     def __init__(self, prepared: Prepared, plan: Plan, device: str = "cpu") -> None:
         """Lay the work out; ValueError says which part of the plan is impossible and why."""
         if prepared.subject.data is None:
-            raise ValueError("recovery needs labelled data: name data with labels first")
+            raise RefusedError(training.needs_labels())
         self.plan = bind(plan, prepared.subject)
         self._prepared, self.data, self._device = prepared, prepared.subject.data, device
         self._where = torch_device(device)
@@ -202,10 +203,7 @@ class RecoveryRounds:
         """Go on from a state; ValueError where it is of another plan, or damaged."""
         key = state.get("key") if isinstance(state, dict) else None
         if key != self.key:
-            raise ValueError(
-                f"this checkpoint was made by another plan ({str(key)[:12]}…), not by this one "
-                f"({self.key[:12]}…): resume the plan that it was made by, or start over"
-            )
+            raise RefusedError(training.made_by_another_plan(str(key), self.key))
         before = dict(vars(self))
         try:
             self._read(state)
@@ -214,10 +212,7 @@ class RecoveryRounds:
             raise
         except (KeyError, TypeError, AttributeError, IndexError, RuntimeError) as error:
             vars(self).update(before)
-            raise ValueError(
-                f"this checkpoint is damaged ({type(error).__name__}: {error}): "
-                "take the one before, or start over"
-            ) from error
+            raise RefusedError(training.damaged(type(error).__name__, str(error))) from error
 
     def _read(self, state: State) -> None:
         self._rows, self._notes = read_curve(state["curve"]), [*map(Fact.read, state["notes"])]
@@ -231,10 +226,7 @@ class RecoveryRounds:
         self._method = None
         self._refuse_later_epochs(state)
         if place not in places and state["method"] and state["method"]["curve"]:
-            raise ValueError(
-                f"this checkpoint stands in round {place[0]}, which stop_after leaves out: give "
-                "the epochs that are planned up to there, or start over"
-            )
+            raise RefusedError(training.in_a_round_left_out(place[0]))
         if state["method"] and place in places:
             self._method = self.begin(self.phases[self._at])
             self._method.restore(state["method"])
@@ -246,15 +238,12 @@ class RecoveryRounds:
         for step in self.plan.recovery:
             asked, done = int(step.parameters.get(STOP_AFTER, 0)), names.count(step.method)
             if asked and done > asked * [s.method for s in self.plan.recovery].count(step.method):
-                raise ValueError(
-                    f"this checkpoint holds {done} whole epochs of {step.method}, and stop_after "
-                    f"asks for {asked}: give {done}, or start over"
-                )
+                raise RefusedError(training.past_the_stop_of(step.method, done, asked))
 
     def result(self) -> Pruned:
         """Return the network after the last epoch, with notes and the recovery's report."""
         if not self.finished or self._control is None:
-            raise ValueError("the recovery is not finished: step it until it is")
+            raise RefusedError(training.not_finished())
         applied, subject = self._applied, self._prepared.subject
         error = prove(replace(applied, original=applied.full_size()), subject.example)
         notes = (

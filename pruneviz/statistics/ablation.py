@@ -6,6 +6,8 @@ import torch
 
 from pruneviz.statistics.loss import loss_of
 from pruneviz.statistics.statistic import STATISTICS, StatisticRequest, Table
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import choosing
 
 
 @STATISTICS.register(
@@ -24,11 +26,7 @@ def ablation(asked: StatisticRequest) -> Table:
     """
     most, count = int(asked.settings["most_units"]), sum(u.count for u in asked.units)
     if count > most:
-        raise ValueError(
-            f"criterion '{asked.criterion}' runs the network once for each unit, and there are "
-            f"{count:,}, more than {most:,}: remove larger units such as channels, raise "
-            "most_units, or choose taylor, which estimates the same"
-        )
+        raise RefusedError(choosing.too_many_units(asked.criterion, count, most))
     samples = asked.samples.spread(int(asked.settings["inputs"]))
     weights = {name: p.detach() for name, p in asked.model.named_parameters()}
 

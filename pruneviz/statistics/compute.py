@@ -13,11 +13,12 @@ from pruneviz.statistics.norms import scales
 from pruneviz.statistics.responses import chosen
 from pruneviz.statistics.statistic import (
     STATISTICS,
-    WEIGHTS_ALONE,
     Observer,
     StatisticRequest,
     Table,
 )
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import choosing
 
 
 def needs_data(names: Iterable[str]) -> bool:
@@ -37,10 +38,7 @@ def check(names: Iterable[str], asked: StatisticRequest) -> None:
 
     kinds = _kinds(names)
     if "data" in kinds and not bool(torch.isfinite(asked.samples.x).all()):
-        raise ValueError(
-            f"criterion '{asked.criterion}' needs data of numbers, and the calibration inputs hold "
-            f"values that are not finite: take these out, or {WEIGHTS_ALONE}"
-        )
+        raise RefusedError(choosing.inputs_not_finite(asked.criterion))
     for kind, look in (("norms", scales), ("labels", check_loss), ("classes", chosen)):
         if kind in kinds:
             look(asked)

@@ -12,6 +12,8 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from pruneviz.statistics.derivatives import whole_gradient
 from pruneviz.statistics.loss import leaves_of, logits_with
 from pruneviz.statistics.statistic import STATISTICS, StatisticRequest, Table
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import choosing
 
 Vector = Mapping[str, Tensor]
 PROBED_NUMBERS = 2**23  # signs held at once, with as many sums: 64 MB each
@@ -32,10 +34,7 @@ def hessian_products(
             _add_products(asked.model, (x, y), temperature, vectors, totals)
         except RuntimeError as error:
             reason = (str(error).splitlines() or [""])[0]
-            raise ValueError(
-                f"criterion '{asked.criterion}' needs second derivatives, which this model does "
-                f"not have ({reason}): choose one with first derivatives, such as fisher"
-            ) from error
+            raise RefusedError(choosing.no_second_derivatives(asked.criterion, reason)) from error
     for total in totals:
         yield {name: each / len(samples.y) for name, each in total.items()}
 

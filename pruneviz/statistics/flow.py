@@ -11,7 +11,9 @@ from torch.utils._pytree import tree_leaves
 from pruneviz.network.masks import Masks, combine
 from pruneviz.network.study import first_input
 from pruneviz.statistics.loss import logits_with
-from pruneviz.statistics.statistic import STATISTICS, WEIGHTS_ALONE, StatisticRequest, Table
+from pruneviz.statistics.statistic import STATISTICS, StatisticRequest, Table
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import choosing
 
 
 def flow_gradients(model: nn.Module, shown: object, weights: Mapping[str, Tensor]) -> Table:
@@ -80,9 +82,7 @@ def synaptic_flow(asked: StatisticRequest) -> Table:
         try:
             found = flow_gradients(asked.model, shown, _masked(weights, masks))
         except RuntimeError as error:
-            raise ValueError(
-                f"the model does not run on an input of ones in double precision: {WEIGHTS_ALONE}"
-            ) from error
+            raise RefusedError(choosing.not_in_double_precision()) from error
         fresh = torch.cat([layer.sum(found.__getitem__) for layer in asked.units])
         scores = torch.where(alive, fresh.double(), scores)
         left = max(1, round(total * (1 - final) ** (number / rounds)))

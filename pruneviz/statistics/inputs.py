@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from pruneviz.granularity.units import Units
 from pruneviz.statistics.layers import Layer
 from pruneviz.statistics.statistic import STATISTICS, StatisticRequest, Table
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import choosing
 
 WINDOW_NUMBERS = 2**24  # unfolded inputs held at once: 64 MB
 
@@ -76,11 +78,8 @@ class Grams(Inputs):
         """Add the products; ValueError names a layer that reads too many inputs."""
         most = int(self.asked.settings["most_inputs"])
         if layer.columns > most:
-            raise ValueError(
-                f"criterion '{self.asked.criterion}' multiplies every two inputs of a layer, and "
-                f"'{layer.parameter}' reads {layer.columns:,}, more than {most:,}: raise "
-                "most_inputs where memory allows, or choose a criterion that looks at single "
-                "inputs, such as wanda"
+            raise RefusedError(
+                choosing.too_many_inputs(self.asked.criterion, layer.parameter, layer.columns, most)
             )
         if options["linear"]:
             rows = x.reshape(-1, x.shape[-1])
@@ -200,11 +199,7 @@ def next_products(asked: StatisticRequest) -> Grams:
     for units in asked.units:
         found = readers(units, asked.layers)
         if not found:
-            raise ValueError(
-                f"criterion '{asked.criterion}' asks what the layers after '{units.name}' lose, "
-                "and none is known that reads whole channels of it: choose channels and neurons, "
-                "or another criterion, such as magnitude_l1"
-            )
+            raise RefusedError(choosing.no_readers(asked.criterion, units.name))
         wanted.update(layer.parameter for layer in found)
     return Grams(asked, frozenset(wanted))
 

@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from pruneviz.network.answers import logits_of
-from pruneviz.statistics.statistic import WEIGHTS_ALONE, StatisticRequest
+from pruneviz.statistics.statistic import StatisticRequest
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import choosing
 
 Leaves = dict[str, Tensor]
 
@@ -44,19 +46,10 @@ def check_loss(asked: StatisticRequest) -> None:
         out = asked.model(samples.x[:1])
     if not isinstance(out, Tensor) or out.ndim != 2 or not out.is_floating_point():
         shape = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
-        raise ValueError(
-            f"criterion '{asked.criterion}' needs the loss of a classifier, and this model answers "
-            f"with {shape} in place of (inputs, classes): {WEIGHTS_ALONE}"
-        )
+        raise RefusedError(choosing.no_class_scores(asked.criterion, shape))
     if int(samples.y.max()) >= out.shape[1] or int(samples.y.min()) < 0:
-        raise ValueError(
-            f"the data name class {int(samples.y.max())}, and the model has {out.shape[1]} outputs "
-            f"from 0: give the data that the model was made for, or {WEIGHTS_ALONE}"
-        )
+        raise RefusedError(choosing.more_classes_than_outputs(int(samples.y.max()), out.shape[1]))
     with torch.enable_grad():
         loss = loss_of(asked.model, leaves_of(asked.model), samples.x[:1], samples.y[:1])
     if not loss.requires_grad:
-        raise ValueError(
-            f"criterion '{asked.criterion}' needs gradients, and this model's answers cannot be "
-            f"derived by its weights: {WEIGHTS_ALONE}"
-        )
+        raise RefusedError(choosing.no_gradients(asked.criterion))

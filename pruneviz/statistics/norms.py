@@ -6,7 +6,9 @@ from torch import Tensor, nn
 
 from pruneviz.network.study import first_input
 from pruneviz.statistics.observer import find_norms
-from pruneviz.statistics.statistic import STATISTICS, WEIGHTS_ALONE, StatisticRequest, Table
+from pruneviz.statistics.statistic import STATISTICS, StatisticRequest, Table
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import choosing
 
 
 @STATISTICS.register(
@@ -39,8 +41,5 @@ def scales(asked: StatisticRequest) -> dict[str, Tensor]:
         if isinstance(module, nn.modules.batchnorm._BatchNorm) and id(module.weight) in names
     }
     if not found:
-        raise ValueError(
-            f"criterion '{asked.criterion}' looks at BatchNorm scales, and this model has none: "
-            f"{WEIGHTS_ALONE}"
-        )
+        raise RefusedError(choosing.no_norm_scales(asked.criterion))
     return found

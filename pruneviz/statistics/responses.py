@@ -12,6 +12,8 @@ from pruneviz.network.study import slowly
 from pruneviz.statistics.layers import Layer
 from pruneviz.statistics.observer import LayerObserver, by_channel, find_sites
 from pruneviz.statistics.statistic import STATISTICS, Samples, StatisticRequest, Table
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import choosing
 
 Goal = Callable[[Tensor, Tensor], Tensor]  # (logits, labels) → one number, summed over samples
 Channels = dict[str, Tensor]  # a weight's name → one number a channel
@@ -187,9 +189,7 @@ def of_classes(samples: Samples, named: str) -> Samples:
     among = torch.isin(samples.y, torch.tensor(numbers))
     for name, number in zip(wanted, numbers, strict=True):
         if not bool((samples.y == number).any()):
-            raise ValueError(
-                f"no calibration sample is of class '{name}': name a class that the data have"
-            )
+            raise RefusedError(choosing.class_without_samples(name))
     return Samples(x=samples.x[among], y=samples.y[among], classes=samples.classes)
 
 
@@ -200,4 +200,4 @@ def _class_number(samples: Samples, name: str) -> int:
     if name.isdecimal() and int(name) < count:
         return int(name)
     known = ", ".join(samples.classes[:10]) or f"0 to {count - 1}"
-    raise ValueError(f"there is no class '{name}': name some of {known}, with commas between")
+    raise RefusedError(choosing.no_such_class(name, known))

@@ -14,10 +14,11 @@ from pruneviz.granularity.units import Units
 from pruneviz.network.study import study
 from pruneviz.registry import Registry, Value
 from pruneviz.statistics.layers import Layer, layers_of
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import choosing
 
 BATCH_SIZE = 64
 
-WEIGHTS_ALONE = "choose a criterion that looks at weights alone, such as magnitude_l1"
 
 Table = Mapping[str, Tensor]  # a parameter's name → numbers in its shape, or what the entry says
 
@@ -56,10 +57,7 @@ class StatisticRequest:
     def samples(self) -> Samples:
         """Return the calibration samples; ValueError where there are none."""
         if self.given is None or not len(self.given.y):
-            raise ValueError(
-                f"criterion '{self.criterion}' needs data to calibrate on: name data with labels, "
-                f"or {WEIGHTS_ALONE}"
-            )
+            raise RefusedError(choosing.needs_labels(self.criterion))
         return self.given
 
     @cached_property

@@ -118,6 +118,6 @@ class RefusedError(ValueError):
         return str(self.fact)
 
 
-def said_by(error: BaseException) -> Fact | str:
-    """Return what an error says: its fact where it is a refusal, else its message."""
-    return error.fact if isinstance(error, RefusedError) else str(error)
+def said_by(error: BaseException) -> Fact:
+    """Return what an error says: its fact where it is a refusal, else its message as one."""
+    return error.fact if isinstance(error, RefusedError) else Fact.read(str(error))

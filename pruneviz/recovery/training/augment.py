@@ -9,7 +9,8 @@ from torch import Tensor
 
 from pruneviz.registry import Parameter
 from pruneviz.subjects import Augmentation, Data
-from pruneviz.wording import Fact, retrained
+from pruneviz.wording import Fact, RefusedError, retrained
+from pruneviz.wording.refusals import training
 
 USUAL_SHARE = 8  # an image of 32 pixels is usually moved by up to 4
 
@@ -29,10 +30,7 @@ def chosen_augmentation(data: Data, choice: str) -> Augmentation:
     if choice == "none":
         return Augmentation(known=True)
     if data.kind != "image":
-        raise ValueError(
-            f"augmentation '{choice}' is for images, and these inputs are none: "
-            "choose none or as_trained"
-        )
+        raise RefusedError(training.augmentation_of_no_image(choice))
     usual = max(1, min(data.x.shape[2:]) // USUAL_SHARE)
     pixels = data.augmentation.shift_pixels or usual
     return Augmentation(

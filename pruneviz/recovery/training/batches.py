@@ -12,6 +12,8 @@ from torch.utils.data import DataLoader, Sampler, TensorDataset
 from pruneviz.recovery.training.settings import Settings
 from pruneviz.subjects import Data
 from pruneviz.subjects.split import stratified
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import training
 
 VALIDATION_FRACTION = 0.1
 LEAST = 2  # BatchNorm has no statistics of one input
@@ -32,10 +34,7 @@ def divide(data: Data, settings: Settings, seed: int) -> Parts:
         return Parts(everything, everything[:0])
     aside, rest = stratified(data.train_y.numpy(), VALIDATION_FRACTION, seed)
     if not len(aside):
-        raise ValueError(
-            "every class has one training input alone, so none can be set aside to decide when to "
-            "stop: give more inputs, or set patience and good_enough to 0"
-        )
+        raise RefusedError(training.none_to_set_aside())
     return Parts(torch.from_numpy(rest), torch.from_numpy(aside))
 
 
@@ -53,16 +52,9 @@ class Order(Sampler[Tensor]):
         self._epoch, self._first = 0, 0
         least = LEAST * world
         if len(indices) < least:
-            raise ValueError(
-                f"{len(indices):,} training input{'s are' if len(indices) != 1 else ' is'} there, "
-                f"and a batch takes {least} or more: give more training inputs"
-            )
+            raise RefusedError(training.too_few_inputs(len(indices), least))
         if batch_size > len(indices) or batch_size < least:
-            bound = f"{len(indices):,} at most" if batch_size > least else f"{least} at least"
-            raise ValueError(
-                f"a batch size of {batch_size:,} does not fit {len(indices):,} training inputs "
-                f"and {world} process{'es' if world > 1 else ''}: give {bound}"
-            )
+            raise RefusedError(training.no_such_batch(batch_size, len(indices), world, least))
         whole, rest = divmod(len(indices), batch_size)
         self._batches = whole + (rest >= least)  # a rest too small for BatchNorm is left out
 

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import training
+
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
 
@@ -17,9 +20,9 @@ PRECISIONS = ("32-true", "bf16-mixed")
 def torch_device(device: str) -> torch.device:
     """Return the device that a name means; ValueError where it is unknown or not there."""
     if device not in DEVICES:
-        raise ValueError(f"unknown device '{device}'; choose from {', '.join(DEVICES)}")
+        raise RefusedError(training.unknown_device(device, DEVICES))
     if device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("there is no CUDA device that PyTorch can use here: choose cpu or auto")
+        raise RefusedError(training.no_cuda())
     return torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
 
 

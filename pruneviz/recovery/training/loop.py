@@ -32,7 +32,8 @@ from pruneviz.registry import Value
 from pruneviz.report import EpochRow
 from pruneviz.stepwise import State
 from pruneviz.subjects import Data, freeze
-from pruneviz.wording import Fact, retrained
+from pruneviz.wording import Fact, RefusedError, retrained
+from pruneviz.wording.refusals import training
 
 
 class Training:
@@ -290,10 +291,7 @@ class Training:
     def _stop_by_hand(self) -> None:
         epochs = self._settings.epochs_run
         if self._good_epochs > epochs:
-            raise ValueError(
-                f"this checkpoint holds {self._good_epochs} whole epochs, and stop_after asks for "
-                f"{epochs}: give {self._good_epochs}, or start over"
-            )
+            raise RefusedError(training.past_the_stop(self._good_epochs, epochs))
         if self._good_epochs == epochs:
             load(self._raw, self._good)
             self._done = self.total

@@ -9,6 +9,8 @@ from torch.optim import SGD, AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR, LRScheduler
 
 from pruneviz.recovery.training.settings import Settings
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import training
 
 RISE, START = 0.3, 1 / 25  # of a cycle: the share that rises, and where it begins
 
@@ -25,10 +27,7 @@ def make_optimiser(model: nn.Module, settings: Settings) -> Optimizer:
 def check_schedule(settings: Settings, steps: int) -> None:
     """Raise ValueError where the learning rates cannot be spread over so few steps."""
     if settings.learning_rate_schedule == "one_cycle" and steps < 2:
-        raise ValueError(
-            "a one-cycle learning rate needs 2 steps or more to rise and fall: train more epochs, "
-            "take smaller batches, or choose the constant schedule"
-        )
+        raise RefusedError(training.too_few_steps_for_one_cycle())
 
 
 def make_schedule(optimiser: Optimizer, settings: Settings, steps: int, first: int) -> LRScheduler:

@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_map_only
 
 from pruneviz.stepwise import State
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import training
 
 T = TypeVar("T")
 
@@ -22,20 +24,14 @@ def copied(values: T) -> T:
 def refuse_other(method: str, state: State) -> None:
     """Raise ValueError unless a state is one of this method."""
     if state.get("method") != method:
-        raise ValueError(
-            f"this checkpoint is one of '{state.get('method')}', not of '{method}': "
-            "resume the plan that it was made by, or start over"
-        )
+        raise RefusedError(training.state_of_another_method(str(state.get("method")), method))
 
 
 def load(model: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Copy tensors into a model; ValueError where they are those of another network."""
     own = model.state_dict()
     if own.keys() != tensors.keys() or any(own[n].shape != t.shape for n, t in tensors.items()):
-        raise ValueError(
-            "this checkpoint holds another network's weights: resume the plan that it was made by, "
-            "or start over"
-        )
+        raise RefusedError(training.weights_of_another_network())
     model.load_state_dict(tensors)
 
 

@@ -10,6 +10,8 @@ from torch.nn.functional import cross_entropy
 
 from pruneviz.evaluate import predict
 from pruneviz.subjects import Data
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import training
 
 if TYPE_CHECKING:
     from lightning_fabric import Fabric
@@ -74,8 +76,6 @@ def outputs(model: nn.Module, data: Data) -> int:
     classes = int(predict(model, data.x[:2]).shape[1])
     for part, y in (("training", data.train_y), ("held-out", data.y)):
         if int(y.min()) < 0 or int(y.max()) >= classes:
-            raise ValueError(
-                f"the {part} labels run from {int(y.min())} to {int(y.max())}, and the model has "
-                f"{classes} outputs: labels must be 0 to {classes - 1}"
-            )
+            low, high = int(y.min()), int(y.max())
+            raise RefusedError(training.labels_beyond_outputs(part, low, high, classes))
     return classes

@@ -4,10 +4,11 @@ from pruneviz.wording.refusals import (
     asked,
     choosing,
     cutting,
+    forward,
     measuring,
     storing,
     tracing,
     training,
 )
 
-__all__ = ["asked", "choosing", "cutting", "measuring", "storing", "tracing", "training"]
+__all__ = ["asked", "choosing", "cutting", "forward", "measuring", "storing", "tracing", "training"]

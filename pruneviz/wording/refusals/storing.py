@@ -46,7 +46,7 @@ def run_not_written(folder: str, reason: str) -> str:
 
 
 @fact()
-def folder_in_the_way(why: Fact | str) -> str:
+def folder_in_the_way(why: Fact) -> str:
     return f"{why}; name another folder, or overwrite it with --force"
 
 

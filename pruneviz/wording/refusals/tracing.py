@@ -61,7 +61,7 @@ def otherwise_with_plain_weights() -> str:
 
 
 @fact(field="model")
-def reads_computed_weights(reason: Fact | str) -> str:
+def reads_computed_weights(reason: Fact) -> str:
     return (
         "the model's code reads more of its computed weights than their values "
         f"({reason}): make them plain first (torch.nn.utils.parametrize."
@@ -78,7 +78,7 @@ def empty_example(shape: tuple[int, ...]) -> str:
 
 
 @fact(field="model")
-def does_not_run(reason: Fact | str) -> str:
+def does_not_run(reason: Fact) -> str:
     return f"the model does not run on its example: {reason}"
 
 

@@ -88,6 +88,14 @@ def no_biases() -> str:
 
 
 @fact(field="recovery")
+def nothing_to_recalibrate() -> str:
+    return (
+        "there is nothing to recalibrate: the model has no BatchNorm layer with running "
+        "statistics; leave 'recalibrate' out, or fine-tune"
+    )
+
+
+@fact(field="recovery")
 def no_setting_of_a_recipe(names: tuple[str, ...], known: tuple[str, ...]) -> str:
     return f"this recipe has no setting {', '.join(map(repr, names))}; it takes: {', '.join(known)}"
 
