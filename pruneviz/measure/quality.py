@@ -15,7 +15,7 @@ from torch import Tensor
 
 from pruneviz.report import Accuracy, Interval
 from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals import measuring
+from pruneviz.wording.refusals import cutting
 
 CONFIDENCE = 0.95
 Floats = NDArray[Any]
@@ -133,7 +133,7 @@ def check_pair(logits_a: Tensor, logits_b: Tensor, y: Tensor) -> None:
     """Raise ValueError unless both logits are (N, classes), alike, and there are N labels."""
     if logits_a.dim() != 2 or logits_a.shape != logits_b.shape or y.shape != logits_a.shape[:1]:
         shapes = (tuple(given.shape) for given in (logits_a, logits_b, y))
-        raise RefusedError(measuring.not_comparable(*shapes))
+        raise RefusedError(cutting.logits_of_other_shapes(*shapes))
     if len(y) and not 0 <= int(torch.min(y)) <= int(torch.max(y)) < logits_a.shape[1]:
         low, high = int(torch.min(y)), int(torch.max(y))
-        raise RefusedError(measuring.labels_beyond_outputs(logits_a.shape[1], low, high))
+        raise RefusedError(cutting.labels_beyond_outputs(logits_a.shape[1], low, high))

@@ -12,7 +12,7 @@ from pruneviz.measure.quality import check_pair, paired_change, predicted, wilso
 from pruneviz.report import Accuracy
 from pruneviz.reuse.evaluator import Evaluator
 from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals import measuring
+from pruneviz.wording.refusals import cutting
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def accuracy(tally: Tally) -> Accuracy:
 def tallies(evaluator: Evaluator, network: nn.Module) -> Iterator[Tally]:
     """Yield the counts after each batch; ValueError where the evaluator has no labels."""
     if evaluator.y is None:
-        raise RefusedError(measuring.no_labels())
+        raise RefusedError(cutting.no_labels())
     total = Tally()
     for part, logits in enumerate(evaluator.batches(network)):
         total += counted(evaluator.original(part), logits, evaluator.y[evaluator.parts[part]])

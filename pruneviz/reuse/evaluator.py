@@ -16,7 +16,7 @@ from pruneviz.reuse.reusing import Reusing
 from pruneviz.reuse.store import Store
 from pruneviz.reuse.trace import Trace, Values
 from pruneviz.wording import Fact, RefusedError, passes
-from pruneviz.wording.refusals import measuring
+from pruneviz.wording.refusals import cutting
 
 BUDGET_BYTES = 256 * 2**20
 
@@ -47,11 +47,11 @@ class Evaluator:
         """
         size = batch_size_for(x) if batch_size is None else batch_size
         if not len(x):
-            raise RefusedError(measuring.no_inputs())
+            raise RefusedError(cutting.no_inputs())
         if size < 1 or budget_bytes < 0:
-            raise RefusedError(measuring.no_batch(size, budget_bytes))
+            raise RefusedError(cutting.no_batch(size, budget_bytes))
         if y is not None and len(y) != len(x):
-            raise RefusedError(measuring.labels_for_others(len(x), len(y)))
+            raise RefusedError(cutting.labels_for_others(len(x), len(y)))
         self.x, self.y = x, y
         self.order = stratified(y, len(x)) if order is None else order
         self.parts = self.order.split(size)

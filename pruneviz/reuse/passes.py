@@ -16,7 +16,7 @@ from pruneviz.reuse.reusing import Reusing
 from pruneviz.reuse.tensors import same, tensors_of
 from pruneviz.reuse.trace import INPUT, Ref, Trace, Values
 from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals import measuring
+from pruneviz.wording.refusals import cutting
 
 
 class Passes:
@@ -128,4 +128,4 @@ def _checked(out: object, samples: int) -> Tensor:
     if isinstance(out, Tensor) and out.dim() and len(out) == samples:
         return out
     shape = tuple(out.shape) if isinstance(out, Tensor) else None
-    raise RefusedError(measuring.no_row_for_each_input(type(out).__name__, shape))
+    raise RefusedError(cutting.no_row_for_each_input(type(out).__name__, shape))

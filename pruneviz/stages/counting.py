@@ -17,7 +17,7 @@ from pruneviz.measure.held import held_tensors
 from pruneviz.measure.packing import stored_bytes
 from pruneviz.network.masks import combine, kept
 from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals import measuring
+from pruneviz.wording.refusals import cutting
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Counting:
         """
         counted = {"parameters": self._parameters, "macs": self._macs, "bytes": self._bytes}
         if of not in counted:
-            raise RefusedError(measuring.not_counted(of, tuple(counted)))
+            raise RefusedError(cutting.not_counted(of, tuple(counted)))
         tiled = [layer for layer in self.units if isinstance(layer, TiledUnits)]
         if of != "bytes" and len(tiled) == len(self.units):
             return self._without_masks(of, tiled, keep)

@@ -5,10 +5,9 @@ from pruneviz.wording.refusals import (
     choosing,
     cutting,
     forward,
-    measuring,
     storing,
     tracing,
     training,
 )
 
-__all__ = ["asked", "choosing", "cutting", "forward", "measuring", "storing", "tracing", "training"]
+__all__ = ["asked", "choosing", "cutting", "forward", "storing", "tracing", "training"]
