@@ -50,8 +50,8 @@ Cause = tuple[Fact, Fact, bool]  # what is so, the remedy, whether other inputs 
 def told(failure: Failure) -> RefusedError:
     """Return the error to raise in place of the one that a forward pass ended in."""
     what, remedy, inputs = next(cause for find in CAUSES if (cause := find(failure)))
-    cause = forward.says(what, _where(failure), _said(failure.error), given(failure.args))
-    return (WrongInputError if inputs else RefusedError)(forward.fails(cause, remedy))
+    told_of = forward.says(what, _where(failure), _said(failure.error), given(failure.args))
+    return (WrongInputError if inputs else RefusedError)(forward.fails(told_of, remedy))
 
 
 def _where(failure: Failure) -> Fact:
