@@ -55,8 +55,14 @@ def answer_notes(
     """
     if not len(y):
         return ()
-    worse = below_chance(pruned, y, classes)
-    return (*_one_answer(original, pruned, y, classes), *((worse,) if worse else ()))
+    found = (unanswered(pruned, "pruned"), below_chance(pruned, y, classes))
+    return (*_one_answer(original, pruned, y, classes), *(note for note in found if note))
+
+
+def unanswered(logits: Tensor, who: str) -> Fact | None:
+    """Return how many inputs a network answers with NaN, logits (N, classes); None for none."""
+    count = int((predicted(logits) < 0).sum())
+    return judged.no_answers(who, count, len(logits)) if count else None
 
 
 def _one_answer(

@@ -12,6 +12,7 @@ from pruneviz.coupling.accept import accept
 from pruneviz.criteria import CRITERIA, Evidence, Scored, check_asked, score_asked, updates
 from pruneviz.evaluate import predict
 from pruneviz.granularity import GRANULARITIES, Units, noun
+from pruneviz.measure.answers import unanswered
 from pruneviz.measure.cost import (
     counted_macs,
     parameters_by_name,
@@ -83,7 +84,11 @@ def measure_baseline(subject: Subject) -> Baseline:
     logits, random, notes = None, False, list[Fact]()
     if subject.data is not None:
         logits, random = _answers(subject, subject.data.x)
-        found = (passes.not_fixed() if random else None, permutation_note(logits, subject.data))
+        found = (
+            passes.not_fixed() if random else None,
+            unanswered(logits, "original"),
+            permutation_note(logits, subject.data),
+        )
         notes = [note for note in found if note]
     macs, uncounted = counted_macs(subject.model, subject.example)
     notes += [judged.macs_leave_out(", ".join(uncounted))] if uncounted else []

@@ -163,6 +163,7 @@ def _load_data(
     said = (
         opened.together(labels) if labels else None,
         order_note(raw.features, expects.features),
+        *raw.notes,
     )
     notes = (*(note for note in said if note), *overlap_notes(data, trained))
     return data, data.x[:2].to(input_dtype(source.model), copy=True), notes

@@ -7,8 +7,9 @@ import hashlib
 import torch
 from torch import Tensor
 
+from pruneviz.subjects.rescaled import back, units_between
 from pruneviz.subjects.split import normalise
-from pruneviz.subjects.subject import Data
+from pruneviz.subjects.subject import Data, along
 from pruneviz.wording import Fact, opened
 
 # Root mean square over normalised values: more than rounding, or a JPEG of quality 90, moves, and a
@@ -38,6 +39,10 @@ def overlap_notes(data: Data, trained: Data | None) -> tuple[Fact, ...]:
     if twice:
         rounded = int(alike.sum())
         notes.append(opened.in_both_parts(twice, len(data.x), rounded, data.held_out))
+    same, centre, spread = _measure(data)
+    changed = rescaled(data.x, data.train_x, data.axis, same, centre, spread) & ~exact & ~alike
+    if changed.any():
+        notes.append(opened.in_other_units(int(changed.sum()), len(data.x), data.held_out))
     return tuple(notes)
 
 
@@ -52,11 +57,32 @@ def close(data: Data) -> Tensor:
 
     Of images a lossy file of high quality counts as rounding too.
     """
+    return near(data.x, data.train_x, *_measure(data))
+
+
+def _measure(data: Data) -> tuple[float, Tensor, Tensor]:
+    """Return how far apart the same inputs may be, in spreads, and centre and spread by channel."""
     axes = [axis for axis in range(data.train_x.dim()) if axis != data.axis]
     spread, centre = torch.std_mean(data.train_x, axes, correction=0, keepdim=True)
     spread = torch.where(spread > 0, spread, 1.0)
-    same = PICTURE if data.kind == "image" else ROUNDED
-    return near(data.x, data.train_x, same, centre, spread)
+    return PICTURE if data.kind == "image" else ROUNDED, centre, spread
+
+
+def rescaled(
+    x: Tensor, other: Tensor, axis: int, same: float, centre: Tensor, spread: Tensor
+) -> Tensor:
+    """Return which inputs of `x` (N, …) are in `other` (M, …) in other units, bool (N,).
+
+    Distances are those of `near`. It is none where the units are the same.
+    """
+    none = torch.zeros(len(x), dtype=torch.bool)
+    units = units_between(x, other, axis, same) if len(x) * len(other) <= PAIRS else None
+    if units is None:
+        return none
+    moved = (back(centre, units, axis) - centre) / spread
+    if bool((moved.abs() <= same).all()) and bool(((units[0] - 1).abs() <= same).all()):
+        return none
+    return near(back(x, units, axis), other, same, centre, spread)
 
 
 def near(
@@ -97,6 +123,9 @@ def _seen(data: Data, trained: Data) -> int:
     seen = near(data.x, known)
     if raw.shape[1] == len(trained.mean):
         seen |= near(normalise(raw, trained.mean, trained.std), known)
+        shape = along(trained.axis, raw.dim())
+        centre, spread = (torch.tensor(each).view(shape) for each in (trained.mean, trained.std))
+        seen |= rescaled(raw, trained.raw(known), data.axis, SAME, centre, spread)
     return int(seen.sum())
 
 

@@ -15,6 +15,7 @@ from pruneviz.subjects.files.arrays import read_npz
 from pruneviz.subjects.files.images import read_folder, read_zip
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.files.tables import read_csv
+from pruneviz.subjects.finite import refuse_no_numbers, refuse_overflow
 from pruneviz.subjects.labelling import Classes, Labelling, counts_of
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.references import Reference, parse_upload
@@ -34,7 +35,10 @@ def kind_of(reference: Reference) -> str:
 
 
 def read_source(reference: Reference, expects: Expectation, home: Path) -> RawData:
-    """Return the inputs and labels that a data reference names, other than a sample's."""
+    """Return the inputs and labels that a data reference names, other than a sample's.
+
+    RefusedError where inputs hold what is no number: no model is tried on them.
+    """
     kind, path = kind_of(reference), Path(reference.name)
     if reference.kind == "upload":
         path = upload_path(reference.name, home)
@@ -50,7 +54,9 @@ def read_source(reference: Reference, expects: Expectation, home: Path) -> RawDa
         )
     if not path.exists():
         raise ValueError(f"there is no '{path}' to read data from; correct the path")
-    return readers[kind]()
+    raw = readers[kind]()
+    refuse_no_numbers(raw)
+    return raw
 
 
 def finish_data(
@@ -72,7 +78,7 @@ def finish_data(
     _refuse_one_class(raw)
     mean, std, how = _normalisation(raw, expects)
     evaluation, calibration, division, names = _parts(raw, raw.labels)
-    return make_data(
+    data = make_data(
         reference,
         evaluation,
         calibration,
@@ -86,6 +92,8 @@ def finish_data(
         names=names,
         axis=raw.axis,
     )
+    refuse_overflow(data)
+    return data
 
 
 Part = tuple[Tensor, Tensor]
@@ -163,21 +171,12 @@ def _check(raw: RawData) -> None:
             f"the data has {len(raw.labels)} inputs; give {MINIMUM_ROWS} or more to split and "
             "judge on"
         )
-    _refuse_nan(raw.x, "")
     _refuse_one_class(raw)
-    if raw.train.x is not None and raw.train.y is not None:
-        _refuse_nan(raw.train.x, "training ")
 
 
 def _refuse_one_class(raw: RawData) -> None:
     if len(np.unique(raw.labels)) < 2:
         raise ValueError("the data has one class alone; give inputs of two classes or more")
-
-
-def _refuse_nan(x: Tensor, part: str) -> None:
-    bad = int((~torch.isfinite(x)).flatten(1).any(1).sum())
-    if bad:
-        raise ValueError(f"{bad:,} {part}inputs hold NaN or infinite values; remove or fill them")
 
 
 def _normalisation(

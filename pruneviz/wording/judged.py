@@ -54,6 +54,14 @@ def one_answer(who: str, name: str, share: float, true: float) -> str:
 
 
 @fact()
+def no_answers(who: str, count: int, inputs: int) -> str:
+    return (
+        f"The {who} network answers {count:,} of the {inputs:,} inputs with NaN, which counts as "
+        "wrong: look for a division by zero or a logarithm in it, or take these inputs out."
+    )
+
+
+@fact()
 def below_chance(worse: str, more: int, outputs: int) -> str:
     others = f" and of {more} more classes" if more > 0 else ""
     return (

@@ -58,6 +58,39 @@ def shape_assumed(shape: str) -> str:
     return f"No input shape was given: {shape} was assumed, which the first layer suggests."
 
 
+@fact(field="data")
+def no_numbers(bad: int, inputs: int, part: str, where: str, named: str, normalised: bool) -> str:
+    hold = "holds" if bad == 1 else "hold"
+    lie = f", in {where}" if where else ""
+    names = f" ({named})" if named else ""
+    if normalised:
+        return (
+            f"{bad:,} of the {inputs:,} {part}inputs {hold} infinite values once normalised by "
+            f"mean and std{lie}{names}: correct mean and std, or scale the values"
+        )
+    remedy = "fill them with numbers" if bad == inputs else "remove or fill these"
+    return (
+        f"{bad:,} of the {inputs:,} {part}inputs {hold} NaN or infinite values (beyond 3e38)"
+        f"{lie}{names}: {remedy}"
+    )
+
+
+@fact(field="data")
+def empty_cells(name: str, rows: int, of: int, columns: str) -> str:
+    return (
+        f"'{name}' has empty cells in {rows:,} of its {of:,} rows, in {columns}: remove these rows "
+        "or fill them"
+    )
+
+
+@fact(field="data")
+def fewer_bits(bits: int, largest: float, white: float) -> str:
+    return (
+        f"{bits}-bit images in 16-bit files: no value is above {largest:,.0f}, so they were "
+        f"divided by {white:,.0f}. If white is 65,535 there, save them as values from 0 to 1."
+    )
+
+
 @fact()
 def answers_depend_on_others() -> str:
     return (
@@ -97,6 +130,16 @@ def in_both_parts(twice: int, inputs: int, rounded: int, held_out: bool) -> str:
     return (
         f"{twice:,} of the {inputs:,} evaluated inputs are in {part}, too{but}: they are not new "
         "to what was calibrated or trained there."
+    )
+
+
+@fact(field="data")
+def in_other_units(copies: int, inputs: int, held_out: bool) -> str:
+    part = "its training part" if held_out else "what calibrates"
+    return (
+        f"{copies:,} of the {inputs:,} evaluated inputs are in {part}, too, in other units (each "
+        "value times one number, and another added): they are not new, and what is trained there "
+        "sees other values. Save both parts in the same units, and take copies out."
     )
 
 

@@ -76,6 +76,44 @@ def test_depths_may_be_mixed(tmp_path):
     assert "1 with 16 bits" in raw.note
 
 
+def deep(bits: int) -> np.ndarray:
+    """Return grey images (6, 8, 8), int64, the brightest of them just below white."""
+    images = np.random.RandomState(bits).randint(0, 2**bits - 9, (2 * COUNT, 8, 8))
+    images[COUNT, 2, 2] = 2**bits - 3
+    return images
+
+
+@pytest.mark.parametrize("ending", [".png", ".tif", ".pgm", ".tiff"])
+@pytest.mark.parametrize("bits", [8, 10, 12, 14, 16])
+def test_images_that_use_fewer_than_16_bits_are_as_bright_as_they_were(tmp_path, ending, bits):
+    images = deep(bits)
+    for i, image in enumerate(images):  # the brightest is in one part alone
+        path = tmp_path / ("test" if i < COUNT else "train") / CLASSES[i % 2] / f"{i}{ending}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image.astype("int32" if ending == ".tiff" else "uint16")).save(path)
+    raw = read_folder(tmp_path, GREY)
+    white = 2**bits - 1
+    for x, wanted, names in ((raw.x, images[:COUNT], raw.names), (raw.train.x, images[COUNT:], ())):
+        order = [int(Path(name).stem) for name in names] or [1, 0, 2]
+        got = torch.from_numpy(wanted[order] / white).float().unsqueeze(1)
+        torch.testing.assert_close(x, got, atol=1e-6, rtol=0)
+    assert raw.white == (65_535 if bits == 8 else white)
+    assert len(raw.notes) == (bits in (10, 12, 14))
+    assert all(f"{bits}-bit images in 16-bit files" in str(note) for note in raw.notes)
+
+
+def test_a_pgm_that_names_its_white_is_on_its_own_scale(tmp_path):
+    images = deep(12)
+    save(tmp_path, words, ".png")
+    for i, image in enumerate(images):
+        body = (image // 8).astype(">u2").tobytes()
+        (tmp_path / CLASSES[i // COUNT] / f"{i}.pgm").write_bytes(b"P5 8 8 4095\n" + body)
+    raw = read_folder(tmp_path, GREY)
+    named = [i for i, name in enumerate(raw.names) if name.endswith("pgm")]
+    wanted = torch.from_numpy(images // 8 / 4095).float().unsqueeze(1)
+    torch.testing.assert_close(raw.x[named], wanted, atol=1e-5, rtol=0)
+
+
 def test_values_without_a_white_are_refused(tmp_path):
     save(tmp_path, lambda t: Image.fromarray(t.astype("float32") * 10 - 1000), ".tiff")
     with pytest.raises(

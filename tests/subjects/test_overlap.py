@@ -13,7 +13,7 @@ from PIL import Image
 from pruneviz.figures.kit import format as fmt
 from pruneviz.plan import Plan
 from pruneviz.subjects import Subject, load_subject
-from pruneviz.subjects.overlap import near
+from pruneviz.subjects.overlap import near, rescaled
 from pruneviz.subjects.sample_data import load_split
 from pruneviz.wording import opened
 
@@ -99,3 +99,109 @@ def test_held_out_is_said_of_what_is_known_to_be() -> None:
     assert fmt.inputs_of(599, Plan()) == "599 held-out inputs"
     assert fmt.inputs_of(599, Plan(data="sample:digits")) == "599 held-out inputs"
     assert fmt.inputs_of(1_204, Plan(data="csv:t.csv?target=a")) == "1,204 of your inputs"
+
+
+def standardised(x: np.ndarray) -> np.ndarray:
+    return (x - x.mean()) / x.std()
+
+
+UNITS = {
+    "bytes to fractions": lambda x: x / 255,
+    "from -1 to 1": lambda x: x / 127.5 - 1,
+    "standardised": standardised,
+    "another gain": lambda x: 1.1 * x,
+    "an offset": lambda x: x + 30,
+    "single precision": lambda x: (x / 4095).astype("float32"),
+}
+
+
+def pictures(generator: np.random.RandomState, count: int) -> np.ndarray:
+    return generator.randint(0, 256, (count, 3, 8, 8)) / 1.0
+
+
+def measured(generator: np.random.RandomState, count: int) -> np.ndarray:
+    return generator.randn(count, 30) * 10.0 ** generator.uniform(-1, 3, 30) + 5
+
+
+def waves(generator: np.random.RandomState, count: int) -> np.ndarray:
+    return generator.randn(count, 2, 40) * 50
+
+
+@pytest.mark.parametrize("units", UNITS)
+@pytest.mark.parametrize("make", [pictures, measured, waves])
+def test_copies_in_other_units_are_counted(units, make) -> None:
+    generator = np.random.RandomState(0)
+    train, new = make(generator, 120), make(generator, 50)
+    mixed = np.concatenate([new, train[:20]])
+    x = torch.from_numpy(UNITS[units](mixed)).float()
+    other = torch.from_numpy(train).float()
+    found = rescaled(x, other, 1, *measure_of(other))
+    assert found.tolist() == [False] * 50 + [True] * 20
+    alone = torch.from_numpy(UNITS[units](new)).float()
+    assert not rescaled(alone, other, 1, *measure_of(other)).any()
+
+
+def measure_of(other: torch.Tensor) -> tuple[float, torch.Tensor, torch.Tensor]:
+    axes = [axis for axis in range(other.dim()) if axis != 1]
+    spread, centre = torch.std_mean(other, axes, keepdim=True)
+    return 0.02 if other.dim() == 4 else 0.005, centre, spread
+
+
+def test_channels_may_have_units_of_their_own() -> None:
+    generator = np.random.RandomState(0)
+    train = torch.from_numpy(pictures(generator, 60) / 255).float()
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in ([0.5, 0.4, 0.3], [0.2, 0.3, 0.25]))
+    x = (train[10:40] - mean) / std
+    assert rescaled(x, train, 1, *measure_of(train)).all()
+
+
+def counts(generator: np.random.RandomState, count: int) -> np.ndarray:
+    return generator.poisson(0.3, (count, 20))
+
+
+ALIKE = {
+    "constant rows": lambda g, n: np.repeat(g.randint(0, 5, (n, 1)), 20, 1),
+    "nearly constant": lambda g, n: np.repeat(g.rand(n, 1), 20, 1) + 1e-7 * g.rand(n, 20),
+    "one value": lambda g, n: np.full((n, 20), 3),
+    "truth": lambda g, n: g.randint(0, 2, (n, 20)),
+    "counts": counts,
+    "one count": lambda g, n: np.eye(20)[g.randint(0, 20, n)] * g.randint(1, 9, (n, 1)),
+    "answers from 1 to 5": lambda g, n: g.randint(1, 6, (n, 12)),
+    "one large column": lambda g, n: np.c_[g.rand(n, 11), 5e4 + 1e4 * g.randn(n, 1)],
+    "multiples of one row": lambda g, n: np.arange(20) * g.randint(1, 400, (n, 1)),
+    "constant images": lambda g, n: np.full((n, 1, 8, 8), 1) * g.rand(n, 1, 1, 1),
+    "squares": lambda g, n: np.kron(g.randint(0, 2, (n, 1, 2, 2)), np.ones((4, 4))),
+    "few columns": lambda g, n: g.randn(n, 4).round(1),
+}
+
+
+@pytest.mark.parametrize("kind", ALIKE)
+@pytest.mark.parametrize("seed", range(3))
+def test_inputs_that_are_alike_by_chance_are_no_copies_in_other_units(kind, seed) -> None:
+    generator = np.random.RandomState(seed)
+    train, x = (torch.from_numpy(ALIKE[kind](generator, n) * 1.0).float() for n in (300, 100))
+    assert not rescaled(x, train, 1, *measure_of(train)).any()
+
+
+def test_copies_in_other_units_are_said(tmp_path: Path) -> None:
+    split = load_split("digits")
+    x, y = split.test_x.numpy(), split.test_y.numpy()
+    np.savez(tmp_path / "d.npz", x=x[:100] * 2 - 1, y=y[:100], train_x=x[93:], train_y=y[93:])
+    subject = load_subject(Plan(data=f"npz:{tmp_path / 'd.npz'}"))
+    said = [str(note) for note in subject.notes if note in opened.in_other_units]
+    assert len(said) == 1
+    assert said[0].startswith("7 of the 100 evaluated inputs are in its training part, too, in oth")
+
+
+@pytest.mark.parametrize("units", [lambda x: x * 2 - 1, lambda x: (x - 62.0) / 230.0])
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_samples_training_data_is_found_in_other_units(tmp_path: Path, units, part) -> None:
+    split = load_split("tumour")
+    x, y = getattr(split, f"{part}_x"), getattr(split, f"{part}_y")
+    subject = cells(tmp_path, units(x.double()), y, 9)
+    assert subject.data is not None
+    count = len(subject.data.x)
+    said = about_training(subject)
+    assert [note.partition(" ev")[0] for note in said] == [f"{count} of the {count}"] * (
+        part == "train"
+    )

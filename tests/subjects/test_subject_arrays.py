@@ -168,7 +168,7 @@ def test_output_that_is_no_class_score(load: Loader, pixels, labels) -> None:
 def test_nan(load: Loader, pixels, labels, value: float) -> None:
     x = pixels.astype(np.float32)
     x[[3, 5], 0, 0] = value
-    with pytest.raises(ValueError, match=r"2 inputs hold NaN or infinite values"):
+    with pytest.raises(ValueError, match=r"2 of the 60 inputs hold NaN or infinite values"):
         load(x=x, y=labels)
 
 

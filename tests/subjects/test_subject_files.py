@@ -98,10 +98,10 @@ def test_columns_that_are_no_numbers(csv: Csv, table: pd.DataFrame) -> None:
 
 def test_empty_cells_and_infinities(csv: Csv, table: pd.DataFrame) -> None:
     table.loc[3, "b"] = np.nan
-    with pytest.raises(ValueError, match=r"empty cells in b; remove or fill"):
+    with pytest.raises(ValueError, match=r"empty cells in 1 of its 60 rows, in b: remove"):
         csv(table)
     table.loc[3, "b"] = np.inf
-    with pytest.raises(ValueError, match=r"1 inputs hold NaN or infinite"):
+    with pytest.raises(ValueError, match=r"1 of the 60 inputs holds NaN or infinite"):
         csv(table)
 
 

@@ -108,7 +108,7 @@ def test_nan_and_shifted_tables_are_named(load, labels):
     rows = np.random.RandomState(0).randn(60, 4).astype(np.float32)
     bad = rows.copy()
     bad[3, 1] = np.nan
-    with pytest.raises(ValueError, match="1 training inputs hold NaN"):
+    with pytest.raises(ValueError, match="1 of the 60 training inputs holds NaN"):
         load("table", x=rows, y=labels, train_x=bad, train_y=labels)
     with pytest.raises(ValueError, match="flip and shift are for images"):
         load("table", x=rows, y=labels, train_flip=1)

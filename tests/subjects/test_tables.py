@@ -112,10 +112,10 @@ def test_classes_may_be_called_none(read, word):
 
 def test_empty_cells_are_none(read):
     for cell in ("", " ", '""'):
-        with pytest.raises(ValueError, match="empty cells in kind"):
+        with pytest.raises(ValueError, match="empty cells in 1 of its 2 rows, in kind"):
             read(f"a,kind\n1,{cell}\n2,x\n")
     for cell in ("", "NA", "None", "?"):
-        with pytest.raises(ValueError, match="empty cells in a;"):
+        with pytest.raises(ValueError, match="empty cells in 1 of its 2 rows, in a:"):
             read(f"a,kind\n{cell},y\n2,x\n")
     with pytest.raises(ValueError, match="column kind holds NA beside numbers"):
         read("a,kind\n1,0\n2,1\n3,NA\n")

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from pruneviz.plan.reading import Reading
 from pruneviz.subjects.files.arrays import read_npz
 from pruneviz.subjects.files.raw import RawData
+from pruneviz.subjects.files.read_as import read_as
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.sources import finish_data
 from pruneviz.subjects.split import normalise
@@ -91,6 +93,61 @@ def test_what_was_decided_is_said(read, colours):
     assert "channels last" in raw.note
     assert "Mean and std are in units of pixels and were divided by 255." in raw.note
     assert "taken as they are" in read(x=colours / 100 - 1, y=labels).note
+
+
+DEPTHS = {10: 1023, 12: 4095, 14: 16_383, 16: 65_535}
+
+
+@pytest.mark.parametrize("kind", ["uint16", "int32", "int64", "float32", ">u2"])
+@pytest.mark.parametrize("bits", DEPTHS)
+def test_as_many_bits_are_white_as_the_largest_value_of_all_parts_needs(read, kind, bits):
+    white = DEPTHS[bits]
+    generator = np.random.RandomState(bits)
+    train = generator.randint(0, white + 1, (12, 1, 8, 8))
+    x = generator.randint(0, white // 9, (12, 1, 8, 8))  # the darker part is on the same scale
+    labels = np.arange(12) % 3
+    for bright in (white, white - 7):
+        train[5, 0, 3, 3] = bright
+        arrays = {"x": x.astype(kind), "train_x": train.clip(0, bright).astype(kind)}
+        raw = read(Expectation(channels=1), y=labels, train_y=labels, **arrays)
+        torch.testing.assert_close(raw.x, torch.from_numpy(x / white).float())
+        wanted = torch.from_numpy(train.clip(0, bright) / white).float()
+        torch.testing.assert_close(raw.train.x, wanted)
+        assert f"were divided by {white:,}" in raw.note
+        said = [f"{bits}-bit images in 16-bit files: no value is above {bright:,}"]
+        assert [str(note).partition(", so")[0] for note in raw.notes] == said * (bits < 16)
+    train[0, 0, 0, 0] = white + 1
+    deeper = {10: 4095, 12: 16_383, 14: 65_535, 16: 1}[bits]
+    raw = read(x=train.astype("int64"), y=labels)
+    torch.testing.assert_close(raw.x, torch.from_numpy(train / deeper).float())
+
+
+@pytest.mark.parametrize("step", [256, 257])
+def test_dark_bytes_that_were_widened_to_16_bits_stay_dark(read, colours, step):
+    for darker in (4, 16, 64):
+        x = (colours // darker).astype("uint16") * step
+        raw = read(x=x, y=np.arange(12) % 3)
+        torch.testing.assert_close(raw.x, torch.from_numpy(x / 65_535).float())
+        assert raw.notes == ()
+
+
+def test_statistics_of_12_bits_are_in_their_units(read):
+    x = np.random.RandomState(0).randint(0, 4096, (12, 1, 8, 8)).astype("uint16")
+    raw = read(Expectation(channels=1), x=x, y=np.arange(12) % 3, mean=[2047.5], std=[1228.5])
+    assert raw.mean == pytest.approx((0.5,))
+    assert raw.std == pytest.approx((0.3,))
+    said = Reading(mean=(2047.5,), std=(1228.5,))
+    raw = read_as(read(Expectation(channels=1), x=x, y=np.arange(12) % 3), said, "npz")
+    assert raw.mean == pytest.approx((0.5,))
+    assert "divided by 4,095" in raw.note
+
+
+def test_tables_and_series_of_such_numbers_stay_as_they_are(read):
+    for shape in ((12, 5), (12, 64)):
+        x = np.random.RandomState(0).randint(0, 4096, shape).astype("uint16")
+        raw = read(x=x, y=np.arange(12) % 3)
+        assert torch.equal(raw.x, torch.from_numpy(x.astype("float32")))
+        assert raw.notes == ()
 
 
 @pytest.mark.parametrize("unit", [1, 255])

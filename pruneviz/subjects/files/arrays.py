@@ -16,7 +16,13 @@ from torch import Tensor
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.files.label_arrays import read_labels
 from pruneviz.subjects.files.raw import RawData
-from pruneviz.subjects.files.values import Scale, find_scale, scaled, with_statistics
+from pruneviz.subjects.files.values import (
+    Scale,
+    find_scale,
+    scaled,
+    white_above_bytes,
+    with_statistics,
+)
 from pruneviz.subjects.models.expectation import Expectation, series_axis
 from pruneviz.subjects.split import Training, image_shape
 
@@ -65,6 +71,8 @@ def read_npz(path: Path, expects: Expectation) -> RawData:
         classes=labels.names,
         columns=labels.columns,
         note=" ".join(notes),
+        notes=scale.notes,
+        white=white_above_bytes([scale]),
         names=tuple(f"row {i}" for i in range(len(inputs[0]))),
         train=training,
         axis=axis or 1,

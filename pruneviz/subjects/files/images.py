@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import stat
 import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -15,7 +16,14 @@ from torch import Tensor
 from pruneviz.subjects.files.image_tree import ImageFile, Tree, is_image, some_of, sort_out
 from pruneviz.subjects.files.pixels import BrokenImageError, Pixels, decode
 from pruneviz.subjects.files.raw import RawData
-from pruneviz.subjects.files.values import BYTE, joined, scale_of
+from pruneviz.subjects.files.values import (
+    WORD,
+    Scale,
+    joined,
+    scale_of,
+    scale_of_words,
+    white_above_bytes,
+)
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.split import Training, stratified
 
@@ -108,7 +116,7 @@ def _decode_all(tree: Tree, name: str, expects: Expectation) -> RawData:
         files = [files[i] for i in chosen]
     files, pixels = _whole(files, expects, notes)
     notes.append(_sized(expects))
-    images = _scaled(pixels, name, notes)
+    images, scales = _scaled(pixels, name, notes)
     classes = tuple(sorted({f.label for f in files}))
     labels = np.array([classes.index(f.label) for f in files], dtype=np.int64)
     train = np.array([f.train for f in files])
@@ -122,6 +130,8 @@ def _decode_all(tree: Tree, name: str, expects: Expectation) -> RawData:
         recorded=True,
         classes=classes,
         note=" ".join(notes),
+        notes=tuple(note for scale in scales for note in scale.notes),
+        white=white_above_bytes(scales),
         names=tuple(f.name for f in files if not f.train),
         train=training,
     )
@@ -167,23 +177,28 @@ def _whole(
     return whole, pixels
 
 
-def _scaled(pixels: list[Pixels], name: str, notes: list[str]) -> Tensor:
-    """Return images as (N, C, H, W) in [0, 1], all of one depth on one scale."""
-    spans = [p.span for p in pixels if p.span is not None]
-    full = BYTE
+def _scaled(pixels: list[Pixels], name: str, notes: list[str]) -> tuple[Tensor, list[Scale]]:
+    """Return images as (N, C, H, W) in [0, 1], all of one depth on one scale, and these scales."""
+    scales: dict[float | None, Scale] = {}
+    spans = [p.span for p in pixels if p.span is not None and p.full is None]
     if spans:
-        scale = scale_of(joined(spans))
+        scale = scales[None] = scale_of(joined(spans))
         if not scale.unit:
             raise ValueError(
                 f"the images of '{name}' hold values {scale.span}, which does not tell what white "
                 "is; save them with 8 or 16 bits, or as values from 0 to 1"
             )
-        full = scale.divisor
         notes.append(scale.sentence)
-    deep = sum(p.full not in (None, BYTE) for p in pixels)
-    if deep:
-        notes.append(f"Of the images, {deep:,} with 16 bits were divided by 65,535.")
+    words = [p.span for p in pixels if p.span is not None and p.full is not None]
+    if words:
+        scales[WORD] = scale_of_words(joined(words))
+    whites = [p.full or 1.0 if p.span is None else scales[p.full].divisor for p in pixels]
+    deep = Counter(white for p, white in zip(pixels, whites, strict=True) if p.full == WORD)
+    notes += [
+        f"Of the images, {count:,} with 16 bits were divided by {white:,.0f}."
+        for white, count in deep.items()
+    ]
     images = torch.empty(len(pixels), *pixels[0].values.shape)
-    for image, one in zip(images, pixels, strict=True):
-        torch.div(one.values, full if one.full is None else one.full, out=image)
-    return images
+    for image, one, white in zip(images, pixels, whites, strict=True):
+        torch.div(one.values, white, out=image)
+    return images, list(scales.values())

@@ -13,7 +13,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from pruneviz.subjects.files.image_tree import ImageFile
-from pruneviz.subjects.files.values import BYTE, WORD, Span
+from pruneviz.subjects.files.values import BYTE, WORD, Span, span_of
 from pruneviz.subjects.models.expectation import Expectation
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
@@ -26,6 +26,7 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
+NAMED = "of a named white"
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
@@ -39,7 +40,10 @@ class BrokenImageError(ValueError):
 
 @dataclass(frozen=True, eq=False)
 class Pixels:
-    """An image (C, H, W) in its file's units, `full` its white, or None and the file's span."""
+    """An image (C, H, W) in its file's units, `full` the white of its type, None if it has none.
+
+    With a `span`, that of the file, it may use less than its type holds.
+    """
 
     values: Tensor
     full: float | None
@@ -52,7 +56,10 @@ def decode(file: ImageFile, expects: Expectation) -> Pixels:
         with Image.open(io.BytesIO(file.read()), formats=FORMATS) as image:
             fits = image.width * image.height <= MAX_PIXELS
             if fits:
-                return _pixels(ImageOps.exif_transpose(image), image.format or "", expects)
+                # a PGM may name its white, and Pillow scales that to 65,535
+                named = any(tile[0] in ("ppm", "ppm_plain") for tile in image.tile)
+                kind = NAMED if named else image.format or ""
+                return _pixels(ImageOps.exif_transpose(image), kind, expects)
             size = f"{image.width:,} by {image.height:,} pixels"
     except Image.DecompressionBombError:
         size = "far too many pixels"
@@ -83,13 +90,16 @@ def _deep(image: Image.Image, kind: str, expects: Expectation) -> Pixels:
     """Return a grey image of more than 8 bits, as deep as it is."""
     assert expects.shape is not None
     array = np.asarray(image).astype(np.float32)
-    low, high = float(array.min()), float(array.max())
-    span = Span(low=low, high=high, whole=bool((array == np.rint(array)).all()))
-    scaled = np.asarray(_resized(Image.fromarray(array), expects)).clip(low, high)
+    if not np.isfinite(array).all():
+        array[:] = np.nan  # resizing spreads it, and the image is refused by its name
+    span = span_of(array)
+    scaled = np.asarray(_resized(Image.fromarray(array), expects)).clip(span.low, span.high)
     values = torch.from_numpy(scaled.copy()).expand(expects.shape)
+    if kind == NAMED:
+        return Pixels(values, WORD)
     # PNG and PGM know 16 bits alone, in whatever mode they are opened; TIFF leaves it open
     known = image.mode.startswith("I;16") or kind in ("PNG", "PPM")
-    return Pixels(values, WORD, None) if known else Pixels(values, None, span)
+    return Pixels(values, WORD if known else None, span)
 
 
 def _resized(image: Image.Image, expects: Expectation) -> Image.Image:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pruneviz.subjects.split import Training
+from pruneviz.wording import Fact
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -20,8 +21,9 @@ class RawData:
     others. `recorded` says that the inputs are in the units they were recorded in, so that the
     model's own mean and std apply to them; `mean` and `std` are those of the file, or of the plan,
     as `normalised_by` says, one for each channel or feature, which lie on `axis`. `names` are those
-    of the inputs in `x`: a file, a row, a line. With a training part in `train`, all of `x` is held
-    out.
+    of the inputs in `x`: a file, a row, a line. `white` is what images of more than 8 bits were
+    divided by, `notes` are what a user must know of how the file was read. With a training part in
+    `train`, all of `x` is held out.
     """
 
     x: Tensor
@@ -35,6 +37,8 @@ class RawData:
     std: tuple[float, ...] | None = None
     normalised_by: str = "file"
     note: str = ""
+    notes: tuple[Fact, ...] = ()
+    white: float = 65_535.0
     names: tuple[str, ...] = ()
     axis: int = 1
     train: Training = field(default_factory=Training)

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from pruneviz.plan.reading import Reading
 from pruneviz.subjects.files.raw import RawData
-from pruneviz.subjects.files.values import WORD, Scale, Span, statistics_in_unit
+from pruneviz.subjects.files.values import Scale, Span, statistics_in_unit
 from pruneviz.subjects.models.expectation import Expectation
 
 LUMINANCE = 0.299, 0.587, 0.114  # of red, green and blue, as Pillow weighs them
@@ -57,7 +57,7 @@ def _normalised(raw: RawData, reading: Reading) -> RawData:
             )
         pair.append(values * channels if len(values) == 1 else values)
     unit = raw.x.dim() == 4 and raw.recorded
-    scale = Scale(divisor=WORD, unit=unit, span=Span(low=0.0, high=1.0, whole=False))
+    scale = Scale(divisor=raw.white, unit=unit, span=Span(low=0.0, high=1.0, whole=False))
     mean, std, converted = statistics_in_unit(pair[0], pair[1], scale)
     note = f"{raw.note} {converted}".strip()
     return replace(raw, mean=mean, std=std, note=note, normalised_by="plan")

@@ -24,7 +24,7 @@ from pruneviz.subjects.files.csv_text import (
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.models.weights import some
-from pruneviz.wording import Fact, opened
+from pruneviz.wording import Fact, RefusedError, opened
 
 EMPTY = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "?", "-")
 TRUTH = {"true": 1, "false": 0}
@@ -57,8 +57,10 @@ def read_csv(path: Path, target: str | None, expects: Expectation) -> RawData:
     labels, named, classes = _classes(table[target].str.strip(), f"column {target}")
     notes = [f"Cells are separated by {SEPARATORS[mark]}."] * (mark != ",")
     notes += ["Commas mark decimals."] * commas
+    with np.errstate(over="ignore"):  # what is beyond single precision is refused by its line
+        x = torch.from_numpy(numbers.to_numpy(dtype=np.float32, copy=True))
     return RawData(
-        x=torch.from_numpy(numbers.to_numpy(dtype=np.float32, copy=True)),
+        x=x,
         labels=labels,
         named=named,
         recorded=True,
@@ -118,11 +120,12 @@ def order_note(features: Sequence[str], known: Sequence[str]) -> Fact | None:
 
 def _refuse_holes(table: pd.DataFrame, features: list[str], target: str, name: str) -> None:
     """Raise ValueError where a feature or a class is missing; a class may be called None or NA."""
-    holes = [c for c in features if table[c].isna().any()]
-    if (table[target].isna() | (table[target].str.strip() == "")).any():
-        holes.append(target)
-    if holes:
-        raise ValueError(f"'{name}' has empty cells in {some(holes)}; remove or fill them")
+    empty = table[features].isna()
+    empty[target] = table[target].isna() | (table[target].str.strip() == "")
+    rows = int(empty.any(axis=1).sum())
+    if rows:
+        holes = [c for c in empty.columns if empty[c].any()]
+        raise RefusedError(opened.empty_cells(name, rows, len(table), some(holes)))
 
 
 def _numbers(

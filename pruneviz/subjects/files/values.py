@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pruneviz.subjects.files.raw import RawData
+from pruneviz.wording import Fact, opened
 
 BYTE, WORD = 255.0, 65_535.0
+WHITES = {BYTE: 8, 1_023.0: 10, 4_095.0: 12, 16_383.0: 14, WORD: 16}  # and their bits
 LEVELS = 16  # images of so few grey levels are no bytes: scikit-learn's digits run from 0 to 16
 SMALLEST_SIDE = 7  # of an image that lies in a row
 OVERSHOOT = 0.05  # what resizing with a bicubic filter adds to the range
@@ -24,11 +26,15 @@ Moments = tuple[float, ...]
 
 @dataclass(frozen=True, kw_only=True)
 class Span:
-    """The least and the largest finite value, and whether all values are whole numbers."""
+    """The least and the largest finite value, and whether all values are whole numbers.
+
+    `widened` says that these are bytes moved to 16 bits, times 256 or 257.
+    """
 
     low: float
     high: float
     whole: bool
+    widened: bool = False
 
     def within(self, low: float, high: float) -> bool:
         """Say whether all values lie in [low, high]."""
@@ -58,19 +64,27 @@ class Scale:
         )
         return f"Values run {self.span} and {done}."
 
+    @property
+    def notes(self) -> tuple[Fact, ...]:
+        """Return what a user must know of it: white was told by the largest of all values."""
+        if self.divisor not in WHITES or self.divisor in (BYTE, WORD):
+            return ()
+        return (opened.fewer_bits(WHITES[self.divisor], self.span.high, self.divisor),)
+
 
 def find_scale(
     parts: Sequence[tuple[str, NDArray[Any]]], series: bool = False, known_unit: bool = False
 ) -> Scale:
     """Return the one scale of all parts of a file, (N, …) each, named for messages.
 
-    Whole numbers up to 255 are bytes, up to 65,535 words of 16 bits, whatever type holds them;
-    fractions that use the range of bytes are bytes too. All else is left as it is, and so are
-    tables and series, but for those as large as a square image. With `known_unit` the model is made
-    for images from 0 to 1, and whole numbers up to 16 exactly are their grey levels. ValueError
-    where the parts differ in units.
+    Whole numbers up to 255 are bytes, up to 65,535 words of 16 bits, whatever type holds them, of
+    which as many are used as the largest value of all parts needs: 10, 12, 14 or 16. Fractions that
+    use the range of bytes are bytes too. All else is left as it is, and so are tables and series,
+    but for those as large as a square image. With `known_unit` the model is made for images from 0
+    to 1, and whole numbers up to 16 exactly are their grey levels. ValueError where the parts
+    differ in units.
     """
-    spans = {name: _span(values) for name, values in parts}
+    spans = {name: span_of(values) for name, values in parts}
     span = joined(list(spans.values()))
     shape = parts[0][1].shape
     measured = len(shape) == 2 or series
@@ -94,6 +108,7 @@ def joined(spans: Sequence[Span]) -> Span:
         low=min(s.low for s in spans),
         high=max(s.high for s in spans),
         whole=all(s.whole for s in spans),
+        widened=all(s.widened for s in spans),
     )
 
 
@@ -104,10 +119,21 @@ def scale_of(span: Span) -> Scale:
     return Scale(divisor=divisor, unit=unit, span=span)
 
 
+def scale_of_words(span: Span) -> Scale:
+    """Return the scale of images whose files hold 16 bits, of which they may use fewer."""
+    return Scale(divisor=_divisor(span) if span.high > LEVELS else WORD, unit=True, span=span)
+
+
+def white_above_bytes(scales: Sequence[Scale]) -> float:
+    """Return the white of images of more than 8 bits: 65,535 where none tells another."""
+    return max((s.divisor for s in scales if s.divisor > BYTE), default=WORD)
+
+
 def _divisor(span: Span) -> float:
     """Return what turns an image's values of this span into [0, 1], or 1 where nothing is known."""
     if span.whole and span.low >= 0 and span.high > LEVELS:
-        return BYTE if span.high <= BYTE else WORD if span.high <= WORD else 1.0
+        whites = (BYTE, WORD) if span.widened else WHITES
+        return next((white for white in whites if span.high <= white), 1.0)
     room = OVERSHOOT * BYTE
     is_bytes = span.high > BYTE / 2 and span.within(-room, BYTE + room)
     return BYTE if is_bytes and not span.whole else 1.0
@@ -145,7 +171,7 @@ def statistics_in_unit(mean: Moments, std: Moments, scale: Scale) -> tuple[Momen
             f"mean is at most {max(mean):.4g} and std up to {max(std):.4g}: these are different "
             "units; give both for values from 0 to 1, or both for values from 0 to 255"
         )
-    divisor = WORD if scale.divisor == WORD and highest > BYTE + 1 else BYTE
+    divisor = scale.divisor if scale.divisor > BYTE and highest > BYTE + 1 else BYTE
     words = f"Mean and std are in units of pixels and were divided by {divisor:,.0f}."
     return tuple(m / divisor for m in mean), tuple(s / divisor for s in std), words
 
@@ -181,12 +207,28 @@ def _undone(raw: RawData, mean: Moments, std: Moments) -> RawData | None:
     )
 
 
-def _span(values: NDArray[Any]) -> Span:
+def span_of(values: NDArray[Any]) -> Span:
     """Return the span of finite values, a chunk at a time so that memory holds."""
+    flat = values.ravel(order="K")
     if values.size and not np.issubdtype(values.dtype, np.floating):
-        return Span(low=float(values.min()), high=float(values.max()), whole=True)
+        span = Span(low=float(values.min()), high=float(values.max()), whole=True)
+    else:
+        span = _finite_span(flat)
+    deep = span.whole and span.low >= 0 and BYTE < span.high < WORD
+    return replace(span, widened=_widened(flat)) if deep else span
+
+
+def _widened(flat: NDArray[Any]) -> bool:
+    """Say whether whole numbers are all multiples of 256, or of 257."""
+    return any(
+        all(not (chunk[np.isfinite(chunk)] % step).any() for chunk in _chunks(flat))
+        for step in (256, 257)
+    )
+
+
+def _finite_span(flat: NDArray[Any]) -> Span:
     lows, highs, whole = [], [], True
-    for chunk in _chunks(values.ravel(order="K")):
+    for chunk in _chunks(flat):
         finite = chunk[np.isfinite(chunk)]
         if finite.size:
             lows.append(float(finite.min()))

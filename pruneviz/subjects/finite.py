@@ -1,0 +1,59 @@
+"""Inputs that hold what is no number: which, how many, and where, in one refusal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from pruneviz.subjects.files.image_tree import some_of
+from pruneviz.subjects.files.raw import RawData
+from pruneviz.subjects.subject import Data
+from pruneviz.wording import RefusedError, opened
+
+
+def refuse_no_numbers(raw: RawData) -> None:
+    """Raise RefusedError where inputs, as they were read, hold NaN or infinite values."""
+    _refuse(raw.x, raw.features, raw.axis, raw.names)
+    if raw.train.x is not None:
+        _refuse(raw.train.x, raw.features, raw.axis, part="training ")
+
+
+def refuse_overflow(data: Data) -> None:
+    """Raise RefusedError where inputs are finite, and are not once they are normalised."""
+    for x, names, part in (
+        (data.x, data.names, "evaluated "),
+        (data.calibration_x, (), "calibration "),
+        (data.train_x, (), "training "),
+    ):
+        _refuse(x, data.features, data.axis, names, part, normalised=True)
+
+
+def _refuse(
+    x: Tensor,
+    features: Sequence[str],
+    axis: int,
+    names: Sequence[str] = (),
+    part: str = "",
+    normalised: bool = False,
+) -> None:
+    if bool(torch.isfinite(x).all()):
+        return
+    bad = ~torch.isfinite(x)
+    inputs = bad.flatten(1).any(1)
+    channels = bad.movedim(axis, 0).flatten(1).any(1)
+    kind = "column" if x.dim() == 2 else "channel"
+    places = [features[i] if features else str(i) for i in channels.nonzero().flatten().tolist()]
+    if x.dim() > 2 and len(places) == len(channels):
+        places = []  # all of an image's colours say nothing
+    raise RefusedError(
+        opened.no_numbers(
+            bad=int(inputs.sum()),
+            inputs=len(x),
+            part=part,
+            where=f"{kind}{'s' if len(places) > 1 else ''} {some_of(places)}" if places else "",
+            named=some_of([names[i] for i in inputs.nonzero().flatten().tolist()]) if names else "",
+            normalised=normalised,
+        )
+    )
