@@ -30,7 +30,7 @@ def units_between(x: Tensor, other: Tensor, axis: int, same: float) -> Units | N
         return None
     probes = _by_channel(x[spread_out(len(x), PROBES)], axis)
     random = torch.Generator().manual_seed(0)
-    sums = torch.randn(x[0].numel(), SKETCH, generator=random, dtype=torch.float64)
+    sums = torch.randn(x[0].numel(), SKETCH, generator=random)
     sketch = torch.cat([_own(_by_channel(o, axis)).flatten(1) @ sums for o in other.split(ROWS)])
     pairs: list[Tensor] = []
     patterns: list[Tensor] = []
@@ -55,20 +55,20 @@ def back(x: Tensor, units: Units, axis: int) -> Tensor:
 
 
 def _by_channel(x: Tensor, axis: int) -> Tensor:
-    """Return inputs as (N, channels, values) in double precision, a row as one channel."""
-    return (x.unsqueeze(1) if x.dim() == 2 else x.movedim(axis, 1).flatten(2)).double()
+    """Return inputs as (N, channels, values), a row as one channel."""
+    return (x.unsqueeze(1) if x.dim() == 2 else x.movedim(axis, 1).flatten(2)).float()
 
 
 def _own(x: Tensor) -> Tensor:
     """Return inputs (N, channels, values) without their own mean and spread; 0 for a constant."""
     spread, mean = torch.std_mean(x, 2, correction=0, keepdim=True)
-    varies = spread > 1e-6 * x.abs().amax(2, keepdim=True)
+    varies = spread > 1e-5 * x.abs().amax(2, keepdim=True)
     return torch.where(varies, (x - mean) / torch.where(varies, spread, 1.0), 0.0)
 
 
 def _units(x: Tensor, other: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return a, b and the spread of one input (channels, values) beside another of its pattern."""
-    (s, m), (t, n) = (torch.std_mean(each, 1, correction=0) for each in (x, other))
+    (s, m), (t, n) = (torch.std_mean(each.double(), 1, correction=0) for each in (x, other))
     return s / t, m - s / t * n, s
 
 

@@ -142,6 +142,16 @@ def test_statistics_of_12_bits_are_in_their_units(read):
     assert "divided by 4,095" in raw.note
 
 
+@pytest.mark.parametrize("bits", DEPTHS)
+def test_deep_images_that_are_normalised_already_are_not_normalised_again(read, bits):
+    white, labels = DEPTHS[bits], np.arange(12) % 3
+    x = np.random.RandomState(bits).randint(0, white + 1, (12, 1, 8, 8))
+    mean, std = 0.45 * white, 0.3 * white
+    raw = read(Expectation(channels=1), x=(x - mean) / std, y=labels, mean=[mean], std=[std])
+    torch.testing.assert_close(raw.x, torch.from_numpy(x / white).float(), atol=1e-5, rtol=0)
+    assert raw.mean == pytest.approx((0.45,))
+
+
 def test_tables_and_series_of_such_numbers_stay_as_they_are(read):
     for shape in ((12, 5), (12, 64)):
         x = np.random.RandomState(0).randint(0, 4096, shape).astype("uint16")

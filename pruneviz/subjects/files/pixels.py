@@ -26,7 +26,7 @@ DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
 )
-NAMED = "of a named white"
+NAMED = "PGM"  # one whose header says what white is
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,

@@ -190,8 +190,17 @@ def with_statistics(raw: RawData, mean: Moments, std: Moments, scale: Scale) -> 
 
 
 def _undone(raw: RawData, mean: Moments, std: Moments) -> RawData | None:
-    """Return images without their normalisation, or None where they are not in [0, 1] then."""
-    divisor = BYTE if max(*map(abs, mean), *std) > 1 else 1.0
+    """Return images without their normalisation, or None where they are not in [0, 1] then.
+
+    Mean and std above those of bytes are in units of deeper pixels, of the first white that fits.
+    """
+    highest = max(*map(abs, mean), *std)
+    whites = [1.0] if highest <= 1 else [BYTE] if highest <= BYTE + 1 else list(WHITES)
+    found = (_undone_by(raw, mean, std, white) for white in whites)
+    return next((each for each in found if each is not None), None)
+
+
+def _undone_by(raw: RawData, mean: Moments, std: Moments, divisor: float) -> RawData | None:
     m, s = (torch.tensor(values).view(1, -1, 1, 1) / divisor for values in (mean, std))
     x = raw.x * s + m
     train = raw.train.x * s + m if raw.train.x is not None else None
