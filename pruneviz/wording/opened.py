@@ -91,6 +91,15 @@ def fewer_bits(bits: int, largest: float, white: float) -> str:
     )
 
 
+@fact(field="data")
+def narrowed_colours(images: int, brightest: int) -> str:
+    return (
+        f"{images:,} images have 16 bits a colour, which are read with 8, and none is brighter "
+        f"than {brightest} of 255: if white is darker there (1,023, 4,095 or 16,383), save them "
+        "with 8 bits a colour."
+    )
+
+
 @fact()
 def answers_depend_on_others() -> str:
     return (

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,6 +114,34 @@ def test_a_pgm_that_names_its_white_is_on_its_own_scale(tmp_path):
     named = [i for i, name in enumerate(raw.names) if name.endswith("pgm")]
     wanted = torch.from_numpy(images // 8 / 4095).float().unsqueeze(1)
     torch.testing.assert_close(raw.x[named], wanted, atol=1e-5, rtol=0)
+
+
+def png_of_words(image: np.ndarray) -> bytes:
+    """Return a PNG of 16 bits a colour, (H, W, 3), as its specification lays it out."""
+    height, width, _ = image.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in image)
+    parts = {b"IHDR": struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0),
+             b"IDAT": zlib.compress(rows), b"IEND": b""}  # fmt: skip
+    chunks = [
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in parts.items()
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14, 16])
+def test_colours_that_may_be_of_fewer_bits_than_their_files_are_said(tmp_path, bits):
+    for i in range(2 * COUNT):
+        image = np.random.RandomState(i).randint(0, 2**bits, (8, 8, 3))
+        lay(tmp_path / "data", {f"{CLASSES[i // COUNT]}/{i}.png": png_of_words(image)})
+    for raw in read_both(tmp_path / "data", COLOUR):
+        said = [str(note) for note in raw.notes]
+        assert len(said) == (bits < 16)
+        brightest = 2 ** (bits - 8) - 1
+        assert all("6 images have 16 bits a colour" in note for note in said)
+        assert all(f"none is brighter than {brightest} of 255" in note for note in said)
+        if bits < 16:
+            assert float(raw.x.max()) == pytest.approx(brightest / 255)
 
 
 def test_values_without_a_white_are_refused(tmp_path):

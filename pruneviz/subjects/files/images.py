@@ -17,6 +17,7 @@ from pruneviz.subjects.files.image_tree import ImageFile, Tree, is_image, some_o
 from pruneviz.subjects.files.pixels import BrokenImageError, Pixels, decode
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.files.values import (
+    BYTE,
     WORD,
     Scale,
     joined,
@@ -26,11 +27,13 @@ from pruneviz.subjects.files.values import (
 )
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.split import Training, stratified
+from pruneviz.wording import Fact, opened
 
 MAX_TENSOR_BYTES = 1_500_000_000
 MAX_MEMBERS = 50_000
 MAX_UNPACKED_BYTES = 1_000_000_000
 SUBSET_SEED = 0
+DARK = 63  # of 255: what 14 of 16 bits come to
 BROKEN = 0.1  # of the images: beyond it, something is wrong with all of them
 
 
@@ -130,7 +133,7 @@ def _decode_all(tree: Tree, name: str, expects: Expectation) -> RawData:
         recorded=True,
         classes=classes,
         note=" ".join(notes),
-        notes=tuple(note for scale in scales for note in scale.notes),
+        notes=(*(note for scale in scales for note in scale.notes), *_narrowed(pixels)),
         white=white_above_bytes(scales),
         names=tuple(f.name for f in files if not f.train),
         train=training,
@@ -175,6 +178,13 @@ def _whole(
         what = "images are" if len(broken) > 1 else "image is"
         notes.append(f"Left out: {len(broken):,} {what} broken ({names}).")
     return whole, pixels
+
+
+def _narrowed(pixels: list[Pixels]) -> tuple[Fact, ...]:
+    """Return a note where colours of 16 bits, read with 8, are so dark that fewer may be used."""
+    narrowed = [p.values.max() for p in pixels if p.narrowed]
+    brightest = int(max(narrowed, default=BYTE))
+    return () if brightest > DARK else (opened.narrowed_colours(len(narrowed), brightest),)
 
 
 def _scaled(pixels: list[Pixels], name: str, notes: list[str]) -> tuple[Tensor, list[Scale]]:

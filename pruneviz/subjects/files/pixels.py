@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -42,12 +42,14 @@ class BrokenImageError(ValueError):
 class Pixels:
     """An image (C, H, W) in its file's units, `full` the white of its type, None if it has none.
 
-    With a `span`, that of the file, it may use less than its type holds.
+    With a `span`, that of the file, it may use less than its type holds. `narrowed` says that the
+    file has 16 bits a colour, of which Pillow reads the upper 8.
     """
 
     values: Tensor
     full: float | None
     span: Span | None = None
+    narrowed: bool = False
 
 
 def decode(file: ImageFile, expects: Expectation) -> Pixels:
@@ -59,7 +61,9 @@ def decode(file: ImageFile, expects: Expectation) -> Pixels:
                 # a PGM may name its white, and Pillow scales that to 65,535
                 named = any(tile[0] in ("ppm", "ppm_plain") for tile in image.tile)
                 kind = NAMED if named else image.format or ""
-                return _pixels(ImageOps.exif_transpose(image), kind, expects)
+                narrowed = any(";16" in _raw_mode(tile[3]) for tile in image.tile)
+                pixels = _pixels(ImageOps.exif_transpose(image), kind, expects)
+                return replace(pixels, narrowed=narrowed and pixels.full == BYTE)
             size = f"{image.width:,} by {image.height:,} pixels"
     except Image.DecompressionBombError:
         size = "far too many pixels"
@@ -70,6 +74,11 @@ def decode(file: ImageFile, expects: Expectation) -> Pixels:
     raise ValueError(
         f"'{file.name}' has {size}; scale it to {MAX_PIXELS // 1_000_000} million or fewer"
     )
+
+
+def _raw_mode(args: object) -> str:
+    """Return how a file stores its pixels, from what Pillow's decoder is given."""
+    return str(args[0] if isinstance(args, tuple) and args else args)
 
 
 def _pixels(image: Image.Image, kind: str, expects: Expectation) -> Pixels:
