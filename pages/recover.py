@@ -15,6 +15,8 @@ from pruneviz.ui.recover.costs import Measuring
 from pruneviz.ui.recover.recovering import RecoveryJob
 from pruneviz.ui.session import recipes
 from pruneviz.ui.words import text
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import browsing
 
 
 def controls(view: View, now: RecoveryJob, problem: str, measured: Measuring | None) -> None:
@@ -31,7 +33,7 @@ def controls(view: View, now: RecoveryJob, problem: str, measured: Measuring | N
         if pressed:
             act(now, pressed)
         if now.state == "failed":
-            raise ValueError(now.status.error or "it failed, and its log says where")
+            raise RefusedError(browsing.recovery_failed(now.status.error))
 
 
 def buttons(view: View, now: RecoveryJob, problem: str, measured: Measuring | None) -> str:

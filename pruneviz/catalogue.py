@@ -15,6 +15,8 @@ from pruneviz.granularity import GRANULARITIES
 from pruneviz.plan import Plan
 from pruneviz.recovery import RECOVERIES, SCHEDULES
 from pruneviz.registry import Entry, Registry
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import asked
 
 SHOWN = "2"  # the layer of the small network that is demonstrated on
 REGISTRIES: Mapping[str, Registry[Any]] = {
@@ -29,7 +31,7 @@ REGISTRIES: Mapping[str, Registry[Any]] = {
 def described(kind: str | None = None) -> dict[str, list[dict[str, Any]]]:
     """Return all methods of one kind, or of all, as plain values; ValueError on an unknown kind."""
     if kind is not None and kind not in REGISTRIES:
-        raise ValueError(f"unknown kind '{kind}'; choose from {', '.join(REGISTRIES)}")
+        raise RefusedError(asked.unknown_method("kind", kind, tuple(REGISTRIES)))
     chosen = [kind] if kind else list(REGISTRIES)
     return {each: [_plain(entry) for entry in REGISTRIES[each]] for each in chosen}
 

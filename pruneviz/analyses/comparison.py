@@ -16,6 +16,8 @@ from pruneviz.measure.quality import accuracy_pair
 from pruneviz.plan import Part, Plan
 from pruneviz.run import Prepared
 from pruneviz.stepwise import State
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import analysing
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 COLUMNS = ["sparsity", "accuracy", "low", "high", "change", "change_low", "change_high", "samples",
@@ -47,7 +49,7 @@ class MethodComparison:
         """Plan the levels; ValueError without data, or where the scope decides the amount."""
         data = prepared.subject.data
         if data is None or prepared.baseline.logits is None:
-            raise ValueError("methods are compared by accuracy: name data with labels first")
+            raise RefusedError(analysing.comparison_without_data())
         check_comparable(plan)
         self._prepared, self._plan, self._levels = prepared, comparison_plan(plan), tuple(levels)
         self._data, self._logits = data, prepared.baseline.logits
@@ -93,7 +95,7 @@ class MethodComparison:
         """Take over what was measured before; ValueError where it is of other levels."""
         marks = [Mark(*row) for row in state["marks"]]
         if [mark.sparsity for mark in marks] != list(self._levels[: len(marks)]):
-            raise ValueError("its points belong to other amounts")
+            raise RefusedError(analysing.other_amounts())
         self.marks = marks
 
     def table(self) -> pd.DataFrame:
@@ -104,10 +106,7 @@ class MethodComparison:
 def check_comparable(plan: Plan) -> None:
     """Raise ValueError where the plan's scope decides the amount."""
     if decides_amount(plan.scope):
-        raise ValueError(
-            f"the scope '{SCOPES.get(plan.scope).title}' decides the amount by itself, so there "
-            "are no amounts to compare at: choose another on Tune, such as Global"
-        )
+        raise RefusedError(analysing.scope_decides(SCOPES.get(plan.scope).title))
 
 
 def comparison_plan(plan: Plan) -> Plan:
@@ -122,7 +121,7 @@ def read_marks(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_csv(BytesIO(path.read_bytes()), dtype={"note": str})
     except (ValueError, OSError) as error:
-        raise ValueError(f"'{path.name}' cannot be read: {error}; measure again") from error
+        raise RefusedError(analysing.marks_unreadable(path.name, str(error))) from error
     if list(table.columns) != COLUMNS:
-        raise ValueError(f"'{path.name}' is damaged: it lacks columns; measure again")
+        raise RefusedError(analysing.marks_lack_columns(path.name))
     return table.assign(note=table["note"].fillna(""))

@@ -24,7 +24,8 @@ from pruneviz.report import Report
 from pruneviz.run import Prepared, Pruned, bind, counting
 from pruneviz.store import MASKS_FILE, read_report
 from pruneviz.subjects.models.weights import fit_weights, read_weights
-from pruneviz.wording import judged
+from pruneviz.wording import RefusedError, judged
+from pruneviz.wording.refusals import analysing
 
 SAME = 1e-9  # of an accuracy, relative
 
@@ -38,9 +39,8 @@ def load_recovered(prepared: Prepared, plan: Plan, directory: Path) -> Pruned:
     bound = bind(plan, prepared.subject)
     report = read_report(directory)
     if report.digest != bound.digest():
-        raise ValueError(
-            f"'{directory}' holds another run ({report.digest[:12]}…) than the one asked for "
-            f"({bound.digest()[:12]}…): name its own folder"
+        raise RefusedError(
+            analysing.another_run(str(directory), report.digest[:12], bound.digest()[:12])
         )
     masks = read_weights(directory / MASKS_FILE)
     units = prepared.units
@@ -74,18 +74,12 @@ def _keep(units: tuple[Units, ...], masks: Masks, directory: Path) -> dict[str, 
     wrong = [n for n, mask in masks.items() if mask.dtype != torch.bool or n not in shapes]
     wrong += [n for n, shape in shapes.items() if n not in masks or masks[n].shape != shape]
     if wrong:
-        raise ValueError(
-            f"the masks in '{directory}' do not fit the model ({', '.join(sorted(wrong)[:3])}): "
-            "compute the run again"
-        )
+        raise RefusedError(analysing.masks_do_not_fit(str(directory), ", ".join(sorted(wrong)[:3])))
     # a unit that stays keeps a weight at least, as no layer is ever pruned to nothing
     keep = {layer.name: layer.sum(lambda name: masks[name].float()) > 0 for layer in units}
     meant = combine(layer.masks(keep[layer.name]) for layer in units)
     if any(not torch.equal(mask, masks[name]) for name, mask in meant.items()):
-        raise ValueError(
-            f"the masks in '{directory}' take parts of units, which no run makes: "
-            "compute the run again"
-        )
+        raise RefusedError(analysing.masks_of_parts(str(directory)))
     return keep
 
 
@@ -97,17 +91,12 @@ def _check_accuracy(prepared: Prepared, model: nn.Module, report: Report, direct
     correct = predicted(predict(model, data.x)) == data.y
     accuracy, reported = float(correct.double().mean()), report.accuracy.pruned
     if not math.isclose(accuracy, reported, rel_tol=SAME):
-        raise ValueError(
-            f"the run in '{directory}' was imported, and its network is {accuracy:.2%} accurate "
-            f"where its report says {reported:.2%}: its numbers do not belong to its weights: "
-            "compute the run again"
-        )
+        raise RefusedError(analysing.other_accuracy(str(directory), accuracy, reported))
 
 
 def _check_zeros(state: dict[str, Tensor], masks: Masks, directory: Path) -> None:
     broken = [name for name, mask in masks.items() if bool(state[name][~mask].count_nonzero())]
     if broken:
-        raise ValueError(
-            f"weights that the masks remove are not 0 in '{directory}' "
-            f"({', '.join(sorted(broken)[:3])}): compute the run again"
+        raise RefusedError(
+            analysing.weights_not_zero(str(directory), ", ".join(sorted(broken)[:3]))
         )

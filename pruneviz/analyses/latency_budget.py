@@ -9,6 +9,8 @@ from pruneviz.allocate.budget import smallest
 from pruneviz.measure.milliseconds import PassTime, Standing, pass_time
 from pruneviz.plan import Plan
 from pruneviz.run import Prepared, Pruned, prune, time_models
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import analysing
 
 STEPS = 100  # amounts that are tried: whole percentages, as a slider has them
 RUNS = 30  # passes of each network that is tried
@@ -31,10 +33,7 @@ def within_milliseconds(
     not the same time. ValueError where no amount is fast enough.
     """
     if decides_amount(plan.scope):
-        raise ValueError(
-            f"scope '{plan.scope}' decides by itself how much goes: choose one that divides the "
-            "overall amount, such as global or uniform"
-        )
+        raise RefusedError(analysing.scope_divides_nothing(plan.scope))
     found: dict[int, PassTime] = {}
 
     def with_amount(percent: int) -> Plan:
@@ -51,9 +50,8 @@ def within_milliseconds(
 
     percent = smallest(cost, milliseconds, STEPS)
     if percent is None and found[STEPS].against(milliseconds) is Standing.BEYOND:
-        raise ValueError(
-            f"{milliseconds:g} ms cannot be met: with all that can go gone, the time for one "
-            f"input is {found[STEPS].against_goal(milliseconds)}; unlock layers, or allow more time"
+        raise RefusedError(
+            analysing.never_fast_enough(milliseconds, found[STEPS].against_goal(milliseconds))
         )
     first = STEPS if percent is None else percent
     percent, taken = surely_within(lambda place: time_at(place, FINAL_RUNS), milliseconds, first)

@@ -14,6 +14,8 @@ from pruneviz.recovery.schedules import ROUNDS
 from pruneviz.recovery.training.settings import Settings
 from pruneviz.run import Prepared
 from pruneviz.stages.recovery_rounds import RecoveryRounds
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import analysing
 
 WARM_UP, MEASURED = 1, 2  # steps: the first one sets memory aside
 LEAST_EPOCHS = 2  # a round: with so many, every learning-rate schedule has steps enough
@@ -88,7 +90,7 @@ def epochs_within(prepared: Prepared, plan: Plan, seconds: float, device: str = 
     ValueError for a plan that trains nothing. The epochs that the plan itself names play no part.
     """
     if not any(trains(step) for step in plan.recovery):
-        raise ValueError("this plan trains nothing, so it has no epochs: add 'finetune' to it")
+        raise RefusedError(analysing.trains_nothing())
     settings = SCHEDULES.get(plan.schedule).settings(plan.schedule_parameters)
     rounds = int(settings.get(ROUNDS.name, 1))
     expected = cost(prepared, with_epochs(plan, LEAST_EPOCHS * rounds), device)

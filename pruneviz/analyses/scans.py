@@ -19,6 +19,8 @@ from pruneviz.sensitivity.pairs import LEVEL, PAIRS, all_pairs, number_asked
 from pruneviz.sensitivity.refit import Refit, recalibration
 from pruneviz.sensitivity.search import LOSS
 from pruneviz.subjects import Data, Subject
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import analysing
 
 
 def scan(
@@ -117,5 +119,5 @@ def _given(prepared: Prepared) -> tuple[nn.Module, tuple[Units, ...], Ranking, T
 
 def _labelled(prepared: Prepared) -> Data:
     if prepared.subject.data is None:
-        raise ValueError("a sensitivity scan measures accuracy: name data with labels first")
+        raise RefusedError(analysing.scan_without_data())
     return prepared.subject.data

@@ -15,6 +15,8 @@ from pruneviz.report import Accuracy
 from pruneviz.run import Prepared
 from pruneviz.stepwise import complete
 from pruneviz.subjects import Data
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import analysing
 
 FAMILY = "without training"
 
@@ -57,7 +59,7 @@ def without_training(
     """
     data = prepared.subject.data
     if data is None:
-        raise ValueError("accuracy needs labelled data: name data with labels first")
+        raise RefusedError(analysing.accuracy_without_data())
     methods = untrained_methods(applied.model, data)
     before = predict(applied.model, data.x)
     yield TrainingFreeAccuracy((), accuracy_pair(before, before, data.y))

@@ -12,6 +12,8 @@ from pruneviz.history.folder import UNDER_WAY, RunFolder, Status, run_digest, ru
 from pruneviz.home import default_home
 from pruneviz.jobs.control import Options
 from pruneviz.plan import Plan, Setting
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import commanding
 
 INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended
 
@@ -61,10 +63,10 @@ def follow_to_its_end(folder: RunFolder) -> None:
         raise SystemExit(INTERRUPTED) from None
     state = folder.state()
     if state == "failed":
-        raise ValueError(status.error)
+        raise RefusedError(commanding.job_failed(status.error))
     if state != "finished":
-        raise ValueError(
-            f"the job {folder.digest[:12]} was {state} at {status.fraction:.0%}; {_remedy(folder)}"
+        raise RefusedError(
+            commanding.job_ended(folder.digest[:12], state, status.fraction, _remedy(folder))
         )
 
 
@@ -73,10 +75,7 @@ def _refuse_begun(kind: str, plan: Plan) -> None:
     status = folder.status()
     if status is not None and folder.state() in ("stopped", "interrupted", "failed"):
         short = folder.digest[:12]
-        raise ValueError(
-            f"this run was started before and {folder.state()} at {status.fraction:.0%}: "
-            f"go on with --resume, or start over after `pruneviz runs delete {short}`"
-        )
+        raise RefusedError(commanding.begun_before(folder.state(), status.fraction, short))
 
 
 def _remedy(folder: RunFolder) -> str:

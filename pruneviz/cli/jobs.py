@@ -6,6 +6,8 @@ from pruneviz.cli.console import aside, output, print_json
 from pruneviz.cli.options import AsJson
 from pruneviz.cli.runs import Run, runs_app
 from pruneviz.history.folder import RunFolder
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import commanding
 
 
 def _folder(run: str) -> RunFolder:
@@ -24,7 +26,7 @@ def stop(run: Run, as_json: AsJson = False) -> None:
 
     folder = _folder(run)
     if not folder.alive():
-        raise ValueError(f"no process works on {folder.digest[:12]}: it is {folder.state()}")
+        raise RefusedError(commanding.no_process(folder.digest[:12], folder.state()))
     jobs.cancel(folder)
     for _ in jobs.follow(folder):
         pass

@@ -13,6 +13,8 @@ import typer
 from pruneviz.cli.supplying import supply_uploads
 from pruneviz.plan import Plan, parse_lock
 from pruneviz.plan.reading import Reading
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import commanding
 
 PlanFile = Annotated[
     Path | None, typer.Argument(metavar="[PLAN.yaml]", help="A plan; options below win over it.")
@@ -149,9 +151,11 @@ def _fields_of(path: Path) -> dict[str, Any]:
     try:
         return Plan.from_text(path.read_text(encoding="utf-8")).model_dump()
     except OSError as error:
-        raise ValueError(f"the plan '{path}' cannot be read: {error.strerror or error}") from error
+        raise RefusedError(
+            commanding.plan_unreadable(str(path), error.strerror or str(error))
+        ) from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"the plan '{path}' is no UTF-8 text") from error
+        raise RefusedError(commanding.plan_no_utf8(str(path))) from error
 
 
 def memory_option(megabytes: float | None) -> dict[str, bool | int | float | str]:
@@ -163,7 +167,7 @@ def _shape(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError as error:
-        raise ValueError(f"an input shape reads 3,224,224, got '{text}'") from error
+        raise RefusedError(commanding.no_shape(text)) from error
 
 
 def _classes(texts: list[str]) -> dict[str, str]:
@@ -181,7 +185,7 @@ def _numbers(name: str, text: str) -> tuple[float, ...]:
     try:
         return tuple(float(part) for part in text.split(","))
     except ValueError as error:
-        raise ValueError(f"{name} reads 0.5 or 0.485,0.456,0.406, got '{text}'") from error
+        raise RefusedError(commanding.no_numbers(name, text)) from error
 
 
 def _layers(texts: list[str]) -> dict[str, str]:
@@ -193,9 +197,9 @@ def _by_name(texts: list[str], what: str, form: str) -> dict[str, str]:
     for text in texts:
         name, equals, value = text.rpartition("=")
         if not equals:
-            raise ValueError(f"{form}, got '{text}'")
+            raise RefusedError(commanding.not_by_name(form, text))
         if values.setdefault(name, value) != value:
-            raise ValueError(f"{what} '{name}' is given twice: {values[name]} and {value}")
+            raise RefusedError(commanding.given_twice(what, name, values[name], value))
     return values
 
 
@@ -204,7 +208,7 @@ def _parameters(texts: list[str]) -> dict[str, str | bool]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals:
-            raise ValueError(f"a parameter reads NAME=VALUE, got '{text}'")
+            raise RefusedError(commanding.no_parameter(text))
         parameters[name] = {"true": True, "false": False}.get(value.lower(), value)
     return parameters
 

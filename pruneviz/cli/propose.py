@@ -11,6 +11,8 @@ from pruneviz.cli.console import app, aside, note, output, print_json
 from pruneviz.cli.following import carry_out
 from pruneviz.cli.options import AsJson, takes_plan
 from pruneviz.plan import Plan
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import commanding
 
 if TYPE_CHECKING:
     from pruneviz.propose import Goal, Proposal
@@ -69,10 +71,7 @@ def _goal(save: str, **given: float | None) -> Goal:
 
     asked = {kind: value for kind, value in given.items() if value is not None}
     if len(asked) != 1:
-        raise ValueError(
-            "name one goal: --lose 1, --megabytes 15, --macs 0.5, --parameters 0.5 or "
-            f"--milliseconds 20; got {len(asked)}"
-        )
+        raise RefusedError(commanding.no_one_goal(len(asked)))
     ((kind, value),) = asked.items()
     return Goal(kind, value, save)
 

@@ -24,6 +24,8 @@ from pruneviz.cli.options import (
 from pruneviz.cli.supplying import supply_uploads
 from pruneviz.cli.tables import print_check, print_report
 from pruneviz.plan import Plan
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import commanding
 
 
 @app.command()
@@ -112,14 +114,11 @@ def replay(
     supplied = supply_uploads(own, given, directory)
     for what, file in given.items():
         if file is not None and what not in supplied:
-            raise ValueError(f"the plan's {what} are no upload ({own[what]}); leave --{what} out")
+            raise RefusedError(commanding.no_upload(what, str(own[what])))
     before = stored.deterministic()
     for path in own_paths(plan):
         if not path.is_absolute() and not path.exists():
-            raise ValueError(
-                f"there is no '{path}' in the current folder, and the plan names it by that path: "
-                "replay it from the folder it was run in"
-            )
+            raise RefusedError(commanding.no_path_here(str(path)))
     if stored.recovery is not None:
         torch.set_num_threads(stored.recovery.threads)  # training adds up in an order they decide
         if stored.recovery.device != "cpu":
@@ -165,7 +164,4 @@ def check(
     for fact in subject.notes:
         note(str(fact))
     if not error <= TOLERANCE:
-        raise ValueError(
-            f"the masked and the cut outputs differ by {error:.1e} of the largest output, more "
-            f"than {TOLERANCE:.0e}: lock the layers that compute with their own widths"
-        )
+        raise RefusedError(commanding.outputs_differ(error, TOLERANCE))

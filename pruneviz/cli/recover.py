@@ -15,6 +15,8 @@ from pruneviz.cli.tables import print_report
 from pruneviz.figures.kit.format import plural
 from pruneviz.history.folder import RunFolder
 from pruneviz.plan import Plan
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import commanding
 
 Recipe = Annotated[str, typer.Option(help="Such as finetune; a wrong name lists all.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Epochs over all rounds together.")]
@@ -77,16 +79,13 @@ def _recovery_plan(
 
     path = directory / PLAN_FILE if directory.is_dir() else directory
     if directory.is_dir() and not path.exists():
-        raise ValueError(
-            f"'{directory}' holds no {PLAN_FILE}: name a folder that `pruneviz run --out` wrote, "
-            "or a plan's file"
-        )
+        raise RefusedError(commanding.no_plan_in_folder(str(directory), PLAN_FILE))
     plan = made_plan(path, seed=seed)
     given: dict[str, Any] = {} if epochs is None else {"epochs": epochs}
     for text in settings or ():
         name, equals, value = text.partition("=")
         if not equals:
-            raise ValueError(f"a parameter reads NAME=VALUE, got '{text}'")
+            raise RefusedError(commanding.no_parameter(text))
         given[name] = value
     return RECIPES.get(recipe).implementation(plan, given)
 
@@ -128,8 +127,8 @@ def _make_folder(out: Path | None) -> None:
     if out is None:
         return
     if out.is_dir() and any(out.iterdir()):
-        raise ValueError(f"'{out}' is not empty: name another folder for the copy")
+        raise RefusedError(commanding.not_empty(str(out)))
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"'{out}' cannot be made: {error.strerror or error}") from error
+        raise RefusedError(commanding.not_made(str(out), error.strerror or str(error))) from error

@@ -14,6 +14,8 @@ from pruneviz.cli.console import note, output, print_json
 from pruneviz.cli.options import AsJson
 from pruneviz.cli.run_tables import print_curve, print_run, print_runs
 from pruneviz.figures.kit.format import plural
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import commanding
 
 if TYPE_CHECKING:
     from pruneviz.history.index import History
@@ -181,7 +183,7 @@ def export(
     from pruneviz.history.archive import export_runs
 
     if out.exists() and not force:
-        raise ValueError(f"'{out}' is there already: name another file, or give --force")
+        raise RefusedError(commanding.there_already(str(out)))
     history = _history()
     digests = _chosen(history, runs, everything)
     export_runs(history, digests, out)
@@ -259,7 +261,7 @@ def mlflow(
 
 def _named(runs: list[str] | None) -> list[str]:
     if not runs:
-        raise ValueError("no run is named; name one, or list them with: pruneviz runs list")
+        raise RefusedError(commanding.none_named())
     return list(dict.fromkeys(runs))
 
 
@@ -270,7 +272,7 @@ def _chosen(
     if everything and not runs:
         return [row.digest for row in history.search(state="finished", kind=kind)]
     if not runs:
-        raise ValueError("no run is named; name one, or give --all for every finished run")
+        raise RefusedError(commanding.none_named_nor_all())
     return [history.get(run).digest for run in runs]
 
 

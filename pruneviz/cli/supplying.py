@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pruneviz.sent import SentFile
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import commanding
 
 
 def supply_uploads(
@@ -36,10 +38,7 @@ def supply_uploads(
     if missing:
         files = " and ".join(f"for its {wanted.what} {wanted.title}" for wanted in missing)
         options = " ".join(wanted.option for wanted in missing)
-        raise ValueError(
-            f"the plan was made with uploads that are not here: {files}; "
-            f"give run or replay {options}"
-        )
+        raise RefusedError(commanding.uploads_missing(files, options))
     return supplied
 
 

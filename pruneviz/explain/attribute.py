@@ -14,6 +14,8 @@ from pruneviz.explain.method import METHODS, Question
 from pruneviz.network.answers import answering_logits
 from pruneviz.network.duplicate import duplicate
 from pruneviz.registry import Value
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import explaining
 
 STEPS = "steps"
 MORE_SECONDS = 10.0
@@ -69,13 +71,13 @@ def attribute(
     """
     entry = METHODS.get(method)
     if len(x) != 1:
-        raise ValueError(f"attributions are for one input at a time, got a batch of {len(x)}")
+        raise RefusedError(explaining.several_inputs(len(x)))
     own = answering_logits(working_copy(model))
     start = torch.zeros_like(x) if average is None else average.to(x).expand_as(x).clone()
     with torch.no_grad():
         logits = own(torch.cat([x, start]))  # (2, classes)
     if not 0 <= target < logits.shape[1]:
-        raise ValueError(f"class {target} is not one of the network's {logits.shape[1]} outputs")
+        raise RefusedError(explaining.no_such_class(target, logits.shape[1]))
     question = Question(
         model=own,
         x=x.detach().clone().requires_grad_("gradients" in entry.needs),
@@ -103,7 +105,7 @@ def _answered(question: Question, method: str, rise: float) -> Attribution:
         answer = entry.implementation(question)
     except (RuntimeError, AssertionError, TypeError) as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else "it failed"
-        raise ValueError(f"{entry.title} cannot explain this network: {reason}") from error
+        raise RefusedError(explaining.method_fails(entry.title, reason)) from error
     values = answer.values.detach()
     steps = int(question.settings[STEPS]) if STEPS in question.settings else None
     found = Attribution(

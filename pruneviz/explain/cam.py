@@ -8,6 +8,8 @@ from torch.nn.functional import interpolate
 from torch.nn.modules.conv import _ConvNd
 
 from pruneviz.explain.method import METHODS, Answer, Question
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import explaining
 
 ENLARGED = {3: "linear", 4: "bilinear"}  # how maps become as large as inputs of so many axes
 
@@ -52,8 +54,5 @@ def last_convolution(model: nn.Module, x: Tensor) -> nn.Module:
         for handle in handles:
             handle.remove()
     if not found:
-        raise ValueError(
-            "Grad-CAM needs a convolution that keeps places apart, and this network has none; "
-            "choose a gradient method, such as Integrated Gradients"
-        )
+        raise RefusedError(explaining.no_convolution())
     return found[-1]

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 
 from pruneviz.explain.attribute import working_copy
 from pruneviz.network.answers import answering_logits
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import explaining
 
 
 class CutLike(Protocol):
@@ -57,13 +59,13 @@ def detectors(model: nn.Module, x: Tensor, layer: str, target: int) -> Detectors
     own = working_copy(model)
     module = dict(own.named_modules()).get(layer)
     if module is None:
-        raise ValueError(f"the network has no layer '{layer}'")
+        raise RefusedError(explaining.no_such_layer(layer))
     try:
         whole, given = answering_logits(own), x.detach().clone().requires_grad_()
         maps = LayerActivation(whole, module).attribute(given).detach()
         shares = LayerGradientXActivation(whole, module).attribute(given, target=target).detach()
     except (RuntimeError, AssertionError, AttributeError, KeyError, TypeError) as error:
-        raise ValueError(f"the channels of layer '{layer}' cannot be shown") from error
+        raise RefusedError(explaining.no_channels(layer)) from error
     maps, shares = (_channels_first(t, module) for t in (maps, shares))
     return Detectors(layer, maps, shares.reshape(len(shares), -1).sum(1))
 
@@ -94,9 +96,7 @@ def on_original_channels(found: Detectors, keep: Tensor) -> Detectors:
     if len(found.maps) == len(keep):
         return found
     if len(found.maps) != int(keep.sum()):
-        raise ValueError(
-            f"layer '{found.layer}' has {len(found.maps)} channels, {int(keep.sum())} should stay"
-        )
+        raise RefusedError(explaining.other_channels(found.layer, len(found.maps), int(keep.sum())))
     maps = torch.zeros(len(keep), *found.maps.shape[1:])
     importance = torch.zeros(len(keep))
     maps[keep], importance[keep] = found.maps, found.importance

@@ -8,6 +8,9 @@ from math import ceil, isnan
 from scipy.stats import spearmanr
 from torch import Tensor
 
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import explaining
+
 TOP = 0.1  # the strongest tenth
 ALIKE = 0.8, 1.25  # ratios of strength in between are not worth a word
 
@@ -79,10 +82,7 @@ class Similarity:
 def similarity(first: Tensor, second: Tensor) -> Similarity:
     """Compare the original's attribution with the pruned network's, `Attribution.places`."""
     if first.shape != second.shape:
-        raise ValueError(
-            f"only attributions of one shape can be compared, got {tuple(first.shape)} "
-            f"and {tuple(second.shape)}"
-        )
+        raise RefusedError(explaining.two_shapes(tuple(first.shape), tuple(second.shape)))
     a, b = first.flatten().double(), second.flatten().double()
     flat = bool((a == a[0]).all()) or bool((b == b[0]).all())
     rank = float("nan") if flat else float(spearmanr(a.numpy(), b.numpy()).statistic)

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 
 from pruneviz.measure.held import LIFTED
+from pruneviz.wording import RefusedError, said_by
+from pruneviz.wording.refusals import exporting
 
 
 class Constants:
@@ -29,7 +31,7 @@ class Constants:
             if _same(tensor, value):
                 return name
         if value.layout is not torch.strided:
-            raise ValueError(f"the network holds a {value.layout} tensor, which no recipe can hold")
+            raise RefusedError(exporting.layout_not_held(str(value.layout)))
         name = f"constant_{len(self.own)}"
         while name in self._state:
             name += "_"
@@ -51,12 +53,12 @@ def _read(name: str, entry: Mapping[str, Any]) -> Tensor:
     dtype = getattr(torch, str(entry["dtype"]), None)
     try:
         if not isinstance(dtype, torch.dtype):
-            raise ValueError(f"there is no dtype '{entry['dtype']}'")
+            raise RefusedError(exporting.no_dtype(str(entry["dtype"])))
         content = bytearray(base64.b64decode(entry["values"], validate=True))
         made = torch.frombuffer(content, dtype=dtype) if content else torch.empty(0, dtype=dtype)
         return made.reshape(entry["shape"])
     except (ValueError, RuntimeError, binascii.Error) as error:
-        raise ValueError(f"the recipe's constant '{name}' is damaged: {error}") from error
+        raise RefusedError(exporting.constant_damaged(name, said_by(error))) from error
 
 
 def _same(one: Tensor, other: Tensor) -> bool:

@@ -16,6 +16,8 @@ from torch import Tensor, nn
 from pruneviz.export.constants import read_constants
 from pruneviz.export.operators import resolve
 from pruneviz.measure.packing import unpack
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import exporting
 
 FORMAT, VERSION = "pruneviz-recipe", 1
 _KINDS = {"dtype": torch.dtype, "layout": torch.layout, "memory_format": torch.memory_format}
@@ -33,13 +35,11 @@ def rebuild(recipe: Path, weights: Path) -> nn.Module:
         # A copy has memory of its own: aligned as torch likes it, and safe when the file changes.
         state = {name: t.clone() for name, t in unpack(load_file(weights)).items()}
     except (SafetensorError, OSError) as error:
-        raise ValueError(
-            f"the weights file '{Path(weights).name}' cannot be read: {error}"
-        ) from error
+        raise RefusedError(exporting.weights_unreadable(Path(weights).name, str(error))) from error
     try:
         return Rebuilt(parts, state | read_constants(parts["tensors"])).eval()
     except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"the recipe '{Path(recipe).name}' is damaged: {error!r}") from error
+        raise RefusedError(exporting.recipe_damaged(Path(recipe).name, repr(error))) from error
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
@@ -48,16 +48,13 @@ def read_recipe(path: Path) -> dict[str, Any]:
     try:
         parts = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"the recipe '{name}' cannot be read: {error.strerror}") from error
+        raise RefusedError(exporting.recipe_unreadable(name, str(error.strerror))) from error
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"the recipe '{name}' is not JSON") from error
+        raise RefusedError(exporting.recipe_no_json(name)) from error
     if not isinstance(parts, dict) or parts.get("format") != FORMAT:
-        raise ValueError(f'\'{name}\' is not a recipe: it lacks "format": "{FORMAT}"')
+        raise RefusedError(exporting.no_recipe(name, FORMAT))
     if parts.get("version") != VERSION:
-        raise ValueError(
-            f"'{name}' is a recipe of version {parts.get('version')}; "
-            f"this PruneViz reads version {VERSION}"
-        )
+        raise RefusedError(exporting.other_version(name, str(parts.get("version")), VERSION))
     return parts
 
 
@@ -85,16 +82,14 @@ class Rebuilt(nn.Module):
         _place_all(self, parts["tensors"], state)
         unknown = sorted(set(self._feeds.values()) - set(parts["tensors"]))
         if unknown:
-            raise ValueError(f"the recipe uses the tensor '{unknown[0]}', which it does not list")
+            raise RefusedError(exporting.unlisted_tensor(unknown[0]))
         self._steps = _steps(parts["nodes"], {self._input, *self._feeds}, self._output)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the network's output for a batch of any size, shaped as the recipe's input."""
         fixed, *shape = self.input_shape
         if list(x.shape[1:]) != shape:
-            raise ValueError(
-                f"the network takes inputs of shape {tuple(shape)}, got {tuple(x.shape[1:])}"
-            )
+            raise RefusedError(exporting.other_input_shape(tuple(shape), tuple(x.shape[1:])))
         if fixed is None or len(x) == fixed:
             return self._run(x)
         # The graph is bound to one batch size: go through x in such batches, the last filled up.
@@ -114,12 +109,12 @@ class Rebuilt(nn.Module):
                 values[step.name] = step.function(*args, **kwargs)
             except (RuntimeError, TypeError, IndexError) as error:
                 reason = str(error).strip().splitlines()[0]
-                raise ValueError(f"the recipe's step '{step.name}' fails: {reason}") from error
+                raise RefusedError(exporting.step_fails(step.name, reason)) from error
             for name in step.done:
                 del values[name]
         output = values[self._output]
         if not isinstance(output, Tensor):
-            raise ValueError(f"the recipe's output '{self._output}' is not a tensor")
+            raise RefusedError(exporting.output_no_tensor(self._output))
         return output
 
 
@@ -130,16 +125,14 @@ def _steps(nodes: list[dict[str, Any]], known: set[str], output: str) -> tuple[S
     for index, node in enumerate(nodes):
         for name in _references([node["args"], list(node["kwargs"].values())]):
             if name not in seen:
-                raise ValueError(
-                    f"the recipe's step '{node['name']}' uses '{name}' before it exists"
-                )
+                raise RefusedError(exporting.used_too_early(node["name"], name))
             last[name] = index
         if node["name"] in seen:
-            raise ValueError(f"the recipe has two values called '{node['name']}'")
+            raise RefusedError(exporting.two_values(node["name"]))
         seen.add(node["name"])
         last[node["name"]] = index
     if output not in seen:
-        raise ValueError(f"the recipe's output '{output}' is no step of it")
+        raise RefusedError(exporting.output_no_step(output))
     done: dict[int, list[str]] = {}
     for name, index in last.items():
         if name != output:
@@ -175,7 +168,7 @@ def _value(argument: Any, values: Mapping[str, Any], x: Tensor) -> Any:
         return x.device
     found = getattr(torch, str(name), None)
     if kind not in _KINDS or not isinstance(found, _KINDS[kind]):
-        raise ValueError(f"the recipe has the unknown argument {argument!r}")
+        raise RefusedError(exporting.unknown_argument(repr(argument)))
     return found
 
 
@@ -184,17 +177,15 @@ def _place_all(
 ) -> None:
     missing, extra = sorted(set(tensors) - set(state)), sorted(set(state) - set(tensors))
     if missing or extra:
-        raise ValueError(
-            f"the weights do not belong to the recipe: '{(missing or extra)[0]}' is "
-            f"{'missing from' if missing else 'too much in'} the weights file"
-        )
+        raise RefusedError(exporting.other_tensors((missing or extra)[0], bool(missing)))
     for name, entry in tensors.items():
         tensor = state[name]
         dtype = str(tensor.dtype).removeprefix("torch.")
         if list(tensor.shape) != entry["shape"] or dtype != entry["dtype"]:
-            raise ValueError(
-                f"the weights do not belong to the recipe: '{name}' is {dtype} "
-                f"{list(tensor.shape)}, the recipe has {entry['dtype']} {entry['shape']}"
+            raise RefusedError(
+                exporting.other_tensor(
+                    name, dtype, str(list(tensor.shape)), str(entry["dtype"]), str(entry["shape"])
+                )
             )
         _place(root, name, tensor, entry["kind"] == "parameter")
 
@@ -208,10 +199,10 @@ def _place(root: nn.Module, path: str, tensor: Tensor, parameter: bool) -> None:
             module.add_module(part, nn.Module())
         child = module._modules[part]
         if child is None:
-            raise ValueError(f"the recipe's tensor name '{path}' cannot be used")
+            raise RefusedError(exporting.unusable_name(path))
         module = child
     if hasattr(module, leaf):
-        raise ValueError(f"the recipe's tensor name '{path}' cannot be used")
+        raise RefusedError(exporting.unusable_name(path))
     if parameter:
         module.register_parameter(leaf, nn.Parameter(tensor, requires_grad=False))
     else:

@@ -9,6 +9,9 @@ from typing import Any
 
 import torch
 
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import exporting
+
 # What symbolic batch sizes are computed with.
 SIZE_OPERATORS: dict[str, Callable[..., Any]] = {
     "operator.add": operator.add,
@@ -42,7 +45,7 @@ def operator_name(target: Any) -> str:
         return name
     name = _SIZE_NAMES.get(target, "")
     if not name:
-        raise ValueError(f"the network uses '{target}', which a recipe cannot hold")
+        raise RefusedError(exporting.operation_not_held(str(target)))
     return name
 
 
@@ -54,7 +57,7 @@ def resolve(name: object) -> Callable[..., Any]:
     packet = getattr(torch.ops.aten, match[1], None) if match else None
     overload = getattr(packet, match[2], None) if match else None
     if not isinstance(overload, torch._ops.OpOverload) or not _harmless(overload):
-        raise ValueError(f"the recipe names the operation {name!r}, which is not allowed")
+        raise RefusedError(exporting.operation_not_allowed(repr(name)))
     return overload
 
 

@@ -24,6 +24,8 @@ from pruneviz.measure.packing import pack, stored_layout
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.folding import folded
 from pruneviz.network.one_trace import ONE_TRACE
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import exporting
 
 RECIPE_FILE, WEIGHTS_FILE = "recipe.json", "weights.safetensors"
 TOLERANCE = 1e-6  # relative to the largest output
@@ -52,10 +54,7 @@ def write_network(
     if not error <= TOLERANCE:
         for path in (recipe_path, weights_path):
             path.unlink()
-        raise ValueError(
-            f"the rebuilt network answers differently (relative error {error:.1e}): "
-            "its graph depends on more than the input's values"
-        )
+        raise RefusedError(exporting.answers_differ(error))
     return recipe_path, weights_path
 
 
@@ -89,7 +88,7 @@ def describe(
         if spec.kind is InputKind.USER_INPUT:
             continue
         if spec.kind not in (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR):
-            raise ValueError(f"the network holds a {spec.kind.name}, which a recipe cannot hold")
+            raise RefusedError(exporting.kind_not_held(spec.kind.name))
         target = str(spec.target)
         value = program.constants.get(target, program.state_dict.get(target))
         feeds[spec.arg.name] = target if value is None else constants.name(target, value)
@@ -129,9 +128,9 @@ def describe(
 
 def _trace(model: nn.Module, example: Tensor) -> ExportedProgram:
     if len(example) < 2:
-        raise ValueError("the example must hold at least 2 inputs, so that the batch stays free")
+        raise RefusedError(exporting.too_few_inputs())
     if model.training:
-        raise ValueError("the network must be in eval mode to be exported")
+        raise RefusedError(exporting.in_training_mode())
     try:
         # A copy: tracing swaps parameters for a moment, and the model may be in use elsewhere.
         with ONE_TRACE:
@@ -140,7 +139,7 @@ def _trace(model: nn.Module, example: Tensor) -> ExportedProgram:
             )
     except Exception as error:  # the tracer raises many types; each means "cannot be traced"
         reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise ValueError(f"torch.export cannot trace this network: {reason[0]}") from error
+        raise RefusedError(exporting.not_traced(reason[0])) from error
 
 
 def _input(program: ExportedProgram) -> dict[str, Any]:
@@ -160,9 +159,7 @@ def _input(program: ExportedProgram) -> dict[str, Any]:
 def _nodes(program: ExportedProgram) -> tuple[list[dict[str, Any]], str]:
     specs = program.graph_signature.output_specs
     if [spec.kind for spec in specs] != [OutputKind.USER_OUTPUT]:
-        raise ValueError(
-            "only a network that returns one tensor, and changes no buffer, is exported"
-        )
+        raise RefusedError(exporting.more_than_one_tensor())
     nodes = []
     for node in program.graph.nodes:
         if node.op == "call_function":
@@ -177,7 +174,7 @@ def _nodes(program: ExportedProgram) -> tuple[list[dict[str, Any]], str]:
                     }
                 )
         elif node.op not in ("placeholder", "output"):
-            raise ValueError(f"the network's graph has a '{node.op}', which a recipe cannot hold")
+            raise RefusedError(exporting.node_not_held(node.op))
     return nodes, str(specs[0].arg.name)
 
 
@@ -196,4 +193,4 @@ def _plain(value: Any) -> Any:
             return {kind: str(value).removeprefix("torch.")}
     if value is None or isinstance(value, bool | int | float | str):
         return value
-    raise ValueError(f"the network's graph has the argument {value!r}, which a recipe cannot hold")
+    raise RefusedError(exporting.argument_not_held(repr(value)))

@@ -25,6 +25,8 @@ from pruneviz.history.folder import (
 )
 from pruneviz.report import Report
 from pruneviz.store import FILES, read_plan, read_report
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import keeping
 
 RESULT = (*FILES, CURVE_FILE)  # the report first: it goes first and comes last
 
@@ -53,7 +55,7 @@ def adopt(home: Path, directory: Path) -> RunFolder:
                 _complete(folder, beside)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise ValueError(f"the run cannot be kept in '{folder.path}': {reason}") from error
+        raise RefusedError(keeping.not_kept(str(folder.path), reason)) from error
     return folder
 
 
@@ -61,13 +63,9 @@ def _read_own_report(directory: Path) -> Report:
     """Return a run's report; ValueError unless it is that of the run's plan."""
     report = read_report(directory)
     if not is_digest(report.digest) or report.digest != report.plan.digest():
-        raise ValueError(
-            f"the report in '{directory}' is not that of its own plan: compute the run again"
-        )
+        raise RefusedError(keeping.report_of_another_plan(str(directory)))
     if read_plan(directory) != report.plan:
-        raise ValueError(
-            f"the plan and the report in '{directory}' are of two runs: compute the run again"
-        )
+        raise RefusedError(keeping.of_two_runs(str(directory)))
     return report
 
 
@@ -114,6 +112,4 @@ def _complete(folder: RunFolder, beside: Path) -> None:
             folder.file(CANCEL_FILE).unlink(missing_ok=True)
             shutil.rmtree(folder.file(CHECKPOINTS), ignore_errors=True)
     except Timeout as error:
-        raise ValueError(
-            f"the run {folder.digest[:12]} is being computed: wait until it has ended, or stop it"
-        ) from error
+        raise RefusedError(keeping.under_way(folder.digest[:12])) from error

@@ -23,6 +23,8 @@ from pruneviz.history.folder import SPEC_FILE, UNDER_WAY, RunFolder, now, write_
 from pruneviz.history.index import History
 from pruneviz.history.label import read_label, write_label
 from pruneviz.history.row import read_row
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import packing
 
 IMPORTING = ".importing-"
 CHUNK_BYTES = 1 << 20
@@ -45,26 +47,26 @@ def export_runs(history: History, digests: Iterable[str], path: Path) -> None:
     """
     folders = [history.folder(digest) for digest in dict.fromkeys(digests)]
     if not folders:
-        raise ValueError("no run is named to export; name one or more")
+        raise RefusedError(packing.none_named())
     for folder in folders:
         _refuse_unended(folder)
     if path.is_dir():
-        raise ValueError(f"'{path}' is a folder; give the path of a zip file")
+        raise RefusedError(packing.is_folder(str(path)))
     try:
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=".exporting-") as name:
             beside = Path(name) / "runs.zip"
             _pack(folders, beside)
             beside.replace(path)
     except OSError as error:
-        raise ValueError(f"'{path}' cannot be written: {error.strerror or error}") from error
+        raise RefusedError(packing.not_written(str(path), error.strerror or str(error))) from error
 
 
 def _refuse_unended(folder: RunFolder) -> None:
     row = read_row(folder.path)
     if row is None or row.state in UNDER_WAY:
-        raise ValueError(f"the run {folder.digest[:12]} has not ended: resume it, or leave it out")
+        raise RefusedError(packing.not_ended(folder.digest[:12]))
     if row.damage:
-        raise ValueError(f"the run {folder.digest[:12]} is damaged, leave it out: {row.damage}")
+        raise RefusedError(packing.is_damaged(folder.digest[:12], row.damage))
 
 
 def _pack(folders: Sequence[RunFolder], path: Path) -> None:
@@ -93,10 +95,10 @@ def import_runs(history: History, file: Path | BinaryIO, name: str = "") -> Impo
                 check_run(archive, digest, members)
             _unpack(archive, added, history.directory)
     except BROKEN as error:
-        raise ValueError(f"'{name}' is not a whole zip file: {error}") from error
+        raise RefusedError(packing.no_whole_zip(name, str(error))) from error
     except OSError as error:
         reason = error.strerror or error
-        raise ValueError(f"the runs of '{name}' cannot be imported: {reason}") from error
+        raise RefusedError(packing.not_imported(name, str(reason))) from error
     history.sync()
     return Imported(tuple(added), present)
 
@@ -107,9 +109,7 @@ def _unpack(archive: zipfile.ZipFile, runs: dict[str, Members], directory: Path)
     disk = shutil.disk_usage(directory)
     spare = disk.free - min(RESERVE_BYTES, disk.total // 20)
     if total > spare:
-        raise ValueError(
-            f"the runs need {total:,} bytes and the disk has {max(spare, 0):,} to spare; make room"
-        )
+        raise RefusedError(packing.no_room(total, max(spare, 0)))
     with tempfile.TemporaryDirectory(dir=directory, prefix=IMPORTING) as name:
         left = MAX_TOTAL_BYTES
         for digest, members in runs.items():
@@ -146,6 +146,6 @@ def _copy(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, left: i
         while chunk := source.read(CHUNK_BYTES):
             count += len(chunk)
             if count > min(member.file_size, left):
-                raise ValueError(f"'{member.filename}' unpacks to more than it announces")
+                raise RefusedError(packing.more_than_announced(member.filename))
             goal.write(chunk)
     return count

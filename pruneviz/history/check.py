@@ -37,6 +37,8 @@ from pruneviz.history.label import Label, plain
 from pruneviz.history.row import REPORT_FILE
 from pruneviz.plan import Plan, plan_faults, shown
 from pruneviz.report import EpochRow, Report
+from pruneviz.wording import RefusedError, said_by
+from pruneviz.wording.refusals import packing
 
 PLAN_FILE, RECIPE_FILE, SURGERY_FILE = "plan.yaml", "recipe.json", "surgery.json"
 TENSORS = ("weights.safetensors", "masks.safetensors")
@@ -58,7 +60,7 @@ def check_members(archive: zipfile.ZipFile, name: str) -> dict[str, Members]:
     """Return the files of each run by name; ValueError unless all are small, known and in place."""
     infos = archive.infolist()
     if len(infos) > MAX_MEMBERS:
-        raise ValueError(f"'{name}' holds {len(infos):,} files; pack {MAX_MEMBERS:,} at most")
+        raise RefusedError(packing.too_many_files(name, len(infos), MAX_MEMBERS))
     runs: dict[str, Members] = {}
     for info in infos:
         digest, file = _place(info)
@@ -66,22 +68,16 @@ def check_members(archive: zipfile.ZipFile, name: str) -> dict[str, Members]:
         if not file:
             continue
         if file in members:
-            raise ValueError(f"'{name}' holds '{_shown(info)}' twice; export the runs again")
+            raise RefusedError(packing.twice(name, _shown(info)))
         _check_kind(info)
         _check_size(info, file)
         members[file] = info
     if sum(info.file_size for info in infos) > MAX_TOTAL_BYTES:
-        raise ValueError(
-            f"'{name}' unpacks to more than {MAX_TOTAL_BYTES // 1_000_000_000} GB; "
-            "export fewer runs at once"
-        )
+        raise RefusedError(packing.too_large(name, MAX_TOTAL_BYTES // 1_000_000_000))
     if _is_bomb(infos):
-        raise ValueError(
-            f"'{name}' unpacks to more than {MAX_RATIO} times its size, as a bomb of many files "
-            "does; make the file with 'pruneviz runs export'"
-        )
+        raise RefusedError(packing.bomb_of_many(name, MAX_RATIO))
     if not runs:
-        raise ValueError(f"'{name}' holds no runs; make it with 'pruneviz runs export'")
+        raise RefusedError(packing.holds_no_runs(name))
     return runs
 
 
@@ -90,34 +86,26 @@ def _place(info: zipfile.ZipInfo) -> tuple[str, str]:
     # `orig_filename` is the name before Python mended it: cut at NUL, with slashes turned.
     found = MEMBER.fullmatch(info.orig_filename)
     if not found or info.filename != info.orig_filename or found[2] not in (None, *KNOWN):
-        raise ValueError(
-            f"'{_shown(info)}' is no file of a run; export the runs again: "
-            "each is a folder named by its digest, with nothing else in it"
-        )
+        raise RefusedError(packing.no_file_of_a_run(_shown(info)))
     return found[1], found[2] or ""
 
 
 def _check_kind(info: zipfile.ZipInfo) -> None:
     kind = stat.S_IFMT(info.external_attr >> 16)
     if kind not in (0, stat.S_IFREG):
-        raise ValueError(f"'{_shown(info)}' is a link or a device; export the runs again")
+        raise RefusedError(packing.link_or_device(_shown(info)))
     if info.flag_bits & 1:
-        raise ValueError(f"'{_shown(info)}' is encrypted; pack it without a password")
+        raise RefusedError(packing.encrypted(_shown(info)))
     if info.compress_type not in METHODS:
-        raise ValueError(f"'{_shown(info)}' is packed in an unusual way; pack it as a plain zip")
+        raise RefusedError(packing.packed_unusually(_shown(info)))
 
 
 def _check_size(info: zipfile.ZipInfo, file: str) -> None:
     most = MAX_TENSOR_BYTES if file in TENSORS else MAX_TEXT_BYTES
     if info.file_size > most:
-        raise ValueError(
-            f"'{_shown(info)}' unpacks to {info.file_size:,} bytes, and {most:,} are allowed"
-        )
+        raise RefusedError(packing.member_too_large(_shown(info), info.file_size, most))
     if _is_bomb([info]):
-        raise ValueError(
-            f"'{_shown(info)}' unpacks to more than {MAX_RATIO} times its size, as a bomb does; "
-            "make the file with 'pruneviz runs export'"
-        )
+        raise RefusedError(packing.bomb(_shown(info), MAX_RATIO))
 
 
 def _is_bomb(infos: Sequence[zipfile.ZipInfo]) -> bool:
@@ -138,18 +126,18 @@ def check_run(archive: zipfile.ZipFile, digest: str, members: Members) -> None:
     where = f"the run {digest[:12]}"
     needed = [file for file in (SPEC_FILE, STATUS_FILE) if file not in members]
     if needed:
-        raise ValueError(f"{where} has no {' and no '.join(needed)}; export it again")
+        raise RefusedError(packing.lacks_files(where, " and no ".join(needed)))
     spec = _record(text(SPEC_FILE), Spec, f"'{SPEC_FILE}' of {where}")
     if run_digest(spec.kind, spec.plan, spec.settings) != digest:
-        raise ValueError(f"{where} is not what its '{SPEC_FILE}' asks for; export it again")
+        raise RefusedError(packing.asks_for_another(where, SPEC_FILE))
     _check_names(spec, where)
     status = _record(text(STATUS_FILE), Status, f"'{STATUS_FILE}' of {where}")
     if status.state in UNDER_WAY:
-        raise ValueError(f"{where} has not ended; export it when it has")
+        raise RefusedError(packing.has_not_ended(where))
     if spec.kind == "run" and status.state == "finished":
         missing = [file for file in (PLAN_FILE, REPORT_FILE, *TENSORS) if file not in members]
         if missing:
-            raise ValueError(f"{where} has no {', no '.join(missing)}; export it again")
+            raise RefusedError(packing.lacks_files(where, ", no ".join(missing)))
     for file, info in members.items():
         if file in TENSORS:
             _check_tensors(archive, info)
@@ -167,26 +155,24 @@ def _check_names(spec: Spec, where: str) -> None:
     from pruneviz.recovery import RECOVERIES, SCHEDULES  # brings torch
 
     if not KIND.fullmatch(spec.kind):
-        raise ValueError(f"{where} is of no kind of run: {shown(spec.kind)}; export it again")
+        raise RefusedError(packing.no_kind(where, shown(spec.kind)))
     plan = spec.plan
     unknown = [("schedule", plan.schedule)] if plan.schedule not in SCHEDULES.names() else []
     known = RECOVERIES.names()
     unknown += [("recovery", step.method) for step in plan.recovery if step.method not in known]
     if unknown:
         what = ", ".join(f"{kind} {shown(name)}" for kind, name in unknown[:3])
-        raise ValueError(
-            f"{where} asks for what is unknown here ({what}); leave it out, or update PruneViz"
-        )
+        raise RefusedError(packing.asks_for_unknown(where, what))
 
 
 def _check_alike(spec: Spec, digest: str, texts: Mapping[str, str], where: str) -> None:
     """Raise ValueError unless plan and report are those of the run."""
     if PLAN_FILE in texts and Plan.from_text(texts[PLAN_FILE]) != spec.plan:
-        raise ValueError(f"'{PLAN_FILE}' of {where} is another run's plan; export it again")
+        raise RefusedError(packing.another_plan(PLAN_FILE, where))
     if REPORT_FILE in texts:
         report = Report.model_validate_json(texts[REPORT_FILE])
         if report.digest != digest or report.plan != spec.plan:
-            raise ValueError(f"'{REPORT_FILE}' of {where} is another run's report; export it again")
+            raise RefusedError(packing.another_report(REPORT_FILE, where))
 
 
 def _text(archive: zipfile.ZipFile, digest: str, info: zipfile.ZipInfo) -> str:
@@ -194,18 +180,18 @@ def _text(archive: zipfile.ZipFile, digest: str, info: zipfile.ZipInfo) -> str:
     with archive.open(info) as source:
         content = source.read(info.file_size + 1)
     if len(content) > info.file_size:
-        raise ValueError(f"'{_shown(info)}' unpacks to more than it announces")
+        raise RefusedError(packing.more_than_announced(_shown(info)))
     try:
         return content.decode()
     except UnicodeDecodeError as error:
-        raise ValueError(f"'{_shown(info)}' is no UTF-8 text; export the run again") from error
+        raise RefusedError(packing.no_utf8(_shown(info))) from error
 
 
 def _record(text: str, record: type[R], where: str) -> R:
     try:
         return record.model_validate_json(text)
     except ValidationError as error:
-        raise ValueError(f"{where} is damaged: {plan_faults(error)}") from error
+        raise RefusedError(packing.record_damaged(where, plan_faults(error))) from error
 
 
 def _check_tensors(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> None:
@@ -226,7 +212,7 @@ def _check_json(text: str, where: str) -> None:
     try:
         json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{where} is not JSON; export the run again") from error
+        raise RefusedError(packing.no_json(where)) from error
 
 
 def _check_surgery(text: str, where: str) -> None:
@@ -239,7 +225,7 @@ def _check_curve(text: str, where: str) -> None:
     _check_json(text, where)
     rows = json.loads(text)
     if not isinstance(rows, list):
-        raise ValueError(f"{where} is no list of epochs; export the run again")
+        raise RefusedError(packing.no_epochs(where))
     for row in rows:
         _record(json.dumps(row), EpochRow, where)
 
@@ -248,12 +234,12 @@ def _check_plan(text: str, where: str) -> None:
     try:
         Plan.from_text(text)
     except ValueError as error:
-        raise ValueError(f"{where} is no plan: {error}") from error
+        raise RefusedError(packing.no_plan(where, said_by(error))) from error
 
 
 def _check_text(text: str, where: str) -> None:
     if "\0" in text:
-        raise ValueError(f"{where} is not text; export the run again")
+        raise RefusedError(packing.no_text(where))
 
 
 KNOWN: dict[str, Callable[[str, str], None]] = {

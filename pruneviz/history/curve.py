@@ -7,6 +7,8 @@ from pydantic import TypeAdapter, ValidationError
 from pruneviz.history.folder import CURVE_FILE, RunFolder
 from pruneviz.plan import plan_faults
 from pruneviz.report import EpochRow
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import keeping
 
 ROWS = TypeAdapter(tuple[EpochRow, ...])
 
@@ -18,10 +20,8 @@ def read_curve(folder: RunFolder) -> tuple[EpochRow, ...]:
     except FileNotFoundError:
         return ()
     except OSError as error:
-        raise ValueError(
-            f"'{CURVE_FILE}' cannot be read: {error.strerror or error}; check the folder's rights"
+        raise RefusedError(
+            keeping.curve_unreadable(CURVE_FILE, error.strerror or str(error))
         ) from error
     except ValidationError as error:
-        raise ValueError(
-            f"'{CURVE_FILE}' is damaged: {plan_faults(error)}; compute the run again"
-        ) from error
+        raise RefusedError(keeping.curve_damaged(CURVE_FILE, plan_faults(error))) from error

@@ -19,6 +19,9 @@ from urllib.parse import quote
 
 from filelock import FileLock, Timeout
 
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import keeping
+
 INDEX_FILE, INDEX_LOCK = "index.sqlite", "index.lock"
 BUSY_SECONDS = 10.0
 LOCK_SECONDS = 60.0
@@ -84,8 +87,8 @@ class Database:
                 except sqlite3.DatabaseError as error:
                     _refuse(error)
                     if is_last:
-                        text = f"the index '{self._path}' cannot be used: {error}"
-                        raise ValueError(text) from error
+                        fact = keeping.index_unusable(str(self._path), str(error))
+                        raise RefusedError(fact) from error
                 self._remove()
         raise AssertionError  # the second turn returns or raises
 
@@ -98,10 +101,7 @@ class Database:
             self._directory.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout as error:
-            raise ValueError(
-                f"another process has used the index '{self._path}' for {LOCK_SECONDS:.0f} s; "
-                "try again when it has ended"
-            ) from error
+            raise RefusedError(keeping.index_held_long(str(self._path), LOCK_SECONDS)) from error
         except OSError as error:
             raise _UnwritableError(error.strerror or str(error)) from error
         try:
@@ -186,6 +186,4 @@ def _refuse(error: sqlite3.DatabaseError) -> None:
     if code in UNWRITABLE:
         raise _UnwritableError(str(error)) from error
     if code in BUSY:
-        raise ValueError(
-            "another program holds the index of the runs; close it and try again"
-        ) from error
+        raise RefusedError(keeping.index_held()) from error

@@ -16,6 +16,8 @@ from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from pruneviz.plan import Part, Plan, Setting, checked_settings, plan_faults
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import keeping
 
 SPEC_FILE, STATUS_FILE, LOCK_FILE, CANCEL_FILE = "job.json", "status.json", "lock", "cancel"
 LOG_FILE, LABEL_FILE, ENVIRONMENT_FILE = "log.txt", "label.json", "environment.json"
@@ -207,8 +209,8 @@ def write_bytes(path: Path, content: bytes, *, durable: bool = True) -> None:
     except OSError as error:
         if temporary is not None:
             Path(temporary).unlink(missing_ok=True)
-        raise ValueError(
-            f"'{path}' cannot be written: {error.strerror or error}; what was there is untouched"
+        raise RefusedError(
+            keeping.file_not_written(str(path), error.strerror or str(error))
         ) from error
 
 

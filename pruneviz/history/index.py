@@ -22,6 +22,8 @@ from pruneviz.history.query import ORDERS, Query, is_prefix, unique
 from pruneviz.history.row import Row, read_row
 from pruneviz.history.table import COLUMNS, SCHEMA, record, row_of, signatures
 from pruneviz.plan import plan_faults
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import keeping
 
 
 class History:
@@ -78,7 +80,7 @@ class History:
         `order` is one of ORDERS, the newest first by default; a run that lacks it comes last.
         """
         if order not in ORDERS:
-            raise ValueError(f"runs are ordered by one of {', '.join(ORDERS)}, got '{order}'")
+            raise RefusedError(keeping.no_order(", ".join(ORDERS), order))
         where, values = self._where(Query(text, kind, model, state, tag))
         direction = "DESC" if descending else "ASC"
         ordered = f"ORDER BY {ORDERS[order]} {direction} NULLS LAST, digest LIMIT ? OFFSET ?"
@@ -144,7 +146,7 @@ class History:
 
         row = self._database.run(write)
         if row is None:
-            raise ValueError(f"the run {digest[:12]} is gone; reload the list")
+            raise RefusedError(keeping.gone(digest[:12]))
         return self._live(row)
 
     def delete(self, digest: str) -> None:
@@ -172,13 +174,13 @@ class History:
 
     def _path(self, digest: str) -> Path:
         if not is_digest(digest):
-            raise ValueError(f"a run is named by its digest of 64 digits, got '{digest[:70]}'")
+            raise RefusedError(keeping.no_digest(digest[:70]))
         return self.directory / digest
 
     def _existing(self, digest: str) -> Path:
         path = self._path(digest)
         if not path.is_dir():
-            raise ValueError(f"there is no run {digest[:12]} (any more); reload the list")
+            raise RefusedError(keeping.no_such_run(digest[:12]))
         return path
 
     def _where(self, query: Query) -> tuple[str, tuple[Any, ...]]:
@@ -215,7 +217,7 @@ def _label(fields: dict[str, Any]) -> Label:
     try:
         return Label(**fields)
     except ValidationError as error:
-        raise ValueError(plan_faults(error)) from error
+        raise RefusedError(plan_faults(error)) from error
 
 
 def _listed(digests: Iterable[str]) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, field_validator
 
 from pruneviz.history.folder import LABEL_FILE, RunFolder, explain_broken, read_record, write_json
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import keeping
 
 MOST_NAME, MOST_TAG, MOST_NOTE = 80, 30, 2_000  # characters
 MOST_TAGS = 20
@@ -64,7 +66,7 @@ class Label(BaseModel):
             if text and text.casefold() != IMPORTED:
                 found.setdefault(text.casefold(), text)
         if len(found) > MOST_TAGS:
-            raise ValueError(f"a run has at most {MOST_TAGS} tags, got {len(found)}; remove some")
+            raise RefusedError(keeping.too_many_tags(MOST_TAGS, len(found)))
         return tuple(sorted(found.values()))
 
     @field_validator("imported", mode="after")
@@ -80,9 +82,7 @@ class Label(BaseModel):
 
 def _short(text: str, what: str, most: int) -> str:
     if len(text) > most:
-        raise ValueError(
-            f"{what} has at most {most:,} characters, got {len(text):,}: shorten '{text[:20]}…'"
-        )
+        raise RefusedError(keeping.too_long(what, most, len(text), text[:20]))
     return text
 
 

@@ -8,6 +8,8 @@ from typing import Any
 from pruneviz.history.folder import DIGEST_LENGTH
 from pruneviz.history.label import plain
 from pruneviz.history.row import STATES, Row
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import keeping
 
 SHORTEST_PREFIX = 4
 MOST_NAMED = 3
@@ -45,7 +47,7 @@ class Query:
 
     def __post_init__(self) -> None:
         if self.state and self.state not in STATES:
-            raise ValueError(f"a run's state is one of {', '.join(STATES)}, got '{self.state}'")
+            raise RefusedError(keeping.no_state(", ".join(STATES), self.state))
 
     def where(self) -> tuple[str, tuple[Any, ...]]:
         """Return an SQL condition ("" for none) and the values bound to it."""
@@ -72,15 +74,9 @@ def is_prefix(text: str) -> bool:
 def unique(rows: list[Row], text: str) -> Row:
     """Return the only row that a text names; ValueError where there is none, or several."""
     if not rows:
-        raise ValueError(
-            f"no run is called '{plain(text, 70)}' or has a digest that begins so (with "
-            f"{SHORTEST_PREFIX} digits or more); list the runs to see what there is"
-        )
+        raise RefusedError(keeping.none_called(plain(text, 70), SHORTEST_PREFIX))
     if len(rows) > 1:
         some = ", ".join(row.digest[:12] for row in rows[:MOST_NAMED])
         more = "" if len(rows) <= MOST_NAMED else " and more"
-        raise ValueError(
-            f"several runs are called '{plain(text, 70)}' or have a digest that begins so: "
-            f"{some}{more}; give more digits of the one that is meant"
-        )
+        raise RefusedError(keeping.several_called(plain(text, 70), some, more))
     return rows[0]

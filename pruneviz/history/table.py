@@ -13,6 +13,8 @@ from typing import Any
 
 from pruneviz.history.folder import LABEL_FILE, SPEC_FILE, STATUS_FILE, is_digest
 from pruneviz.history.row import REPORT_FILE, Row, read_row
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import keeping
 
 WATCHED = ("", f"/{SPEC_FILE}", f"/{STATUS_FILE}", f"/{LABEL_FILE}", f"/{REPORT_FILE}")
 ROWS_VERSION = 2  # another number has every folder read anew
@@ -50,8 +52,8 @@ def signatures(directory: Path) -> dict[str, int | None]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise ValueError(
-            f"the runs in '{directory}' cannot be listed: {error.strerror or error}"
+        raise RefusedError(
+            keeping.not_listed(str(directory), error.strerror or str(error))
         ) from error
 
 

@@ -20,6 +20,8 @@ from pruneviz.history.curve import read_curve
 from pruneviz.history.folder import RunFolder
 from pruneviz.history.index import History
 from pruneviz.history.row import REPORT_FILE, Row
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import packing
 
 EXPERIMENT = "PruneViz"
 DIGEST_TAG, PARENT_TAG = "pruneviz.digest", "pruneviz.parent"
@@ -58,10 +60,7 @@ def export_to_mlflow(
     rows = [history.get(digest) for digest in dict.fromkeys(digests)]
     for row in rows:
         if row.state != "finished" or row.kind != "run":
-            raise ValueError(
-                f"the {row.kind or 'run'} {row.digest[:12]} is {row.state}: "
-                "only finished runs with a report can be exported; leave it out"
-            )
+            raise RefusedError(packing.no_report(row.kind or "run", row.digest[:12], row.state))
     mlflow, sqlalchemy = _load()
     try:
         store = _Store(mlflow, uri, experiment)
@@ -77,8 +76,8 @@ def export_to_mlflow(
     ) as error:  # fmt: skip
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         open_uri = without_password(uri)
-        raise ValueError(
-            f"MLflow cannot write to '{open_uri}': {reason.replace(uri, open_uri)[:300]}"
+        raise RefusedError(
+            packing.mlflow_cannot_write(open_uri, reason.replace(uri, open_uri)[:300])
         ) from error
     return Tracked(tuple(added), tuple(present))
 
@@ -90,7 +89,7 @@ def _load() -> tuple[Any, Any]:
     try:
         modules = importlib.import_module("mlflow"), importlib.import_module("sqlalchemy")
     except ImportError as error:
-        raise ValueError(f"MLflow is not installed; {REMEDY}") from error
+        raise RefusedError(packing.no_mlflow(REMEDY)) from error
     logging.getLogger("mlflow").setLevel(logging.WARNING)
     return modules
 
@@ -151,9 +150,9 @@ def _check_uri(uri: str) -> str | None:
         return None
     path = Path(uri.removeprefix(SQLITE))
     if not uri.startswith(SQLITE) or not path.name:
-        raise ValueError(f"an SQLite store is named sqlite:///FILE, got '{uri[:200]}'")
+        raise RefusedError(packing.no_store_name(uri[:200]))
     if not path.parent.is_dir():
-        raise ValueError(f"there is no folder '{path.parent}' for the store; make it first")
+        raise RefusedError(packing.no_folder_for_store(str(path.parent)))
     return (path.absolute().parent / "mlartifacts").as_uri()
 
 

@@ -14,6 +14,8 @@ from filelock import FileLock, Timeout
 from pruneviz.history.folder import LOCK_FILE, RunFolder, is_digest
 from pruneviz.history.label import plain, read_label
 from pruneviz.history.query import is_prefix
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import keeping
 
 TRASH = ".trash"
 THROWN = re.compile(r"([0-9a-f]{64})(?:\.([0-9]+))?")  # a digest, and which deletion of it
@@ -27,7 +29,7 @@ def delete(directory: Path, digest: str) -> None:
     """
     path = _path(directory, digest)
     if not path.is_dir():
-        raise ValueError(f"there is no run {digest[:12]} (any more); reload the list")
+        raise RefusedError(keeping.no_such_run(digest[:12]))
     with _alone(path, "deleted", "delete it"):
         _throw(directory, path)
 
@@ -41,15 +43,15 @@ def restore(directory: Path, digest: str) -> None:
     path = _path(directory, digest)
     copies = _copies(directory, digest)
     if not copies:
-        raise ValueError(f"the run {digest[:12]} is not in the trash (any more)")
+        raise RefusedError(keeping.not_in_trash(digest[:12]))
     source = max(copies, key=_number)
     try:
         if not path.exists():
             source.rename(path)
             return
     except OSError as error:
-        raise ValueError(
-            f"the run {digest[:12]} cannot be restored: {error.strerror or error}"
+        raise RefusedError(
+            keeping.not_restored(digest[:12], error.strerror or str(error))
         ) from error
     with _alone(path, "restored", "restore the other"):
         thrown = _throw(directory, path)
@@ -68,11 +70,9 @@ def _alone(path: Path, done: str, then: str) -> Iterator[None]:
         with FileLock(path / LOCK_FILE, timeout=0.2, poll_interval=0.01):
             yield
     except Timeout as error:
-        raise ValueError(
-            f"the run {digest} is being computed: stop it first, then {then}"
-        ) from error
+        raise RefusedError(keeping.stop_first(digest, then)) from error
     except OSError as error:
-        raise ValueError(f"the run {digest} cannot be {done}: {error.strerror or error}") from error
+        raise RefusedError(keeping.not_done(digest, done, error.strerror or str(error))) from error
 
 
 def _throw(directory: Path, path: Path) -> Path:
@@ -125,9 +125,7 @@ def find_trashed(directory: Path, text: str) -> str:
     if len(found) != 1:
         what = "several runs in the trash are" if found else "no run in the trash is"
         some = ": " + ", ".join(digest[:12] for digest in found[:10]) if found else ""
-        raise ValueError(
-            f"{what} called '{plain(text, 70)}' or begin so (with 4 digits or more){some}"
-        )
+        raise RefusedError(keeping.called_in_trash(what, plain(text, 70), some))
     return found[0]
 
 
@@ -142,7 +140,7 @@ def empty_trash(directory: Path) -> int:
             freed += RunFolder(left).size_bytes()
             shutil.rmtree(left)
     except OSError as error:
-        raise ValueError(f"the trash cannot be emptied: {error.strerror or error}") from error
+        raise RefusedError(keeping.trash_not_emptied(error.strerror or str(error))) from error
     return freed
 
 
@@ -156,5 +154,5 @@ def _remove(directory: Path, path: Path) -> None:
 
 def _path(directory: Path, digest: str) -> Path:
     if not is_digest(digest):
-        raise ValueError(f"a run is named by its digest of 64 digits, got '{digest[:70]}'")
+        raise RefusedError(keeping.no_digest(digest[:70]))
     return directory / digest

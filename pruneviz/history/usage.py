@@ -14,6 +14,8 @@ from filelock import FileLock, Timeout
 from pruneviz.history.folder import CHECKPOINTS, LOCK_FILE, RunFolder
 from pruneviz.history.index import History
 from pruneviz.history.trash import EMPTYING, TRASH, empty_trash, thrown_away
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import keeping
 
 LIMIT_VARIABLE = "PRUNEVIZ_RUNS_LIMIT_GB"
 DEFAULT_LIMIT_GB = 20.0
@@ -86,7 +88,7 @@ def limit_bytes() -> int:
     except ValueError:
         limit = math.nan
     if not (math.isfinite(limit) and limit > 0):
-        raise ValueError(f"{LIMIT_VARIABLE} must be a number of GB above 0, got '{text[:20]}'")
+        raise RefusedError(keeping.no_limit(LIMIT_VARIABLE, text[:20]))
     return int(limit * GB)
 
 
@@ -110,7 +112,7 @@ def clean_up(history: History, days: float = STALE_DAYS, *, dry_run: bool = Fals
     removes nothing and tells what would go.
     """
     if not 0 <= days <= MOST_DAYS:
-        raise ValueError(f"an age is a number of days, 0 to {MOST_DAYS:,}, got {days}")
+        raise RefusedError(keeping.no_age(MOST_DAYS, days))
     thrown = sum(folder.size_bytes() for folder in thrown_away(history.directory))
     left = _left_over(history.directory)
     left_bytes = sum(RunFolder(path).size_bytes() for path in left)
@@ -160,8 +162,8 @@ def _drop_checkpoints(folder: RunFolder) -> int:
     except Timeout:
         return 0
     except OSError as error:
-        raise ValueError(
-            f"the checkpoints of {folder.digest[:12]} cannot be removed: {error.strerror or error}"
+        raise RefusedError(
+            keeping.checkpoints_stay(folder.digest[:12], error.strerror or str(error))
         ) from error
     return freed - _checkpoints_bytes(folder)
 

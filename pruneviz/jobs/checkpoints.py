@@ -15,6 +15,8 @@ from typing import Any
 import torch
 
 from pruneviz.history.folder import write_bytes
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import working
 
 KEPT = 2
 HASH_DIGITS = 16
@@ -29,7 +31,9 @@ def write(directory: Path, done: int, state: dict[str, Any], *, milestone: bool)
     try:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ValueError(f"'{directory}' cannot be made: {error.strerror or error}") from error
+        raise RefusedError(
+            working.no_directory(str(directory), error.strerror or str(error))
+        ) from error
     path = directory / f"{done:09d}-{mark}-{_hash(content)}.pt"
     write_bytes(path, content)
     _forget(directory)
@@ -46,15 +50,15 @@ def read(path: Path) -> dict[str, Any]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise ValueError(f"it cannot be read: {error.strerror or error}") from error
+        raise RefusedError(working.checkpoint_unreadable(error.strerror or str(error))) from error
     if path.stem.rpartition("-")[2] != _hash(content):
-        raise ValueError("it is damaged: its content is not the one it was written with")
+        raise RefusedError(working.checkpoint_changed())
     try:
         state = torch.load(io.BytesIO(content), weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError("it is damaged, or it holds more than tensors and values") from error
+        raise RefusedError(working.checkpoint_damaged()) from error
     if not isinstance(state, dict):
-        raise ValueError("it holds no state")
+        raise RefusedError(working.no_checkpoint())
     return state
 
 

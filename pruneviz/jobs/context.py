@@ -14,6 +14,8 @@ from pruneviz.jobs.kind import Progress
 from pruneviz.plan import Plan
 from pruneviz.stepwise import State, Stepwise
 from pruneviz.subjects import load_subject
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import working
 
 CHECKPOINT_SECONDS = 20.0
 
@@ -63,7 +65,7 @@ class Context:
 
         def accept(state: State) -> None:
             if state.get("settings", settings) != settings:
-                raise ValueError("it is one of other settings, or of an older version")
+                raise RefusedError(working.other_settings())
             work.restore(state)
 
         if self.restore(accept):

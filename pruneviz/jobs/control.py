@@ -40,6 +40,8 @@ from pruneviz.history.folder import (
 from pruneviz.jobs import spare
 from pruneviz.jobs.kind import kind as find_kind
 from pruneviz.plan import Plan, Setting
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import working
 
 ACTIVE = ".active"
 KILL_SECONDS = 5.0
@@ -104,8 +106,8 @@ def _start(folder: RunFolder, options: Options | None) -> None:
         folder.write_status(waiting)
         _spawn(folder)
     except OSError as error:
-        raise ValueError(
-            f"the job cannot be started in '{folder.path}': {error.strerror or error}"
+        raise RefusedError(
+            working.not_started(str(folder.path), error.strerror or str(error))
         ) from error
 
 
@@ -126,8 +128,8 @@ def _take_checkpoints(source: RunFolder, folder: RunFolder) -> None:
         for file in source.file(CHECKPOINTS).glob("*"):
             shutil.copyfile(file, folder.file(CHECKPOINTS) / file.name)
     except OSError as error:
-        raise ValueError(
-            f"the checkpoints of '{source.path}' cannot be copied: {error.strerror or error}"
+        raise RefusedError(
+            working.checkpoints_not_copied(str(source.path), error.strerror or str(error))
         ) from error
 
 
@@ -155,8 +157,8 @@ def create(folder: RunFolder, spec: Spec) -> None:
         finally:
             shutil.rmtree(beside, ignore_errors=True)
     except OSError as error:
-        raise ValueError(
-            f"no run can be kept in '{folder.path.parent}': {error.strerror or error}"
+        raise RefusedError(
+            working.no_place(str(folder.path.parent), error.strerror or str(error))
         ) from error
 
 
@@ -189,7 +191,7 @@ def cancel(folder: RunFolder) -> None:
     try:
         folder.file(CANCEL_FILE).touch()
     except OSError as error:
-        raise ValueError(f"the job cannot be asked to stop: {error.strerror or error}") from error
+        raise RefusedError(working.not_asked_to_stop(error.strerror or str(error))) from error
     if not folder.alive():
         _write_ended(folder)
 

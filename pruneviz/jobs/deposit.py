@@ -20,6 +20,8 @@ from pruneviz.jobs.control import create
 from pruneviz.jobs.kind import kind as find_kind
 from pruneviz.jobs.reporter import Reporter, into_history, note_environment
 from pruneviz.plan import Plan
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import working
 
 
 def deposit(home: Path, kind: str, plan: Plan, write: Callable[[RunFolder], None]) -> None:
@@ -48,8 +50,8 @@ def deposit(home: Path, kind: str, plan: Plan, write: Callable[[RunFolder], None
         for file in folder.file(CHECKPOINTS).glob("*"):
             file.unlink(missing_ok=True)
     except OSError as error:
-        raise ValueError(
-            f"the result cannot be kept in '{folder.path}': {error.strerror or error}"
+        raise RefusedError(
+            working.result_not_kept(str(folder.path), error.strerror or str(error))
         ) from error
     finally:
         lock.release()

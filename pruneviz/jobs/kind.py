@@ -11,6 +11,8 @@ from pruneviz.history.folder import RunFolder, Spec
 from pruneviz.jobs import kinds
 from pruneviz.plan import Plan, Setting
 from pruneviz.registry import import_all
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import working
 
 if TYPE_CHECKING:
     from pruneviz.jobs.context import Context
@@ -46,7 +48,7 @@ Settings = Callable[[Mapping[str, Setting]], dict[str, Setting]]
 def no_settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
     """Return nothing; ValueError where something was given."""
     if given:
-        raise ValueError(f"this kind of work takes no settings, got {', '.join(sorted(given))}")
+        raise RefusedError(working.takes_no_settings(", ".join(sorted(given))))
     return {}
 
 
@@ -139,7 +141,7 @@ def kind(name: str) -> JobKind:
     """
     import_all(kinds.__name__, list(kinds.__path__))
     if name not in KINDS:
-        raise ValueError(f"unknown kind of job '{name}'; choose from {', '.join(KINDS)}")
+        raise RefusedError(working.unknown_kind(name, ", ".join(KINDS)))
     return KINDS[name]
 
 

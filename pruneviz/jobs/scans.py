@@ -14,7 +14,8 @@ from pruneviz.plan import Setting
 from pruneviz.reuse import BUDGET_BYTES
 from pruneviz.sensitivity.notes import read_notes
 from pruneviz.sensitivity.points import LEVELS, read_levels
-from pruneviz.wording import Fact
+from pruneviz.wording import Fact, RefusedError
+from pruneviz.wording.refusals import working
 
 Read = Callable[[Path], pd.DataFrame]
 BUDGET, LEVELS_SETTING, RECALIBRATE = "budget_mb", "levels", "recalibrate"
@@ -25,8 +26,8 @@ def check_known(given: Mapping[str, Setting], *names: str) -> None:
     """Raise ValueError where a setting is given that is none of `names`."""
     unknown = sorted(set(given) - set(names))
     if unknown:
-        raise ValueError(
-            f"this scan has no setting {', '.join(map(repr, unknown))}; it takes {', '.join(names)}"
+        raise RefusedError(
+            working.unknown_settings(", ".join(map(repr, unknown)), ", ".join(names))
         )
 
 
@@ -54,7 +55,7 @@ def recalibrate_setting(given: Mapping[str, Setting]) -> dict[str, Setting]:
     """
     again = given.get(RECALIBRATE, False)
     if not isinstance(again, bool):
-        raise ValueError(f"'{RECALIBRATE}' must be true or false, got {again!r}")
+        raise RefusedError(working.no_switch(RECALIBRATE, repr(again)))
     return {RECALIBRATE: True} if again else {}
 
 
@@ -77,7 +78,7 @@ def fraction(given: Mapping[str, Setting], name: str, default: float) -> float:
     """Return a setting in (0, 1]; ValueError where it is none."""
     value = given.get(name, default)
     if isinstance(value, bool | str) or not 0 < value <= 1:
-        raise ValueError(f"'{name}' must be a fraction above 0 and at most 1, got {value}")
+        raise RefusedError(working.no_fraction(name, str(value)))
     return float(value)
 
 
@@ -87,7 +88,7 @@ def budget_bytes(spec: Spec) -> int:
     if asked is None:
         return BUDGET_BYTES
     if isinstance(asked, bool | str) or not 0 <= asked < float("inf"):
-        raise ValueError(f"the memory for kept activations must be 0 MB or more, got {asked}")
+        raise RefusedError(working.no_memory(str(asked)))
     return int(asked * 2**20)
 
 

@@ -14,6 +14,8 @@ from filelock import FileLock, Timeout
 
 from pruneviz.history.folder import RunFolder
 from pruneviz.jobs.control import active
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import working
 
 LIMIT_VARIABLE = "PRUNEVIZ_PARALLEL_JOBS"
 LOOK_SECONDS = 0.3
@@ -23,7 +25,7 @@ def parallel_jobs() -> int:
     """Return how many jobs may run at once: PRUNEVIZ_PARALLEL_JOBS, or 1."""
     text = os.environ.get(LIMIT_VARIABLE, "1")
     if not text.isdecimal() or int(text) < 1:
-        raise ValueError(f"{LIMIT_VARIABLE} must be a whole number above 0, got '{text[:20]}'")
+        raise RefusedError(working.no_limit(LIMIT_VARIABLE, text[:20]))
     return int(text)
 
 

@@ -21,6 +21,8 @@ from pathlib import Path
 import psutil
 
 from pruneviz.history.folder import LOG_FILE, RunFolder, runs_directory
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import working
 
 FLAG = "--spare"
 DIRECTORY = ".spare"
@@ -36,7 +38,7 @@ def seconds() -> int:
     """Return how long a spare waits: PRUNEVIZ_SPARE_SECONDS, or 120; 0 for no spare at all."""
     text = os.environ.get(SECONDS_VARIABLE, str(SECONDS))
     if not text.isdecimal():
-        raise ValueError(f"{SECONDS_VARIABLE} must be a whole number of seconds, got '{text[:20]}'")
+        raise RefusedError(working.no_seconds(SECONDS_VARIABLE, text[:20]))
     return int(text)
 
 

@@ -29,6 +29,8 @@ from pruneviz.jobs.kind import kind
 from pruneviz.jobs.reporter import CancelledError, Reporter, into_history, note_environment
 from pruneviz.jobs.slots import wait_for_slot
 from pruneviz.jobs.watchdog import Watchdog
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import working
 
 LOCK_SECONDS = 1.0  # longer than anyone looks at the lock
 NICENESS_VARIABLE = "PRUNEVIZ_JOB_NICENESS"
@@ -113,7 +115,7 @@ def niceness() -> int:
     """Return how far a job steps back: PRUNEVIZ_JOB_NICENESS, 0 to 19, or 10."""
     text = os.environ.get(NICENESS_VARIABLE, str(NICENESS))
     if not text.isdecimal() or int(text) > MOST_NICE:
-        raise ValueError(f"{NICENESS_VARIABLE} must be 0 to {MOST_NICE}, got '{text[:20]}'")
+        raise RefusedError(working.no_niceness(NICENESS_VARIABLE, MOST_NICE, text[:20]))
     return int(text)
 
 

@@ -9,6 +9,7 @@ from typing import Self
 
 from pruneviz.plan import Setting, shown
 from pruneviz.wording import RefusedError, offers
+from pruneviz.wording.refusals import analysing
 
 ACCURACY, MEGABYTES, MACS = "accuracy_points", "megabytes", "macs"
 PARAMETERS, MILLISECONDS = "parameters", "milliseconds"
@@ -54,13 +55,9 @@ class Goal:
 
     def __post_init__(self) -> None:
         if self.kind not in GOALS:
-            raise ValueError(
-                f"a goal is one of {', '.join(GOALS)}, got {shown(self.kind)}: choose one of them"
-            )
+            raise RefusedError(analysing.unknown_goal(", ".join(GOALS), shown(self.kind)))
         if self.save not in SAVES:
-            raise ValueError(
-                f"an accuracy goal saves {' or '.join(SAVES)}, got {shown(self.save)}: choose one"
-            )
+            raise RefusedError(analysing.unknown_saving(" or ".join(SAVES), shown(self.save)))
         self._check_value()
         object.__setattr__(self, "value", float(self.value))
         if self.kind != ACCURACY:  # or equal goals would have two digests
@@ -71,13 +68,10 @@ class Goal:
         number = math.nan if isinstance(value, bool | str) else float(value)
         if self.kind == ACCURACY:
             if not 0 <= number < 100:
-                raise ValueError(
-                    "points of accuracy that may be lost lie from 0 to below 100, "
-                    f"got {shown(value)}: say 1 for one point"
-                )
+                raise RefusedError(analysing.no_points(shown(value)))
         elif not 0 < number < math.inf or number > wish.most:
             bounds = "above 0 and at most 1, such as 0.5" if wish.most == 1 else "above 0"
-            raise ValueError(f"a goal in {self._unit()} is {bounds}, got {shown(value)}")
+            raise RefusedError(analysing.no_amount(self._unit(), bounds, shown(value)))
 
     def _unit(self) -> str:
         if self.kind in FRACTIONS:
@@ -137,10 +131,7 @@ class Goal:
         """Return the goal in a job's settings; ValueError where they hold none."""
         unknown = sorted(set(settings) - {"goal", "value", "save"})
         if unknown or "goal" not in settings or "value" not in settings:
-            raise ValueError(
-                "a proposal takes a goal, its value and what an accuracy goal saves, got "
-                f"{', '.join(settings) or 'nothing'}: give goal and value"
-            )
+            raise RefusedError(analysing.no_whole_goal(", ".join(settings) or "nothing"))
         value = settings["value"]
         number = math.nan if isinstance(value, str) else value
         return cls(str(settings["goal"]), number, str(settings.get("save", PARAMETERS)))
@@ -158,5 +149,5 @@ class Goal:
         try:
             number = float(value)
         except ValueError as error:
-            raise ValueError(f"a goal reads macs:0.5, got {shown(text)}") from error
+            raise RefusedError(analysing.unreadable_goal(shown(text))) from error
         return cls(kind, number, save or PARAMETERS)

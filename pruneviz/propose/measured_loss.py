@@ -14,6 +14,8 @@ from pruneviz.measure.quality import accuracy_pair
 from pruneviz.report import Accuracy
 from pruneviz.run import Prepared
 from pruneviz.subjects import Data
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import analysing
 
 FEWEST = 50  # calibration inputs; with fewer, the held-out ones have to choose too
 
@@ -43,9 +45,7 @@ class Judge:
         """Return the data; ValueError where there is none."""
         data = self.prepared.subject.data
         if data is None:
-            raise ValueError(
-                "ratios are proposed by what accuracy they cost: name data with labels first"
-            )
+            raise RefusedError(analysing.proposal_without_data())
         return data
 
     @property

@@ -15,6 +15,8 @@ from pruneviz.measure.milliseconds import PassTime, Standing
 from pruneviz.plan import Part, Plan, plan_faults
 from pruneviz.propose.goal import MILLISECONDS, Goal
 from pruneviz.report import Accuracy, Interval, Uncounted
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import analysing
 
 NO_INTERVAL = (math.nan, math.nan)
 
@@ -93,10 +95,8 @@ def read_proposal(path: Path) -> Proposal:
     try:
         return Proposal.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(
-            f"'{path.name}' cannot be read: {error.strerror or error}; propose again"
+        raise RefusedError(
+            analysing.proposal_unreadable(path.name, error.strerror or str(error))
         ) from error
     except ValidationError as error:
-        raise ValueError(
-            f"'{path.name}' is damaged: {plan_faults(error)}; propose again"
-        ) from error
+        raise RefusedError(analysing.proposal_damaged(path.name, plan_faults(error))) from error

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import analysing
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metric:
@@ -101,5 +104,5 @@ METRICS: dict[str, Metric] = {
 def metric(name: str) -> Metric:
     """Return the metric called `name`; ValueError lists those that exist."""
     if name not in METRICS:
-        raise ValueError(f"unknown metric '{name}'; choose from {', '.join(METRICS)}")
+        raise RefusedError(analysing.unknown_metric(name, ", ".join(METRICS)))
     return METRICS[name]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 
 from pruneviz.history.folder import NOTES_FILE, RunFolder
+from pruneviz.wording import RefusedError, said_by
+from pruneviz.wording.refusals import analysing
 
 
 def read_notes(folder: RunFolder) -> tuple[str, ...]:
@@ -18,7 +20,7 @@ def read_notes(folder: RunFolder) -> tuple[str, ...]:
     try:
         notes = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
-        raise ValueError(f"'{path.name}' cannot be read: {error}; scan again") from error
+        raise RefusedError(analysing.scan_unreadable(path.name, said_by(error))) from error
     if not isinstance(notes, list) or not all(isinstance(note, str) for note in notes):
-        raise ValueError(f"'{path.name}' is damaged: it holds no sentences; scan again")
+        raise RefusedError(analysing.scan_lacks_notes(path.name))
     return tuple(notes)

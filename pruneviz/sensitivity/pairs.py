@@ -26,7 +26,8 @@ from pruneviz.sensitivity.points import check_levels
 from pruneviz.sensitivity.reading import read_table
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
 from pruneviz.stepwise import State
-from pruneviz.wording import Fact, passes, scanned
+from pruneviz.wording import Fact, RefusedError, passes, scanned
+from pruneviz.wording.refusals import analysing
 
 LEVEL, PAIRS = 0.5, 60
 UNKNOWN = -1
@@ -205,7 +206,7 @@ class Pairs:
         expected = [(*pair, *(self._levels[name] for name in pair)) for pair in self.pairs]
         found = [(row.first, row.second, row.level_first, row.level_second) for row in rows]
         if not fits or found != expected[: len(rows)]:
-            raise ValueError("its pairs belong to another scan")
+            raise RefusedError(analysing.other_pairs())
         self._right, self.rows = alone, rows
 
     def table(self) -> pd.DataFrame:
@@ -247,12 +248,9 @@ def sampled_pairs(names: Sequence[str], count: int, seed: int) -> tuple[tuple[st
     below 1, or where there are fewer than two layers.
     """
     if count < 1:
-        raise ValueError(f"the number of pairs must be 1 or more, got {count}")
+        raise RefusedError(analysing.too_few_pairs(count))
     if len(names) < 2:
-        raise ValueError(
-            f"pairs need two layers or more, and {len(names)} can be pruned: choose another "
-            "granularity, or scan it alone"
-        )
+        raise RefusedError(analysing.too_few_layers(len(names)))
     everything = list(combinations(range(len(names)), 2))
     if count >= len(everything):
         return tuple((names[a], names[b]) for a, b in everything)
@@ -273,12 +271,10 @@ def named_pairs(
     for pair in pairs:
         unknown = [name for name in pair if name not in names]
         if unknown or len(set(pair)) != 2:
-            raise ValueError(
-                f"a pair is two different layers of {', '.join(names)}, got {' and '.join(pair)}"
-            )
+            raise RefusedError(analysing.no_pair(", ".join(names), " and ".join(pair)))
         found.add(tuple(sorted(names.index(name) for name in pair)))
     if not found:
-        raise ValueError("there is no pair to look at: name one, or say how many to draw")
+        raise RefusedError(analysing.no_pairs())
     return tuple((names[a], names[b]) for a, b in sorted(found))
 
 
@@ -288,7 +284,7 @@ def _levels_of(names: Sequence[str], levels: float | Mapping[str, float]) -> dic
         return dict.fromkeys(names, check_levels([levels])[0])
     missing = [name for name in names if name not in levels]
     if missing:
-        raise ValueError(f"no level is given for {', '.join(missing[:5])}: give each layer one")
+        raise RefusedError(analysing.no_level_for(", ".join(missing[:5])))
     return {name: check_levels([levels[name]])[0] for name in names}
 
 

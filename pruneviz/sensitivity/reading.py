@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from pruneviz.wording import RefusedError, said_by
+from pruneviz.wording.refusals import analysing
+
 
 def read_table(
     path: Path,
@@ -26,7 +29,7 @@ def read_table(
     missing = {name: ["", "nan"] for name in columns if name not in texts}
     try:
         if not path.read_bytes().endswith(b"\n"):
-            raise ValueError("it is cut short")
+            raise RefusedError(analysing.cut_short())
         # A layer may be called 0 or NA, and is a name all the same.
         table = pd.read_csv(
             path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=missing
@@ -34,9 +37,9 @@ def read_table(
         for name in table.columns.difference(list(texts)):
             table[name] = pd.to_numeric(table[name])
     except (ValueError, OSError) as error:
-        raise ValueError(f"'{path.name}' cannot be read: {error}; scan again") from error
+        raise RefusedError(analysing.scan_unreadable(path.name, said_by(error))) from error
     if list(table.columns) not in [list(columns), *map(list, older)]:
-        raise ValueError(f"'{path.name}' is damaged: it lacks columns; scan again")
+        raise RefusedError(analysing.scan_lacks_columns(path.name))
     if table[list(needed)].isna().any(axis=None):
-        raise ValueError(f"'{path.name}' is damaged: numbers are missing; scan again")
+        raise RefusedError(analysing.scan_lacks_numbers(path.name))
     return table.reindex(columns=list(columns))

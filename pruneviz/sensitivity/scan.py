@@ -30,7 +30,8 @@ from pruneviz.sensitivity.points import (
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
 from pruneviz.sensitivity.resampling import FEW
 from pruneviz.stepwise import State
-from pruneviz.wording import Fact, scanned
+from pruneviz.wording import Fact, RefusedError, scanned
+from pruneviz.wording.refusals import analysing
 
 
 class Scan:
@@ -176,7 +177,7 @@ class Scan:
         rows = [_point(row) for row in state["points"]]
         expected = self._open[: len(rows)]
         if [(row.layer, row.sparsity) for row in rows] != expected:
-            raise ValueError("its points belong to another scan")
+            raise RefusedError(analysing.other_points())
         self.rows, self._ahead = rows, {}
 
     def table(self) -> pd.DataFrame:

@@ -25,7 +25,8 @@ from pruneviz.sensitivity.reading import read_table
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
 from pruneviz.sensitivity.splitting import split
 from pruneviz.stepwise import State
-from pruneviz.wording import Fact, passes, scanned
+from pruneviz.wording import Fact, RefusedError, passes, scanned
+from pruneviz.wording.refusals import analysing
 
 LOSS = 0.02  # of accuracy: two points
 TABLE = ["layer", "sparsity", "kept", "change", "change_low", "change_high", "probes"]
@@ -80,7 +81,7 @@ class Search:
         levels do not rise, or for another loss.
         """
         if not 0 < loss <= 1:
-            raise ValueError(f"the loss of accuracy to look for lies in (0, 1], got {loss:g}")
+            raise RefusedError(analysing.no_loss(loss))
         self._levels, self.loss = check_levels(levels), loss
         self._alone = Alone(model, units, ranking, x[:2], remove)
         self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
@@ -205,7 +206,7 @@ class Search:
             if following is None or (row.layer, row.sparsity) != (
                 following[0], self._levels[following[1]],
             ):  # fmt: skip
-                raise ValueError("its evaluations belong to another search")
+                raise RefusedError(analysing.other_evaluations())
             self._take(row)
 
     def table(self) -> pd.DataFrame:

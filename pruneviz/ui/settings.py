@@ -12,6 +12,8 @@ from pathlib import Path
 from pruneviz.plan import Plan
 from pruneviz.subjects import own_paths
 from pruneviz.subjects.references import parse_data, parse_model
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import browsing
 
 MODELS_VARIABLE = "PRUNEVIZ_MODELS"
 WEIGHTS_VARIABLE = "PRUNEVIZ_WEIGHTS"
@@ -64,7 +66,7 @@ def memory_mb() -> int:
     """Return how many MB the app may keep of what was computed, so as not to compute it again."""
     given = os.environ.get(MEMORY_VARIABLE, str(MEMORY_MB))
     if not given.isdecimal():
-        raise ValueError(f"{MEMORY_VARIABLE} must be a whole number of MB, such as 256: '{given}'")
+        raise RefusedError(browsing.no_memory(MEMORY_VARIABLE, given))
     return int(given)
 
 
@@ -100,15 +102,12 @@ def parse(models: Sequence[str], weights: Sequence[str]) -> tuple[NamedModel, ..
         key = name or reference
         if key in found:
             what = "name" if name else "model"
-            raise ValueError(
-                f"the {what} '{key}' is given twice; give each model a name of its own: "
-                f"--model NAME={reference}"
-            )
+            raise RefusedError(browsing.given_twice(what, key, reference))
         found[key] = NamedModel(name, reference)
     for text in weights:
         key, file = _owner(text, found)
         if found[key].weights is not None:
-            raise ValueError(f"the model '{key}' has two weights files; give it one")
+            raise RefusedError(browsing.two_weights_files(key))
         found[key] = replace(found[key], weights=file)
     return tuple(found.values())
 
@@ -129,7 +128,7 @@ def check(models: Sequence[str], weights: Sequence[str], data: Sequence[str]) ->
 def _check_there(plan: Plan) -> None:
     for path in own_paths(plan):
         if not path.exists():
-            raise ValueError(f"there is no file '{path}'; give the path of one that is there")
+            raise RefusedError(browsing.no_file(str(path)))
 
 
 def _owner(text: str, models: dict[str, NamedModel]) -> tuple[str, str]:
@@ -140,14 +139,11 @@ def _owner(text: str, models: dict[str, NamedModel]) -> tuple[str, str]:
     if len(models) == 1 and (not name or Path(text).exists()):  # a file may have = in its name
         return next(iter(models)), text
     if not models:
-        raise ValueError(f"the weights '{text}' belong to no model; name it with --model REFERENCE")
+        raise RefusedError(browsing.weights_of_no_model(text))
     known = ", ".join(f"'{model}'" for model in models)
     if not name:
-        raise ValueError(
-            f"the weights '{text}' may belong to any of several models; name them "
-            f"(--model NAME=REFERENCE) and say --weights NAME={text}; the models are {known}"
-        )
-    raise ValueError(f"the weights '{text}' are for no model named; the models are {known}")
+        raise RefusedError(browsing.weights_of_several(text, known))
+    raise RefusedError(browsing.weights_of_unnamed(text, known))
 
 
 def _taken_apart(text: str) -> tuple[str, str]:
@@ -160,7 +156,7 @@ def _read(variable: str) -> tuple[str, ...]:
     try:
         names = json.loads(os.environ.get(variable, "[]"))
     except json.JSONDecodeError as error:
-        raise ValueError(f"{variable} must be a JSON list of references") from error
+        raise RefusedError(browsing.no_list(variable)) from error
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ValueError(f"{variable} must be a JSON list of references, got {names!r}")
+        raise RefusedError(browsing.no_list_of_references(variable, repr(names)))
     return tuple(names)

@@ -24,6 +24,8 @@ from pruneviz.jobs.scans import (
 from pruneviz.plan import Setting
 from pruneviz.sensitivity import read_pairs
 from pruneviz.sensitivity.pairs import LEVEL, PAIRS
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import working
 
 LEVEL_SETTING, PAIRS_SETTING = "level", "pairs"
 QUESTION = "Which layers lose more together?"
@@ -52,7 +54,7 @@ def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
     check_known(given, LEVEL_SETTING, PAIRS_SETTING, RECALIBRATE)
     pairs = given.get(PAIRS_SETTING, PAIRS)
     if isinstance(pairs, bool | str) or pairs < 1 or not float(pairs).is_integer():
-        raise ValueError(f"'{PAIRS_SETTING}' must be a whole number from 1, got {pairs}")
+        raise RefusedError(working.no_whole_number(PAIRS_SETTING, str(pairs)))
     level = fraction(given, LEVEL_SETTING, LEVEL)
     return {LEVEL_SETTING: level, PAIRS_SETTING: int(pairs), **recalibrate_setting(given)}
 

@@ -30,9 +30,9 @@ from pruneviz.ui.engine.gate import check_allowed
 from pruneviz.ui.engine.keys import Key, asked_key, prepared_key, subject_key
 from pruneviz.ui.engine.live import Live, LiveEstimate, Original, begin, measure_original
 from pruneviz.ui.engine.shared import Shared
-from pruneviz.wording import Fact, judged
+from pruneviz.wording import Fact, RefusedError, judged, said_by
+from pruneviz.wording.refusals import browsing
 
-ANEW = "delete the run on Runs and start it again on Recover"
 ORIGINALS = 2  # of so many subjects values are kept at a time; they share the memory
 _BACKGROUND, _OF_PROCESS = "pruneviz-background", Background()
 
@@ -67,7 +67,7 @@ def pruned(plan: Plan) -> run.Pruned:
         try:
             return load_recovered(prepared(plan), plan, run_folder(plan).path)
         except ValueError as error:
-            raise ValueError(f"{error}; {ANEW}") from error
+            raise RefusedError(browsing.recovered_unusable(said_by(error))) from error
     # Under the plan without recovery, so that nobody takes its numbers for those of the other.
     raw = pruned(plan.without(Part.RECOVERY))
     return replace(raw, notes=(*raw.notes, judged.not_recovered_yet()))
@@ -236,7 +236,7 @@ def original_accuracy(plan: Plan) -> float:
     """Return the unpruned network's accuracy on all held-out inputs; ValueError without data."""
     data, logits = subject(plan).data, original(plan).baseline.logits
     if data is None or logits is None:
-        raise ValueError("accuracy needs data with labels: choose some on Home")
+        raise RefusedError(browsing.accuracy_without_data())
     return accuracy_pair(logits, logits, data.y).original
 
 

@@ -13,6 +13,8 @@ from pruneviz.jobs.control import Options
 from pruneviz.plan import Plan, Setting
 from pruneviz.subjects import needs_operator
 from pruneviz.ui import settings
+from pruneviz.wording import Fact, RefusedError
+from pruneviz.wording.refusals import browsing
 
 
 def check_allowed(plan: Plan) -> None:
@@ -24,21 +26,17 @@ def check_allowed(plan: Plan) -> None:
     }
     for what, (reference, named) in asked.items():
         if reference is not None and needs_operator(reference) and reference not in named():
-            raise ValueError(
-                f"the plan asks for the {what} '{reference}', which reads files of the server or "
-                f"runs code; {_remedy(plan, what, reference)}"
-            )
+            raise RefusedError(_not_named(plan, what, reference))
 
 
-def _remedy(plan: Plan, what: str, reference: str) -> str:
+def _not_named(plan: Plan, what: str, reference: str) -> Fact:
     option = f"--{what} {shlex.quote(reference)}"
     if what == "weights":
         owner = f"--model {shlex.quote(plan.model)}"
-        return (
-            "upload weights of your own on Home instead, or let who starts the server "
-            f"name them: pruneviz app {owner} {option}"
-        )
-    return f"only who starts the server can allow it, by naming it: pruneviz app {option}"
+        return browsing.weights_not_named(reference, f"{owner} {option}")
+    if what == "model":
+        return browsing.model_not_named(reference, option)
+    return browsing.data_not_named(reference, option)
 
 
 class Wanted(TypedDict, total=False):
@@ -60,6 +58,6 @@ def resume(folder: RunFolder) -> None:
     """Go on with a job; ValueError where it may not run, or does not say what was asked."""
     spec = folder.spec()
     if spec is None:
-        raise ValueError("the run does not say what was asked; start it again")
+        raise RefusedError(browsing.not_said())
     check_allowed(spec.plan)
     jobs.resume(folder)

@@ -19,6 +19,8 @@ from pruneviz.run import Baseline, Prepared, Pruned
 from pruneviz.subjects import Subject
 from pruneviz.ui.engine.background import Stop
 from pruneviz.ui.engine.shared import SMALL_MACS, TURNS, Shared
+from pruneviz.wording import Fact, RefusedError
+from pruneviz.wording.refusals import browsing
 
 # A key press must reach the screen within 300 ms; this is what of it may go into measuring.
 EVALUATION_SECONDS = 0.1
@@ -114,7 +116,8 @@ class LiveEstimate:
         self._report, self._shared, self._reuse = report, shared, reuse
         self._timings: Timings | None = None
         self._long, self.at_length = False, False
-        self._tally, self._part, self._problem = Tally(), 0, ""
+        self._tally, self._part = Tally(), 0
+        self._problem: Fact | None = None
         self._answers: Iterator[Tensor] | None = None
         self._lock = threading.Lock()
         self._shown: tuple[Tally, Report, Live] | None = None
@@ -123,7 +126,7 @@ class LiveEstimate:
     def current(self) -> Live:
         """Return the numbers as far as they are known; ValueError where the network failed."""
         if self._problem:
-            raise ValueError(self._problem)
+            raise RefusedError(self._problem)
         tally, report = self._tally, self._report
         if self._shown is None or self._shown[0] is not tally or self._shown[1] is not report:
             total = self._shared.total if self._shared else 0
@@ -140,7 +143,7 @@ class LiveEstimate:
     @property
     def failed(self) -> bool:
         """Return whether the network failed on its inputs."""
-        return bool(self._problem)
+        return self._problem is not None
 
     @property
     def timings(self) -> Timings | None:
@@ -280,9 +283,6 @@ def _accuracy(tally: Tally) -> Accuracy | None:
     return accuracy(tally) if tally.samples else None
 
 
-def _failure(error: Exception) -> str:
+def _failure(error: Exception) -> Fact:
     first = (str(error).splitlines() or [""])[0]
-    return (
-        f"the pruned network fails on the evaluated inputs ({type(error).__name__}: {first}); "
-        "undo the last change, or choose data that fits the network"
-    )
+    return browsing.network_fails(type(error).__name__, first)

@@ -23,6 +23,8 @@ from pruneviz.report import LatencyPair, Report
 from pruneviz.subjects import Data
 from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.cached import cached
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import browsing
 
 Which = Literal["original", "pruned"]
 
@@ -113,7 +115,7 @@ def one_input(plan: Plan, index: int) -> Tensor:
     """Return held-out input `index` as a batch of one; ValueError without data."""
     data = cache.subject(plan).data
     if data is None:
-        raise ValueError("there is no data to take an input from: choose some on Home")
+        raise RefusedError(browsing.no_input_without_data())
     return data.x[index : index + 1]
 
 
@@ -148,4 +150,6 @@ def _content(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise ValueError(f"'{path}' cannot be read: {error.strerror or error}") from error
+        raise RefusedError(
+            browsing.file_unreadable(str(path), error.strerror or str(error))
+        ) from error

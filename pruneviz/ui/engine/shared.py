@@ -17,7 +17,8 @@ from pruneviz.reuse.order import batch_size_for
 from pruneviz.run import Baseline
 from pruneviz.subjects import Subject
 from pruneviz.ui.engine.background import Stop, Turns
-from pruneviz.wording import Fact, passes
+from pruneviz.wording import Fact, RefusedError, passes
+from pruneviz.wording.refusals import browsing
 
 log = logging.getLogger(__name__)
 # One batch is what a first answer takes at least, and what a newer move waits for at most.
@@ -40,7 +41,7 @@ class Shared:
         """Prepare; ValueError without data, or where the network cannot be copied."""
         data = subject.data
         if data is None or baseline.logits is None:
-            raise ValueError("accuracy needs data with labels: choose some on Home")
+            raise RefusedError(browsing.accuracy_without_data())
         macs = sum(baseline.macs.values())
         size = batch_size(data.x, macs)
         self._threads = threads(macs)

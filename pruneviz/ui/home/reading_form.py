@@ -8,6 +8,8 @@ from pydantic import ValidationError
 from pruneviz.plan import Plan, plan_faults
 from pruneviz.plan.reading import Reading
 from pruneviz.subjects import Data
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import browsing
 
 MOST = 4
 UNSAID = "as the file or the model says"
@@ -64,7 +66,7 @@ def draw(plan: Plan, data: Data | None) -> Plan | None:
     try:
         return plan.changed(reading=fields, data_sha256=None)
     except ValidationError as error:
-        raise ValueError(plan_faults(error)) from error
+        raise RefusedError(plan_faults(error)) from error
 
 
 def _option(value: str) -> str:
@@ -92,6 +94,4 @@ def _numbers(name: str, text: str) -> tuple[float, ...] | None:
     try:
         return tuple(float(part) for part in text.split(",")) if text.strip() else None
     except ValueError as error:
-        raise ValueError(
-            f"{name} is one number, or numbers with commas between them, got '{text}'"
-        ) from error
+        raise RefusedError(browsing.no_numbers(name, text)) from error

@@ -17,6 +17,8 @@ from pruneviz.subjects.labelling import UnknownClassesError
 from pruneviz.subjects.uploads import accept, sent_files, upload_path
 from pruneviz.ui.engine import cache
 from pruneviz.ui.session import edits
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import browsing
 
 DATA_ENDINGS = ("npz", "csv", "zip")
 HEADER_BYTES = 1_000_000
@@ -46,7 +48,7 @@ def data_reference(content: bytes, file_name: str, target: str | None) -> str:
     if not reference.endswith(".csv"):
         return reference
     if not target:
-        raise ValueError("choose the column that holds the class of each row")
+        raise RefusedError(browsing.no_column())
     return f"{reference}?target={quote(target)}"
 
 
@@ -63,7 +65,7 @@ def _named(reference: str, file_name: str) -> Iterator[None]:
         sentence = str(error)
         for stored in (str(path), reference, path.name, path.stem):
             sentence = sentence.replace(stored, sent)
-        raise ValueError(sentence) from error
+        raise RefusedError(browsing.as_sent(sentence)) from error
 
 
 def sent(plan: Plan) -> tuple[SentFile, ...]:
@@ -79,7 +81,7 @@ def csv_columns(content: bytes) -> list[str]:
         rows = csv.reader(io.StringIO(head), delimiter=mark, skipinitialspace=True)
         columns = next((row for row in rows if row), [])
     except csv.Error as error:
-        raise ValueError(f"the file is no CSV table: {error}") from error
+        raise RefusedError(browsing.no_table(str(error))) from error
     if len(columns) < 2:
-        raise ValueError("the first row must name at least two columns")
+        raise RefusedError(browsing.too_few_columns())
     return columns

@@ -27,6 +27,8 @@ from pruneviz.ui.kit import keeping
 from pruneviz.ui.recover import costs
 from pruneviz.ui.session import drafts, recipes
 from pruneviz.ui.words import standing
+from pruneviz.wording import RefusedError, said_by
+from pruneviz.wording.refusals import browsing
 
 KIND = "run"
 BUSY_SECONDS, IDLE_SECONDS = 0.6, 3.0  # between two looks
@@ -79,7 +81,7 @@ def _report(folder: RunFolder) -> Report:
     try:
         return read_report(folder.path)
     except ValueError as error:
-        raise ValueError(f"{error}; {cache.ANEW}") from error
+        raise RefusedError(browsing.recovered_unusable(said_by(error))) from error
 
 
 def proposed(plan: Plan, *, removed: int) -> Plan:

@@ -17,6 +17,8 @@ from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.cached import cached
 from pruneviz.ui.engine.keys import subject_key
 from pruneviz.ui.words import text
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import browsing
 
 ONE_CLASS = "one_class"
 FRACTION = "fraction"  # the unit that people read in percent
@@ -119,7 +121,7 @@ def original(plan: Plan) -> tuple[pd.Series, pd.DataFrame]:
     """Return the unpruned network's own point and the accuracy of each class."""
     data, logits = cache.subject(plan).data, cache.original(plan).baseline.logits
     if data is None or logits is None:
-        raise ValueError("a scan needs data with labels: choose some on Home")
+        raise RefusedError(browsing.scan_without_data())
     point = baseline_point(logits, data.y, data.classes)
     return pd.Series(vars(point)), class_table([point], data.y, data.classes)
 

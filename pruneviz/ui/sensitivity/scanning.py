@@ -24,6 +24,8 @@ from pruneviz.ui.jobs import ask
 from pruneviz.ui.kit import widgets
 from pruneviz.ui.session import state
 from pruneviz.ui.words import standing, text
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import browsing
 
 TICK_SECONDS = 0.5
 # A scan that takes no longer than this begins by itself when the page opens.
@@ -130,7 +132,7 @@ def controls(scan: Scan, extent: Extent) -> None:
         elif go:
             ask.begin(scan)
         elif scan.state == "failed":
-            raise ValueError(scan.status.error or "the scan failed, and its log says where")
+            raise RefusedError(browsing.scan_failed(scan.status.error))
     if stop or go:
         st.rerun()
 

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pruneviz.ui import settings
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import browsing
 
 log = logging.getLogger(__name__)
 # The slow imports of the first page; done while the server starts and the browser opens.
@@ -57,7 +59,7 @@ def launch(
     """
     settings.check(models, weights, data)
     if _answers(port):
-        raise ValueError(f"port {port} is in use: end what runs there, or choose another port")
+        raise RefusedError(browsing.port_in_use(port))
     # From here on this process is the server, so its environment is ours to set.
     os.environ.update(settings.variables(models, data, memory_mb, weights))
     folder = app_directory()

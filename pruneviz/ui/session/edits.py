@@ -12,6 +12,8 @@ from pruneviz.report import LayerReport
 from pruneviz.statistics import needs_data
 from pruneviz.ui import settings
 from pruneviz.ui.session import link, state
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import browsing
 
 DEPTH = "depth"
 # What belongs to one model or its data, and means nothing for another.
@@ -192,11 +194,11 @@ def _units(text: str, count: int) -> Lock:
     """Return the units in a text; refuses numbers beyond the layer before it counts them out."""
     numbers = [part for piece in text.split(",") for part in piece.split("-")]
     if not all(number.strip().isdecimal() for number in numbers):
-        raise ValueError(f"units are numbers and ranges such as 0,3,8-11, got '{text[:60]}'")
+        raise RefusedError(browsing.no_units(text[:60]))
     beyond = [number for number in numbers if int(number[:12]) >= count]
     if beyond:
-        raise ValueError(f"this layer's units are 0 to {count - 1}, got {beyond[0].strip()[:12]}")
+        raise RefusedError(browsing.no_such_units(count - 1, beyond[0].strip()[:12]))
     lock = parse_lock(f":{text}")[1]
     if not lock:
-        raise ValueError(f"a range goes up, such as 8-11, got '{text[:60]}'")
+        raise RefusedError(browsing.no_range(text[:60]))
     return lock

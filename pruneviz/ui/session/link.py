@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pruneviz.plan import MAX_PLAN_CHARACTERS, Plan
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import browsing
 
 MAX_LINK_CHARACTERS = 100_000
 SNAPSHOT_NAMES = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -43,7 +45,7 @@ def decode_snapshots(text: str) -> dict[str, Plan]:
     fields = _unpack(text)
     names = SNAPSHOT_NAMES[:MAX_SNAPSHOTS]
     if not all(name in names and isinstance(value, Mapping) for name, value in fields.items()):
-        raise ValueError("its snapshots are damaged")
+        raise RefusedError(browsing.snapshots_damaged())
     return {name: Plan.from_fields(value) for name, value in fields.items()}
 
 
@@ -61,16 +63,14 @@ def _pack(fields: Mapping[str, Any]) -> str:
 def _unpack(text: str) -> dict[str, Any]:
     """Return the mapping in a link; reads at most MAX_PLAN_CHARACTERS, whatever the link holds."""
     if len(text) > MAX_LINK_CHARACTERS:
-        raise ValueError(
-            f"it has {len(text):,} characters, at most {MAX_LINK_CHARACTERS:,} are read"
-        )
+        raise RefusedError(browsing.link_too_long(len(text), MAX_LINK_CHARACTERS))
     try:
         packed = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         reader = zlib.decompressobj()
         plain = reader.decompress(packed, MAX_PLAN_CHARACTERS)
         fields = json.loads(plain.decode()) if reader.eof else None
     except (binascii.Error, zlib.error, UnicodeError, ValueError, RecursionError) as error:
-        raise ValueError("it is damaged or cut off") from error
+        raise RefusedError(browsing.link_damaged()) from error
     if not isinstance(fields, dict):
-        raise ValueError("it is cut off, too long or no plan")
+        raise RefusedError(browsing.link_no_plan())
     return fields

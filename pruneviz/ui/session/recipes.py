@@ -15,6 +15,8 @@ from pruneviz.recovery.training.settings import TRAINING
 from pruneviz.registry import Entry
 from pruneviz.run import asks_for_rounds
 from pruneviz.ui.session import drafts, state
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import browsing
 
 PROPOSED = "finetune"
 OTHER = "other"  # a recovery that is no recipe's, from a plan written by hand
@@ -130,9 +132,7 @@ def stopped_after(plan: Plan, epoch: int) -> Plan:
     """
     training = [index for index, step in enumerate(plan.recovery) if trains(step)]
     if len(training) != 1:
-        raise ValueError(
-            f"training can be cut short in one step, and this plan has {len(training)}"
-        )
+        raise RefusedError(browsing.not_one_training(len(training)))
     return plan.changed(recovery=_changed(plan, training[0], STOP_AFTER, epoch))
 
 

@@ -20,6 +20,8 @@ from pruneviz.ui.session import state
 from pruneviz.ui.tune import proposing
 from pruneviz.ui.tune.proposing import ProposalJob
 from pruneviz.ui.words import standing, text
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import browsing
 
 FIRST = Goal(ACCURACY, 1.0)
 LABELS = {
@@ -208,7 +210,7 @@ def _outcome(plan: Plan, now: ProposalJob) -> None:
     elif now.result is not None:
         _result(plan, now.result)
     elif now.state == "failed":
-        raise ValueError(now.status.error or "the proposal failed, and its log says where")
+        raise RefusedError(browsing.proposal_failed(now.status.error))
     elif now.state is not None:
         st.caption(f"The proposal {STOOD[now.state]}.")
 

@@ -1,13 +1,37 @@
 """Why what is asked for cannot be done: the refusals of every room, one file for each topic."""
 
 from pruneviz.wording.refusals import (
+    analysing,
     asked,
+    browsing,
     choosing,
+    commanding,
     cutting,
+    explaining,
+    exporting,
     forward,
+    keeping,
+    packing,
     storing,
     tracing,
     training,
+    working,
 )
 
-__all__ = ["asked", "choosing", "cutting", "forward", "storing", "tracing", "training"]
+__all__ = [
+    "analysing",
+    "asked",
+    "browsing",
+    "choosing",
+    "commanding",
+    "cutting",
+    "explaining",
+    "exporting",
+    "forward",
+    "keeping",
+    "packing",
+    "storing",
+    "tracing",
+    "training",
+    "working",
+]

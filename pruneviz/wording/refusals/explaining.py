@@ -1,0 +1,48 @@
+"""Why an attribution, or the channels of a layer, cannot be shown."""
+
+from __future__ import annotations
+
+from pruneviz.wording.fact import fact
+
+
+@fact()
+def several_inputs(inputs: int) -> str:
+    return f"attributions are for one input at a time, got a batch of {inputs}"
+
+
+@fact()
+def no_such_class(number: int, outputs: int) -> str:
+    return f"class {number} is not one of the network's {outputs} outputs"
+
+
+@fact()
+def method_fails(method: str, why: str) -> str:
+    return f"{method} cannot explain this network: {why}"
+
+
+@fact()
+def no_convolution() -> str:
+    return (
+        "Grad-CAM needs a convolution that keeps places apart, and this network has none; choose "
+        "a gradient method, such as Integrated Gradients"
+    )
+
+
+@fact()
+def no_such_layer(layer: str) -> str:
+    return f"the network has no layer '{layer}'"
+
+
+@fact()
+def no_channels(layer: str) -> str:
+    return f"the channels of layer '{layer}' cannot be shown"
+
+
+@fact()
+def other_channels(layer: str, channels: int, stay: int) -> str:
+    return f"layer '{layer}' has {channels} channels, {stay} should stay"
+
+
+@fact()
+def two_shapes(first: tuple[int, ...], second: tuple[int, ...]) -> str:
+    return f"only attributions of one shape can be compared, got {first} and {second}"
