@@ -18,11 +18,13 @@ from pruneviz.figures.epochs import (
     what_to_see,
 )
 from pruneviz.figures.kit import format as fmt
-from pruneviz.figures.kit.style import FAINT, GRID, ORIGINAL, PRUNED, SERIES, interval, lay_out
+from pruneviz.figures.kit.style import GRID, PRUNED, SERIES, interval, lay_out
+from pruneviz.figures.levels import add_levels
 from pruneviz.measure.quality import wilson
 from pruneviz.report import EpochRow
 
 THIN = "rgba(213, 94, 0, 0.5)"
+TOP = 104  # percent at the upper end of the axis of accuracies
 GAP = 0.09  # of the height, between two panels
 HEIGHTS = {"accuracy": 330, "loss": 120, "removed": 80}  # pixels of each panel
 PLACES = {"best": "top center", "now": "bottom right"}  # of a mark's words, beside the curve
@@ -39,7 +41,7 @@ def recovery(curves: Curves, levels: Levels, course: Course) -> go.Figure:
     """
     figure = go.Figure()
     panels = _panels(course)
-    _add_levels(figure, levels)
+    add_levels(figure, levels, span=TOP - _low(curves, levels))
     if len(curves) == 1:
         _add_one(figure, next(iter(curves.values())), course)
     else:
@@ -62,29 +64,6 @@ def _panels(course: Course) -> list[str]:
 def _x(rows: Rows, course: Course) -> list[int]:
     """Return where rows are drawn: by epoch, or one after the other where there is none."""
     return list(range(len(rows))) if course.epochs == 0 else [row.epoch for row in rows]
-
-
-def _add_levels(figure: go.Figure, levels: Levels) -> None:
-    """Draw lines across, each with its name where it least meets the curve."""
-    lines = (
-        ("original", levels.original, ORIGINAL, "dot", "left", "bottom"),
-        ("original, recalibrated", levels.control, ORIGINAL, "longdash", "left", "top"),
-        ("before recovery", levels.before, FAINT, "dash", "right", "top"),
-    )
-    for name, value, colour, dash, side, edge in lines:
-        if value is None:
-            continue
-        figure.add_hline(y=100 * value, line={"color": colour, "dash": dash, "width": 1.5})
-        figure.add_annotation(
-            x=0 if side == "left" else 1,
-            xref="paper",
-            xanchor=side,
-            xshift=4 if side == "left" else -4,
-            y=100 * value,
-            yanchor=edge,
-            text=f"{name} {fmt.percent(value)}",
-            showarrow=False,
-        )
 
 
 def _add_one(figure: go.Figure, rows: Rows, course: Course) -> None:
@@ -261,12 +240,17 @@ def _lay_out(figure: go.Figure, title: str, panels: list[str], course: Course) -
     figure.update_layout(hovermode="x unified")
 
 
-def _scale(figure: go.Figure, curves: Curves, levels: Levels, course: Course) -> None:
-    """Fix the ranges, so that a growing curve does not move what is there already."""
+def _low(curves: Curves, levels: Levels) -> int:
+    """Return the percentage at which the axis of accuracies begins, a multiple of ten."""
     seen = [row.accuracy for rows in curves.values() for row in rows]
     seen += [v for v in (levels.original, levels.before, levels.control) if v is not None]
-    low = 10 * math.floor(10 * min(seen) - 0.4)
-    figure.layout.yaxis.range = [max(-3, low), 104]
+    return 10 * math.floor(10 * min(seen) - 0.4)
+
+
+def _scale(figure: go.Figure, curves: Curves, levels: Levels, course: Course) -> None:
+    """Fix the ranges, so that a growing curve does not move what is there already."""
+    low = _low(curves, levels)
+    figure.layout.yaxis.range = [max(-3, low), TOP]
     step = 2 if low >= 84 else 5 if low >= 60 else 20  # and no tick beyond 100 %
     figure.layout.yaxis.tickvals = list(range(max(0, low), 101, step))
     figure.update_layout({"yaxis2": {"rangemode": "tozero"}} if course.epochs else {})

@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 
 from pruneviz.figures import recovery
@@ -123,6 +125,30 @@ def test_original_raw_and_control_are_lines_with_their_names():
     assert labels(FIGURES["no levels"]) == ["original 90.0 %"]
     dark = on_dark(recovery.recovery({0: SHORT}, LEVELS, DONE))
     assert [shape.line.color for shape in dark.layout.shapes][:2] == [ORIGINAL_ON_DARK] * 2
+
+
+NEAR = [
+    Levels(original, before, control)
+    for original in (0.03, 0.5, 0.984, 1.0)
+    for before in (None, original - 0.004, original, original - 0.03, 0.02)
+    for control in (None, original - 0.002, original, original - 0.025)
+]
+
+
+@pytest.mark.parametrize("levels", [*NEAR, Levels(0.983, 0.984), Levels(0.9, 0.91, 0.92)])
+def test_no_line_goes_through_the_words_of_another_and_words_keep_off_each_other(levels):
+    figure = recovery.recovery({0: []}, levels, TEN)
+    low, high = figure.layout.yaxis.range
+    height = (high - low) * 18 / 330  # a line of words is 18 of the panel's 330 pixels
+    places = []
+    for words in figure.layout.annotations:
+        bottom = words.y if words.yanchor == "bottom" else words.y - height
+        inside = bottom + 0.01, bottom + height - 0.01
+        assert not [s.y0 for s in figure.layout.shapes if inside[0] < s.y0 < inside[1]], words
+        places.append((words.xanchor, bottom))
+    for side in ("left", "right"):
+        bottoms = sorted(at for each, at in places if each == side)
+        assert all(b - a > 0.98 * height for a, b in itertools.pairwise(bottoms)), bottoms
 
 
 def test_rounds_are_marked_and_what_is_removed_has_a_panel():

@@ -239,6 +239,7 @@ def test_why_no_point_has_a_measure_is_said_as_it_is(metric, point, original, sa
 
 def clicking() -> None:
     """A page that does what a click in a figure does, and says so."""
+    import pandas as pd
     import streamlit as st
 
     from pruneviz.ui.sensitivity import amounts
@@ -255,7 +256,8 @@ def clicking() -> None:
     both = [{"customdata": ["conv1", 50, "conv2", 40]}]
     st.button("pair", key="pair", on_click=amounts.take, args=(both, drawn))
     st.button("lock", key="lock", on_click=state.edit, kwargs={"locks": {"conv2": "all"}})
-    amounts.what_a_click_does("a point")
+    table = pd.DataFrame({"layer": ["conv2"] * st.session_state.get("rows", 1)})
+    amounts.what_a_click_does(table, "a point")
     st.markdown(f"{dict(state.plan().layers)} {state.layer()}", width="content")
 
 
@@ -303,6 +305,14 @@ def test_a_click_moves_the_slider_once_and_undo_takes_it_back() -> None:
     at.button(key="click").click().run()
     assert "conv2 is set to 70 % on Tune already." in said(at)
     assert not [button for button in at.button if button.key == "sensitivity-undo"]
+
+
+def test_what_a_click_does_is_said_once_there_is_something_to_click() -> None:
+    at = AppTest.from_function(clicking, default_timeout=300)
+    at.session_state["rows"] = 0
+    assert "A click on" not in said(at.run())
+    at.session_state["rows"] = 1
+    assert "A click on a point sets" in said(at.run())
 
 
 def test_a_locked_layer_is_chosen_but_not_moved() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
@@ -77,10 +78,10 @@ def _in_twos(given: list[Any]) -> list[tuple[Any, Any]]:
     return list(zip(given[::2], given[1::2], strict=True))
 
 
-def what_a_click_does(mark: str, whose: str = "that layer's slider") -> None:
+def what_a_click_does(table: pd.DataFrame, mark: str, whose: str = "that layer's slider") -> None:
     """Say which sliders (`whose`) a click on a `mark` sets, or what the last one did.
 
-    The latter as long as it holds.
+    The latter as long as it holds, the former once the `table` of what is drawn has a row.
     """
     last: Clicked | None = st.session_state.get(_LAST)
     with st.container(
@@ -88,7 +89,8 @@ def what_a_click_does(mark: str, whose: str = "that layer's slider") -> None:
         key="sensitivity-click",
     ):  # fmt: skip
         if last is None or last.plan != state.plan():
-            st.caption(BEFOREHAND.format(mark=mark, whose=whose), width="content")
+            if len(table):
+                st.caption(BEFOREHAND.format(mark=mark, whose=whose), width="content")
             return
         st.markdown(f":small[{text.escape(sentence(last))}]", width="content")
         if last.changed:

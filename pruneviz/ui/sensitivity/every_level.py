@@ -138,7 +138,7 @@ def _read(view: View, scan: Scan, points: pd.DataFrame, name: str, one: str) -> 
 
 def _figure(scan: Scan, read: Read, shape: str) -> None:
     """Draw the points in one of the views, and what a click on it does."""
-    amounts.what_a_click_does(MARKS[shape])
+    amounts.what_a_click_does(read.table, MARKS[shape])
     chosen = state.layer() if state.layer() in scanning.layers(scan) else ""
     amounts.figure(_chart(scan, read, shape, chosen), "sensitivity-figure")
 

@@ -106,7 +106,7 @@ def _results(scan: Scan) -> None:
     layers = scanning.layers(scan)
     chosen = state.layer() if state.layer() in layers else ""
     chart = figures.pairs(table, chosen, number_wanted(scan))
-    amounts.what_a_click_does("a pair", "both layers' sliders")
+    amounts.what_a_click_does(table, "a pair", "both layers' sliders")
     grid = st.grid(2, min_column_width=460, gap="medium")
     with grid.cell():
         amounts.figure(chart, "interactions-figure")

@@ -80,7 +80,7 @@ def _results(scan: Scan) -> None:
     table = read_thresholds(scan.folder.file(THRESHOLDS_FILE))
     layers = scanning.layers(scan)
     chosen = state.layer() if state.layer() in layers else ""
-    amounts.what_a_click_does("a mark")
+    amounts.what_a_click_does(table, "a mark")
     loss = float(scan.settings[LOSS])
     chart = figures.thresholds(table, loss, chosen, layers)
     amounts.figure(chart, "thresholds-figure")

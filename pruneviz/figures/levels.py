@@ -1,0 +1,71 @@
+"""Accuracies to compare a recovery with: lines across its figure, each with its name."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import plotly.graph_objects as go
+
+from pruneviz.figures.epochs import Levels
+from pruneviz.figures.kit import format as fmt
+from pruneviz.figures.kit.style import FAINT, ORIGINAL
+
+WORDS = 1 / 15  # of the axis: what a line of words takes
+ROUNDED = 0.01  # of that: what may overlap, as numbers are rounded
+
+
+def add_levels(figure: go.Figure, levels: Levels, *, span: float) -> None:
+    """Draw lines across, each with its name where it least meets the curve.
+
+    No line goes through a name, and names keep off each other. `span` is that of the axis, in
+    percent.
+    """
+    height = WORDS * span
+    lines = [
+        (name, 100 * value, *look)
+        for name, value, *look in (
+            ("original", levels.original, ORIGINAL, "dot", "left", "bottom"),
+            ("original, recalibrated", levels.control, ORIGINAL, "longdash", "left", "top"),
+            ("before recovery", levels.before, FAINT, "dash", "right", "top"),
+        )
+        if value is not None
+    ]
+    heights, taken = [value for _, value, *_ in lines], dict[str, list[float]]()
+    for name, value, colour, dash, side, edge in lines:
+        beside = taken.setdefault(side, [])
+        at, edge = _free(value, edge, height, heights, beside)
+        beside.append(_bottom(at, edge, height))
+        figure.add_hline(y=value, line={"color": colour, "dash": dash, "width": 1.5})
+        figure.add_annotation(
+            x=0 if side == "left" else 1,
+            xref="paper",
+            xanchor=side,
+            xshift=4 if side == "left" else -4,
+            y=at,
+            yanchor=edge,
+            text=f"{name} {fmt.percent(value / 100)}",
+            showarrow=False,
+        )
+
+
+def _free(
+    value: float, edge: str, height: float, lines: Sequence[float], taken: Sequence[float]
+) -> tuple[float, str]:
+    """Return at which line, and at which edge of its words, words of `value` meet nothing.
+
+    At their own line where there is room, and at the `edge` that is wished for if it can be.
+    `taken` are the bottoms of the words that are there.
+    """
+    places = itertools.product(lines, ("bottom", "top"))
+    for at, where in sorted(places, key=lambda place: (abs(place[0] - value), place[1] != edge)):
+        bottom = _bottom(at, where, height)
+        slack = ROUNDED * height
+        crossed = any(bottom + slack < line < bottom + height - slack for line in lines)
+        if not crossed and all(abs(bottom - other) > height - slack for other in taken):
+            return at, where
+    raise AssertionError("above all lines and below all of them there is room")
+
+
+def _bottom(at: float, edge: str, height: float) -> float:
+    return at if edge == "bottom" else at - height
