@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from filelock import FileLock, Timeout
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator
 
 from pruneviz.plan import Part, Plan, Setting, checked_settings, plan_faults
-from pruneviz.wording import RefusedError
+from pruneviz.wording import Fact, RefusedError
 from pruneviz.wording.refusals import keeping
 
 SPEC_FILE, STATUS_FILE, LOCK_FILE, CANCEL_FILE = "job.json", "status.json", "lock", "cancel"
@@ -71,7 +71,8 @@ class Spec(BaseModel):
 class Status(BaseModel):
     """How far a run is. `fraction` of its work is done, `loaded` of what comes before it, 0 to 1;
 
-    `seconds_left` is None while it cannot be told.
+    `seconds_left` is None while it cannot be told. `error` says why it failed, and `refusal` is the
+    state of the fact that this sentence tells, None where there is no more than the sentence.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,6 +88,22 @@ class Status(BaseModel):
     updated: str = Field(default_factory=now)
     finished: str | None = None
     error: str = ""
+    refusal: dict[str, JsonValue] | None = None
+
+    @field_validator("refusal")
+    @classmethod
+    def _can_be_told(cls, given: dict[str, JsonValue] | None) -> dict[str, JsonValue] | None:
+        try:
+            str(Fact.read(given or ""))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError("tells of no fact that this version knows") from error
+        return given
+
+    @property
+    def trouble(self) -> Fact | None:
+        """Return why it failed, None where nothing says so; before facts were kept, a sentence."""
+        told = self.refusal or self.error
+        return Fact.read(told) if told else None
 
     @field_validator("state", mode="before")
     @classmethod

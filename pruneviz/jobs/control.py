@@ -100,8 +100,8 @@ def _start(folder: RunFolder, options: Options | None) -> None:
         folder.file(CANCEL_FILE).unlink(missing_ok=True)
         _mark_active(folder)
         waiting = before.model_copy(
-            update={"state": "queued", "sentence": "starting", "error": "", "updated": now(),
-                    "seconds_left": None, "finished": None, "loaded": 0.0}
+            update={"state": "queued", "sentence": "starting", "error": "", "refusal": None,
+                    "updated": now(), "seconds_left": None, "finished": None, "loaded": 0.0}
         )  # fmt: skip
         folder.write_status(waiting)
         _spawn(folder)

@@ -11,6 +11,7 @@ from pruneviz.history.folder import CANCEL_FILE, STATUS_FILE, RunFolder, Status,
 from pruneviz.jobs import start
 from pruneviz.jobs.control import unmark
 from pruneviz.jobs.kind import Progress
+from pruneviz.wording import Fact
 
 STATUS_SECONDS = 0.25
 PACE_SECONDS = 20.0  # long enough for the judging after an epoch to count in
@@ -34,7 +35,7 @@ class Reporter:
         self._pace: list[tuple[float, float]] = []
         self._written = 0.0
         self.status = before.model_copy(
-            update={"attempt": before.attempt + 1, "pid": os.getpid(), "error": ""}
+            update={"attempt": before.attempt + 1, "pid": os.getpid(), "error": "", "refusal": None}
         )
 
     def write(self, **fields: object) -> None:
@@ -95,13 +96,14 @@ class Reporter:
         if self._folder.file(CANCEL_FILE).exists():
             raise CancelledError
 
-    def end(self, state: str, sentence: str = "", error: str = "") -> None:
+    def end(self, state: str, sentence: str = "", error: str | Fact = "") -> None:
         """Write the last status, in the old one's place even where the disk is full."""
+        refusal = error.state() if isinstance(error, Fact) else None
         ended: dict[str, object] = {"finished": now()} if state == "finished" else {}
         fraction = 1.0 if state == "finished" else self.status.fraction
         try:
-            self.write(state=state, sentence=sentence or state, error=error, seconds_left=None,
-                       fraction=fraction, **ended)  # fmt: skip
+            self.write(state=state, sentence=sentence or state, error=str(error), refusal=refusal,
+                       seconds_left=None, fraction=fraction, **ended)  # fmt: skip
         except ValueError:
             text = self.status.model_dump_json()
             with contextlib.suppress(OSError):

@@ -29,7 +29,7 @@ from pruneviz.jobs.kind import kind
 from pruneviz.jobs.reporter import CancelledError, Reporter, into_history, note_environment
 from pruneviz.jobs.slots import wait_for_slot
 from pruneviz.jobs.watchdog import Watchdog
-from pruneviz.wording import RefusedError
+from pruneviz.wording import Fact, RefusedError
 from pruneviz.wording.refusals import working
 
 LOCK_SECONDS = 1.0  # longer than anyone looks at the lock
@@ -73,7 +73,7 @@ def work(folder: RunFolder, since: float | None = None, *, warm: bool = False) -
         reporter.end("stopped")
     # Whatever goes wrong in hours of work, the status says what and the log where.
     except Exception as error:
-        reporter.end("failed", error=_sentence(error))
+        reporter.end("failed", error=_trouble(error))
         with contextlib.suppress(OSError):  # the log may lie on a full disk
             traceback.print_exc()
         return 1
@@ -154,8 +154,10 @@ def _compute_as_asked(spec: Spec) -> None:
         torch.use_deterministic_algorithms(True, warn_only=True)
 
 
-def _sentence(error: Exception) -> str:
-    """Return an error in one line; those that no user can mend point to the log."""
+def _trouble(error: Exception) -> str | Fact:
+    """Return an error as its fact or in one line; those that no user can mend point to the log."""
+    if isinstance(error, RefusedError):
+        return error.fact
     line = (str(error).splitlines() or [""])[0]
     if isinstance(error, ValueError):
         return line

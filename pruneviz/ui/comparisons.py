@@ -98,7 +98,7 @@ def _now(methods: Sequence[MethodJob]) -> str:
 def failures(methods: Sequence[MethodJob]) -> list[str]:
     """Return for each criterion that cannot be measured why, as a sentence."""
     return [
-        f"{title(method)}: {method.status.error or 'it failed, and its log says where'}"
+        f"{title(method)}: {standing.whole_line(method)}"
         for method in methods
         if method.state == "failed"
     ]

@@ -147,7 +147,7 @@ def test_the_app_opens_with_the_first_and_home_shows_them_by_name(files, monkeyp
     at.button(key="use-named-1").click().run()
     assert link.decode(at.query_params["plan"]) == edits.with_model(opened, wide)
     architectures = at.selectbox(key="home-architecture").options
-    assert architectures[:3] == ["Mine", "wide (net.py)", "gone (net.py)"]
+    assert architectures[:3] == ["Mine", "net.py: wide", "net.py: gone"]
 
 
 def test_a_link_with_a_plan_wins_over_the_opening(files, monkeypatch):

@@ -10,6 +10,7 @@ from pruneviz.figures.epochs import Course, Levels
 from pruneviz.figures.sensitivity import thresholds
 from pruneviz.history.folder import UNDER_WAY, RunFolder, State, Status
 from pruneviz.jobs.job import Job
+from pruneviz.jobs.reporter import Reporter
 from pruneviz.plan import Plan
 from pruneviz.subjects import load_subject
 from pruneviz.ui import comparisons
@@ -18,7 +19,8 @@ from pruneviz.ui.recover.recovering import Recovered
 from pruneviz.ui.sensitivity import scanning
 from pruneviz.ui.sensitivity.scanning import Extent
 from pruneviz.ui.tune import goals
-from pruneviz.ui.words import standing
+from pruneviz.ui.words import standing, text
+from pruneviz.wording import Share, amounts
 
 STATES = (None, *get_args(State))
 BUSY = ("loading", "waiting", "left", "layer fc1", "stopping", "…")
@@ -99,3 +101,24 @@ def test_weights_that_no_file_gave_are_not_called_yours(tmp_path) -> None:
     (tmp_path / "net.py").write_text(source)
     subject = load_subject(Plan(model=f"python:{tmp_path}/net.py:build", input_shape=(4,)))
     assert subject.weights_label == "weights that build() made"
+
+
+def test_a_refusal_is_told_in_percent_on_pages_and_its_old_sentence_as_it_was(tmp_path) -> None:
+    refused = amounts.locks_keep(Share(0.5), "fc1", Share(0.3))
+    folder = RunFolder(tmp_path)
+    Reporter(folder).end("failed", error=refused)
+    status = folder.status()
+    assert status is not None
+    assert status.error == str(refused)
+    assert "0.3" in status.error
+    assert "50\N{NO-BREAK SPACE}%" in text.problem(status.trouble)
+    assert "0.3" not in text.problem(status.trouble)
+    old = Status.model_validate({"state": "failed", "error": "at most 0.3 can go"})
+    assert text.problem(old.trouble) == "at most 0.3 can go"
+    assert Status().trouble is None
+
+
+@pytest.mark.parametrize("refusal", [{"code": "amounts.nothing", "values": {}}, {"code": 1}])
+def test_a_fact_that_nobody_knows_is_no_status(refusal) -> None:
+    with pytest.raises(ValueError, match="no fact that this version knows"):
+        Status.model_validate({"state": "failed", "refusal": refusal})

@@ -39,12 +39,18 @@ def load_python(name: str, weights: Path | None) -> Source:
         fit_weights(model, read_weights(weights), weights.name)
     return Source(
         model=model,
-        title=f"{factory} ({path.name})",
+        title=python_title(name),
         sentence=f"The network that {factory}() in {path.name} makes.",
         weights_label="your weights" if weights else f"weights that {factory}() made",
         expects=Expectation(classes=own_names(model)),
         notes=notes,
     )
+
+
+def python_title(name: str) -> str:
+    """Return what the model of `FILE.py:FACTORY` is called, without opening it: `net.py: build`."""
+    file, _, factory = name.rpartition(":")
+    return f"{Path(file).name}: {factory}"
 
 
 def _make(path: Path, factory: str) -> nn.Module:

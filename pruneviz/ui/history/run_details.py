@@ -38,7 +38,7 @@ def one(history: History, row: Row) -> None:
     st.subheader(text.escape(runs.called(row)), anchor=False)
     st.caption(f"Digest {row.digest[: runs.SHORT]}")
     st.markdown(f"{text.escape(runs.what(row))} · **{text.escape(row.state)}**")
-    _trouble(row)
+    _trouble(row, job)
     _doing(row, job)
     if row.kind == "run" and row.state == "finished":
         with widgets.problems_here():
@@ -94,12 +94,13 @@ def several(rows: Sequence[Row]) -> None:
     _doing_together(rows)
 
 
-def _trouble(row: Row) -> None:
+def _trouble(row: Row, job: Job[None] | None) -> None:
     """Say why a run is not finished, and offer to go on with it."""
+    trouble = (job.status.trouble if job else None) or row.error
     if row.damage:
         st.error(text.escape(text.sentence(row.damage)))
-    elif row.error:
-        st.error(text.escape(text.sentence(row.error)))
+    elif trouble:
+        st.error(text.escape(text.sentence(text.problem(trouble))))
     if row.state in run_actions.RESUMABLE:
         label = "Try again" if row.state == "failed" else "Resume"
         if st.button(label, key="runs-resume", icon=":material/play_arrow:"):

@@ -132,7 +132,7 @@ def controls(scan: Scan, extent: Extent) -> None:
         elif go:
             ask.begin(scan)
         elif scan.state == "failed":
-            raise RefusedError(browsing.scan_failed(scan.status.error))
+            raise RefusedError(browsing.scan_failed(scan.status.trouble or ""))
     if stop or go:
         st.rerun()
 

@@ -210,7 +210,7 @@ def _outcome(plan: Plan, now: ProposalJob) -> None:
     elif now.result is not None:
         _result(plan, now.result)
     elif now.state == "failed":
-        raise RefusedError(browsing.proposal_failed(now.status.error))
+        raise RefusedError(browsing.proposal_failed(now.status.trouble or ""))
     elif now.state is not None:
         st.caption(f"The proposal {STOOD[now.state]}.")
 

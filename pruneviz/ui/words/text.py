@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import PurePath
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -20,6 +19,7 @@ from pruneviz.plan import Plan
 from pruneviz.registry import COSTS
 from pruneviz.report import LayerReport, LeftOut
 from pruneviz.subjects import ModelCard, Subject
+from pruneviz.subjects.models.python_factory import python_title
 from pruneviz.subjects.models.samples import SAMPLES
 from pruneviz.ui.session import recipes
 from pruneviz.wording import Fact, RefusedError, words
@@ -51,9 +51,10 @@ def told(fact: Fact) -> str:
     return escape(sentence(str(fact)))
 
 
-def problem(found: ValueError | str) -> str:
+def problem(found: ValueError | Fact | str) -> str:
     """Return what is wrong, with sparsities in the percent of the sliders."""
-    return words(found.fact, _slider) if isinstance(found, RefusedError) else str(found)
+    known = found.fact if isinstance(found, RefusedError) else found
+    return words(known, _slider) if isinstance(known, Fact) else str(known)
 
 
 def _slider(share: float) -> str:
@@ -242,8 +243,7 @@ def model_title(reference: str) -> str:
     if kind == "sample" and name in SAMPLES:
         return SAMPLES[name].title
     if kind == "python":
-        path, _, factory = name.rpartition(":")
-        return f"{factory} ({PurePath(path).name})"
+        return python_title(name)
     return reference_title(reference)
 
 

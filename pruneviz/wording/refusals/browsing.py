@@ -99,13 +99,13 @@ def scan_without_data() -> str:
 
 
 @fact()
-def scan_failed(why: str) -> str:
-    return why or "the scan failed, and its log says where"
+def scan_failed(why: Fact | str) -> str:
+    return f"{why}" or "the scan failed, and its log says where"
 
 
 @fact()
-def proposal_failed(why: str) -> str:
-    return why or "the proposal failed, and its log says where"
+def proposal_failed(why: Fact | str) -> str:
+    return f"{why}" or "the proposal failed, and its log says where"
 
 
 @fact()
