@@ -22,21 +22,20 @@ def add_levels(figure: go.Figure, levels: Levels, *, span: float) -> None:
     percent.
     """
     height = WORDS * span
-    lines = [
-        (name, 100 * value, *look)
-        for name, value, *look in (
-            ("original", levels.original, ORIGINAL, "dot", "left", "bottom"),
-            ("original, recalibrated", levels.control, ORIGINAL, "longdash", "left", "top"),
-            ("before recovery", levels.before, FAINT, "dash", "right", "top"),
-        )
-        if value is not None
-    ]
-    heights, taken = [value for _, value, *_ in lines], dict[str, list[float]]()
-    for name, value, colour, dash, side, edge in lines:
-        beside = taken.setdefault(side, [])
-        at, edge = _free(value, edge, height, heights, beside)
-        beside.append(_bottom(at, edge, height))
-        figure.add_hline(y=value, line={"color": colour, "dash": dash, "width": 1.5})
+    lines = (
+        ("original", levels.original, ORIGINAL, "dot", "left", "bottom"),
+        ("original, recalibrated", levels.control, ORIGINAL, "longdash", "left", "top"),
+        ("before recovery", levels.before, FAINT, "dash", "right", "top"),
+    )
+    known = (levels.original, levels.control, levels.before)
+    heights = [100 * value for value in known if value is not None]
+    taken: dict[str, list[float]] = {"left": [], "right": []}
+    for name, value, colour, dash, side, wished in lines:
+        if value is None:
+            continue
+        at, edge = _free(100 * value, wished, height, heights, taken[side])
+        taken[side].append(_bottom(at, edge, height))
+        figure.add_hline(y=100 * value, line={"color": colour, "dash": dash, "width": 1.5})
         figure.add_annotation(
             x=0 if side == "left" else 1,
             xref="paper",
@@ -44,7 +43,7 @@ def add_levels(figure: go.Figure, levels: Levels, *, span: float) -> None:
             xshift=4 if side == "left" else -4,
             y=at,
             yanchor=edge,
-            text=f"{name} {fmt.percent(value / 100)}",
+            text=f"{name} {fmt.percent(value)}",
             showarrow=False,
         )
 
