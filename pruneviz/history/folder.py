@@ -96,7 +96,7 @@ class Status(BaseModel):
         try:
             str(Fact.read(given or ""))
         except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise ValueError("tells of no fact that this version knows") from error
+            raise RefusedError(keeping.unknown_fact()) from error
         return given
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pruneviz.figures.kit import format as fmt
 from pruneviz.jobs.job import Job, R
 from pruneviz.ui.words import text
+from pruneviz.wording.refusals import browsing
 
 NOT_STARTED = "not started"
 
@@ -27,5 +28,5 @@ def line(job: Job[R]) -> str:
 def whole_line(job: Job[R]) -> str:
     """Return the same, and of one that failed why."""
     if job.state == "failed":
-        return text.problem(job.status.trouble or "it failed; its log says where")
+        return text.problem(browsing.job_failed(job.status.trouble or ""))
     return line(job)

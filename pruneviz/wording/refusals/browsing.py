@@ -109,8 +109,8 @@ def proposal_failed(why: Fact | str) -> str:
 
 
 @fact()
-def recovery_failed(why: str) -> str:
-    return why or "it failed, and its log says where"
+def job_failed(why: Fact | str) -> str:
+    return f"{why}" or "it failed, and its log says where"
 
 
 @fact(field="locks")

@@ -157,3 +157,8 @@ def no_age(most: int, days: float) -> str:
 @fact()
 def checkpoints_stay(run: str, why: str) -> str:
     return f"the checkpoints of {run} cannot be removed: {why}"
+
+
+@fact()
+def unknown_fact() -> str:
+    return "tells of no fact that this version knows"
