@@ -12,9 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.granularity.units import GRANULARITIES, Units
-from pruneviz.measure.held import held_tensors
 from pruneviz.measure.packing import stored_bytes
 from pruneviz.network.folding import folded
+from pruneviz.network.held import held_tensors
 from pruneviz.network.masks import Masks, combine, masked
 from pruneviz.pruned.side_by_side import answers
 from pruneviz.pruned.surgery import (

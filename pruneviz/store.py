@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from pruneviz.export import RECIPE_FILE, WEIGHTS_FILE, write_network
-from pruneviz.measure.held import LIFTED, held_tensors
 from pruneviz.measure.packing import pack
+from pruneviz.network.held import LIFTED, held_tensors
 from pruneviz.plan import Plan, plan_faults
 from pruneviz.report import Report
 from pruneviz.wording import Fact, RefusedError, judged, said_by

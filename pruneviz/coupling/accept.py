@@ -12,7 +12,8 @@ from torch.utils._pytree import tree_leaves
 from pruneviz.network.causes import told
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.folding import computed_names, folded, unfolded
-from pruneviz.network.passes import Failure, Step, followed
+from pruneviz.network.held import held_by_name
+from pruneviz.network.passes import Failure, Step, followed, is_sparse
 from pruneviz.network.steady import draws, generators
 from pruneviz.network.study import feed
 from pruneviz.wording import RefusedError, said_by
@@ -42,11 +43,30 @@ def accept_form(model: nn.Module) -> None:
             raise RefusedError(tracing.compiled(name))
         if type(module).__module__.startswith(QUANTIZED):
             raise RefusedError(tracing.quantised(name))
+    _accept_tensors(model)
+
+
+def _accept_tensors(model: nn.Module) -> None:
+    """Raise RefusedError for a tensor without values, or one that is not dense."""
     for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
         if is_lazy(tensor):
             raise RefusedError(tracing.no_shape_yet(name))
         if tensor.is_meta:
             raise RefusedError(tracing.on_meta(name))
+    for name, tensor in held_by_name(model):
+        form = _other_form(tensor)
+        if form:
+            layout = str(tensor.layout).removeprefix("torch.")
+            raise RefusedError(tracing.not_dense(name, form, layout))
+
+
+def _other_form(tensor: Tensor) -> str:
+    """Return in which form a tensor lies that is not dense, as `tracing.DENSE` has them, or ""."""
+    if tensor.is_nested:
+        return "nested"
+    if tensor.is_mkldnn:
+        return "oneDNN"
+    return "sparse" if is_sparse(tensor) else ""
 
 
 def _accept_kept(path: str, module: nn.Module) -> None:

@@ -66,6 +66,8 @@ def score(
     scores = {}
     for layer in units:
         scores[layer.name] = entry.implementation(layer, evidence, **values)
+        if scores[layer.name].is_complex():
+            raise RefusedError(choosing.complex_scores(criterion, layer.name))
         # NaN is both the least and the largest: one look, and nothing as large as the scores
         if not bool(torch.stack(scores[layer.name].aminmax()).isfinite().all()):
             raise RefusedError(choosing.scores_not_finite(criterion, layer.name))

@@ -10,17 +10,19 @@ from torch import Tensor
 from pruneviz.criteria.criterion import CRITERIA, Evidence, score
 from pruneviz.network.duplicate import sharing
 from pruneviz.network.folding import folded
-from pruneviz.statistics import StatisticRequest, check, collect, gradients
+from pruneviz.statistics import StatisticRequest, check, collect, gradients, needs_derivatives
+from pruneviz.wording import Fact, judged
 
 BATCH_BY_BATCH = "gradients"
 
 
 @dataclass(frozen=True)
 class Scored:
-    """Each layer's scores by units name, (count,), and what they were made from."""
+    """Each layer's scores by units name, (count,), what they were made from, and notes on them."""
 
     scores: Mapping[str, Tensor]
     evidence: Evidence
+    notes: tuple[Fact, ...] = ()
 
 
 def check_asked(asked: StatisticRequest) -> None:
@@ -48,7 +50,7 @@ def score_asked(asked: StatisticRequest) -> Scored:
     evidence = Evidence(weights, {}, asked.seed, statistics, asked.layers)
     if BATCH_BY_BATCH not in needs:
         scores = score(asked.criterion, asked.settings, asked.units, evidence)
-        return Scored(scores, evidence)
+        return Scored(scores, evidence, _notes(asked, scores))
     total: dict[str, Tensor] = {}
     batches = 0
     for found in gradients(asked.model, asked.samples.x, asked.samples.y):
@@ -56,4 +58,14 @@ def score_asked(asked: StatisticRequest) -> Scored:
         of_batch = replace(evidence, gradients=found)
         one = score(asked.criterion, asked.settings, asked.units, of_batch)
         total = {name: total.get(name, 0.0) + s.double() for name, s in one.items()}
-    return Scored({name: (s / batches).float() for name, s in total.items()}, evidence)
+    scores = {name: (s / batches).float() for name, s in total.items()}
+    return Scored(scores, evidence, _notes(asked, scores))
+
+
+def _notes(asked: StatisticRequest, scores: Mapping[str, Tensor]) -> tuple[Fact, ...]:
+    """Return which layers no derivative tells apart, where the criterion looks at derivatives."""
+    if not needs_derivatives(CRITERIA.get(asked.criterion).needs):
+        return ()
+    flat = [name for name, found in scores.items() if len(found) > 1 and not bool(found.any())]
+    title = CRITERIA.get(asked.criterion).title
+    return (judged.no_derivative(title, ", ".join(flat), len(flat)),) if flat else ()

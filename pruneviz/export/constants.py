@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pruneviz.measure.held import LIFTED
+from pruneviz.network.held import LIFTED
 from pruneviz.wording import RefusedError, said_by
 from pruneviz.wording.refusals import exporting
 

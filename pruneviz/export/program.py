@@ -19,10 +19,10 @@ from pruneviz import __version__
 from pruneviz.export.constants import Constants, as_text
 from pruneviz.export.loader import FORMAT, VERSION, rebuild
 from pruneviz.export.operators import CHECKS, operator_name
-from pruneviz.measure.held import held_tensors
 from pruneviz.measure.packing import pack, stored_layout
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.folding import folded
+from pruneviz.network.held import held_tensors
 from pruneviz.network.one_trace import ONE_TRACE
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import exporting

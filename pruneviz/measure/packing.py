@@ -33,6 +33,7 @@ _DTYPES = {
     torch.float16: "F16",
     torch.uint16: "U16",
     torch.int16: "I16",
+    torch.float8_e4m3fn: "F8_E4M3",
     torch.float8_e5m2: "F8_E5M2",
     torch.int8: "I8",
     torch.uint8: "U8",
@@ -46,11 +47,12 @@ def weights_file_bytes(tensors: Layout) -> int:
     """Return the bytes of the safetensors file that holds tensors of these dtypes and shapes.
 
     The file is an 8-byte length, a JSON header padded with spaces to a multiple of 8, and the data
-    (https://github.com/huggingface/safetensors#format). ValueError on a dtype it cannot hold.
+    (https://github.com/huggingface/safetensors#format). RefusedError on a dtype it cannot hold.
     """
     for name, (dtype, _) in tensors.items():
         if dtype not in _RANK:
-            raise RefusedError(storing.no_such_dtype(name, str(dtype)))
+            spelled = str(dtype).removeprefix("torch.")
+            raise RefusedError(storing.no_such_dtype(name, spelled, _form(dtype)))
     header: dict[str, object] = {}
     offset = 0
     for name in sorted(tensors, key=lambda n: (_RANK[tensors[n][0]], n)):
@@ -64,6 +66,13 @@ def weights_file_bytes(tensors: Layout) -> int:
         offset = end
     text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
     return 8 + -(-len(text) // 8) * 8 + offset
+
+
+def _form(dtype: torch.dtype) -> str:
+    """Return which kind of numbers a dtype is of, as `storing.OTHER_TYPES` has them."""
+    if dtype in (torch.qint8, torch.quint8, torch.qint32):
+        return "quantised"
+    return "complex" if dtype.is_complex else "other"
 
 
 def stored_layout(state: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> Layout:

@@ -101,7 +101,7 @@ def _plain(module: nn.Module, like: nn.Module) -> nn.Module | None:
         for x in _inputs(like, dtype):
             torch.manual_seed(len(x))
             own = duplicate(module).eval()  # anew, as a pass may write to what it holds
-            kept = _memory(own)
+            kept = memory_of(own)
             with _Products() as products:
                 expected = own.forward(x) if before is not None else own(x)
             (product,) = products.found
@@ -120,7 +120,7 @@ def _plain(module: nn.Module, like: nn.Module) -> nn.Module | None:
     return made
 
 
-def _memory(module: nn.Module) -> set[int]:
+def memory_of(module: nn.Module) -> set[int]:
     """Return where the tensors lie that a module holds, under whatever name."""
     plain = [value for part in module.modules() for value in vars(part).values()]
     tensors = [*module.parameters(), *module.buffers(), *plain]
@@ -206,4 +206,4 @@ def _alike(one: Tensor, other: Tensor, share: float) -> bool:
     return torch.allclose(one, other, rtol=0, atol=atol)
 
 
-__all__ = ["plain_layer"]
+__all__ = ["memory_of", "plain_layer"]

@@ -13,8 +13,8 @@ from pruneviz.apply import apply
 from pruneviz.granularity.tiles import TiledUnits
 from pruneviz.granularity.units import Units
 from pruneviz.measure.cost import macs_by_parameter, masked_macs, parameters_by_name
-from pruneviz.measure.held import held_tensors
 from pruneviz.measure.packing import stored_bytes
+from pruneviz.network.held import held_tensors
 from pruneviz.network.masks import combine, kept
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import cutting

@@ -17,9 +17,9 @@ from pruneviz.measure.cost import (
     counted_macs,
     parameters_by_name,
 )
-from pruneviz.measure.held import held_tensors
 from pruneviz.measure.packing import stored_bytes
 from pruneviz.measure.permuted import permutation_note
+from pruneviz.network.held import held_tensors
 from pruneviz.network.steady import draws, watching
 from pruneviz.plan import Part, Plan
 from pruneviz.proof import check as check  # part of this file's interface
@@ -62,11 +62,14 @@ class Prepared:
     ranking: Ranking
     plan: Plan  # its methods alone count here
     evidence: Evidence | None = None  # for the criteria that give new values to what stays
+    ranking_notes: tuple[Fact, ...] = ()
 
     @property
     def notes(self) -> tuple[Fact, ...]:
-        """Return what the user must know of the original."""
-        return tuple(dict.fromkeys((*self.subject.notes, *self.baseline.notes)))
+        """Return what the user must know of the original and of how its units are ranked."""
+        return tuple(
+            dict.fromkeys((*self.subject.notes, *self.baseline.notes, *self.ranking_notes))
+        )
 
     @property
     def random(self) -> bool:
@@ -135,7 +138,9 @@ def prepare(subject: Subject, plan: Plan, baseline: Baseline | None = None) -> P
     baseline = baseline or measure_baseline(subject)
     evidence = found.evidence if updates(plan.criterion) else None
     ranking = Ranking.of(units, found.scores)
-    return Prepared(subject, baseline, units, skipped, ranking, plan, evidence)
+    return Prepared(
+        subject, baseline, units, skipped, ranking, plan, evidence, ranking_notes=found.notes
+    )
 
 
 def scored(model: nn.Module, subject: Subject, plan: Plan, units: tuple[Units, ...]) -> Scored:

@@ -16,11 +16,11 @@ from pruneviz.measure.cost import (
     parameters_by_name,
     uncounted_alone_notes,
 )
-from pruneviz.measure.held import held_tensors
 from pruneviz.measure.latency import Timings, time_pair
 from pruneviz.measure.machine import this_machine
 from pruneviz.measure.packing import stored_bytes
 from pruneviz.measure.quality import accuracy_pair
+from pruneviz.network.held import held_tensors
 from pruneviz.proof import check as check  # part of this file's interface
 from pruneviz.report import (
     Amount,

@@ -1,7 +1,7 @@
 """What criteria may ask of a network and its calibration data: one file for each kind."""
 
 from pruneviz.registry import import_all
-from pruneviz.statistics.compute import check, collect, needs_data
+from pruneviz.statistics.compute import check, collect, needs_data, needs_derivatives
 from pruneviz.statistics.derivatives import gradients
 from pruneviz.statistics.layers import Layer, layers_of
 from pruneviz.statistics.statistic import STATISTICS, Samples, StatisticRequest, Table
@@ -19,4 +19,5 @@ __all__ = [
     "gradients",
     "layers_of",
     "needs_data",
+    "needs_derivatives",
 ]

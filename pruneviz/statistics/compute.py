@@ -8,7 +8,7 @@ import torch
 
 from pruneviz.statistics.forward import hooked_pass
 from pruneviz.statistics.layers import joined
-from pruneviz.statistics.loss import check_loss
+from pruneviz.statistics.loss import check_derivatives, check_loss
 from pruneviz.statistics.norms import scales
 from pruneviz.statistics.responses import chosen
 from pruneviz.statistics.statistic import (
@@ -26,6 +26,11 @@ def needs_data(names: Iterable[str]) -> bool:
     return "data" in _kinds(names)
 
 
+def needs_derivatives(names: Iterable[str]) -> bool:
+    """Return whether any of the statistics is a derivative by weights or activations."""
+    return "derivatives" in _kinds(names)
+
+
 def _kinds(names: Iterable[str]) -> set[str]:
     return {kind for name in names for kind in STATISTICS.get(name).needs}
 
@@ -39,7 +44,13 @@ def check(names: Iterable[str], asked: StatisticRequest) -> None:
     kinds = _kinds(names)
     if "data" in kinds and not bool(torch.isfinite(asked.samples.x).all()):
         raise RefusedError(choosing.inputs_not_finite(asked.criterion))
-    for kind, look in (("norms", scales), ("labels", check_loss), ("classes", chosen)):
+    looks = (
+        ("norms", scales),
+        ("labels", check_loss),
+        ("derivatives", check_derivatives),
+        ("classes", chosen),
+    )
+    for kind, look in looks:
         if kind in kinds:
             look(asked)
 

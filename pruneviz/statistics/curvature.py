@@ -77,7 +77,7 @@ def _add_product(first: Vector, leaves: Vector, vector: Vector, total: dict[str,
     sentence="How the size of the gradient changes with each weight.",
     formula="H·g",
     source="Wang et al. 2020, arXiv 2002.07376",
-    needs=("data", "labels"),
+    needs=("data", "labels", "derivatives"),
 )
 def hessian_gradient(asked: StatisticRequest) -> Table:
     """Return H·g in each parameter's shape, float64; g over all samples, logits / temperature."""
@@ -94,7 +94,7 @@ def hessian_gradient(asked: StatisticRequest) -> Table:
     sentence="An estimate of the loss's curvature along each weight, from random signs.",
     formula="mean over probes of z ⊙ (H·z), z = ±1 at random",
     source="Hutchinson 1989; Bekas et al. 2007",
-    needs=("data", "labels"),
+    needs=("data", "labels", "derivatives"),
 )
 def hessian_diagonal(asked: StatisticRequest) -> Table:
     """Return Hutchinson's estimate of diag(H) in each parameter's shape, float64."""

@@ -33,7 +33,7 @@ def whole_gradient(
     model: nn.Module, weights: Mapping[str, Tensor], samples: Samples, temperature: float = 1.0
 ) -> dict[str, Tensor]:
     """Return the gradient of the mean loss over all samples, float64, batches summed up."""
-    total = {name: torch.zeros(w.shape, dtype=torch.float64) for name, w in weights.items()}
+    total = {name: _zeros(w) for name, w in weights.items()}
     for x, y in samples.batches():
         leaves = {name: w.detach().requires_grad_() for name, w in weights.items()}
         with torch.enable_grad():
@@ -45,6 +45,11 @@ def whole_gradient(
     return {name: each / len(samples.y) for name, each in total.items()}
 
 
+def _zeros(weight: Tensor) -> Tensor:
+    """Return zeros in a weight's shape, in double precision."""
+    return torch.zeros(weight.shape, dtype=torch.promote_types(weight.dtype, torch.float64))
+
+
 @STATISTICS.register(
     name="gradients",
     title="Gradients",
@@ -52,7 +57,7 @@ def whole_gradient(
     sentence="The gradient of the loss for each weight; a criterion gets it batch by batch.",
     formula="g = ∂L/∂w",
     source="backpropagation",
-    needs=("data", "labels"),
+    needs=("data", "labels", "derivatives"),
 )
 def batch_by_batch(asked: StatisticRequest) -> Table:
     """Return nothing: a criterion that asks for gradients scores every batch of `gradients`."""
@@ -66,13 +71,13 @@ def batch_by_batch(asked: StatisticRequest) -> Table:
     sentence="The mean over samples of the squared gradient of one sample's loss.",
     formula="1/N Σₙ (∂Lₙ/∂w)²",
     source="Theis et al. 2018, arXiv 1801.05787",
-    needs=("data", "labels"),
+    needs=("data", "labels", "derivatives"),
 )
 def squared_gradients(asked: StatisticRequest) -> Table:
     """Return the mean squared gradient of single samples, in each parameter's shape, float64."""
     model, samples = asked.model, asked.samples
     weights = {name: p.detach() for name, p in model.named_parameters()}
-    total = {name: torch.zeros(w.shape, dtype=torch.float64) for name, w in weights.items()}
+    total = {name: _zeros(w) for name, w in weights.items()}
     together = PER_SAMPLE_NUMBERS // max(1, sum(w.numel() for w in weights.values()))
     for x, y in samples.batches(max(1, min(BATCH_SIZE, together))):
         for name, squares in _squares(model, weights, x, y).items():
@@ -109,7 +114,7 @@ def _squares(
     sentence="How far training moves each weight away from zero.",
     formula="−Σₜ gₜ·wₜ over steps w ← w − η·g, each on all samples",
     source="Sanh et al. 2020, arXiv 2005.07683",
-    needs=("data", "labels"),
+    needs=("data", "labels", "derivatives"),
 )
 def movement(asked: StatisticRequest) -> Table:
     """Return −Σ g·w over the first steps of a training on all samples, float64.
@@ -118,7 +123,7 @@ def movement(asked: StatisticRequest) -> Table:
     """
     steps, rate = int(asked.settings["steps"]), float(asked.settings["learning_rate"])
     weights = {name: p.detach().clone() for name, p in asked.model.named_parameters()}
-    total = {name: torch.zeros(w.shape, dtype=torch.float64) for name, w in weights.items()}
+    total = {name: _zeros(w) for name, w in weights.items()}
     for _ in range(steps):
         found = whole_gradient(asked.model, weights, asked.samples)
         for name, each in found.items():

@@ -64,6 +64,7 @@ def ones_like(example: object) -> object:
     sentence="In which order units go when the lowest flow goes first, re-measured each time.",
     formula="w ⊙ ∂R/∂w, R = 1ᵀ(Π|W|)1",
     source="Tanaka et al. 2020, arXiv 2006.05467",
+    needs=("derivatives",),
 )
 def synaptic_flow(asked: StatisticRequest) -> Table:
     """Return each unit's place in the order of elimination, in (0, 1], by units name, (count,).

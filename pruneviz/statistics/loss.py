@@ -8,13 +8,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.utils._pytree import tree_leaves
 
 from pruneviz.network.answers import logits_of
+from pruneviz.network.study import first_input
 from pruneviz.statistics.statistic import StatisticRequest
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import choosing
 
 Leaves = dict[str, Tensor]
+LOOKED_AT = 8  # samples: at one alone every unit may be off
 
 
 def leaves_of(model: nn.Module) -> Leaves:
@@ -36,20 +39,38 @@ def loss_of(
     model: nn.Module, weights: Mapping[str, Tensor], x: Tensor, y: Tensor, reduction: str = "mean"
 ) -> Tensor:
     """Return the cross-entropy of a model with these weights on a batch."""
-    return nn.functional.cross_entropy(logits_with(model, weights, x), y, reduction=reduction)
+    logits = logits_with(model, weights, x)
+    if not logits.is_floating_point():
+        logits = logits.double()
+    return nn.functional.cross_entropy(logits, y, reduction=reduction)
 
 
 def check_loss(asked: StatisticRequest) -> None:
-    """Raise ValueError, with the remedy, where the model has no loss that can be derived."""
+    """Raise ValueError, with the remedy, where the model has no loss."""
     samples = asked.samples
     with torch.no_grad():
         out = asked.model(samples.x[:1])
-    if not isinstance(out, Tensor) or out.ndim != 2 or not out.is_floating_point():
+    if not isinstance(out, Tensor) or out.ndim != 2 or out.is_complex():
         shape = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
         raise RefusedError(choosing.no_class_scores(asked.criterion, shape))
     if int(samples.y.max()) >= out.shape[1] or int(samples.y.min()) < 0:
         raise RefusedError(choosing.more_classes_than_outputs(int(samples.y.max()), out.shape[1]))
+
+
+def check_derivatives(asked: StatisticRequest) -> None:
+    """Raise RefusedError, with the remedy, where no answer changes with any weight by a slope.
+
+    Whole numbers, and what is chosen by value, have no slope, or one of 0 wherever one looks.
+    """
+    given = asked.given
+    has_data = given is not None and len(given.y) > 0
+    shown = given.x[:LOOKED_AT] if given and has_data else first_input(asked.example)
+    leaves = leaves_of(asked.model)
     with torch.enable_grad():
-        loss = loss_of(asked.model, leaves_of(asked.model), samples.x[:1], samples.y[:1])
-    if not loss.requires_grad:
-        raise RefusedError(choosing.no_gradients(asked.criterion))
+        out = logits_with(asked.model, leaves, *(shown if isinstance(shown, tuple) else (shown,)))
+    answers = [t for t in tree_leaves(out) if isinstance(t, Tensor) and t.requires_grad]
+    uneven = [torch.arange(1.0, t.numel() + 1).view_as(t).to(t.dtype) for t in answers]
+    wanted = [leaf for leaf in leaves.values() if leaf.requires_grad]
+    found = torch.autograd.grad(answers, wanted, uneven, allow_unused=True) if answers else ()
+    if not any(bool(each.any()) for each in found if each is not None):
+        raise RefusedError(choosing.no_slope(asked.criterion, measured=has_data))

@@ -87,7 +87,7 @@ def _mean_over_samples(
     sentence="How much the loss would change without a channel, to first order, sample by sample.",
     formula="mean over samples of |Σ a·∂L/∂a| over the channel's places",
     source="Molchanov et al. 2017, arXiv 1611.06440",
-    needs=("data", "labels"),
+    needs=("data", "labels", "derivatives"),
 )
 def activation_gradients(asked: StatisticRequest) -> Table:
     """Return the mean over samples of |Σ a·∂L/∂a|, spread over each channel's weights."""
@@ -101,7 +101,7 @@ def activation_gradients(asked: StatisticRequest) -> Table:
     sentence="The Fisher information of a gate that multiplies a channel.",
     formula="mean over samples of (Σ a·∂L/∂a)² over the channel's places",
     source="Theis et al. 2018, arXiv 1801.05787",
-    needs=("data", "labels"),
+    needs=("data", "labels", "derivatives"),
 )
 def activation_gradient_squares(asked: StatisticRequest) -> Table:
     """Return the mean over samples of (Σ a·∂L/∂a)², spread over each channel's weights."""
@@ -115,7 +115,7 @@ def activation_gradient_squares(asked: StatisticRequest) -> Table:
     sentence="What each channel adds to the answer for samples of the chosen classes.",
     formula="conductance: Σₖ (aₖ − aₖ₋₁)·∂f/∂aₖ along the way from input 0; or a·∂f/∂a",
     source="Dhamdhere et al. 2018, arXiv 1805.12233; Yeom et al. 2019, arXiv 1912.08881",
-    needs=("data", "labels", "classes"),
+    needs=("data", "labels", "derivatives", "classes"),
 )
 def relevance(asked: StatisticRequest) -> Table:
     """Return the mean over samples of the chosen classes of |relevance| of each channel."""

@@ -15,6 +15,7 @@ from pruneviz.network.attempts import explained
 from pruneviz.network.causes import WrongInputError
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.folding import fold_notes, folded
+from pruneviz.network.generated import generated_note
 from pruneviz.network.steady import keep_steady
 from pruneviz.plan import Plan
 from pruneviz.subjects.files.read_as import expecting, read_as
@@ -78,7 +79,15 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
         random = keep_steady(model, watched)
         company = None if random else company_note(model, watched)
         answers = mark_probabilities(model, data.x if data else example, real=data is not None)
-    said = (*fold_notes(given), *notes, passes.not_fixed() if random else None, company, answers)
+        generated = generated_note(model, example)
+    said = (
+        *fold_notes(given),
+        generated,
+        *notes,
+        passes.not_fixed() if random else None,
+        company,
+        answers,
+    )
     return Subject(
         reference=plan.model,
         title=source.title,

@@ -14,6 +14,16 @@ def computed(names: str, count: int, kinds: str) -> str:
 
 
 @fact()
+def generated(layers: str) -> str:
+    return (
+        f"The weight that {layers} multiplies by is computed at each pass by a part of the network "
+        "and not looked at as a weight: what is ranked, counted and cut are the tensors that it is "
+        "computed from. To have the weight itself ranked, put it into a plain layer, or register "
+        "its computation there by torch.nn.utils.parametrize."
+    )
+
+
+@fact()
 def masks_are_zeros() -> str:
     return "The zeros of a mask of torch.nn.utils.prune are plain zeros: training moves them."
 

@@ -86,3 +86,14 @@ def beside_the_state(file: str, names: str) -> str:
         f"{file} also holds what the network keeps outside its state_dict ({names}): load it with "
         "strict=False, and set these by hand"
     )
+
+
+@fact(field="criterion")
+def no_derivative(title: str, layers: str, count: int) -> str:
+    whose = "its" if count == 1 else "their"
+    return (
+        f"No derivative tells the units of {layers} apart: all are 0 on the calibration inputs, as "
+        f"where answers are rounded, chosen by value, detached or always 0. '{title}' takes "
+        f"{whose} units for the least important: lock {'it' if count == 1 else 'them'}, or choose "
+        "a criterion that derives nothing, such as magnitude_l1."
+    )

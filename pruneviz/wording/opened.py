@@ -25,6 +25,11 @@ def together(facts: tuple[Fact, ...]) -> str:
     return " ".join(map(str, facts))
 
 
+@fact(field="criterion")
+def in_place_of(criterion: str) -> str:
+    return f"in place of {criterion}, which needs data"
+
+
 @fact(field="weights")
 def made_weights(factory: str) -> str:
     return f"No weights file was given: the weights are those that {factory}() made."

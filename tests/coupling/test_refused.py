@@ -9,6 +9,8 @@ import torch
 from torch import nn
 
 from pruneviz.proof import check, find_units
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import tracing
 
 
 def small() -> nn.Module:
@@ -37,6 +39,63 @@ class Locked(nn.Linear):
     def __init__(self, *sizes: int) -> None:
         super().__init__(*sizes)
         self.lock = threading.Lock()
+
+
+class Holding(nn.Linear):
+    """Holds one more tensor, which may lie anyhow."""
+
+    def __init__(self, tensor: torch.Tensor, way: str) -> None:
+        super().__init__(4, 2)
+        if way == "parameter":
+            self.held = nn.Parameter(tensor)
+        elif way in ("buffer", "other buffer"):
+            self.register_buffer("held", tensor, persistent=way == "buffer")
+        else:
+            self.held = tensor if way == "attribute" else {"graphs": [tensor]}
+
+
+NOT_DENSE = {
+    "sparse_coo": (torch.eye(4).to_sparse(), "sparse", "to_sparse"),
+    "sparse_csr": (torch.eye(4).to_sparse_csr(), "sparse", "to_sparse"),
+    "sparse_bsc": (torch.eye(4).to_sparse_bsc((2, 2)), "sparse", "to_sparse"),
+    "_mkldnn": (torch.eye(4).to_mkldnn(), "oneDNN", "to_dense"),
+    "jagged": (
+        torch.nested.nested_tensor([torch.ones(2), torch.ones(3)], layout=torch.jagged),
+        "nested",
+        "to_padded_tensor",
+    ),
+}
+HOLDING = [(layout, "buffer") for layout in NOT_DENSE] + [
+    ("sparse_coo", way) for way in ("parameter", "other buffer", "attribute", "inside")
+]
+
+
+@pytest.mark.parametrize(("layout", "way"), HOLDING)
+def test_tensors_that_are_not_dense_are_named_with_the_remedy(layout, way):
+    tensor, form, remedy = NOT_DENSE[layout]
+    model = nn.Sequential(nn.Linear(4, 4), Holding(tensor, way))
+    with pytest.raises(RefusedError, match=remedy) as refusal:
+        check(model, torch.randn(2, 4), 0.5)
+    assert refusal.value.fact == tracing.not_dense("1.held", form, layout)
+
+
+class Graph(nn.Module):
+    """Makes a sparse matrix of a dense one as it runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("adjacency", torch.eye(6) + torch.eye(6).roll(1, 0))
+        self.first, self.second, self.last = nn.Linear(4, 6), nn.Linear(6, 8), nn.Linear(8, 2)
+
+    def forward(self, x):
+        mixed = torch.sparse.mm(self.adjacency.to_sparse(), self.first(x).T).T
+        return self.last(self.second(mixed).relu())
+
+
+def test_what_the_remedy_makes_of_a_sparse_network_is_cut():
+    result = check(Graph(), torch.randn(2, 4), 0.5)
+    assert (result["groups"], result["units"]) == (1, 8)
+    assert result["max_relative_error"] < 1e-5
 
 
 @pytest.mark.parametrize(

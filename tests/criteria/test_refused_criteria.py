@@ -13,11 +13,14 @@ from pruneviz import run
 from pruneviz.criteria import CRITERIA, score_asked
 from pruneviz.plan import Plan
 from pruneviz.registry import Parameter
-from pruneviz.statistics import STATISTICS, needs_data
+from pruneviz.statistics import STATISTICS, needs_data, needs_derivatives
 from pruneviz.subjects import load_subject
-from tests.scoring import asked, perceptron, scored
+from pruneviz.wording import RefusedError, judged
+from pruneviz.wording.refusals import choosing
+from tests.scoring import all_scored, asked, perceptron, scored
 
 WITH_DATA = [entry.name for entry in CRITERIA if needs_data(entry.needs)]
+WITH_DERIVATIVES = [entry.name for entry in CRITERIA if needs_derivatives(entry.needs)]
 WITH_LABELS = [
     entry.name for entry in CRITERIA
     if any("labels" in STATISTICS.get(name).needs for name in entry.needs)
@@ -96,14 +99,93 @@ class Odd(nn.Module):
 
     def forward(self, x):
         out = self.layers(x)
-        return {"tuple": (out, out), "map": out[:, :, None], "stuck": out.detach()}[self.way]
+        return {"tuple": (out, out), "map": out[:, :, None]}[self.way]
 
 
-@pytest.mark.parametrize("way", ["tuple", "map", "stuck"])
+@pytest.mark.parametrize("way", ["tuple", "map"])
 @pytest.mark.parametrize("criterion", WITH_LABELS)
 def test_without_a_loss(criterion, way):
-    with pytest.raises(ValueError, match=r"answers (with|cannot).*magnitude_l1"):
+    with pytest.raises(ValueError, match=r"answers with.*magnitude_l1"):
         scored(Odd(way).eval(), torch.randn(4, 8), criterion, "weight")
+
+
+STEPS = {
+    "whole": lambda out: (10 * out).round().long(),
+    "rounded": lambda out: (10 * out).round(),
+    "chosen": lambda out: nn.functional.one_hot(out.argmax(1), 3).float(),
+    "signs": lambda out: out > 0,
+    "detached": lambda out: out.detach(),
+}
+
+
+class Stepped(nn.Module):
+    """A network whose answers, or what a layer within passes on, do not change smoothly."""
+
+    def __init__(self, way, within=0):
+        super().__init__()
+        self.layers, self.way, self.within = perceptron(), way, within
+
+    def forward(self, x):
+        step = STEPS[self.way]
+        if not self.within:
+            return step(self.layers(x))
+        return self.layers[self.within :](step(self.layers[: self.within](x)).float())
+
+
+@pytest.mark.parametrize("way", STEPS)
+@pytest.mark.parametrize("criterion", WITH_DERIVATIVES)
+def test_answers_without_a_slope(criterion, way):
+    with pytest.raises(RefusedError) as refusal:
+        scored(Stepped(way).eval(), torch.randn(4, 8), criterion)
+    assert refusal.value.fact == choosing.no_slope(criterion, measured=True)
+
+
+@pytest.mark.parametrize("way", STEPS)
+@pytest.mark.parametrize("criterion", ["magnitude_l1", "activation_l2", "ablation"])
+def test_what_is_named_in_their_place_works(criterion, way):
+    x, labels = torch.randn(32, 8), torch.arange(32) % 3
+    assert criterion in str(choosing.no_slope("taylor", measured=True))
+    _, scores = scored(Stepped(way).eval(), x, criterion, labels=labels)
+    assert all(len(found.unique()) > 1 for found in scores.values())
+
+
+def test_the_loss_of_whole_numbers_is_measured_on_them():
+    x, labels = torch.randn(32, 8), torch.arange(32) % 3
+    whole, rounded = (
+        scored(Stepped(way).eval(), x, "ablation", labels=labels)[1] for way in ("whole", "rounded")
+    )
+    for name, scores in whole.items():
+        assert torch.allclose(scores, rounded[name], atol=1e-6)
+
+
+@pytest.mark.parametrize("criterion", ["taylor", "fisher", "taylor_activation"])
+def test_layers_that_no_derivative_reaches_are_named(criterion):
+    entry = CRITERIA.get(criterion)
+    x, labels = torch.randn(32, 8), torch.arange(32) % 3
+    before = all_scored(Stepped("rounded", within=3).eval(), x, criterion, labels=labels)
+    assert before.notes == (judged.no_derivative(entry.title, "layers.0", 1),)
+    assert not all_scored(perceptron(), x, criterion, labels=labels).notes
+
+
+@pytest.mark.parametrize("criterion", ["taylor", "snip", "fisher", "movement", "magnitude_l1"])
+def test_complex_weights_have_a_score_or_are_named(criterion):
+    class Complex(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = nn.Linear(8, 6, dtype=torch.complex64), nn.Linear(6, 3)
+
+        def forward(self, x):
+            return self.two(self.one(x.to(torch.complex64)).abs())
+
+    torch.manual_seed(0)
+    model, labels = Complex().eval(), torch.tensor([0, 1, 2, 0])
+    question = asked(model, torch.randn(4, 8), criterion, "weight", labels=labels)
+    if criterion in ("taylor", "fisher", "movement"):
+        with pytest.raises(RefusedError) as refusal:
+            score_asked(question)
+        assert refusal.value.fact == choosing.complex_scores(criterion, "one")
+    else:
+        assert all(found.isfinite().all() for found in score_asked(question).scores.values())
 
 
 @pytest.mark.parametrize("criterion", WITH_LABELS)

@@ -20,6 +20,9 @@ from pruneviz.measure.packing import (
     unpack,
     weights_file_bytes,
 )
+from pruneviz.subjects.subject import tensors_sha256
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import storing
 
 NAMES = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=12).filter(
     lambda name: name != "__metadata__" and not name.endswith((KEPT, MASK, SHAPE))
@@ -65,6 +68,36 @@ def test_round_trip_size_and_never_larger(tmp_path_factory, case):
         assert restored[name].dtype == value.dtype
         assert torch.equal(restored[name], expected)
     assert stored_bytes(state, masks) == path.stat().st_size <= stored_bytes(state)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "remedy"),
+    [
+        (torch.complex128, torch.Tensor.cfloat),
+        (torch.complex32, torch.Tensor.cfloat),
+        (torch.float8_e4m3fnuz, torch.Tensor.float),
+        (torch.qint8, torch.Tensor.dequantize),
+    ],
+)
+def test_what_the_format_has_no_place_for_is_named_with_what_it_has(dtype, remedy, tmp_path):
+    if dtype == torch.qint8:
+        tensor = torch.quantize_per_tensor(torch.ones(3), 0.1, 0, dtype)
+    else:
+        tensor = torch.ones(3).to(dtype)
+    with pytest.raises(RefusedError, match=r"'a' has dtype .*: hold") as refusal:
+        stored_bytes({"a": tensor})
+    assert refusal.value.fact in storing.no_such_dtype
+    save_file(pack({"a": remedy(tensor)}, {}), tmp_path / "w")
+    assert stored_bytes({"a": remedy(tensor)}) == (tmp_path / "w").stat().st_size
+
+
+def test_conjugated_values_are_stored_as_they_are_read(tmp_path):
+    value = torch.polar(torch.ones(4), torch.arange(4.0)).conj()
+    save_file(pack({"a": value, "b": value.imag}, {}), tmp_path / "w")
+    stored = load_file(tmp_path / "w")
+    assert torch.equal(stored["a"], value.resolve_conj())
+    assert torch.equal(stored["b"], value.imag.clone())
+    assert tensors_sha256({"a": value}) == tensors_sha256({"a": stored["a"]})
 
 
 def test_fewer_kept_weights_make_a_smaller_file():

@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from pruneviz.plan import Plan
 from pruneviz.report import Accuracy, Amount, LayerReport
@@ -30,6 +31,37 @@ def test_the_plan_in_one_line() -> None:
     assert "nope" in text.plan_line(Plan(criterion="nope"), None)
     recovered = plan.changed(recovery=[{"method": "finetune"}])
     assert text.plan_line(recovered, 0.48) == f"{line}, then fine-tuned 5 epochs"
+
+
+def test_the_line_says_which_criterion_gave_way() -> None:
+    """Also in a session that opens the link of such a plan and knows nothing else of it."""
+    taken = edits.with_model(Plan(criterion="taylor"), "torchvision:resnet18")
+    assert taken.criterion == "magnitude_l1"
+    said = "channels, Magnitude L1 (in place of Taylor first order, which needs data), "
+    assert text.plan_line(taken, None).startswith(said)
+    for plan in (taken.changed(data="npz:d.npz"), taken.changed(criterion="lamp"), Plan()):
+        assert "in place of" not in text.plan_line(plan, None)
+
+
+def test_a_criterion_chosen_by_hand_stands_in_no_place_of_another() -> None:
+    def page() -> None:
+        import streamlit as st
+
+        from pruneviz.plan import Plan
+        from pruneviz.ui.session import edits, state
+        from pruneviz.ui.words import text
+
+        state.put(Plan(criterion="fisher"))
+        state.put(edits.with_model(state.plan(), "torchvision:resnet18"))
+        st.text(text.ranking_line(state.plan()))
+        edits.set_criterion("magnitude_l2")
+        edits.set_criterion("magnitude_l1")
+        st.text(text.ranking_line(state.plan()))
+
+    assert [line.value for line in AppTest.from_function(page).run(timeout=30).text] == [
+        "channels, Magnitude L1 (in place of Fisher, which needs data)",
+        "channels, Magnitude L1",
+    ]
 
 
 @pytest.mark.parametrize(("exact", "note"), [(True, "timed"), (False, "once the accuracy")])

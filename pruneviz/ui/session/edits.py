@@ -12,10 +12,11 @@ from pruneviz.report import LayerReport
 from pruneviz.statistics import needs_data
 from pruneviz.ui import settings
 from pruneviz.ui.session import link, state
-from pruneviz.wording import RefusedError
+from pruneviz.wording import Fact, RefusedError, opened
 from pruneviz.wording.refusals import browsing
 
 DEPTH = "depth"
+INSTEAD = Plan().criterion  # of one that needs data, where there is none
 # What belongs to one model or its data, and means nothing for another.
 OF_ONE_MODEL = Part.SUBJECT | Part.LAYERS | Part.LOCKS
 
@@ -26,12 +27,28 @@ def with_model(plan: Plan, model: str, **fields: Any) -> Plan:
     A criterion that needs data gives way where the model brings none, and so does a recovery.
     """
     changed = plan.without(OF_ONE_MODEL).changed(**{"model": model, **fields})
-    has_data = changed.data is not None or model.startswith("sample:")
-    if not has_data:
-        changed = changed.without(Part.RECOVERY)
-    if not has_data and needs_data(CRITERIA.get(plan.criterion).needs):
-        return changed.changed(criterion=Plan().criterion, criterion_parameters={})
+    if _has_data(changed):
+        return changed
+    changed = changed.without(Part.RECOVERY)
+    if needs_data(CRITERIA.get(plan.criterion).needs):
+        return changed.changed(criterion=INSTEAD, criterion_parameters={})
     return changed
+
+
+def _has_data(plan: Plan) -> bool:
+    return plan.data is not None or plan.model.startswith("sample:")
+
+
+def gave_way(plan: Plan) -> Fact | None:
+    """Return that a plan's criterion stands in place of another, which needs data; None otherwise.
+
+    What a link does not tell, and this session did not see, is what sessions begin with.
+    """
+    if plan.criterion != INSTEAD or _has_data(plan):
+        return None
+    before = state.current().gave_way.get(plan.model, link.OPENING.criterion)
+    known = before in CRITERIA.names() and needs_data(CRITERIA.get(before).needs)
+    return opened.in_place_of(CRITERIA.get(before).title.replace(",", "")) if known else None
 
 
 def with_named(plan: Plan, named: settings.NamedModel) -> Plan:
@@ -58,6 +75,7 @@ def with_data(plan: Plan, data: str | None, classes: Mapping[str, int] | None = 
 
 def set_criterion(name: str) -> None:
     """Rank by another criterion, with its own default parameters."""
+    state.current().gave_way[state.plan().model] = name
     state.edit(criterion=name, criterion_parameters={})
 
 

@@ -50,6 +50,7 @@ class Desk:
     edited: bool = False
     shown: dict[str, list[tuple[Any, float]]] = field(default_factory=dict)
     doubtful: list[Callable[[], None]] = field(default_factory=list)
+    gave_way: dict[str, str] = field(default_factory=dict)  # by model, the criterion chosen before
     wanted: dict[str, Any] = field(default_factory=dict)
     news: dict[str, float] = field(default_factory=dict)
 
@@ -114,6 +115,8 @@ def put(new: Plan) -> None:
     desk.replaces = goes_on and asking.startswith(MOVE) and desk.replaces is not False
     if new == desk.plan:
         return
+    if new.model != desk.plan.model and new.criterion != desk.plan.criterion:
+        desk.gave_way[new.model] = desk.plan.criterion
     if not (desk.grip and desk.past and desk.past[-1] is desk.grip):
         desk.past = [*desk.past, desk.plan][-MAX_HISTORY:]
         desk.grip = desk.plan if asking else None

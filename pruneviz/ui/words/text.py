@@ -21,7 +21,7 @@ from pruneviz.report import LayerReport, LeftOut
 from pruneviz.subjects import ModelCard, Subject
 from pruneviz.subjects.models.python_factory import python_title
 from pruneviz.subjects.models.samples import SAMPLES
-from pruneviz.ui.session import recipes
+from pruneviz.ui.session import edits, recipes
 from pruneviz.wording import Fact, RefusedError, words
 
 if TYPE_CHECKING:
@@ -63,8 +63,12 @@ def _slider(share: float) -> str:
 
 
 def ranking_line(plan: Plan) -> str:
-    """Return what is removed and how it is ranked: `channels, Magnitude L1`."""
-    return f"{units_removed(plan)}, {_criterion(plan.criterion)}"
+    """Return what is removed and how it is ranked: `channels, Magnitude L1`.
+
+    Where another criterion gave way to that, it says so.
+    """
+    ranked, instead = _criterion(plan.criterion), edits.gave_way(plan)
+    return f"{units_removed(plan)}, {ranked}" + (f" ({instead})" if instead else "")
 
 
 def units_removed(plan: Plan) -> str:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from pruneviz.wording.fact import fact
 
 WEIGHTS_ALONE = "choose a criterion that looks at weights alone, such as magnitude_l1"
+WITHOUT_DERIVATIVES = (
+    "choose a criterion that derives nothing: magnitude_l1, which looks at weights alone, "
+    "activation_l2, which looks at what channels answer"
+)
 
 
 @fact(field="granularity")
@@ -133,10 +137,20 @@ def more_classes_than_outputs(last: int, outputs: int) -> str:
 
 
 @fact(field="criterion")
-def no_gradients(criterion: str) -> str:
+def no_slope(criterion: str, measured: bool) -> str:
+    also = ", or ablation, which measures the loss without each unit" if measured else ""
     return (
-        f"criterion '{criterion}' needs gradients, and this model's answers cannot be "
-        f"derived by its weights: {WEIGHTS_ALONE}"
+        f"criterion '{criterion}' needs gradients, and this model's answers do not depend smoothly "
+        "on its weights (they are whole numbers or chosen by value, as by argmax or .round(), or "
+        f"detached): {WITHOUT_DERIVATIVES}{also}; or let the network end in its class scores"
+    )
+
+
+@fact(field="criterion")
+def complex_scores(criterion: str, layer: str) -> str:
+    return (
+        f"criterion '{criterion}' has no real score for the complex weights of layer '{layer}': "
+        "choose one that looks at their size alone, such as magnitude_l1"
     )
 
 

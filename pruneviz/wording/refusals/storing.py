@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from pruneviz.wording.fact import Fact, fact
 
+OTHER_TYPES = {
+    "complex": "hold it in complex64 (.to(torch.complex64)), or as pairs of real numbers "
+    "(torch.view_as_real(tensor)) that the forward pass makes complex (torch.view_as_complex)",
+    "quantised": "hold what it stands for (.dequantize())",
+    "other": "hold it in single precision (.float())",
+}
+
 
 @fact()
-def no_such_dtype(tensor: str, dtype: str) -> str:
-    return f"tensor '{tensor}' has dtype {dtype}, which cannot be stored"
+def no_such_dtype(tensor: str, dtype: str, form: str) -> str:
+    return (
+        f"'{tensor}' has dtype {dtype}, for which a safetensors file has no place: "
+        f"{OTHER_TYPES[form]}"
+    )
 
 
 @fact()

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from pruneviz.wording.fact import Fact, fact
 
+DENSE = {
+    "sparse": "hold it dense (.to_dense()), and let the forward pass make it sparse (.to_sparse())",
+    "oneDNN": "hold it dense (.to_dense())",
+    "nested": "hold it padded (torch.nested.to_padded_tensor(tensor, 0.0))",
+}
+
 
 @fact(field="model")
 def scripted(module: str) -> str:
@@ -44,6 +50,14 @@ def on_meta(tensor: str) -> str:
     return (
         f"'{tensor}' is on the device 'meta' and has no values: make the model on the CPU "
         "(model.to_empty(device='cpu')) and load its weights where it is made"
+    )
+
+
+@fact(field="model")
+def not_dense(name: str, form: str, layout: str) -> str:
+    return (
+        f"'{name}' holds a {form} tensor ({layout}), and only dense ones are counted, cut and "
+        f"stored: {DENSE[form]}"
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import is_dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 LIFTED = "lifted_tensor_"  # how torch.export calls a tensor that no module has by a name
@@ -39,8 +40,21 @@ def held_tensors(model: nn.Module) -> dict[str, Tensor]:
     return found
 
 
+def held_by_name(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    """Yield each tensor that a network holds, by the name of the attribute that it lies in."""
+    seen: set[int] = set()
+    for path, module in model.named_modules():
+        start = f"{path}." if path else ""
+        for part in (module._parameters, module._buffers, vars(module)):
+            for name, value in part.items():
+                if name not in _MODULE:
+                    for _, tensor in _within(value, "", seen):
+                        yield start + name, tensor
+
+
 def _place(tensor: Tensor) -> object:
-    return tensor.data_ptr() if tensor.numel() else id(tensor), tensor.shape, tensor.dtype
+    lies = tensor.numel() and tensor.layout is torch.strided
+    return tensor.data_ptr() if lies else id(tensor), tensor.shape, tensor.dtype
 
 
 def _within(value: Any, where: str, seen: set[int]) -> Iterator[tuple[str, Tensor]]:

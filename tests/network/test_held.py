@@ -15,8 +15,8 @@ from pruneviz.apply import applied_notes, apply
 from pruneviz.export import WEIGHTS_FILE, rebuild
 from pruneviz.export.program import write_network
 from pruneviz.granularity import GRANULARITIES
-from pruneviz.measure.held import held_tensors
 from pruneviz.measure.packing import pack, stored_bytes
+from pruneviz.network.held import held_tensors
 from pruneviz.plan import Plan
 from pruneviz.run import run
 from pruneviz.store import write_run
