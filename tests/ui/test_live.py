@@ -99,7 +99,7 @@ def test_an_estimate_gets_exact_batch_by_batch(prepared, granularity, warm) -> N
     course = begin(prepared, pruned, evaluations)
     assert not course.current.timed, "what takes no timing does not wait for it"
     course.time_at_once(prepared, pruned)
-    assert course.timed
+    assert course.current.timed
     seen = []
     while not course.ended:
         seen.append(course.current)
@@ -117,6 +117,7 @@ def test_an_estimate_gets_exact_batch_by_batch(prepared, granularity, warm) -> N
             prepared.baseline.logits[first], predict(pruned.model, data.x[first]), data.y[first]
         )
         assert accuracy == part, "both networks are compared on the same inputs"
+    course.finish(prepared, pruned, never)
     assert course.current.done
     assert course.current.report.accuracy == truth(prepared, pruned)
     assert evaluations.evaluator.fell_back == 0
