@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
+from pruneviz.measure.speed import AGAIN
 from pruneviz.plan import Plan
 from tests.browser import steps
 from tests.browser.server import serve
@@ -167,3 +168,16 @@ def test_the_overall_slider_is_on_the_first_screen_of_a_narrow_window(tabs):
     steps.visit(page, "tune", SOME)
     box = steps.slider(page, "overall").bounding_box()
     assert box["y"] + box["height"] < 720
+
+
+@pytest.mark.parametrize("width", [720, 800])
+def test_the_strip_keeps_its_height_whatever_is_said_of_the_time(tabs, width):
+    page = tabs(width=width)
+    steps.visit(page, "tune", Plan(model="sample:tumour-mlp"))
+    steps.exact(page)
+    last = page.locator(".st-key-strip-latency p > span").last
+    heights = set()
+    for said in ("", "of 0.044 ms · still being timed", f"of 0.044\N{NO-BREAK SPACE}ms · {AGAIN}"):
+        last.evaluate("(span, said) => { span.textContent = said }", said)
+        heights.add(page.locator(".st-key-strip").bounding_box()["height"])
+    assert len(heights) == 1, heights

@@ -41,10 +41,11 @@ def conditions(report: Report) -> str:
 
 def cell(live: Live | None) -> Cell:
     """Return the strip's measurement of both latencies, marked as the estimate that it is."""
-    empty = partial(Cell, "latency", "Latency")
-    if live is None or not live.timed:
-        if live is None:
-            return empty()
+    if live is None:
+        return Cell("latency", "Latency")
+    dense = stays_dense(live.report.plan.granularity, live.report.sparsity.removed)
+    empty = partial(Cell, "latency", "Latency", part=STAYS_DENSE if dense else "")
+    if not live.timed:
         return empty(note=STILL_TIMED if live.exact else TIMED_LAST)
     report, found = live.report, speed(live.report.latency_ms)
     pair = report.latency_ms
@@ -55,7 +56,6 @@ def cell(live: Live | None) -> Cell:
         spread=f"({fmt.plus_minus(half, fmt.time_decimals(pair.pruned.median))})",
         original=fmt.milliseconds(pair.original.median),
         change=STILL_TIMED if under_way else found.in_words(),
-        part=STAYS_DENSE if stays_dense(report.plan.granularity, report.sparsity.removed) else "",
     )
 
 

@@ -84,7 +84,8 @@ def show_error(problem: ValueError | str) -> None:
 
 
 def _draw(cell: cells.Cell) -> None:
-    with st.container(key=f"strip-{cell.key}"):
+    # Inside another container, as a fragment is: one gives way to the other without a gap.
+    with st.container(key=f"strip-{cell.key}"), st.container():
         st.markdown(cells.cell_markdown(cell))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
+from pruneviz.measure.speed import AGAIN, STAYS_DENSE
+
 # What has room for an icon alone keeps its name for screen readers.
 _HIDDEN = """{
   position: absolute; width: 1px; height: 1px; margin: -1px; overflow: hidden;
@@ -18,6 +20,9 @@ ICON_ONLY = (
 )
 
 CELLS = ":is(.st-key-strip-accuracy, .st-key-strip-size, .st-key-strip-macs, .st-key-strip-latency)"
+# The longest that a latency comes to, drawn out of sight behind it: a time that is still to come
+# takes as much height as the one that it turns into.
+LATENCY = ("Latency", "≈ 0.000 ms", f"of 0.000\u00a0ms · {AGAIN}")
 # The strip stays in sight while a page scrolls, so that a slider far down shows its effect, and it
 # keeps its height whatever its numbers say.
 STYLE = """<style>
@@ -29,6 +34,13 @@ div:has(> .st-key-strip) { position: sticky; top: 0; z-index: 90; }
   background: light-dark(LIGHT, DARK);
 }
 .st-key-strip > * { width: auto !important; min-width: 0; }
+.st-key-strip-latency { display: grid !important; }
+.st-key-strip-latency > *, .st-key-strip-latency::after { grid-area: 1 / 1; }
+.st-key-strip-latency::after {
+  content: "TIMED"; visibility: hidden; white-space: pre-line; overflow-wrap: anywhere;
+  padding-bottom: 1rem; font-size: 0.875rem; line-height: 1.35rem;
+}
+.st-key-strip-latency:has(br:nth-of-type(3))::after { content: "TIMED_DENSE"; }
 .st-key-strip p { line-height: 1.35; overflow-wrap: anywhere; }
 .st-key-strip { position: relative; overflow: visible; }
 .st-key-strip > :has(> .st-key-strip-problems) {
@@ -91,7 +103,8 @@ ICONS [data-testid="stMarkdownContainer"] HIDDEN
 @media (max-width: 1280px) {
   .st-key-strip { grid-template-columns: 1.75fr 0.75fr 0.7fr 1.4fr; row-gap: 0.5rem; }
   CELLS p > span { font-size: 0.8rem !important; }
-  .st-key-strip > :first-child { grid-column: 1 / 3; }
+  .st-key-strip-latency::after { font-size: 0.8rem; }
+  .st-key-strip > :first-child { grid-column: 1 / 3; min-height: 5rem; }
   .st-key-strip > :nth-child(6) { grid-column: 3 / 5; grid-row: 1; justify-self: end; }
   .st-key-strip > :nth-child(n + 2):nth-child(-n + 5) { grid-row: 2; min-height: 5.8rem; }
 }
@@ -112,6 +125,7 @@ ICONS [data-testid="stMarkdownContainer"] HIDDEN
   [data-strip-folds] .st-key-strip-history > :nth-child(n + 2),
   [data-strip-folds] .st-key-strip-snapshots { display: none; }
   [data-strip-folds] .st-key-strip-history button { min-height: 1.9rem; padding: 0 0.5rem; }
+  [data-strip-folds] .st-key-strip-latency::after { display: none; }
   [data-strip-folds] CELLS p { font-size: 0; white-space: nowrap; }
   [data-strip-folds] CELLS p > strong { font-size: 0.85rem; }
   [data-strip-folds] CELLS p > span { font-size: 0 !important; }
@@ -119,7 +133,16 @@ ICONS [data-testid="stMarkdownContainer"] HIDDEN
   [data-strip-folds] CELLS p > span:first-child {
     font-size: 0.75rem !important; margin-right: 0.3rem;
   }
+  [data-strip-folds] .st-key-strip-macs p:has(> br:nth-of-type(3)) > strong::after {
+    content: " *";
+  }
   [data-strip-folds] CELLS p:not(:has(strong)) > span { font-size: 0.75rem !important; }
+}
+@media (min-width: 1000px) {
+  [data-strip-folds] .st-key-strip-macs p > br:nth-of-type(3) + span {
+    display: inline-block; max-width: 12rem; margin-left: 0.4rem; overflow: hidden;
+    text-overflow: ellipsis; vertical-align: bottom; font-size: 0.75rem !important;
+  }
 }
 @media (max-width: 768px) { div:has(> .st-key-strip) { top: 3.75rem; } }
 </style>"""
@@ -130,7 +153,9 @@ def sheet() -> str:
     light = st.get_option("theme.light.backgroundColor") or "Canvas"
     dark = st.get_option("theme.dark.backgroundColor") or "Canvas"
     icons = f":is({', '.join(ICON_ONLY)}) button"
-    filled = STYLE.replace("ICONS", icons).replace("HIDDEN", _HIDDEN).replace("CELLS", CELLS)
+    timed, dense = ("\\a ".join(lines) for lines in (LATENCY, (*LATENCY, STAYS_DENSE)))
+    filled = STYLE.replace("TIMED_DENSE", dense).replace("TIMED", timed)
+    filled = filled.replace("ICONS", icons).replace("HIDDEN", _HIDDEN).replace("CELLS", CELLS)
     for scheme in ("light", "dark"):
         caption = st.get_option(f"theme.{scheme}.grayTextColor") or "inherit"
         filled = filled.replace(f"CAPTION_{scheme.upper()}", caption)
