@@ -97,8 +97,6 @@ def test_an_estimate_gets_exact_batch_by_batch(prepared, granularity, warm) -> N
     if warm:
         evaluations.warm(never)
     course = begin(prepared, pruned, evaluations)
-    assert not course.current.timed, "what takes no timing does not wait for it"
-    course.time_at_once(prepared, pruned)
     assert course.current.timed
     seen = []
     while not course.ended:

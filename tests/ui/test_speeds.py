@@ -40,9 +40,9 @@ def timed(monkeypatch) -> list[Timings]:
     """Return the list whose last timings every measurement gives, and no other."""
     measured = [timings(50)]
     monkeypatch.setattr(run, "time_models", lambda *_, **__: measured[-1])
-    cache._begun.clear()
+    cache.course.clear()
     yield measured
-    cache._begun.clear()
+    cache.course.clear()
 
 
 def in_terminal(report) -> str:

@@ -130,28 +130,10 @@ def live(plan: Plan) -> Live:
     return course(plan).current
 
 
-def course(plan: Plan) -> LiveEstimate:
-    """Return the course of the numbers that are shown of a plan; a small network is timed in it."""
-    plan = shown(plan)
-    found = _begun(plan)
-    found.time_at_once(prepared(plan), pruned(plan))
-    return found
-
-
 @cached(plan_key, of=shown, most=256)
-def _begun(plan: Plan) -> LiveEstimate:
+def course(plan: Plan) -> LiveEstimate:
+    """Return the course of the numbers that are shown of a plan."""
     return begin(prepared(plan), pruned(plan), _evaluations(plan))
-
-
-def first(plan: Plan) -> Live:
-    """Return the first numbers of the plan that the session turns to, without any latency.
-
-    What the session looked at before is not computed any further.
-    """
-    check_allowed(plan)
-    plan = shown(plan)
-    background().turn_to(plan_key(plan))
-    return _begun(plan).current
 
 
 def _evaluations(plan: Plan) -> Shared | None:

@@ -24,7 +24,7 @@ from pruneviz.wording.refusals import browsing
 
 # A key press must reach the screen within 300 ms; this is what of it may go into measuring.
 EVALUATION_SECONDS = 0.1
-LATENCY_SECONDS = 0.04
+LATENCY_SECONDS = 0.03
 LATENCY_RUNS = 30
 # Where that gives too few passes to say anything; and on Compare, where somebody can wait.
 MORE_RUNS, AT_LENGTH = 50, 100
@@ -173,22 +173,17 @@ class LiveEstimate:
                 self._answers, self._problem = None, _failure(error)
 
     def time_at_once(self, prepared: Prepared, pruned: Pruned) -> None:
-        """Time both networks shortly where they are small and were not timed yet.
+        """Time both networks shortly where they are small.
 
         Larger ones are timed last, when nobody waits for it.
         """
         if sum(prepared.baseline.macs.values()) > SMALL_MACS:
             return
-        with self._lock:
-            if self._timings is not None or self.failed:
-                return
-            try:
-                found = run.time_models(prepared, pruned, LATENCY_RUNS, LATENCY_SECONDS)
-            # Any code of any user may fail on a single input.
-            except Exception as error:
-                self._problem = _failure(error)
-                return
-            self._keep(found)
+        try:
+            self._keep(run.time_models(prepared, pruned, LATENCY_RUNS, LATENCY_SECONDS))
+        # Any code of any user may fail on a single input.
+        except Exception as error:
+            self._problem = _failure(error)
 
     def _keep(self, found: Timings) -> None:
         self._timings = found
@@ -248,14 +243,15 @@ class LiveEstimate:
 def begin(prepared: Prepared, pruned: Pruned, shared: Shared | None) -> LiveEstimate:
     """Return the numbers of a plan within a fraction of a second, whatever the model's size.
 
-    Accuracy is of as many inputs as can be evaluated in time, one batch at least. There is no
-    latency yet.
+    Accuracy is of as many inputs as can be evaluated in time, one batch at least. A small network
+    is timed too, before any number is drawn: a browser that draws takes the processor.
     """
     data = prepared.subject.data
     without = replace(prepared, subject=replace(prepared.subject, data=None))
     report = run.report(without, pruned, UNTIMED)
     report = report.model_copy(update={"data": data.note if data else None})
     course = LiveEstimate(report, shared, reuse=not run.asks_for_rounds(pruned.plan))
+    course.time_at_once(prepared, pruned)
     end = time.perf_counter() + EVALUATION_SECONDS
     course.advance(pruned, urgent=True)
     while not course.ended and time.perf_counter() < end:

@@ -30,7 +30,7 @@ RECOVERING_SECONDS, WAITING_SECONDS = 1.0, 5.0  # between two looks for the end 
 def draw(desk: Desk) -> list[str]:
     """Draw the strip and what is wrong under it; return the sentences that were shown."""
     problems: list[ValueError | str] = [desk.problem] if desk.problem else []
-    subject, first = None, None
+    subject, live = None, None
     # A corner of its own for the wait, so that nothing moves and what is still true stays.
     with st.container(key="busy"):
         # As Markdown, which is there at once; st.html is fetched only when it is used.
@@ -38,7 +38,7 @@ def draw(desk: Desk) -> list[str]:
         with st.spinner(text.waiting(desk.plan)):
             try:
                 subject = cache.subject(desk.plan)
-                first = cache.first(desk.plan)
+                live = cache.follow(desk.plan)
             except ValueError as error:
                 problems.append(error)
     with st.container(key="keys"):
@@ -47,12 +47,12 @@ def draw(desk: Desk) -> list[str]:
         key="strip", border=True, horizontal=True, vertical_alignment="center", gap="small"
     ):
         with st.container(key="strip-plan"):
-            _plan(desk.plan, subject, first)
-        if first is None:
+            _plan(desk.plan, subject, live)
+        if live is None:
             for cell in _original(desk.plan, subject):
                 _draw(cell)
         else:
-            _numbers(desk.plan, first, problems)
+            _numbers(desk.plan, live)
         with st.container(key="strip-history", gap="xxsmall"):
             _history(desk)
         if subject is not None:
@@ -89,26 +89,22 @@ def _draw(cell: cells.Cell) -> None:
         st.markdown(cells.cell_markdown(cell))
 
 
-def _numbers(plan: Plan, first: Live, problems: list[ValueError | str]) -> None:
-    """Draw the numbers as they get known: those that take no timing are on screen before it."""
-    if first.exact:
-        _draw(_accuracy(plan, first))
-    else:
-        with st.container(key="strip-accuracy"):
-            _on_its_way(plan, [first], _accuracy)
-    _draw(cells.size_cell(first.report.bytes))
-    _draw(cells.macs_cell(first.report.macs, first.report.uncounted))
-    try:
-        live = cache.follow(plan)
-    except ValueError as error:
-        problems.append(error)
-        _draw(speeds.cell(None))
+def _numbers(plan: Plan, live: Live) -> None:
+    """Draw both networks' numbers; the one that is not final looks for itself until it is."""
+    _number(plan, live, _accuracy, waits=not live.exact)
+    _draw(cells.size_cell(live.report.bytes))
+    _draw(cells.macs_cell(live.report.macs, live.report.uncounted))
+    _number(plan, live, lambda _, now: speeds.cell(now), waits=live.exact and not live.done)
+
+
+def _number(
+    plan: Plan, live: Live, cell: Callable[[Plan, Live], cells.Cell], *, waits: bool
+) -> None:
+    if not waits:
+        _draw(cell(plan, live))
         return
-    if live.done or not first.exact:
-        _draw(speeds.cell(live))
-    else:
-        with st.container(key="strip-latency"):
-            _on_its_way(plan, [live], lambda _, now: speeds.cell(now))
+    with st.container(key=f"strip-{cell(plan, live).key}"):
+        _on_its_way(plan, [live], cell)
 
 
 @st.fragment(run_every=REFRESH_SECONDS)
