@@ -14,7 +14,7 @@ from tests.browser.server import Server, end_jobs, serve
 from tests.slow import WAIT_SECONDS, SlowNetwork, wait_until
 
 POINTS = 18
-SOME_PASSES = 20  # of a scan's, so that some of its points are measured, and not all
+SOME_PASSES = 24  # of a scan's, so that some of its points are measured, and not all
 WAIT_MS = 1000 * WAIT_SECONDS
 LINE = re.compile(rf"(\d+) of {POINTS} points measured")
 

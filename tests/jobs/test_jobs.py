@@ -33,7 +33,7 @@ from pruneviz.sensitivity import read_points
 from pruneviz.subjects import load_subject
 from tests.slow import WAIT_SECONDS, wait_until
 
-SOME_PASSES = 20  # of a scan's, so that some of its points are measured, and not all
+SOME_PASSES = 24  # of a scan's, so that some of its points are measured, and not all
 LAST_PASSES = 8  # of a job that was asked to stop: two points of a scan
 
 
