@@ -26,7 +26,7 @@ from torch import nn
 
 from pruneviz import run
 from pruneviz.allocate import Ranking
-from pruneviz.criteria import CRITERIA, Evidence, score
+from pruneviz.criteria import CRITERIA, Evidence, score, score_asked
 from pruneviz.evaluate import predict
 from pruneviz.granularity import GRANULARITIES
 from pruneviz.measure.quality import wilson
@@ -317,7 +317,7 @@ def agreement(plan: Plan, title: str) -> None:
             given=given,
             settings=CRITERIA.get(name).settings({}),
         )
-        ours = run.score_asked(asked).scores
+        ours = score_asked(asked).scores
         same = []
         for layer in inner:
             module = model.get_submodule(layer.name)

@@ -111,13 +111,13 @@ def explain(
         pictures(chart, "attributions-figure", 2)
         st.caption(images.where(original.places, pruned.places))
     elif data.kind == "series":
-        raw, *maps = (
+        raw, before, after = (
             data.by_channel(values[0])
             for values in (data.raw(data.x[index : index + 1]), original.values, pruned.values)
         )
-        chart = series.attribution_lines(raw, *maps, found.title, data.features)
+        chart = series.attribution_lines(raw, before, after, found.title, data.features)
         widgets.figure(theme.fit(chart), key="attributions-figure")
-        st.caption(series.where(*maps, data.features))
+        st.caption(series.where(before, after, data.features))
     else:
         chart = images.attribution_bars(data.features, original.places, pruned.places, found.title)
         widgets.figure(theme.fit(chart), key="attributions-figure")

@@ -33,7 +33,7 @@ def controls(view: View, now: RecoveryJob, problem: str, measured: Measuring | N
         if pressed:
             act(now, pressed)
         if now.state == "failed":
-            raise RefusedError(browsing.recovery_failed(now.status.error))
+            raise RefusedError(browsing.job_failed(now.status.trouble or ""))
 
 
 def buttons(view: View, now: RecoveryJob, problem: str, measured: Measuring | None) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import streamlit as st
 
@@ -52,7 +53,7 @@ def choice(label: str, name: str, options: list[str], shown: Callable[[str], str
     )
 
 
-def listing(history: History, wanted: dict[str, str]) -> list[Row]:
+def listing(history: History, wanted: dict[str, Any]) -> list[Row]:
     """Draw a page of the list, the newest run first, and return its rows."""
     total = history.count(**wanted)
     if not total:
@@ -138,7 +139,7 @@ def nothing_yet(plan: Plan) -> None:
 @st.fragment(run_every=LOOK_SECONDS)
 def wait_for_change(before: list[tuple[str, str]]) -> None:
     """Draw the page anew when a job of the list begins, ends or is stopped."""
-    seen = {job.folder.digest: job.state for job in watch().look(LOOK_SECONDS / 2).jobs}
+    seen = {job.folder.digest: job.state for job in watch().latest(LOOK_SECONDS / 2).jobs}
     if any(seen.get(digest) != state for digest, state in before):
         st.rerun()
 
