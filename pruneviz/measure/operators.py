@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from torch.utils.flop_counter import flop_registry
 
 aten: Any = torch.ops.aten
 Count = Callable[..., int]
+Shapes = tuple[Any, ...]
 # of torch's own operators these multiply and are not counted: a part of a name
 _MULTIPLY = (
     "fft", "cdist", "pdist", "euclidean_dist", "_rnn", "lstm", "gru", "linalg_", "solve",
@@ -94,28 +96,24 @@ def macs_of(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) 
     if any(isinstance(a, Tensor) and a.layout is not torch.strided for a in args):
         return _sparse(packet, args, func)
     if packet in flop_registry:
-        return _by_shapes(packet, args, kwargs, out)
+        formula = flop_registry[packet]
+        of_shapes = getattr(formula, "__wrapped__", None)  # others may ask the values too
+        if of_shapes is None:
+            return int(formula(*args, **kwargs, out_val=out)) // 2
+        return _from_shapes(of_shapes, _shape(args), _shape(tuple(kwargs.items())), _shape(out))
     count = _COUNTS.get(packet) or _optional().get(packet)
     if count is not None:
         return count(*args, out=out)
     return None if _multiplies(func) else 0
 
 
-_KNOWN: dict[object, int] = {}
-_MOST_KNOWN = 4096
+@lru_cache(4096)
+def _from_shapes(formula: Count, args: Shapes, kwargs: Shapes, out: Any) -> int:
+    """Return what torch's formula of shapes gives, which mostly is asked the same again."""
+    return formula(*args, out_shape=out, **dict(kwargs)) // 2
 
 
-def _by_shapes(packet: Any, args: tuple[Any, ...], kwargs: dict[str, Any], out: Any) -> int:
-    """Return what torch's formula gives, which asks shapes alone, slowly and mostly again."""
-    key = packet, *map(_shape, args), *map(_shape, kwargs.items()), _shape(out)
-    if key not in _KNOWN:
-        if len(_KNOWN) == _MOST_KNOWN:
-            _KNOWN.clear()
-        _KNOWN[key] = int(flop_registry[packet](*args, **kwargs, out_val=out)) // 2
-    return _KNOWN[key]
-
-
-def _shape(value: Any) -> object:
+def _shape(value: Any) -> Any:
     if isinstance(value, Tensor):
         return value.shape
     return tuple(map(_shape, value)) if isinstance(value, list | tuple) else value
