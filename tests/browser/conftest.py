@@ -19,7 +19,7 @@ FLAGS = (
     "--disable-component-update --disable-sync"
 ).split()
 NAMES = ("chromium-headless-shell", "chromium")  # the shell has no window to draw
-WAIT_MS = 60_000  # a machine that is busy takes its time
+WAIT_MS = 180_000  # a machine that is busy takes its time
 FAILED = pytest.StashKey[bool]()
 Tabs = Callable[..., Page]
 
