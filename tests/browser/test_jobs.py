@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -51,6 +51,15 @@ def points(page: Page, least: int) -> int:
         timeout=WAIT_MS,
     )
     return int(LINE.search(line.inner_text())[1])
+
+
+def until(page: Page, condition: Callable[[], object]) -> None:
+    """Wait until a condition holds that what the page sends brings about."""
+    for _ in range(WAIT_MS // 100):
+        if condition():
+            return
+        page.wait_for_timeout(100)
+    pytest.fail("waited in vain")
 
 
 def newest(server: Server) -> RunFolder:
@@ -114,6 +123,22 @@ def test_a_job_that_is_done_says_so_on_another_page_and_leads_back(tabs, slow, b
     steps.arrived(page, "sensitivity")
     assert points(page, POINTS) == POINTS
     assert newest(slow).status().attempt == 1
+
+
+def test_a_word_that_a_page_drawn_anew_took_along_is_said_again(tabs, slow, bench):
+    page = tabs(url=slow.url)
+    scan(page, bench, seed=7)
+    steps.go(page, "tune")
+    held = []  # what shows a toast is fetched when the first one comes
+    page.route("**/Toast.*.js", lambda route: held.append(route))
+    bench.pace(0)
+    expect(jobs(page)).to_have_text(re.compile("^Jobs\\s*(expand_more)?$"))
+    until(page, lambda: held)
+    steps.slider(page, "overall").press("ArrowRight")
+    steps.exact(page)
+    held[0].continue_()
+    expect(page.get_by_test_id("stToast")).to_contain_text("Sensitivity scan finished")
+    page.unroute("**/Toast.*.js")
 
 
 def test_a_stopped_scan_resumes_from_its_checkpoint(tabs, slow, bench):

@@ -17,7 +17,8 @@ from pruneviz.ui.words import navigate, standing, text
 BUSY_SECONDS, IDLE_SECONDS = 1.0, 5.0  # between two looks, while there are jobs and while not
 STALE_SECONDS = 2 * IDLE_SECONDS
 AT_ONCE_SECONDS = 0.2
-TOLD_KEY = "pruneviz-endings-told"
+TOLD_KEY, TELLING_KEY = "pruneviz-endings-told", "pruneviz-endings-being-told"
+TIMES_TOLD = 2  # a page that is drawn anew before the browser showed a word takes it along
 DISMISS_HELP = "Take it off this list. It stays on Runs, where it can be resumed."
 MOST_SHOWN = 4
 PANEL_WIDTH = 380  # pixels
@@ -41,18 +42,29 @@ def panel() -> None:
 
 
 def tell(seen: Seen) -> None:
-    """Say once in each session what finished or failed since it began."""
+    """Say once in each session what finished or failed since it began.
+
+    It is sent with two draws: a browser shows words once that come again at the same place, which
+    is why those that are still being told stand in a row until all of them were sent often enough.
+    """
     told = st.session_state.setdefault(TOLD_KEY, seen.last)
+    telling = st.session_state.setdefault(TELLING_KEY, {})
     for ending in seen.endings:
-        if ending.number > told:
-            job = ending.job
-            st.toast(
-                f"**{text.escape(job.title)} {job.state}**  \n{text.escape(_what(job))}"
-                + (f"  \n{text.escape(standing.whole_line(job))}" if job.state == "failed" else ""),
-                icon=SIGNS[str(job.state)],
-                duration="long",
-            )
+        if ending.number > told or ending.number in telling:
+            _say(ending.job)
+            telling[ending.number] = telling.get(ending.number, 0) + 1
+    if telling and min(telling.values()) >= TIMES_TOLD:
+        telling.clear()
     st.session_state[TOLD_KEY] = max(told, seen.last)
+
+
+def _say(job: Job[None]) -> None:
+    line = f"  \n{text.escape(standing.whole_line(job))}" if job.state == "failed" else ""
+    st.toast(
+        f"**{text.escape(job.title)} {job.state}**  \n{text.escape(_what(job))}{line}",
+        icon=SIGNS[str(job.state)],
+        duration="long",
+    )
 
 
 def label(seen: Seen) -> str:
