@@ -58,14 +58,22 @@ def _takes_inputs_like(module: nn.Module) -> Iterator[nn.Module]:
         if _does_its_own(kind) or not _has_weight(module):
             yield module
         return
+    # What is cheap to ask comes first: this is asked of every module, several times a cut.
     hooks = module._forward_hooks or module._forward_pre_hooks
-    if type(module).__module__.startswith("torch.nn") or hooks or not [*module.parameters()]:
+    if hooks or len({*module._modules.values()} - {None}) > 1 or _is_of_torch(type(module)):
+        return
+    if next(module.parameters(), None) is None:
         return
     parts = [part for part in module.modules() if part is not module]
     if not parts:
         yield from _guesses(module)
     elif len(parts) == 1 and isinstance(parts[0], KINDS) and not _has_weight(parts[0]):
         yield parts[0]
+
+
+@cache
+def _is_of_torch(kind: Any) -> bool:
+    return str(kind.__module__).startswith("torch.nn")
 
 
 def _has_weight(layer: nn.Module) -> bool:
