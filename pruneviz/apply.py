@@ -46,6 +46,11 @@ class Applied:
     sizes: tuple[Size, ...]
     bypassed: tuple[str, ...]
 
+    @property
+    def touched(self) -> tuple[Units, ...]:
+        """Return the layers of which units go."""
+        return tuple(layer for layer in self.units if not bool(self.keep[layer.name].all()))
+
     @cached_property
     def masks(self) -> Masks:
         """Return the masks by parameter name, on the original's shapes."""
@@ -79,9 +84,11 @@ class Applied:
         """
         if not self.is_cut:
             return 0.0
-        stays = joined_keep(layer.call_keep(self.keep[layer.name]) for layer in self.units)
+        touched = self.touched
+        stays = joined_keep(layer.call_keep(self.keep[layer.name]) for layer in touched)
+        masks = combine(layer.masks(self.keep[layer.name]) for layer in touched)
         preview, real = answers(
-            lambda: masked(self.original, self.masks),
+            lambda: masked(self.original, masks, own=False),
             self.model,
             example,
             stays,
@@ -139,8 +146,10 @@ def apply(model: nn.Module, units: tuple[Units, ...], keep: Mapping[str, Tensor]
 def applied_notes(applied: Applied, granularity: str) -> tuple[Fact, ...]:
     """Return what the user must know of a network that was pruned so."""
     whole = GRANULARITIES.get(granularity).family == "structured"
+    if applied.is_cut or whole:
+        return ()
     masks = {name: mask for name, mask in applied.masks.items() if not bool(mask.all())}
-    if applied.is_cut or whole or not masks:
+    if not masks:
         return ()
     state = held_tensors(folded(applied.original))
     smaller = stored_bytes(state, masks) < stored_bytes(state)

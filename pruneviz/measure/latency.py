@@ -62,14 +62,17 @@ def time_pair(
 ) -> Timings:
     """Time `runs` passes of each model in turns on `example` (B, …); fewer after `limit_s` s.
 
-    At least three passes of each are timed; who goes first changes from turn to turn. With one
-    thread the numbers stay comparable on a busy machine: several threads wait for one another, and
-    a wait can cost more than the pass itself.
+    At least three passes of each are timed, after one to three that are not; who goes first
+    changes from turn to turn. With one thread the numbers stay comparable on a busy machine:
+    several threads wait for one another, and a wait can cost more than the pass itself.
     """
     taken: list[tuple[float, float]] = []
-    end = time.perf_counter() + (float("inf") if limit_s is None else limit_s)
+    begun = time.perf_counter()
+    end = begun + (float("inf") if limit_s is None else limit_s)
     with torch.inference_mode(), computing_threads(threads):
-        for _ in range(WARM_UP_RUNS):
+        for warm_up in range(WARM_UP_RUNS):
+            if warm_up and time.perf_counter() > begun + (limit_s or float("inf")) / 4:
+                break  # a network this slow is warm after one pass
             original(example)
             pruned(example)
         while len(taken) < runs and (len(taken) < 3 or time.perf_counter() < end):

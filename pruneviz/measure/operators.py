@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import torch
@@ -119,6 +119,7 @@ def _shape(value: Any) -> Any:
     return tuple(map(_shape, value)) if isinstance(value, list | tuple) else value
 
 
+@cache
 def _in_place_or_not(packet: Any) -> Any:
     """Return the operator of the same name that makes a new tensor, where there is one."""
     name = packet.__name__
@@ -148,6 +149,7 @@ def title(func: Any) -> str:
     return str(name) if space == "aten" else f"{space}.{name}"
 
 
+@cache
 def _multiplies(func: Any) -> bool:
     name = func.overloadpacket.__name__
     if func.namespace == "prim" or any(part in name for part in _NO_PRODUCTS):

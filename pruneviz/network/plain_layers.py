@@ -53,14 +53,14 @@ def _takes_inputs_like(module: nn.Module) -> Iterator[nn.Module]:
 
     None is given for what computes no weight: torch's own layers, and parts that do more.
     """
+    kind: Any = type(module)
     if isinstance(module, KINDS):
-        kind: Any = type(module)
         if _does_its_own(kind) or not _has_weight(module):
             yield module
         return
     # What is cheap to ask comes first: this is asked of every module, several times a cut.
     hooks = module._forward_hooks or module._forward_pre_hooks
-    if hooks or len({*module._modules.values()} - {None}) > 1 or _is_of_torch(type(module)):
+    if hooks or len([*module.children()]) > 1 or _is_of_torch(kind):
         return
     if next(module.parameters(), None) is None:
         return

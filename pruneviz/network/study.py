@@ -56,14 +56,15 @@ def studied(own: nn.Module, model: nn.Module) -> nn.Module:
 
 def _look_at_little(module: nn.Module) -> None:
     """Give a part of torchvision's detectors small images, few regions and no doubts."""
-    sizes = getattr(module, "min_size", None), getattr(module, "max_size", None)
+    own = vars(module)  # what a module does not have, it takes long to say
+    sizes = own.get("min_size"), own.get("max_size")
     if isinstance(sizes[0], tuple) and isinstance(sizes[1], int) and sizes[1] > SIDE:
         _set(module, min_size=(SIDE,), max_size=SIDE)
-    if isinstance(getattr(module, "score_thresh", None), float):
+    if isinstance(own.get("score_thresh"), float):
         _set(module, score_thresh=NO_THRESHOLD)
-    if isinstance(getattr(module, "detections_per_img", None), int):
+    if isinstance(own.get("detections_per_img"), int):
         _set(module, detections_per_img=REGIONS)
-    if isinstance(getattr(module, "_post_nms_top_n", None), dict):
+    if isinstance(own.get("_post_nms_top_n"), dict):
         _set(module, _post_nms_top_n={"training": REGIONS, "testing": REGIONS})
 
 

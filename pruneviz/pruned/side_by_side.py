@@ -187,12 +187,13 @@ def _undecided(cut: nn.Module, example: Any, failed: list[str]) -> list[Tensor] 
     choosing = _Decisions(unknown=True)
     answer = None
     try:
-        with where(cut, failed), choosing:
+        with choosing:
             answer = _answer(cut, example)
     except (Exception, _Chooses):
         if not choosing.noted:
+            with where(cut, failed):  # what most passes need not be watched for
+                _answer(cut, example)
             raise
-        failed.clear()
     return None if choosing.noted else answer
 
 

@@ -24,7 +24,7 @@ from pruneviz.wording.refusals import browsing
 
 # A key press must reach the screen within 300 ms; this is what of it may go into measuring.
 EVALUATION_SECONDS = 0.1
-LATENCY_SECONDS = 0.03
+LATENCY_SECONDS = 0.02
 LATENCY_RUNS = 30
 # Where that gives too few passes to say anything; and on Compare, where somebody can wait.
 MORE_RUNS, AT_LENGTH = 50, 100
