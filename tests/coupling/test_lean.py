@@ -143,7 +143,9 @@ class FixedView(nn.Module):
 def test_a_cut_that_does_not_run_is_known_without_the_masked_network(chooses, monkeypatch):
     ran = []
     masked = apply_module.masked
-    monkeypatch.setattr(apply_module, "masked", lambda *args: ran.append(1) or masked(*args))
+    monkeypatch.setattr(
+        apply_module, "masked", lambda *args, **how: ran.append(1) or masked(*args, **how)
+    )
     torch.manual_seed(0)
     found, skipped = find_units(FixedView(chooses).eval(), torch.randn(4, 8), "channel")
     assert not found
