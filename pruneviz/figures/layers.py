@@ -77,6 +77,8 @@ def kept_and_removed(
         cliponaxis=False,
         hovertemplate="%{y}: %{x:,} parameters go<extra></extra>",
     )
+    widest = max((bar.kept + bar.removed for bar in bars), default=1)
+    labels = [bar.label for bar in bars]
     row = ROW_HEIGHT if len(bars) <= MANY_ROWS else LOW_ROW_HEIGHT
     lay_out(
         figure,
@@ -84,12 +86,10 @@ def kept_and_removed(
         x="Parameters (count)",
         y="Layer, or group of layers" if others else "Layer",
         height=FRAME_HEIGHT + row * max(len(bars), 3),
+        layout={"barmode": "stack", "bargap": 0.35, "legend": {"traceorder": "normal"}},
+        xaxis={"range": [0, widest * 1.14]},
+        yaxis={"autorange": "reversed", "tickvals": places, "ticktext": labels, "showgrid": False},
     )
-    widest = max((bar.kept + bar.removed for bar in bars), default=1)
-    figure.update_layout(barmode="stack", bargap=0.35, legend_traceorder="normal")
-    figure.update_xaxes(range=[0, widest * 1.14])
-    labels = [bar.label for bar in bars]
-    figure.update_yaxes(autorange="reversed", tickvals=places, ticktext=labels, showgrid=False)
     return figure
 
 

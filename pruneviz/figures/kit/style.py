@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import plotly.graph_objects as go
+from plotly.basedatatypes import BasePlotlyType
 
 # Okabe and Ito's colours keep apart for colour-blind eyes; the two lead colours never change role.
 ORIGINAL = "#0072B2"
@@ -35,33 +38,61 @@ SUBTITLE, SCALE = 20, 76  # pixels above pictures for their names, and below for
 TRANSPARENT = "rgba(0, 0, 0, 0)"
 # Neither the original's blues nor the pruned network's vermillion.
 SERIES = ("#009E73", "#CC79A7", "#E69F00", "#8C6D00", "#6B7280", "#8A63B8")
+Layout = Mapping[str, Any]
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "x", "cross", "star", "hexagon")
 
 
-def lay_out(figure: go.Figure, *, title: str, x: str, y: str, height: int = 360) -> go.Figure:
+def lay_out(
+    figure: go.Figure, *, title: str, x: str, y: str, height: int = 360,
+    layout: Layout = MappingProxyType({}),
+    xaxis: Layout = MappingProxyType({}),
+    yaxis: Layout = MappingProxyType({}),
+) -> go.Figure:  # fmt: skip
     """Give a figure its title (what to see), its axis titles with units, and the common look.
 
-    No template is set: it would override the theme, light or dark, that the reader chose.
+    `layout`, `xaxis` and `yaxis` are what this figure has beyond that, of all its axes. No template
+    is set: it would override the theme, light or dark, that the reader chose.
     """
     lines = textwrap.wrap(title, TITLE_CHARACTERS) or [""]
-    figure.update_layout(
-        title={"text": "<br>".join(lines), "x": 0, "xanchor": "left", "font": {"size": 16}},
-        height=height,
-        margin={"l": 8, "r": 8, "t": 34 + 30 * len(lines), "b": 8},
-        paper_bgcolor=TRANSPARENT,
-        plot_bgcolor=TRANSPARENT,
-        legend={"orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "title": {"text": ""}},
-        uirevision="kept",
-        hoverlabel={"namelength": -1},
-        modebar={"bgcolor": TRANSPARENT, "color": "#8a929c", "activecolor": ORIGINAL},
-    )
-    common = {"gridcolor": GRID, "automargin": True, "zeroline": False}
-    common |= {"tickfont_color": AXES, "title_font_color": AXES}
-    figure.update_layout(font_color=AXES)
-    figure.update_xaxes(title_text=x, **common)
-    figure.update_yaxes(title_text=y, **common)
+    common = {
+        "title": {"text": "<br>".join(lines), "x": 0, "xanchor": "left", "font": {"size": 16}},
+        "height": height,
+        "margin": {"l": 8, "r": 8, "t": 34 + 30 * len(lines), "b": 8},
+        "paper_bgcolor": TRANSPARENT,
+        "plot_bgcolor": TRANSPARENT,
+        "legend": {
+            "orientation": "h", "x": 0, "y": 1.0, "yanchor": "bottom", "title": {"text": ""},
+        },
+        "uirevision": "kept",
+        "hoverlabel": {"namelength": -1},
+        "modebar": {"bgcolor": TRANSPARENT, "color": "#8a929c", "activecolor": ORIGINAL},
+        "font": {"color": AXES},
+        **{axis.plotly_name: _axis(x, xaxis) for axis in figure.select_xaxes()},
+        **{axis.plotly_name: _axis(y, yaxis) for axis in figure.select_yaxes()},
+    }  # fmt: skip
+    # One part after the other: Plotly's own way to update several takes five times as long.
+    for name, value in _merged(common, layout).items():
+        before = figure.layout[name]
+        nested = isinstance(before, BasePlotlyType)
+        figure.layout[name] = _merged(before.to_plotly_json(), value) if nested else value
     return figure
+
+
+def _axis(title: str, more: Layout) -> Layout:
+    font = {"color": AXES}
+    common = {"gridcolor": GRID, "automargin": True, "zeroline": False, "tickfont": font}
+    return _merged({**common, "title": {"text": title, "font": font}}, more)
+
+
+def _merged(layout: Layout, more: Layout) -> dict[str, Any]:
+    """Return a layout with what `more` says of it, part by part."""
+    both = dict(layout)
+    for name, value in more.items():
+        old = both.get(name)
+        nested = isinstance(old, Mapping) and isinstance(value, Mapping)
+        both[name] = _merged(old, value) if nested else value
+    return both
 
 
 def interval(x: Sequence[float], low: Sequence[float], high: Sequence[float]) -> go.Scatter:
@@ -125,10 +156,10 @@ def on_dark(figure: go.Figure) -> go.Figure:
             if isinstance(colour, str) and colour in lighter:
                 part[place].color = lighter[colour]
     if figure.layout.font.color == AXES:
-        figure.update_layout(font_color=AXES_ON_DARK)
-        axes = {"tickfont_color": AXES_ON_DARK, "title_font_color": AXES_ON_DARK}
-        figure.update_xaxes(axes)
-        figure.update_yaxes(axes)
+        axes = (*figure.select_xaxes(), *figure.select_yaxes())
+        fonts = [font for axis in axes for font in (axis.tickfont, axis.title.font)]
+        for font in (figure.layout.font, *fonts):
+            font.color = AXES_ON_DARK
     return figure
 
 
