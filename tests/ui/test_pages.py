@@ -7,6 +7,9 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pruneviz import jobs
+from pruneviz.allocate import SCOPES
+from pruneviz.criteria import CRITERIA
+from pruneviz.granularity import GRANULARITIES
 from pruneviz.history.folder import (
     RunFolder,
     Spec,
@@ -100,6 +103,15 @@ def test_a_slider_changes_accuracy_and_undo_brings_it_back() -> None:
     assert accuracy(at) == before
     assert tuning.overall(at)["value"] == 30
     assert not at.exception
+
+
+@pytest.mark.parametrize("registry", [CRITERIA, GRANULARITIES, SCOPES], ids=lambda r: r.kind)
+def test_every_method_stands_behind_one_click_with_formula_and_source(registry) -> None:
+    said = words(start("pages/tune.py", Plan())).replace("\\", "")
+    assert len(registry.names()) > 1
+    for entry in registry:
+        for part in (f"**{entry.title}**", entry.sentence, f"`{entry.formula}`", entry.source):
+            assert part in said
 
 
 def test_overall_moves_the_layers_that_are_not_set_by_hand() -> None:

@@ -128,18 +128,24 @@ def choose_layer(key: str, names: Sequence[str], layer: str, note: str | None = 
     )
 
 
-def about(entry: Entry[Any]) -> None:
-    """Show a method's sentence, formula and source."""
-    st.markdown(f"**{text.escape(entry.title)}** · {text.escape(entry.family)}")
-    st.markdown(text.escape(entry.sentence))
-    st.code(entry.formula, language=None, wrap_lines=True)
-    if entry.cost:
-        st.caption(f"Cost: {COSTS[entry.cost]}.")
-    st.caption(f"Source: {text.escape(entry.source) if entry.source else 'none, a baseline'}")
+def about(entry: Entry[Any]) -> str:
+    """Return a method's sentence, formula, cost and source as Markdown."""
+    cost = f"Cost: {COSTS[entry.cost]}. " if entry.cost else ""
+    source = text.escape(entry.source) if entry.source else "none, a baseline"
+    parts = (
+        f"**{text.escape(entry.title)}** · {text.escape(entry.family)}",
+        text.escape(entry.sentence),
+        f"`{entry.formula}`",
+        f":small[:gray[{cost}Source: {source}]]",
+    )
+    return "  \n".join(parts)
 
 
 def about_all(registry: Registry[Any]) -> None:
-    """Put what each method of a registry does, its formula and its source, behind one click."""
+    """Put what each method of a registry does, its formula and its source, behind one click.
+
+    It is one element: a page that drew five for each of thirty methods took a fifth of its time.
+    """
     with st.popover(
         f"About each {registry.kind}",
         type="tertiary",
@@ -147,8 +153,7 @@ def about_all(registry: Registry[Any]) -> None:
         key=f"about-{registry.kind}",
         help=f"What each {registry.kind} does, with formula and source",
     ):
-        for entry in registry:
-            about(entry)
+        st.markdown("\n\n---\n\n".join(map(about, registry)))
 
 
 def choose(
