@@ -90,8 +90,9 @@ def _merged(layout: Layout, more: Layout) -> dict[str, Any]:
     both = dict(layout)
     for name, value in more.items():
         old = both.get(name)
-        nested = isinstance(old, Mapping) and isinstance(value, Mapping)
-        both[name] = _merged(old, value) if nested else value
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = _merged(old, value)
+        both[name] = value
     return both
 
 
