@@ -20,6 +20,7 @@ TREES = {
     ".".join(path.relative_to(ROOT).with_suffix("").parts): ast.parse(path.read_text())
     for path in sorted(PATHS)
 }
+WORDS = ("pruneviz.wording", "pruneviz.wording.refusals", "pruneviz.wording.refusals.subjects")
 # The methods that look into a text, and the names under which sentences go.
 LOOKING = frozenset(
     "startswith endswith partition rpartition split rsplit removeprefix removesuffix find index "
@@ -37,7 +38,6 @@ ALLOWED = {
     "str(error).partition('C error: ')": "the message of pandas' reader",
     "str(given['expected']).replace(\"'\", '').replace(' or ', ', ')": "pydantic's list of values",
     "reason.replace(uri, open_uri)": "a password in MLflow's message must not be shown",
-    "sentence.replace(stored, sent)": "an upload's name in place of that of the stored file",
     "str(error) not in shown": "an error that the strip shows already is not shown twice",
     "self.status.sentence != sentence": "progress is written where it changed",
     "SCOPES.get(scope).family != OVERALL": "a family is a name in the registry",
@@ -82,7 +82,7 @@ class File:
         for node in ast.walk(tree):
             for alias in node.names if isinstance(node, ast.ImportFrom) else ():
                 name, module = alias.asname or alias.name, str(node.module)
-                if module in ("pruneviz.wording", "pruneviz.wording.refusals"):
+                if module in WORDS:
                     self.kinds.add(name)
                 elif module in every and alias.name in own_sentences(every[module]):
                     self.sentences.add(name)
@@ -176,7 +176,8 @@ def test_code_that_looks_into_no_sentence_is_left_alone(code):
 
 
 def kinds() -> Iterator[wording.FactKind]:
-    for topic in (*vars(wording).values(), *vars(wording.refusals).values()):
+    rooms = (wording, wording.refusals, wording.refusals.subjects)
+    for topic in (each for room in rooms for each in vars(room).values()):
         found = vars(topic).values() if getattr(topic, "__name__", "").count(".") >= 2 else ()
         yield from (kind for kind in found if isinstance(kind, wording.FactKind))
 

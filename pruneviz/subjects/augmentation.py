@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals.subjects import array_files
+
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation:
@@ -29,13 +32,7 @@ class Augmentation:
     def check(self, x: Tensor) -> Augmentation:
         """Return itself; ValueError where inputs like `x`, (N, …), cannot be changed so."""
         if x.dim() != 4 and (self.flip or self.shift_pixels):
-            raise ValueError(
-                f"flip and shift are for images (N, C, H, W), and the inputs are {list(x.shape)}; "
-                "leave train_flip and train_shift_pixels out"
-            )
+            raise RefusedError(array_files.changes_no_images(tuple(x.shape)))
         if self.shift_pixels < 0 or (self.shift_pixels and self.shift_pixels >= min(x.shape[2:])):
-            raise ValueError(
-                f"train_shift_pixels is {self.shift_pixels}; give 0 or more, and less than the "
-                f"image's {' by '.join(map(str, x.shape[2:]))} pixels"
-            )
+            raise RefusedError(array_files.no_shift(self.shift_pixels, tuple(x.shape[2:])))
         return self

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from pruneviz.subjects.class_names import count_up, index, natural_key, plain, whole_numbers
 from pruneviz.subjects.models.weights import some
-from pruneviz.wording import Fact, opened
+from pruneviz.wording import Fact, RefusedError, opened
+from pruneviz.wording.refusals.subjects import labelled
 
 Basis = Literal["plan", "names", "numbers", "synsets", "beginnings", "order"]
 Rule = Callable[[list[str]], dict[str, int] | None]
@@ -21,7 +22,6 @@ PROPOSED: tuple[Basis, ...] = ("beginnings", "order")  # what may be wrong, so i
 SYNSET = re.compile(r"n\d{8}", re.ASCII)
 IMAGENET = 1000  # classes, numbered in the order of their synset ids
 MOST_SHOWN = 4
-REMEDY = "say which output each is with --class NAME=OUTPUT, or on Home under Your data"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,15 +37,16 @@ class Labelling:
     notes: tuple[Fact, ...] = ()
 
 
-class UnknownClassesError(ValueError):
+class UnknownClassesError(RefusedError):
     """The classes of the data are not known to be certain outputs; the plan has to say it.
 
     `counts`: the inputs of each class, by its name in the data; `choices`: a name for each output.
     """
 
-    def __init__(self, reason: str, counts: Mapping[str, int], choices: Sequence[str]) -> None:
-        super().__init__(f"{reason}; {REMEDY}")
+    def __init__(self, fact: Fact, counts: Mapping[str, int], choices: Sequence[str]) -> None:
+        super().__init__(fact)
         self.counts, self.choices = dict(counts), tuple(choices)
+        self.args = fact, self.counts, self.choices  # or another process could not make it again
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +82,7 @@ class Classes:
             if found is not None:
                 # where the plan says a part, the rest is as sure as its own rule
                 return self._labelling({**found, **said}, basis, given)
-        raise UnknownClassesError(self._why(rest), self.counts, self.choices())
+        raise self._not_known(self._why(rest))
 
     def choices(self) -> tuple[str, ...]:
         """Return a text for each output, to choose from."""
@@ -106,12 +107,10 @@ class Classes:
         wrong = {name: output for name, output in given.items() if output >= self.outputs}
         if wrong:
             name, output = next(iter(wrong.items()))
-            raise UnknownClassesError(
-                f"the plan takes class '{name}' for output {output}, and the model has "
-                f"{self.outputs:,} outputs, 0 to {self.outputs - 1:,}",
-                self.counts,
-                self.choices(),
-            )
+            raise self._not_known(labelled.beyond_the_outputs(name, output, self.outputs))
+
+    def _not_known(self, why: Fact) -> UnknownClassesError:
+        return UnknownClassesError(labelled.outputs_not_known(why), self.counts, self.choices())
 
     def _given(self, name: str, given: Mapping[str, int]) -> int | None:
         return given.get(name, given.get(self.aliases.get(name, name)))
@@ -193,12 +192,12 @@ class Classes:
         notes = []
         if basis == "order":
             text = not self.numbered and sorted(ordered, key=natural_key) != sorted(ordered)
-            notes.append(opened.classes_in_order(self._shown(ordered), text, REMEDY))
+            notes.append(opened.classes_in_order(self._shown(ordered), text, labelled.REMEDY))
         if basis == "beginnings":
-            notes.append(opened.classes_by_beginnings(self._shown(ordered), REMEDY))
+            notes.append(opened.classes_by_beginnings(self._shown(ordered), labelled.REMEDY))
         numbers = whole_numbers(list(ordered)) if basis == "numbers" else None
         if numbers and min(numbers) == 1 and not self.columns:
-            notes.append(opened.no_class_0(REMEDY))
+            notes.append(opened.no_class_0(labelled.REMEDY))
         unused = [n for n in given if n not in self.counts and n not in self.aliases.values()]
         if unused:
             notes.append(opened.no_input_of(some(unused)))
@@ -214,54 +213,39 @@ class Classes:
         more = len(ordered) - MOST_SHOWN
         return ", ".join(texts) + (f" and so on, {len(ordered)} in all" if more > 0 else "")
 
-    def _why(self, names: list[str]) -> str:
+    def _why(self, names: list[str]) -> Fact:
         """Return why the outputs of some classes are not known."""
         if self._columns_differ():
-            return (
-                f"the labels have {self.columns:,} columns and the model {self.outputs:,} outputs, "
-                "so a column is not the number of its output"
-            )
+            return labelled.other_columns(self.columns, self.outputs)
         numbers = whole_numbers(names)
         if numbers is not None:
             beyond = [n for n, i in zip(names, numbers, strict=True) if not 0 <= i < self.outputs]
-            part = "" if any(self.counts[name] for name in beyond or names) else "training "
-            twice = "" if beyond else ", and some are the same number"
-            return (
-                f"the {part}data has labels that are no output of the model: "
-                f"{some(beyond or names)}{twice}; it has {self.outputs:,} outputs, so labels run "
-                f"from 0 to {self.outputs - 1:,}{self._two_orders(names)}"
-            )
+            training = not any(self.counts[name] for name in beyond or names)
+            orders = self._two_orders(names)
+            shown = some(beyond or names)
+            return labelled.no_outputs(shown, self.outputs, training, not beyond, *orders)
+        classes = len(self.counts)
         if self.known:
-            return (
-                f"the data has {len(self.counts):,} classes and the model {self.outputs:,} "
-                f"outputs, and {self._unknown(names)}; name the classes as the model does, such as "
-                f"{', '.join(self.known[:2])}"
-            )
-        few = len(self.counts) < self.outputs
-        order = self._two_orders(names)
-        reason = "so their order does not say which output each is" if few else "too many"
-        if len(self.counts) == self.outputs:
-            reason = "and nothing says which output each is"
-        return (
-            f"the data has {len(self.counts):,} classes ({some(list(self.counts))}) and the model "
-            f"{self.outputs:,} outputs, {reason}{order}"
-        )
+            which, own = self._unknown(names), self.known[:2]
+            return labelled.names_not_known(classes, self.outputs, which, own)
+        shown, orders = some(list(self.counts)), self._two_orders(names)
+        return labelled.order_not_known(classes, shown, self.outputs, *orders)
 
-    def _unknown(self, names: list[str]) -> str:
+    def _unknown(self, names: list[str]) -> Fact:
         """Return which names the model does not know, or has twice."""
         times = Counter(map(plain, self.known))
         shown = [self.aliases.get(name, name) for name in names]
         unknown = [name for name in shown if not times[plain(name)]]
         if unknown:
-            return f"the model knows no class named {some(unknown)}"
-        return f"it has two named {some([name for name in shown if times[plain(name)] > 1])}"
+            return labelled.no_such_names(some(unknown))
+        return labelled.names_of_two(some([name for name in shown if times[plain(name)] > 1]))
 
-    def _two_orders(self, names: list[str]) -> str:
-        """Return how two usual orders differ, where they do and there is one name an output."""
+    def _two_orders(self, names: list[str]) -> tuple[str, str]:
+        """Return the two usual orders where they differ and there is one name an output, or ""."""
         text, natural = sorted(names), sorted(names, key=natural_key)
         if len(names) != self.outputs or text == natural:
-            return ""
-        return f"; as text they are {some(text)}, by their numbers {some(natural)}"
+            return "", ""
+        return some(text), some(natural)
 
 
 def counts_of(

@@ -40,7 +40,8 @@ from pruneviz.subjects.sources import finish_data, kind_of, read_source
 from pruneviz.subjects.split import spread
 from pruneviz.subjects.subject import Data, Subject, freeze, frozen_names, weights_sha256
 from pruneviz.subjects.uploads import upload_path
-from pruneviz.wording import Fact, opened, passes
+from pruneviz.wording import Fact, RefusedError, opened, passes
+from pruneviz.wording.refusals.subjects import finding, opening
 
 EXAMPLE_SEED = 0
 WATCHED = 64  # inputs on which a network is watched when it is opened
@@ -57,22 +58,25 @@ def load_subject(plan: Plan, *, home: Path | None = None, pretrained: bool = Tru
     try:
         return _load(plan, home, pretrained)
     except OSError as error:
-        where = f" '{error.filename}'" if error.filename else ""
-        raise ValueError(f"a file{where} cannot be read: {error.strerror or error}") from error
+        file, reason = error.filename or "", error.strerror or str(error)
+        raise RefusedError(finding.file_unreadable(str(file), reason)) from error
 
 
 def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
     source = _load_model(plan, home, pretrained)
     given = source.model.eval()
     sha256 = weights_sha256(given)
-    _verify("weights", plan.weights_sha256, sha256)
+    if plan.weights_sha256 and plan.weights_sha256 != sha256:
+        raise RefusedError(finding.other_weights(plan.weights_sha256, sha256))
     model = folded(given)
     frozen = frozen_names(model)
     freeze(model)
     # a copy is tried: what a pass writes to the network is none of what the user gave
     data, example, notes = _load_data(plan, replace(source, model=duplicate(model)), home)
     data = data.to(input_dtype(model)) if data else None
-    _verify("data", plan.data_sha256, data.sha256 if data else None)
+    read = data.sha256 if data else ""
+    if plan.data_sha256 and plan.data_sha256 != read:
+        raise RefusedError(finding.other_data(plan.data_sha256, read))
     check_folded(given, model, example)
     watched = data.x[spread(len(data.x), WATCHED)] if data else example
     with explained(model, watched):
@@ -149,17 +153,11 @@ def _load_data(
     parsed = parse_data(reference)
     if parsed.kind == "sample":
         if plan.reading is not None:
-            raise ValueError(
-                "a sample's data are read as they were in training; give data of your own, or "
-                "leave the reading out of the plan"
-            )
+            raise RefusedError(finding.sample_read_otherwise())
         data = load_sample_data(parsed.name)
         outputs = _outputs(source.model, data.x[:2], plan)
         if len(data.classes) > outputs:
-            raise ValueError(
-                f"the data has {len(data.classes)} classes and the model {outputs} outputs; "
-                "choose data that the model was made for"
-            )
+            raise RefusedError(finding.more_classes(len(data.classes), outputs))
         return data, data.x[:2].to(input_dtype(source.model), copy=True), ()
     raw = read_source(parsed, expecting(expects, plan.reading), home)
     raw = read_as(raw, plan.reading, kind_of(parsed))
@@ -188,24 +186,17 @@ def _example(model: nn.Module, shape: tuple[int, ...]) -> Tensor:
 
 def _guessed_example(model: nn.Module) -> tuple[Tensor, tuple[Fact, ...]]:
     """Return an example of the shape that the first layer suggests, and a note that says so."""
-    ask = "give data, or the shape of one input such as 3,32,32"
     shape, first = usual_shape(model), first_layer(model)
     if shape is None and isinstance(first, nn.Embedding | nn.EmbeddingBag):
-        raise ValueError(
-            "the model looks up whole numbers, such as tokens, and no example of them can be made "
-            "up: let its forward turn its input into whole numbers (x.long()), and give data"
-        )
+        raise RefusedError(opening.takes_tokens())
     if shape is None:
-        raise ValueError(f"the model does not say what it takes; {ask}")
+        raise RefusedError(opening.shape_not_known())
     text = ",".join(map(str, shape))
     note = opened.shape_assumed(text)
     try:
         return _example(model, shape), (note,)
     except WrongInputError as error:
-        raise ValueError(
-            f"no input shape was given, and {text}, which the first layer suggests, does not suit: "
-            f"{error.cause}; {ask}"
-        ) from error
+        raise RefusedError(opening.shape_does_not_suit(text, error.cause)) from error
 
 
 def _expectation(plan: Plan, source: Source) -> Expectation:
@@ -231,26 +222,11 @@ def _outputs(model: nn.Module, x: Tensor, plan: Plan) -> int:
     """Return how many classes the model tells apart; ValueError when it is no classifier."""
     shape = tuple(x.shape[1:])
     if plan.input_shape is not None and shape != plan.input_shape:
-        raise ValueError(
-            f"the data's inputs have shape {list(shape)}, the plan's input shape is "
-            f"{list(plan.input_shape)}; leave the input shape out or correct it"
-        )
+        raise RefusedError(finding.inputs_of_another_shape(shape, plan.input_shape))
     try:
         result = forward(model, x.to(input_dtype(model), copy=True))
     except WrongInputError as error:
         if not isinstance(first_layer(model), nn.Conv3d):
             raise
-        raise ValueError(
-            f"{error.cause}; films and volumes are not read as data yet: load it without data"
-        ) from error
+        raise RefusedError(opening.takes_films(error.cause)) from error
     return class_count(result, len(x))
-
-
-def _verify(what: str, expected: str | None, actual: str | None) -> None:
-    if expected is None or expected == actual:
-        return
-    found = f"these are {actual[:12]}…" if actual else "there is none here"
-    raise ValueError(
-        f"this plan was made for other {what}: it asks for {expected[:12]}…, {found}; "
-        f"give the {what} it was made for, or remove {what}_sha256 from the plan"
-    )

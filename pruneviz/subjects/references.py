@@ -8,6 +8,8 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from pruneviz.plan import Plan
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals.subjects import finding, sending
 
 MODEL_KINDS = ("sample", "torchvision", "python")
 DATA_KINDS = ("sample", "npz", "folder", "csv", "upload")
@@ -26,15 +28,17 @@ class Reference:
 
 def parse_model(text: str) -> Reference:
     """Take a model's reference apart; ValueError shows the forms that exist."""
-    return _parse(
-        text, MODEL_KINDS, "model", "sample:NAME, torchvision:NAME, python:FILE.py:FACTORY"
-    )
+    reference = _parse(text, MODEL_KINDS)
+    if reference is None:
+        raise RefusedError(finding.names_no_model(text))
+    return reference
 
 
 def parse_data(text: str) -> Reference:
     """Take a data reference apart; ValueError shows the forms that exist."""
-    forms = "sample:NAME, npz:FILE, folder:DIRECTORY, csv:FILE?target=COLUMN"
-    reference = _parse(text, DATA_KINDS, "data", forms)
+    reference = _parse(text, DATA_KINDS)
+    if reference is None:
+        raise RefusedError(finding.names_no_data(text))
     if reference.kind not in ("csv", "upload"):
         return reference
     name, mark, target = reference.name.rpartition("?target=")
@@ -43,11 +47,9 @@ def parse_data(text: str) -> Reference:
     return Reference(reference.kind, name, unquote(target))
 
 
-def _parse(text: str, kinds: tuple[str, ...], what: str, forms: str) -> Reference:
+def _parse(text: str, kinds: tuple[str, ...]) -> Reference | None:
     kind, _, name = text.partition(":")
-    if kind not in kinds or not name:
-        raise ValueError(f"'{text}' names no {what}; a {what} is one of {forms}")
-    return Reference(kind, name)
+    return Reference(kind, name) if kind in kinds and name else None
 
 
 def parse_upload(name: str) -> tuple[str, str]:
@@ -57,7 +59,7 @@ def parse_upload(name: str) -> tuple[str, str]:
     """
     match = UPLOAD.fullmatch(name)
     if match is None:
-        raise ValueError(f"'upload:{name}' is no upload; upload the file again and use its link")
+        raise RefusedError(sending.no_upload(f"upload:{name}"))
     return match[1], match[2] or "safetensors"
 
 

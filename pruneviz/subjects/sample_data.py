@@ -10,6 +10,8 @@ from torch import Tensor
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.split import Training, channel_statistics, make_data, spread, stratified
 from pruneviz.subjects.subject import Data
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals.subjects import finding
 
 NAMES = ("digits", "tumour")
 TEST_FRACTION = 1 / 3
@@ -42,7 +44,7 @@ def load_split(name: str) -> Split:
     elif name == "tumour":
         x, y, classes, features = _tumour()
     else:
-        raise ValueError(f"unknown sample data '{name}'; choose from {', '.join(NAMES)}")
+        raise RefusedError(finding.no_such_sample(name, NAMES))
     test, train = stratified(y.numpy(), TEST_FRACTION, SPLIT_SEED)
     mean, std = channel_statistics(x[train])
     return Split(

@@ -22,7 +22,8 @@ from pruneviz.subjects.references import Reference, parse_upload
 from pruneviz.subjects.split import CALIBRATION_LIMIT, make_data, spread, stratified
 from pruneviz.subjects.subject import Data
 from pruneviz.subjects.uploads import upload_path
-from pruneviz.wording import opened
+from pruneviz.wording import RefusedError, opened
+from pruneviz.wording.refusals.subjects import finding
 
 CALIBRATION_FRACTION = 0.25
 MINIMUM_ROWS = 8
@@ -49,11 +50,9 @@ def read_source(reference: Reference, expects: Expectation, home: Path) -> RawDa
         "csv": lambda: read_csv(path, reference.target, expects),
     }
     if kind not in readers:
-        raise ValueError(
-            f"'upload:{reference.name}' is a weights file, not data; choose an npz, csv or zip"
-        )
+        raise RefusedError(finding.weights_are_no_data(f"upload:{reference.name}"))
     if not path.exists():
-        raise ValueError(f"there is no '{path}' to read data from; correct the path")
+        raise RefusedError(finding.no_path(str(path)))
     raw = readers[kind]()
     refuse_no_numbers(raw)
     return raw
@@ -113,7 +112,7 @@ def _parts(raw: RawData, labels: NDArray[np.int64]) -> tuple[Part, Part, str, tu
     fraction = min(CALIBRATION_FRACTION, CALIBRATION_LIMIT / len(labels))
     calibration, evaluation = stratified(labels, fraction, SPLIT_SEED)
     if not len(calibration):
-        raise ValueError("every class has one input alone; give two or more for each class")
+        raise RefusedError(finding.one_input_a_class())
     division = (
         f"Evaluated on {len(evaluation):,} inputs, calibrated on {len(calibration):,} others; "
         f"split by class with seed {SPLIT_SEED}"
@@ -167,16 +166,13 @@ def _looked_up(labels: NDArray[np.int64], output: Mapping[int, int]) -> NDArray[
 def _check(raw: RawData) -> None:
     """Raise ValueError unless inputs and labels can be evaluated."""
     if len(raw.labels) < MINIMUM_ROWS:
-        raise ValueError(
-            f"the data has {len(raw.labels)} inputs; give {MINIMUM_ROWS} or more to split and "
-            "judge on"
-        )
+        raise RefusedError(finding.too_few_inputs(len(raw.labels), MINIMUM_ROWS))
     _refuse_one_class(raw)
 
 
 def _refuse_one_class(raw: RawData) -> None:
     if len(np.unique(raw.labels)) < 2:
-        raise ValueError("the data has one class alone; give inputs of two classes or more")
+        raise RefusedError(finding.one_class())
 
 
 def _normalisation(

@@ -12,7 +12,8 @@ from torch import Tensor
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.labelling import Labelling
 from pruneviz.subjects.subject import Data, along, data_sha256
-from pruneviz.wording import opened
+from pruneviz.wording import RefusedError, opened
+from pruneviz.wording.refusals.subjects import array_files
 
 CALIBRATION_LIMIT = 512
 
@@ -128,8 +129,5 @@ def make_data(
 def image_shape(x: Tensor, name: str = "x") -> Tensor:
     """Return (N, H, W) as (N, 1, H, W), and (N, C, H, W) and (N, F) as they are."""
     if x.dim() not in (2, 3, 4) or 0 in x.shape:
-        raise ValueError(
-            f"{name} has shape {list(x.shape)}; "
-            "give (N, H, W) or (N, C, H, W) images, (N, F) rows, or (N, channels, steps) series"
-        )
+        raise RefusedError(array_files.of_no_inputs(name, tuple(x.shape)))
     return x.unsqueeze(1) if x.dim() == 3 else x

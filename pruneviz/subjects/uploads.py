@@ -16,9 +16,12 @@ from pruneviz.subjects.files.images import check_zip
 from pruneviz.subjects.files.tables import csv_columns
 from pruneviz.subjects.models.weights import PICKLES, check_header
 from pruneviz.subjects.references import parse_data, parse_upload
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals.subjects import sending
 
 MAX_FILE_BYTES = 200_000_000
 MAX_TOTAL_BYTES = 2_000_000_000
+SHOWN = 12  # digits of a digest
 KINDS = ("safetensors", "npz", "csv", "zip")
 ZIP_START = b"PK\x03\x04"
 NAME_ENDING = ".name"  # beside an upload: the name by which it was sent last
@@ -29,10 +32,7 @@ def upload_path(reference: str, home: Path) -> Path:
     """Return where the file of `upload:SHA256[.ending]` lies; ValueError when it is not there."""
     path = _path(reference, home)
     if not path.is_file():
-        named = f" '{_kept_name(path)}'" if _kept_name(path) else ""
-        raise ValueError(
-            f"the upload{named} {path.stem[:12]}… is not here (any more); upload the file again"
-        )
+        raise RefusedError(sending.gone(_kept_name(path), path.stem[:SHOWN]))
     return path
 
 
@@ -71,23 +71,19 @@ def supply(reference: str, wanted: SentFile, given: str, home: Path) -> None:
     """
     file = _given_file(reference, given)
     if file.is_dir():
-        raise ValueError(
-            f"'{file}' is a folder; give the file itself that was sent: {wanted.title}"
-        )
+        raise RefusedError(sending.is_folder(str(file), wanted.title))
     try:
         with file.open("rb") as content:
             found = hashlib.file_digest(content, "sha256").hexdigest()
             content.seek(0)
             data = content.read(MAX_FILE_BYTES + 1) if found == wanted.sha256 else b""
     except OSError as error:
-        raise ValueError(
-            f"'{file}' cannot be read: {error.strerror or error}; the plan's {wanted.what} are "
-            f"{wanted.title}"
-        ) from error
+        reason = error.strerror or str(error)
+        why = sending.unreadable(str(file), reason, wanted.what, wanted.title)
+        raise RefusedError(why) from error
     if found != wanted.sha256:
-        raise ValueError(
-            f"'{file}' is not the file that the plan was made with: its SHA-256 is {found[:12]}…, "
-            f"and the plan's {wanted.what} are {wanted.title}; give that file"
+        raise RefusedError(
+            sending.another_file(str(file), found[:SHOWN], wanted.what, wanted.title)
         )
     accept(wanted.name or f"{file.stem}{_path(reference, home).suffix}", data, home)
 
@@ -99,10 +95,8 @@ def _given_file(reference: str, given: str) -> Path:
     kind, _, rest = given.partition(":")
     read, target = parse_data(f"csv:{rest}"), parse_data(reference).target
     if read.target not in (None, target):
-        raise ValueError(
-            f"the plan's classes are in the column '{target}', not in '{read.target}'; "
-            f"give {kind}:{read.name} alone"
-        )
+        alone = f"{kind}:{read.name}"
+        raise RefusedError(sending.other_target(str(target), str(read.target), alone))
     return Path(read.name)
 
 
@@ -122,13 +116,10 @@ def accept(name: str, content: bytes | BinaryIO, home: Path) -> str:
     name = sent_name(name) or "file"
     ending = Path(name).suffix.lower().removeprefix(".")
     if ending not in KINDS and f".{ending}" not in PICKLES:
-        raise ValueError(f"'{name}' is no kind of file that can be used; upload {', '.join(KINDS)}")
+        raise RefusedError(sending.no_kind(name, KINDS))
     data = content if isinstance(content, bytes) else content.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
-        raise ValueError(
-            f"'{name}' is larger than {MAX_FILE_BYTES // 1_000_000} MB; "
-            "give the path of a file on the server with the command line"
-        )
+        raise RefusedError(sending.too_large(name, MAX_FILE_BYTES // 1_000_000))
     _check(name, ending, data)
     sha256 = hashlib.sha256(data).hexdigest()
     folder = home / "uploads"
@@ -140,13 +131,13 @@ def accept(name: str, content: bytes | BinaryIO, home: Path) -> str:
 def _check(name: str, ending: str, data: bytes) -> None:
     """Raise ValueError unless the bytes are what the ending says."""
     if not data:
-        raise ValueError(f"'{name}' is empty; upload it again")
+        raise RefusedError(sending.empty(name))
     if ending == "safetensors" or f".{ending}" in PICKLES:
         check_header(name, data, len(data))
     elif ending == "csv":
         _check_text(name, data)
     elif not data.startswith(ZIP_START):
-        raise ValueError(f"'{name}' is not a whole {ending} file; make it again and upload it")
+        raise RefusedError(sending.not_whole(name, ending))
     elif ending == "npz":
         check_npz(io.BytesIO(data), name)
     else:
@@ -165,9 +156,9 @@ def _check_text(name: str, data: bytes) -> None:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(f"'{name}' is not UTF-8 text; export the table as UTF-8 CSV") from error
+        raise RefusedError(sending.no_utf8(name)) from error
     if "\0" in text:
-        raise ValueError(f"'{name}' is not a table but a binary file; export it as UTF-8 CSV")
+        raise RefusedError(sending.no_text(name))
 
 
 def _keep(data: bytes, folder: Path, file: str) -> None:
@@ -177,10 +168,7 @@ def _keep(data: bytes, folder: Path, file: str) -> None:
         return
     total = sum(p.stat().st_size for p in folder.iterdir() if p.is_file())
     if total + len(data) > MAX_TOTAL_BYTES:
-        raise ValueError(
-            f"the uploads would take more than {MAX_TOTAL_BYTES // 1_000_000_000} GB; "
-            f"remove some from '{folder}'"
-        )
+        raise RefusedError(sending.no_room(MAX_TOTAL_BYTES // 1_000_000_000, str(folder)))
     _write(data, folder, file)
 
 

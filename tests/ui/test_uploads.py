@@ -8,6 +8,8 @@ from safetensors.torch import save
 
 from pruneviz.plan import Plan
 from pruneviz.ui.home import uploads
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals.subjects import weight_files
 
 
 @pytest.fixture(autouse=True)
@@ -33,3 +35,13 @@ def test_data_that_do_not_fit_are_named_as_they_were_sent(tmp_path: Path) -> Non
 def test_a_table_needs_a_target() -> None:
     with pytest.raises(ValueError, match="choose the column"):
         uploads.plan_with_data(Plan(), b"a,b\n1,2\n", "wine.csv", None)
+
+
+def test_it_stays_of_its_kind_and_of_its_field(tmp_path: Path) -> None:
+    content = save({"w": torch.zeros(3)})
+    with pytest.raises(RefusedError) as caught:
+        uploads.plan_with_weights(Plan(), "sample:digits-cnn", content, "net.safetensors")
+    found = caught.value.fact
+    assert found in weight_files.not_fitting
+    assert (found.field, found.values["file"]) == ("weights", "net.safetensors")
+    assert found.values["faults"][-1] == weight_files.unexpected("w")

@@ -25,6 +25,8 @@ from pruneviz.subjects.files.values import (
 )
 from pruneviz.subjects.models.expectation import Expectation, series_axis
 from pruneviz.subjects.split import Training, image_shape
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals.subjects import array_files
 
 MAX_UNPACKED_BYTES = 1_000_000_000
 MAX_VALUES = 400_000_000  # 1.6 GB as float32
@@ -47,7 +49,7 @@ def read_npz(path: Path, expects: Expectation) -> RawData:
     try:
         arrays = _read_arrays(path)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(_damaged(path.name)) from error
+        raise RefusedError(array_files.not_whole(path.name)) from error
     notes = _channels_first(arrays, expects.channels)
     parts = _parts(arrays)
     axis, kept = _series(arrays["x"].shape[1:], expects)
@@ -96,15 +98,13 @@ def _parts(arrays: dict[str, NDArray[Any]]) -> list[str]:
     """Return the parts that a file has, "" and perhaps "train_", with a label for each input."""
     present = [name for name in TRAINING if name in arrays]
     if len(present) == 1:
-        raise ValueError(f"the file has {present[0]} alone; give both train_x and train_y")
+        raise RefusedError(array_files.half_a_training_part(present[0]))
     parts = ["", "train_"] if present else [""]
     for part in parts:
         x, y = arrays[f"{part}x"], np.atleast_1d(arrays[f"{part}y"])
         if x.ndim == 0 or len(x) != len(y):
-            raise ValueError(
-                f"{part}x has {len(np.atleast_1d(x)):,} inputs and {part}y {len(y):,} "
-                "labels; give one label for each input"
-            )
+            inputs = len(np.atleast_1d(x))
+            raise RefusedError(array_files.not_a_label_each(part, inputs, len(y)))
     return parts
 
 
@@ -112,7 +112,7 @@ def _numbers(arrays: dict[str, NDArray[Any]], part: str) -> NDArray[Any]:
     x = arrays[f"{part}x"]
     if x.dtype.kind in "biuf":
         return x
-    raise ValueError(f"{part}x holds {x.dtype} values; save it as uint8 images or as float32")
+    raise RefusedError(array_files.of_no_numbers(f"{part}x", str(x.dtype)))
 
 
 def _series(shape: tuple[int, ...], expects: Expectation) -> tuple[int, bool]:
@@ -136,9 +136,8 @@ def _training(
         return Training(augmentation=augmentation)
     held_out, train = inputs
     if train.shape[1:] != held_out.shape[1:]:
-        raise ValueError(
-            f"the inputs of train_x have shape {list(train.shape[1:])} and those of x "
-            f"{list(held_out.shape[1:])}; save both in the same way"
+        raise RefusedError(
+            array_files.parts_differ(tuple(train.shape[1:]), tuple(held_out.shape[1:]))
         )
     return Training(x=train, y=torch.from_numpy(labels[1]), augmentation=augmentation)
 
@@ -149,7 +148,7 @@ def _augmentation(arrays: dict[str, NDArray[Any]]) -> Augmentation:
         return Augmentation()
     flip, shift = (_whole_number(arrays, name) for name in AUGMENTATION)
     if flip not in (0, 1):
-        raise ValueError(f"train_flip is {flip}; give 1 where training mirrored images, else 0")
+        raise RefusedError(array_files.no_flip(flip))
     return Augmentation(flip=bool(flip), shift_pixels=shift, known=True)
 
 
@@ -157,7 +156,7 @@ def _whole_number(arrays: dict[str, NDArray[Any]], name: str) -> int:
     values = np.asarray(arrays.get(name, 0)).ravel()
     right = values.dtype == np.bool_ or np.issubdtype(values.dtype, np.number)
     if len(values) != 1 or not right or np.iscomplexobj(values) or values[0] != np.round(values[0]):
-        raise ValueError(f"{name} must be one whole number; save it as numpy.savez(…, {name}=4)")
+        raise RefusedError(array_files.no_whole_number(name))
     return int(values[0])
 
 
@@ -170,27 +169,20 @@ def check_npz(file: Path | IO[bytes], name: str) -> None:
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
             if sum(m.file_size for m in members) > MAX_UNPACKED_BYTES:
-                raise ValueError(f"'{name}' unpacks to more than 1 GB; give fewer inputs")
+                raise RefusedError(array_files.too_large(name))
             for member in members:
                 with archive.open(member) as array:
                     _check_array(array, member.filename.removesuffix(".npy"), member.file_size)
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
-        raise ValueError(_damaged(name)) from error
-
-
-def _damaged(name: str) -> str:
-    return f"'{name}' is not a whole npz file; save it with numpy.savez and copy it again"
+        raise RefusedError(array_files.not_whole(name)) from error
 
 
 def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
     """Return the arrays by name; ValueError lists what is there when x or y is not."""
     with np.load(path, allow_pickle=False) as file:
-        missing = [name for name in ("x", "y") if name not in file]
+        missing = tuple(name for name in ("x", "y") if name not in file)
         if missing:
-            raise ValueError(
-                f"'{path.name}' lacks the array {' and '.join(missing)}; it holds "
-                f"{', '.join(file.files) or 'nothing'}; save it with numpy.savez(file, x=…, y=…)"
-            )
+            raise RefusedError(array_files.lacks(path.name, missing, tuple(file.files)))
         return {name: file[name] for name in NAMES if name in file}
 
 
@@ -205,19 +197,14 @@ def _check_array(array: IO[bytes], name: str, size: int) -> None:
         )
         shape, _, dtype = read(array)
     except (ValueError, TypeError, MemoryError, RecursionError) as error:
-        raise ValueError(
-            f"'{name}' in the npz file is no array; save it with numpy.savez"
-        ) from error
+        raise RefusedError(array_files.no_array(name)) from error
     if dtype.hasobject:
-        raise ValueError(
-            f"the array '{name}' holds Python objects, which could run code when opened; "
-            "save it as numbers: numpy.asarray(…, dtype='float32')"
-        )
+        raise RefusedError(array_files.holds_objects(name))
     count = math.prod(shape)
     if count > MAX_VALUES:
-        raise ValueError(f"the array '{name}' has {count:,} values; give {MAX_VALUES:,} at most")
+        raise RefusedError(array_files.too_many_values(name, count, MAX_VALUES))
     if min(shape, default=0) < 0 or count * dtype.itemsize > size:
-        raise ValueError(f"the array '{name}' is shorter than it says; save the file again")
+        raise RefusedError(array_files.shorter_than_said(name))
 
 
 def _statistics(
@@ -230,10 +217,8 @@ def _statistics(
     for name in ("mean", "std"):
         values = arrays[name].astype(np.float64).ravel()
         if len(values) not in (1, channels) or not np.isfinite(values).all():
-            raise ValueError(
-                f"{name} has {len(values)} values; give one for each of {channels} channels"
-            )
+            raise RefusedError(array_files.not_one_a_channel(name, len(values), channels))
         pair.append(tuple(np.broadcast_to(values, channels).tolist()))
     if min(pair[1]) <= 0:
-        raise ValueError("std must be above 0 for every channel; correct it in the file")
+        raise RefusedError(array_files.no_std())
     return pair[0], pair[1]

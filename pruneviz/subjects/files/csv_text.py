@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pandas as pd
 
+from pruneviz.wording import Fact, RefusedError
+from pruneviz.wording.refusals.subjects import tables
+
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 SEPARATOR_LINE = re.compile(r'\A"?sep=.?"?[ \t]*(?=[\r\n])', re.IGNORECASE)
 LOOK_AT = 500  # rows
+MOST_SHOWN = 40  # characters of a cell
 WHOLE = re.compile(r"[+-]?\d+")
 DECIMAL_COMMA = re.compile(r"[+-]?(\d*),(\d+)(?:[eE][+-]?\d+)?")
 GROUP = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")  # may be thousands
@@ -27,17 +31,10 @@ def read_text(path: Path) -> str:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{no_table(path.name)}: byte {error.start:,} is no UTF-8; save it as UTF-8"
-        ) from error
+        raise RefusedError(tables.no_utf8(path.name, error.start)) from error
     if "\0" in text or not text.strip():
-        raise ValueError(no_table(path.name))
+        raise RefusedError(tables.no_table(path.name, ""))
     return SEPARATOR_LINE.sub("", text)
-
-
-def no_table(name: str) -> str:
-    """Return that a file is no table, to be followed by a reason."""
-    return f"'{name}' is not a UTF-8 CSV table with a header line"
 
 
 def find_separator(text: str, name: str) -> str:
@@ -58,10 +55,7 @@ def find_separator(text: str, name: str) -> str:
     if header == 1:
         return ","
     line, cells = next(row for row in counts[mark] if row[1] != header)
-    raise ValueError(
-        f"{no_table(name)}: line {line:,} has {cells} cells and the header {header}; "
-        "give every line as many"
-    )
+    raise RefusedError(tables.other_cells(name, line, cells, header))
 
 
 def _cells(text: str, mark: str) -> list[tuple[int, int]]:
@@ -102,19 +96,16 @@ def numbers_with_commas(columns: pd.DataFrame, points: pd.DataFrame, name: str) 
         for value in values.unique():
             match = DECIMAL_COMMA.fullmatch(value)
             if match is None and not WHOLE.fullmatch(value):
-                raise ValueError(_no_number(name, str(column), value))
+                raise RefusedError(_no_number(name, str(column), value))
             if match is not None:
                 sure = sure or len(match[2]) != 3 or len(match[1]) > 3 or match[1][:1] in ("", "0")
     first = next(v for c in columns for v in columns[c].str.strip() if "," in v)
     for column in points:
         mixed = [value for value in points[column] if "." in value]
         if mixed:
-            raise ValueError(
-                f"'{name}' has numbers with a comma, such as {first}, and with a point, such as "
-                f"{mixed[0]} in column {column}; write all with a decimal point"
-            )
+            raise RefusedError(tables.two_decimal_marks(name, first, mixed[0], str(column)))
     if not sure:
-        raise ValueError(_thousands(name, str(columns.columns[0]), first))
+        raise RefusedError(tables.perhaps_thousands(name, str(columns.columns[0]), first))
     read: pd.DataFrame = columns.apply(
         lambda c: c.str.strip().str.replace(",", ".").astype("float64")
     )
@@ -137,21 +128,10 @@ def refuse_thousands(columns: pd.DataFrame, name: str) -> None:
         if marked.any() and not marked.all():
             doubtful = doubtful or (str(column), values[marked].iloc[0])
     if doubtful is not None:
-        raise ValueError(_thousands(name, *doubtful))
+        raise RefusedError(tables.perhaps_thousands(name, *doubtful))
 
 
-def _no_number(name: str, column: str, value: str) -> str:
+def _no_number(name: str, column: str, value: str) -> Fact:
     if GROUPED.fullmatch(value):
-        return _thousands(name, column, value)
-    return (
-        f"'{name}' has columns that are not numbers: {column} holds '{value[:40]}'; "
-        "remove them or encode them"
-    )
-
-
-def _thousands(name: str, column: str, value: str) -> str:
-    return (
-        f"'{name}' has '{value}' in column {column}, whose mark may separate thousands or "
-        "decimals; write numbers without thousands separators and with a decimal point, such as "
-        "1234.5"
-    )
+        return tables.perhaps_thousands(name, column, value)
+    return tables.no_number(name, column, value[:MOST_SHOWN])

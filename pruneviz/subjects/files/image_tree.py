@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from pruneviz.wording import Fact, RefusedError
+from pruneviz.wording.refusals.subjects import image_files
+
 ENDINGS = (".png", ".apng", ".jpg", ".jpeg", ".jfif", ".jpe", ".jif", ".pjpeg", ".pjp", ".bmp",
            ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm")  # fmt: skip
 UNSEEN = (".", "__MACOSX", "__pycache__")
@@ -72,7 +75,7 @@ def sort_out(
     depth = _wrapping(images)
     here = [parts for parts in images if len(parts) > depth + 1]
     if not here:
-        raise ValueError(_no_classes(files, images, name))
+        raise RefusedError(_no_classes(files, images, name))
     split = _split(here, depth)
     levels = {
         top: _level(here, depth, top) if split else depth for top in split or _tops(here, depth)
@@ -186,15 +189,12 @@ def _alike(images: list[Parts], depth: int) -> list[str]:
     ]
 
 
-def _no_classes(files: Sequence[str], images: list[Parts], name: str) -> str:
+def _no_classes(files: Sequence[str], images: list[Parts], name: str) -> Fact:
     """Return why a folder or archive holds no class."""
     if images or not files:
-        return f"'{name}' holds no class folders; make one folder of images for each class"
+        return image_files.no_class_folders(name)
     endings = sorted({PurePosixPath(f).suffix or "nothing" for f in files})
-    return (
-        f"'{name}' holds no images that can be read: its files end in {some_of(endings)}; save "
-        "them as PNG or JPEG, in one folder for each class"
-    )
+    return image_files.no_images_that_are_read(name, some_of(endings))
 
 
 def _split_note(split: dict[str, bool]) -> str:
@@ -223,7 +223,4 @@ def _refuse_empty(
             continue
         inside = [f for f in files if PurePosixPath(f).parts[: level + 1] == parts]
         endings = sorted({PurePosixPath(f).suffix or "none" for f in inside})
-        what = f" that can be read, its files end in {some_of(endings)}" if inside else ""
-        raise ValueError(
-            f"the class folder '{parts[level]}' has no images{what}; add some or remove it"
-        )
+        raise RefusedError(image_files.empty_class(parts[level], some_of(endings)))

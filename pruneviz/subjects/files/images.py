@@ -27,7 +27,8 @@ from pruneviz.subjects.files.values import (
 )
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.split import Training, stratified
-from pruneviz.wording import Fact, opened
+from pruneviz.wording import Fact, RefusedError, opened
+from pruneviz.wording.refusals.subjects import image_files
 
 MAX_TENSOR_BYTES = 1_500_000_000
 MAX_MEMBERS = 50_000
@@ -40,7 +41,7 @@ BROKEN = 0.1  # of the images: beyond it, something is wrong with all of them
 def read_folder(path: Path, expects: Expectation) -> RawData:
     """Return the images of a folder that holds one folder for each class."""
     if not path.is_dir():
-        raise ValueError(f"'{path}' is no folder; give a folder with one folder for each class")
+        raise RefusedError(image_files.no_folder(str(path)))
     inside = [(p, p.relative_to(path).as_posix()) for p in path.rglob("*")]
     files = [name for p, name in inside if p.is_file()]
     folders = [name for p, name in inside if p.is_dir()]
@@ -59,7 +60,7 @@ def _members(archive: zipfile.ZipFile, name: str) -> Tree:
     members = archive.namelist()
     files = [member for member in members if not member.endswith("/")]
     if not any(is_image(file) for file in files):
-        raise ValueError(f"'{name}' holds no images; pack one folder of images for each class")
+        raise RefusedError(image_files.no_images(name))
     folders = {str(parent) for m in members for parent in PurePosixPath(m + "x").parents} - {"."}
     return sort_out(files, folders, archive.read, name)
 
@@ -72,14 +73,14 @@ def check_zip(file: Path | IO[bytes], name: str) -> None:
             _check_members(members, name)
             _members(archive, name)
     except (zipfile.BadZipFile, NotImplementedError) as error:
-        raise ValueError(f"'{name}' is not a whole zip file; pack it again") from error
+        raise RefusedError(image_files.no_whole_zip(name)) from error
 
 
 def _check_members(members: Sequence[zipfile.ZipInfo], name: str) -> None:
     if len(members) > MAX_MEMBERS:
-        raise ValueError(f"'{name}' holds {len(members):,} files; pack {MAX_MEMBERS:,} at most")
+        raise RefusedError(image_files.too_many_files(name, len(members), MAX_MEMBERS))
     if sum(m.file_size for m in members) > MAX_UNPACKED_BYTES:
-        raise ValueError(f"'{name}' unpacks to more than 1 GB; pack fewer images")
+        raise RefusedError(image_files.too_large(name))
     for member in members:
         _check_member(member, name)
 
@@ -88,25 +89,19 @@ def _check_member(member: zipfile.ZipInfo, name: str) -> None:
     path = member.filename
     parts = PurePosixPath(path).parts
     if path.startswith("/") or "\\" in path or ":" in path or ".." in parts:
-        raise ValueError(f"'{name}' holds the path '{path}', which leads outside it; pack it again")
+        raise RefusedError(image_files.leads_outside(name, path))
     if stat.S_ISLNK(member.external_attr >> 16):
-        raise ValueError(f"'{name}' holds the link '{path}'; pack the images themselves")
+        raise RefusedError(image_files.holds_a_link(name, path))
     if member.flag_bits & 1:
-        raise ValueError(f"'{name}' is encrypted; pack it without a password")
+        raise RefusedError(image_files.encrypted(name))
 
 
 def _decode_all(tree: Tree, name: str, expects: Expectation) -> RawData:
     """Return every image, or as many of each class as memory allows, in the model's input size."""
     if expects.shape is None:
-        raise ValueError(
-            "it is not known which size of image the model takes: give its input shape, such as "
-            "3,32,32 (1 or 3 channels, height, width)"
-        )
+        raise RefusedError(image_files.size_not_known())
     if len(expects.shape) != 3 or expects.shape[0] not in (1, 3):
-        raise ValueError(
-            f"the model takes inputs of {' × '.join(map(str, expects.shape))}, which are no images "
-            "(1 or 3 channels, height, width): choose data of that shape, or another model"
-        )
+        raise RefusedError(image_files.model_takes_no_images(expects.shape))
     files, notes = list(tree.files), list(tree.notes)
     limit = MAX_TENSOR_BYTES // (4 * int(np.prod(expects.shape)))
     if len(files) > limit:
@@ -166,13 +161,12 @@ def _whole(
         except BrokenImageError as error:
             broken.append(file)
             if len(broken) > max(1, BROKEN * len(files)):
-                raise ValueError(f"{error} (so is '{broken[0].name}')") from error
+                why = image_files.others_not_whole(error.fact, broken[0].name)
+                raise RefusedError(why) from error
     gone = {f.label for f in broken} - {f.label for f in whole}
     if gone:
         first = next(f for f in broken if f.label in gone)
-        raise ValueError(
-            f"'{first.name}' is not a whole image, and its class has no other; save it again"
-        )
+        raise RefusedError(image_files.only_one_not_whole(first.name))
     if broken:
         names = some_of([f.name for f in broken])
         what = "images are" if len(broken) > 1 else "image is"
@@ -194,10 +188,7 @@ def _scaled(pixels: list[Pixels], name: str, notes: list[str]) -> tuple[Tensor, 
     if spans:
         scale = scales[None] = scale_of(joined(spans))
         if not scale.unit:
-            raise ValueError(
-                f"the images of '{name}' hold values {scale.span}, which does not tell what white "
-                "is; save them with 8 or 16 bits, or as values from 0 to 1"
-            )
+            raise RefusedError(image_files.white_not_known(name, str(scale.span)))
         notes.append(scale.sentence)
     words = [p.span for p in pixels if p.span is not None and p.full is not None]
     if words:

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pruneviz.subjects.models.weights import some
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals.subjects import labelled
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -36,7 +38,7 @@ def read_labels(arrays: Sequence[NDArray[Any]], where: str, names: Sequence[str]
     values = [value for value, _ in flat]
     text = [value.dtype.kind == "U" for value in values]
     if len(columns) > 1 or len(set(text)) > 1:
-        raise ValueError(f"{where} are not labelled alike; save the labels of both in the same way")
+        raise RefusedError(labelled.not_alike(where))
     if not text[0]:
         return Labels(parts=tuple(values), names=tuple(names), named=False, columns=columns.pop())
     own = list(names)
@@ -54,18 +56,15 @@ def _flat(y: NDArray[Any], where: str) -> tuple[NDArray[Any], int]:
     if y.dtype.kind in "US" and table.shape[1] == 1:
         return _text(table[:, 0], where), 0
     if y.dtype.kind not in "biuf":
-        raise ValueError(
-            f"{where} has shape {list(y.shape)} and holds {y.dtype}; "
-            "give one class number or class name for each input"
-        )
+        raise RefusedError(labelled.no_labels(where, y.shape, str(y.dtype)))
     if y.dtype.kind == "f" and np.isnan(table).any():
-        raise ValueError(f"{where} holds NaN, which is no class; remove those inputs")
+        raise RefusedError(labelled.no_numbers(where))
     if table.shape[1] > 1:
         return _one_hot(table, y.shape, where), table.shape[1]
     if y.dtype.kind == "f" and not np.array_equal(table, np.round(table)):
-        raise ValueError(f"{where} holds fractions; give class numbers 0, 1, 2, …")
+        raise RefusedError(labelled.fractions(where))
     if y.dtype.kind == "f" and np.abs(table).max(initial=0) > 2**53:
-        raise ValueError(f"{where} holds numbers beyond 2^53; give class numbers 0, 1, 2, …")
+        raise RefusedError(labelled.too_large(where))
     return table[:, 0].astype(np.int64), 0
 
 
@@ -74,19 +73,16 @@ def _text(values: NDArray[Any], where: str) -> NDArray[np.str_]:
     try:
         texts = [v.decode() if isinstance(v, bytes) else str(v) for v in values.tolist()]
     except UnicodeDecodeError as error:
-        raise ValueError(f"{where} holds names that are no UTF-8 text; save them anew") from error
+        raise RefusedError(labelled.no_utf8(where)) from error
     empty = [str(i) for i, text in enumerate(texts) if not text.strip()]
     if empty:
-        raise ValueError(f"{where} has no name for the inputs {some(empty)}; fill or remove them")
+        raise RefusedError(labelled.no_name(where, some(empty)))
     return np.array(texts, dtype=np.str_)
 
 
 def _one_hot(table: NDArray[Any], shape: tuple[int, ...], where: str) -> NDArray[np.int64]:
     """Return the column that is 1 in each row; ValueError where it is not one alone."""
     if not (np.isin(table, (0, 1)).all() and (table.sum(1) == 1).all()):
-        raise ValueError(
-            f"{where} has shape {list(shape)} and is not one-hot (a 1 in each row and zeros "
-            "beside it); give one class number or class name for each input"
-        )
+        raise RefusedError(labelled.not_one_hot(where, shape))
     columns: NDArray[np.int64] = table.argmax(1).astype(np.int64)
     return columns

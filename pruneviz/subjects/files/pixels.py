@@ -15,6 +15,8 @@ from torch import Tensor
 from pruneviz.subjects.files.image_tree import ImageFile
 from pruneviz.subjects.files.values import BYTE, WORD, Span, span_of
 from pruneviz.subjects.models.expectation import Expectation
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals.subjects import image_files
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 MAX_PIXELS = 50_000_000
@@ -34,7 +36,7 @@ FILTERS = {
 }
 
 
-class BrokenImageError(ValueError):
+class BrokenImageError(RefusedError):
     """A file that is not a whole image."""
 
 
@@ -64,16 +66,13 @@ def decode(file: ImageFile, expects: Expectation) -> Pixels:
                 narrowed = any(";16" in _raw_mode(tile[3]) for tile in image.tile)
                 pixels = _pixels(ImageOps.exif_transpose(image), kind, expects)
                 return replace(pixels, narrowed=narrowed and pixels.full == BYTE)
-            size = f"{image.width:,} by {image.height:,} pixels"
+            width, height = image.size
     except Image.DecompressionBombError:
-        size = "far too many pixels"
+        width, height = 0, 0  # Pillow does not say
     except DAMAGE as error:
-        raise BrokenImageError(
-            f"'{file.name}' is not a whole image; remove it or save it again"
-        ) from error
-    raise ValueError(
-        f"'{file.name}' has {size}; scale it to {MAX_PIXELS // 1_000_000} million or fewer"
-    )
+        raise BrokenImageError(image_files.not_whole(file.name)) from error
+    millions = MAX_PIXELS // 1_000_000
+    raise RefusedError(image_files.too_many_pixels(file.name, width, height, millions))
 
 
 def _raw_mode(args: object) -> str:

@@ -10,6 +10,8 @@ from pruneviz.plan.reading import Reading
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.files.values import Scale, Span, statistics_in_unit
 from pruneviz.subjects.models.expectation import Expectation
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals.subjects import scaling
 
 LUMINANCE = 0.299, 0.587, 0.114  # of red, green and blue, as Pillow weighs them
 
@@ -36,11 +38,9 @@ def read_as(raw: RawData, reading: Reading | None, kind: str) -> RawData:
         return raw
     images = raw.x.dim() == 4
     if kind in ("npz", "csv") and (reading.resize or reading.interpolation):
-        raise ValueError(
-            f"inputs of a {kind} file have the size they have; leave resize and interpolation out"
-        )
+        raise RefusedError(scaling.not_resized(kind))
     if reading.colour and not images:
-        raise ValueError(f"colours are for images, and the inputs are {list(raw.x.shape[1:])}")
+        raise RefusedError(scaling.no_images(tuple(raw.x.shape[1:])))
     if reading.colour and kind == "npz":
         raw = _coloured(raw, reading.colour)
     return raw if reading.mean is None or reading.std is None else _normalised(raw, reading)
@@ -51,10 +51,8 @@ def _normalised(raw: RawData, reading: Reading) -> RawData:
     pair = []
     for name, values in (("mean", reading.mean or ()), ("std", reading.std or ())):
         if len(values) not in (1, channels):
-            raise ValueError(
-                f"{name} has {len(values)} values; give one, or one for each of {channels} "
-                f"{'features' if raw.x.dim() == 2 else 'channels'}"
-            )
+            table = raw.x.dim() == 2
+            raise RefusedError(scaling.not_one_a_channel(name, len(values), channels, table))
         pair.append(values * channels if len(values) == 1 else values)
     unit = raw.x.dim() == 4 and raw.recorded
     scale = Scale(divisor=raw.white, unit=unit, span=Span(low=0.0, high=1.0, whole=False))
@@ -68,7 +66,7 @@ def _coloured(raw: RawData, colour: str) -> RawData:
     if channels == 1 or colour == "rgb":
         return raw
     if channels != 3:
-        raise ValueError(f"colours are for images of 3 channels, and these have {channels}")
+        raise RefusedError(scaling.no_colours(channels))
 
     def turned(x: Tensor) -> Tensor:
         if colour == "bgr":

@@ -16,7 +16,6 @@ from pruneviz.subjects.files.csv_text import (
     SEPARATORS,
     find_separator,
     lines_of_rows,
-    no_table,
     numbers_with_commas,
     read_text,
     refuse_thousands,
@@ -25,6 +24,7 @@ from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.models.weights import some
 from pruneviz.wording import Fact, RefusedError, opened
+from pruneviz.wording.refusals.subjects import tables
 
 EMPTY = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "?", "-")
 TRUTH = {"true": 1, "false": 0}
@@ -41,9 +41,10 @@ def read_csv(path: Path, target: str | None, expects: Expectation) -> RawData:
     columns = list(_parsed(text, mark, path.name, nrows=0).columns)
     if target is not None and target not in columns:
         target = next((c for c in columns if c.strip() == target.strip()), target)
-    if target is None or target not in columns:
-        what = "names no target column" if target is None else f"has no column '{target}'"
-        raise ValueError(f"'{path.name}' {what}; add ?target=COLUMN with one of {some(columns)}")
+    if target is None:
+        raise RefusedError(tables.no_target(path.name, some(columns)))
+    if target not in columns:
+        raise RefusedError(tables.no_such_target(path.name, target, some(columns)))
     features = _ordered([c for c in columns if c != target], expects)
     table = _parsed(
         text,
@@ -54,7 +55,7 @@ def read_csv(path: Path, target: str | None, expects: Expectation) -> RawData:
     )
     _refuse_holes(table, features, target, path.name)
     numbers, commas = _numbers(table, features, text, mark, path.name)
-    labels, named, classes = _classes(table[target].str.strip(), f"column {target}")
+    labels, named, classes = _classes(table[target].str.strip(), target)
     notes = [f"Cells are separated by {SEPARATORS[mark]}."] * (mark != ",")
     notes += ["Commas mark decimals."] * commas
     with np.errstate(over="ignore"):  # what is beyond single precision is refused by its line
@@ -89,14 +90,14 @@ def _parsed(text: str, mark: str, name: str, **options: object) -> pd.DataFrame:
         )
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         reason = str(error).partition("C error: ")[2].strip()
-        raise ValueError(no_table(name) + (f": {reason}" if reason else "")) from error
+        raise RefusedError(tables.no_table(name, reason)) from error
     return table.rename(columns=str)
 
 
 def _ordered(features: list[str], expects: Expectation) -> list[str]:
     """Return the feature columns, in the model's order where it knows them by name."""
     if not features:
-        raise ValueError("the table has no column besides the target; add the features")
+        raise RefusedError(tables.no_features())
     known = [plain(name) for name in expects.features]
     place = {plain(name): name for name in features}
     alike = len(place) == len(features) and place.keys() == set(known)
@@ -138,9 +139,7 @@ def _numbers(
         c for c in words if not numbers[c].str.contains(r"\d,\d|^,\d|\d['’\s]\d|\.\d+\.").any()
     ]
     if plain:
-        raise ValueError(
-            f"'{name}' has columns that are not numbers: {some(plain)}; remove them or encode them"
-        )
+        raise RefusedError(tables.columns_of_words(name, some(plain)))
     if not words:
         if mark != ",":
             refuse_thousands(_parsed(text, mark, name, dtype=str, usecols=features), name)
@@ -152,17 +151,14 @@ def _numbers(
     return numbers.assign(**{c: read[c] for c in words}), True
 
 
-def _classes(column: pd.Series, where: str) -> tuple[NDArray[np.int64], bool, tuple[str, ...]]:
+def _classes(column: pd.Series, name: str) -> tuple[NDArray[np.int64], bool, tuple[str, ...]]:
     """Return labels, whether they are indices into names, and these names, sorted."""
     if set(column.str.lower()) <= set(TRUTH):
         return np.array([TRUTH[v] for v in column.str.lower()], dtype=np.int64), False, ()
     values = pd.to_numeric(column, errors="coerce").replace([np.inf, -np.inf], np.nan)
     missing = values.isna() & column.isin(EMPTY)
     if missing.any() and values[~missing].notna().all() and not missing.all():
-        raise ValueError(
-            f"{where} holds {column[missing].iloc[0]} beside numbers of classes; "
-            "remove those rows, or give all classes names"
-        )
+        raise RefusedError(tables.no_class(name, column[missing].iloc[0]))
     if values.notna().all() and (values == values.round()).all():
         return values.to_numpy(dtype=np.int64, copy=True), False, ()
     names = sorted(set(column))

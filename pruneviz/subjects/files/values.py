@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pruneviz.subjects.files.raw import RawData
-from pruneviz.wording import Fact, opened
+from pruneviz.wording import Fact, RefusedError, opened
+from pruneviz.wording.refusals.subjects import scaling
 
 BYTE, WORD = 255.0, 65_535.0
 WHITES = {BYTE: 8, 1_023.0: 10, 4_095.0: 12, 16_383.0: 14, WORD: 16}  # and their bits
@@ -93,10 +94,8 @@ def find_scale(
     large = [name for name, own in spans.items() if _divisor(own) > 1]
     small = [name for name, own in spans.items() if not own.whole and own.high <= LEVELS]
     if large and small:
-        raise ValueError(
-            f"{small[0]} runs {spans[small[0]]} and {large[0]} {spans[large[0]]}: these are "
-            "different units; save both in the same way"
-        )
+        differing = (small[0], str(spans[small[0]]), large[0], str(spans[large[0]]))
+        raise RefusedError(scaling.parts_in_two_units(*differing))
     if known_unit and span.whole and span.low == 0 and span.high == LEVELS:
         return Scale(divisor=LEVELS, unit=True, span=span)
     return scale_of(span)
@@ -153,7 +152,7 @@ def scaled(values: NDArray[Any], scale: Scale, name: str) -> Tensor:
     """Return values as float32 divided by the scale; ValueError where single precision ends."""
     largest = max(abs(scale.span.low), abs(scale.span.high))
     if largest > float(np.finfo(np.float32).max):
-        raise ValueError(f"{name} holds values up to {largest:.3g}; scale them below 3e38")
+        raise RefusedError(scaling.beyond_single_precision(name, largest))
     return torch.from_numpy(values.astype(np.float32)) / scale.divisor
 
 
@@ -167,10 +166,7 @@ def statistics_in_unit(mean: Moments, std: Moments, scale: Scale) -> tuple[Momen
     if not scale.unit or highest <= 1:
         return mean, std, ""
     if max(std) > 1 and 0 < max(map(abs, mean)) <= 1:
-        raise ValueError(
-            f"mean is at most {max(mean):.4g} and std up to {max(std):.4g}: these are different "
-            "units; give both for values from 0 to 1, or both for values from 0 to 255"
-        )
+        raise RefusedError(scaling.statistics_in_two_units(max(mean), max(std)))
     divisor = scale.divisor if scale.divisor > BYTE and highest > BYTE + 1 else BYTE
     words = f"Mean and std are in units of pixels and were divided by {divisor:,.0f}."
     return tuple(m / divisor for m in mean), tuple(s / divisor for s in std), words

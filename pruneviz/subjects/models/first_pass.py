@@ -11,7 +11,8 @@ from torch.utils._pytree import tree_leaves
 from pruneviz.network.attempts import attempt
 from pruneviz.network.passes import Step, followed, given
 from pruneviz.subjects.models.outputs import check_tensors, not_finite
-from pruneviz.wording import Fact, opened
+from pruneviz.wording import Fact, RefusedError, opened
+from pruneviz.wording.refusals.subjects import answering
 
 COMPANY = 6  # inputs that are answered together, to compare with one and two of them
 ROUNDING = 1e-3  # of the largest answer: what sums in another order change stays far below it
@@ -33,7 +34,7 @@ def forward(model: nn.Module, x: Tensor) -> Any:
         _pass(model, x[:1])
     check_tensors(output)
     if not_finite(output):
-        raise ValueError(_not_finite(model, x))
+        raise RefusedError(answering.not_finite(_begins(model, x), given((x,))))
     return output
 
 
@@ -53,15 +54,12 @@ def _pass(model: nn.Module, x: Tensor) -> Any:
     output = attempt(model, x)
     if not torch.equal(before.nan_to_num(), x.nan_to_num()):
         x.copy_(before)
-        raise ValueError(
-            f"the model changes the inputs it is given ({given((before,))}), and others would "
-            "read them changed: let its forward begin with a copy (x = x.clone())"
-        )
+        raise RefusedError(answering.changes_its_inputs(given((before,))))
     return output
 
 
-def _not_finite(model: nn.Module, x: Tensor) -> str:
-    """Return the sentence for answers of which none is finite, with the part where that begins."""
+def _begins(model: nn.Module, x: Tensor) -> str:
+    """Return the part in which answers begin of which none is finite, "" for the model itself."""
     begun: list[str] = []
 
     def look(step: Step, output: Any) -> None:
@@ -71,9 +69,4 @@ def _not_finite(model: nn.Module, x: Tensor) -> str:
 
     with torch.no_grad(), torch.random.fork_rng(devices=[]), followed(model, [], look):
         model(x)
-    where = f"it begins in {begun[0]}" if begun else "it begins in the model's own code"
-    return (
-        f"the model answers with NaN or infinite values alone: {where}; it was given "
-        f"{given((x,))}; look for a division by zero or a logarithm there, or give the data that "
-        "it was made for"
-    )
+    return begun[0] if begun else ""

@@ -10,6 +10,9 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from pruneviz.wording import Fact, RefusedError
+from pruneviz.wording.refusals.subjects import answering
+
 MOST_PARTS = 4  # of an output that are named
 
 
@@ -30,60 +33,44 @@ def check_tensors(output: Any) -> None:
     strange = [leaf for leaf in leaves if not isinstance(leaf, Tensor | int | float | str | None)]
     if not strange and any(isinstance(leaf, Tensor) for leaf in leaves):
         return
-    found = f"the model's output ({described(output)}) has no tensor that can be followed"
+    found = described(output)
     if output is None:
-        raise ValueError(f"{found}: let its forward return its answer")
+        raise RefusedError(answering.nothing_returned(found))
     best = _scores(output, None)
-    remedy = (
-        f"return {best} from its forward"
-        if best
-        else ("let its forward return tensors, alone or in lists, tuples or dictionaries")
-    )
-    raise ValueError(f"{found}: {remedy}")
+    if best:
+        raise RefusedError(answering.scores_inside(found, best))
+    raise RefusedError(answering.no_tensor_returned(found))
 
 
 def class_count(output: Any, rows: int) -> int:
     """Return how many classes an output for so many inputs tells apart; ValueError for none."""
-    found = f"the model's output ({described(output)})"
+    found = described(output)
     if not isinstance(output, Tensor) or output.dim() != 2:
-        words, remedy = _no_classifier(output, rows)
-        raise ValueError(f"only classifiers can be judged on data, and {found} {words}; {remedy}")
+        raise RefusedError(answering.no_classifier(found, _instead(output, rows)))
     if len(output) != rows:
-        raise ValueError(
-            f"{found} is not one row for each of {rows} inputs: let its forward keep the first "
-            "axis of its input, or load it without data"
-        )
+        raise RefusedError(answering.other_rows(found, rows))
     if output.is_complex():
-        raise ValueError(f"{found} is complex, and class scores are real: return their .abs()")
+        raise RefusedError(answering.of_complex(found))
     if output.dtype == torch.bool:
-        raise ValueError(f"{found} is yes or no, and no score: return what it compares")
+        raise RefusedError(answering.yes_or_no(found))
     if output.shape[1] == 1:
-        raise ValueError(
-            "the model has one output, and classifiers with a single score are not supported yet: "
-            "a second output makes it one of two classes; or load it without data"
-        )
+        raise RefusedError(answering.single_score())
     return int(output.shape[1])
 
 
-def _no_classifier(output: Any, rows: int) -> tuple[str, str]:
-    """Return what an output is in place of a row of scores for each input, and the remedy."""
-    without = "load it without data"
+def _instead(output: Any, rows: int) -> Fact:
+    """Return what an output is in place of a row of scores for each input, with the remedy."""
     if isinstance(output, Tensor) and not output.dim():
-        words = "is one number for all inputs, such as a loss"
-        return words, f"return the class scores from its forward, or {without}"
+        return answering.one_number_for_all()
     if isinstance(output, Tensor) and output.dim() == 1:
-        return "is one number an input", f"return a score for each class, or {without}"
+        return answering.one_number_an_input()
     leaves = [part for part in tree_leaves(output) if isinstance(part, Tensor)]
     if _names(output) >= {"boxes", "scores"}:
-        return "holds boxes, as a detector's does", without
+        return answering.boxes()
     best = _scores(output, rows)
     if best:
-        words = "is not one row of class scores for each input"
-        return words, f"return {best} alone from its forward, or {without}"
-    if any(part.dim() == 4 for part in leaves):
-        return "holds a map for each input, as of a segmentation", without
-    words = "is not one row of class scores for each input"
-    return words, f"return one row for each from its forward, or {without}"
+        return answering.scores_beside_others(best)
+    return answering.maps() if any(part.dim() == 4 for part in leaves) else answering.no_rows()
 
 
 def _names(output: Any) -> set[str]:

@@ -17,7 +17,8 @@ from pruneviz.coupling.accept import accept_form
 from pruneviz.subjects.models.expectation import Expectation, Source
 from pruneviz.subjects.models.own_names import own_names
 from pruneviz.subjects.models.weights import fit_weights, read_weights, refuse_nan
-from pruneviz.wording import Fact, opened
+from pruneviz.wording import Fact, RefusedError, opened
+from pruneviz.wording.refusals.subjects import opening
 
 SEED = 0
 
@@ -26,10 +27,10 @@ def load_python(name: str, weights: Path | None) -> Source:
     """Return the model that FACTORY of `FILE.py:FACTORY` makes. This runs the code of the file."""
     file, _, factory = name.rpartition(":")
     if not file.endswith(".py") or not factory.isidentifier():
-        raise ValueError(f"'python:{name}' must read python:FILE.py:FACTORY")
+        raise RefusedError(opening.no_factory_named(f"python:{name}"))
     path = Path(file)
     if not path.is_file():
-        raise ValueError(f"there is no Python file '{path}'; give the path of the model's file")
+        raise RefusedError(opening.no_python_file(str(path)))
     model = _make(path, factory)
     notes: tuple[Fact, ...] = ()
     if weights is None:
@@ -58,18 +59,17 @@ def _make(path: Path, factory: str) -> nn.Module:
     with torch.random.fork_rng(devices=[]), _beside(path):
         torch.manual_seed(SEED)
         try:
-            module = _execute(path)
-            function = getattr(module, factory, None)
-            if not callable(function):
-                raise ValueError(f"there is no function {factory}()")
-            model: Any = function()
+            function = getattr(_execute(path), factory, None)
+            model: Any = function() if callable(function) else None
         # The code is the user's: whatever it raises becomes one sentence.
         except (Exception, SystemExit) as error:
-            reason = f"{type(error).__name__}: {error}"
-            raise ValueError(f"{factory}() of '{path}' made no model: {reason}") from error
+            kind = type(error).__name__
+            why = opening.made_no_model(factory, str(path), kind, str(error))
+            raise RefusedError(why) from error
+    if not callable(function):
+        raise RefusedError(opening.no_factory(factory, str(path)))
     if not isinstance(model, nn.Module):
-        kind = type(model).__name__
-        raise ValueError(f"{factory}() of '{path}' must return a torch.nn.Module, not {kind}")
+        raise RefusedError(opening.no_module(factory, str(path), type(model).__name__))
     accept_form(model)
     return model
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals.subjects import opening
+
 
 class DigitsCnn(nn.Module):
     """Three convolutions with BatchNorm and two linear layers: (B, 1, 8, 8) to (B, 10) logits."""
@@ -157,7 +160,7 @@ SAMPLES = {
 def get_sample(name: str) -> Sample:
     """Return the sample called `name`; ValueError lists the names that exist."""
     if name not in SAMPLES:
-        raise ValueError(f"unknown sample model '{name}'; choose from {', '.join(SAMPLES)}")
+        raise RefusedError(opening.no_such_sample(name, tuple(SAMPLES)))
     return SAMPLES[name]
 
 

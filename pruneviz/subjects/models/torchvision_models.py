@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from pruneviz.subjects.models.expectation import FRAMES, SIDE, Expectation, Source
 from pruneviz.subjects.models.weights import fit_weights, read_weights
-from pruneviz.wording import Fact, opened
+from pruneviz.wording import Fact, RefusedError, opened
+from pruneviz.wording.refusals.subjects import opening
 
 CONNECT_SECONDS = 5.0
 RANDOM_SEED = 0
@@ -53,17 +54,10 @@ def _every_name() -> list[str]:
     return list(torchvision.models.list_models())
 
 
-def _left_out(name: str) -> str:
+def _left_out(name: str) -> Fact:
     if name.startswith("raft_"):
-        return (
-            f"torchvision's '{name}' follows motion from one image to the next (optical flow) and "
-            "takes both as inputs, and models of two inputs are not opened yet: choose another, "
-            "such as torchvision:resnet18"
-        )
-    return (
-        f"torchvision's '{name}' is quantised, and its numbers cannot be cut: open "
-        f"'{name.removeprefix('quantized_')}', and quantise the pruned one"
-    )
+        return opening.follows_motion(name)
+    return opening.quantised(name, name.removeprefix("quantized_"))
 
 
 def load_torchvision(name: str, weights: Path | None, pretrained: bool) -> Source:
@@ -74,10 +68,10 @@ def load_torchvision(name: str, weights: Path | None, pretrained: bool) -> Sourc
     """
     names = list_torchvision()
     if name.startswith(LEFT_OUT) and name in _every_name():
-        raise ValueError(_left_out(name))
+        raise RefusedError(_left_out(name))
     if name not in names:
         near = ", ".join(n for n in names if n[:3] == name[:3].lower()) or "resnet18, vit_b_16, …"
-        raise ValueError(f"torchvision has no model '{name}'; its names are like {near}")
+        raise RefusedError(opening.no_torchvision(name, near))
     import torchvision
 
     default = torchvision.models.get_model_weights(name).DEFAULT

@@ -10,13 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pruneviz.wording import Fact, RefusedError
+from pruneviz.wording.refusals.subjects import weight_files
+
 MAX_HEADER_BYTES = 100_000_000  # the format's own limit
 MOST_NAMED = 5
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 PICKLE_STARTS = tuple(bytes((0x80, protocol)) for protocol in (2, 3, 4, 5))
-REMEDY = (
-    "save it as safetensors: safetensors.torch.save_file(model.state_dict(), 'weights.safetensors')"
-)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -25,13 +25,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
     if not path.is_file():
-        raise ValueError(f"there is no weights file '{path}'; give the path of a safetensors file")
+        raise RefusedError(weight_files.no_file(str(path)))
     with path.open("rb") as file:
         check_header(path.name, file.read(MAX_HEADER_BYTES + 8), path.stat().st_size)
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except SafetensorError as error:
-        raise ValueError(f"'{path.name}' is not a valid safetensors file: {error}") from error
+        raise RefusedError(weight_files.not_valid(path.name, str(error))) from error
     refuse_nan(path.name, tensors)
     return tensors
 
@@ -46,14 +46,14 @@ def check_header(name: str, start: bytes, size: int) -> None:
     # A header of 640 bytes begins like a pickle, so the brace after its length decides.
     is_pickle = (is_other and start[:2] in PICKLE_STARTS) or start[:4] == b"PK\x03\x04"
     if is_pickle or name.lower().endswith(PICKLES):
-        raise ValueError(f"'{name}' is a pickle, which could run code when opened; {REMEDY}")
+        raise RefusedError(weight_files.pickled(name))
     if is_other:
-        raise ValueError(f"'{name}' is not a safetensors file; {REMEDY}")
+        raise RefusedError(weight_files.no_safetensors(name))
     if size < 8 + length:
-        raise ValueError(_truncated(name, 8 + length, size))
+        raise RefusedError(weight_files.truncated(name, 8 + length, size))
     expected = 8 + length + _data_bytes(name, start[8 : 8 + length])
     if size < expected:
-        raise ValueError(_truncated(name, expected, size))
+        raise RefusedError(weight_files.truncated(name, expected, size))
 
 
 def _data_bytes(name: str, header: bytes) -> int:
@@ -62,15 +62,8 @@ def _data_bytes(name: str, header: bytes) -> int:
         entries: dict[str, Any] = json.loads(header)
         ends = [int(e["data_offsets"][1]) for k, e in entries.items() if k != "__metadata__"]
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, RecursionError) as error:
-        raise ValueError(f"the header of '{name}' is damaged; copy the file again") from error
+        raise RefusedError(weight_files.header_damaged(name)) from error
     return max(ends, default=0)
-
-
-def _truncated(name: str, expected: int, size: int) -> str:
-    return (
-        f"'{name}' is truncated: it should have {expected:,} bytes or more and has {size:,}; "
-        "copy or download it again"
-    )
 
 
 def refuse_nan(name: str, tensors: Mapping[str, Tensor]) -> None:
@@ -78,10 +71,7 @@ def refuse_nan(name: str, tensors: Mapping[str, Tensor]) -> None:
     values = {k: t for k, t in tensors.items() if isinstance(t, Tensor)}  # a state may have others
     broken = [k for k, t in values.items() if t.is_floating_point() and not t.isfinite().all()]
     if broken:
-        raise ValueError(
-            f"'{name}' holds NaN or infinite values in {some(broken)}; "
-            "use weights from before the training diverged"
-        )
+        raise RefusedError(weight_files.not_finite(name, some(broken)))
 
 
 def some(names: list[str]) -> str:
@@ -134,23 +124,22 @@ def fit_weights(model: nn.Module, tensors: Mapping[str, Tensor], name: str) -> N
     missing = [k for k in own if k not in tensors and k not in optional]
     unexpected = [k for k in tensors if k not in own]
     misfits = [
-        f"{k} has shape {list(tensors[k].shape)}, the model needs {list(t.shape)}"
+        weight_files.of_another_shape(k, tuple(tensors[k].shape), tuple(t.shape))
         for k, t in own.items()
         if k in tensors and tensors[k].shape != t.shape
     ]
-    faults = [
-        f"{what}: {some(names)}"
-        for what, names in (
-            ("tensors that do not fit", misfits),
-            ("missing tensors", missing),
-            ("unexpected tensors", unexpected),
-        )
-        if names
-    ]
+    faults = _faults(misfits, missing, unexpected)
     if faults:
-        raise ValueError(
-            f"the weights '{name}' do not fit the model; {'; '.join(faults)}; "
-            "choose the model that they were saved from"
-        )
+        raise RefusedError(weight_files.not_fitting(name, faults))
     with torch.no_grad():
         model.load_state_dict({**own, **tensors})
+
+
+def _faults(misfits: list[Fact], missing: list[str], unexpected: list[str]) -> tuple[Fact, ...]:
+    more = max(0, len(misfits) - MOST_NAMED)
+    found = (
+        weight_files.misfits(tuple(misfits[:MOST_NAMED]), more) if misfits else None,
+        weight_files.missing(some(missing)) if missing else None,
+        weight_files.unexpected(some(unexpected)) if unexpected else None,
+    )
+    return tuple(fault for fault in found if fault)

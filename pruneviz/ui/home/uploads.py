@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import PurePath
 from urllib.parse import quote
 
@@ -17,7 +18,7 @@ from pruneviz.subjects.labelling import UnknownClassesError
 from pruneviz.subjects.uploads import accept, sent_files, upload_path
 from pruneviz.ui.engine import cache
 from pruneviz.ui.session import edits
-from pruneviz.wording import RefusedError
+from pruneviz.wording import Fact, RefusedError, said_by
 from pruneviz.wording.refusals import browsing
 
 DATA_ENDINGS = ("npz", "csv", "zip")
@@ -62,10 +63,23 @@ def _named(reference: str, file_name: str) -> Iterator[None]:
     except UnknownClassesError:
         raise  # it names no file, and whoever asks for the classes has to know it
     except ValueError as error:
-        sentence = str(error)
-        for stored in (str(path), reference, path.name, path.stem):
-            sentence = sentence.replace(stored, sent)
-        raise RefusedError(browsing.as_sent(sentence)) from error
+        stored = (str(path), reference, path.name, path.stem)
+        raise RefusedError(_renamed(said_by(error), stored, sent)) from error
+
+
+def _renamed(fact: Fact, stored: Sequence[str], sent: str) -> Fact:
+    """Return a fact whose values call a file as it was sent wherever they call it as it is kept."""
+
+    def renamed(value: object) -> object:
+        if isinstance(value, Fact):
+            return _renamed(value, stored, sent)
+        if isinstance(value, tuple):
+            return tuple(map(renamed, value))
+        for name in stored if isinstance(value, str) else ():
+            value = str(value).replace(name, sent)
+        return value
+
+    return replace(fact, values={name: renamed(value) for name, value in fact.values.items()})
 
 
 def sent(plan: Plan) -> tuple[SentFile, ...]:

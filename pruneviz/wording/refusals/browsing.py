@@ -78,11 +78,6 @@ def no_column() -> str:
     return "choose the column that holds the class of each row"
 
 
-@fact()
-def as_sent(why: str) -> str:
-    return why
-
-
 @fact(field="data")
 def no_table(why: str) -> str:
     return f"the file is no CSV table: {why}"

@@ -1,0 +1,27 @@
+"""Why a model or data cannot be opened: what is said of references, files and networks."""
+
+from pruneviz.wording.refusals.subjects import (
+    answering,
+    array_files,
+    finding,
+    image_files,
+    labelled,
+    opening,
+    scaling,
+    sending,
+    tables,
+    weight_files,
+)
+
+__all__ = [
+    "answering",
+    "array_files",
+    "finding",
+    "image_files",
+    "labelled",
+    "opening",
+    "scaling",
+    "sending",
+    "tables",
+    "weight_files",
+]

@@ -1,0 +1,116 @@
+"""Why an npz file is refused: what it lacks, what its arrays hold, and their shapes."""
+
+from __future__ import annotations
+
+from pruneviz.wording.fact import fact
+
+
+@fact(field="data")
+def not_whole(file: str) -> str:
+    return f"'{file}' is not a whole npz file; save it with numpy.savez and copy it again"
+
+
+@fact(field="data")
+def too_large(file: str) -> str:
+    return f"'{file}' unpacks to more than 1 GB; give fewer inputs"
+
+
+@fact(field="data")
+def lacks(file: str, missing: tuple[str, ...], there: tuple[str, ...]) -> str:
+    return (
+        f"'{file}' lacks the array {' and '.join(missing)}; it holds "
+        f"{', '.join(there) or 'nothing'}; save it with numpy.savez(file, x=…, y=…)"
+    )
+
+
+@fact(field="data")
+def no_array(member: str) -> str:
+    return f"'{member}' in the npz file is no array; save it with numpy.savez"
+
+
+@fact(field="data")
+def holds_objects(array: str) -> str:
+    return (
+        f"the array '{array}' holds Python objects, which could run code when opened; "
+        "save it as numbers: numpy.asarray(…, dtype='float32')"
+    )
+
+
+@fact(field="data")
+def too_many_values(array: str, values: int, most: int) -> str:
+    return f"the array '{array}' has {values:,} values; give {most:,} at most"
+
+
+@fact(field="data")
+def shorter_than_said(array: str) -> str:
+    return f"the array '{array}' is shorter than it says; save the file again"
+
+
+@fact(field="data")
+def half_a_training_part(given: str) -> str:
+    return f"the file has {given} alone; give both train_x and train_y"
+
+
+@fact(field="data")
+def not_a_label_each(part: str, inputs: int, labels: int) -> str:
+    return (
+        f"{part}x has {inputs:,} inputs and {part}y {labels:,} labels; give one label for each "
+        "input"
+    )
+
+
+@fact(field="data")
+def of_no_numbers(array: str, dtype: str) -> str:
+    return f"{array} holds {dtype} values; save it as uint8 images or as float32"
+
+
+@fact(field="data")
+def of_no_inputs(array: str, shape: tuple[int, ...]) -> str:
+    return (
+        f"{array} has shape {list(shape)}; "
+        "give (N, H, W) or (N, C, H, W) images, (N, F) rows, or (N, channels, steps) series"
+    )
+
+
+@fact(field="data")
+def parts_differ(train: tuple[int, ...], held_out: tuple[int, ...]) -> str:
+    return (
+        f"the inputs of train_x have shape {list(train)} and those of x {list(held_out)}; save "
+        "both in the same way"
+    )
+
+
+@fact(field="data")
+def no_flip(given: int) -> str:
+    return f"train_flip is {given}; give 1 where training mirrored images, else 0"
+
+
+@fact(field="data")
+def no_shift(given: int, sides: tuple[int, ...]) -> str:
+    return (
+        f"train_shift_pixels is {given}; give 0 or more, and less than the "
+        f"image's {' by '.join(map(str, sides))} pixels"
+    )
+
+
+@fact(field="data")
+def changes_no_images(shape: tuple[int, ...]) -> str:
+    return (
+        f"flip and shift are for images (N, C, H, W), and the inputs are {list(shape)}; "
+        "leave train_flip and train_shift_pixels out"
+    )
+
+
+@fact(field="data")
+def no_whole_number(array: str) -> str:
+    return f"{array} must be one whole number; save it as numpy.savez(…, {array}=4)"
+
+
+@fact(field="data")
+def not_one_a_channel(array: str, values: int, channels: int) -> str:
+    return f"{array} has {values} values; give one for each of {channels} channels"
+
+
+@fact(field="data")
+def no_std() -> str:
+    return "std must be above 0 for every channel; correct it in the file"
