@@ -3,7 +3,7 @@
 In a real browser; both are the same chain of small layers, opened as a Python factory. A press to a
 new amount prunes and measures the network, which takes longer for more layers; a press back to an
 amount seen before is answered from memory, and its time is the page's own. The ratio is of the
-former; its goal is at most 1.5.
+former; its goal is at most 1.2.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def main() -> None:
         rows,
         "Chains of layers of 12 neurons, channels, the slider of the first layer, which has 1200; "
         "headless "
-        "Chromium on the same machine, both pages in turns. Goal: a new amount takes at most 1.5 "
+        "Chromium on the same machine, both pages in turns. Goal: a new amount takes at most 1.2 "
         "times as long with 160 layers; the 95th percentile is of amounts seen before.",
         ratio,
     )
