@@ -29,7 +29,7 @@ from pruneviz.allocate import Ranking
 from pruneviz.criteria import CRITERIA, Evidence, score, score_asked
 from pruneviz.evaluate import predict
 from pruneviz.granularity import GRANULARITIES
-from pruneviz.measure.quality import wilson
+from pruneviz.metrics.statistics import wilson
 from pruneviz.plan import Plan
 from pruneviz.recovery import RECOVERIES
 from pruneviz.recovery.method import Task

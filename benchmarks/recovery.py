@@ -26,7 +26,7 @@ from torch.nn.functional import cross_entropy
 from pruneviz import run
 from pruneviz.evaluate import predict
 from pruneviz.measure.cost import macs_by_parameter
-from pruneviz.measure.quality import wilson
+from pruneviz.metrics.statistics import wilson
 from pruneviz.plan import Plan
 from pruneviz.recovery import RECOVERIES
 from pruneviz.recovery.method import Task

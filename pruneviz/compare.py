@@ -8,7 +8,8 @@ import pandas as pd
 from torch import Tensor
 from torch.nn.functional import kl_div, log_softmax, softmax
 
-from pruneviz.measure.quality import check_pair, predicted, wilson
+from pruneviz.measure.quality import check_pair, predicted
+from pruneviz.metrics.statistics import wilson
 from pruneviz.report import Interval
 
 

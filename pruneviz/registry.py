@@ -6,7 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import asked
@@ -23,6 +23,7 @@ COSTS = {  # what a method takes: its class, and that in words
 SLOW = frozenset({"many passes", "each unit", "each layer"})
 Value = bool | int | float | str
 F = TypeVar("F")
+N = TypeVar("N", bound="Named")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,12 +117,49 @@ class Entry(Generic[F]):
         return {n: v for n, v in settings.items() if n not in quiet or v != quiet[n]}
 
 
-class Registry(Generic[F]):
-    """The methods of one kind by name, in the order in which they were registered."""
+class Named(Protocol):
+    """Whatever has a name."""
+
+    @property
+    def name(self) -> str:
+        """Return the name under which it is found."""
+        ...
+
+
+class Listing(Generic[N]):
+    """What there is of one kind by name, in the order in which it was added."""
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
-        self._entries: dict[str, Entry[F]] = {}
+        self._entries: dict[str, N] = {}
+
+    def add(self, entry: N) -> N:
+        """Add an entry under its name, and return it; ValueError on a duplicate."""
+        self.check_new(entry.name)
+        self._entries[entry.name] = entry
+        return entry
+
+    def check_new(self, name: str) -> None:
+        """Raise ValueError where there is an entry of this name already."""
+        if name in self._entries:
+            raise ValueError(f"{self.kind} '{name}' is registered already")
+
+    def get(self, name: str) -> N:
+        """Return the entry called `name`; ValueError lists the names that exist."""
+        if name not in self._entries:
+            raise RefusedError(asked.unknown_method(self.kind, name, tuple(self._entries)))
+        return self._entries[name]
+
+    def names(self) -> list[str]:
+        """Return every registered name."""
+        return list(self._entries)
+
+    def __iter__(self) -> Iterator[N]:
+        return iter(self._entries.values())
+
+
+class Registry(Listing[Entry[F]]):
+    """The methods of one kind by name, in the order in which they were registered."""
 
     def register(
         self,
@@ -141,40 +179,28 @@ class Registry(Generic[F]):
         """Return a decorator that adds the function under `name`; ValueError on a duplicate."""
         if cost and cost not in COSTS:
             raise ValueError(f"unknown cost '{cost}'; choose from {', '.join(COSTS)}")
-        if name in self._entries:
-            raise ValueError(f"{self.kind} '{name}' is registered already")
+        self.check_new(name)
 
         def add(implementation: F) -> F:
-            self._entries[name] = Entry(
-                name=name,
-                title=title,
-                family=family,
-                sentence=sentence,
-                formula=formula,
-                source=source,
-                implementation=implementation,
-                parameters=parameters,
-                needs=needs,
-                update=update,
-                cost=cost,
-                unit=unit,
+            self.add(
+                Entry(
+                    name=name,
+                    title=title,
+                    family=family,
+                    sentence=sentence,
+                    formula=formula,
+                    source=source,
+                    implementation=implementation,
+                    parameters=parameters,
+                    needs=needs,
+                    update=update,
+                    cost=cost,
+                    unit=unit,
+                )
             )
             return implementation
 
         return add
-
-    def get(self, name: str) -> Entry[F]:
-        """Return the entry called `name`; ValueError lists the names that exist."""
-        if name not in self._entries:
-            raise RefusedError(asked.unknown_method(self.kind, name, tuple(self._entries)))
-        return self._entries[name]
-
-    def names(self) -> list[str]:
-        """Return every registered name."""
-        return list(self._entries)
-
-    def __iter__(self) -> Iterator[Entry[F]]:
-        return iter(self._entries.values())
 
 
 def import_all(package: str, path: list[str]) -> None:

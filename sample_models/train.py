@@ -20,7 +20,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pruneviz.measure.quality import wilson
+from pruneviz.metrics.statistics import wilson
 from pruneviz.subjects.models.samples import SAMPLES, Sample, sample_directory
 from pruneviz.subjects.sample_data import SPLIT_SEED, Split, load_split
 from pruneviz.subjects.split import normalise

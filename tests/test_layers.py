@@ -16,7 +16,7 @@ FLOORS = [
     {"home", "sent", "stepwise", "wording"},
     {"plan", "registry"},
     {"network", "report"},
-    {"coupling", "evaluate"},
+    {"coupling", "evaluate", "metrics"},
     {"granularity", "subjects"},
     {"allocate", "measure", "pruned", "statistics"},
     {"apply", "compare", "criteria", "explain", "export", "reuse"},

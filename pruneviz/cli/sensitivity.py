@@ -90,9 +90,9 @@ def _columns(names: Sequence[str]) -> list[str]:
 
     found: list[str] = []
     for each in map(metric, names):
-        found += ["worst_class"] if each.name == "worst_class" else []
+        found += ["worst_class"] if each.metric.name == "worst_class" else []
         found += [each.value, each.low, each.high]
-        found += PAIRED.get(each.name, [])
+        found += PAIRED.get(each.metric.name, [])
     return list(dict.fromkeys(found))
 
 

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from pruneviz.explain.attribute import Attribution
 from pruneviz.explain.similarity import Similarity
-from pruneviz.measure.quality import predicted, wilson
+from pruneviz.measure.quality import predicted
+from pruneviz.metrics.statistics import wilson
 
 NO_NUMBER = "no number"
 

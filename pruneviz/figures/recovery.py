@@ -20,7 +20,7 @@ from pruneviz.figures.epochs import (
 from pruneviz.figures.kit import format as fmt
 from pruneviz.figures.kit.style import GRID, PRUNED, SERIES, interval, lay_out
 from pruneviz.figures.levels import add_levels
-from pruneviz.measure.quality import wilson
+from pruneviz.metrics.statistics import wilson
 from pruneviz.report import EpochRow
 
 THIN = "rgba(213, 94, 0, 0.5)"

@@ -8,7 +8,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from pruneviz.measure.quality import predicted, wilson
+from pruneviz.measure.quality import predicted
+from pruneviz.metrics.statistics import wilson
 from pruneviz.wording import Fact, judged, opened
 
 NEARLY_ALL = 0.95  # of the answers

@@ -11,7 +11,8 @@ from scipy.stats import binom
 from torch import Tensor
 
 from pruneviz.measure.answers import confusion
-from pruneviz.measure.quality import predicted, wilson
+from pruneviz.measure.quality import predicted
+from pruneviz.metrics.statistics import wilson
 from pruneviz.subjects import Data
 from pruneviz.subjects.split import stratified
 from pruneviz.wording import Fact, opened

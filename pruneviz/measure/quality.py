@@ -3,65 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
-from scipy.stats import norm
 from torch import Tensor
 
-from pruneviz.report import Accuracy, Interval
+from pruneviz.metrics import METRICS
+from pruneviz.report import Accuracy
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import cutting
 
-CONFIDENCE = 0.95
-Floats = NDArray[Any]
+ACCURACY = METRICS.get("accuracy")
 
 
 def predicted(logits: Tensor) -> Tensor:
     """Return the class of the largest logit, (N, classes) → (N,); -1 where one is not a number."""
     return logits.argmax(1).masked_fill(logits.isnan().any(1), -1)
-
-
-def wilson(correct: int, n: int) -> Interval:
-    """Return the 95 % score interval of a proportion (Wilson 1927); (0, 1) without samples."""
-    low, high = wilsons(np.array([correct]), np.array([n]))
-    return float(low[0]), float(high[0])
-
-
-def wilsons(correct: Floats, samples: Floats) -> tuple[Floats, Floats]:
-    """Return the 95 % score intervals of many proportions, low and high, in the counts' shape.
-
-    In the form of Newcombe 1998, https://doi.org/10.1002/(SICI)1097-0258(19980430)17:8<857.
-    """
-    z = float(norm.ppf(0.5 + CONFIDENCE / 2))
-    n = np.maximum(samples, 1)
-    p, size = correct / n, 2 * (n + z**2)
-    centre = (2 * n * p + z**2) / size
-    half = z / size * np.sqrt(4 * n * p * (1 - p) + z**2)
-    seen = samples > 0
-    # the bound of none is 0 and that of all is 1, which no rounding may miss
-    low = np.where(seen & (correct > 0), centre - half, 0.0)
-    return low, np.where(seen & (correct < samples), centre + half, 1.0)
-
-
-def paired_change(gained: int, lost: int, n: int) -> tuple[float, Interval]:
-    """Return the change of a proportion measured twice on the same `n` samples, and its interval.
-
-    `gained` samples turned right and `lost` turned wrong. The 95 % interval is the adjusted Wald
-    interval for matched pairs: half a sample is added to each of the four outcomes (Agresti and Min
-    2005, https://doi.org/10.1002/sim.1781).
-    """
-    if n == 0:
-        return 0.0, (-1.0, 1.0)
-    size = n + 2
-    centre = (gained - lost) / size
-    spread = ((gained + lost + 1) / size - centre**2) / size
-    half = float(norm.ppf(0.5 + CONFIDENCE / 2)) * sqrt(max(spread, 0.0))
-    return (gained - lost) / n, (max(-1.0, centre - half), min(1.0, centre + half))
 
 
 def accuracy_pair(logits_a: Tensor, logits_b: Tensor, y: Tensor) -> Accuracy:
@@ -71,18 +28,17 @@ def accuracy_pair(logits_a: Tensor, logits_b: Tensor, y: Tensor) -> Accuracy:
     """
     check_pair(logits_a, logits_b, y)
     first, second = predicted(logits_a), predicted(logits_b)
-    samples = len(y)
-    right_a, right_b = first == y, second == y
-    change, change_interval = _change(right_a, right_b)
+    before, after = {"right": first == y}, {"right": second == y}
+    change, change_interval = ACCURACY.paired(before, after)
     return Accuracy(
-        original=_mean(right_a),
-        pruned=_mean(right_b),
-        change=change,
-        original_interval=wilson(int(right_a.sum()), samples),
-        pruned_interval=wilson(int(right_b.sum()), samples),
+        original=ACCURACY.combine(before),
+        pruned=ACCURACY.combine(after),
+        change=change if len(y) else 0.0,
+        original_interval=ACCURACY.interval(before),
+        pruned_interval=ACCURACY.interval(after),
         change_interval=change_interval,
-        samples=samples,
-        agreement=_mean(first == second),
+        samples=len(y),
+        agreement=ACCURACY.combine({"right": first == second}),
     )
 
 
@@ -102,31 +58,22 @@ def by_class(logits_a: Tensor, logits_b: Tensor, y: Tensor, classes: Sequence[st
 
 
 def _class_row(right_a: Tensor, right_b: Tensor) -> dict[str, float]:
-    n = len(right_a)
-    low_a, high_a = wilson(int(right_a.sum()), n)
-    low_b, high_b = wilson(int(right_b.sum()), n)
-    change, (low, high) = _change(right_a, right_b)
+    before, after = {"right": right_a}, {"right": right_b}
+    low_a, high_a = ACCURACY.interval(before)
+    low_b, high_b = ACCURACY.interval(after)
+    change, (low, high) = ACCURACY.paired(before, after)
     return {
-        "samples": n,
-        "original": _mean(right_a),
+        "samples": len(right_a),
+        "original": ACCURACY.combine(before),
         "original_low": low_a,
         "original_high": high_a,
-        "pruned": _mean(right_b),
+        "pruned": ACCURACY.combine(after),
         "pruned_low": low_b,
         "pruned_high": high_b,
-        "change": change if n else float("nan"),
+        "change": change,
         "change_low": low,
         "change_high": high,
     }
-
-
-def _change(right_a: Tensor, right_b: Tensor) -> tuple[float, Interval]:
-    gained, lost = int((right_b & ~right_a).sum()), int((right_a & ~right_b).sum())
-    return paired_change(gained, lost, len(right_a))
-
-
-def _mean(flags: Tensor) -> float:
-    return int(flags.sum()) / len(flags) if len(flags) else float("nan")
 
 
 def check_pair(logits_a: Tensor, logits_b: Tensor, y: Tensor) -> None:

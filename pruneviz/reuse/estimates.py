@@ -8,7 +8,8 @@ from dataclasses import astuple, dataclass
 import torch
 from torch import Tensor, nn
 
-from pruneviz.measure.quality import check_pair, paired_change, predicted, wilson
+from pruneviz.measure.quality import check_pair, predicted
+from pruneviz.metrics.statistics import paired_change, wilson
 from pruneviz.report import Accuracy
 from pruneviz.reuse.evaluator import Evaluator
 from pruneviz.wording import RefusedError

@@ -1,7 +1,7 @@
 """What each layer can lose: accuracy when one layer alone is pruned, level by level, or two."""
 
 from pruneviz.sensitivity.classes import CLASS_COLUMNS, read_classes
-from pruneviz.sensitivity.metrics import METRICS, Metric, metric
+from pruneviz.sensitivity.metrics import METRICS, PointMetric, metric
 from pruneviz.sensitivity.notes import read_notes
 from pruneviz.sensitivity.pairs import PAIR_COLUMNS, Pair, Pairs, read_pairs
 from pruneviz.sensitivity.points import COLUMNS, LEVELS, Point, baseline_point, read_points
@@ -23,10 +23,10 @@ __all__ = [
     "PAIR_COLUMNS",
     "PROBE_COLUMNS",
     "TABLE",
-    "Metric",
     "Pair",
     "Pairs",
     "Point",
+    "PointMetric",
     "Probe",
     "Scan",
     "Search",

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from pruneviz.measure.quality import wilsons
+from pruneviz.metrics.statistics import wilsons
 from pruneviz.sensitivity.points import Point
 from pruneviz.sensitivity.reading import read_table
 

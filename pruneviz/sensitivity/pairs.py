@@ -18,9 +18,9 @@ from pruneviz.allocate import Ranking
 from pruneviz.apply import apply
 from pruneviz.granularity.units import Units
 from pruneviz.measure.quality import predicted
+from pruneviz.metrics.bounded import OUTCOMES, mean_interval
 from pruneviz.report import Interval
 from pruneviz.reuse import BUDGET_BYTES, Evaluator
-from pruneviz.sensitivity.bounded import OUTCOMES, mean_interval
 from pruneviz.sensitivity.layers import Alone, Remove
 from pruneviz.sensitivity.points import check_levels
 from pruneviz.sensitivity.reading import read_table

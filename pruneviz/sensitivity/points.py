@@ -13,10 +13,13 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div
 
-from pruneviz.measure.quality import check_pair, paired_change, predicted, wilson
+from pruneviz.measure.quality import check_pair, predicted
+from pruneviz.metrics import METRICS
+from pruneviz.metrics.areas import auroc
+from pruneviz.metrics.classification import answered_worst
+from pruneviz.metrics.resampling import mean_intervals, number
 from pruneviz.plan import Setting
 from pruneviz.sensitivity.reading import read_table
-from pruneviz.sensitivity.resampling import auroc, mean_intervals, number
 from pruneviz.wording import RefusedError, scanned
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -83,10 +86,9 @@ def measured(
     """
     check_pair(original, logits, y)
     right, before = predicted(logits) == y, predicted(original) == y
-    samples, correct = len(y), int(right.sum())
-    low, high = wilson(correct, samples)
-    gained, lost = int((right & ~before).sum()), int((before & ~right).sum())
-    change, (change_low, change_high) = paired_change(gained, lost, samples)
+    accuracy, tally = METRICS.get("accuracy"), {"right": right}
+    low, high = accuracy.interval(tally)
+    change, (change_low, change_high) = accuracy.paired({"right": before}, tally)
     losses, losses_before = (
         cross_entropy(each.double(), y, reduction="none") for each in (logits, original)
     )
@@ -98,9 +100,10 @@ def measured(
     )
     area, (area_low, area_high) = auroc(logits, y)
     by_class = torch.bincount(y[right], minlength=logits.shape[1]).tolist()
-    worst, worst_accuracy, worst_low, worst_high = _worst(by_class, y, classes)
+    worst, worst_accuracy, worst_low, worst_high = _worst(right, y, classes)
     return Point(
-        layer, sparsity, correct / samples, low, high, samples, change, change_low, change_high,
+        layer, sparsity, accuracy.combine(tally), low, high, len(y),
+        change, change_low, change_high,
         loss=number(float(losses.mean())), kl=number(float(apart.mean())),
         class_correct=tuple(by_class),
         loss_low=loss_low, loss_high=loss_high, kl_low=kl_low, kl_high=kl_high,
@@ -122,17 +125,14 @@ def baseline_point(logits: Tensor, y: Tensor, classes: Sequence[str] = ()) -> Po
     return measured(ORIGINAL, 0.0, logits, logits, y, classes)
 
 
-def _worst(
-    correct: Sequence[int], y: Tensor, classes: Sequence[str]
-) -> tuple[str, float, float, float]:
+def _worst(right: Tensor, y: Tensor, classes: Sequence[str]) -> tuple[str, float, float, float]:
     """Return name, accuracy and interval of the class answered worst; ties go to the first."""
-    samples = torch.bincount(y, minlength=len(correct)).tolist()
-    seen = [(correct[index] / n, index) for index, n in enumerate(samples) if n]
-    if not seen:
+    found = answered_worst(right, y)
+    if found is None:
         return "", nan, nan, nan
-    accuracy, index = min(seen)
-    low, high = wilson(correct[index], samples[index])
-    return classes[index] if index < len(classes) else str(index), accuracy, low, high
+    metric, tally = METRICS.get("worst_class"), {"right": right, "target": y}
+    name = classes[found[0]] if found[0] < len(classes) else str(found[0])
+    return name, metric.combine(tally), *metric.interval(tally)
 
 
 def table_of(rows: Iterable[Point]) -> pd.DataFrame:

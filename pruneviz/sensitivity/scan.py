@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pruneviz.allocate import Ranking
 from pruneviz.apply import apply
 from pruneviz.granularity.units import Units
+from pruneviz.metrics.resampling import FEW
 from pruneviz.reuse import BUDGET_BYTES, Evaluator
 from pruneviz.reuse.tensors import share
 from pruneviz.sensitivity.classes import class_table, no_area
@@ -28,7 +29,6 @@ from pruneviz.sensitivity.points import (
     unmeasured,
 )
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
-from pruneviz.sensitivity.resampling import FEW
 from pruneviz.stepwise import State
 from pruneviz.wording import Fact, RefusedError, scanned
 from pruneviz.wording.refusals import analysing

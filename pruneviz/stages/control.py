@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from pruneviz.evaluate import predict
-from pruneviz.measure.quality import predicted, wilson
+from pruneviz.measure.quality import predicted
+from pruneviz.metrics.statistics import wilson
 from pruneviz.plan import Plan
 from pruneviz.recovery import RECOVERIES, Task
 from pruneviz.recovery.norms import batch_norms

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pruneviz.measure.quality import accuracy_pair, by_class, paired_change, predicted, wilson
+from pruneviz.measure.quality import accuracy_pair, by_class, predicted
+from pruneviz.metrics.statistics import paired_change, wilson
 
 Z = 1.959963984540054
 

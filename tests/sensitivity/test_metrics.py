@@ -11,7 +11,9 @@ import torch
 from scipy.stats import binomtest, norm, t
 from sklearn.metrics import roc_auc_score
 
-from pruneviz.measure.quality import wilson, wilsons
+from pruneviz.metrics.areas import auroc, score_interval
+from pruneviz.metrics.resampling import mean_intervals, resampled
+from pruneviz.metrics.statistics import wilson, wilsons
 from pruneviz.sensitivity import (
     CLASS_COLUMNS,
     COLUMNS,
@@ -24,7 +26,6 @@ from pruneviz.sensitivity import (
 )
 from pruneviz.sensitivity.classes import class_table
 from pruneviz.sensitivity.points import CHANGES, METRIC_COLUMNS, measured, table_of
-from pruneviz.sensitivity.resampling import auroc, mean_intervals, resampled, score_interval
 
 
 def answers(samples=83, classes=4, seed=0, different=None):
@@ -215,11 +216,9 @@ def test_each_metric_lies_in_its_interval_and_in_its_columns():
     other, _ = answers(seed=1)
     point = vars(measured("a", 0.5, logits, other, y))
     for name, each in METRICS.items():
-        assert name == each.name
+        assert name == each.metric.name
         assert {each.value, each.low, each.high} <= set(COLUMNS)
         assert point[each.low] < point[each.value] < point[each.high]
-        assert each.better in ("higher", "lower")
-        assert all((each.title, each.unit, each.sentence.endswith("."), each.source))
     with pytest.raises(ValueError, match="choose from accuracy, loss, kl, auroc, worst_class"):
         metric("f1")
 
@@ -230,7 +229,7 @@ def test_better_answers_are_better_by_every_metric():
     good, bad = (vars(measured("a", 0.5, each, right, y)) for each in (right, -right))
     for each in METRICS.values():
         gain = good[each.value] - bad[each.value]
-        assert gain > 0 if each.better == "higher" else gain < 0
+        assert each.metric.gain(gain) > 0
 
 
 def test_the_worst_class_is_the_one_answered_worst():

@@ -13,11 +13,11 @@ from torch import nn
 from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import apply
 from pruneviz.evaluate import predict
-from pruneviz.measure.quality import paired_change
+from pruneviz.metrics.bounded import mean_interval
+from pruneviz.metrics.statistics import paired_change
 from pruneviz.plan import Plan
 from pruneviz.proof import find_units
 from pruneviz.sensitivity import PAIR_COLUMNS, Pair, Pairs, read_pairs
-from pruneviz.sensitivity.bounded import mean_interval
 from pruneviz.sensitivity.pairs import interaction, named_pairs, number_asked, sampled_pairs
 from tests.reuse.reusing import plain
 from tests.sensitivity.test_scan import finished, subject

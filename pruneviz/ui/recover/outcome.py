@@ -8,7 +8,7 @@ from statistics import fmean
 from pruneviz.figures.epochs import best_and_last
 from pruneviz.figures.kit import format as fmt
 from pruneviz.history.row import Row
-from pruneviz.measure.quality import wilson
+from pruneviz.metrics.statistics import wilson
 from pruneviz.plan import Plan
 from pruneviz.recovery.rounds import with_epochs
 from pruneviz.report import Interval, Report

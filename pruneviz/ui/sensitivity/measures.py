@@ -9,8 +9,9 @@ import pandas as pd
 import streamlit as st
 
 from pruneviz.figures.sensitivity.reading import NATS, PERCENT, Reading
+from pruneviz.metrics import Metric
 from pruneviz.plan import Plan
-from pruneviz.sensitivity import METRICS, Metric, baseline_point
+from pruneviz.sensitivity import METRICS, PointMetric, baseline_point
 from pruneviz.sensitivity.classes import class_table, no_area
 from pruneviz.sensitivity.points import lacks
 from pruneviz.ui.engine import cache
@@ -56,7 +57,7 @@ class Read:
 
 def names(classes: tuple[str, ...]) -> dict[str, str]:
     """Return what a scan can be read by, name to title."""
-    titles = {name: metric.title for name, metric in METRICS.items()}
+    titles = {name: each.metric.title for name, each in METRICS.items()}
     return {**titles, ONE_CLASS: "Accuracy of one class"} if classes else titles
 
 
@@ -64,7 +65,7 @@ def about(name: str) -> str:
     """Return in words what a measure says, and where it comes from."""
     if name not in METRICS:
         return "The share of right answers among the inputs of one class, with its own interval."
-    metric = METRICS[name]
+    metric = METRICS[name].metric
     return text.escape(f"{metric.sentence} Source: {metric.source}.")
 
 
@@ -76,10 +77,11 @@ def by_metric(
     `original` is the point that all are compared with, `called` what it is called, and `classes`
     the accuracy of each class of an original.
     """
-    metric = METRICS[name]
+    each = METRICS[name]
+    metric = each.metric
     scale = 100.0 if metric.unit == FRACTION else 1.0
-    before = scale * float(original[metric.value])
-    table = _table(points, metric.value, metric.low, metric.high, scale)
+    before = scale * float(original[each.value])
+    table = _table(points, each.value, each.low, each.high, scale)
     reading = Reading(
         metric.title,
         _unit(metric),
@@ -89,7 +91,7 @@ def by_metric(
         called,
     )
     if len(table) and table["value"].isna().all():
-        return Read(table, reading, _why_missing(metric, points, original, classes))
+        return Read(table, reading, _why_missing(each, points, original, classes))
     return Read(table, reading)
 
 
@@ -138,20 +140,21 @@ def _unit(metric: Metric) -> str:
 
 
 def _why_missing(
-    metric: Metric, points: pd.DataFrame, original: pd.Series, classes: pd.DataFrame
+    each: PointMetric, points: pd.DataFrame, original: pd.Series, classes: pd.DataFrame
 ) -> str:
     """Return why no point has a value: what the file, the answers or the data lack."""
-    if lacks(points, metric.value):
-        return _older(metric.title)
+    title = each.metric.title
+    if lacks(points, each.value):
+        return _older(title)
     if pd.isna(original["loss"]):
         return (
-            f"{metric.title} cannot be computed: the original's answers are not finite numbers. "
+            f"{title} cannot be computed: the original's answers are not finite numbers. "
             "Check its weights and inputs."
         )
-    if pd.notna(original[metric.value]):
-        return f"{metric.title} cannot be computed: no pruned network's answers are finite numbers."
+    if pd.notna(original[each.value]):
+        return f"{title} cannot be computed: no pruned network's answers are finite numbers."
     why = no_area(classes["samples"].tolist(), classes["class"].tolist()) or "a class has no input"
-    return f"There is no {metric.title}: {why}. Choose data with all classes."
+    return f"There is no {title}: {why}. Choose data with all classes."
 
 
 def _older(what: str) -> str:
@@ -182,10 +185,11 @@ def column_formats() -> dict[str, Any]:
 def _columns() -> tuple[dict[str, str], set[str]]:
     """Return each column's words, and which columns are fractions that are read in percent."""
     words, fractions = dict(COLUMN_WORDS), set(FRACTIONS)
-    for metric in METRICS.values():
+    for each in METRICS.values():
+        metric = each.metric
         percent = metric.unit == FRACTION
         unit = " (%)" if percent else f" ({metric.unit})" if metric.unit == NATS else ""
-        ends = {metric.value: "", metric.low: ", 95 % from", metric.high: ", 95 % to"}
+        ends = {each.value: "", each.low: ", 95 % from", each.high: ", 95 % to"}
         for column, end in ends.items():
             words[column] = f"{metric.title}{end}{unit}"
             if percent:

@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from pruneviz.figures.kit import format as fmt
-from pruneviz.measure.quality import wilson
+from pruneviz.metrics.statistics import wilson
 from pruneviz.plan import Plan
 from pruneviz.report import LayerReport, Report
 from pruneviz.ui.engine import cache

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import binom
 
-from pruneviz.sensitivity.bounded import OUTCOMES, mean_interval
+from pruneviz.metrics.bounded import OUTCOMES, mean_interval
 
 RARE = (0.005, 0.02, 0.05, 0.1)
 

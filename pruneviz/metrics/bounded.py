@@ -7,7 +7,7 @@ from math import log
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pruneviz.measure.quality import CONFIDENCE
+from pruneviz.metrics.statistics import CONFIDENCE
 
 Floats = NDArray[np.float64]
 OUTCOMES = np.arange(-2.0, 3.0)

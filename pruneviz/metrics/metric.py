@@ -1,0 +1,172 @@
+"""What a metric is: a number of a network's answers, its interval, and that of a paired change."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from math import inf, isnan, nan
+from typing import Literal, Protocol
+
+import torch
+from torch import Tensor
+
+from pruneviz.metrics.resampling import number
+from pruneviz.registry import Entry, Listing, Value
+from pruneviz.report import Interval
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import analysing
+
+Tally = Mapping[str, Tensor]  # columns by name, each with a row for each input
+Column = Callable[..., Tensor]  # (tally, **settings) → what a rule takes of each input
+Change = tuple[float, Interval]
+COLUMNS = {  # what a tally may hold of each input
+    "right": "whether the answer is the target, (N,) bool; an answer that is no number is not",
+    "target": "the class, (N,) int64, or the numbers asked for, (N,) or (N, outputs)",
+    "logits": "what the network says of each class, (N, classes); its softmax is the probability",
+    "nll": "the negative log-likelihood of the target, summed over its tokens, in nats, (N,)",
+    "kl": "how far the probabilities are from the original's, KL(original ‖ pruned), in nats, (N,)",
+    "error": "the answer less the target, (N,) or (N, outputs)",
+    "intersections": "pixels of each class that are also answered so, (N, classes)",
+    "unions": "pixels that are of each class or answered so, (N, classes)",
+    "tokens": "how many tokens were predicted, (N,)",
+    "bytes": "how many bytes of text those tokens are, (N,)",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unit:
+    """How values of a unit are written: times `scale`, with so many decimals, and a symbol."""
+
+    symbol: str = ""
+    of_changes: str = ""
+    scale: float = 1.0
+    decimals: int = 3
+
+
+UNITS = {
+    "fraction": Unit(symbol=" %", of_changes=" points", scale=100.0, decimals=1),
+    "area": Unit(),
+    "nats": Unit(symbol=" nats", of_changes=" nats"),
+    "bits": Unit(symbol=" bits", of_changes=" bits"),
+    "": Unit(),
+}
+
+
+class Rule(Protocol):
+    """How one kind of number is had from a tally: of one input at least, none of them NaN.
+
+    An interval is (NaN, NaN) where the inputs are too few to tell.
+    """
+
+    def value(self, tally: Tally, **settings: Value) -> float:
+        """Return the number."""
+        ...
+
+    def interval(self, tally: Tally, **settings: Value) -> Interval:
+        """Return its 95 % interval."""
+        ...
+
+    def paired(self, before: Tally, after: Tally, **settings: Value) -> Change:
+        """Return how much larger it is after, and the 95 % interval of that; the same inputs."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric(Entry[Rule]):
+    """A number of a network's answers to N inputs, computed of the columns of a tally.
+
+    `needs` are the names of those columns (`COLUMNS`), `unit` is one of `UNITS`, `better` says
+    which way a network answers better, and the number lies from `least` to `most`. `family` is how
+    its interval is had. `given` are the settings of its parameters, defaults where it says none.
+    """
+
+    better: Literal["higher", "lower"]
+    least: float = 0.0
+    most: float = inf
+    given: Mapping[str, Value] = field(default_factory=dict, hash=False)
+
+    def of(self, **given: Value) -> Metric:
+        """Return the metric with these settings; ValueError on an unknown or impossible one."""
+        return replace(self, given=self.settings(given))
+
+    def combine(self, tally: Tally) -> float:
+        """Return the number; NaN without inputs, and where a column holds NaN."""
+        if not self._check(tally) or self.unknown(tally):
+            return nan
+        return number(self.implementation.value(tally, **self.settings(self.given)))
+
+    def interval(self, tally: Tally) -> Interval:
+        """Return its 95 % interval; from `least` to `most` where the inputs are too few to tell.
+
+        (NaN, NaN) where a column holds NaN.
+        """
+        if not self._check(tally):
+            return self.least, self.most
+        if self.unknown(tally):
+            return nan, nan
+        found = self.implementation.interval(tally, **self.settings(self.given))
+        return _within(found, self.least, self.most)
+
+    def paired(self, before: Tally, after: Tally) -> Change:
+        """Return how much larger the number is after than before, and its 95 % interval.
+
+        Both tallies are of the same inputs in the same order; ValueError where they are not. Of two
+        equal ones the change is 0 and the interval holds 0. As of `combine` and `interval`, NaN is
+        answered with NaN, and too few inputs with the widest interval.
+        """
+        widest = self.most - self.least
+        samples = self._check_pair(before, after)
+        if not samples:
+            return nan, (-widest, widest)
+        if self.unknown(before) or self.unknown(after):
+            return nan, (nan, nan)
+        settings = self.settings(self.given)
+        change, found = self.implementation.paired(before, after, **settings)
+        return number(change), _within(found, -widest, widest)
+
+    def gain(self, change: float) -> float:
+        """Return a change as how much better a network answers, below 0 where it is worse."""
+        return change if self.better == "higher" else -change
+
+    def written(self, value: float) -> str:
+        """Return a value with its unit, such as `98.2 %` or `0.312 nats`."""
+        unit = UNITS[self.unit]
+        return f"{unit.scale * value:.{unit.decimals}f}{unit.symbol}"
+
+    def written_change(self, change: float) -> str:
+        """Return a change with its sign and unit, such as `-2.1 points` or `+0.040 nats`."""
+        unit = UNITS[self.unit]
+        return f"{unit.scale * change:+.{unit.decimals}f}{unit.of_changes}"
+
+    def unknown(self, tally: Tally) -> int:
+        """Return of how many inputs a column that this metric needs holds NaN."""
+        wrong = [tally[name].isnan().reshape(len(tally[name]), -1).any(1) for name in self.needs]
+        return int(torch.stack(wrong).any(0).sum())
+
+    def _check(self, tally: Tally) -> int:
+        """Return how many inputs a tally is of; ValueError where a column lacks, or some rows."""
+        lacking = [name for name in self.needs if name not in tally]
+        if lacking:
+            raise RefusedError(analysing.no_columns(self.title, tuple(lacking), tuple(tally)))
+        rows = {name: len(tally[name]) for name in self.needs}
+        if len(set(rows.values())) > 1:
+            given = ", ".join(f"{name} {count}" for name, count in rows.items())
+            raise RefusedError(analysing.uneven_columns(given))
+        return rows[self.needs[0]]
+
+    def _check_pair(self, before: Tally, after: Tally) -> int:
+        counts = self._check(before), self._check(after)
+        if counts[0] != counts[1]:
+            raise RefusedError(analysing.other_inputs(*counts))
+        if "target" in self.needs and not torch.equal(before["target"], after["target"]):
+            raise RefusedError(analysing.other_targets())
+        return counts[0]
+
+
+def _within(found: Interval, least: float, most: float) -> Interval:
+    """Return an interval cut to what is possible; an end that nobody knows is as far as can be."""
+    low, high = (number(float(end)) for end in found)
+    return least if isnan(low) else max(low, least), most if isnan(high) else min(high, most)
+
+
+METRICS: Listing[Metric] = Listing("metric")

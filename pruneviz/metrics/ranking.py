@@ -1,0 +1,84 @@
+"""Metrics of how probabilities rank the inputs, at every threshold at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import nan
+
+import torch
+from torch import Tensor
+
+from pruneviz.metrics.areas import (
+    Curve,
+    areas_of,
+    auroc,
+    average_precision,
+    precision_area,
+    ranked,
+    roc_area,
+)
+from pruneviz.metrics.metric import METRICS, Metric, Tally
+from pruneviz.metrics.rules import Corpus
+
+
+def _roc(tally: Tally) -> float:
+    ranking = ranked(tally["logits"], tally["target"])
+    return nan if ranking is None else float(areas_of(ranking).mean())
+
+
+def _precision(tally: Tally) -> float:
+    return float(_drawn(precision_area)(tally, torch.ones(len(tally["target"]), 1)))
+
+
+def _drawn(curve: Curve) -> Callable[[Tally, Tensor], Tensor]:
+    def drawn(tally: Tally, weights: Tensor) -> Tensor:
+        ranking = ranked(tally["logits"], tally["target"])
+        if ranking is None:
+            return torch.full(weights.shape[1:], nan)
+        return ranking.drawn(curve, weights)
+
+    return drawn
+
+
+METRICS.add(
+    Metric(
+        name="auroc",
+        title="AUROC",
+        family="corpus",
+        sentence="How often an input of a class is given a higher probability of it than one "
+        "of another class, on average over the classes, each against the rest; 0.5 is a guess.",
+        formula="share of pairs, one of the class and one of the rest, ranked right; ties half",
+        source="Hanley and McNeil 1982, https://doi.org/10.1148/radiology.143.1.7063747; "
+        "interval: Newcombe 2006, https://doi.org/10.1002/sim.2324, of more than two classes "
+        "the bootstrap (Hesterberg 2015, https://doi.org/10.1080/00031305.2015.1089789)",
+        unit="area",
+        better="higher",
+        most=1.0,
+        needs=("logits", "target"),
+        implementation=Corpus(
+            _roc, lambda tally: auroc(tally["logits"], tally["target"])[1], _drawn(roc_area)
+        ),
+    )
+)
+METRICS.add(
+    Metric(
+        name="average_precision",
+        title="Average precision",
+        family="corpus",
+        sentence="How many of the inputs ranked as high as an input of a class are of it too, on "
+        "average over the inputs of the class and over the classes; the share of the class is a "
+        "guess.",
+        formula="Σ (recall − recall before) · precision, over the thresholds",
+        source="Davis and Goadrich 2006, https://doi.org/10.1145/1143844.1143874; interval: "
+        "bootstrap (Hesterberg 2015, https://doi.org/10.1080/00031305.2015.1089789)",
+        unit="area",
+        better="higher",
+        most=1.0,
+        needs=("logits", "target"),
+        implementation=Corpus(
+            _precision,
+            lambda tally: average_precision(tally["logits"], tally["target"])[1],
+            _drawn(precision_area),
+        ),
+    )
+)
