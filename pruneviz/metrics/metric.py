@@ -158,9 +158,16 @@ class Metric(Entry[Rule]):
         counts = self._check(before), self._check(after)
         if counts[0] != counts[1]:
             raise RefusedError(analysing.other_inputs(*counts))
-        if "target" in self.needs and not torch.equal(before["target"], after["target"]):
+        if "target" in self.needs and not _alike(before["target"], after["target"]):
             raise RefusedError(analysing.other_targets())
         return counts[0]
+
+
+def _alike(first: Tensor, second: Tensor) -> bool:
+    """Return whether two columns hold the same; one NaN is as another."""
+    if first.shape != second.shape:
+        return False
+    return bool(((first == second) | (first.isnan() & second.isnan())).all())
 
 
 def _within(found: Interval, least: float, most: float) -> Interval:

@@ -70,7 +70,8 @@ METRICS.add(
         "guess.",
         formula="Σ (recall − recall before) · precision, over the thresholds",
         source="Davis and Goadrich 2006, https://doi.org/10.1145/1143844.1143874; interval: "
-        "bootstrap (Hesterberg 2015, https://doi.org/10.1080/00031305.2015.1089789)",
+        "bootstrap in log odds (Boyd, Eng and Page 2013, "
+        "https://doi.org/10.1007/978-3-642-40994-3_29)",
         unit="area",
         better="higher",
         most=1.0,

@@ -154,7 +154,7 @@ class OfMeans:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A number of all inputs together: the percentile bootstrap, unless a formula is known.
+    """A number of all inputs together; of a change the percentile bootstrap.
 
     `number` and `ends` give the number and its interval, `drawn` the number of each resample, (R,),
     of how often each draws each input, (N, R). Of two networks that no resample tells apart the

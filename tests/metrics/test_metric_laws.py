@@ -120,6 +120,9 @@ def test_several_outputs_count_alike():
     found = {"error": answer - target, "target": target}
     for name, oracle in {"r2": r2_score, "mae": mean_absolute_error}.items():
         assert METRICS.get(name).combine(found) == pytest.approx(float(oracle(answer, target)))
+    target[0] = math.nan
+    change, interval = METRICS.get("r2").paired(found, {**found, "error": 2 * found["error"]})
+    assert all(map(math.isnan, (change, *interval))), "a gap in the targets is none between them"
     constant = {"error": answer[:, 0], "target": torch.full((40,), 0.1)}
     assert math.isnan(METRICS.get("r2").combine(constant)), "there is nothing to explain"
 

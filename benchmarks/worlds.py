@@ -1,0 +1,204 @@
+"""Worlds in which the true value of a metric is known, to count how often intervals hold it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import exp, log
+
+import numpy as np
+import torch
+from numpy.random import Generator
+from scipy.stats import norm
+
+from pruneviz.metrics import METRICS, Tally
+
+Draw = Callable[[Generator, int], tuple[Tally, Tally]]
+
+
+@dataclass(frozen=True)
+class World:
+    """Draws of the same inputs answered by two networks, and what each metric is of all inputs."""
+
+    draw: Draw
+    truths: Mapping[str, tuple[float, float]]  # by metric: of the first network, of the second
+
+
+@dataclass(frozen=True)
+class Cover:
+    """How often 95 % intervals held the truth: those of the second network, and of the change."""
+
+    alone: float
+    paired: float
+
+
+def covers(name: str, world: World, samples: int, draws: int, seed: int = 0) -> Cover:
+    """Return how often the intervals of a metric hold what is true."""
+    metric, generator = METRICS.get(name), np.random.default_rng(seed)
+    first, second = world.truths[name]
+    alone = paired = 0
+    for _ in range(draws):
+        before, after = world.draw(generator, samples)
+        low, high = metric.interval(after)
+        alone += low <= second <= high
+        _, (low, high) = metric.paired(before, after)
+        paired += low <= second - first <= high
+    return Cover(alone / draws, paired / draws)
+
+
+def _tensors(**columns: np.ndarray) -> dict[str, torch.Tensor]:
+    return {name: torch.from_numpy(np.ascontiguousarray(c)) for name, c in columns.items()}
+
+
+def of_classes(generator: Generator, samples: int) -> tuple[Tally, Tally]:
+    """Draw inputs of four uneven classes; half of the draws decide for both networks alike."""
+    target = generator.choice(4, samples, p=CLASS_SHARES)
+    shared, own = generator.random(samples), generator.random(samples)
+    luck = np.where(generator.random(samples) < 0.5, shared, own)
+    return (
+        _tensors(target=target, right=shared < RECALLS[0][target]),
+        _tensors(target=target, right=luck < RECALLS[1][target]),
+    )
+
+
+CLASS_SHARES = np.array([0.5, 0.25, 0.15, 0.1])
+RECALLS = np.array([[0.95, 0.9, 0.8, 0.85], [0.9, 0.75, 0.7, 0.8]])
+
+
+def of_decisions(generator: Generator, samples: int) -> tuple[Tally, Tally]:
+    """Draw inputs of which a fifth are of the class, taken to be by both networks much alike."""
+    target = (generator.random(samples) < 0.2).astype(np.int64)
+    shared, own = generator.random(samples), generator.random(samples)
+    luck = np.where(generator.random(samples) < 0.5, shared, own)
+    found = [
+        draw < np.where(target, taken, wrongly)
+        for draw, taken, wrongly in ((shared, 0.9, 0.025), (luck, 0.8, 0.05))
+    ]
+    first, second = (np.stack([np.zeros(samples), 4.0 * taken - 2], 1) for taken in found)
+    return _tensors(target=target, logits=first), _tensors(target=target, logits=second)
+
+
+def of_scores(generator: Generator, samples: int) -> tuple[Tally, Tally]:
+    """Draw normal scores of two classes, a third of the inputs of the second, half in common."""
+    target = (generator.random(samples) < THIRD).astype(np.int64)
+    shared, *own = generator.normal(size=(3, samples))
+    first, second = (
+        np.stack([np.zeros(samples), (shared + each) / 2**0.5 + apart * target], 1)
+        for each, apart in zip(own, APART, strict=True)
+    )
+    return _tensors(target=target, logits=first), _tensors(target=target, logits=second)
+
+
+THIRD, APART = 1 / 3, (1.5, 1.0)
+
+
+def true_precision(apart: float) -> float:
+    """Return the area under the precision-recall curve of normal scores so far apart."""
+    cuts = np.linspace(-8, 10, 200_001)
+    recall, alarms = norm.sf(cuts - apart), norm.sf(cuts)
+    precision = THIRD * recall / (THIRD * recall + (1 - THIRD) * alarms)
+    return float(np.sum((precision[:-1] + precision[1:]) / 2 * -np.diff(recall)))
+
+
+def of_confidence(generator: Generator, samples: int) -> tuple[Tally, Tally]:
+    """Draw probabilities of two classes that promise too much, the second network's the more."""
+    confidence = generator.uniform(0.5, 1, samples)
+    luck = generator.random(samples)
+    found = []
+    for power in POWERS:
+        target = (luck > confidence**power).astype(np.int64)
+        logits = np.stack([np.log(confidence / (1 - confidence)), np.zeros(samples)], 1)
+        found.append((target, logits))
+    # one truth for both: the second network answers as the first but for its own confidence
+    (target, logits), (other, _) = found
+    flipped = np.where((target != other)[:, None], logits[:, ::-1], logits)
+    return _tensors(target=target, logits=logits), _tensors(target=target, logits=flipped)
+
+
+POWERS = (1.5, 2.0)
+
+
+def true_confidence_error(power: float) -> float:
+    """Return the mean of confidence less accuracy, confidence ** power, over 0.5 to 1."""
+    return 2 * ((1 - 0.25) / 2 - (1 - 0.5 ** (power + 1)) / (power + 1))
+
+
+def of_numbers(generator: Generator, samples: int) -> tuple[Tally, Tally]:
+    """Draw targets and errors that are normal, the second network's half its own and larger."""
+    target = generator.normal(size=samples)
+    error = 0.5 * generator.normal(size=samples)
+    other = error + 0.3 * generator.normal(size=samples)
+    return _tensors(target=target, error=error), _tensors(target=target, error=other)
+
+
+def of_text(generator: Generator, samples: int) -> tuple[Tally, Tally]:
+    """Draw texts of uneven length and difficulty: nats a token vary as Gamma of 4."""
+    tokens = generator.integers(20, 90, samples)
+    hard = generator.gamma(4, 0.5, samples)
+    nll, other = tokens * hard, tokens * (hard + generator.gamma(4, 0.05, samples))
+    size = tokens * generator.integers(3, 6, samples)
+    return (
+        _tensors(nll=nll, tokens=tokens, bytes=size),
+        _tensors(nll=other, tokens=tokens, bytes=size),
+    )
+
+
+def of_masks(generator: Generator, samples: int) -> tuple[Tally, Tally]:
+    """Draw unions and what share of each is intersection, of three classes of uneven size."""
+    unions = generator.gamma(2, [[50, 20, 5]], (samples, 3))
+    shared = generator.beta(8, 2, (samples, 3))
+    worse = shared * generator.beta(9, 1, (samples, 3))
+    return (
+        _tensors(unions=unions, intersections=unions * shared),
+        _tensors(unions=unions, intersections=unions * worse),
+    )
+
+
+def _both(first: float, second: float) -> tuple[float, float]:
+    return first, second
+
+
+WORLDS = {
+    "classes": World(
+        of_classes,
+        {
+            "accuracy": _both(*(RECALLS @ CLASS_SHARES)),
+            "balanced_accuracy": _both(*RECALLS.mean(1)),
+        },
+    ),
+    "decisions": World(
+        of_decisions,
+        {
+            "recall": (0.9, 0.8),
+            "precision": (0.18 / 0.2, 0.16 / 0.2),
+            "f1": (2 * 0.18 / (0.2 + 0.2), 2 * 0.16 / (0.2 + 0.2)),
+        },
+    ),
+    "scores": World(
+        of_scores,
+        {
+            "auroc": _both(*norm.cdf(np.array(APART) / 2**0.5)),
+            "average_precision": _both(*map(true_precision, APART)),
+        },
+    ),
+    "confidence": World(of_confidence, {"ece": _both(*map(true_confidence_error, POWERS))}),
+    "numbers": World(
+        of_numbers,
+        {
+            "mae": _both(*((2 / np.pi) ** 0.5 * np.array([0.25, 0.34]) ** 0.5)),
+            "mse": (0.25, 0.34),
+            "r2": (0.75, 0.66),
+        },
+    ),
+    "text": World(
+        of_text,
+        {
+            "loss": (54.5 * 2, 54.5 * 2.2),
+            "perplexity": (exp(2), exp(2.2)),
+            "bits_per_byte": (2 / 4 / log(2), 2.2 / 4 / log(2)),
+        },
+    ),
+    "masks": World(
+        of_masks, {"mean_iou": (0.8, 0.8 * 0.9), "dice": (2 * 0.8 / 1.8, 2 * 0.72 / 1.72)}
+    ),
+}
