@@ -38,7 +38,8 @@ from pruneviz.apply import Applied, apply
 from pruneviz.criteria import Evidence, score
 from pruneviz.granularity import Units
 from pruneviz.granularity.channel import channels
-from pruneviz.network.study import feed, study
+from pruneviz.network.inputs import call
+from pruneviz.network.study import study
 from pruneviz.plan import Plan
 from pruneviz.proof import find_units, prove
 from pruneviz.proof.find import first_reading
@@ -130,7 +131,7 @@ def trace_memory(model: nn.Module, example: Any) -> float | None:
     size = sum(tensor.numel() * tensor.element_size() for tensor in tensors)
     try:
         with torch.no_grad():
-            forward = growth(lambda: feed(study(model), example))
+            forward = growth(lambda: call(study(model), example))
         return 1 + (growth(lambda: channels(model, example)) - forward) / size
     except OSError:  # this system does not tell
         return None
@@ -162,7 +163,7 @@ def theirs(name: str) -> Found:
     _step(model, example)
     seconds = time.perf_counter() - begun
     with torch.no_grad():
-        feed(model, example)
+        call(model, example)
     after = sum(p.numel() for p in model.parameters())
     if after >= before:
         raise ValueError("nothing was cut")

@@ -13,9 +13,9 @@ from pruneviz.network.causes import told
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.folding import computed_names, folded, unfolded
 from pruneviz.network.held import held_by_name
+from pruneviz.network.inputs import arguments, call
 from pruneviz.network.passes import Failure, Step, followed, is_sparse
 from pruneviz.network.steady import draws, generators
-from pruneviz.network.study import feed
 from pruneviz.wording import RefusedError, said_by
 from pruneviz.wording.refusals import tracing
 
@@ -132,9 +132,8 @@ def answer(model: nn.Module, example: Any) -> Any:
     inside: list[Step] = []
     try:
         with followed(model, inside), torch.random.fork_rng(devices=[]):
-            return feed(model, example)
+            return call(model, example)
     # Any code of any user: whatever it raises, the model does not run on its example.
     except (Exception, SystemExit) as error:
-        args = example if isinstance(example, tuple) else (example,)
-        reason = said_by(told(Failure(model, args, error, inside, alone=False)))
+        reason = said_by(told(Failure(model, *arguments(example), error, inside, alone=False)))
         raise RefusedError(tracing.does_not_run(reason)) from error

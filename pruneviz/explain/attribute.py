@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pruneviz.explain.method import METHODS, Question
 from pruneviz.network.answers import answering_logits
 from pruneviz.network.duplicate import duplicate
+from pruneviz.network.inputs import call
 from pruneviz.registry import Value
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import explaining
@@ -75,7 +76,7 @@ def attribute(
     own = answering_logits(working_copy(model))
     start = torch.zeros_like(x) if average is None else average.to(x).expand_as(x).clone()
     with torch.no_grad():
-        logits = own(torch.cat([x, start]))  # (2, classes)
+        logits = call(own, torch.cat([x, start]))  # (2, classes)
     if not 0 <= target < logits.shape[1]:
         raise RefusedError(explaining.no_such_class(target, logits.shape[1]))
     question = Question(

@@ -8,6 +8,7 @@ from torch.nn.functional import interpolate
 from torch.nn.modules.conv import _ConvNd
 
 from pruneviz.explain.method import METHODS, Answer, Question
+from pruneviz.network.inputs import call
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import explaining
 
@@ -49,7 +50,7 @@ def last_convolution(model: nn.Module, x: Tensor) -> nn.Module:
     handles = [m.register_forward_hook(note) for m in model.modules() if isinstance(m, _ConvNd)]
     try:
         with torch.no_grad():
-            model(x)
+            call(model, x)
     finally:
         for handle in handles:
             handle.remove()

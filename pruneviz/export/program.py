@@ -23,6 +23,7 @@ from pruneviz.measure.packing import pack, stored_layout
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.folding import folded
 from pruneviz.network.held import held_tensors
+from pruneviz.network.inputs import Given, call
 from pruneviz.network.one_trace import ONE_TRACE
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import exporting
@@ -34,16 +35,18 @@ TOLERANCE = 1e-6  # relative to the largest output
 def write_network(
     directory: Path,
     model: nn.Module,
-    example: Tensor,
+    example: Given,
     masks: Mapping[str, Tensor] | None = None,
     about: Mapping[str, Any] | None = None,
 ) -> tuple[Path, Path]:
     """Write `recipe.json` and `weights.safetensors`, and check that they rebuild the network.
 
-    `example` is a batch of 2 or more; `masks` (parameter name → bool, True = stays) are packed;
-    `about` is JSON that travels with the recipe (class names, normalisation). ValueError when the
-    network cannot be written down, or when what was rebuilt from the files answers otherwise.
+    `example` is a batch of 2 or more, one tensor; `masks` (parameter name → bool, True = stays) are
+    packed; `about` is JSON that travels with the recipe (class names, normalisation). ValueError
+    when the network cannot be written down, or when what was rebuilt answers otherwise.
     """
+    if not isinstance(example, Tensor):
+        raise RefusedError(exporting.several_inputs())
     model = folded(model)
     recipe, state = describe(model, example, masks or {}, about or {})
     directory.mkdir(parents=True, exist_ok=True)
@@ -63,7 +66,7 @@ def largest_difference(model: nn.Module, rebuilt: nn.Module, example: Tensor) ->
     worst = 0.0
     for batch in (example[:1], torch.cat([example, example[:1]])[-3:]):
         with torch.inference_mode():
-            expected, got = model(batch.clone()), rebuilt(batch.clone())
+            expected, got = call(model, batch.clone()), call(rebuilt, batch.clone())
         scale = max(float(expected.abs().max()), 1e-12)
         worst = max(worst, float((expected - got).abs().max()) / scale)
     return worst

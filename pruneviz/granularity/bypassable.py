@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from pruneviz.granularity.units import belongs
+from pruneviz.network.inputs import call
 from pruneviz.network.one_trace import ONE_TRACE
-from pruneviz.network.study import feed, slowly, study
+from pruneviz.network.study import slowly, study
 from pruneviz.wording import Fact, stays, unseen
 
 CLOSE = 1e-6  # relative to the input's largest value
@@ -61,7 +62,7 @@ def watch(model: nn.Module, example: Any) -> Watched:
     while True:
         trial = _Trial(copied, often)
         with ONE_TRACE, torch.no_grad(), slowly(copied), trial.hooked():
-            feed(copied, example)
+            call(copied, example)
         again = {path: trial.calls[path] for path in trial.blocks if trial.calls[path] > 1}
         if not again:
             return Watched(tuple(trial.blocks), tuple(trial.calls), trial.against)

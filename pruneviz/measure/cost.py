@@ -11,6 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from pruneviz.measure.operators import macs_of, title
 from pruneviz.network.folding import folded
+from pruneviz.network.inputs import Given, call, first_input
 from pruneviz.network.one_trace import ONE_TRACE
 from pruneviz.network.study import slowly
 from pruneviz.report import Uncounted
@@ -50,7 +51,7 @@ class _Macs(TorchDispatchMode):
         return out
 
 
-def macs_by_parameter(model: nn.Module, example: Tensor) -> dict[str, int]:
+def macs_by_parameter(model: nn.Module, example: Given) -> dict[str, int]:
     """Return the multiply-accumulates for one input of `example`, (B, …), by parameter name.
 
     What multiplies two activations is under "". Counted by torch's own formulas for convolutions,
@@ -60,12 +61,12 @@ def macs_by_parameter(model: nn.Module, example: Tensor) -> dict[str, int]:
     return counted_macs(model, example)[0]
 
 
-def counted_macs(model: nn.Module, example: Tensor) -> tuple[dict[str, int], tuple[str, ...]]:
+def counted_macs(model: nn.Module, example: Given) -> tuple[dict[str, int], tuple[str, ...]]:
     """Return the same, and the names of the operators that multiply and have no formula."""
     model = folded(model)
     # not inference_mode: there a view does not know the parameter that it is a view of
     with ONE_TRACE, torch.no_grad(), slowly(model), _Macs(model) as counter:
-        model(example[:1])  # what is computed once a pass counts whole, however many inputs it has
+        call(model, first_input(example))  # what is computed once a pass counts whole
     return dict(counter.by_parameter), tuple(counter.uncounted)
 
 

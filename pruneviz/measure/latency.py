@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pruneviz.measure.speed import speed_up
 from pruneviz.measure.threads import computing_threads
+from pruneviz.network.inputs import Given, Inputs, call
 from pruneviz.report import Interval, Latency, LatencyPair
 
 WARM_UP_RUNS = 3
@@ -55,7 +56,7 @@ class Timings:
 def time_pair(
     original: nn.Module,
     pruned: nn.Module,
-    example: Tensor,
+    example: Given,
     runs: int = 100,
     limit_s: float | None = None,
     threads: int = 1,
@@ -73,16 +74,16 @@ def time_pair(
         for warm_up in range(WARM_UP_RUNS):
             if warm_up and time.perf_counter() > begun + (limit_s or float("inf")) / 4:
                 break  # a network this slow is warm after one pass
-            original(example)
-            pruned(example)
+            call(original, example)
+            call(pruned, example)
         while len(taken) < runs and (len(taken) < 3 or time.perf_counter() < end):
             taken.append(_turn(original, pruned, example, swapped=len(taken) % 2 == 1))
     both = np.asarray(taken).T
-    return Timings(both[0], both[1], len(example), threads)
+    return Timings(both[0], both[1], len(Inputs.of(example)), threads)
 
 
 def _turn(
-    original: nn.Module, pruned: nn.Module, example: Tensor, *, swapped: bool
+    original: nn.Module, pruned: nn.Module, example: Given, *, swapped: bool
 ) -> tuple[float, float]:
     if swapped:
         after, before = _milliseconds(pruned, example), _milliseconds(original, example)
@@ -90,9 +91,9 @@ def _turn(
     return _milliseconds(original, example), _milliseconds(pruned, example)
 
 
-def _milliseconds(model: nn.Module, example: Tensor) -> float:
+def _milliseconds(model: nn.Module, example: Given) -> float:
     start = time.perf_counter_ns()
-    model(example)
+    call(model, example)
     return (time.perf_counter_ns() - start) / 1e6
 
 

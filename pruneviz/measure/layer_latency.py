@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pruneviz.measure.latency import WARM_UP_RUNS
 from pruneviz.measure.threads import computing_threads
 from pruneviz.network.duplicate import duplicate
+from pruneviz.network.inputs import Given, call
 
 FEWEST_PASSES = 3
 
@@ -41,7 +42,7 @@ class LayerLatency:
 
 def layer_latency(
     model: nn.Module,
-    example: Tensor,
+    example: Given,
     layers: Collection[str],
     passes: int = 20,
     limit_s: float | None = None,
@@ -60,12 +61,12 @@ def layer_latency(
     hooked = _hooked({name: module for name, module in modules.items() if module}, clock)
     with torch.inference_mode(), computing_threads(threads), hooked:
         for _ in range(WARM_UP_RUNS):
-            model(example)
+            call(model, example)
         while len(taken) < passes:
             if len(taken) >= FEWEST_PASSES and time.perf_counter() >= end:
                 break
             clock.start()
-            model(example)
+            call(model, example)
             clock.between()
             taken.append(dict(clock.spent))
     parts = dict.fromkeys(part for spent in taken for part in spent)

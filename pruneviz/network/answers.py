@@ -6,7 +6,7 @@ it is. `mark_probabilities` finds out, from what comes out, whether these are pr
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import sqrt
 from typing import Any
 
@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from pruneviz.network.inputs import Given, call
 from pruneviz.wording import Fact, opened
 
 MARK = "answers_with"  # a network's attribute, which its copies keep
@@ -35,16 +36,23 @@ _LAST = {
 }
 
 
-def logits_of(network: nn.Module, *inputs: Any, call: Callable[..., Any] | None = None) -> Any:
+def logits_of(
+    network: nn.Module,
+    given: Given,
+    *,
+    through: Callable[..., Any] | None = None,
+    weights: Mapping[str, Tensor] | None = None,
+) -> Any:
     """Return a network's answer to inputs as logits, (B, classes), with their gradient.
 
-    `call` stands for the network where it is called another way, as with other weights.
+    `through` is what is called in the network's place, such as a wrapper around it; `weights` are
+    parameters and buffers in the place of its own.
     """
-    run = network if call is None else call
+    run = network if through is None else through
     kind = getattr(network, MARK, "")
     if not kind:
-        return run(*inputs)
-    found, last, before = _followed(run, inputs)
+        return call(run, given, weights)
+    found, last, before = _followed(lambda: call(run, given, weights))
     if last == kind:
         return before
     least = torch.finfo(found.dtype).tiny  # log stays finite, and so does its gradient
@@ -64,7 +72,7 @@ class _WithLogits(nn.Module):
         self.network = network
 
     def forward(self, *inputs: Any) -> Any:
-        return logits_of(self.network, *inputs)
+        return logits_of(self.network, inputs)
 
 
 def mark_probabilities(network: nn.Module, x: Tensor, *, real: bool = True) -> Fact | None:
@@ -76,11 +84,11 @@ def mark_probabilities(network: nn.Module, x: Tensor, *, real: bool = True) -> F
     """
     vars(network).pop(MARK, None)
     with torch.no_grad():
-        found, last, _ = _followed(network, (x[:2],))
+        found, last, _ = _followed(lambda: call(network, x[:2]))
         if not last and not _in_range(found):
             return None
         if len(x) > 2:
-            found, last, _ = _followed(network, (_spread(x),))
+            found, last, _ = _followed(lambda: call(network, _spread(x)))
     if not last and not _in_range(found):
         return None
     sums = last == SOFTMAX or (real and _add_up(found) and _varies(found))
@@ -115,11 +123,11 @@ def _read(args: Any, kwargs: Any) -> Any:
     return args[0] if args else kwargs.get("input")
 
 
-def _followed(run: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[Any, str, Any]:
+def _followed(answer: Callable[[], Any]) -> tuple[Any, str, Any]:
     """Return an answer, the function that gave it, "" for another one, and what that read."""
     following = _Following()
     with following:
-        found = run(*inputs)
+        found = answer()
     result, name, before = following.last
     if not isinstance(before, Tensor) or not _is_row_of_scores(found):
         return found, "", None

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pruneviz.network.causes import told
+from pruneviz.network.inputs import Given, Inputs, arguments, call
 from pruneviz.network.passes import Failure, Step, followed
 from pruneviz.wording import RefusedError, said_by
 from pruneviz.wording.refusals import forward
 
 
-def attempt(model: nn.Module, *args: Any) -> Any:
+def attempt(model: nn.Module, x: Given) -> Any:
     """Return a model's output; ValueError says why there is none, and the remedy.
 
     What it draws at random is as if it had not been asked.
@@ -23,14 +25,14 @@ def attempt(model: nn.Module, *args: Any) -> Any:
     inside: list[Step] = []
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]), followed(model, inside):
-            return model(*args)
+            return call(model, x)
     # Any model of any user: whatever its forward pass raises is told to them.
     except (Exception, SystemExit) as error:
-        raise told(Failure(model, args, error, inside)) from error
+        raise told(Failure(model, *arguments(x), error, inside)) from error
 
 
 @contextmanager
-def explained(model: nn.Module, x: Tensor) -> Iterator[None]:
+def explained(model: nn.Module, x: Given) -> Iterator[None]:
     """Tell why passes of a model over data x (N, …) fail, by the input that it fails on."""
     try:
         yield
@@ -42,11 +44,12 @@ def explained(model: nn.Module, x: Tensor) -> Iterator[None]:
         raise reason from error
 
 
-def _reason(model: nn.Module, x: Tensor) -> ValueError | None:
+def _reason(model: nn.Module, x: Given) -> ValueError | None:
     """Return why a model fails on inputs (N, …), or on the fewest of them that it fails on."""
-    found, part = _failing(model, x), x
+    found, part = _failing(model, x), Inputs.of(x)
     while found and len(part) > 1:
-        halves = ((_failing(model, half), half) for half in part.chunk(2))
+        half = math.ceil(len(part) / 2)
+        halves = ((_failing(model, half), half) for half in part.batches(half))
         smaller = next(((error, half) for error, half in halves if error), None)
         if smaller is None:
             return found
@@ -54,7 +57,7 @@ def _reason(model: nn.Module, x: Tensor) -> ValueError | None:
     return RefusedError(forward.some_inputs(said_by(found))) if found else None
 
 
-def _failing(model: nn.Module, x: Tensor) -> ValueError | None:
+def _failing(model: nn.Module, x: Given) -> ValueError | None:
     try:
         attempt(model, x)
     except ValueError as error:

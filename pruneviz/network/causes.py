@@ -50,7 +50,9 @@ Cause = tuple[Fact, Fact, bool]  # what is so, the remedy, whether other inputs 
 def told(failure: Failure) -> RefusedError:
     """Return the error to raise in place of the one that a forward pass ended in."""
     what, remedy, inputs = next(cause for find in CAUSES if (cause := find(failure)))
-    told_of = forward.says(what, _where(failure), _said(failure.error), given(failure.args))
+    told_of = forward.says(
+        what, _where(failure), _said(failure.error), given(failure.args, failure.kwargs)
+    )
     return (WrongInputError if inputs else RefusedError)(forward.fails(told_of, remedy))
 
 
@@ -81,6 +83,7 @@ def _arguments(failure: Failure) -> Cause | None:
     plain = [p for p in parameters if p.kind not in open_kinds]
     placed = [p for p in plain if p.kind is not inspect.Parameter.KEYWORD_ONLY]
     needed = [p.name for p in plain if p.default is inspect.Parameter.empty]
+    needed = [name for name in needed if name not in failure.kwargs]
     others = [p.name for p in plain[1:]]
     by_place = placed or any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters)
     if isinstance(failure.error, TypeError) and not by_place and failure.args:
@@ -121,8 +124,8 @@ class _Asked(dict[Any, Any]):
 
 
 def _another_kind(failure: Failure) -> Cause | None:
-    x = failure.first
-    if not isinstance(x, Tensor) or len(failure.args) != 1 or failure.inside:
+    x = failure.single
+    if not isinstance(x, Tensor) or failure.inside:
         return None
     asked = _Asked(x)
     failure.runs(asked)
@@ -178,8 +181,8 @@ def _surroundings(failure: Failure) -> Cause | None:
 
 
 def _batch(failure: Failure) -> Cause | None:
-    x = failure.first
-    if not isinstance(x, Tensor) or len(failure.args) != 1 or not x.dim():
+    x = failure.single
+    if not isinstance(x, Tensor) or not x.dim():
         return None
     if len(x) > 2 and failure.runs(x[:2]):
         return forward.not_so_many(len(x)), forward.any_number(), False
@@ -201,12 +204,12 @@ def _own_words(failure: Failure) -> Cause | None:
 
 
 def _shape(failure: Failure) -> Cause | None:
-    x = failure.first
+    x = failure.single
     kinds = RuntimeError | ValueError | IndexError | AssertionError  # torch's own; others are told
     of_shape = isinstance(failure.error, kinds) and not isinstance(failure.error, MISTAKES)
     if not of_shape or not any(part in failure.text for part in SHAPES):
         return None
-    if not isinstance(x, Tensor) or len(failure.args) != 1:
+    if not isinstance(x, Tensor):
         return forward.these_shapes(), forward.give_those(), True
     return forward.this_shape(tuple(x.shape[1:])), _form(failure, x), True
 

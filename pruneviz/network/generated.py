@@ -14,9 +14,10 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.network.duplicate import duplicate
+from pruneviz.network.inputs import call
 from pruneviz.network.plain_layers import CALLS, memory_of
 from pruneviz.network.steady import generators
-from pruneviz.network.study import feed, path_through
+from pruneviz.network.study import path_through
 from pruneviz.wording import Fact, folds
 
 PRODUCTS = frozenset(
@@ -73,7 +74,7 @@ def _products(model: nn.Module, x: Tensor) -> list[tuple[str, list[Tensor]]]:
     owners: list[str] = []
     watch = _Products(owners)
     with torch.enable_grad(), generators(0), path_through(model, owners), watch:
-        feed(model, x)
+        call(model, x)
     return watch.found
 
 

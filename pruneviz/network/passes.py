@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dis
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from pruneviz.network.inputs import call
 
 TORCH = Path(torch.__file__).parent
 
@@ -76,9 +78,10 @@ def span(tensor: Tensor) -> str:
     )
 
 
-def given(args: tuple[Any, ...]) -> str:
+def given(args: tuple[Any, ...], kwargs: Mapping[str, Any] = MappingProxyType({})) -> str:
     """Return what a model was given: how many, of which shape, type and range."""
-    return " and ".join(map(_given, args))
+    named = [f"{name}: {_given(value)}" for name, value in kwargs.items()]
+    return " and ".join([*map(_given, args), *named])
 
 
 def _given(value: Any) -> str:
@@ -101,6 +104,7 @@ class Failure:
 
     model: nn.Module
     args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
     error: BaseException
     inside: list[Step] = field(default_factory=list)
     alone: bool = True
@@ -112,8 +116,13 @@ class Failure:
 
     @property
     def first(self) -> Any:
-        """Return the first argument."""
-        return self.args[0] if self.args else None
+        """Return the first argument, by place or by name."""
+        return next(iter([*self.args, *self.kwargs.values()]), None)
+
+    @property
+    def single(self) -> Any:
+        """Return the argument of a model that is given one, by place; None of any other."""
+        return self.args[0] if len(self.args) == 1 and not self.kwargs else None
 
     @property
     def last(self) -> Step | None:
@@ -124,7 +133,7 @@ class Failure:
         """Return what the model answers to other arguments, None where it does not run."""
         try:
             with torch.no_grad(), torch.random.fork_rng(devices=[]):
-                return self.model(*args)
+                return call(self.model, args)
         # Any model of any user: whatever it raises, it does not run.
         except (Exception, SystemExit):
             return None

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from pruneviz.network.duplicate import duplicate
+from pruneviz.network.inputs import call
 
 KINDS: tuple[type[Any], ...] = (
     nn.Linear, nn.Conv1d, nn.Conv2d, nn.Conv3d,
@@ -111,7 +112,7 @@ def _plain(module: nn.Module, like: nn.Module) -> nn.Module | None:
             own = duplicate(module).eval()  # anew, as a pass may write to what it holds
             kept = memory_of(own)
             with _Products() as products:
-                expected = own.forward(x) if before is not None else own(x)
+                expected = own.forward(x) if before is not None else call(own, x)
             (product,) = products.found
             weight = product["weight"]
             if before is not None and (weight.shape, weight.dtype) != (before.shape, before.dtype):
@@ -123,7 +124,7 @@ def _plain(module: nn.Module, like: nn.Module) -> nn.Module | None:
                 made = _layer(module if module is like else None, product, trained)
             if not _alike(made.get_parameter("weight"), weight, 0.0):
                 return None
-            if not _alike(expected, made(x), SAME):
+            if not _alike(expected, call(made, x), SAME):
                 return None
     return made
 

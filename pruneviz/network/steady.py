@@ -17,6 +17,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.network.duplicate import duplicate
+from pruneviz.network.inputs import call
 
 DRAWS = 8  # more passes where random numbers are drawn and none has changed an answer yet
 NOISE = 1e-5  # of the largest answer: what the order of a sum changes stays below it
@@ -84,12 +85,12 @@ def keep_steady(model: nn.Module, x: Tensor) -> bool:
         return False  # it has no weights yet, and is refused for that
     own = duplicate(model)
     with torch.no_grad(), generators(0):
-        own(x)
+        call(own, x)
     written = _written(model, own) | _renormed(model)
     if written:
         hold(model, written)
     held = duplicate(model)
-    return draws(lambda: held(x))
+    return draws(lambda: call(held, x))
 
 
 def _written(model: nn.Module, after: nn.Module) -> frozenset[str]:

@@ -21,20 +21,6 @@ NO_THRESHOLD = -1.0  # every score is above it
 SIDE = 128  # pixels: what a detector that resizes its inputs is studied with
 
 
-def feed(model: nn.Module, example: Any) -> Any:
-    """Return the model's answer to an example: a batch, or a tuple of its arguments."""
-    return model(*example) if isinstance(example, tuple) else model(example)
-
-
-def first_input(example: Any) -> Any:
-    """Return an example of a single input, which has all that the coupling shows."""
-    if isinstance(example, tuple):
-        return tuple(first_input(part) for part in example)
-    if isinstance(example, Tensor) and example.ndim and example.layout is torch.strided:
-        return example[:1]
-    return example
-
-
 def study(model: nn.Module, others: Mapping[int, Tensor] = MappingProxyType({})) -> nn.Module:
     """Return a copy with the same tensors, so that hooks and sizes of it are nobody else's.
 

@@ -14,7 +14,7 @@ from pruneviz.coupling.accept import ready
 from pruneviz.coupling.interpretations import HELD, ViewInterpretation
 from pruneviz.granularity import GRANULARITIES, Granularity, Units
 from pruneviz.granularity.channel import layer_by_layer
-from pruneviz.network.study import first_input
+from pruneviz.network.inputs import first_input
 from pruneviz.proof.cache import Conclusion, digest_of, recall, record
 from pruneviz.proof.perturb import perturbed_sharing
 from pruneviz.proof.prove import CutError

@@ -18,9 +18,10 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.coupling.rules.averages import kept_only, spread
+from pruneviz.network.inputs import call
 from pruneviz.network.one_trace import ONE_TRACE
 from pruneviz.network.steady import generators
-from pruneviz.network.study import Counted, feed, slowly, studied, study, where
+from pruneviz.network.study import Counted, slowly, studied, study, where
 
 CallKeep = Mapping[tuple[str, int], Tensor]  # (call, dimension) → bool for each index along it
 PAIRED = ("topk", "sort", "kthvalue")  # values with the places where they were found
@@ -200,7 +201,7 @@ def _undecided(cut: nn.Module, example: Any, failed: list[str]) -> list[Tensor] 
 def _answer(model: nn.Module, example: Any) -> list[Tensor]:
     """Return the tensors a network answers with; what it draws at random is the same each time."""
     with generators(0):
-        return _tensors(feed(model, example))
+        return _tensors(call(model, example))
 
 
 def _tensors(output: Any) -> list[Tensor]:

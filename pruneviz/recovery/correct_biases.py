@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.network.duplicate import duplicate
+from pruneviz.network.inputs import call
 from pruneviz.recovery.changed_copy import TrainingFreeRecovery
 from pruneviz.recovery.frozen import frozen_note, held
 from pruneviz.recovery.method import RECOVERIES, Task
@@ -92,7 +93,7 @@ def mean_answers(model: nn.Module, x: Tensor) -> Means:
     """Return the mean answer of each unit, (units,), of the layers with biases called once."""
     means: Means = {}
     with _answering(model, lambda path, mean: means.__setitem__(path, mean)) as calls:
-        model(x)
+        call(model, x)
     return {path: mean for path, mean in means.items() if calls[path] == 1}
 
 
@@ -104,7 +105,7 @@ def correct_biases(model: nn.Module, wanted: Means, x: Tensor, task: Task) -> No
     the network's author froze.
     """
     with _answering(model, lambda path, mean: None) as calls:
-        model(x)
+        call(model, x)
     staying = held(task.teacher, task.frozen)
     once = {path for path in wanted if calls[path] == 1 and f"{path}.bias" not in staying}
     kept = {cut.parameter: list(cut.kept) for cut in task.cuts if cut.axis == 0}
@@ -123,7 +124,7 @@ def correct_biases(model: nn.Module, wanted: Means, x: Tensor, task: Task) -> No
         return shift
 
     with _answering(model, correct):
-        model(x)
+        call(model, x)
 
 
 @contextmanager

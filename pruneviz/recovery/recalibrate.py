@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from pruneviz.network.inputs import call
 from pruneviz.recovery.changed_copy import TrainingFreeRecovery
 from pruneviz.recovery.method import RECOVERIES, Task
 from pruneviz.recovery.norms import BatchNorm, batch_norms, no_batch_norm
@@ -102,7 +103,7 @@ def update_statistics(model: nn.Module, x: Tensor, share: float) -> None:
         norm.train()
         norm.momentum = share
     with torch.no_grad():
-        model(x)
+        call(model, x)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.eval()
         norm.momentum = momentum

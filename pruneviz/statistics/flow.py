@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map_only
 
+from pruneviz.network.inputs import Given, first_input
 from pruneviz.network.masks import Masks, combine
-from pruneviz.network.study import first_input
 from pruneviz.statistics.loss import logits_with
 from pruneviz.statistics.statistic import STATISTICS, StatisticRequest, Table
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import choosing
 
 
-def flow_gradients(model: nn.Module, shown: object, weights: Mapping[str, Tensor]) -> Table:
+def flow_gradients(model: nn.Module, shown: Given, weights: Mapping[str, Tensor]) -> Table:
     """Return |w| ⊙ ∂R/∂|w|, R = Σ of the answers to an input of ones, float64.
 
     Biases and running means are 0, so that R is made of products of weights, as in the paper;
@@ -27,9 +28,8 @@ def flow_gradients(model: nn.Module, shown: object, weights: Mapping[str, Tensor
         name: torch.zeros_like(b) if name.endswith("running_mean") else b
         for name, b in _double(dict(model.named_buffers())).items()
     }
-    arguments = shown if isinstance(shown, tuple) else (shown,)
     with torch.enable_grad():
-        out = logits_with(model, {**leaves, **buffers}, *arguments)
+        out = logits_with(model, {**leaves, **buffers}, shown)
         answers = [t for t in tree_leaves(out) if isinstance(t, Tensor) and t.is_floating_point()]
         total = torch.stack([answer.double().sum() for answer in answers]).sum()
         found = torch.autograd.grad(total, list(leaves.values()), materialize_grads=True)
@@ -48,13 +48,13 @@ def positive_weights(model: nn.Module) -> dict[str, Tensor]:
     }
 
 
-def ones_like(example: object) -> object:
+def ones_like(example: Any) -> Any:
     """Return ones in the place of a single input's values."""
-    if isinstance(example, tuple):
-        return tuple(ones_like(part) for part in example)
-    if isinstance(example, Tensor) and example.is_floating_point():
-        return torch.ones_like(first_input(example), dtype=torch.float64)
-    return first_input(example)
+    return tree_map_only(Tensor, _ones, first_input(example))
+
+
+def _ones(tensor: Tensor) -> Tensor:
+    return torch.ones_like(tensor, dtype=torch.float64) if tensor.is_floating_point() else tensor
 
 
 @STATISTICS.register(

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from pruneviz.network.inputs import call
 from pruneviz.network.study import slowly
 from pruneviz.statistics.layers import Layer
 from pruneviz.statistics.observer import LayerObserver, by_channel, find_sites
@@ -33,6 +34,6 @@ def hooked_pass(asked: StatisticRequest, observers: Sequence[Observer]) -> None:
         for x, _y in samples.batches():
             watch.start()
             with torch.no_grad(), slowly(model), watch:
-                model(x)
+                call(model, x)
         for each in observers:
             each.turn()

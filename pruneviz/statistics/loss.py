@@ -7,11 +7,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.network.answers import logits_of
-from pruneviz.network.study import first_input
+from pruneviz.network.inputs import Given, call, first_input
 from pruneviz.statistics.statistic import StatisticRequest
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import choosing
@@ -28,11 +27,9 @@ def leaves_of(model: nn.Module) -> Leaves:
     }
 
 
-def logits_with(model: nn.Module, weights: Mapping[str, Tensor], *inputs: Any) -> Any:
+def logits_with(model: nn.Module, weights: Mapping[str, Tensor], given: Given) -> Any:
     """Return what a model with these weights answers, as logits, (B, classes)."""
-    return logits_of(
-        model, *inputs, call=lambda *given: functional_call(model, dict(weights), given)
-    )
+    return logits_of(model, given, weights=weights)
 
 
 def loss_of(
@@ -49,7 +46,7 @@ def check_loss(asked: StatisticRequest) -> None:
     """Raise ValueError, with the remedy, where the model has no loss."""
     samples = asked.samples
     with torch.no_grad():
-        out = asked.model(samples.x[:1])
+        out = call(asked.model, samples.x[:1])
     if not isinstance(out, Tensor) or out.ndim != 2 or out.is_complex():
         shape = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
         raise RefusedError(choosing.no_class_scores(asked.criterion, shape))
@@ -67,7 +64,7 @@ def check_derivatives(asked: StatisticRequest) -> None:
     shown = given.x[:LOOKED_AT] if given and has_data else first_input(asked.example)
     leaves = leaves_of(asked.model)
     with torch.enable_grad():
-        out = logits_with(asked.model, leaves, *(shown if isinstance(shown, tuple) else (shown,)))
+        out = logits_with(asked.model, leaves, shown)
     answers = [t for t in tree_leaves(out) if isinstance(t, Tensor) and t.requires_grad]
     uneven = [torch.arange(1.0, t.numel() + 1).view_as(t).to(t.dtype) for t in answers]
     wanted = [leaf for leaf in leaves.values() if leaf.requires_grad]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pruneviz.network.study import first_input
+from pruneviz.network.inputs import first_input
 from pruneviz.statistics.observer import find_norms
 from pruneviz.statistics.statistic import STATISTICS, StatisticRequest, Table
 from pruneviz.wording import RefusedError

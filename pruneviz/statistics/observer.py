@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
-from pruneviz.network.study import feed, slowly
+from pruneviz.network.inputs import call
+from pruneviz.network.study import slowly
 from pruneviz.statistics.layers import Layer
 
 CONVOLUTIONS = (F.conv1d, F.conv2d, F.conv3d)
@@ -134,7 +135,7 @@ def find_norms(model: nn.Module, example: Any) -> dict[str, str]:
 def _met(model: nn.Module, example: Any) -> list[_Met]:
     finder = _Finder(Weights(model))
     with torch.no_grad(), slowly(model), finder:
-        feed(model, example)
+        call(model, example)
     return finder.met
 
 

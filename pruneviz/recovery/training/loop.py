@@ -141,7 +141,7 @@ class Training:
         x, y = self._next(epoch, batch)
         x = self._augment(x, self._draws(epoch, batch))
         with self._noise(epoch, batch):
-            logits = logits_of(self._raw, x, call=self._network)
+            logits = logits_of(self._raw, x, through=self._network)
             loss = self.loss(logits, x, y)
             self._fabric.backward(loss)
         if not math.isfinite(self._everywhere(loss.detach(), "sum").item()):

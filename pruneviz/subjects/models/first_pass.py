@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.network.attempts import attempt
+from pruneviz.network.inputs import call
 from pruneviz.network.passes import Step, followed, given
 from pruneviz.subjects.models.outputs import check_tensors, not_finite
 from pruneviz.wording import Fact, RefusedError, opened
@@ -41,7 +42,7 @@ def forward(model: nn.Module, x: Tensor) -> Any:
 def company_note(model: nn.Module, x: Tensor) -> Fact | None:
     """Return a note where a model's answer depends on the inputs beside it in x (N, …), or None."""
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
-        among, pair, alone = (model(x[:count]) for count in (COMPANY, 2, 1))
+        among, pair, alone = (call(model, x[:count]) for count in (COMPANY, 2, 1))
     if not isinstance(among, Tensor) or not among.is_floating_point() or among.ndim < 1:
         return None
     apart = max(float((one[:1] - among[:1]).abs().max()) for one in (alone, pair))
@@ -68,5 +69,5 @@ def _begins(model: nn.Module, x: Tensor) -> str:
             begun.append(str(step))
 
     with torch.no_grad(), torch.random.fork_rng(devices=[]), followed(model, [], look):
-        model(x)
+        call(model, x)
     return begun[0] if begun else ""

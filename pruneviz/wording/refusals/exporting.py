@@ -135,6 +135,11 @@ def kind_not_held(kind: str) -> str:
 
 
 @fact()
+def several_inputs() -> str:
+    return "a recipe is of a network that takes one tensor, and this one takes several inputs"
+
+
+@fact()
 def too_few_inputs() -> str:
     return "the example must hold at least 2 inputs, so that the batch stays free"
 

@@ -1,4 +1,4 @@
-"""Why a network cannot be looked at as it is: of a kind that cannot be cut, copied or followed."""
+"""Why a network cannot be looked at as it is: a kind that cannot be cut or followed, no inputs."""
 
 from __future__ import annotations
 
@@ -139,3 +139,42 @@ def weight_not_fixed(parameter: str, kinds: str) -> str:
         "too, so there is nothing to rank: let it be fixed in eval mode, or remove it first "
         "(torch.nn.utils.parametrize.remove_parametrizations)"
     )
+
+
+@fact()
+def no_batch() -> str:
+    return (
+        "a batch holds no tensor with an axis, so it has no inputs: give tensors with the inputs "
+        "along the first axis"
+    )
+
+
+@fact()
+def uneven_batch(sizes: tuple[str, ...]) -> str:
+    return (
+        f"the tensors of a batch differ along the first axis ({', '.join(sizes)}): give as many "
+        "inputs in each"
+    )
+
+
+@fact()
+def hidden_tensors(name: str, kind: str) -> str:
+    return (
+        f"{name} is a {kind}, whose tensors cannot be told apart into inputs: give them in tuples, "
+        "lists or dictionaries"
+    )
+
+
+@fact()
+def no_batch_size(size: int) -> str:
+    return f"a batch has 1 input or more, got {size}: give such a size"
+
+
+@fact()
+def other_batches(reason: str) -> str:
+    return f"these batches cannot be one: {reason}; give the same arguments in each"
+
+
+@fact()
+def other_values(one: str, other: str) -> str:
+    return f"one has {one} where another has {other}"
