@@ -105,7 +105,7 @@ with frame.page("Export", "Download the pruned network.") as view:
         st.caption(f"On another machine, have the files at hand that you sent: {files}.")
     st.subheader("Use it", anchor=False)
     st.markdown("Weights and recipe are enough; the code that defined the model is not needed:")
-    shape = ", ".join(str(s) for s in view.subject.example.shape[1:])
+    shape = ", ".join(str(s) for s in view.subject.shape)
     softmax = "" if gives_probabilities(view.subject.model) else ".softmax(1)"
     st.code(REBUILD.format(shape=shape, softmax=softmax), language="python", wrap_lines=True)
     st.subheader("The plan", anchor=False)

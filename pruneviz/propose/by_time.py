@@ -10,6 +10,7 @@ from pruneviz.allocate.budget import smallest
 from pruneviz.analyses.latency_budget import FINAL_RUNS, RUNS, STEPS, surely_within
 from pruneviz.measure.latency import time_pair
 from pruneviz.measure.milliseconds import PassTime, Standing, pass_time
+from pruneviz.network.inputs import first_input
 from pruneviz.propose.finish import Candidate, Reached, chosen_note, finish
 from pruneviz.propose.paths import UNIFORM, Counts, Path
 from pruneviz.propose.proposal import Proposal
@@ -112,5 +113,5 @@ def _pair(work: Proposing, network: nn.Module, passes: int) -> tuple[PassTime, P
     subject = work.prepared.subject
     if work.measure is not None:
         return work.measure(subject.model, passes), work.measure(network, passes)
-    pair = time_pair(subject.model, network, subject.example[:1], passes).summary()
+    pair = time_pair(subject.model, network, first_input(subject.example), passes).summary()
     return pass_time(pair.original), pass_time(pair.pruned)

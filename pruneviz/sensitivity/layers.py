@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import Applied, apply
 from pruneviz.granularity.units import Units
+from pruneviz.network.inputs import Given
 from pruneviz.plan import Plan
 from pruneviz.proof import prove
 
@@ -30,10 +31,10 @@ class Alone:
         model: nn.Module,
         units: tuple[Units, ...],
         ranking: Ranking,
-        example: Tensor,
+        example: Given,
         remove: Remove = apply,
     ) -> None:
-        """Prepare; `example` (B, …) is what cuts are proved on, `remove` makes the networks."""
+        """Prepare; `example` is what cuts are proved on, `remove` makes the networks."""
         self._model, self._ranking, self._example = model, ranking, example
         self._remove = remove
         self._units = {layer.name: layer for layer in units}

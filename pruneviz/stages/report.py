@@ -21,6 +21,7 @@ from pruneviz.measure.machine import this_machine
 from pruneviz.measure.packing import stored_bytes
 from pruneviz.measure.quality import accuracy_pair
 from pruneviz.network.held import held_tensors
+from pruneviz.network.inputs import first_input
 from pruneviz.proof import check as check  # part of this file's interface
 from pruneviz.report import (
     Amount,
@@ -44,7 +45,7 @@ def time_models(
     threads: int = 1,
 ) -> Timings:
     """Time original and pruned in turns on one input."""
-    example = prepared.subject.example[:1]
+    example = first_input(prepared.subject.example)
     return time_pair(prepared.subject.model, pruned.model, example, runs, limit_s, threads)
 
 

@@ -10,7 +10,9 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
+from pruneviz.network.inputs import Given, is_batched
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.labelling import Labelling
 from pruneviz.wording import Fact
@@ -90,9 +92,10 @@ class Data:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Subject:
-    """A model in eval mode with frozen parameters, an example input (2, …), and its data if any.
+    """A model in eval mode with frozen parameters, an example of its inputs, and its data if any.
 
-    `model` is shared: whoever wants to change it works on a copy. `sha256` is that of the weights.
+    `model` is shared: whoever wants to change it works on a copy. `example` holds two inputs or
+    more, a tensor (2, …) or `Inputs` where the model takes several. `sha256` is of the weights.
     `notes` are what the user must know. `random` says that its answers are drawn,
     `frozen` are the parameters, by name, that its author froze.
     """
@@ -101,13 +104,19 @@ class Subject:
     title: str
     sentence: str
     model: nn.Module
-    example: Tensor
+    example: Given
     data: Data | None
     weights_label: str
     sha256: str
     notes: tuple[Fact, ...] = ()
     random: bool = False
     frozen: frozenset[str] = frozenset()
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Return the shape of one input, the first where the model takes several."""
+        first = next(leaf for leaf in tree_leaves(self.example) if is_batched(leaf))
+        return tuple(first.shape[1:])
 
 
 def along(axis: int, dimensions: int) -> tuple[int, ...]:

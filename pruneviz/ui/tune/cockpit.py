@@ -14,6 +14,7 @@ from pruneviz.figures.sensitivity import spark
 from pruneviz.history.folder import POINTS_FILE, RunFolder
 from pruneviz.home import default_home
 from pruneviz.measure.layer_latency import LayerLatency, layer_latency
+from pruneviz.network.inputs import first_input
 from pruneviz.plan import Plan
 from pruneviz.report import LayerReport
 from pruneviz.sensitivity import read_points
@@ -159,7 +160,8 @@ def _measure(plan: Plan) -> LayerLatency:
     time.sleep(PAUSE_SECONDS)
     subject = cache.subject(plan)  # only now: what waits in line holds no network
     layers = dict.fromkeys(layer_of(name) for name, _ in subject.model.named_parameters())
-    return layer_latency(subject.model, subject.example[:1], tuple(layers), PASSES, LIMIT_SECONDS)
+    one = first_input(subject.example)
+    return layer_latency(subject.model, one, tuple(layers), PASSES, LIMIT_SECONDS)
 
 
 @cached(prepared_key, most=64)
