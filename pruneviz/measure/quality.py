@@ -10,15 +10,11 @@ from torch import Tensor
 
 from pruneviz.metrics import METRICS
 from pruneviz.report import Accuracy
+from pruneviz.tasks.classification import predicted as predicted  # part of this file's interface
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import cutting
 
 ACCURACY = METRICS.get("accuracy")
-
-
-def predicted(logits: Tensor) -> Tensor:
-    """Return the class of the largest logit, (N, classes) → (N,); -1 where one is not a number."""
-    return logits.argmax(1).masked_fill(logits.isnan().any(1), -1)
 
 
 def accuracy_pair(logits_a: Tensor, logits_b: Tensor, y: Tensor) -> Accuracy:

@@ -1,0 +1,126 @@
+"""What a task is: what a network is for, and so what its outputs are worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from torch import Tensor
+
+from pruneviz.registry import Registry
+from pruneviz.wording import Fact, misfits
+
+Reduction = Literal["mean", "sum", "none"]
+Answers = Tensor | Mapping[str, Tensor]  # each (N, …), and small enough to keep for all inputs
+Tally = dict[str, Tensor]  # a column's name → a number or a row for each input, (N,) or (N, …)
+IGNORED = -100  # a place that nothing is asked of, as torch's own losses have it
+
+
+@dataclass(frozen=True)
+class Explained:
+    """Something of an output that can be explained: its name, and its number for each input.
+
+    `of` turns an output for inputs (B, …) into numbers (B,), with their gradient.
+    """
+
+    name: str
+    of: Callable[[Any], Tensor]
+
+
+class Task(Protocol):
+    """What a network is for: whoever differentiates, counts, compares or explains asks it.
+
+    An output is what a network gives for inputs (N, …), with logits where it ends in
+    probabilities; `target` is what the data say of them, (N, …). Losses and divergences are one
+    number an input, and "mean" and "sum" are taken over inputs.
+    """
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of the metrics that fit, the primary one first."""
+
+    def misfit(self, output: Any, target: Tensor) -> Fact | None:
+        """Return why an output, or targets of as many inputs or others, are not of this task."""
+
+    def answers(self, output: Any, target: Tensor) -> Answers:
+        """Return what is kept of an output: (N, …) each, and never larger than the targets allow.
+
+        Targets are asked for because a likelihood can be kept of what is there alone.
+        """
+
+    def loss(self, output: Any, target: Tensor, reduction: Reduction = "mean") -> Tensor:
+        """Return what training makes small, differentiable."""
+
+    def tally(self, answers: Answers, target: Tensor) -> Tally:
+        """Return what is counted for each input, by a column's name; metrics are made of it."""
+
+    def distil(
+        self, output: Any, teacher: Any, temperature: float = 1.0, reduction: Reduction = "mean"
+    ) -> Tensor:
+        """Return how far an output is from a teacher's, both divided by `temperature`.
+
+        Times the square of that it pulls as strongly as at 1 (Hinton et al. 2015, arXiv
+        1503.02531, section 2).
+        """
+
+    def explained(self, output: Any, target: Tensor | None = None) -> Sequence[Explained]:
+        """Return what of an output can be explained; what the targets name, if given, comes first.
+
+        Outputs of other inputs may be given to it: those on a way to these, or parts of them.
+        """
+
+    def strata(self, target: Tensor) -> Tensor | None:
+        """Return numbers (N,) that a fair split divides in proportion; None where none are."""
+
+
+TASKS: Registry[Callable[[], Task]] = Registry("task")
+
+
+def reduced(values: Tensor, reduction: Reduction) -> Tensor:
+    """Return numbers (N,) as they are, their sum or their mean."""
+    if reduction == "none":
+        return values
+    return values.sum() if reduction == "sum" else values.mean()
+
+
+def mean_of_judged(values: Tensor, target: Tensor) -> Tensor:
+    """Return each input's mean over the places that are not IGNORED, (N, …) → (N,); 0 without."""
+    ignored = target == IGNORED
+    places = (~ignored).flatten(1).sum(1)
+    return values.masked_fill(ignored, 0.0).flatten(1).sum(1) / places.clamp_min(1)
+
+
+def each_column(
+    noun: str, count: int, columns: Callable[[Tensor], Tensor] = lambda output: output
+) -> list[Explained]:
+    """Return each of the columns (B, count) of an output, named with its number."""
+
+    def column(number: int) -> Callable[[Tensor], Tensor]:
+        return lambda output: columns(output)[:, number]
+
+    return [Explained(f"{noun} {number}", column(number)) for number in range(count)]
+
+
+def not_numbers_of(output: Any, target: Tensor, wanted: str) -> Fact | None:
+    """Return why an output is not (N, K) real numbers, or targets not K real numbers each."""
+    if not isinstance(output, Tensor) or output.ndim != 2 or output.is_complex():
+        return misfits.answers_otherwise(shape_of(output), wanted)
+    if target.shape[1:] != output.shape[1:] or target.is_complex():
+        numbers = f"{output.shape[1]} number{'s' if output.shape[1] != 1 else ''}"
+        return misfits.targets_otherwise(tuple(target.shape[1:]), numbers)
+    return None
+
+
+def shape_of(output: Any) -> tuple[int, ...] | str:
+    """Return a tensor's shape, of anything else the name of its kind."""
+    return tuple(output.shape) if isinstance(output, Tensor) else type(output).__name__
+
+
+def within_outputs(target: Tensor, outputs: int) -> Fact | None:
+    """Return why labels are not 0 to `outputs` − 1; None where they are."""
+    if target.is_floating_point() or target.is_complex():
+        return misfits.no_whole_numbers()
+    if target.numel() and not 0 <= int(target.min()) <= int(target.max()) < outputs:
+        return misfits.labels_beyond_outputs(int(target.min()), int(target.max()), outputs)
+    return None

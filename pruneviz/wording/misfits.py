@@ -1,0 +1,37 @@
+"""Why what a network answers, or what the data say, is not of a task."""
+
+from __future__ import annotations
+
+from pruneviz.wording.fact import fact
+
+Shape = tuple[int, ...]
+
+
+@fact()
+def answers_otherwise(found: Shape | str, wanted: str) -> str:
+    return f"this model answers with {found} in place of {wanted}"
+
+
+@fact(field="data")
+def targets_otherwise(found: Shape, wanted: str) -> str:
+    return f"the data have targets of shape {found} for each input in place of {wanted}"
+
+
+@fact(field="data")
+def labels_beyond_outputs(low: int, high: int, outputs: int) -> str:
+    return f"the data name {low} to {high}, and the model has {outputs} outputs from 0"
+
+
+@fact(field="data")
+def no_whole_numbers() -> str:
+    return "the data have targets that are no whole numbers"
+
+
+@fact(field="data")
+def not_between_0_and_1(low: float, high: float) -> str:
+    return f"the data have labels from {low:g} to {high:g} in place of 0 and 1"
+
+
+@fact(field="data")
+def targets_not_finite() -> str:
+    return "the data have targets that are not finite"
