@@ -32,7 +32,7 @@ from pruneviz.granularity import GRANULARITIES
 from pruneviz.metrics.statistics import wilson
 from pruneviz.plan import Plan
 from pruneviz.recovery import RECOVERIES
-from pruneviz.recovery.method import Task
+from pruneviz.recovery.method import RecoveryRequest
 from pruneviz.statistics import Samples, StatisticRequest, collect, gradients
 from pruneviz.subjects import Data, Subject, load_subject
 
@@ -57,7 +57,9 @@ def accuracy(model: nn.Module, data: Data) -> float:
 def recalibrated(pruned: run.Pruned, subject: Subject, data: Data) -> nn.Module:
     """Return the pruned network with its BatchNorm statistics measured anew."""
     masks = {} if pruned.is_cut else pruned.masks
-    task = Task(model=pruned.model, masks=masks, cuts=pruned.cuts, teacher=subject.model, data=data)
+    task = RecoveryRequest(
+        model=pruned.model, masks=masks, cuts=pruned.cuts, teacher=subject.model, data=data
+    )
     settings = RECOVERIES.get("recalibrate").settings({"keep_better": False})
     work = RECOVERIES.get("recalibrate").implementation(task, **settings)
     while not work.finished:
@@ -232,7 +234,7 @@ def gradient_rows(asked: StatisticRequest) -> list[tuple[str, ...]]:
     samples = asked.samples
 
     def plain() -> None:
-        for _ in gradients(asked.model, samples.x, samples.y):
+        for _ in gradients(asked.task, asked.model, samples.x, samples.y):
             pass
 
     plain()

@@ -29,7 +29,7 @@ from pruneviz.measure.cost import macs_by_parameter
 from pruneviz.metrics.statistics import wilson
 from pruneviz.plan import Plan
 from pruneviz.recovery import RECOVERIES
-from pruneviz.recovery.method import Task
+from pruneviz.recovery.method import RecoveryRequest
 from pruneviz.recovery.recipes import RECIPES
 from pruneviz.run import Prepared
 from pruneviz.subjects import Data, Subject, load_subject
@@ -109,9 +109,11 @@ def torch_pruning_row(subject: Subject, seeds: tuple[int, ...], epochs: int) -> 
     settings = RECOVERIES.get("finetune").settings({"epochs": epochs})
     for seed in seeds:
         small = torch_pruned(subject)
-        task = Task(model=small, masks={}, cuts=(), teacher=subject.model, data=data, seed=seed)
+        task = RecoveryRequest(
+            model=small, masks={}, cuts=(), teacher=subject.model, data=data, seed=seed
+        )
 
-        def train(task: Task = task) -> nn.Module:
+        def train(task: RecoveryRequest = task) -> nn.Module:
             training = RECOVERIES.get("finetune").implementation(task, **settings)
             while not training.finished:
                 training.step()
@@ -203,7 +205,7 @@ def overhead(plan: Plan, title: str, quick: bool) -> None:
     prepared = run.prepare(subject, chosen)
     pruned = run.prune(prepared, chosen)
     settings = RECOVERIES.get("finetune").settings({"epochs": 1000, "augmentation": "none"})
-    task = Task(
+    task = RecoveryRequest(
         model=pruned.model, masks=pruned.masks, cuts=pruned.cuts, teacher=subject.model, data=data
     )
     training = RECOVERIES.get("finetune").implementation(task, **settings)

@@ -38,7 +38,7 @@ def answers_in_words(answers: results.Answers) -> str:
     """Return both accuracies, their change and how often both agree, as three sentences."""
     found = accuracy_pair(answers.original, answers.pruned, answers.data.y)
     counts = outcomes(answers.original, answers.pruned, answers.data.y)
-    apart = divergence(answers.original, answers.pruned)
+    apart = divergence(answers.original, answers.pruned, answers.task)
     low, high = found.change_interval
     fresh = "" if answers.data.held_out else ", none used to calibrate,"
     return (

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import pandas as pd
 from torch import Tensor
-from torch.nn.functional import kl_div, log_softmax, softmax
+from torch.nn.functional import softmax
 
 from pruneviz.measure.quality import check_pair, predicted
 from pruneviz.metrics.statistics import wilson
 from pruneviz.report import Interval
+from pruneviz.tasks import CLASSIFICATION, Task
 
 
 @dataclass(frozen=True)
@@ -36,12 +37,11 @@ class Outcomes:
     neither: int
 
 
-def divergence(logits_a: Tensor, logits_b: Tensor) -> Divergence:
+def divergence(logits_a: Tensor, logits_b: Tensor, task: Task = CLASSIFICATION) -> Divergence:
     """Return agreement and mean divergence of original (a) and pruned (b); logits (N, classes)."""
     alike = predicted(logits_a) == predicted(logits_b)
     count, samples = int(alike.sum()), len(alike)
-    first, second = log_softmax(logits_a.double(), 1), log_softmax(logits_b.double(), 1)
-    kl = float(kl_div(second, first, reduction="batchmean", log_target=True)) if samples else 0.0
+    kl = float(task.distil(logits_b.double(), logits_a.double())) if samples else 0.0
     return Divergence(
         agreement=count / samples if samples else float("nan"),
         agreement_interval=wilson(count, samples),

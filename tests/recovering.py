@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from pruneviz.recovery import RECOVERIES, Recovery, Task
+from pruneviz.recovery import RECOVERIES, Recovery, RecoveryRequest
 
 
-def begin(task: Task, method: str, **settings: bool | int | float | str) -> Recovery:
+def begin(task: RecoveryRequest, method: str, **settings: bool | int | float | str) -> Recovery:
     entry = RECOVERIES.get(method)
     return entry.implementation(task, **entry.settings(settings))
 

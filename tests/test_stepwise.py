@@ -12,7 +12,7 @@ from pruneviz.analyses import scans
 from pruneviz.analyses.comparison import MethodComparison
 from pruneviz.plan import Plan
 from pruneviz.propose import Goal, ProposalSearch
-from pruneviz.recovery import RECOVERIES, Task
+from pruneviz.recovery import RECOVERIES, RecoveryRequest
 from pruneviz.stages.recovery_rounds import RecoveryRounds
 from pruneviz.stepwise import complete
 from pruneviz.subjects import load_subject
@@ -33,7 +33,7 @@ def prepared() -> run.Prepared:
 
 def training(prepared: run.Prepared):
     entry, pruned = RECOVERIES.get("finetune"), run.prune(prepared, PLAN)
-    task = Task(
+    task = RecoveryRequest(
         model=pruned.model, masks={}, cuts=pruned.cuts, teacher=prepared.subject.model,
         data=prepared.subject.data,
     )  # fmt: skip

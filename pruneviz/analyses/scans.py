@@ -39,7 +39,8 @@ def scan(
     data = _labelled(prepared)
     refit = _refit(prepared, recalibrate, seed)
     given, removing = _given(prepared), _removing(prepared)
-    return Scan(*given, levels or LEVELS, budget_bytes, data.classes, refit, removing)
+    task = prepared.subject.task
+    return Scan(*given, levels or LEVELS, budget_bytes, data.classes, refit, removing, task)
 
 
 def search(
@@ -95,7 +96,8 @@ def _refit(prepared: Prepared, recalibrate: bool, seed: int) -> Refit | None:
     """Return what a scan does to each network; ValueError where the model has no BatchNorm."""
     if not recalibrate:
         return None
-    return recalibration(prepared.subject.model, _labelled(prepared), seed)
+    subject = prepared.subject
+    return recalibration(subject.model, _labelled(prepared), seed, subject.task)
 
 
 def _removing(prepared: Prepared) -> Remove:
@@ -108,7 +110,7 @@ def baseline_point(prepared: Prepared) -> Point:
     """Return the original's own point of a scan, at sparsity 0; ValueError without data."""
     data, logits = _labelled(prepared), prepared.baseline.logits
     assert logits is not None  # wherever there is data
-    return point_of_original(logits, data.y, data.classes)
+    return point_of_original(logits, data.y, data.classes, prepared.subject.task)
 
 
 def _given(prepared: Prepared) -> tuple[nn.Module, tuple[Units, ...], Ranking, Tensor, Tensor]:

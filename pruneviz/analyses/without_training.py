@@ -10,7 +10,7 @@ from torch import nn
 from pruneviz.apply import Applied
 from pruneviz.evaluate import predict
 from pruneviz.measure.quality import accuracy_pair
-from pruneviz.recovery import RECOVERIES, Task
+from pruneviz.recovery import RECOVERIES, RecoveryRequest
 from pruneviz.report import Accuracy
 from pruneviz.run import Prepared
 from pruneviz.stepwise import complete
@@ -75,10 +75,10 @@ def _recovered(
     model = applied.model
     for method in methods:
         entry = RECOVERIES.get(method)
-        task = Task(
+        asked = RecoveryRequest(
             model=model, masks={} if applied.is_cut else applied.masks, cuts=applied.cuts,
             teacher=prepared.subject.model, data=data, seed=seed,
-            frozen=prepared.subject.frozen,
+            frozen=prepared.subject.frozen, task=prepared.subject.task,
         )  # fmt: skip
-        model = complete(entry.implementation(task, **entry.settings({}))).model
+        model = complete(entry.implementation(asked, **entry.settings({}))).model
     return model

@@ -53,7 +53,7 @@ def score_asked(asked: StatisticRequest) -> Scored:
         return Scored(scores, evidence, _notes(asked, scores))
     total: dict[str, Tensor] = {}
     batches = 0
-    for found in gradients(asked.model, asked.samples.x, asked.samples.y):
+    for found in gradients(asked.task, asked.model, asked.samples.x, asked.samples.y):
         batches += 1
         of_batch = replace(evidence, gradients=found)
         one = score(asked.criterion, asked.settings, asked.units, of_batch)

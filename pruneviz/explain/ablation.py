@@ -33,10 +33,9 @@ def feature_ablation(question: Question) -> Answer:
 
     mask = patches(question.x, int(question.settings["patches"]), question.axis)
     with torch.no_grad():
-        values = FeatureAblation(question.model).attribute(
+        values = FeatureAblation(question.answer).attribute(
             question.x,
             baselines=question.average,
-            target=question.target,
             feature_mask=mask,
             perturbations_per_eval=16,
         )

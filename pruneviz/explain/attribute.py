@@ -15,6 +15,7 @@ from pruneviz.network.answers import answering_logits
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.inputs import call
 from pruneviz.registry import Value
+from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import explaining
 
@@ -27,12 +28,13 @@ ENOUGH_STEPS, SAME_SHARE = 1_600, 0.1
 
 @dataclass(frozen=True)
 class Attribution:
-    """What each input value adds to the logit of class `target`; `values` has the input's shape.
+    """What each input value adds to what is explained, at `target`: such as that class's logit.
 
-    `steps` is how many were taken, None of a method without. `delta` is the sum of the values minus
-    f(x) − f(x₀), which is 0 in theory (None where a method promises no sum), `valid` whether the
-    numbers may be trusted, `note` a sentence on both. `more` is how many steps the check asks for,
-    0 where it holds or more do not help, and `seconds` what these took.
+    `values` has the input's shape. `steps` is how many were taken, None of a method without.
+    `delta` is the sum of the values minus f(x) − f(x₀), which is 0 in theory (None where a method
+    promises no sum), `valid` whether the numbers may be trusted, `note` a sentence on both. `more`
+    is how many steps the check asks for, 0 where it holds or more do not help, and `seconds` what
+    these took.
     """
 
     method: str
@@ -62,9 +64,11 @@ def attribute(
     axis: int = 1,
     seconds: float = MORE_SECONDS,
     progress: Callable[[int], None] = lambda steps: None,
+    task: Task = CLASSIFICATION,
 ) -> Attribution:
-    """Explain the logit of class `target` on one input, (1, …); works on a copy of the model.
+    """Explain what `task` says is explained at `target`, such as that class's logit, on one input.
 
+    The input is (1, …); this works on a copy of the model.
     `average` is the average input x₀ as the model gets it, broadcast to the input; None is 0, that
     of standardised inputs. On `axis` lie the input's channels. Of a method with steps, unless
     `settings` name their number, they are doubled until its check holds, for about `seconds`;
@@ -77,18 +81,20 @@ def attribute(
     start = torch.zeros_like(x) if average is None else average.to(x).expand_as(x).clone()
     with torch.no_grad():
         logits = call(own, torch.cat([x, start]))  # (2, classes)
-    if not 0 <= target < logits.shape[1]:
-        raise RefusedError(explaining.no_such_class(target, logits.shape[1]))
+    every = task.explained(logits[:1])
+    if not 0 <= target < len(every):
+        raise RefusedError(explaining.no_such_class(target, len(every)))
+    of = every[target].of
     question = Question(
         model=own,
         x=x.detach().clone().requires_grad_("gradients" in entry.needs),
         average=start,
-        target=target,
+        explained=every[target],
         axis=axis,
         settings=entry.settings(settings or {}),
     )
-    rise = float(logits[0, target] - logits[1, target])
-    found = _answered(question, method, rise)
+    rise = float(of(logits[:1]) - of(logits[1:]))
+    found = _answered(question, method, target, rise)
     if found.steps is None or found.valid:
         return found
     if STEPS not in (settings or {}):
@@ -96,10 +102,10 @@ def attribute(
     if found.steps < ENOUGH_STEPS:
         return found
     half = replace(question, settings={**question.settings, STEPS: found.steps // 2})
-    return _judged(found, rise, _answered(half, method, rise))
+    return _judged(found, rise, _answered(half, method, target, rise))
 
 
-def _answered(question: Question, method: str, rise: float) -> Attribution:
+def _answered(question: Question, method: str, target: int, rise: float) -> Attribution:
     """Return a method's answer to a question with what its own check says of it."""
     entry, started = METHODS.get(method), time.perf_counter()
     try:
@@ -111,7 +117,7 @@ def _answered(question: Question, method: str, rise: float) -> Attribution:
     steps = int(question.settings[STEPS]) if STEPS in question.settings else None
     found = Attribution(
         method=method,
-        target=question.target,
+        target=target,
         values=values,
         delta=answer.delta,
         valid=False,
@@ -146,7 +152,8 @@ def _until_it_holds(
             break
         progress(taken)
         more = replace(question, settings={**question.settings, STEPS: taken})
-        found = _judged(_answered(more, found.method, rise), rise, found)
+        answered = _answered(more, found.method, found.target, rise)
+        found = _judged(answered, rise, found)
     return found
 
 

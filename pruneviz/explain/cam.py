@@ -30,8 +30,8 @@ def grad_cam(question: Question) -> Answer:
 
     x, axis = question.x, question.axis
     layer = last_convolution(question.model, x)
-    maps = LayerGradCam(question.model, layer).attribute(
-        x, target=question.target, relu_attributions=True
+    maps = LayerGradCam(question.answer, layer).attribute(
+        x, relu_attributions=True
     )  # (1, 1, h, w), or (1, 1, l) of a series
     size = [length for place, length in enumerate(x.shape) if place not in (0, axis)]
     values = interpolate(maps.detach(), size, mode=ENLARGED[x.dim()], align_corners=False)

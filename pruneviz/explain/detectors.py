@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.explain.attribute import working_copy
-from pruneviz.network.answers import answering_logits
+from pruneviz.network.answers import answering_logits, logits_of
+from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import explaining
 
@@ -35,7 +36,8 @@ class CutLike(Protocol):
 class Detectors:
     """A layer's output on one input: `maps` (channels, …), and `importance` (channels,).
 
-    A channel's importance is the sum of its activations times the gradient of the target's logit.
+    A channel's importance is the sum of its activations times the gradient of what is explained,
+    such as a class's logit.
     """
 
     layer: str
@@ -49,10 +51,13 @@ def convolutions_and_linears(model: nn.Module) -> tuple[str, ...]:
     return tuple(name for name, module in model.named_modules() if isinstance(module, kinds))
 
 
-def detectors(model: nn.Module, x: Tensor, layer: str, target: int) -> Detectors:
+def detectors(
+    model: nn.Module, x: Tensor, layer: str, target: int, task: Task = CLASSIFICATION
+) -> Detectors:
     """Return what the channels of `layer` show on one input, (1, …), and their share in the answer.
 
-    ValueError when there is no such layer, or it does not run on this input.
+    The answer is what `task` says is explained at `target`. ValueError when there is no such layer,
+    or it does not run on this input.
     """
     from captum.attr import LayerActivation, LayerGradientXActivation
 
@@ -63,8 +68,11 @@ def detectors(model: nn.Module, x: Tensor, layer: str, target: int) -> Detectors
     try:
         whole, given = answering_logits(own), x.detach().clone().requires_grad_()
         maps = LayerActivation(whole, module).attribute(given).detach()
-        shares = LayerGradientXActivation(whole, module).attribute(given, target=target).detach()
-    except (RuntimeError, AssertionError, AttributeError, KeyError, TypeError) as error:
+        with torch.no_grad():
+            of = task.explained(logits_of(own, x))[target].of
+        shares = LayerGradientXActivation(lambda t: of(logits_of(whole, t)), module)
+        shares = shares.attribute(given).detach()
+    except (RuntimeError, AssertionError, AttributeError, LookupError, TypeError) as error:
         raise RefusedError(explaining.no_channels(layer)) from error
     maps, shares = (_channels_first(t, module) for t in (maps, shares))
     return Detectors(layer, maps, shares.reshape(len(shares), -1).sum(1))

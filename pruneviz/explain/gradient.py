@@ -21,7 +21,7 @@ def saliency(question: Question) -> Answer:
     """Return the absolute gradient."""
     from captum.attr import Saliency
 
-    values = Saliency(question.model).attribute(question.x, target=question.target, abs=True)
+    values = Saliency(question.answer).attribute(question.x, abs=True)
     return Answer(values=values)
 
 
@@ -38,7 +38,7 @@ def input_x_gradient(question: Question) -> Answer:
     """Return the gradient times what the input has over the average one."""
     from captum.attr import Saliency
 
-    gradient = Saliency(question.model).attribute(question.x, target=question.target, abs=False)
+    gradient = Saliency(question.answer).attribute(question.x, abs=False)
     return Answer(values=(question.x - question.average) * gradient)
 
 
@@ -65,10 +65,9 @@ def integrated_gradients(question: Question) -> Answer:
     from captum.attr import IntegratedGradients
 
     steps = int(question.settings["steps"])
-    values, delta = IntegratedGradients(question.model).attribute(
+    values, delta = IntegratedGradients(question.answer).attribute(
         question.x,
         baselines=question.average,
-        target=question.target,
         n_steps=steps,
         # the nodes of Gauss's rule take time with the cube of their number
         method="gausslegendre" if steps <= MOST_NODES else "riemann_middle",

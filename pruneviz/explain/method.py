@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 from torch import Tensor, nn
 
+from pruneviz.network.answers import logits_of
 from pruneviz.registry import Registry, Value
+from pruneviz.tasks import Explained
 
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """Why does `model` give the class `target` its logit on `x`, (1, …)?
+    """Why does `model` give `explained`, such as a class's logit, its number on `x`, (1, …)?
 
     The model and the input belong to the method: it may hook and change them. `average`, shaped as
     the input, is what every method calls the average input, x₀; `axis` is that of the channels.
@@ -21,9 +23,13 @@ class Question:
     model: nn.Module
     x: Tensor
     average: Tensor
-    target: int
+    explained: Explained
     settings: dict[str, Value]
     axis: int = 1
+
+    def answer(self, x: Tensor) -> Tensor:
+        """Return the number that is explained, (B,), of inputs (B, …)."""
+        return self.explained.of(logits_of(self.model, x))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from pruneviz.evaluate import predict
 from pruneviz.measure.quality import accuracy_pair
@@ -72,7 +71,7 @@ class Judge:
         self.evaluations += 1
         logits = predict(network, x)
         found = accuracy_pair(self._original(x), logits, y)
-        loss = float(cross_entropy(logits.double(), y))
+        loss = float(self.prepared.subject.task.loss(logits.double(), y))
         return Lost(-found.change + 0.0, loss if math.isfinite(loss) else math.inf)
 
     def final(self, network: nn.Module) -> Accuracy:

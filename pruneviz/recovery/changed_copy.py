@@ -8,7 +8,7 @@ from torch import nn
 
 from pruneviz.network.duplicate import duplicate
 from pruneviz.recovery.choice import better
-from pruneviz.recovery.method import Task
+from pruneviz.recovery.method import RecoveryRequest
 from pruneviz.recovery.rows import curve_state, held_out_row, read_curve
 from pruneviz.recovery.training.device import torch_device
 from pruneviz.recovery.training.states import copied, load, refuse_other
@@ -27,13 +27,13 @@ class TrainingFreeRecovery:
     method: ClassVar[str]
     changes: ClassVar[str]
 
-    def __init__(self, task: Task, total: int, keep_better: bool) -> None:
+    def __init__(self, asked: RecoveryRequest, total: int, keep_better: bool) -> None:
         self.total, self.stopped = total, ""
         self.curve: list[EpochRow] = []
         self.notes: list[Fact] = []
-        self._task, self._keep_better, self._done = task, keep_better, 0
-        self._device = torch_device(task.device)
-        self._model = duplicate(task.model).to(self._device)
+        self._asked, self._keep_better, self._done = asked, keep_better, 0
+        self._device = torch_device(asked.device)
+        self._model = duplicate(asked.model).to(self._device)
 
     @property
     def done(self) -> int:
@@ -56,9 +56,9 @@ class TrainingFreeRecovery:
         if not self.finished:
             return
         if self._keep_better:
-            self._model, note = better(self._task, self._model, self.changes)
+            self._model, note = better(self._asked, self._model, self.changes)
             self.notes += [note] if note else []
-        self.curve.append(held_out_row(self._task, self.method, self._model, self._device))
+        self.curve.append(held_out_row(self._asked, self.method, self._model, self._device))
 
     def state(self) -> State:
         """Return everything from which `restore` goes on."""

@@ -14,7 +14,7 @@ from pruneviz.network.duplicate import duplicate
 from pruneviz.network.inputs import call
 from pruneviz.recovery.changed_copy import TrainingFreeRecovery
 from pruneviz.recovery.frozen import frozen_note, held
-from pruneviz.recovery.method import RECOVERIES, Task
+from pruneviz.recovery.method import RECOVERIES, RecoveryRequest
 from pruneviz.registry import Parameter, Value
 from pruneviz.subjects import Data
 from pruneviz.wording import RefusedError
@@ -61,13 +61,13 @@ class CorrectBiases(TrainingFreeRecovery):
 
     method, changes = "correct_biases", "biases"
 
-    def __init__(self, task: Task, **settings: Value) -> None:
+    def __init__(self, asked: RecoveryRequest, **settings: Value) -> None:
         """Begin with the biases as they are; the settings are those of the registry."""
-        total = self.steps(task.model, task.data, **settings)
-        super().__init__(task, total, bool(settings["keep_better"]))
-        note = frozen_note(task.teacher, task.frozen)
+        total = self.steps(asked.model, asked.data, **settings)
+        super().__init__(asked, total, bool(settings["keep_better"]))
+        note = frozen_note(asked.teacher, asked.frozen)
         self.notes += [note] if note else []
-        self._x = task.data.calibration_x[: int(settings["inputs"])]
+        self._x = asked.data.calibration_x[: int(settings["inputs"])]
 
     @classmethod
     def steps(cls, model: nn.Module, data: Data, **settings: Value) -> int:
@@ -84,8 +84,8 @@ class CorrectBiases(TrainingFreeRecovery):
     def step(self) -> None:
         """Take the original's means and bring the network to them."""
         x = self._x.to(self._device)
-        teacher = duplicate(self._task.teacher).to(self._device)
-        correct_biases(self._model, mean_answers(teacher, x), x, self._task)
+        teacher = duplicate(self._asked.teacher).to(self._device)
+        correct_biases(self._model, mean_answers(teacher, x), x, self._asked)
         self._advance()
 
 
@@ -97,7 +97,7 @@ def mean_answers(model: nn.Module, x: Tensor) -> Means:
     return {path: mean for path, mean in means.items() if calls[path] == 1}
 
 
-def correct_biases(model: nn.Module, wanted: Means, x: Tensor, task: Task) -> None:
+def correct_biases(model: nn.Module, wanted: Means, x: Tensor, asked: RecoveryRequest) -> None:
     """Shift biases in place so that the mean answers on `x` are the wanted ones.
 
     All happens in one pass: each layer answers already corrected, so those behind it see what they
@@ -106,9 +106,9 @@ def correct_biases(model: nn.Module, wanted: Means, x: Tensor, task: Task) -> No
     """
     with _answering(model, lambda path, mean: None) as calls:
         call(model, x)
-    staying = held(task.teacher, task.frozen)
+    staying = held(asked.teacher, asked.frozen)
     once = {path for path in wanted if calls[path] == 1 and f"{path}.bias" not in staying}
-    kept = {cut.parameter: list(cut.kept) for cut in task.cuts if cut.axis == 0}
+    kept = {cut.parameter: list(cut.kept) for cut in asked.cuts if cut.axis == 0}
 
     def correct(path: str, mean: Tensor) -> Tensor | None:
         if path not in once:
@@ -118,8 +118,8 @@ def correct_biases(model: nn.Module, wanted: Means, x: Tensor, task: Task) -> No
         bias = model.get_submodule(path).bias
         assert isinstance(bias, Tensor)
         shift = (target - mean).to(bias.dtype)
-        if name in task.masks:
-            shift = shift * task.masks[name].to(shift)
+        if name in asked.masks:
+            shift = shift * asked.masks[name].to(shift)
         bias.add_(shift)
         return shift
 

@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from pruneviz.network.answers import logits_of
 from pruneviz.network.duplicate import duplicate
-from pruneviz.recovery.method import RECOVERIES, Task
+from pruneviz.recovery.method import RECOVERIES, RecoveryRequest
 from pruneviz.recovery.training.loop import Training
 from pruneviz.recovery.training.settings import TRAINING
 from pruneviz.registry import Parameter, Value
+from pruneviz.tasks import Task
 
 
 def distillation_loss(
-    student: Tensor, teacher: Tensor, y: Tensor, temperature: float, weight: float
+    task: Task, student: Tensor, teacher: Tensor, y: Tensor, temperature: float, weight: float
 ) -> Tensor:
-    """Return weight · T² · KL(teacher‖student at T) + (1 − weight) · cross-entropy.
+    """Return weight · T² · distance of student and teacher at T + (1 − weight) · the task's loss.
 
-    Logits are (B, classes), labels (B,). T² keeps the gradients of soft answers as large as those
-    of labels (arXiv 1503.02531, section 2).
+    Both are outputs of the same inputs, y their targets, (B, …). T² keeps the gradients of soft
+    answers as large as those of labels (arXiv 1503.02531, section 2).
     """
-    soft, target = log_softmax(student / temperature, 1), log_softmax(teacher / temperature, 1)
-    divergence = kl_div(soft, target, reduction="batchmean", log_target=True)
-    return weight * temperature**2 * divergence + (1 - weight) * cross_entropy(student, y)
+    apart = task.distil(student, teacher, temperature)
+    return weight * temperature**2 * apart + (1 - weight) * task.loss(student, y)
 
 
 @RECOVERIES.register(
@@ -61,15 +60,16 @@ class Distill(Training):
     name = "distill"
     doing = "distilling"
 
-    def __init__(self, task: Task, **settings: Value) -> None:
-        """Begin; the teacher is a copy of the task's, in eval mode."""
-        super().__init__(task, **settings)
+    def __init__(self, asked: RecoveryRequest, **settings: Value) -> None:
+        """Begin; the teacher is a copy of the original, in eval mode."""
+        super().__init__(asked, **settings)
         self._temperature = float(settings["temperature"])
         self._weight = float(settings["teacher_weight"])
-        self._teacher = duplicate(task.teacher).eval().to(self._fabric.device)
+        self._teacher = duplicate(asked.teacher).eval().to(self._fabric.device)
 
-    def loss(self, logits: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        """Return the distillation loss of logits (B, classes) for inputs x and labels y (B,)."""
+    def loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """Return the distillation loss of an output for inputs x and targets y, (B, …)."""
         with torch.no_grad(), self._fabric.autocast():
             teacher = logits_of(self._teacher, x)
-        return distillation_loss(logits, teacher, y, self._temperature, self._weight)
+        task, temperature = self._asked.task, self._temperature
+        return distillation_loss(task, output, teacher, y, temperature, self._weight)

@@ -1,7 +1,6 @@
 """Fine-tuning: the weights that are left learn to do without the others."""
 
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from pruneviz.recovery.method import RECOVERIES
 from pruneviz.recovery.training.loop import Training
@@ -24,7 +23,7 @@ class FineTune(Training):
     name = "finetune"
     doing = "fine-tuning"
 
-    def loss(self, logits: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        """Return the mean cross-entropy of logits (B, classes) and labels (B,)."""
+    def loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """Return the task's mean loss of an output with targets y, (B, …)."""
         del x
-        return cross_entropy(logits, y)
+        return self._asked.task.loss(output, y)

@@ -14,11 +14,12 @@ from pruneviz.registry import Registry, Value
 from pruneviz.report import EpochRow
 from pruneviz.stepwise import Stepwise
 from pruneviz.subjects import Data
+from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import Fact
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class Task:
+class RecoveryRequest:
     """A pruned network to recover, and what a recovery may use.
 
     `model` is left as it is: a recovery works on a copy. `masks` (by parameter name, True = stays)
@@ -27,7 +28,7 @@ class Task:
     `round`, `sparsity` and `epochs_before` (trained so far) say where in a schedule it stands;
     `epochs_earlier` of `epochs_planned` are those of the same recovery in earlier rounds, 0 of 0
     where it is on its own. `device` is "cpu", "auto" or "cuda". `frozen` are the parameters that
-    the original's author froze, by name.
+    the original's author froze, by name. `task` is what the network is for.
     """
 
     model: nn.Module
@@ -43,6 +44,7 @@ class Task:
     epochs_earlier: int = 0
     epochs_planned: int = 0
     frozen: frozenset[str] = frozenset()
+    task: Task = CLASSIFICATION
 
     def draw(self, *place: int | str) -> int:
         """Return a seed of its own for each place: what is drawn there depends on nothing else."""
@@ -53,15 +55,15 @@ class Task:
 class Recovery(Stepwise, Protocol):
     """A recovery under way; one that stops early says why in `stopped` and is then `finished`.
 
-    A state is refused with a ValueError where it is not one of the same task and settings.
+    A state is refused with a ValueError where it is not one of the same network and settings.
     """
 
     curve: list[EpochRow]
     notes: list[Fact]
     stopped: str
 
-    def __init__(self, task: Task, **settings: Value) -> None:
-        """Begin; ValueError where the task or the settings make it impossible."""
+    def __init__(self, asked: RecoveryRequest, **settings: Value) -> None:
+        """Begin; ValueError where the network, its data or the settings make it impossible."""
 
     @classmethod
     def steps(cls, model: nn.Module, data: Data, **settings: Value) -> int:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from pruneviz.network.inputs import call
 from pruneviz.recovery.changed_copy import TrainingFreeRecovery
-from pruneviz.recovery.method import RECOVERIES, Task
+from pruneviz.recovery.method import RECOVERIES, RecoveryRequest
 from pruneviz.recovery.norms import BatchNorm, batch_norms, no_batch_norm
 from pruneviz.recovery.training.augment import (
     AUGMENTATION,
@@ -59,17 +59,17 @@ class Recalibrate(TrainingFreeRecovery):
 
     method, changes = "recalibrate", "BatchNorm statistics"
 
-    def __init__(self, task: Task, **settings: Value) -> None:
+    def __init__(self, asked: RecoveryRequest, **settings: Value) -> None:
         """Begin with empty statistics; the settings are those of the registry."""
         augmentation = str(settings["augmentation"])
-        total = self.steps(task.model, task.data, **settings)
-        super().__init__(task, total, bool(settings["keep_better"]))
-        note = augmentation_note(task.data, augmentation)
+        total = self.steps(asked.model, asked.data, **settings)
+        super().__init__(asked, total, bool(settings["keep_better"]))
+        note = augmentation_note(asked.data, augmentation)
         self.notes += [note] if note else []
         for norm in batch_norms(self._model):
             norm.reset_running_stats()
-        self._batches = _batches(task.data, int(settings["inputs"]))
-        self._augment = augmenter(task.data, chosen_augmentation(task.data, augmentation))
+        self._batches = _batches(asked.data, int(settings["inputs"]))
+        self._augment = augmenter(asked.data, chosen_augmentation(asked.data, augmentation))
 
     @classmethod
     def steps(cls, model: nn.Module, data: Data, **settings: Value) -> int:
@@ -87,8 +87,8 @@ class Recalibrate(TrainingFreeRecovery):
     def step(self) -> None:
         """Take one batch into the statistics."""
         indices = self._batches[self._done]
-        x = self._task.data.train_x[indices].to(self._device)
-        seed = self._task.draw("recalibrate", self._done)
+        x = self._asked.data.train_x[indices].to(self._device)
+        seed = self._asked.draw("recalibrate", self._done)
         x = self._augment(x, draws(len(indices), seed, self._device))
         seen = sum(map(len, self._batches[: self._done]))
         update_statistics(self._model, x, len(indices) / (seen + len(indices)))

@@ -7,25 +7,26 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.nn.functional import cross_entropy
 
 from pruneviz.evaluate import predict
 from pruneviz.measure.quality import predicted
-from pruneviz.recovery.method import Task
+from pruneviz.recovery.method import RecoveryRequest
 from pruneviz.report import EpochRow
 
 
-def held_out_row(task: Task, step: str, model: nn.Module, device: torch.device) -> EpochRow:
+def held_out_row(
+    asked: RecoveryRequest, step: str, model: nn.Module, device: torch.device
+) -> EpochRow:
     """Return the point of a model, on `device`, that was not trained in this step."""
-    y = task.data.y
-    logits = predict(model, task.data.x.to(device)).cpu()
+    y = asked.data.y
+    logits = predict(model, asked.data.x.to(device)).cpu()
     return EpochRow(
-        round=task.round,
+        round=asked.round,
         step=step,
-        epoch=task.epochs_before,
+        epoch=asked.epochs_before,
         accuracy=int((predicted(logits) == y).sum()) / len(y),
-        held_out_loss=float(cross_entropy(logits, y)),
-        sparsity=task.sparsity,
+        held_out_loss=float(asked.task.loss(logits, y)),
+        sparsity=asked.sparsity,
     )
 
 

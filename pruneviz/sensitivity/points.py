@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, kl_div
 
 from pruneviz.measure.quality import check_pair, predicted
 from pruneviz.metrics import METRICS
@@ -20,6 +19,7 @@ from pruneviz.metrics.classification import answered_worst
 from pruneviz.metrics.resampling import mean_intervals, number
 from pruneviz.plan import Setting
 from pruneviz.sensitivity.reading import read_table
+from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import RefusedError, scanned
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -79,22 +79,22 @@ def measured(
     original: Tensor,
     y: Tensor,
     classes: Sequence[str] = (),
+    task: Task = CLASSIFICATION,
 ) -> Point:
     """Return the point of logits (N, classes), the original's, and labels (N,).
 
-    A class without a name in `classes` is called by its number.
+    `task` says what their loss is and how far they are apart. A class without a name in `classes`
+    is called by its number.
     """
     check_pair(original, logits, y)
     right, before = predicted(logits) == y, predicted(original) == y
     accuracy, tally = METRICS.get("accuracy"), {"right": right}
     low, high = accuracy.interval(tally)
     change, (change_low, change_high) = accuracy.paired({"right": before}, tally)
-    losses, losses_before = (
-        cross_entropy(each.double(), y, reduction="none") for each in (logits, original)
-    )
+    found, expected = logits.double(), original.double()
+    losses, losses_before = (task.loss(each, y, "none") for each in (found, expected))
     added = losses - losses_before
-    found, expected = logits.double().log_softmax(1), original.double().log_softmax(1)
-    apart = kl_div(found, expected, reduction="none", log_target=True).sum(1)
+    apart = task.distil(found, expected, reduction="none")
     (loss_low, loss_high), (kl_low, kl_high), (added_low, added_high) = mean_intervals(
         torch.stack([losses, apart, added])
     )
@@ -120,9 +120,11 @@ def unmeasured(layer: str, sparsity: float, samples: int) -> Point:
     return Point(layer, sparsity, nan, nan, nan, samples)
 
 
-def baseline_point(logits: Tensor, y: Tensor, classes: Sequence[str] = ()) -> Point:
+def baseline_point(
+    logits: Tensor, y: Tensor, classes: Sequence[str] = (), task: Task = CLASSIFICATION
+) -> Point:
     """Return the original's own point, at sparsity 0, from its logits (N, classes), labels (N,)."""
-    return measured(ORIGINAL, 0.0, logits, logits, y, classes)
+    return measured(ORIGINAL, 0.0, logits, logits, y, classes, task)
 
 
 def _worst(right: Tensor, y: Tensor, classes: Sequence[str]) -> tuple[str, float, float, float]:

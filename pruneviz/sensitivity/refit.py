@@ -7,16 +7,19 @@ from dataclasses import replace
 
 from torch import nn
 
-from pruneviz.recovery import RECOVERIES, Task
+from pruneviz.recovery import RECOVERIES, RecoveryRequest
 from pruneviz.stepwise import complete
 from pruneviz.subjects import Data
+from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import Fact, scanned
 
 Refit = Callable[[nn.Module], nn.Module]
 METHOD = "recalibrate"
 
 
-def recalibration(model: nn.Module, data: Data, seed: int = 0) -> Refit:
+def recalibration(
+    model: nn.Module, data: Data, seed: int = 0, task: Task = CLASSIFICATION
+) -> Refit:
     """Return what gives a network BatchNorm statistics of its own: the recovery `recalibrate`.
 
     The new statistics are kept also where the old ones would do better, in the original as in all
@@ -30,8 +33,10 @@ def recalibration(model: nn.Module, data: Data, seed: int = 0) -> Refit:
     few = replace(data, x=data.x[:1], y=data.y[:1])
 
     def refit(network: nn.Module) -> nn.Module:
-        task = Task(model=network, masks={}, cuts=(), teacher=network, data=few, seed=seed)
-        return complete(entry.implementation(task, **settings)).model
+        asked = RecoveryRequest(
+            model=network, masks={}, cuts=(), teacher=network, data=few, seed=seed, task=task
+        )
+        return complete(entry.implementation(asked, **settings)).model
 
     return refit
 

@@ -30,6 +30,7 @@ from pruneviz.sensitivity.points import (
 )
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
 from pruneviz.stepwise import State
+from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import Fact, RefusedError, scanned
 from pruneviz.wording.refusals import analysing
 
@@ -53,18 +54,19 @@ class Scan:
         classes: Sequence[str] = (),
         refit: Refit | None = None,
         remove: Remove = apply,
+        task: Task = CLASSIFICATION,
     ) -> None:
         """Plan the points, every layer at every level; `x` (N, …), `y` (N,) are held-out data.
 
         `budget_bytes` bounds the activations that are kept. `classes` are the names of what the
-        network answers. `remove` makes the networks; `refit` is done to each before it is
-        looked at, and to the original that they are compared with. ValueError where levels do not
-        rise.
+        network answers, `task` says what it is for. `remove` makes the networks; `refit` is done to
+        each before it is looked at, and to the original that they are compared with. ValueError
+        where levels do not rise.
         """
         self.levels = check_levels(levels)
         self._alone = Alone(model, units, ranking, x[:2], remove)
         self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
-        self._classes, self._refit = tuple(classes), refit
+        self._classes, self._refit, self._task = tuple(classes), refit, task
         self._open = [(layer.name, level) for layer in units for level in self.levels]
         self.total = len(self._open)
         self.rows: list[Point] = []
@@ -85,7 +87,7 @@ class Scan:
     @cached_property
     def baseline(self) -> Point:
         """Return the point that all are compared with: the original's, at sparsity 0."""
-        return baseline_point(self._original, self._y, self._classes)
+        return baseline_point(self._original, self._y, self._classes, self._task)
 
     @property
     def notes(self) -> tuple[Fact, ...]:
@@ -131,7 +133,7 @@ class Scan:
         point = (
             unmeasured(name, level, len(self._y))
             if logits is None
-            else measured(name, level, logits, self._original, self._y, self._classes)
+            else measured(name, level, logits, self._original, self._y, self._classes, self._task)
         )
         self.rows.append(point)
         return point

@@ -11,7 +11,7 @@ from pruneviz.evaluate import predict
 from pruneviz.measure.quality import predicted
 from pruneviz.metrics.statistics import wilson
 from pruneviz.plan import Plan
-from pruneviz.recovery import RECOVERIES, Task
+from pruneviz.recovery import RECOVERIES, RecoveryRequest
 from pruneviz.recovery.norms import batch_norms
 from pruneviz.recovery.training.device import torch_device
 from pruneviz.report import Proportion
@@ -66,7 +66,7 @@ def measure_control(prepared: Prepared, plan: Plan, device: str) -> Control:
     asked = [dict(s.parameters) for s in plan.recovery if s.method == "recalibrate"]
     settings = entry.settings({**(asked[0] if asked else {}), "keep_better": False})
     model = subject.model
-    task = Task(
+    request = RecoveryRequest(
         model=model,
         masks={},
         cuts=(),
@@ -74,8 +74,9 @@ def measure_control(prepared: Prepared, plan: Plan, device: str) -> Control:
         data=subject.data,
         seed=plan.seed,
         device=device,
+        task=subject.task,
     )
-    work = complete(entry.implementation(task, **settings))
+    work = complete(entry.implementation(request, **settings))
     return Control(before, _proportion(work.model, subject.data, torch_device(device)))
 
 

@@ -166,6 +166,7 @@ def _asked(
         seed=plan.seed,
         settings=CRITERIA.get(plan.criterion).settings(plan.criterion_parameters),
         given=given,
+        task=subject.task,
     )
 
 

@@ -13,7 +13,7 @@ from pruneviz.apply import Applied, apply
 from pruneviz.network.duplicate import duplicate
 from pruneviz.plan import Plan
 from pruneviz.proof import prove
-from pruneviz.recovery import RECOVERIES, Recovery, Task
+from pruneviz.recovery import RECOVERIES, Recovery, RecoveryRequest
 from pruneviz.recovery.rounds import (
     STOP_AFTER,
     Amounts,
@@ -129,7 +129,7 @@ class RecoveryRounds:
         prove(applied, self._prepared.subject.example)
         self._applied = replace(applied, original=self._prepared.subject.model)
         network = duplicate(applied.model).to(self._where)
-        self._rows.append(held_out_row(self._task(phase), "prune", network, self._where))
+        self._rows.append(held_out_row(self._asked(phase), "prune", network, self._where))
         self._at += 1
 
     def _ranked_again(self, model: nn.Module) -> Prepared:
@@ -141,11 +141,11 @@ class RecoveryRounds:
         evidence = None if self._prepared.evidence is None else found.evidence
         return replace(self._prepared, ranking=ranking, evidence=evidence)
 
-    def _task(self, phase: Phase) -> Task:
+    def _asked(self, phase: Phase) -> RecoveryRequest:
         applied = self._applied
         units = sum(len(keep) for keep in applied.keep.values())
         removed = sum(int((~keep).sum()) for keep in applied.keep.values())
-        return Task(
+        return RecoveryRequest(
             model=applied.model,
             masks={} if applied.is_cut else applied.masks,
             teacher=self._prepared.subject.model,
@@ -159,12 +159,13 @@ class RecoveryRounds:
             epochs_earlier=phase.epochs_earlier,
             epochs_planned=phase.epochs_planned,
             frozen=self._prepared.subject.frozen,
+            task=self._prepared.subject.task,
         )
 
     def begin(self, phase: Phase) -> Recovery:
         """Return the recovery of a phase, on the network as it is now, with no step done."""
         method = RECOVERIES.get(phase.method).implementation
-        return method(self._task(phase), **phase.settings)
+        return method(self._asked(phase), **phase.settings)
 
     def _recover(self, phase: Phase) -> None:
         """Do a step of a recovery; after its last one, go on with its network."""

@@ -34,7 +34,9 @@ def ablation(asked: StatisticRequest) -> Table:
         total = 0.0
         with torch.no_grad():
             for x, y in samples.batches():
-                total += float(loss_of(asked.model, {**weights, **replaced}, x, y, "sum"))
+                total += float(
+                    loss_of(asked.task, asked.model, {**weights, **replaced}, x, y, "sum")
+                )
         return total / len(samples.y)
 
     before, found = loss({}), {}

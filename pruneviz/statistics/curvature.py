@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pruneviz.statistics.derivatives import whole_gradient
@@ -31,7 +31,7 @@ def hessian_products(
     ]
     for x, y in samples.batches():
         try:
-            _add_products(asked.model, (x, y), temperature, vectors, totals)
+            _add_products(asked, (x, y), temperature, vectors, totals)
         except RuntimeError as error:
             reason = (str(error).splitlines() or [""])[0]
             raise RefusedError(choosing.no_second_derivatives(asked.criterion, reason)) from error
@@ -40,17 +40,17 @@ def hessian_products(
 
 
 def _add_products(
-    model: nn.Module,
+    asked: StatisticRequest,
     batch: tuple[Tensor, Tensor],
     temperature: float,
     vectors: list[Vector],
     totals: list[dict[str, Tensor]],
 ) -> None:
     """Add a batch's products to the totals; the first derivatives are shared."""
-    leaves = leaves_of(model)
+    leaves = leaves_of(asked.model)
     with torch.enable_grad(), sdpa_kernel(SDPBackend.MATH):  # it alone is derived twice
-        logits = logits_with(model, leaves, batch[0]) / temperature
-        loss = nn.functional.cross_entropy(logits, batch[1], reduction="sum")
+        logits = logits_with(asked.model, leaves, batch[0]) / temperature
+        loss = asked.task.loss(logits, batch[1], "sum")
         first = torch.autograd.grad(
             loss, list(leaves.values()), create_graph=True, materialize_grads=True
         )
@@ -83,7 +83,7 @@ def hessian_gradient(asked: StatisticRequest) -> Table:
     """Return H·g in each parameter's shape, float64; g over all samples, logits / temperature."""
     temperature = float(asked.settings["temperature"])
     weights = leaves_of(asked.model)
-    gradient = whole_gradient(asked.model, weights, asked.samples, temperature)
+    gradient = whole_gradient(asked, weights, temperature)
     return next(hessian_products(asked, [gradient], temperature))
 
 

@@ -10,35 +10,37 @@ from torch.func import grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from pruneviz.statistics.loss import logits_with, loss_of
-from pruneviz.statistics.statistic import BATCH_SIZE, STATISTICS, Samples, StatisticRequest, Table
+from pruneviz.statistics.statistic import BATCH_SIZE, STATISTICS, StatisticRequest, Table
+from pruneviz.tasks import Task
 
 PER_SAMPLE_NUMBERS = 2**24  # gradients held at once: 64 MB
 
 
-def gradients(model: nn.Module, x: Tensor, y: Tensor) -> Iterator[dict[str, Tensor]]:
-    """Yield, batch by batch, the gradient of the mean cross-entropy for each parameter.
+def gradients(task: Task, model: nn.Module, x: Tensor, y: Tensor) -> Iterator[dict[str, Tensor]]:
+    """Yield, batch by batch, the gradient of the task's mean loss for each parameter.
 
-    `x` is (N, …), `y` int64 (N,). The model keeps its mode, its parameters and their `.grad`.
+    `x` are inputs, `y` targets, (N, …) each. The model keeps its mode, parameters and `.grad`.
     """
     for start in range(0, len(y), BATCH_SIZE):
         leaves = {n: p.detach().requires_grad_() for n, p in model.named_parameters()}
         with torch.enable_grad():
-            logits = logits_with(model, leaves, x[start : start + BATCH_SIZE])
-            loss = nn.functional.cross_entropy(logits, y[start : start + BATCH_SIZE])
+            batch = slice(start, start + BATCH_SIZE)
+            loss = loss_of(task, model, leaves, x[batch], y[batch])
             found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
         yield dict(zip(leaves, found, strict=True))
 
 
 def whole_gradient(
-    model: nn.Module, weights: Mapping[str, Tensor], samples: Samples, temperature: float = 1.0
+    asked: StatisticRequest, weights: Mapping[str, Tensor], temperature: float = 1.0
 ) -> dict[str, Tensor]:
     """Return the gradient of the mean loss over all samples, float64, batches summed up."""
+    samples = asked.samples
     total = {name: _zeros(w) for name, w in weights.items()}
     for x, y in samples.batches():
         leaves = {name: w.detach().requires_grad_() for name, w in weights.items()}
         with torch.enable_grad():
-            logits = logits_with(model, leaves, x) / temperature
-            loss = nn.functional.cross_entropy(logits, y, reduction="sum")
+            logits = logits_with(asked.model, leaves, x) / temperature
+            loss = asked.task.loss(logits, y, "sum")
             found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
         for name, each in zip(leaves, found, strict=True):
             total[name] += each
@@ -80,18 +82,18 @@ def squared_gradients(asked: StatisticRequest) -> Table:
     total = {name: _zeros(w) for name, w in weights.items()}
     together = PER_SAMPLE_NUMBERS // max(1, sum(w.numel() for w in weights.values()))
     for x, y in samples.batches(max(1, min(BATCH_SIZE, together))):
-        for name, squares in _squares(model, weights, x, y).items():
+        for name, squares in _squares(asked.task, model, weights, x, y).items():
             total[name] += squares
     return {name: each / len(samples.y) for name, each in total.items()}
 
 
 def _squares(
-    model: nn.Module, weights: dict[str, Tensor], x: Tensor, y: Tensor
+    task: Task, model: nn.Module, weights: dict[str, Tensor], x: Tensor, y: Tensor
 ) -> dict[str, Tensor]:
     """Return the squared gradients of a batch's samples, summed; one by one where need be."""
 
     def one(leaves: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-        return loss_of(model, leaves, x[None], y[None])
+        return loss_of(task, model, leaves, x[None], y[None])
 
     if len(y) > 1:
         try:
@@ -102,7 +104,7 @@ def _squares(
             pass  # code that looks at values, or writes in place, runs on single samples only
     total = {name: torch.zeros_like(w) for name, w in weights.items()}
     for at in range(len(y)):
-        for name, each in next(gradients(model, x[at : at + 1], y[at : at + 1])).items():
+        for name, each in next(gradients(task, model, x[at : at + 1], y[at : at + 1])).items():
             total[name] += each.square()
     return total
 
@@ -125,7 +127,7 @@ def movement(asked: StatisticRequest) -> Table:
     weights = {name: p.detach().clone() for name, p in asked.model.named_parameters()}
     total = {name: _zeros(w) for name, w in weights.items()}
     for _ in range(steps):
-        found = whole_gradient(asked.model, weights, asked.samples)
+        found = whole_gradient(asked, weights)
         for name, each in found.items():
             total[name] -= each * weights[name]
             weights[name] = weights[name] - rate * each.to(weights[name].dtype)

@@ -1,4 +1,4 @@
-"""The loss that criteria look at: the cross-entropy of a classifier."""
+"""The loss that criteria look at, which the task says."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_leaves
 from pruneviz.network.answers import logits_of
 from pruneviz.network.inputs import Given, call, first_input
 from pruneviz.statistics.statistic import StatisticRequest
+from pruneviz.tasks import Reduction, Task
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import choosing
 
@@ -33,13 +34,15 @@ def logits_with(model: nn.Module, weights: Mapping[str, Tensor], given: Given) -
 
 
 def loss_of(
-    model: nn.Module, weights: Mapping[str, Tensor], x: Tensor, y: Tensor, reduction: str = "mean"
+    task: Task,
+    model: nn.Module,
+    weights: Mapping[str, Tensor],
+    x: Tensor,
+    y: Tensor,
+    reduction: Reduction = "mean",
 ) -> Tensor:
-    """Return the cross-entropy of a model with these weights on a batch."""
-    logits = logits_with(model, weights, x)
-    if not logits.is_floating_point():
-        logits = logits.double()
-    return nn.functional.cross_entropy(logits, y, reduction=reduction)
+    """Return the task's loss of a model with these weights on a batch."""
+    return task.loss(logits_with(model, weights, x), y, reduction)
 
 
 def check_loss(asked: StatisticRequest) -> None:
@@ -47,11 +50,9 @@ def check_loss(asked: StatisticRequest) -> None:
     samples = asked.samples
     with torch.no_grad():
         out = call(asked.model, samples.x[:1])
-    if not isinstance(out, Tensor) or out.ndim != 2 or out.is_complex():
-        shape = tuple(out.shape) if isinstance(out, Tensor) else type(out).__name__
-        raise RefusedError(choosing.no_class_scores(asked.criterion, shape))
-    if int(samples.y.max()) >= out.shape[1] or int(samples.y.min()) < 0:
-        raise RefusedError(choosing.more_classes_than_outputs(int(samples.y.max()), out.shape[1]))
+    why = asked.task.misfit(out, samples.y)
+    if why is not None:
+        raise RefusedError(choosing.no_loss(asked.criterion, why))
 
 
 def check_derivatives(asked: StatisticRequest) -> None:

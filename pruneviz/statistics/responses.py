@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from pruneviz.network.answers import logits_of
 from pruneviz.network.study import slowly
@@ -15,7 +15,7 @@ from pruneviz.statistics.statistic import STATISTICS, Samples, StatisticRequest,
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import choosing
 
-Goal = Callable[[Tensor, Tensor], Tensor]  # (logits, labels) → one number, summed over samples
+Goal = Callable[[Tensor, Tensor], Tensor]  # (output, targets) → one number, summed over samples
 Channels = dict[str, Tensor]  # a weight's name → one number a channel
 
 
@@ -60,12 +60,14 @@ def _joined(names: list[str], found: tuple[Tensor, ...], count: int) -> Channels
     return joined
 
 
-def _loss(logits: Tensor, y: Tensor) -> Tensor:
-    return nn.functional.cross_entropy(logits, y, reduction="sum")
+def _loss(asked: StatisticRequest) -> Goal:
+    """Return the loss of all samples together."""
+    return lambda output, y: asked.task.loss(output, y, "sum")
 
 
-def _class_scores(logits: Tensor, y: Tensor) -> Tensor:
-    return logits.gather(1, y[:, None]).sum()
+def _target_scores(asked: StatisticRequest) -> Goal:
+    """Return what the targets name in an output, such as their class's logit, summed."""
+    return lambda output, y: asked.task.explained(output, y)[0].of(output).sum()
 
 
 def _mean_over_samples(
@@ -91,7 +93,7 @@ def _mean_over_samples(
 )
 def activation_gradients(asked: StatisticRequest) -> Table:
     """Return the mean over samples of |Σ a·∂L/∂a|, spread over each channel's weights."""
-    return _mean_over_samples(asked, _loss, asked.samples, torch.abs)
+    return _mean_over_samples(asked, _loss(asked), asked.samples, torch.abs)
 
 
 @STATISTICS.register(
@@ -105,7 +107,7 @@ def activation_gradients(asked: StatisticRequest) -> Table:
 )
 def activation_gradient_squares(asked: StatisticRequest) -> Table:
     """Return the mean over samples of (Σ a·∂L/∂a)², spread over each channel's weights."""
-    return _mean_over_samples(asked, _loss, asked.samples, torch.square)
+    return _mean_over_samples(asked, _loss(asked), asked.samples, torch.square)
 
 
 @STATISTICS.register(
@@ -121,7 +123,7 @@ def relevance(asked: StatisticRequest) -> Table:
     """Return the mean over samples of the chosen classes of |relevance| of each channel."""
     samples = chosen(asked)
     if asked.settings["method"] == "activation_x_gradient":
-        return _mean_over_samples(asked, _class_scores, samples, torch.abs)
+        return _mean_over_samples(asked, _target_scores(asked), samples, torch.abs)
     total: Channels = {}
     for x, y in samples.batches():
         for name, each in conductance(asked, x, y, int(asked.settings["steps"])).items():
@@ -158,7 +160,7 @@ def conductance(asked: StatisticRequest, x: Tensor, y: Tensor, steps: int) -> Ch
         with torch.enable_grad(), slowly(asked.looked_at), watch:
             logits = logits_of(asked.looked_at, x * (step / steps))
         with torch.enable_grad():
-            goal = _class_scores(logits, y)
+            goal = _target_scores(asked)(logits, y)
         tensors = [kept for _, kept, _ in here]
         found = torch.autograd.grad(goal, tensors, materialize_grads=True)
         if before:

@@ -14,6 +14,7 @@ from pruneviz.granularity.units import Units
 from pruneviz.network.study import study
 from pruneviz.registry import Registry, Value
 from pruneviz.statistics.layers import Layer, layers_of
+from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import choosing
 
@@ -43,7 +44,10 @@ class Samples:
 
 @dataclass(frozen=True, kw_only=True)
 class StatisticRequest:
-    """What a statistic may look at; `settings` are those of the criterion, all of them."""
+    """What a statistic may look at; `settings` are those of the criterion, all of them.
+
+    `task` says what the network is for, and so what its loss is.
+    """
 
     criterion: str
     model: nn.Module
@@ -52,6 +56,7 @@ class StatisticRequest:
     seed: int = 0
     settings: Mapping[str, Value] = field(default_factory=dict)
     given: Samples | None = None
+    task: Task = CLASSIFICATION
 
     @property
     def samples(self) -> Samples:

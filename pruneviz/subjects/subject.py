@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_leaves
 from pruneviz.network.inputs import Given, is_batched
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.labelling import Labelling
+from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import Fact
 
 ROUNDING = 1e-5  # of the largest value: what single precision leaves of a mean taken off
@@ -97,7 +98,7 @@ class Subject:
     `model` is shared: whoever wants to change it works on a copy. `example` holds two inputs or
     more, a tensor (2, …) or `Inputs` where the model takes several. `sha256` is of the weights.
     `notes` are what the user must know. `random` says that its answers are drawn,
-    `frozen` are the parameters, by name, that its author froze.
+    `frozen` are the parameters, by name, that its author froze. `task` is what the model is for.
     """
 
     reference: str
@@ -111,6 +112,7 @@ class Subject:
     notes: tuple[Fact, ...] = ()
     random: bool = False
     frozen: frozenset[str] = frozenset()
+    task: Task = CLASSIFICATION
 
     @property
     def shape(self) -> tuple[int, ...]:

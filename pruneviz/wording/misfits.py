@@ -19,7 +19,8 @@ def targets_otherwise(found: Shape, wanted: str) -> str:
 
 @fact(field="data")
 def labels_beyond_outputs(low: int, high: int, outputs: int) -> str:
-    return f"the data name {low} to {high}, and the model has {outputs} outputs from 0"
+    wrong = low if low < 0 else high
+    return f"the data name class {wrong}, and the model has {outputs} outputs from 0"
 
 
 @fact(field="data")

@@ -12,6 +12,7 @@ from pruneviz.criteria import CRITERIA, Evidence, score
 from pruneviz.granularity import GRANULARITIES
 from pruneviz.plan import Plan
 from pruneviz.statistics import gradients, needs_data
+from pruneviz.tasks import CLASSIFICATION
 from tests.networks import Attentive, Residual, build
 from tests.pairwise import pairwise
 from tests.scoring import is_refused, perceptron, scored
@@ -165,7 +166,7 @@ def test_taylor_is_the_squared_sum_of_gradient_times_weight():
 
 def test_gradients_leave_the_model_alone():
     model, example = build(Residual)
-    next(iter(gradients(model, example, torch.tensor([0, 1]))))
+    next(iter(gradients(CLASSIFICATION, model, example, torch.tensor([0, 1]))))
     assert all(p.grad is None for p in model.parameters())
     assert not model.training
 

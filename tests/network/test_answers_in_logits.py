@@ -14,7 +14,7 @@ from pruneviz.explain import METHODS, attribute, detectors
 from pruneviz.network import answers
 from pruneviz.network.duplicate import duplicate
 from pruneviz.plan import Plan
-from pruneviz.recovery import Task
+from pruneviz.recovery import RecoveryRequest
 from pruneviz.reuse import Evaluator
 from pruneviz.run import run
 from pruneviz.subjects import Data, freeze, load_subject
@@ -142,7 +142,7 @@ def test_training_ends_with_the_weights_that_it_has_without_the_softmax(method):
         found = []
         for network in pair(end):
             smaller = duplicate(network)
-            task = Task(model=smaller, masks={}, cuts=(), teacher=network, data=data())
+            task = RecoveryRequest(model=smaller, masks={}, cuts=(), teacher=network, data=data())
             work = finish(begin(task, method, epochs=2, batch_size=16, learning_rate=0.05))
             found.append(work)
             assert not torch.equal(work.model.a.weight, network.a.weight)

@@ -144,7 +144,7 @@ def test_without_a_chosen_layer_a_page_opens_on_one_that_loses_something():
 def test_an_explanation_that_fails_its_check_offers_more_steps_and_takes_them(monkeypatch):
     asked: list[dict] = []
 
-    def fails(model, x, target, method, settings, average, axis, progress):
+    def fails(model, x, target, method, settings, average, axis, progress, task):
         asked.append(dict(settings))
         steps = int(settings.get("steps", 50))
         valid = steps >= 400

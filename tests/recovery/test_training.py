@@ -17,6 +17,7 @@ from pruneviz.evaluate import predict
 from pruneviz.recovery.distill import distillation_loss
 from pruneviz.recovery.training.loop import Training
 from pruneviz.subjects import Augmentation
+from pruneviz.tasks import CLASSIFICATION
 from tests.recovering import begin, finish, same
 
 TRAINERS = ("finetune", "distill")
@@ -94,7 +95,7 @@ def test_the_distillation_loss_is_its_formula():
         kl = sum(a * math.log(a / b) for a, b in zip(p, q, strict=True))
         hard = -math.log(math.exp(s[label]) / sum(math.exp(v) for v in s.tolist()))
         total += 0.7 * 9.0 * kl + 0.3 * hard
-    loss = distillation_loss(student, teacher, y, temperature=3.0, weight=0.7)
+    loss = distillation_loss(CLASSIFICATION, student, teacher, y, temperature=3.0, weight=0.7)
     assert float(loss) == pytest.approx(total / 7, rel=1e-12)
 
 

@@ -17,7 +17,7 @@ from pruneviz.criteria import Evidence, score
 from pruneviz.history.folder import RunFolder
 from pruneviz.plan import Plan
 from pruneviz.proof import find_units
-from pruneviz.recovery import Task
+from pruneviz.recovery import RecoveryRequest
 from pruneviz.sensitivity import Pairs, Scan, Search, read_notes
 from pruneviz.sensitivity.points import measured
 from pruneviz.sensitivity.refit import inputs_per_refit, recalibration
@@ -67,7 +67,9 @@ def test_each_network_and_the_original_have_their_own_statistics(prepare, granul
     scan = finished(scans.scan(prepared, (0.25, 0.5), recalibrate=True, seed=5))
 
     def refitted(network):
-        task = Task(model=network, masks={}, cuts=(), teacher=network, data=subject.data, seed=5)
+        task = RecoveryRequest(
+            model=network, masks={}, cuts=(), teacher=network, data=subject.data, seed=5
+        )
         return finish(begin(task, "recalibrate", keep_better=False)).model
 
     control = plain(scan.evaluator, refitted(subject.model))

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from pruneviz.network.answers import logits_of
 from pruneviz.network.duplicate import duplicate
 from pruneviz.recovery.frozen import frozen_note, held, thaw
-from pruneviz.recovery.method import Task
+from pruneviz.recovery.method import RecoveryRequest
 from pruneviz.recovery.rows import curve_state, read_curve
 from pruneviz.recovery.training.augment import (
     augmentation_note,
@@ -37,7 +37,7 @@ from pruneviz.wording.refusals import training
 
 
 class Training:
-    """Training of a pruned network, a batch a step; what it minimises is left to `loss`.
+    """Training of a pruned network, a batch a step; what it makes small is left to `loss`.
 
     Order, augmentation and noise of a step are drawn from the seed and its place alone, so that a
     training taken up again anywhere ends as one that was never interrupted.
@@ -46,31 +46,31 @@ class Training:
     name: ClassVar[str]
     doing: ClassVar[str]
 
-    def __init__(self, task: Task, **settings: Value) -> None:
+    def __init__(self, asked: RecoveryRequest, **settings: Value) -> None:
         """Begin; ValueError where data or settings make it impossible."""
-        self._task, self._settings = task, Settings.of(settings)
-        self._planned = task.epochs_planned or self._settings.epochs
-        self._classes = outputs(task.model, task.data)
-        self._parts = divide(task.data, self._settings, task.seed)
-        self._fabric = make_fabric(task.device, self._settings.precision)
+        self._asked, self._settings = asked, Settings.of(settings)
+        self._planned = asked.epochs_planned or self._settings.epochs
+        self._classes = outputs(asked.model, asked.data)
+        self._parts = divide(asked.data, self._settings, asked.seed)
+        self._fabric = make_fabric(asked.device, self._settings.precision)
         self._order = self._make_order()
         self._batches = len(self._order)
-        self.total = self.steps(task.model, task.data, **settings)
+        self.total = self.steps(asked.model, asked.data, **settings)
         self._prepare_model()
         self._loader = self._fabric.setup_dataloaders(
-            loader(task.data, self._order), use_distributed_sampler=False
+            loader(asked.data, self._order), use_distributed_sampler=False
         )
         choice = self._settings.augmentation
-        self._augment = augmenter(task.data, chosen_augmentation(task.data, choice))
+        self._augment = augmenter(asked.data, chosen_augmentation(asked.data, choice))
         self._meter = Meter(self._classes, self._fabric.device)
         self._open: Iterator[Any] | None = None
         self._done = 0
         self._good, self._good_epochs = copied(self._raw.state_dict()), 0
         self.curve: list[EpochRow] = []
         notes = (
-            task.data.train_note,
-            augmentation_note(task.data, choice),
-            frozen_note(task.teacher, task.frozen),
+            asked.data.train_note,
+            augmentation_note(asked.data, choice),
+            frozen_note(asked.teacher, asked.frozen),
         )
         self.notes: list[Fact] = [note for note in notes if note]
         self.stopped = ""
@@ -80,24 +80,24 @@ class Training:
         return Order(
             self._parts.train,
             self._settings.batch_size,
-            lambda epoch: self._task.draw(self.name, "order", epoch),
+            lambda epoch: self._asked.draw(self.name, "order", epoch),
             fabric.global_rank,
             fabric.world_size,
         )
 
     def _prepare_model(self) -> None:
         """Put a copy of the model, its optimiser and the learning rates in place."""
-        self._raw = duplicate(self._task.model)
-        self._still = thaw(self._raw, held(self._task.teacher, self._task.frozen))
+        self._raw = duplicate(self._asked.model)
+        self._still = thaw(self._raw, held(self._asked.teacher, self._asked.frozen))
         optimiser = make_optimiser(self._raw, self._settings)
         self._network, self._optimiser = self._fabric.setup(self._raw, optimiser)
-        steps, first = self._batches * self._planned, self._batches * self._task.epochs_earlier
+        steps, first = self._batches * self._planned, self._batches * self._asked.epochs_earlier
         self._rates = make_schedule(optimiser, self._settings, steps, first)
         self._plain_optimiser = optimiser
-        self._held = Held(self._raw, self._task.masks)
+        self._held = Held(self._raw, self._asked.masks)
 
-    def loss(self, logits: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        """Return what training makes small, for logits (B, classes) of inputs x, labels y (B,)."""
+    def loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
+        """Return what training makes small, for an output of inputs x with targets y, (B, …)."""
         raise NotImplementedError
 
     @classmethod
@@ -128,7 +128,7 @@ class Training:
 
     def _nth(self, epoch: int) -> int:
         """Return the number of an epoch among those of all rounds."""
-        return self._task.epochs_earlier + epoch
+        return self._asked.epochs_earlier + epoch
 
     @property
     def model(self) -> nn.Module:
@@ -179,7 +179,7 @@ class Training:
 
     def _draws(self, epoch: int, batch: int) -> Tensor:
         """Return this process's share of a step's draws for augmentation."""
-        seed = self._task.draw(self.name, "augmentation", epoch, batch)
+        seed = self._asked.draw(self.name, "augmentation", epoch, batch)
         every = draws(self._order.size(batch), seed, self._fabric.device)
         return every[self._fabric.global_rank :: self._fabric.world_size]
 
@@ -189,7 +189,7 @@ class Training:
         device = self._fabric.device
         with torch.random.fork_rng([device] if device.type == "cuda" else []):
             rank = self._fabric.global_rank
-            torch.manual_seed(self._task.draw(self.name, "noise", epoch, batch, rank))
+            torch.manual_seed(self._asked.draw(self.name, "noise", epoch, batch, rank))
             yield
 
     def _end_epoch(self, epoch: int, rate: float) -> None:
@@ -198,8 +198,8 @@ class Training:
         for buffer in self._raw.buffers():  # BatchNorm of each process saw its share alone
             if buffer.is_floating_point():
                 buffer.copy_(self._everywhere(buffer, "mean"))
-        data = self._task.data
-        held_out, accuracy = judge(self._fabric, self._raw, data.x, data.y, self._classes)
+        data = self._asked.data
+        held_out, accuracy = self._judge(data.x, data.y)
         if not finite(self._raw) or not math.isfinite(held_out):
             self._give_up(epoch)
             return
@@ -207,15 +207,15 @@ class Training:
         loss, train_accuracy = self._meter.result(sizes)
         self.curve.append(
             EpochRow(
-                round=self._task.round,
+                round=self._asked.round,
                 step=self.name,
-                epoch=self._task.epochs_before + epoch + 1,
+                epoch=self._asked.epochs_before + epoch + 1,
                 loss=loss,
                 train_accuracy=train_accuracy,
                 accuracy=accuracy,
                 held_out_loss=held_out,
                 validation_accuracy=self._validate(),
-                sparsity=self._task.sparsity,
+                sparsity=self._asked.sparsity,
                 learning_rate=rate,
             )
         )
@@ -224,11 +224,14 @@ class Training:
 
     def _validate(self) -> float | None:
         """Return the accuracy on the training inputs set aside, None where none are."""
-        aside, data = self._parts.validation, self._task.data
+        aside, data = self._parts.validation, self._asked.data
         if not len(aside):
             return None
-        x, y = data.train_x[aside], data.train_y[aside]
-        return judge(self._fabric, self._raw, x, y, self._classes)[1]
+        return self._judge(data.train_x[aside], data.train_y[aside])[1]
+
+    def _judge(self, x: Tensor, y: Tensor) -> tuple[float, float]:
+        """Return mean loss and accuracy on inputs (N, …) with labels (N,)."""
+        return judge(self._fabric, self._asked.task, self._raw, x, y, self._classes)
 
     def _why_stop(self, epochs: int) -> str:
         """Return why training ends after so many epochs before its last one, "" if it goes on."""
@@ -252,7 +255,7 @@ class Training:
         rate = self._settings.learning_rate
         found = retrained.diverged(self.doing, self._nth(epoch + 1), good, rate)
         self.stopped = str(found)
-        self.notes.append(retrained.in_round(self._task.round, found))
+        self.notes.append(retrained.in_round(self._asked.round, found))
 
     def state(self) -> State:
         """Return everything from which `restore` goes on; in several processes, the first's."""
@@ -271,7 +274,7 @@ class Training:
         }
 
     def restore(self, state: State) -> None:
-        """Go on from a state; ValueError where it is not one of the same task and settings.
+        """Go on from a state; ValueError where it is not one of the same network and settings.
 
         Where `stop_after` asks for fewer epochs than were begun since, the last whole one is taken.
         """

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from pruneviz.evaluate import predict
 from pruneviz.subjects import Data
+from pruneviz.tasks import Task
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import training
 
@@ -57,9 +57,9 @@ class Meter:
 
 
 def judge(
-    fabric: Fabric, model: nn.Module, x: Tensor, y: Tensor, classes: int
+    fabric: Fabric, task: Task, model: nn.Module, x: Tensor, y: Tensor, classes: int
 ) -> tuple[float, float]:
-    """Return mean cross-entropy and accuracy of a model in eval mode on x (N, …), y (N,).
+    """Return the task's mean loss and accuracy of a model in eval mode on x (N, …), y (N,).
 
     Every process judges its share, and all know the result.
     """
@@ -67,7 +67,7 @@ def judge(
     mine_x, mine_y = x[share].to(fabric.device), y[share].to(fabric.device)
     meter = Meter(classes, fabric.device)
     logits = predict(model, mine_x).clone()  # a normal tensor, as torchmetrics keeps what it sees
-    meter.add(cross_entropy(logits, mine_y), logits, mine_y)
+    meter.add(task.loss(logits, mine_y), logits, mine_y)
     return meter.result(len(y))
 
 

@@ -21,6 +21,7 @@ from pruneviz.plan import Part, Plan
 from pruneviz.registry import Value
 from pruneviz.report import LatencyPair, Report
 from pruneviz.subjects import Data
+from pruneviz.tasks import Task
 from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.cached import cached
 from pruneviz.wording import RefusedError
@@ -31,11 +32,12 @@ Which = Literal["original", "pruned"]
 
 @dataclass(frozen=True)
 class Answers:
-    """Both networks' logits, (N, classes), on all held-out inputs of `data`."""
+    """Both networks' logits, (N, classes), on all held-out inputs of `data`, and their task."""
 
     data: Data
     original: Tensor
     pruned: Tensor
+    task: Task
 
 
 @dataclass(frozen=True)
@@ -50,10 +52,10 @@ class Files:
 
 def answers(plan: Plan) -> Answers | None:
     """Return both networks' answers to all held-out inputs; None without data."""
-    data, logits = cache.subject(plan).data, cache.prepared(plan).baseline.logits
-    if data is None or logits is None:
+    subject, logits = cache.subject(plan), cache.prepared(plan).baseline.logits
+    if subject.data is None or logits is None:
         return None
-    return Answers(data, logits, _logits(plan))
+    return Answers(subject.data, logits, _logits(plan), subject.task)
 
 
 def _deciding(plan: Plan, which: Which, *_: object) -> Plan:
@@ -69,7 +71,8 @@ def explanation(
 
     Meanwhile a line says what is computed; whoever goes elsewhere ends it between steps.
     """
-    place, data = st.empty(), cache.subject(plan).data
+    place, subject = st.empty(), cache.subject(plan)
+    data = subject.data
 
     def say(steps: int) -> None:
         place.caption(f"The check fails with fewer: {steps:,} steps on the {which} network …")
@@ -84,6 +87,7 @@ def explanation(
             data.average if data is not None else None,
             data.axis if data is not None else 1,
             progress=say,
+            task=subject.task,
         )
     place.empty()
     return found
@@ -92,7 +96,8 @@ def explanation(
 @cached(cache.plan_key, of=_deciding, most=64, spinner="Looking at the channels …")
 def channels(plan: Plan, which: Which, index: int, layer: str, target: int) -> Detectors:
     """Return what a layer's channels show in one of the networks on held-out input `index`."""
-    return detectors(network(plan, which), one_input(plan, index), layer, target)
+    task = cache.subject(plan).task
+    return detectors(network(plan, which), one_input(plan, index), layer, target, task)
 
 
 def files(plan: Plan, timed: Callable[[Plan], LatencyPair]) -> Files:

@@ -121,10 +121,11 @@ def by_class(
 @cached(subject_key)
 def original(plan: Plan) -> tuple[pd.Series, pd.DataFrame]:
     """Return the unpruned network's own point and the accuracy of each class."""
-    data, logits = cache.subject(plan).data, cache.original(plan).baseline.logits
+    subject, logits = cache.subject(plan), cache.original(plan).baseline.logits
+    data = subject.data
     if data is None or logits is None:
         raise RefusedError(browsing.scan_without_data())
-    point = baseline_point(logits, data.y, data.classes)
+    point = baseline_point(logits, data.y, data.classes, subject.task)
     return pd.Series(vars(point)), class_table([point], data.y, data.classes)
 
 

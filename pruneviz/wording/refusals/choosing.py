@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pruneviz.wording.fact import fact
+from pruneviz.wording.fact import Fact, fact
 
 WEIGHTS_ALONE = "choose a criterion that looks at weights alone, such as magnitude_l1"
 WITHOUT_DERIVATIVES = (
@@ -121,18 +121,10 @@ def no_second_derivatives(criterion: str, reason: str) -> str:
 
 
 @fact(field="criterion")
-def no_class_scores(criterion: str, shape: tuple[int, ...] | str) -> str:
+def no_loss(criterion: str, why: Fact | str) -> str:
     return (
-        f"criterion '{criterion}' needs the loss of a classifier, and this model answers "
-        f"with {shape} in place of (inputs, classes): {WEIGHTS_ALONE}"
-    )
-
-
-@fact(field="data")
-def more_classes_than_outputs(last: int, outputs: int) -> str:
-    return (
-        f"the data name class {last}, and the model has {outputs} outputs "
-        f"from 0: give the data that the model was made for, or {WEIGHTS_ALONE}"
+        f"criterion '{criterion}' needs a loss, and {why}: give the model and the data that "
+        f"belong together, or {WEIGHTS_ALONE}"
     )
 
 
