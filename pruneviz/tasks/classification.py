@@ -37,7 +37,7 @@ class Classification:
     """Outputs are logits (N, classes), targets int64 (N,)."""
 
     metrics = (
-        "accuracy", "balanced_accuracy", "cross_entropy", "auroc", "average_precision", "brier",
+        "accuracy", "balanced_accuracy", "loss", "auroc", "average_precision", "brier",
         "ece", "f1", "recall", "precision",
     )  # fmt: skip
 

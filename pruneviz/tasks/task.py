@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+import torch
 from torch import Tensor
 
 from pruneviz.registry import Registry
@@ -89,6 +90,12 @@ def mean_of_judged(values: Tensor, target: Tensor) -> Tensor:
     ignored = target == IGNORED
     places = (~ignored).flatten(1).sum(1)
     return values.masked_fill(ignored, 0.0).flatten(1).sum(1) / places.clamp_min(1)
+
+
+def number_of_each_row(rows: Tensor) -> Tensor:
+    """Return a number for each row (N, K) that occurs, the same for the same, (N,)."""
+    numbers: Tensor = torch.unique(rows, dim=0, return_inverse=True)[1]
+    return numbers
 
 
 def each_column(

@@ -1,0 +1,149 @@
+"""Segmentation: one label a pixel."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, kl_div, log_softmax
+
+from pruneviz.tasks.classification import predicted
+from pruneviz.tasks.task import (
+    IGNORED,
+    TASKS,
+    Answers,
+    Explained,
+    Reduction,
+    Tally,
+    mean_of_judged,
+    number_of_each_row,
+    reduced,
+    shape_of,
+    within_outputs,
+)
+from pruneviz.wording import Fact, misfits
+
+
+@TASKS.register(
+    name="segmentation",
+    title="Segmentation",
+    family="labels",
+    sentence="Each pixel is of one class; the network gives a logit for each pixel and class.",
+    formula="L = −1/P Σₚ log softmax(zₚ)_yₚ over the labelled pixels p",
+    source="Long et al. 2015, arXiv 1411.4038",
+)
+class Segmentation:
+    """Outputs are logits (N, classes, H, W), or a mapping with them as `out`, as torchvision's.
+
+    Targets are int64 (N, H, W); pixels labelled `IGNORED` are not judged.
+    """
+
+    metrics = ("mean_iou", "dice")
+
+    def misfit(self, output: Any, target: Tensor) -> Fact | None:
+        """Return why an output is not (N, classes, H, W), or masks are not (N, H, W) of these."""
+        logits = logits_of_pixels(output)
+        if not isinstance(logits, Tensor) or logits.ndim != 4 or logits.is_complex():
+            return misfits.answers_otherwise(shape_of(logits), "(inputs, classes, height, width)")
+        if target.shape[1:] != logits.shape[2:]:
+            wanted = f"one label for each of {logits.shape[2]} × {logits.shape[3]} pixels"
+            return misfits.targets_otherwise(tuple(target.shape[1:]), wanted)
+        return within_outputs(target[target != IGNORED], logits.shape[1])
+
+    def answers(self, output: Any, target: Tensor) -> Answers:
+        """Return `map` (N, H, W), each pixel's class, -1 where a logit is not a number.
+
+        And over the labelled pixels: `intersections`, `answered` and `labelled`, (N, classes) each,
+        how many are of a class and answered so, are answered so, and are of it; `loss`, (N,), the
+        mean, float64.
+        """
+        logits: Tensor = logits_of_pixels(output)
+        classes, found, judged = logits.shape[1], predicted(logits), target != IGNORED
+
+        def counted(which: Tensor, labels: Tensor) -> Tensor:
+            firsts = classes * torch.arange(len(labels), device=labels.device)[:, None, None]
+            places = (firsts + labels)[which]  # an image and a class each
+            return places.bincount(minlength=classes * len(labels)).view(-1, classes)
+
+        return {
+            "map": found.to(torch.int16),
+            "intersections": counted(judged & (found == target), target),
+            "answered": counted(judged & (found >= 0), found),
+            "labelled": counted(judged, target),
+            "loss": self.loss(logits.double(), target, "none"),
+        }
+
+    def loss(self, output: Any, target: Tensor, reduction: Reduction = "mean") -> Tensor:
+        """Return the mean over an input's labelled pixels of the cross-entropy; 0 without any."""
+        logits = logits_of_pixels(output)
+        each = cross_entropy(logits, target, ignore_index=IGNORED, reduction="none")
+        return reduced(mean_of_judged(each, target), reduction)
+
+    def tally(self, answers: Answers, target: Tensor) -> Tally:
+        """Return `intersections` and `unions`, (N, classes), and `pixels`, the labelled, (N,).
+
+        And of these pixels `correct`, how many are answered right, and `nll`, their sum, (N,).
+        """
+        del target
+        assert isinstance(answers, Mapping)
+        both, pixels = answers["intersections"], answers["labelled"].sum(1)
+        return {
+            "intersections": both,
+            "unions": answers["answered"] + answers["labelled"] - both,
+            "pixels": pixels,
+            "correct": both.sum(1),
+            "nll": answers["loss"] * pixels,
+        }
+
+    def distil(
+        self, output: Any, teacher: Any, temperature: float = 1.0, reduction: Reduction = "mean"
+    ) -> Tensor:
+        """Return the mean over pixels of KL(teacher ‖ output) of the probabilities, in nats."""
+        found, wanted = (
+            log_softmax(logits_of_pixels(each) / temperature, 1) for each in (output, teacher)
+        )
+        each = kl_div(found, wanted, reduction="none", log_target=True).sum(1)  # (N, H, W)
+        return reduced(each.flatten(1).mean(1), reduction)
+
+    def explained(self, output: Any, target: Tensor | None = None) -> list[Explained]:
+        """Return of each class its mean logit over the pixels that this output gives it.
+
+        And before them, where masks are given, the mean logit of the labelled pixels' own classes.
+        """
+        logits = logits_of_pixels(output)
+        found = predicted(logits)
+        classes = [
+            Explained(f"class {number}", _mean_logit(number, found == number))
+            for number in range(logits.shape[1])
+        ]
+        if target is None:
+            return classes
+
+        def own(out: Any) -> Tensor:
+            chosen = target.clamp_min(0)[:, None]  # (B, 1, H, W)
+            return mean_of_judged(logits_of_pixels(out).gather(1, chosen)[:, 0], target)
+
+        return [Explained("labels", own), *classes]
+
+    def strata(self, target: Tensor) -> Tensor:
+        """Return a number for each set of classes that a mask shows."""
+        flat = target.flatten(1)
+        shown = torch.stack([(flat == label).any(1) for label in flat.unique()], 1)
+        return number_of_each_row(shown)
+
+
+def logits_of_pixels(output: Any) -> Any:
+    """Return an output's logits, (N, classes, H, W)."""
+    return output["out"] if isinstance(output, Mapping) else output
+
+
+def _mean_logit(number: int, where: Tensor) -> Callable[[Any], Tensor]:
+    """Return what gives a class's mean logit over pixels (B, H, W); 0 where there are none."""
+
+    def mean(output: Any) -> Tensor:
+        logits: Tensor = logits_of_pixels(output)[:, number]  # (B, H, W)
+        return (logits * where).flatten(1).sum(1) / where.flatten(1).sum(1).clamp_min(1)
+
+    return mean
