@@ -23,7 +23,7 @@ from pruneviz.wording import Fact, RefusedError
 from pruneviz.wording.refusals import browsing
 
 # A key press must reach the screen within 300 ms; this is what of it may go into measuring.
-EVALUATION_SECONDS = 0.1
+EVALUATION_SECONDS = 0.05
 LATENCY_SECONDS = 0.02
 LATENCY_RUNS = 30
 # Where that gives too few passes to say anything; and on Compare, where somebody can wait.
