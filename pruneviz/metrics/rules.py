@@ -142,14 +142,19 @@ class OfMeans:
         first = self.columns(before, **settings).double()
         second = self.columns(after, **settings).double()
         if torch.equal(first, second):
-            return 0.0 * self.value(before, **settings), (0.0, 0.0)
+            unchanged = 0.0 * self.value(before, **settings)
+            return unchanged, (unchanged, unchanged)  # NaN where the number is none
         k = first.shape[1]
 
         def change(means: Tensor) -> Tensor:
             return self.function(means[:, k:]) - self.function(means[:, :k])
 
         columns = torch.cat([first, second], 1)
-        return float(change(columns.mean(0)[None])), interval_of_means(columns, change)
+        found, (low, high) = (
+            float(change(columns.mean(0)[None])),
+            interval_of_means(columns, change),
+        )
+        return found, (min(low, found), max(high, found))
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ METRICS.add(
         title="Mean IoU",
         family="function of means",
         sentence="How much of what is of a class or answered so is both, over all inputs together "
-        "and averaged over the classes.",
+        "and averaged over the classes; where few inputs show a class, the interval is too short.",
         formula="mean over classes of Σ intersection / Σ union",
         source="Everingham et al. 2010, https://doi.org/10.1007/s11263-009-0275-4; interval: "
         f"{STUDENT}",
@@ -56,7 +56,8 @@ METRICS.add(
         title="Dice",
         family="function of means",
         sentence="How much of both the true and the answered region of a class they share, over "
-        "all inputs together and averaged over the classes.",
+        "all inputs together and averaged over the classes; where few inputs show a class, the "
+        "interval is too short.",
         formula="mean over classes of 2 Σ intersection / Σ (true + answered)",
         source=f"Dice 1945, https://doi.org/10.2307/1932409; interval: {STUDENT}",
         unit="fraction",

@@ -22,7 +22,7 @@ def distillation_loss(
     Both are outputs of the same inputs, y their targets, (B, …). T² keeps the gradients of soft
     answers as large as those of labels (arXiv 1503.02531, section 2).
     """
-    apart = task.distil(student, teacher, temperature)
+    apart = task.distil(student, teacher, temperature, target=y)
     return weight * temperature**2 * apart + (1 - weight) * task.loss(student, y)
 
 

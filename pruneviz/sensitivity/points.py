@@ -94,7 +94,7 @@ def measured(
     found, expected = logits.double(), original.double()
     losses, losses_before = (task.loss(each, y, "none") for each in (found, expected))
     added = losses - losses_before
-    apart = task.distil(found, expected, reduction="none")
+    apart = task.distil(found, expected, reduction="none", target=y)
     (loss_low, loss_high), (kl_low, kl_high), (added_low, added_high) = mean_intervals(
         torch.stack([losses, apart, added])
     )

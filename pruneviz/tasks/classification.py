@@ -14,6 +14,7 @@ from pruneviz.tasks.task import (
     Reduction,
     Tally,
     each_column,
+    for_each,
     shape_of,
     within_outputs,
 )
@@ -57,7 +58,7 @@ class Classification:
     def loss(self, output: Tensor, target: Tensor, reduction: Reduction = "mean") -> Tensor:
         """Return the cross-entropy; whole numbers count as logits in double precision."""
         logits = output if output.is_floating_point() else output.double()
-        return cross_entropy(logits, target, reduction=reduction)
+        return cross_entropy(logits, target.long(), reduction=reduction)
 
     def tally(self, answers: Answers, target: Tensor) -> Tally:
         """Return `right` (N,), false where a logit is not a number, `nll` (N,) in nats, float64.
@@ -74,9 +75,10 @@ class Classification:
 
     def distil(
         self, output: Tensor, teacher: Tensor, temperature: float = 1.0,
-        reduction: Reduction = "mean",
+        reduction: Reduction = "mean", target: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
         """Return KL(teacher ‖ output) of the probabilities, in nats."""
+        del target
         found, wanted = log_softmax(output / temperature, 1), log_softmax(teacher / temperature, 1)
         if reduction != "none":
             summed = "batchmean" if reduction == "mean" else "sum"
@@ -88,7 +90,11 @@ class Classification:
         classes = each_column("class", output.shape[1])
         if target is None:
             return classes
-        return [Explained("label", lambda out: out.gather(1, target[:, None])[:, 0]), *classes]
+
+        def own(out: Tensor) -> Tensor:
+            return out.gather(1, for_each(target, len(out))[:, None])[:, 0]
+
+        return [Explained("label", own), *classes]
 
     def strata(self, target: Tensor) -> Tensor:
         """Return the labels."""

@@ -16,6 +16,7 @@ from pruneviz.tasks.task import (
     Explained,
     Reduction,
     Tally,
+    for_each,
     mean_of_judged,
     reduced,
     shape_of,
@@ -74,7 +75,7 @@ class LanguageModelling:
     def loss(self, output: Any, target: Tensor, reduction: Reduction = "mean") -> Tensor:
         """Return the mean over an input's judged places of the cross-entropy; 0 without any."""
         logits = logits_of_tokens(output).transpose(1, 2)  # (N, tokens, places)
-        each = cross_entropy(logits, target, ignore_index=IGNORED, reduction="none")
+        each = cross_entropy(logits, target.long(), ignore_index=IGNORED, reduction="none")
         return reduced(mean_of_judged(each, target), reduction)
 
     def tally(self, answers: Answers, target: Tensor) -> Tally:
@@ -95,14 +96,15 @@ class LanguageModelling:
         return {**found, "bytes": (lengths * judged).sum(1)}
 
     def distil(
-        self, output: Any, teacher: Any, temperature: float = 1.0, reduction: Reduction = "mean"
-    ) -> Tensor:
+        self, output: Any, teacher: Any, temperature: float = 1.0, reduction: Reduction = "mean",
+        target: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         """Return the mean over places of KL(teacher ‖ output) of the probabilities, in nats."""
         found, wanted = (
             log_softmax(logits_of_tokens(each) / temperature, 2) for each in (output, teacher)
         )
         each = kl_div(found, wanted, reduction="none", log_target=True).sum(2)  # (N, places)
-        return reduced(each.mean(1), reduction)
+        return reduced(mean_of_judged(each, target), reduction)
 
     def explained(self, output: Any, target: Tensor | None = None) -> list[Explained]:
         """Return the log-likelihood of all tokens, and of the token after each place.
@@ -133,8 +135,9 @@ def logits_of_tokens(output: Any) -> Any:
 
 def log_likelihoods(logits: Tensor, target: Tensor) -> Tensor:
     """Return the log-likelihood of each target, (N, places), 0 where it is IGNORED."""
-    chosen = logits.gather(2, target.clamp_min(0)[..., None])[..., 0]
-    return torch.where(target == IGNORED, 0.0, chosen - logits.logsumexp(2))
+    wanted = for_each(target, len(logits))
+    chosen = logits.gather(2, wanted.clamp_min(0)[..., None])[..., 0]
+    return torch.where(wanted == IGNORED, 0.0, chosen - logits.logsumexp(2))
 
 
 def _likelihood(target: Tensor, at: int) -> Callable[[Any], Tensor]:

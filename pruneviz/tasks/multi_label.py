@@ -54,7 +54,7 @@ class MultiLabel:
         return reduced(each.mean(1), reduction)
 
     def tally(self, answers: Answers, target: Tensor) -> Tally:
-        """Return `right` (N,), where every label is, and `nll` (N,), summed over labels, float64.
+        """Return `right` (N,), where every label is, and `nll` (N,), a label's mean, float64.
 
         And what they come from: `target` and `logits`, (N, labels) each.
         """
@@ -63,16 +63,17 @@ class MultiLabel:
         known = ~wide.isnan().any(1)
         return {
             "right": known & ((wide > 0) == (target > 0.5)).all(1),
-            "nll": self.loss(wide, target, "none") * wide.shape[1],
+            "nll": self.loss(wide, target, "none"),
             "target": target,
             "logits": answers,
         }
 
     def distil(
         self, output: Tensor, teacher: Tensor, temperature: float = 1.0,
-        reduction: Reduction = "mean",
+        reduction: Reduction = "mean", target: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
         """Return the mean over the labels of KL(teacher ‖ output), each there or not, in nats."""
+        del target
         found, wanted = output / temperature, teacher / temperature
         there = wanted.sigmoid() * (logsigmoid(wanted) - logsigmoid(found))
         absent = (-wanted).sigmoid() * (logsigmoid(-wanted) - logsigmoid(-found))

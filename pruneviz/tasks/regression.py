@@ -50,8 +50,9 @@ class Regression:
 
     def loss(self, output: Tensor, target: Tensor, reduction: Reduction = "mean") -> Tensor:
         """Return the mean over the numbers of the squared error."""
-        found = rows(output)
-        return reduced((found - rows(target).to(found.dtype)).square().mean(1), reduction)
+        found, wanted = rows(output), rows(target)
+        wide = torch.promote_types(found.dtype, torch.float32)  # half a number holds no target
+        return reduced((found.to(wide) - wanted.to(wide)).square().mean(1), reduction)
 
     def tally(self, answers: Answers, target: Tensor) -> Tally:
         """Return `error`, the answer less the target, and `target`, float64.
@@ -66,9 +67,10 @@ class Regression:
 
     def distil(
         self, output: Tensor, teacher: Tensor, temperature: float = 1.0,
-        reduction: Reduction = "mean",
+        reduction: Reduction = "mean", target: Tensor | None = None,
     ) -> Tensor:  # fmt: skip
         """Return the mean over the numbers of the squared distance."""
+        del target
         return self.loss(rows(output) / temperature, rows(teacher) / temperature, reduction)
 
     def explained(self, output: Tensor, target: Tensor | None = None) -> list[Explained]:

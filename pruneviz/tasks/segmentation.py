@@ -17,6 +17,7 @@ from pruneviz.tasks.task import (
     Explained,
     Reduction,
     Tally,
+    for_each,
     mean_of_judged,
     number_of_each_row,
     reduced,
@@ -78,7 +79,7 @@ class Segmentation:
     def loss(self, output: Any, target: Tensor, reduction: Reduction = "mean") -> Tensor:
         """Return the mean over an input's labelled pixels of the cross-entropy; 0 without any."""
         logits = logits_of_pixels(output)
-        each = cross_entropy(logits, target, ignore_index=IGNORED, reduction="none")
+        each = cross_entropy(logits, target.long(), ignore_index=IGNORED, reduction="none")
         return reduced(mean_of_judged(each, target), reduction)
 
     def tally(self, answers: Answers, target: Tensor) -> Tally:
@@ -98,14 +99,15 @@ class Segmentation:
         }
 
     def distil(
-        self, output: Any, teacher: Any, temperature: float = 1.0, reduction: Reduction = "mean"
-    ) -> Tensor:
+        self, output: Any, teacher: Any, temperature: float = 1.0, reduction: Reduction = "mean",
+        target: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         """Return the mean over pixels of KL(teacher ‖ output) of the probabilities, in nats."""
         found, wanted = (
             log_softmax(logits_of_pixels(each) / temperature, 1) for each in (output, teacher)
         )
         each = kl_div(found, wanted, reduction="none", log_target=True).sum(1)  # (N, H, W)
-        return reduced(each.flatten(1).mean(1), reduction)
+        return reduced(mean_of_judged(each, target), reduction)
 
     def explained(self, output: Any, target: Tensor | None = None) -> list[Explained]:
         """Return of each class its mean logit over the pixels that this output gives it.
@@ -122,16 +124,20 @@ class Segmentation:
             return classes
 
         def own(out: Any) -> Tensor:
-            chosen = target.clamp_min(0)[:, None]  # (B, 1, H, W)
-            return mean_of_judged(logits_of_pixels(out).gather(1, chosen)[:, 0], target)
+            logits = logits_of_pixels(out)
+            wanted = for_each(target, len(logits))  # (B, H, W)
+            chosen = logits.gather(1, wanted.clamp_min(0)[:, None])[:, 0]
+            return mean_of_judged(chosen, wanted)
 
         return [Explained("labels", own), *classes]
 
     def strata(self, target: Tensor) -> Tensor:
         """Return a number for each set of classes that a mask shows."""
         flat = target.flatten(1)
-        shown = torch.stack([(flat == label).any(1) for label in flat.unique()], 1)
-        return number_of_each_row(shown)
+        labels = [label for label in flat.unique().tolist() if label != IGNORED]
+        shown = [(flat == label).any(1) for label in labels]
+        none = torch.zeros(len(flat), dtype=torch.bool)
+        return number_of_each_row(torch.stack([*shown, none], 1))
 
 
 def logits_of_pixels(output: Any) -> Any:

@@ -22,7 +22,8 @@ IGNORED = -100  # a place that nothing is asked of, as torch's own losses have i
 class Explained:
     """Something of an output that can be explained: its name, and its number for each input.
 
-    `of` turns an output for inputs (B, …) into numbers (B,), with their gradient.
+    `of` turns an output for inputs (B, …) into numbers (B,), with their gradient. Where it was
+    made of a single input, all of these are on a way to it.
     """
 
     name: str
@@ -57,12 +58,13 @@ class Task(Protocol):
         """Return what is counted for each input, by a column's name; metrics are made of it."""
 
     def distil(
-        self, output: Any, teacher: Any, temperature: float = 1.0, reduction: Reduction = "mean"
-    ) -> Tensor:
+        self, output: Any, teacher: Any, temperature: float = 1.0, reduction: Reduction = "mean",
+        target: Tensor | None = None,
+    ) -> Tensor:  # fmt: skip
         """Return how far an output is from a teacher's, both divided by `temperature`.
 
         Times the square of that it pulls as strongly as at 1 (Hinton et al. 2015, arXiv
-        1503.02531, section 2).
+        1503.02531, section 2). Where targets are given, what the loss leaves out is left out.
         """
 
     def explained(self, output: Any, target: Tensor | None = None) -> Sequence[Explained]:
@@ -85,8 +87,18 @@ def reduced(values: Tensor, reduction: Reduction) -> Tensor:
     return values.sum() if reduction == "sum" else values.mean()
 
 
-def mean_of_judged(values: Tensor, target: Tensor) -> Tensor:
-    """Return each input's mean over the places that are not IGNORED, (N, …) → (N,); 0 without."""
+def for_each(target: Tensor, count: int) -> Tensor:
+    """Return the targets (count, …) of as many outputs; a single one is that of them all."""
+    return target.expand(count, *target.shape[1:]) if len(target) == 1 else target
+
+
+def mean_of_judged(values: Tensor, target: Tensor | None) -> Tensor:
+    """Return each input's mean over the places that are not IGNORED, (N, …) → (N,); 0 without.
+
+    Of all places where no targets are given.
+    """
+    if target is None:
+        return values.flatten(1).mean(1)
     ignored = target == IGNORED
     places = (~ignored).flatten(1).sum(1)
     return values.masked_fill(ignored, 0.0).flatten(1).sum(1) / places.clamp_min(1)

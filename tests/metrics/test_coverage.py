@@ -28,7 +28,7 @@ def test_one_metric_of_each_family_is_looked_at():
 
 @pytest.mark.parametrize("name", ONE_OF_EACH)
 def test_an_interval_covers_the_truth_as_often_as_it_says(name):
-    """Of one network and of a change: as far as so many draws tell, in 93 to 97 % of them."""
+    """So many draws refuse less than 90 and more than 98 % or so; 93 to 97 % are not refused."""
     found = worlds.covers(name, IN[name], samples=120, draws=DRAWS)
     for share in (found.alone, found.paired):
         held = round(share * DRAWS)

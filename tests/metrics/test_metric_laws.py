@@ -203,6 +203,26 @@ def test_equal_networks_do_not_differ(name):
         assert (low, high) == (0, 0)
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_an_interval_of_a_change_holds_it_where_one_network_is_sure_and_wrong(seed):
+    generator = torch.Generator().manual_seed(seed)
+    target = torch.randint(CLASSES, (30,), generator=generator)
+    wrong = torch.nn.functional.one_hot((target + 1) % CLASSES, CLASSES)
+    noise = torch.randn(30, CLASSES, generator=generator)
+    before = {"target": target, "logits": 9.0 * wrong + noise}
+    change, (low, high) = METRICS.get("ece").paired(before, {**before, "logits": noise})
+    assert low <= change <= high
+
+
+def test_nothing_is_certain_of_two_networks_whose_numbers_are_infinite():
+    for name, column in (("perplexity", "nll"), ("loss", "nll")):
+        same = {**A, column: A[column].clone()}
+        same[column][0] = math.inf
+        change, (low, high) = METRICS.get(name).paired(same, {**same})
+        assert math.isnan(change)
+        assert low < 0 < high
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_without_inputs_nothing_is_known(name):
     metric, nothing = METRICS.get(name), {column: rows[:0] for column, rows in A.items()}

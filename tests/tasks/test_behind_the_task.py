@@ -44,8 +44,8 @@ class Weighed(Classification):
     def loss(self, output, target, reduction="mean"):
         return 4 * super().loss(output, target, reduction)
 
-    def distil(self, output, teacher, temperature=1.0, reduction="mean"):
-        return 8 * super().distil(output, teacher, temperature, reduction)
+    def distil(self, output, teacher, temperature=1.0, reduction="mean", target=None):
+        return 8 * super().distil(output, teacher, temperature, reduction, target)
 
     def explained(self, output, target=None):
         def more(each):

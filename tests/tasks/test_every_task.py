@@ -156,6 +156,13 @@ def test_what_can_be_explained_is_a_number_an_input_with_its_gradient(given):
     assert bool(own.any())
 
 
+def test_what_is_explained_of_one_input_is_had_of_every_output_on_a_way_to_it(given):
+    task, output, target = given
+    for each in (*task.explained(output[:1], target[:1]), *task.explained(output[:1])):
+        alone = [each.of(output[i : i + 1]) for i in range(len(output))]
+        torch.testing.assert_close(each.of(output), torch.cat(alone), rtol=1e-12, atol=1e-15)
+
+
 def test_strata_are_whole_numbers_one_an_input(given):
     task, _, target = given
     strata = task.strata(target)

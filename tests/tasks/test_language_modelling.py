@@ -114,3 +114,11 @@ def test_texts_are_split_as_they_come():
 )
 def test_outputs_and_texts_of_another_task_are_told(output, target, expected):
     assert TASK.misfit(output, target) == expected
+
+
+def test_a_student_is_not_apart_where_nothing_is_judged():
+    student, judged = Z.clone(), Y != IGNORED
+    student[~judged] = math.nan
+    assert float(TASK.distil(student, Z, target=Y)) == 0
+    student[judged] += torch.arange(Z.shape[2])
+    assert float(TASK.distil(student, Z, target=Y)) > 0

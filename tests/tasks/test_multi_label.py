@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 
+from pruneviz.metrics import METRICS
 from pruneviz.tasks import TASKS
 from pruneviz.wording import misfits
 
@@ -56,7 +57,9 @@ def test_what_is_counted_for_each_input():
     y = torch.cat([Y, torch.zeros(1, 3, dtype=torch.long)])
     found = TASK.tally(TASK.answers(z, y), y)
     assert found["right"].tolist() == [True, False, False, False]  # logit 0 is no yes
-    assert found["nll"][:3].tolist() == pytest.approx(NLL, rel=1e-12)
+    assert found["nll"][:3].tolist() == pytest.approx([nll / 3 for nll in NLL], rel=1e-12)
+    mean = METRICS.get("loss").combine(TASK.tally(TASK.answers(Z, Y), Y))
+    assert mean == pytest.approx(float(TASK.loss(Z, Y)), rel=1e-12)
     assert torch.equal(found["target"], y)
     assert torch.equal(found["logits"][:3], Z)
 

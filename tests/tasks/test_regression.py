@@ -73,3 +73,10 @@ def test_a_fair_split_divides_each_tenth_of_the_targets():
 )
 def test_outputs_and_targets_of_another_task_are_told(output, target, expected):
     assert TASK.misfit(output, target) == expected
+
+
+def test_a_network_of_half_precision_is_judged_in_single():
+    given = torch.tensor([[1000.0]], dtype=torch.bfloat16)
+    assert float(TASK.loss(given, torch.tensor([1002.0]))) == 4.0
+    assert float(TASK.loss(torch.zeros(1, 1, dtype=torch.float16), torch.tensor([300.0]))) == 9e4
+    assert float(TASK.loss(torch.tensor([[3]]), torch.tensor([1.0]))) == 4.0

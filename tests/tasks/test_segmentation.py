@@ -114,3 +114,18 @@ def test_a_fair_split_divides_each_set_of_classes_shown():
 )
 def test_outputs_and_masks_of_another_task_are_told(output, target, expected):
     assert TASK.misfit(output, target) == expected
+
+
+def test_a_student_is_not_apart_where_nothing_is_judged():
+    student, judged = Z.clone(), Y != IGNORED
+    student.permute(0, 2, 3, 1)[~judged] = math.nan
+    assert float(TASK.distil(student, Z, target=Y)) == 0
+    student.permute(0, 2, 3, 1)[judged] += torch.arange(Z.shape[1])
+    assert float(TASK.distil(student, Z, target=Y)) > 0
+
+
+def test_pixels_that_are_not_judged_are_no_class_of_a_fair_split():
+    masks = torch.zeros(3, 2, 2, dtype=torch.long)
+    masks[1, 0, 0] = IGNORED
+    assert len(set(TASK.strata(masks).tolist())) == 1
+    assert TASK.strata(torch.full((2, 2, 2), IGNORED)).tolist() == [0, 0]
