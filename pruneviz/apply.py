@@ -88,7 +88,7 @@ class Applied:
         stays = joined_keep(layer.call_keep(self.keep[layer.name]) for layer in touched)
         masks = combine(layer.masks(self.keep[layer.name]) for layer in touched)
         preview, real = answers(
-            lambda: masked(self.original, masks, own=False),
+            lambda: masked(self.original, masks),
             self.model,
             example,
             stays,

@@ -67,7 +67,7 @@ def time_pair(
     changes from turn to turn. With one thread the numbers stay comparable on a busy machine:
     several threads wait for one another, and a wait can cost more than the pass itself.
     """
-    taken: list[tuple[float, float]] = []
+    batch_size, taken = len(Inputs.of(example)), list[tuple[float, float]]()
     begun = time.perf_counter()
     end = begun + (float("inf") if limit_s is None else limit_s)
     with torch.inference_mode(), computing_threads(threads):
@@ -79,7 +79,7 @@ def time_pair(
         while len(taken) < runs and (len(taken) < 3 or time.perf_counter() < end):
             taken.append(_turn(original, pruned, example, swapped=len(taken) % 2 == 1))
     both = np.asarray(taken).T
-    return Timings(both[0], both[1], len(Inputs.of(example)), threads)
+    return Timings(both[0], both[1], batch_size, threads)
 
 
 def _turn(

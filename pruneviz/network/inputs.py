@@ -39,7 +39,7 @@ class Inputs:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "args", tuple(self.args))
-        object.__setattr__(self, "kwargs", dict(sorted(self.kwargs.items())))
+        object.__setattr__(self, "kwargs", dict(self.kwargs))
         for name, leaf in self._named():
             if _hides_tensors(leaf):
                 raise RefusedError(tracing.hidden_tensors(name, type(leaf).__name__))
@@ -75,8 +75,9 @@ class Inputs:
 
     def take(self, which: slice | Tensor | Sequence[int]) -> Inputs:
         """Return some of the inputs: a slice, or by their numbers, or where a mask (N,) is true."""
-        if not isinstance(which, slice | Tensor):
-            which = torch.tensor(which, dtype=torch.long)
+        if not isinstance(which, slice):
+            which = torch.as_tensor(which)
+            which = which if which.dtype == torch.bool else which.long()
         return self._mapped(lambda leaf: leaf[which] if is_batched(leaf) else leaf)
 
     def batches(self, size: int) -> Iterator[Inputs]:
@@ -152,7 +153,7 @@ def first_input(example: Any) -> Any:
     if isinstance(example, Inputs):
         return example.take(slice(1))
     if isinstance(example, tuple):
-        return tuple(first_input(part) for part in example)
+        return tree_map_only(Tensor, lambda leaf: leaf[:1] if is_batched(leaf) else leaf, example)
     return example[:1] if is_batched(example) else example
 
 
@@ -186,10 +187,22 @@ def _joined(first: Any, *others: Any) -> Any:
     if is_batched(first):
         return torch.cat([first, *others])
     for other in others:
-        same = torch.equal(first, other) if isinstance(first, Tensor) else bool(first == other)
-        if not same:
+        if not _same(first, other):
             raise RefusedError(tracing.other_values(str(first), str(other)))
     return first
+
+
+def _same(first: Any, other: Any) -> bool:
+    """Say whether two values that are the same for all inputs of a batch are one; NaN is NaN."""
+    if first is other:
+        return True
+    if not (isinstance(first, Tensor) and isinstance(other, Tensor)):
+        tensors = isinstance(first, Tensor) or isinstance(other, Tensor)
+        return not tensors and bool(first == other or (first != first and other != other))
+    if first.shape != other.shape or first.layout != other.layout:
+        return False
+    one, two = first.to_dense(), other.to_dense()
+    return bool(((one == two) | ((one != one) & (two != two))).all())
 
 
 def _made(children: Iterable[Any], _: Any = None) -> Inputs:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruneviz.network.duplicate import duplicate, sharing
+from pruneviz.network.duplicate import duplicate
 from pruneviz.network.folding import folded
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import tracing
@@ -44,14 +44,11 @@ def kept(masks: Masks) -> dict[str, int]:
     return {name: int(mask.count_nonzero()) for name, mask in masks.items()}
 
 
-def with_parameters(
-    model: nn.Module, replaced: Mapping[str, Tensor], *, own: bool = True
-) -> nn.Module:
+def with_parameters(model: nn.Module, replaced: Mapping[str, Tensor]) -> nn.Module:
     """Return a copy of a model in which some parameters or buffers have other values or shapes.
 
     Tensors that are shared in the model stay shared in the copy, and nothing that is replaced is
-    copied first. The model itself is left as it was. Where the copy need not have its `own`
-    tensors, all others are the model's: it may be asked, not changed.
+    copied first. The model itself is left as it was.
     """
     model = folded(model)
     memo: dict[int, Any] = {}
@@ -60,19 +57,15 @@ def with_parameters(
             new = replaced[name].detach().contiguous()
             is_parameter = isinstance(tensor, nn.Parameter)
             memo[id(tensor)] = nn.Parameter(new, tensor.requires_grad) if is_parameter else new
-    return duplicate(model, memo) if own else sharing(model, memo)
+    return duplicate(model, memo)
 
 
-def masked(model: nn.Module, masks: Masks, *, own: bool = True) -> nn.Module:
-    """Return a copy of the model with every removed weight set to exactly 0.
-
-    Where it need not have its `own` tensors, those without a mask are the model's.
-    """
+def masked(model: nn.Module, masks: Masks) -> nn.Module:
+    """Return a copy of the model with every removed weight set to exactly 0."""
     model = folded(model)
     check(model, masks)
     parameters = dict(model.named_parameters())
     return with_parameters(
         model,
         {name: torch.where(mask, parameters[name], 0.0) for name, mask in masks.items()},
-        own=own,
     )

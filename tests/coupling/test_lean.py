@@ -19,6 +19,7 @@ from pruneviz.coupling.tensor_facts import Beside
 from pruneviz.proof import find_units
 from pruneviz.proof.perturb import perturbed
 from pruneviz.proof.trials import Trials
+from pruneviz.pruned.side_by_side import answers
 from pruneviz.run import check
 
 
@@ -139,19 +140,54 @@ class FixedView(nn.Module):
         return self.two(hidden)
 
 
+class Counts(nn.Module):
+    """Counts its passes, and keeps the rows that it is asked short."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = nn.Embedding(12, 8, max_norm=0.1)
+        self.one, self.two = nn.Linear(8, 6), nn.Linear(6, 4)
+        self.register_buffer("passes", torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.passes += 1
+        return self.two(torch.relu(self.one(self.rows(x).mean(1))))
+
+
 @pytest.mark.parametrize("chooses", [False, True])
 def test_a_cut_that_does_not_run_is_known_without_the_masked_network(chooses, monkeypatch):
     ran = []
     masked = apply_module.masked
-    monkeypatch.setattr(
-        apply_module, "masked", lambda *args, **how: ran.append(1) or masked(*args, **how)
-    )
+    monkeypatch.setattr(apply_module, "masked", lambda *args: ran.append(1) or masked(*args))
     torch.manual_seed(0)
     found, skipped = find_units(FixedView(chooses).eval(), torch.randn(4, 8), "channel")
     assert not found
     assert "twelve are wanted" in {s.name: s.reason for s in skipped}["one"]
     # Where it chooses, once on the whole example and once on one input: choices are repeated.
     assert len(ran) == 2 * chooses
+
+
+def test_the_module_in_which_a_cut_network_fails_is_named_with_those_around_it():
+    torch.manual_seed(0)
+    part = nn.Sequential(nn.Linear(4, 4), nn.Linear(3, 2))
+    cut = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 4), part, nn.ReLU()).eval()
+    failed: list[str] = []
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        answers(lambda: cut, cut, torch.randn(2, 4), {}, failed)
+    assert failed == ["3.1", "3", ""]
+
+
+def test_a_proof_leaves_what_a_network_writes_to_as_it_was():
+    torch.manual_seed(0)
+    model, example = Counts().eval(), torch.randint(12, (4, 3))
+    layers, _ = find_units(model, example, "channel")
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    (layer,) = (layer for layer in layers if layer.name == "one")
+    keep = {each.name: torch.ones(each.count, dtype=torch.bool) for each in layers}
+    keep[layer.name][0] = False
+    assert apply_module.apply(model, layers, keep).max_relative_error(example) < 1e-5
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, before[name]), name
 
 
 def test_a_cut_is_tried_once():

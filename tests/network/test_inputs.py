@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections import UserDict
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
@@ -135,11 +137,10 @@ def test_all_tensors_move_to_a_device(inputs):
 
 @few
 @given(generated())
-def test_the_order_of_names_is_nothing(inputs):
+def test_names_stay_in_the_order_given_and_are_joined_by_name(inputs):
     other = Inputs(inputs.args, dict(reversed(inputs.kwargs.items())))
-    assert same(other, inputs)
-    assert list(other.kwargs) == list(inputs.kwargs)
-    assert same(Inputs.joined([inputs, other]), Inputs.joined([other, inputs]))
+    assert list(other.kwargs) == [*reversed(inputs.kwargs)]
+    assert same(Inputs.joined([inputs, other]), Inputs.joined([inputs, inputs]))
 
 
 X, Y = torch.arange(12.0).reshape(4, 3), torch.arange(4)
@@ -219,6 +220,31 @@ class Sum(nn.Module):
 
 MODEL = Sum().eval()
 NAMED = Inputs((X,), {"more": {"extra": X + 1}, "scale": 0.5})
+
+
+def test_one_input_of_several_arguments_is_the_first_in_every_tree():
+    example = (X, {"y": Y, "scale": 2.0, "pair": [X, torch.tensor(1.0)]})
+    x, named = first_input(example)
+    found = Inputs((x, named["y"], *named["pair"]))
+    assert same(found, Inputs((X[:1], Y[:1], X[:1], torch.tensor(1.0))))
+    assert named["scale"] == 2.0
+
+
+def test_values_that_are_the_same_for_all_inputs_are_joined_by_what_they_are():
+    rows = torch.eye(3).to_sparse()
+    for value in (math.nan, torch.tensor(math.nan), rows, None, "mean"):
+        joined = Inputs.joined([Inputs((X, value)), Inputs((X[:1], value))])
+        assert len(joined) == 5
+    for one, two in ((torch.tensor(1.0), None), (2.0, torch.tensor(2.0)), (rows, 2 * rows)):
+        with pytest.raises(RefusedError):
+            Inputs.joined([Inputs((X, one)), Inputs((X, two))])
+
+
+def test_a_mask_is_a_mask_in_whatever_form():
+    mask = [True, False, True, False]
+    for form in (mask, np.array(mask), torch.tensor(mask)):
+        assert same(Inputs((X,)).take(form), Inputs((X[[0, 2]],)))
+    assert len(Inputs((X,)).take([])) == 0
 
 
 def test_a_model_is_called_with_what_it_is_given():
