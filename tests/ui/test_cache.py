@@ -4,7 +4,7 @@ import torch
 from pruneviz import run, store
 from pruneviz.plan import Plan
 from pruneviz.ui import settings
-from pruneviz.ui.engine import cache, results
+from pruneviz.ui.engine import cache, live, results
 from pruneviz.ui.engine.gate import check_allowed
 from pruneviz.ui.engine.keys import prepared_key, subject_key
 from pruneviz.ui.engine.live import UNTIMED
