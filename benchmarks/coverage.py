@@ -1,8 +1,8 @@
 """How often 95 % intervals hold what is true, in worlds where that is known.
 
-Each metric, of one network and of the change between two on the same inputs, at three numbers of
-inputs. The ratio is the worst miss beside what is promised: how often the interval that fails most
-at the largest number misses, over 5 %.
+Each metric that `worlds.py` has a world for, of one network and of the change between two on the
+same inputs, at three numbers of inputs. The ratio is the worst miss beside what is promised: how
+often the interval that fails most at the largest number misses, over 5 %.
 """
 
 from __future__ import annotations
