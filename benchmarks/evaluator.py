@@ -99,7 +99,7 @@ def followed(name: str, images: int) -> tuple[tuple[str, ...], list[float]]:
     batch_size = max(1, len(x) // 2)  # two batches
     evaluator = Evaluator(model, x, batch_size=batch_size, order=torch.arange(len(x)))
     original = Timer()
-    original(evaluator.original_logits)
+    original(evaluator.original_answers)
     trace = evaluator.trace(0)
     operators = 0 if trace is None else len(trace.nodes) * len(evaluator.parts)
     cells: list[list[str]] = [[], [], [], [], []]
@@ -107,9 +107,9 @@ def followed(name: str, images: int) -> tuple[tuple[str, ...], list[float]]:
     for changed in changes(model, x[:2]):
         whole, first, again = Timer(), Timer(), Timer()
         expected = whole(plain, evaluator, changed)
-        same = torch.equal(first(evaluator.logits, changed), expected)
+        same = torch.equal(first(evaluator.answers, changed), expected)
         evaluator.computed = 0
-        same = same and torch.equal(again(evaluator.logits, changed), expected)
+        same = same and torch.equal(again(evaluator.answers, changed), expected)
         ratios.append(whole.seconds / again.seconds)
         found = (
             f"{evaluator.computed} of {needed(evaluator, changed)}",

@@ -128,7 +128,7 @@ def measure(
             return torch.cat([model(x[part]) for part in parts])[order]
 
     plain, same, exact = Timer(), Timer(), Timer()
-    original, identical, bits, right = scan.evaluator.original_logits(), 0, 0, {}
+    original, identical, bits, right = scan.evaluator.original_answers(), 0, 0, {}
     for layer in units:
         for level in levels:
             logits = plain(

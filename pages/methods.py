@@ -58,7 +58,7 @@ def results(view: View, methods: list[MethodJob]) -> None:
     """Draw the curves and the numbers to take away."""
     tables = {comparisons.title(each): each.result for each in methods if len(each.result)}
     widgets.figure(
-        theme.fit(figures.curves(tables, view.original_accuracy, len(methods))), "methods-figure"
+        theme.fit(figures.curves(tables, view.original_quality, len(methods))), "methods-figure"
     )
     if not tables:
         return

@@ -83,7 +83,7 @@ def picture(view: View, now: RecoveryJob, more: tuple[RecoveryJob, ...]) -> None
     """Draw the curve so far beside the original's level."""
     data = view.subject.data
     assert data is not None  # the page looked
-    found = recovering.levels(now, view.original_accuracy)
+    found = recovering.levels(now, view.original_quality)
     where = recovering.course(now, len(data.x))
     chart = figures.recovery(recovering.curves(now, more), found, where)
     widgets.figure(theme.fit(chart), "recover-figure")

@@ -1,11 +1,17 @@
 """The one inference loop."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from pruneviz.network.answers import logits_of
 from pruneviz.network.attempts import explained
 from pruneviz.network.inputs import Given, batches
+from pruneviz.tasks import Answers, Task
 
 
 def predict(model: nn.Module, x: Given, batch_size: int = 256) -> Tensor:
@@ -14,7 +20,33 @@ def predict(model: nn.Module, x: Given, batch_size: int = 256) -> Tensor:
         return torch.cat([_logits(model, part) for part in batches(x, batch_size)])
 
 
-def _logits(model: nn.Module, x: Given) -> Tensor:
+def answers(
+    model: nn.Module, x: Given, target: Tensor, task: Task, batch_size: int = 256
+) -> Answers:
+    """Return what a task keeps of a network's outputs for N inputs, with their targets (N, …)."""
+    parts = []
+    with torch.inference_mode():
+        for part, wanted in zip(batches(x, batch_size), target.split(batch_size), strict=True):
+            parts.append(task.answers(task.scores(_logits(model, part)), wanted))
+    return joined(parts)
+
+
+def joined(parts: Sequence[Answers]) -> Answers:
+    """Return the answers to several batches as those to all their inputs, in this order."""
+    if isinstance(parts[0], Tensor):
+        return torch.cat([part for part in parts if isinstance(part, Tensor)])
+    names = parts[0].keys()
+    mappings = [part for part in parts if isinstance(part, Mapping)]
+    return {name: torch.cat([part[name] for part in mappings]) for name in names}
+
+
+def taken(answers: Answers, which: Tensor | slice) -> Answers:
+    """Return the answers to some of the inputs."""
+    if isinstance(answers, Tensor):
+        return answers[which]
+    return {name: values[which] for name, values in answers.items()}
+
+
+def _logits(model: nn.Module, x: Given) -> Any:
     with explained(model, x):
-        logits: Tensor = logits_of(model, x)
-    return logits
+        return logits_of(model, x)

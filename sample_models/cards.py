@@ -35,7 +35,22 @@ Repository, CC BY 4.0).""",
         "use": """\
 To learn what pruning does to a network on a table, and whom it fails. **Not for diagnosis.**""",
     },
+    "diabetes-mlp": {
+        "data": """\
+The 442 patients of scikit-learn's `load_diabetes`, in the units measured: age, sex, body mass
+index, blood pressure and six values of blood serum, and as the target a number for how far the
+disease had gone a year later, from 25 to 346. They are those of B. Efron, T. Hastie, I. Johnstone
+and R. Tibshirani, *Least Angle Regression*, 2004, https://doi.org/10.1214/009053604000000067.""",
+        "limits": """\
+- Ten measurements say little of the course of a disease: compare the error with the target's own
+  spread (R² on the Compare page).
+- 442 patients of one study: nothing is known of others.
+- The test part is small, so intervals are wide, by sex and age still wider.""",
+        "use": """\
+To learn what pruning does to a network that gives a number. **Not for medical use.**""",
+    },
 }
+METRICS = {"mae": "Mean absolute error"}  # what judges a sample that is no classifier
 
 CARD = """\
 # {title} (`sample:{name}`)
@@ -43,18 +58,17 @@ CARD = """\
 
 | | |
 |---|---|
-| Accuracy on the test part | {accuracy:.1%} ({correct} of {samples}; \
-95 % interval {low:.1%} to {high:.1%}) |
+| {judge} on the test part | {judged} |
 | Parameters | {parameters:,} |
 | Weights file | {kilobytes:,.0f} kB, safetensors |
 | Input | {shape}, float32, normalised by the training part's mean and standard deviation |
-| Classes | {classes} |
+| {answers} |
 | SHA-256 of the weights | `{sha256}` |
 
 ## Data
 {data}
 
-Split once, stratified by class, with seed {split_seed}: {train_samples:,} inputs to train, \
+Split once, stratified by {strata}, with seed {split_seed}: {train_samples:,} inputs to train, \
 {samples} to test. The test part is read after the last epoch alone; the number of epochs is \
 fixed, not chosen by it. Calibration uses training inputs.
 
@@ -74,18 +88,31 @@ processor core with torch {torch}.
 
 def model_card(card: dict[str, Any]) -> str:
     """Return a sample's README.md from the facts of its card.json."""
-    low, high = card["accuracy_interval"]
+    labelled = "metric" not in card
     text = CARD.format(
         **card["training"],
         **TEXTS[card["name"]],
-        **{key: card[key] for key in ("name", "title", "sentence", "accuracy", "correct")},
+        **{key: card[key] for key in ("name", "title", "sentence")},
         **{key: card[key] for key in ("parameters", "sha256", "split_seed", "train_samples")},
-        low=low,
-        high=high,
+        judge="Accuracy" if labelled else METRICS[card["metric"]],
+        judged=judged(card),
         samples=card["test_samples"],
         kilobytes=card["bytes"] / 1000,
         shape=" by ".join(map(str, card["input_shape"])),
-        classes=", ".join(card["classes"]),
+        answers=f"Classes | {', '.join(card['classes'])}" if labelled else "Answer | one number",
+        strata="class" if labelled else "tenths of the target",
     )
     # Percentages are written as in the app, with a space: 98.2 %.
     return text.replace("%", " %").replace("  %", " %")
+
+
+def judged(card: dict[str, Any]) -> str:
+    """Return how good a sample is, with its interval and the number of inputs."""
+    samples = card["test_samples"]
+    if "metric" not in card:
+        low, high = card["accuracy_interval"]
+        inputs = f"{card['correct']} of {samples}; 95 % interval {low:.1%} to {high:.1%}"
+        return f"{card['accuracy']:.1%} ({inputs})"
+    name = card["metric"]
+    low, high = card[f"{name}_interval"]
+    return f"{card[name]:.1f} ({samples} inputs; 95 % interval {low:.1f} to {high:.1f})"

@@ -15,16 +15,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from cards import model_card
+from cards import judged, model_card
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from pruneviz.metrics.statistics import wilson
+from pruneviz.metrics import METRICS
 from pruneviz.subjects.models.samples import SAMPLES, Sample, sample_directory
 from pruneviz.subjects.sample_data import SPLIT_SEED, Split, load_split
 from pruneviz.subjects.split import normalise
 from pruneviz.subjects.subject import weights_sha256
+from pruneviz.tasks import TASKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +60,7 @@ def unchanged(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 DIGITS_AUGMENTATION = "each image moved by -1, 0 or 1 pixel along both axes, black moving in"
+LOSSES = {"classification": "cross-entropy", "regression": "squared error"}
 RECIPES = {
     "digits-cnn": Recipe(
         epochs=30,
@@ -84,6 +86,14 @@ RECIPES = {
         augment=unchanged,
         augmentation="none",
     ),
+    "diabetes-mlp": Recipe(
+        epochs=30,
+        learning_rate=0.003,
+        weight_decay=0.1,
+        batch_size=32,
+        augment=unchanged,
+        augmentation="none",
+    ),
 }
 
 
@@ -92,6 +102,8 @@ def train(sample: Sample, recipe: Recipe, split: Split) -> nn.Module:
     torch.manual_seed(recipe.seed)
     generator = torch.Generator().manual_seed(recipe.seed)
     model = sample.build()
+    task = TASKS.get(sample.task).implementation()
+    place, scale = scale_of(split.train_y)
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
@@ -102,20 +114,42 @@ def train(sample: Sample, recipe: Recipe, split: Split) -> nn.Module:
         order = torch.randperm(len(split.train_y), generator=generator)
         for batch in order.split(recipe.batch_size):
             raw = recipe.augment(split.train_x[batch], generator)
-            logits = model(normalise(raw, split.mean, split.std))
-            loss = F.cross_entropy(logits, split.train_y[batch])
+            output = model(normalise(raw, split.mean, split.std))
+            loss = task.loss(output, (split.train_y[batch] - place) / scale)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             schedule.step()
             total += loss.item() * len(batch)
         print(f"{sample.name} epoch {epoch + 1:2d}: loss {total / len(split.train_y):.4f}")
-    return model.eval()
+    return in_units(model, place, scale).eval()
+
+
+def scale_of(y: Tensor) -> tuple[Tensor | int, Tensor | int]:
+    """Return mean and standard deviation of numbers, (1, …); labels stay as they are."""
+    return (y.mean(0, True), y.std(0, keepdim=True)) if y.is_floating_point() else (0, 1)
+
+
+def in_units(model: nn.Module, place: Tensor | int, scale: Tensor | int) -> nn.Module:
+    """Return a network that answers in the units of its targets: its last layer has the scale."""
+    if isinstance(place, Tensor) and isinstance(scale, Tensor):
+        last = [module for module in model.modules() if isinstance(module, nn.Linear)][-1]
+        with torch.no_grad():
+            last.weight.mul_(scale[0][:, None])
+            last.bias.mul_(scale[0]).add_(place[0])
+    return model
 
 
 def thumbnail(split: Split) -> list[Any]:
-    """Return the first test input of each class: pixels in [0, 1] or standardised values."""
-    firsts = [int((split.test_y == label).nonzero()[0]) for label in range(len(split.classes))]
+    """Return the first test input of each class: pixels in [0, 1] or standardised values.
+
+    Of numbers, the inputs with the least, the middle and the largest one.
+    """
+    if split.classes:
+        firsts = [int((split.test_y == label).nonzero()[0]) for label in range(len(split.classes))]
+    else:
+        order = split.test_y[:, 0].argsort()
+        firsts = [int(order[place]) for place in (0, len(order) // 2, -1)]
     x = split.test_x[firsts]
     if x.dim() == 2:
         x = normalise(x, split.mean, split.std)
@@ -131,9 +165,18 @@ def facts(
 ) -> dict[str, Any]:
     """Return the machine-readable card: what was measured, on what, and how it was trained."""
     with torch.no_grad():
-        logits = model(normalise(split.test_x, split.mean, split.std))
-    correct, samples = int((logits.argmax(1) == split.test_y).sum()), len(split.test_y)
-    low, high = wilson(correct, samples)
+        output = model(normalise(split.test_x, split.mean, split.std))
+    task = TASKS.get(sample.task).implementation()
+    tally = task.tally(task.answers(output, split.test_y), split.test_y)
+    metric = METRICS.get(task.reported[0])
+    judged: dict[str, Any] = {
+        metric.name: metric.combine(tally),
+        f"{metric.name}_interval": list(metric.interval(tally)),
+    }
+    if "right" in tally:
+        judged["correct"] = int(tally["right"].sum())
+    else:
+        judged["metric"] = metric.name
     return {
         "name": sample.name,
         "title": sample.title,
@@ -142,17 +185,15 @@ def facts(
         "data": f"sample:{sample.data}",
         "input_shape": list(sample.input_shape),
         "classes": list(split.classes),
-        "accuracy": correct / samples,
-        "accuracy_interval": [low, high],
-        "correct": correct,
-        "test_samples": samples,
+        **judged,
+        "test_samples": len(split.test_y),
         "train_samples": len(split.train_y),
         "split_seed": SPLIT_SEED,
         "parameters": sum(p.numel() for p in model.parameters()),
         "bytes": (sample_directory(sample.name) / "weights.safetensors").stat().st_size,
         "sha256": weights_sha256(model),
         "training": {
-            "optimiser": "AdamW, one-cycle learning rate, cross-entropy",
+            "optimiser": f"AdamW, one-cycle learning rate, {LOSSES[sample.task]}",
             "epochs": recipe.epochs,
             "learning_rate": recipe.learning_rate,
             "weight_decay": recipe.weight_decay,
@@ -184,7 +225,7 @@ def main(names: list[str]) -> None:
         text = json.dumps(card, indent=1, ensure_ascii=False)
         (folder / "card.json").write_text(text + "\n", encoding="utf-8")
         (folder / "README.md").write_text(model_card(card), encoding="utf-8")
-        print(f"{name}: {card['correct']} of {card['test_samples']} correct, {seconds:.0f} s")
+        print(f"{name}: {judged(card)}, {seconds:.0f} s")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pandas as pd
 from pruneviz import run
 from pruneviz.allocate import SCOPES, decides_amount
 from pruneviz.evaluate import predict
-from pruneviz.measure.quality import accuracy_pair
+from pruneviz.measure.quality import accuracy_pair, label_logits
 from pruneviz.plan import Part, Plan
 from pruneviz.run import Prepared
 from pruneviz.stepwise import State
@@ -48,11 +48,11 @@ class MethodComparison:
     def __init__(self, prepared: Prepared, plan: Plan, levels: Sequence[float] = LEVELS) -> None:
         """Plan the levels; ValueError without data, or where the scope decides the amount."""
         data = prepared.subject.data
-        if data is None or prepared.baseline.logits is None:
+        if data is None or prepared.baseline.answers is None:
             raise RefusedError(analysing.comparison_without_data())
         check_comparable(plan)
         self._prepared, self._plan, self._levels = prepared, comparison_plan(plan), tuple(levels)
-        self._data, self._logits = data, prepared.baseline.logits
+        self._data, self._logits = data, label_logits(prepared.baseline.answers)
         self.total = len(self._levels)
         self.marks: list[Mark] = []
 

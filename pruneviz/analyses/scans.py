@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from pruneviz.allocate import Ranking
 from pruneviz.granularity import Units
+from pruneviz.measure.quality import label_logits
 from pruneviz.plan import Plan
 from pruneviz.proof import find_units
 from pruneviz.reuse import BUDGET_BYTES
@@ -57,7 +58,8 @@ def search(
     `recalibrate` and `seed` are those of `scan`.
     """
     refit = _refit(prepared, recalibrate, seed)
-    given, removing, known = _given(prepared), _removing(prepared), prepared.baseline.logits
+    given, removing = _given(prepared), _removing(prepared)
+    known = None if prepared.baseline.answers is None else label_logits(prepared.baseline.answers)
     return Search(*given, levels or LEVELS, loss, budget_bytes, refit, removing, known)
 
 
@@ -108,9 +110,9 @@ def _removing(prepared: Prepared) -> Remove:
 
 def baseline_point(prepared: Prepared) -> Point:
     """Return the original's own point of a scan, at sparsity 0; ValueError without data."""
-    data, logits = _labelled(prepared), prepared.baseline.logits
+    data, logits = _labelled(prepared), prepared.baseline.answers
     assert logits is not None  # wherever there is data
-    return point_of_original(logits, data.y, data.classes, prepared.subject.task)
+    return point_of_original(label_logits(logits), data.y, data.classes, prepared.subject.task)
 
 
 def _given(prepared: Prepared) -> tuple[nn.Module, tuple[Units, ...], Ranking, Tensor, Tensor]:

@@ -11,7 +11,7 @@ from pruneviz.apply import Applied
 from pruneviz.evaluate import predict
 from pruneviz.measure.quality import accuracy_pair
 from pruneviz.recovery import RECOVERIES, RecoveryRequest
-from pruneviz.report import Accuracy
+from pruneviz.report import MetricPair
 from pruneviz.run import Prepared
 from pruneviz.stepwise import complete
 from pruneviz.subjects import Data
@@ -29,7 +29,7 @@ class TrainingFreeAccuracy:
     """
 
     methods: tuple[str, ...]
-    accuracy: Accuracy
+    accuracy: MetricPair
 
 
 def untrained_methods(model: nn.Module, data: Data) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ def models(as_json: AsJson = False) -> None:
     cards, others = list_models(), list_torchvision()
     samples = [
         {"reference": card.reference, "title": card.title, "decides": card.sentence,
-         "accuracy": card.accuracy, "parameters": card.parameters}
+         card.metric: card.quality, "parameters": card.parameters}
         for card in cards
     ]  # fmt: skip
     if as_json:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from pruneviz.figures.kit import format as fmt
-from pruneviz.report import Accuracy, EpochRow, RecoveryReport, best_row
+from pruneviz.report import EpochRow, MetricPair, RecoveryReport, best_row
 
 Rows = Sequence[EpochRow]
 Curves = Mapping[int, Rows]  # by seed
@@ -27,7 +27,7 @@ class Levels:
     control: float | None = None
 
     @classmethod
-    def of(cls, accuracy: Accuracy, recovery: RecoveryReport) -> Levels:
+    def of(cls, accuracy: MetricPair, recovery: RecoveryReport) -> Levels:
         """Return what a finished recovery is compared with."""
         control = recovery.control.accuracy if recovery.control else None
         return cls(accuracy.original, recovery.before.accuracy, control)
@@ -43,7 +43,7 @@ class Course:
     over: bool = False
 
     @classmethod
-    def of(cls, accuracy: Accuracy, recovery: RecoveryReport) -> Course:
+    def of(cls, accuracy: MetricPair, recovery: RecoveryReport) -> Course:
         """Return what a finished recovery was."""
         return cls(recovery.epochs, recovery.rounds, accuracy.samples, over=True)
 

@@ -8,8 +8,9 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from pruneviz.metrics import METRICS
-from pruneviz.report import Accuracy
+from pruneviz.metrics import METRICS, Metric, Tally
+from pruneviz.report import MetricPair
+from pruneviz.tasks import Answers, Task
 from pruneviz.tasks.classification import predicted as predicted  # part of this file's interface
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import cutting
@@ -17,7 +18,7 @@ from pruneviz.wording.refusals import cutting
 ACCURACY = METRICS.get("accuracy")
 
 
-def accuracy_pair(logits_a: Tensor, logits_b: Tensor, y: Tensor) -> Accuracy:
+def accuracy_pair(logits_a: Tensor, logits_b: Tensor, y: Tensor) -> MetricPair:
     """Return the accuracies of original (a) and pruned (b) on the same inputs, and their change.
 
     Logits are (N, classes), labels (N,). `agreement` is the share of inputs both answer alike.
@@ -25,16 +26,60 @@ def accuracy_pair(logits_a: Tensor, logits_b: Tensor, y: Tensor) -> Accuracy:
     check_pair(logits_a, logits_b, y)
     first, second = predicted(logits_a), predicted(logits_b)
     before, after = {"right": first == y}, {"right": second == y}
-    change, change_interval = ACCURACY.paired(before, after)
-    return Accuracy(
-        original=ACCURACY.combine(before),
-        pruned=ACCURACY.combine(after),
-        change=change if len(y) else 0.0,
-        original_interval=ACCURACY.interval(before),
-        pruned_interval=ACCURACY.interval(after),
-        change_interval=change_interval,
-        samples=len(y),
-        agreement=ACCURACY.combine({"right": first == second}),
+    return metric_pair(ACCURACY, before, after, ACCURACY.combine({"right": first == second}))
+
+
+def label_logits(answers: Answers) -> Tensor:
+    """Return answers as logits, (N, classes); ValueError where inputs have not one label each."""
+    if isinstance(answers, Tensor) and answers.dim() == 2:
+        return answers
+    raise RefusedError(cutting.not_one_label())
+
+
+def quality(
+    task: Task,
+    metrics: Sequence[Metric],
+    before: Answers,
+    after: Answers,
+    target: Tensor,
+) -> tuple[MetricPair, ...]:
+    """Return metrics of original (before) and pruned (after) on the same N inputs, in their order.
+
+    Answers are what the task keeps of outputs, targets (N, …).
+    """
+    if task.labelled and isinstance(before, Tensor) and isinstance(after, Tensor):
+        check_pair(before, after, target)
+    return pairs(task, metrics, task.tally(before, target), task.tally(after, target))
+
+
+def pairs(
+    task: Task, metrics: Sequence[Metric], before: Tally, after: Tally
+) -> tuple[MetricPair, ...]:
+    """Return metrics of two tallies of the same inputs, in their order."""
+    agreement = None
+    if task.labelled:
+        same = predicted(before["logits"]) == predicted(after["logits"])
+        agreement = ACCURACY.combine({"right": same})
+    return tuple(metric_pair(metric, before, after, agreement) for metric in metrics)
+
+
+def metric_pair(
+    metric: Metric, before: Tally, after: Tally, agreement: float | None = None
+) -> MetricPair:
+    """Return one metric of two tallies of the same inputs."""
+    change, interval = metric.paired(before, after)
+    samples = len(before[metric.needs[0]])
+    return MetricPair(
+        metric=metric.name,
+        settings=dict(metric.given),
+        original=metric.combine(before),
+        pruned=metric.combine(after),
+        change=change if samples else 0.0,
+        original_interval=metric.interval(before),
+        pruned_interval=metric.interval(after),
+        change_interval=interval,
+        samples=samples,
+        agreement=agreement,
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from math import inf, isnan, nan
+from math import floor, inf, isfinite, isnan, log10, nan
 from typing import Literal, Protocol
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pruneviz.metrics.resampling import number
 from pruneviz.registry import Entry, Listing, Value
-from pruneviz.report import Interval
+from pruneviz.report import Interval, MetricPair
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import analysing
 
@@ -130,13 +130,28 @@ class Metric(Entry[Rule]):
 
     def written(self, value: float) -> str:
         """Return a value with its unit, such as `98.2 %` or `0.312 nats`."""
-        unit = UNITS[self.unit]
-        return f"{unit.scale * value:.{unit.decimals}f}{unit.symbol}"
+        return f"{self.written_alone(value)}{UNITS[self.unit].symbol}"
 
     def written_change(self, change: float) -> str:
         """Return a change with its sign and unit, such as `-2.1 points` or `+0.040 nats`."""
         unit = UNITS[self.unit]
-        return f"{unit.scale * change:+.{unit.decimals}f}{unit.of_changes}"
+        return f"{unit.scale * change:+.{self._decimals(change)}f}{unit.of_changes}"
+
+    def written_alone(self, value: float) -> str:
+        """Return a value, or how far two are apart, without the unit: `98.2`."""
+        return f"{UNITS[self.unit].scale * value:.{self._decimals(value)}f}"
+
+    @property
+    def symbol_of_changes(self) -> str:
+        """Return the unit of a change with the blank before it, "" where there is none."""
+        return UNITS[self.unit].of_changes
+
+    def _decimals(self, value: float) -> int:
+        """Return the unit's decimals; of numbers without a unit, what makes four digits of them."""
+        most = UNITS[self.unit].decimals
+        if self.unit or not isfinite(value) or abs(value) < 1:
+            return most
+        return max(0, most - floor(log10(abs(value))))
 
     def unknown(self, tally: Tally) -> int:
         """Return of how many inputs a column that this metric needs holds NaN."""
@@ -177,3 +192,8 @@ def _within(found: Interval, least: float, most: float) -> Interval:
 
 
 METRICS: Listing[Metric] = Listing("metric")
+
+
+def metric_of(pair: MetricPair) -> Metric:
+    """Return the metric that a pair of a report is of, with its settings."""
+    return METRICS.get(pair.metric).of(**pair.settings)

@@ -41,7 +41,13 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 SINCE_3 = ("granularity_parameters", "scope_parameters")
 
-LATER = ("classes", "reading")  # left out of the digest while they say nothing
+LATER = (
+    "classes",
+    "reading",
+    "task",
+    "metric",
+    "metric_parameters",
+)  # left out of the digest while they say nothing
 
 
 class RecoveryStep(BaseModel):
@@ -66,6 +72,8 @@ class Plan(BaseModel):
     What a criterion, a granularity and a scope take is in their `…_parameters`, by the registry.
     `classes` maps the name of a class in the data to the output of the model that it is;
     `reading` says how inputs are read, where neither file nor model say it rightly.
+    `task` says what the model is for, where model and data do not; `metric` by which number it is
+    judged first, where not by the task's primary one.
     `schedule` says in how many rounds the units go; `recovery` is carried out after each round.
     """
 
@@ -82,6 +90,9 @@ class Plan(BaseModel):
     input_shape: Annotated[
         tuple[Annotated[int, Field(ge=1, le=65536)], ...] | None, Part.SUBJECT
     ] = None
+    task: Annotated[str | None, Part.SUBJECT] = None
+    metric: Annotated[str | None, Part.SUBJECT] = None
+    metric_parameters: Annotated[Mapping[str, Setting], Part.SUBJECT] = {}
     criterion: Annotated[str, Part.RANKING] = "magnitude_l1"
     criterion_parameters: Annotated[Mapping[str, Setting], Part.RANKING] = {}
     granularity: Annotated[str, Part.RANKING] = "channel"
@@ -113,6 +124,7 @@ class Plan(BaseModel):
         "granularity_parameters",
         "scope_parameters",
         "schedule_parameters",
+        "metric_parameters",
         mode="before",
     )
     @classmethod

@@ -9,8 +9,8 @@ from functools import cached_property
 from torch import Tensor, nn
 
 from pruneviz.evaluate import predict
-from pruneviz.measure.quality import accuracy_pair
-from pruneviz.report import Accuracy
+from pruneviz.measure.quality import accuracy_pair, label_logits
+from pruneviz.report import MetricPair
 from pruneviz.run import Prepared
 from pruneviz.subjects import Data
 from pruneviz.wording import RefusedError
@@ -74,7 +74,7 @@ class Judge:
         loss = float(self.prepared.subject.task.loss(logits.double(), y))
         return Lost(-found.change + 0.0, loss if math.isfinite(loss) else math.inf)
 
-    def final(self, network: nn.Module) -> Accuracy:
+    def final(self, network: nn.Module) -> MetricPair:
         """Return both accuracies on the held-out inputs, with intervals."""
         self.evaluations += 1
         return accuracy_pair(
@@ -82,9 +82,9 @@ class Judge:
         )
 
     def _original(self, x: Tensor) -> Tensor:
-        logits = self.prepared.baseline.logits
+        logits = self.prepared.baseline.answers
         if x is self.data.x and logits is not None:
-            return logits
+            return label_logits(logits)
         if id(x) not in self._known:
             self._known[id(x)] = predict(self.prepared.subject.model, x)
         return self._known[id(x)]

@@ -14,7 +14,7 @@ from pruneviz.history.folder import write_json
 from pruneviz.measure.milliseconds import PassTime, Standing
 from pruneviz.plan import Part, Plan, plan_faults
 from pruneviz.propose.goal import MILLISECONDS, Goal
-from pruneviz.report import Accuracy, Interval, Uncounted
+from pruneviz.report import Interval, MetricPair, Uncounted
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import analysing
 
@@ -42,7 +42,7 @@ class Proposal(BaseModel):
     reached: float
     original: float
     interval: Interval | None = None
-    accuracy: Accuracy
+    accuracy: MetricPair
     predicted: float
     uniform: float | None = None
     compared: float

@@ -12,7 +12,7 @@ from torch import nn
 
 from pruneviz import run
 from pruneviz.measure.milliseconds import PassTime
-from pruneviz.measure.quality import accuracy_pair
+from pruneviz.measure.quality import accuracy_pair, label_logits
 from pruneviz.plan import Plan
 from pruneviz.propose.curves import Curve, Numbers, read_curves, with_changes
 from pruneviz.propose.goal import Goal
@@ -83,10 +83,11 @@ class Proposing:
         for name in self.layers.counts:
             saved[name] = self._saved(name)
             yield self.stage(f"counting what {name} saves")
-        logits = self.prepared.baseline.logits
+        logits = self.prepared.baseline.answers
         data = self.judge.data
         assert logits is not None  # there is data
-        accuracy = accuracy_pair(logits, logits, data.y).original
+        found = label_logits(logits)
+        accuracy = accuracy_pair(found, found, data.y).original
         points = with_changes(self.points, accuracy)
         self.curves = read_curves(points, self.layers.counts, self.layers.stops(), saved)
         unknown = set(self.layers.counts) - self.curves.keys() - set(self.layers.locked)

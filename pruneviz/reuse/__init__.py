@@ -2,11 +2,14 @@
 
 from pruneviz.reuse.estimates import (
     Estimate,
+    Gathered,
+    Seen,
     Tally,
     accuracy,
     counted,
     estimate,
     estimates,
+    seen,
     tallies,
 )
 from pruneviz.reuse.evaluator import BUDGET_BYTES, Evaluator
@@ -15,10 +18,13 @@ __all__ = [
     "BUDGET_BYTES",
     "Estimate",
     "Evaluator",
+    "Gathered",
+    "Seen",
     "Tally",
     "accuracy",
     "counted",
     "estimate",
     "estimates",
+    "seen",
     "tallies",
 ]

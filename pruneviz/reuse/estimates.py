@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor, nn
 
-from pruneviz.measure.quality import check_pair, predicted
+from pruneviz.measure.quality import check_pair, label_logits, pairs, predicted
+from pruneviz.metrics import Metric
 from pruneviz.metrics.statistics import paired_change, wilson
-from pruneviz.report import Accuracy
+from pruneviz.report import MetricPair
 from pruneviz.reuse.evaluator import Evaluator
+from pruneviz.tasks import CLASSIFICATION, Answers, Task
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import cutting
 
@@ -57,6 +60,61 @@ class Tally:
         """Return the counts of both together."""
         return Tally(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
+    def quality(self) -> tuple[MetricPair, ...]:
+        """Return both accuracies and their change; () where no input was counted."""
+        return (accuracy(self),) if self.samples else ()
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """What the task counts of both networks for the first `samples` inputs, and its metrics."""
+
+    task: Task
+    metrics: tuple[Metric, ...]
+    before: dict[str, Tensor]
+    after: dict[str, Tensor]
+
+    @property
+    def samples(self) -> int:
+        """Return how many inputs were counted."""
+        return len(next(iter(self.before.values())))
+
+    def __add__(self, other: Gathered) -> Gathered:
+        """Return what was counted of both together."""
+        before, after = (
+            {name: torch.cat([first[name], second[name]]) for name in first}
+            for first, second in ((self.before, other.before), (self.after, other.after))
+        )
+        return Gathered(self.task, self.metrics, before, after)
+
+    def quality(self) -> tuple[MetricPair, ...]:
+        """Return the metrics of both networks and their changes."""
+        return pairs(self.task, self.metrics, self.before, self.after)
+
+
+class Seen(Protocol):
+    """What is known of both networks from the first `samples` inputs; that of batches adds up."""
+
+    @property
+    def samples(self) -> int:
+        """Return how many inputs were counted."""
+
+    def __add__(self, other: Self) -> Self:
+        """Return what was counted of both together."""
+
+    def quality(self) -> tuple[MetricPair, ...]:
+        """Return the metrics of both networks and their changes."""
+
+
+def seen(
+    task: Task, metrics: Sequence[Metric], before: Answers, after: Answers, target: Tensor
+) -> Seen:
+    """Return what is known of one batch; of accuracy alone, counts do."""
+    if task is CLASSIFICATION and [metric.name for metric in metrics] == ["accuracy"]:
+        return counted(label_logits(before), label_logits(after), target)
+    tallies = (task.tally(each, target) for each in (before, after))
+    return Gathered(task, tuple(metrics), *tallies)
+
 
 def counted(original: Tensor, changed: Tensor, labels: Tensor) -> Tally:
     """Return the counts of one batch: logits of both networks (B, classes), labels (B,).
@@ -76,11 +134,11 @@ def counted(original: Tensor, changed: Tensor, labels: Tensor) -> Tally:
     )
 
 
-def accuracy(tally: Tally) -> Accuracy:
+def accuracy(tally: Tally) -> MetricPair:
     """Return what `accuracy_pair` says of the inputs that were counted, one at least."""
     n = tally.samples
     change, interval = paired_change(tally.gained, tally.lost, n)
-    return Accuracy(
+    return MetricPair(
         original=tally.original / n,
         pruned=tally.right / n,
         change=change,
@@ -98,7 +156,8 @@ def tallies(evaluator: Evaluator, network: nn.Module) -> Iterator[Tally]:
         raise RefusedError(cutting.no_labels())
     total = Tally()
     for part, logits in enumerate(evaluator.batches(network)):
-        total += counted(evaluator.original(part), logits, evaluator.y[evaluator.parts[part]])
+        both = label_logits(evaluator.original(part)), label_logits(logits)
+        total += counted(*both, evaluator.y[evaluator.parts[part]])
         yield total
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from pruneviz.evaluate import joined, taken
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.steady import draws, watching
 from pruneviz.reuse.following import States
@@ -15,6 +16,7 @@ from pruneviz.reuse.passes import Passes, kernel_settings
 from pruneviz.reuse.reusing import Reusing
 from pruneviz.reuse.store import Store
 from pruneviz.reuse.trace import Trace, Values
+from pruneviz.tasks import CLASSIFICATION, Answers, Task
 from pruneviz.wording import Fact, RefusedError, passes
 from pruneviz.wording.refusals import cutting
 
@@ -24,11 +26,12 @@ BUDGET_BYTES = 256 * 2**20
 class Evaluator:
     """Answers of networks that are changed a little, on the same inputs, batch by batch.
 
-    `x` (N, …) is looked at in a fixed order, with labels `y` (N,) a stratified one. A network that
+    `x` (N, …) is looked at in a fixed order, with targets `y` (N, …) one in which each first part
+    has the shares of the task's strata; answers are what the task keeps of outputs. A network that
     is given has other weights than `model`, or is cut from it. Its own code runs each time; an
     operator whose arguments are all as they were in the original's pass is not computed, and what
     changed operators read of such values is kept, `budget_bytes` of it at most, or computed anew.
-    Logits are those of a plain pass over the same batches, bit for bit. The model and the inputs
+    Answers are those of a plain pass over the same batches, bit for bit. The model and the inputs
     are never written to.
     """
 
@@ -40,10 +43,11 @@ class Evaluator:
         batch_size: int | None = None,
         budget_bytes: int = BUDGET_BYTES,
         order: Tensor | None = None,
+        task: Task = CLASSIFICATION,
     ) -> None:
         """Prepare; nothing is computed yet. `order` (N,) is another order of the inputs.
 
-        ValueError without inputs or for a size below 1.
+        ValueError without inputs or for a size below 1, and without targets that the task asks for.
         """
         size = batch_size_for(x) if batch_size is None else batch_size
         if not len(x):
@@ -52,15 +56,16 @@ class Evaluator:
             raise RefusedError(cutting.no_batch(size, budget_bytes))
         if y is not None and len(y) != len(x):
             raise RefusedError(cutting.labels_for_others(len(x), len(y)))
-        self.x, self.y = x, y
-        self.order = stratified(y, len(x)) if order is None else order
+        self.x, self.y, self.task = x, y, task
+        strata = None if y is None else task.strata(y)
+        self.order = stratified(strata, len(x)) if order is None else order
         self.parts = self.order.split(size)
         self.model = duplicate(model)
-        self.passes = Passes(self.model, x, self.parts)
+        self.passes = Passes(self.model, x, self.parts, task)
         self.store = Store(budget_bytes)
         self.fell_back = 0  # passes that reused nothing after all
         self.computed = 0  # operators, in all passes that reuse
-        self._logits: dict[int, Tensor] = {}
+        self._originals: dict[int, Answers] = {}
         self._why: Fact | None = None
         self._settings: object = None
         self._frontiers: dict[tuple[int, frozenset[str]], frozenset[int]] = {}
@@ -81,37 +86,45 @@ class Evaluator:
             found.append(passes.reused_nothing(self.fell_back))
         return tuple(found)
 
-    def original(self, part: int) -> Tensor:
-        """Return the original's logits on one batch, (B, classes)."""
+    def original(self, part: int) -> Answers:
+        """Return the original's answers to one batch, such as logits (B, classes)."""
         self._make_ready()
-        if part not in self._logits:
+        if part not in self._originals:
             with watching() as drew:
                 if self._why is None:
-                    self._logits[part], _ = self.passes.record(part)
+                    scores, _ = self.passes.record(part)
                     if drew() and self._draws(part):
                         self._give_up(passes.drawn())
                 if self._why is not None:
-                    self._logits[part] = self.passes.plain(self.model, part)
-        return self._logits[part]
+                    scores = self.passes.plain(self.model, part)
+            self._originals[part] = self._kept(scores, part)
+        return self._originals[part]
+
+    def _kept(self, scores: Tensor, part: int) -> Answers:
+        """Return what the task keeps of the scores on one batch."""
+        if self.y is None:
+            return scores
+        with torch.inference_mode():
+            return self.task.answers(scores, self.y[self.parts[part]])
 
     def trace(self, part: int) -> Trace | None:
         """Return what the original's pass over one batch computes, None where it is not known."""
         self.original(part)
         return self.passes.traces.get(part)
 
-    def original_logits(self) -> Tensor:
-        """Return the original's logits on all inputs, (N, classes), in the order of `x`."""
+    def original_answers(self) -> Answers:
+        """Return the original's answers to all inputs, in the order of `x`."""
         return self._in_order([self.original(part) for part in range(len(self.parts))])
 
-    def logits(self, network: nn.Module) -> Tensor:
-        """Return a network's logits on all inputs, (N, classes), in the order of `x`."""
+    def answers(self, network: nn.Module) -> Answers:
+        """Return a network's answers to all inputs, in the order of `x`."""
         return self._in_order(list(self.batches(network)))
 
-    def batches(self, network: nn.Module, start: int = 0) -> Iterator[Tensor]:
-        """Yield a network's logits batch by batch, (B, classes), on `parts` from `start` on."""
+    def batches(self, network: nn.Module, start: int = 0) -> Iterator[Answers]:
+        """Yield a network's answers batch by batch, on `parts` from `start` on."""
         prepared = self._prepared(network)
         for part in range(start, len(self.parts)):
-            yield self._answer(network, part, prepared)
+            yield self._kept(self._scores(network, part, prepared), part)
 
     def holds(self, network: nn.Module) -> bool:
         """Whether the budget has room for what a network's passes reuse, of all batches."""
@@ -122,15 +135,15 @@ class Evaluator:
         reused = (t.nbytes(t.frontier(prepared[0])) for t in traces if t is not None)
         return sum(reused) <= self.store.budget_bytes
 
-    def logits_of(self, networks: Sequence[nn.Module]) -> list[Tensor]:
-        """Return several networks' logits, (N, classes) each: one batch of all, then the next.
+    def answers_of(self, networks: Sequence[nn.Module]) -> list[Answers]:
+        """Return several networks' answers: one batch of all, then the next.
 
         Where the same tensors changed in all, the budget need hold what one batch reuses.
         """
         prepared = [self._prepared(network) for network in networks]
         found = [
             [
-                self._answer(n, part, known, alone=True)
+                self._kept(self._scores(n, part, known, alone=True), part)
                 for n, known in zip(networks, prepared, strict=True)
             ]
             for part in range(len(self.parts))
@@ -145,7 +158,7 @@ class Evaluator:
         changed = self.passes.changed(network)
         return changed, self.passes.known(network, changed)
 
-    def _answer(
+    def _scores(
         self,
         network: nn.Module,
         part: int,
@@ -159,9 +172,8 @@ class Evaluator:
             return self.passes.plain(network, part)
         return self._reuse(network, part, *prepared, alone)
 
-    def _in_order(self, parts: list[Tensor]) -> Tensor:
-        logits = torch.cat(parts)
-        return torch.empty_like(logits).index_copy_(0, self.order, logits)
+    def _in_order(self, parts: list[Answers]) -> Answers:
+        return taken(joined(parts), torch.argsort(self.order))
 
     def _make_ready(self) -> None:
         """Look at the network once, on the smallest batch: can its passes be followed?"""
@@ -170,13 +182,14 @@ class Evaluator:
             return
         self._settings, self._why = settings, None
         self.passes.traces.clear()
-        self._logits.clear()
+        self._originals.clear()
         self._frontiers.clear()
         self.store = Store(self.store.budget_bytes)
         part = len(self.parts) - 1
         with watching() as drew:
-            self._logits[part], writes_own = self.passes.record(part)
+            scores, writes_own = self.passes.record(part)
             drawn = drew()
+        self._originals[part] = self._kept(scores, part)
         if writes_own:
             self._why = passes.writes_itself()
         elif self._draws(part):

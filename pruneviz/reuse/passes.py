@@ -15,6 +15,7 @@ from pruneviz.reuse.recording import Recording
 from pruneviz.reuse.reusing import Reusing
 from pruneviz.reuse.tensors import same, tensors_of
 from pruneviz.reuse.trace import INPUT, Ref, Trace, Values
+from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import cutting
 
@@ -25,18 +26,23 @@ class Passes:
     `traces` says of each recorded batch what the original's pass computes.
     """
 
-    def __init__(self, model: nn.Module, x: Tensor, parts: Sequence[Tensor]) -> None:
+    def __init__(
+        self, model: nn.Module, x: Tensor, parts: Sequence[Tensor], task: Task = CLASSIFICATION
+    ) -> None:
         self._model, self._tensors = model, tensors_of(model)
-        self._x, self._parts = x, parts
+        self._x, self._parts, self._task = x, parts, task
         self.traces: dict[int, Trace] = {}
 
     def _batch(self, part: int) -> Tensor:
         return self._x[self._parts[part]]
 
     def plain(self, network: nn.Module, part: int) -> Tensor:
-        """Return a network's logits on one batch, (B, classes), all of it computed."""
+        """Return a network's scores on one batch, such as logits (B, classes), all computed."""
         with torch.inference_mode():
-            return _checked(logits_of(network, self._batch(part)), len(self._parts[part]))
+            return self._scores(network, self._batch(part), len(self._parts[part]))
+
+    def _scores(self, network: nn.Module, batch: Tensor, samples: int) -> Tensor:
+        return _checked(self._task.scores(logits_of(network, batch)), samples)
 
     def record(self, part: int) -> tuple[Tensor, bool]:
         """Follow the original's pass over a batch: its logits, and whether it writes to itself."""
@@ -53,7 +59,7 @@ class Passes:
                 trace.own[name] = records[address]
                 mode.know(tensor, records[address], own=True)
             with mode:
-                out = _checked(logits_of(self._model, batch), len(batch))
+                out = self._scores(self._model, batch, len(batch))
             state = mode.state(out)
             trace.logits = logits = out.clone()
             if state is not None:
@@ -84,7 +90,7 @@ class Passes:
         with ONE_TRACE, torch.inference_mode():
             batch = mode.stand_in(Ref(INPUT, self.traces[part].place), self._x.device)
             with mode:
-                out = _checked(logits_of(network, batch), len(self._parts[part]))
+                out = self._scores(network, batch, len(self._parts[part]))
             logits = mode.value(out)
             del batch, out
             mode.settle()

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from pruneviz.allocate import Ranking
 from pruneviz.apply import apply
 from pruneviz.granularity.units import Units
-from pruneviz.measure.quality import predicted
+from pruneviz.measure.quality import label_logits, predicted
 from pruneviz.metrics.bounded import OUTCOMES, mean_interval
 from pruneviz.report import Interval
 from pruneviz.reuse import BUDGET_BYTES, Evaluator
@@ -127,7 +127,7 @@ class Pairs:
 
     @cached_property
     def _original(self) -> Tensor:
-        return predicted(self.evaluator.original_logits()) == self._y
+        return predicted(label_logits(self.evaluator.original_answers())) == self._y
 
     @property
     def done(self) -> int:
@@ -175,7 +175,7 @@ class Pairs:
             self._why[" with ".join(names)] = str(error)
             return torch.full_like(self._y, UNKNOWN)
         network = refitted(network, self._refit)
-        return predicted(self.evaluator.logits(network)) == self._y
+        return predicted(label_logits(self.evaluator.answers(network))) == self._y
 
     def _pair(self, first: str, second: str, together: Tensor) -> Pair:
         before, one, other = self._original, self._right[first], self._right[second]

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from pruneviz.allocate import Ranking
 from pruneviz.apply import apply
 from pruneviz.granularity.units import Units
+from pruneviz.measure.quality import label_logits
 from pruneviz.metrics.resampling import FEW
 from pruneviz.reuse import BUDGET_BYTES, Evaluator
 from pruneviz.reuse.tensors import share
@@ -82,7 +83,7 @@ class Scan:
 
     @cached_property
     def _original(self) -> Tensor:
-        return self.evaluator.original_logits()
+        return label_logits(self.evaluator.original_answers())
 
     @cached_property
     def baseline(self) -> Point:
@@ -160,13 +161,13 @@ class Scan:
             if name not in self._held:
                 self._held[name] = self.evaluator.holds(first)
             if self._held[name]:
-                return self.evaluator.logits(first)
+                return label_logits(self.evaluator.answers(first))
             networks = {(name, level): first}
             for point in self._open[self.done + 1 :]:
                 network = self._pruned(*point) if point[0] == name else None
                 if network is not None:
                     networks[point] = share(network, first)
-            found = self.evaluator.logits_of(list(networks.values()))
+            found = map(label_logits, self.evaluator.answers_of(list(networks.values())))
             self._ahead = dict(zip(networks, found, strict=True))
         return self._ahead.pop((name, level))
 

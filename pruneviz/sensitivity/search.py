@@ -16,7 +16,7 @@ from pruneviz.allocate import Ranking
 from pruneviz.apply import apply
 from pruneviz.evaluate import predict
 from pruneviz.granularity.units import Units
-from pruneviz.measure.quality import predicted
+from pruneviz.measure.quality import label_logits, predicted
 from pruneviz.reuse import BUDGET_BYTES, Evaluator, Tally, estimate, tallies
 from pruneviz.reuse.order import hardest_first
 from pruneviz.sensitivity.layers import Alone, Remove
@@ -116,7 +116,7 @@ class Search:
     @cached_property
     def _right(self) -> int:
         """Return how many inputs the original gets right."""
-        return int((predicted(self.evaluator.original_logits()) == self._y).sum())
+        return int((predicted(label_logits(self.evaluator.original_answers())) == self._y).sum())
 
     @property
     def done(self) -> int:

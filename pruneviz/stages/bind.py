@@ -11,6 +11,8 @@ from pruneviz.plan import Plan
 from pruneviz.proof import check as check  # part of this file's interface
 from pruneviz.recovery import spelled_out
 from pruneviz.subjects import Subject
+from pruneviz.subjects.found_task import task_name
+from pruneviz.tasks import CLASSIFICATION
 
 
 def bind(plan: Plan, subject: Subject) -> Plan:
@@ -19,6 +21,7 @@ def bind(plan: Plan, subject: Subject) -> Plan:
         weights_sha256=subject.sha256,
         data=subject.data.reference if subject.data else None,
         data_sha256=subject.data.sha256 if subject.data else None,
+        task=plan.task if subject.task is CLASSIFICATION else task_name(subject.task),
         **methods(plan),
     )
 

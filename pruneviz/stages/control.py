@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from pruneviz.evaluate import predict
-from pruneviz.measure.quality import predicted
+from pruneviz.measure.quality import label_logits, predicted
 from pruneviz.metrics.statistics import wilson
 from pruneviz.plan import Plan
 from pruneviz.recovery import RECOVERIES, RecoveryRequest
@@ -34,10 +34,10 @@ class Control:
 
     def notes(self, prepared: Prepared) -> tuple[Fact, ...]:
         """Return what a recovered network is to be compared with, none without BatchNorm."""
-        data, logits = prepared.subject.data, prepared.baseline.logits
+        data, logits = prepared.subject.data, prepared.baseline.answers
         if self.recalibrated is None or data is None or logits is None:
             return ()
-        original = int((predicted(logits) == data.y).sum()) / len(data.y)
+        original = int((predicted(label_logits(logits)) == data.y).sum()) / len(data.y)
         return (retrained.recalibrated_original(self.recalibrated.accuracy, original),)
 
     def state(self) -> State:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pruneviz.allocate import Costs, Ranking
 from pruneviz.coupling.accept import accept
 from pruneviz.criteria import CRITERIA, Evidence, Scored, check_asked, score_asked, updates
-from pruneviz.evaluate import predict
+from pruneviz.evaluate import answers, predict
 from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.measure.answers import unanswered
 from pruneviz.measure.cost import (
@@ -29,20 +29,24 @@ from pruneviz.report import (
 )
 from pruneviz.stages.counting import Counting
 from pruneviz.statistics import Samples, StatisticRequest
-from pruneviz.subjects import Subject, plainly
+from pruneviz.subjects import Data, Subject, plainly
+from pruneviz.tasks import Answers
 from pruneviz.wording import Fact, RefusedError, judged, passes
 from pruneviz.wording.refusals import choosing
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """The original's numbers, which no plan changes; `logits`: (N, classes), None without data.
+    """The original's numbers, which no plan changes.
+
+    `answers` are what the task keeps of its outputs for the data, such as logits (N, classes); None
+    without data.
 
     `notes` are what its numbers must be warned of, `uncounted` the operators that `macs` leave out;
     `random` says that its answers to the data are drawn.
     """
 
-    logits: Tensor | None
+    answers: Answers | None
     macs: Mapping[str, int]
     parameters: Mapping[str, int]
     bytes: int
@@ -84,19 +88,15 @@ class Prepared:
 
 def measure_baseline(subject: Subject) -> Baseline:
     """Evaluate and count the original once."""
-    logits, random, notes = None, False, list[Fact]()
+    found, random, notes = None, False, list[Fact]()
     if subject.data is not None:
-        logits, random = _answers(subject, subject.data.x)
-        found = (
-            passes.not_fixed() if random else None,
-            unanswered(logits, "original"),
-            permutation_note(logits, subject.data),
-        )
-        notes = [note for note in found if note]
+        found, random = _answers(subject, subject.data)
+        notes = [passes.not_fixed()] if random else []
+        notes += _label_notes(subject, found)
     macs, uncounted = counted_macs(subject.model, subject.example)
     notes += [judged.macs_leave_out(", ".join(uncounted))] if uncounted else []
     return Baseline(
-        logits=logits,
+        answers=found,
         macs=macs,
         parameters=parameters_by_name(subject.model),
         bytes=stored_bytes(held_tensors(subject.model)),
@@ -106,15 +106,23 @@ def measure_baseline(subject: Subject) -> Baseline:
     )
 
 
-def _answers(subject: Subject, x: Tensor) -> tuple[Tensor, bool]:
-    """Return the original's logits, (N, classes), and whether they are drawn at random.
+def _answers(subject: Subject, data: Data) -> tuple[Answers, bool]:
+    """Return the original's answers to N inputs, and whether they are drawn at random.
 
     A network may draw at a few inputs alone, which is seen here at the latest.
     """
     with watching() as drew:
-        logits = predict(subject.model, x)
+        found = answers(subject.model, data.x, data.y, subject.task)
         drawn = drew()
-    return logits, subject.random or (drawn and draws(lambda: predict(subject.model, x)))
+    return found, subject.random or (drawn and draws(lambda: predict(subject.model, data.x)))
+
+
+def _label_notes(subject: Subject, found: Answers) -> list[Fact]:
+    """Return what the original's answers must be warned of, where they are one label an input."""
+    if subject.data is None or not subject.task.labelled or not isinstance(found, Tensor):
+        return []
+    said = unanswered(found, "original"), permutation_note(found, subject.data)
+    return [note for note in said if note]
 
 
 def preparation_key(plan: Plan) -> str:

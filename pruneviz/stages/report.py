@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from torch import Tensor
+
 from pruneviz.allocate import locked_units
 from pruneviz.coupling import layer_of
-from pruneviz.evaluate import predict
+from pruneviz.evaluate import answers
 from pruneviz.home import default_home
 from pruneviz.measure.answers import answer_notes
 from pruneviz.measure.cost import (
@@ -19,7 +21,7 @@ from pruneviz.measure.cost import (
 from pruneviz.measure.latency import Timings, time_pair
 from pruneviz.measure.machine import this_machine
 from pruneviz.measure.packing import stored_bytes
-from pruneviz.measure.quality import accuracy_pair
+from pruneviz.measure.quality import quality
 from pruneviz.network.held import held_tensors
 from pruneviz.network.inputs import first_input
 from pruneviz.proof import check as check  # part of this file's interface
@@ -27,13 +29,14 @@ from pruneviz.report import (
     Amount,
     LatencyPair,
     LayerReport,
+    MetricPair,
     Report,
     Sparsity,
     Uncounted,
 )
-from pruneviz.stages.prepare import Prepared
+from pruneviz.stages.prepare import Baseline, Prepared
 from pruneviz.stages.prune import Pruned
-from pruneviz.subjects import sent_files
+from pruneviz.subjects import Subject, sent_files
 from pruneviz.wording import Fact
 
 
@@ -52,12 +55,7 @@ def time_models(
 def report(prepared: Prepared, pruned: Pruned, latency: LatencyPair) -> Report:
     """Evaluate the pruned network and set every number beside the original's."""
     subject, baseline = prepared.subject, prepared.baseline
-    accuracy = None
-    warned: tuple[Fact, ...] = ()
-    if subject.data is not None and baseline.logits is not None:
-        logits = predict(pruned.model, subject.data.x)
-        accuracy = accuracy_pair(baseline.logits, logits, subject.data.y)
-        warned = answer_notes(baseline.logits, logits, subject.data.y, subject.data.classes)
+    found, warned = _quality(subject, baseline, pruned)
     parameters, macs, left_out = _costs(prepared, pruned)
     apart = Uncounted(original=baseline.uncounted, pruned=left_out)
     said = (*pruned.notes, *baseline.notes, *uncounted_alone_notes(apart), *warned)
@@ -69,7 +67,7 @@ def report(prepared: Prepared, pruned: Pruned, latency: LatencyPair) -> Report:
         weights_label=subject.weights_label,
         data=subject.data.note if subject.data else None,
         sparsity=_sparsity(prepared, pruned),
-        accuracy=accuracy,
+        quality=found,
         parameters=_amount(baseline.parameters, parameters),
         macs=_amount(baseline.macs, macs),
         bytes=Amount(
@@ -85,6 +83,20 @@ def report(prepared: Prepared, pruned: Pruned, latency: LatencyPair) -> Report:
         inputs=sent_files(pruned.plan, default_home()),
         uncounted=apart,
     )
+
+
+def _quality(
+    subject: Subject, baseline: Baseline, pruned: Pruned
+) -> tuple[tuple[MetricPair, ...], tuple[Fact, ...]]:
+    """Return how good both networks' answers are, and what these must be warned of."""
+    data, before, task = subject.data, baseline.answers, subject.task
+    if data is None or before is None:
+        return (), ()
+    after = answers(pruned.model, data.x, data.y, task)
+    found = quality(task, subject.metrics, before, after, data.y)
+    if task.labelled and isinstance(before, Tensor) and isinstance(after, Tensor):
+        return found, answer_notes(before, after, data.y, data.classes)
+    return found, ()
 
 
 def uncounted(prepared: Prepared, pruned: Pruned) -> Uncounted:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -20,6 +21,13 @@ from pruneviz.network.steady import keep_steady
 from pruneviz.plan import Plan
 from pruneviz.subjects.files.read_as import expecting, read_as
 from pruneviz.subjects.files.tables import order_note
+from pruneviz.subjects.found_task import (
+    check_task,
+    chosen_metric,
+    chosen_task,
+    found_task,
+    tokens,
+)
 from pruneviz.subjects.models.expectation import (
     Expectation,
     Source,
@@ -40,6 +48,7 @@ from pruneviz.subjects.sources import finish_data, kind_of, read_source
 from pruneviz.subjects.split import spread
 from pruneviz.subjects.subject import Data, Subject, freeze, frozen_names, weights_sha256
 from pruneviz.subjects.uploads import upload_path
+from pruneviz.tasks import TASKS
 from pruneviz.wording import Fact, RefusedError, opened, passes
 from pruneviz.wording.refusals.subjects import finding, opening
 
@@ -74,6 +83,7 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
     # a copy is tried: what a pass writes to the network is none of what the user gave
     data, example, notes = _load_data(plan, replace(source, model=duplicate(model)), home)
     data = data.to(input_dtype(model)) if data else None
+    task = chosen_task(plan, source.task) or found_task(data.y if data else None)
     read = data.sha256 if data else ""
     if plan.data_sha256 and plan.data_sha256 != read:
         raise RefusedError(finding.other_data(plan.data_sha256, read))
@@ -82,7 +92,9 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
     with explained(model, watched):
         random = keep_steady(model, watched)
         company = None if random else company_note(model, watched)
-        answers = mark_probabilities(model, data.x if data else example, real=data is not None)
+        answers = None
+        if task.labelled:
+            answers = mark_probabilities(model, data.x if data else example, real=data is not None)
         generated = generated_note(model, example)
     said = (
         *fold_notes(given),
@@ -104,6 +116,8 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
         notes=(*source.notes, *(note for note in said if note)),
         random=random,
         frozen=frozen,
+        task=task,
+        metric=chosen_metric(plan, task),
     )
 
 
@@ -129,6 +143,7 @@ def _load_sample(name: str, weights: Path | None) -> Source:
         weights_label="your weights" if weights else "trained",
         expects=Expectation(shape=sample.input_shape),
         own_data=f"sample:{sample.data}",
+        task=TASKS.get(sample.task).implementation() if sample.task != "classification" else None,
     )
 
 
@@ -155,10 +170,8 @@ def _load_data(
         if plan.reading is not None:
             raise RefusedError(finding.sample_read_otherwise())
         data = load_sample_data(parsed.name)
-        outputs = _outputs(source.model, data.x[:2], plan)
-        if len(data.classes) > outputs:
-            raise RefusedError(finding.more_classes(len(data.classes), outputs))
-        return data, data.x[:2].to(input_dtype(source.model), copy=True), ()
+        _check_sample(plan, source, data)
+        return data, example_of(source.model, data.x), ()
     raw = read_source(parsed, expecting(expects, plan.reading), home)
     raw = read_as(raw, plan.reading, kind_of(parsed))
     outputs = _outputs(source.model, raw.x[:2], plan)
@@ -173,7 +186,23 @@ def _load_data(
         *raw.notes,
     )
     notes = (*(note for note in said if note), *overlap_notes(data, trained))
-    return data, data.x[:2].to(input_dtype(source.model), copy=True), notes
+    return data, example_of(source.model, data.x), notes
+
+
+def _check_sample(plan: Plan, source: Source, data: Data) -> None:
+    """Raise ValueError where a sample's data are not of the task, or of other classes."""
+    task = chosen_task(plan, source.task) or found_task(data.y)
+    if not task.labelled:
+        check_task(task, _forward(source.model, data.x[:2], plan), data.y)
+        return
+    outputs = class_count(_forward(source.model, data.x[:2], plan), 2)
+    if len(data.classes) > outputs:
+        raise RefusedError(finding.more_classes(len(data.classes), outputs))
+
+
+def example_of(model: nn.Module, x: Tensor) -> Tensor:
+    """Return two of the inputs (N, …) in the model's precision, tokens as they are."""
+    return x[:2].clone() if tokens(x) else x[:2].to(input_dtype(model), copy=True)
 
 
 def _example(model: nn.Module, shape: tuple[int, ...]) -> Tensor:
@@ -220,13 +249,17 @@ def _expectation(plan: Plan, source: Source) -> Expectation:
 
 def _outputs(model: nn.Module, x: Tensor, plan: Plan) -> int:
     """Return how many classes the model tells apart; ValueError when it is no classifier."""
+    return class_count(_forward(model, x, plan), len(x))
+
+
+def _forward(model: nn.Module, x: Tensor, plan: Plan) -> Any:
+    """Return the model's output for inputs (N, …); ValueError when it does not take them."""
     shape = tuple(x.shape[1:])
     if plan.input_shape is not None and shape != plan.input_shape:
         raise RefusedError(finding.inputs_of_another_shape(shape, plan.input_shape))
     try:
-        result = forward(model, x.to(input_dtype(model), copy=True))
+        return forward(model, x.clone() if tokens(x) else x.to(input_dtype(model), copy=True))
     except WrongInputError as error:
         if not isinstance(first_layer(model), nn.Conv3d):
             raise
         raise RefusedError(opening.takes_films(error.cause)) from error
-    return class_count(result, len(x))

@@ -8,12 +8,14 @@ import torch
 from torch import Tensor
 
 from pruneviz.subjects.augmentation import Augmentation
+from pruneviz.subjects.samples import diabetes
 from pruneviz.subjects.split import Training, channel_statistics, make_data, spread, stratified
 from pruneviz.subjects.subject import Data
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import finding
 
 NAMES = ("digits", "tumour")
+LOADERS = {diabetes.NAME: diabetes.load}  # of other tasks than classification
 TEST_FRACTION = 1 / 3
 SPLIT_SEED = 0
 # as sample_models/train.py trained them
@@ -38,13 +40,25 @@ class Split:
 
 
 def load_split(name: str) -> Split:
-    """Return the fixed train and test parts of "digits" or "tumour"; ValueError on another name."""
+    """Return the fixed train and test parts of a sample's data; ValueError on another name."""
+    if name == diabetes.NAME:
+        (train_x, train_y), (test_x, test_y), features = diabetes.parts()
+        return Split(
+            train_x=train_x,
+            train_y=train_y,
+            test_x=test_x,
+            test_y=test_y,
+            classes=(),
+            features=features,
+            mean=channel_statistics(train_x)[0],
+            std=channel_statistics(train_x)[1],
+        )
     if name == "digits":
         x, y, classes, features = _digits()
     elif name == "tumour":
         x, y, classes, features = _tumour()
     else:
-        raise RefusedError(finding.no_such_sample(name, NAMES))
+        raise RefusedError(finding.no_such_sample(name, (*NAMES, *LOADERS)))
     test, train = stratified(y.numpy(), TEST_FRACTION, SPLIT_SEED)
     mean, std = channel_statistics(x[train])
     return Split(
@@ -61,6 +75,8 @@ def load_split(name: str) -> Split:
 
 def load_sample_data(name: str) -> Data:
     """Return a sample's Data: the test part to evaluate, training inputs to calibrate."""
+    if name in LOADERS:
+        return LOADERS[name]()
     split = load_split(name)
     # Spread over the training part, whose order is that in which the inputs were collected.
     chosen = spread(len(split.train_y))

@@ -95,14 +95,14 @@ def make_data(
     """
     tensors = {
         "x": normalise(evaluation[0], mean, std, axis),
-        "y": evaluation[1].long(),
+        "y": targets(evaluation[1]),
         "calibration_x": normalise(calibration[0], mean, std, axis),
-        "calibration_y": calibration[1].long(),
+        "calibration_y": targets(calibration[1]),
     }
     train = train or Training()
     part = {"train_x": tensors["calibration_x"], "train_y": tensors["calibration_y"]}
     if train.x is not None and train.y is not None:
-        part = {"train_x": normalise(train.x, mean, std, axis), "train_y": train.y.long()}
+        part = {"train_x": normalise(train.x, mean, std, axis), "train_y": targets(train.y)}
     fingerprinted = {**tensors, **(part if train.fingerprinted and train.x is not None else {})}
     if train.fingerprinted and train.augmentation.known:
         changes = [int(train.augmentation.flip), train.augmentation.shift_pixels]
@@ -124,6 +124,11 @@ def make_data(
         **tensors,
         **part,
     )
+
+
+def targets(y: Tensor) -> Tensor:
+    """Return targets as they are judged: numbers as they are, labels and tokens as int64."""
+    return y if y.is_floating_point() else y.long()
 
 
 def image_shape(x: Tensor, name: str = "x") -> Tensor:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from pruneviz.metrics import METRICS, Metric
 from pruneviz.network.inputs import Given, is_batched
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.labelling import Labelling
@@ -29,7 +30,8 @@ class Data:
     `x` is (N, C, H, W) for images, (N, F) for tables, (N, C, steps) or (N, steps, C) for series, in
     the model's precision, normalised as it expects: raw = x * std + mean, one mean and std for each
     channel or feature, which lie on `axis`; raw images lie in [0, 1].
-    `y` is (N,) int64, an index into `classes`. `note` says in one sentence how it was split,
+    `y` are the targets of the task, (N, …): for classification (N,) int64, an index into `classes`,
+    which other tasks may lack. `note` says in one sentence how it was split,
     `train_note` what a user must know of the training part. `labelling` says which
     output each class of the user's data is; None for a sample's own data. `names` are what the
     inputs in `x` are called where they come from. `held_out`: the source
@@ -61,8 +63,13 @@ class Data:
         return self.names[index] if self.names else f"input {index}"
 
     @property
-    def kind(self) -> Literal["image", "series", "tabular"]:
-        """Return "image" for inputs of four axes, "series" of three, "tabular" for (N, F)."""
+    def kind(self) -> Literal["image", "series", "tabular", "text"]:
+        """Return "image" for inputs of four axes, "series" of three, "tabular" for (N, F).
+
+        Whole numbers (N, places) are tokens of a text.
+        """
+        if not self.x.is_floating_point():
+            return "text"
         return "image" if self.x.dim() == 4 else "series" if self.x.dim() == 3 else "tabular"
 
     @cached_property
@@ -83,6 +90,8 @@ class Data:
 
     def to(self, dtype: torch.dtype) -> Data:
         """Return the same data with inputs in a precision of their own."""
+        if not self.x.is_floating_point():
+            return self  # tokens are whole numbers
         parts = ("x", "calibration_x", "train_x")
         return replace(self, **{part: getattr(self, part).to(dtype) for part in parts})
 
@@ -98,7 +107,8 @@ class Subject:
     `model` is shared: whoever wants to change it works on a copy. `example` holds two inputs or
     more, a tensor (2, …) or `Inputs` where the model takes several. `sha256` is of the weights.
     `notes` are what the user must know. `random` says that its answers are drawn,
-    `frozen` are the parameters, by name, that its author froze. `task` is what the model is for.
+    `frozen` are the parameters, by name, that its author froze. `task` is what the model is for,
+    `metric` the one chosen to judge it by, None for the task's primary one.
     """
 
     reference: str
@@ -113,6 +123,15 @@ class Subject:
     random: bool = False
     frozen: frozenset[str] = frozenset()
     task: Task = CLASSIFICATION
+    metric: Metric | None = None
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """Return what reports judge the model by: the metric chosen first, then the task's own."""
+        own = [METRICS.get(name) for name in self.task.reported]
+        if self.metric is None:
+            return tuple(own)
+        return (self.metric, *(each for each in own if each.name != self.metric.name))
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -42,6 +42,13 @@ class Classification:
         "ece", "f1", "recall", "precision",
     )  # fmt: skip
 
+    reported = ("accuracy",)
+    labelled = True
+
+    def scores(self, output: Any) -> Any:
+        """Return the output, which is logits."""
+        return output
+
     def misfit(self, output: Any, target: Tensor) -> Fact | None:
         """Return why an output is not (N, classes), or labels are none of these classes."""
         if not isinstance(output, Tensor) or output.ndim != 2 or output.is_complex():

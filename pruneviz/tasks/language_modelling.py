@@ -51,6 +51,17 @@ class LanguageModelling:
         """The perplexity, and the bits a byte where it is known how many bytes a token has."""
         return ("perplexity",) if self.token_bytes is None else ("perplexity", "bits_per_byte")
 
+    @property
+    def reported(self) -> tuple[str, ...]:
+        """All that fit."""
+        return self.metrics
+
+    labelled = False
+
+    def scores(self, output: Any) -> Any:
+        """Return the logits, (N, places, tokens)."""
+        return logits_of_tokens(output)
+
     def misfit(self, output: Any, target: Tensor) -> Fact | None:
         """Return why an output is not (N, places, tokens), or targets are not tokens of these."""
         logits = logits_of_tokens(output)

@@ -32,7 +32,12 @@ from pruneviz.wording import Fact, misfits
 class MultiLabel:
     """Outputs are logits (N, labels), targets 0 and 1 in the same shape, or shares of between."""
 
-    metrics = ("accuracy", "loss")
+    metrics = reported = ("accuracy", "loss")
+    labelled = False
+
+    def scores(self, output: Any) -> Any:
+        """Return the output, which is logits."""
+        return output
 
     def misfit(self, output: Any, target: Tensor) -> Fact | None:
         """Return why an output is not (N, labels), or targets are none of 0 to 1 for each."""

@@ -33,7 +33,12 @@ BINS = 10
 class Regression:
     """Outputs are (N,) or (N, numbers), targets the same or (N,) in place of (N, 1)."""
 
-    metrics = ("mae", "mse", "r2")
+    metrics = reported = ("mae", "mse", "r2")
+    labelled = False
+
+    def scores(self, output: Any) -> Any:
+        """Return the output, which is the numbers."""
+        return output
 
     def misfit(self, output: Any, target: Tensor) -> Fact | None:
         """Return why an output is not (N, numbers), or targets are not as many finite numbers."""

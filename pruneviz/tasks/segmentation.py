@@ -41,7 +41,12 @@ class Segmentation:
     Targets are int64 (N, H, W); pixels labelled `IGNORED` are not judged.
     """
 
-    metrics = ("mean_iou", "dice")
+    metrics = reported = ("mean_iou", "dice")
+    labelled = False
+
+    def scores(self, output: Any) -> Any:
+        """Return the logits, (N, classes, H, W)."""
+        return logits_of_pixels(output)
 
     def misfit(self, output: Any, target: Tensor) -> Fact | None:
         """Return why an output is not (N, classes, H, W), or masks are not (N, H, W) of these."""

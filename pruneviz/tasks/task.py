@@ -42,6 +42,17 @@ class Task(Protocol):
     def metrics(self) -> tuple[str, ...]:
         """The names of the metrics that fit, the primary one first."""
 
+    @property
+    def reported(self) -> tuple[str, ...]:
+        """The names of those that are reported where nobody asks for others, the primary first."""
+
+    @property
+    def labelled(self) -> bool:
+        """Whether each input is of one class, and answers are a score for each, (N, classes)."""
+
+    def scores(self, output: Any) -> Any:
+        """Return what of an output the rest is made of: a tensor, where the task knows of one."""
+
     def misfit(self, output: Any, target: Tensor) -> Fact | None:
         """Return why an output, or targets of as many inputs or others, are not of this task."""
 

@@ -82,7 +82,7 @@ def test_the_same_words_stand_beside_every_number_of_macs(report, capsys, monkey
     assert words in {row[0]: row[3] for row in report_tables.numbers(cut)}["MACs"]
     assert words in {row[0]: row[1] for row in report_tables.side_by_side(cut, cut)}["MACs"]
     side = snapshots.Side("A", cut.plan, Live(cut, exact=False))
-    monkeypatch.setattr(snapshots.cache, "original_accuracy", lambda plan: 0.5)
+    monkeypatch.setattr(snapshots.cache, "original_quality", lambda plan: 0.5)
     assert snapshots.table([side]).count(text.escape(words)) == 2  # the original's and the plan's
     assert words in proposed.standing(Goal("macs", 0.5), cut)[1]
     assert words not in proposed.standing(Goal("parameters", 0.5), cut)[1]

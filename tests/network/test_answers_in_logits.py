@@ -111,10 +111,10 @@ def test_the_evaluator_and_kl_are_those_without_the_softmax():
             assert evaluator.why_plain is None
             smaller = duplicate(network)
             smaller.b.weight[3] = 0
-            changed = evaluator.logits(smaller)
+            changed = evaluator.answers(smaller)
             assert torch.equal(changed, torch.cat([predict(smaller, x[p]) for p in
                                evaluator.parts])[evaluator.order.argsort()])  # fmt: skip
-            found.append((evaluator.original_logits(), changed))
+            found.append((evaluator.original_answers(), changed))
         (mine, mine_after), (right, right_after) = found
         kl, expected = divergence(mine, mine_after).kl_nats, divergence(right, right_after).kl_nats
         assert expected > 0

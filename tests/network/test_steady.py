@@ -56,7 +56,7 @@ def test_each_pass_is_the_first_and_leaves_nothing_behind(kind, data):
     for network in (subject.model, copied, subject.model, copied):
         with torch.inference_mode():
             assert torch.equal(network(x), first)
-        assert torch.equal(evaluator.logits(network), first)
+        assert torch.equal(evaluator.answers(network), first)
     for network in (subject.model, copied):
         found = values(network)
         assert {p: dict.fromkeys(v) for p, v in found.items()} == {
@@ -130,7 +130,7 @@ def test_what_draws_at_one_input_alone_is_found_by_the_evaluation(tmp_path):
     model, order = prepared.subject.model, torch.arange(400)
     evaluator = Evaluator(model, prepared.subject.data.x, batch_size=100, order=order)
     assert evaluator.why_plain is None
-    evaluator.logits(model)
+    evaluator.answers(model)
     assert evaluator.why_plain in passes.drawn
 
 

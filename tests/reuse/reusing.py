@@ -34,5 +34,5 @@ def assert_reused(evaluator: Evaluator, network: nn.Module, what: str = "") -> N
     """Assert that the evaluator's logits are those of a plain pass, and were not made by one."""
     fell_back = evaluator.fell_back
     assert evaluator.why_plain is None
-    assert torch.equal(evaluator.logits(network), plain(evaluator, network)), what
+    assert torch.equal(evaluator.answers(network), plain(evaluator, network)), what
     assert evaluator.fell_back == fell_back, what

@@ -26,16 +26,16 @@ def test_a_change_of_the_last_layer_computes_no_convolution():
     model, x = Drawn(["convolution", "residual", "convolution"]).eval(), torch.randn(4, 3, 8, 8)
     evaluator = Evaluator(model, x, batch_size=4)
     network = copy.deepcopy(model)
-    evaluator.logits(network)
+    evaluator.answers(network)
     with torch.inference_mode():
         assert convolutions(lambda: model(x)) == 5
-    assert convolutions(lambda: evaluator.logits(network)) == 0
+    assert convolutions(lambda: evaluator.answers(network)) == 0
     network.head.weight = nn.Parameter(torch.randn_like(network.head.weight))
-    evaluator.logits(network)
-    assert convolutions(lambda: evaluator.logits(network)) == 0
+    evaluator.answers(network)
+    assert convolutions(lambda: evaluator.answers(network)) == 0
     network.parts[2].two.weight = nn.Parameter(torch.randn_like(network.parts[2].two.weight))
-    evaluator.logits(network)
-    assert convolutions(lambda: evaluator.logits(network)) == 2
+    evaluator.answers(network)
+    assert convolutions(lambda: evaluator.answers(network)) == 2
     assert_reused(evaluator, network)
 
 
@@ -59,6 +59,6 @@ def test_without_room_the_way_there_is_computed_again():
     evaluator = Evaluator(model, x, batch_size=4, budget_bytes=0)
     network = copy.deepcopy(model)
     network.head.weight = nn.Parameter(torch.randn_like(network.head.weight))
-    evaluator.logits(network)
-    assert convolutions(lambda: evaluator.logits(network)) == 3
+    evaluator.answers(network)
+    assert convolutions(lambda: evaluator.answers(network)) == 3
     assert "takes longer" in str(evaluator.notes[0])

@@ -46,9 +46,9 @@ def in_turns(budget, granularity, monkeypatch):
     for name in levels[0]:
         networks = [share(networks[name], levels[0][name]) for networks in levels]
         expected = [plain(evaluator, network) for network in networks]
-        evaluator.original_logits()
+        evaluator.original_answers()
         reached.append(0)
-        for found, logits in zip(evaluator.logits_of(networks), expected, strict=True):
+        for found, logits in zip(evaluator.answers_of(networks), expected, strict=True):
             assert torch.equal(found, logits), name
         assert evaluator.store.peak_bytes <= budget
     assert evaluator.fell_back == 0
@@ -73,7 +73,7 @@ def test_whether_a_budget_holds_is_known_before(budget):
     evaluator = Evaluator(model, x, batch_size=4, budget_bytes=budget)
     for name, network in variants(model, x[:2], "weight", 0.5):
         alone = Evaluator(model, x, batch_size=4, budget_bytes=budget)
-        alone.logits(network)
+        alone.answers(network)
         assert evaluator.holds(network) == (alone.store.refused == 0), name
 
 
@@ -96,7 +96,7 @@ def test_estimates_end_with_the_exact_number(samples):
     assert [e.samples for e in found] == [min(3 * (i + 1), samples) for i in range(len(found))]
     assert [e.exact for e in found] == [False] * (len(found) - 1) + [True]
     last = found[-1]
-    pair = accuracy_pair(evaluator.original_logits(), evaluator.logits(network), y)
+    pair = accuracy_pair(evaluator.original_answers(), evaluator.answers(network), y)
     assert (last.accuracy, (last.low, last.high)) == (pair.pruned, pair.pruned_interval)
     assert (last.change, (last.change_low, last.change_high)) == (pair.change, pair.change_interval)
     assert all(e.low <= e.accuracy <= e.high for e in found)
@@ -138,7 +138,7 @@ def test_batches_are_powers_of_two_within_bounds():
 def test_without_labels_logits_are_there_and_accuracy_gets_a_sentence():
     model, x, _ = network_and_data()
     evaluator = Evaluator(model, x)
-    assert evaluator.original_logits().shape == (23, 4)
+    assert evaluator.original_answers().shape == (23, 4)
     with pytest.raises(ValueError, match="accuracy needs labels"):
         next(estimates(evaluator, model))
 

@@ -103,7 +103,7 @@ def test_a_network_that_can_be_followed_answers_as_in_a_plain_pass(between, budg
     evaluator = Evaluator(model, x, batch_size=3, budget_bytes=budget)
     for _ in range(2):
         network = changed(model, name)
-        found = evaluator.logits(network)
+        found = evaluator.answers(network)
         assert torch.equal(found, plain(evaluator, copy.deepcopy(network)))
     if between is not sparse:
         assert evaluator.fell_back == 0
@@ -166,7 +166,7 @@ def test_a_network_that_cannot_be_followed_is_computed_in_full_and_says_why(betw
     network = changed(model, "two.weight")
     expected = copy.deepcopy(network)
     torch.manual_seed(1)
-    found = evaluator.logits(network)
+    found = evaluator.answers(network)
     torch.manual_seed(1)
     if between is not draws_elsewhere:
         assert torch.equal(found, plain(evaluator, expected))
@@ -176,7 +176,7 @@ def test_a_network_that_cannot_be_followed_is_computed_in_full_and_says_why(betw
 def test_a_change_of_the_original_itself_is_seen():
     model, x = Does(lambda net, h: net.other(h)).eval().requires_grad_(False), torch.randn(5, 6)
     evaluator = Evaluator(model, x, batch_size=2)
-    evaluator.original_logits()
+    evaluator.original_answers()
     model.other.weight.data[0, 0] = 9.0  # no version counter counts this
     assert_reused(evaluator, model)
     model.two.bias[0] = -0.0
@@ -189,22 +189,22 @@ def test_zero_and_minus_zero_are_not_the_same_weights():
     evaluator = Evaluator(model, x)
     network = with_parameters(model, {"weight": -torch.zeros(2, 2)})
     assert evaluator.passes.changed(network) == {"weight"}
-    assert torch.equal(evaluator.logits(network).signbit(), plain(evaluator, network).signbit())
+    assert torch.equal(evaluator.answers(network).signbit(), plain(evaluator, network).signbit())
 
 
 def test_other_settings_of_torch_begin_anew():
     model, x = Does(lambda net, h: net.other(h)).eval(), torch.randn(5, 6)
     evaluator = Evaluator(model, x)
-    first = evaluator.original_logits()
+    first = evaluator.original_answers()
     with torch.backends.mkldnn.flags(enabled=False):
-        assert torch.equal(evaluator.original_logits(), plain(evaluator, model))
-    assert torch.equal(evaluator.original_logits(), first)
+        assert torch.equal(evaluator.original_answers(), plain(evaluator, model))
+    assert torch.equal(evaluator.original_answers(), first)
 
 
 def test_a_network_under_a_reparametrisation_answers_as_in_a_plain_pass():
     model, x = nn.Sequential(nn.Linear(4, 4)), torch.randn(3, 4)
     prune.l1_unstructured(model[0], "weight", 0.5)
-    assert torch.equal(Evaluator(model, x).original_logits(), model(x))
+    assert torch.equal(Evaluator(model, x).original_answers(), model(x))
 
 
 def test_what_is_no_answer_for_each_input_gets_a_sentence():
@@ -213,9 +213,9 @@ def test_what_is_no_answer_for_each_input_gets_a_sentence():
             return super().forward(x), x
 
     with pytest.raises(ValueError, match="a row for each input; this one gave tuple"):
-        Evaluator(Pair(4, 2), torch.randn(3, 4)).original_logits()
+        Evaluator(Pair(4, 2), torch.randn(3, 4)).original_answers()
     with pytest.raises(ValueError, match=r"of shape \(\)"):
-        Evaluator(SumUp(), torch.randn(3, 4)).original_logits()
+        Evaluator(SumUp(), torch.randn(3, 4)).original_answers()
 
 
 class SumUp(nn.Module):

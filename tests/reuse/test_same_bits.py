@@ -33,7 +33,7 @@ def test_a_drawn_network_answers_as_in_a_plain_pass(names, granularity, sparsity
     model, x = Drawn(names).eval(), torch.randn(7, 3, 8, 8)
     before, inputs = copy.deepcopy(model.state_dict()), x.clone()
     evaluator = Evaluator(model, x, batch_size=3, budget_bytes=budget)
-    assert torch.equal(evaluator.original_logits(), plain(evaluator, model))
+    assert torch.equal(evaluator.original_answers(), plain(evaluator, model))
     for name, network in variants(model, x[:2], granularity, sparsity):
         assert_reused(evaluator, network, name)
     assert evaluator.store.peak_bytes <= budget
@@ -81,7 +81,7 @@ def test_only_what_a_change_reaches_is_computed():
     """The frontier of the last layer is what it reads, and nothing else is kept."""
     model, x = Drawn(["convolution", "residual", "excite"]).eval(), torch.randn(4, 3, 8, 8)
     evaluator = Evaluator(model, x, batch_size=4)
-    evaluator.original_logits()
+    evaluator.original_answers()
     trace = evaluator.passes.traces[0]
     assert trace.frontier({"head.weight"}) != frozenset()
     assert INPUT not in trace.frontier({"first.weight"})

@@ -48,7 +48,7 @@ def test_a_point_is_what_the_plan_loses_where_what_stays_gets_new_values(criteri
     for point in finished(scans.scan(prepared, (0.6, 0.9))).rows:
         only = plan.changed(scope="layer", sparsity=0.0, layers={point.layer: point.sparsity})
         logits = predict(run.prune(prepared, only).model, data.x)
-        pair = accuracy_pair(prepared.baseline.logits, logits, data.y)
+        pair = accuracy_pair(prepared.baseline.answers, logits, data.y)
         assert (point.accuracy, point.change) == (pair.pruned, pair.change), point.layer
 
 

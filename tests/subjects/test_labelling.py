@@ -72,7 +72,7 @@ def opened(net: Path, factory: str, data: str, **fields: object) -> Subject:
 
 
 def accuracy(subject: Subject) -> float:
-    data, logits = subject.data, measure_baseline(subject).logits
+    data, logits = subject.data, measure_baseline(subject).answers
     assert data is not None
     assert logits is not None
     return float((logits.argmax(1) == data.y).double().mean())

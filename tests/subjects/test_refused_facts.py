@@ -27,7 +27,7 @@ from pruneviz.subjects.files.values import find_scale
 from pruneviz.subjects.labelling import Classes, UnknownClassesError
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.models.outputs import class_count
-from pruneviz.subjects.models.samples import get_sample
+from pruneviz.subjects.models.samples import SAMPLES, get_sample
 from pruneviz.subjects.models.torchvision_models import load_torchvision
 from pruneviz.subjects.models.weights import check_header, fit_weights
 from pruneviz.subjects.references import parse_data, parse_model
@@ -86,13 +86,15 @@ REFUSED = {
         "csv:FILE?target=COLUMN",
     ),
     "sample data": (
-        lambda: load_split("wine"), finding.no_such_sample("wine", ("digits", "tumour")), "data",
-        "unknown sample data 'wine'; choose from digits, tumour",
+        lambda: load_split("wine"),
+        finding.no_such_sample("wine", ("digits", "tumour", "diabetes")), "data",
+        "unknown sample data 'wine'; choose from digits, tumour, diabetes",
     ),
     "sample": (
         lambda: get_sample("lenet"),
-        opening.no_such_sample("lenet", ("digits-cnn", "digits-resnet", "tumour-mlp")), "model",
-        "unknown sample model 'lenet'; choose from digits-cnn, digits-resnet, tumour-mlp",
+        opening.no_such_sample("lenet", tuple(SAMPLES)), "model",
+        "unknown sample model 'lenet'; choose from digits-cnn, digits-resnet, tumour-mlp, "
+        "diabetes-mlp",
     ),
     "quantised": (
         lambda: load_torchvision("quantized_resnet18", None, pretrained=False),

@@ -92,7 +92,7 @@ def open_wholly(plan: Plan, held: Held) -> None:
     cache.background().wait()
     held.see(
         subject=cache.subject(plan).model,
-        logits=cache.original(plan).baseline.logits,
+        logits=cache.original(plan).baseline.answers,
         prepared=cache.prepared(plan),
         pruned=cache.pruned(plan).model,
         course=cache.course(plan),

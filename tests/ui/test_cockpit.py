@@ -236,10 +236,10 @@ def test_the_original_is_exact_beside_plans_that_are_estimates() -> None:
     found = cache.live(MLP)
     accuracy = found.report.accuracy.model_copy(update={"original": 0.5, "samples": 60})
     part = replace(
-        found, report=found.report.model_copy(update={"accuracy": accuracy}), exact=False
+        found, report=found.report.model_copy(update={"quality": (accuracy,)}), exact=False
     )
     original, now = snapshots.table([Side("now", MLP, part)]).splitlines()[2:]
-    assert f"| {100 * cache.original_accuracy(MLP):.1f}\u00a0%" in original
+    assert f"| {100 * cache.original_quality(MLP):.1f}\u00a0%" in original
     assert "≈\u00a0" in now
     assert f"on the same 60 of {found.total} inputs" in now
 

@@ -55,7 +55,7 @@ def shared_of(prepared: Prepared, budget: int = 2**28) -> Shared:
 def truth(prepared: Prepared, pruned: Pruned):
     data = prepared.subject.data
     assert data is not None
-    return accuracy_pair(prepared.baseline.logits, predict(pruned.model, data.x), data.y)
+    return accuracy_pair(prepared.baseline.answers, predict(pruned.model, data.x), data.y)
 
 
 class Gate(nn.Module):
@@ -112,7 +112,7 @@ def test_an_estimate_gets_exact_batch_by_batch(prepared, granularity, warm) -> N
         first = evaluations.evaluator.order[: accuracy.samples]
         data = prepared.subject.data
         part = accuracy_pair(
-            prepared.baseline.logits[first], predict(pruned.model, data.x[first]), data.y[first]
+            prepared.baseline.answers[first], predict(pruned.model, data.x[first]), data.y[first]
         )
         assert accuracy == part, "both networks are compared on the same inputs"
     course.finish(prepared, pruned, never)

@@ -6,7 +6,7 @@ from pruneviz.analyses.recovery_cost import Cost
 from pruneviz.figures.kit import format as fmt
 from pruneviz.history.folder import RunFolder, Status
 from pruneviz.jobs.job import Job
-from pruneviz.report import Accuracy, EpochRow, Proportion, RecoveryReport
+from pruneviz.report import EpochRow, MetricPair, Proportion, RecoveryReport
 from pruneviz.ui.recover import costs, outcome, recovering
 from pruneviz.ui.recover.recovering import Recovered
 from tests.ui.finished import MLP, finish
@@ -91,7 +91,7 @@ def test_only_what_has_lost_everything_can_be_kept() -> None:
 
 def test_the_table_holds_every_accuracy_and_the_last_is_the_result() -> None:
     _, report = finish(PLAN)
-    accuracy = Accuracy(
+    accuracy = MetricPair(
         original=0.9, pruned=0.7, change=-0.2, original_interval=(0.8, 1.0),
         pruned_interval=(0.6, 0.8), change_interval=(-0.3, -0.1), samples=100, agreement=0.7,
     )  # fmt: skip
@@ -99,7 +99,7 @@ def test_the_table_holds_every_accuracy_and_the_last_is_the_result() -> None:
         before=PART, control=PART, rounds=1, epochs=2, curve=(row(1, 0.8), row(2, 0.7)),
         best_epoch=1, stopped="training diverged", seconds=61.0, threads=1, device="cpu",
     )  # fmt: skip
-    report = report.model_copy(update={"accuracy": accuracy, "recovery": recovery})
+    report = report.model_copy(update={"quality": (accuracy,), "recovery": recovery})
     table = outcome.table(report).replace("\u00a0", " ")
     assert "| Original | 90.0 % | 80.0 to 100.0 % |" in table
     assert "| Original, recalibrated: the control | 50.0 % |" in table

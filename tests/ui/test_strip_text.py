@@ -3,15 +3,16 @@ from types import SimpleNamespace
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pruneviz.metrics import METRICS
 from pruneviz.plan import Plan
-from pruneviz.report import Accuracy, Amount, LayerReport
+from pruneviz.report import Amount, LayerReport, MetricPair
 from pruneviz.run import Baseline
 from pruneviz.ui.frame import speeds
 from pruneviz.ui.session import edits
 from pruneviz.ui.words import cells, text
 from pruneviz.wording import Fact, RefusedError, Share, amounts
 
-ACCURACY = Accuracy(
+ACCURACY = MetricPair(
     original=0.98,
     pruned=0.95,
     change=-0.03,
@@ -83,10 +84,10 @@ def test_overall_says_once_what_is_set_by_hand() -> None:
 
 
 def test_accuracy_is_marked_while_it_is_an_estimate() -> None:
-    exact = cells.accuracy_cell(ACCURACY, exact=True, total=500)
+    exact = cells.quality_cell(ACCURACY, METRICS.get("accuracy"), exact=True, total=500)
     assert (exact.value, exact.spread, exact.original) == ("95.0 %", "(± 2.0)", "98.0 %")
     assert exact.change == "−3.0 points (± 2.0)"
-    part = cells.accuracy_cell(ACCURACY, exact=False, total=2000)
+    part = cells.quality_cell(ACCURACY, METRICS.get("accuracy"), exact=False, total=2000)
     assert part.value == "≈ 95.0 %"
     assert (part.label, part.spread, part.change) == (exact.label, exact.spread, exact.change)
     lines = [cells.cell_markdown(cell).split("  \n") for cell in (exact, part)]
@@ -96,14 +97,16 @@ def test_accuracy_is_marked_while_it_is_an_estimate() -> None:
 
 
 def test_the_original_is_exact_while_the_rest_is_an_estimate() -> None:
-    part = cells.accuracy_cell(ACCURACY, exact=False, total=2000, original=0.973)
+    part = cells.quality_cell(
+        ACCURACY, METRICS.get("accuracy"), exact=False, total=2000, original=0.973
+    )
     assert (part.value, part.original) == ("≈ 95.0 %", "97.3 %")
     assert part.change.startswith("−3.0 points"), "of the same inputs"
 
 
 def test_the_originals_numbers_stand_alone() -> None:
     baseline = Baseline(None, {"a": 1_200_000}, {"a": 10}, 363_000)
-    found = cells.original_cells(0.98, baseline, None)
+    found = cells.original_cells(METRICS.get("accuracy"), 0.98, baseline, None)
     assert [cell.value for cell in found] == ["–"] * 4
     assert [cell.original for cell in found] == ["98.0 %", "363 kB", "1.2 M", ""]
     assert cells.cell_markdown(found[0]).endswith("of :blue[98.0\u00a0%]]")
@@ -126,14 +129,14 @@ def test_a_sparsity_is_said_in_the_sliders_percent(found: Fact, shown: str, type
 
 
 def test_without_data_the_cell_says_so() -> None:
-    cell = cells.accuracy_cell(None, exact=True, total=0)
+    cell = cells.quality_cell(None, METRICS.get("accuracy"), exact=True, total=0)
     assert cells.NO_DATA in cells.cell_markdown(cell)
 
 
 def test_a_cell_always_has_three_lines() -> None:
     found = [
-        cells.accuracy_cell(ACCURACY, exact=True, total=500),
-        cells.accuracy_cell(None, exact=True, total=500),
+        cells.quality_cell(ACCURACY, METRICS.get("accuracy"), exact=True, total=500),
+        cells.quality_cell(None, METRICS.get("accuracy"), exact=True, total=500),
         cells.size_cell(Amount(original=100, pruned=62)),
         speeds.cell(None),
     ]

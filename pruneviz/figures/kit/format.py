@@ -6,6 +6,7 @@ import math
 
 from pruneviz.measure.milliseconds import milliseconds as milliseconds  # written as elsewhere
 from pruneviz.measure.milliseconds import time_decimals as time_decimals
+from pruneviz.metrics import Metric
 from pruneviz.plan import Plan
 
 MINUS = "−"
@@ -62,6 +63,25 @@ def points_lost(value: float) -> str:
 def spread(low: float, high: float, decimals: int = 1) -> str:
     """Return an interval of fractions as half its width in percentage points: `± 1.1`."""
     return f"± {100 * (high - low) / 2:.{decimals}f}"
+
+
+def metric_value(metric: Metric, value: float) -> str:
+    """Return a metric's value with its unit: `98.2 %`, `38.67`."""
+    return metric.written(value).replace("-", MINUS)
+
+
+def metric_spread(metric: Metric, low: float, high: float) -> str:
+    """Return an interval of a metric as half its width: `± 1.1`; `± ?` where nothing is known."""
+    if not math.isfinite(high - low):
+        return "± ?"
+    return f"± {metric.written_alone((high - low) / 2)}"
+
+
+def metric_change(metric: Metric, change: float) -> str:
+    """Return how much larger a metric is, with its sign and unit: `−2.1 points`, `+1.204`."""
+    alone = metric.written_alone(change)
+    number = alone.lstrip("-") if float(alone) == 0 else alone
+    return f"{signed(number)}{metric.symbol_of_changes}"
 
 
 def plus_minus(half_width: float, decimals: int) -> str:

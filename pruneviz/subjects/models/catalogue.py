@@ -12,10 +12,11 @@ from pruneviz.subjects.models.samples import SAMPLES, sample_directory
 
 @dataclass(frozen=True, kw_only=True)
 class ModelCard:
-    """A sample model in a few facts. `accuracy` is a fraction of `samples` held-out inputs.
+    """A sample model in a few facts. `quality` is what `metric` says of `samples` held-out inputs.
 
-    `thumbnail` holds one real input of each class: rows of pixels in [0, 1] (classes, H, W) for
-    images, standardised features (classes, F) for tables. `card` is the path of the Markdown card.
+    `thumbnail` holds one real input of each class, or a few: rows of pixels in [0, 1] (classes, H,
+    W) for images, standardised features (classes, F) for tables. `card` is the path of the
+    Markdown card.
     """
 
     name: str
@@ -23,8 +24,9 @@ class ModelCard:
     title: str
     sentence: str
     kind: str
-    accuracy: float
-    accuracy_interval: tuple[float, float]
+    metric: str
+    quality: float
+    interval: tuple[float, float]
     samples: int
     parameters: int
     classes: tuple[str, ...]
@@ -41,15 +43,17 @@ def _read_card(name: str) -> ModelCard:
     folder = sample_directory(name)
     facts = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     images = facts["kind"] == "image"
-    low, high = facts["accuracy_interval"]
+    metric = facts.get("metric", "accuracy")
+    low, high = facts[f"{metric}_interval"]
     return ModelCard(
         name=name,
         reference=f"sample:{name}",
         title=facts["title"],
         sentence=facts["sentence"],
         kind=facts["kind"],
-        accuracy=facts["accuracy"],
-        accuracy_interval=(low, high),
+        metric=metric,
+        quality=facts[metric],
+        interval=(low, high),
         samples=facts["test_samples"],
         parameters=facts["parameters"],
         classes=tuple(facts["classes"]),

@@ -8,6 +8,7 @@ from typing import Literal
 
 from torch import nn
 
+from pruneviz.tasks import Task
 from pruneviz.wording import Fact
 
 SIDE = 224  # pixels, as ImageNet's images are cut
@@ -39,7 +40,7 @@ class Expectation:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Source:
-    """A model as its source gave it, before anything was checked."""
+    """A model as its source gave it, before anything was checked; `task` where the source says."""
 
     model: nn.Module
     title: str
@@ -48,6 +49,7 @@ class Source:
     expects: Expectation
     own_data: str | None = None
     notes: tuple[Fact, ...] = ()
+    task: Task | None = None
 
 
 def usual_shape(model: nn.Module) -> tuple[int, ...] | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from pruneviz.subjects.samples.diabetes import DiabetesMlp
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import opening
 
@@ -124,6 +125,7 @@ class Sample:
     build: Callable[[], nn.Module]
     data: str
     input_shape: tuple[int, ...]
+    task: str = "classification"
 
 
 SAMPLES = {
@@ -152,6 +154,15 @@ SAMPLES = {
             build=TumourMlp,
             data="tumour",
             input_shape=(30,),
+        ),
+        Sample(
+            name="diabetes-mlp",
+            title="Diabetes, regression",
+            sentence="Foretells how far diabetes goes within a year from ten measurements.",
+            build=DiabetesMlp,
+            data="diabetes",
+            input_shape=(10,),
+            task="regression",
         ),
     )
 }

@@ -19,7 +19,6 @@ from pruneviz import run, store
 from pruneviz.analyses.finished_recovery import load_recovered
 from pruneviz.history.folder import RunFolder, run_digest, runs_directory
 from pruneviz.home import default_home
-from pruneviz.measure.quality import accuracy_pair
 from pruneviz.plan import Part, Plan
 from pruneviz.report import LatencyPair, LayerReport
 from pruneviz.subjects import Subject, load_subject
@@ -214,12 +213,12 @@ def original_latency(plan: Plan) -> LatencyPair | None:
     return untouched.report.latency_ms if untouched.timed else None
 
 
-def original_accuracy(plan: Plan) -> float:
-    """Return the unpruned network's accuracy on all held-out inputs; ValueError without data."""
-    data, logits = subject(plan).data, original(plan).baseline.logits
-    if data is None or logits is None:
+def original_quality(plan: Plan) -> float:
+    """Return the unpruned network's primary metric on all inputs; ValueError without data."""
+    opened, answers = subject(plan), original(plan).baseline.answers
+    if opened.data is None or answers is None:
         raise RefusedError(browsing.accuracy_without_data())
-    return accuracy_pair(logits, logits, data.y).original
+    return opened.metrics[0].combine(opened.task.tally(answers, opened.data.y))
 
 
 def warnings(plan: Plan) -> tuple[Fact, ...]:

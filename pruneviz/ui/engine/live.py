@@ -13,10 +13,11 @@ from pruneviz import run
 from pruneviz.evaluate import predict
 from pruneviz.measure.latency import Timings
 from pruneviz.measure.speed import FEWEST_PASSES
-from pruneviz.report import Accuracy, Latency, LatencyPair, Report
-from pruneviz.reuse import Tally, accuracy
+from pruneviz.report import Latency, LatencyPair, Report
+from pruneviz.reuse import Seen
 from pruneviz.run import Baseline, Prepared, Pruned
 from pruneviz.subjects import Subject
+from pruneviz.tasks import Answers
 from pruneviz.ui.engine.background import Stop
 from pruneviz.ui.engine.shared import SMALL_MACS, TURNS, Shared
 from pruneviz.wording import Fact, RefusedError
@@ -76,9 +77,9 @@ class Original:
 
 @dataclass(frozen=True)
 class Live:
-    """A report as far as it is known; `exact` says whether accuracy comes from all inputs.
+    """A report as far as it is known; `exact` says whether its quality comes from all inputs.
 
-    Accuracy is of `report.accuracy.samples` of `total` held-out inputs. The latency comes from a
+    Quality is of `samples` of `total` held-out inputs. The latency comes from a
     few passes and is always an estimate; until it is `timed` there is none in the report.
     `settled` says that no more passes are on their way.
     """
@@ -116,23 +117,24 @@ class LiveEstimate:
         self._report, self._shared, self._reuse = report, shared, reuse
         self._timings: Timings | None = None
         self._long, self.at_length = False, False
-        self._tally, self._part = Tally(), 0
+        self._seen: Seen | None = None
+        self._part = 0
         self._problem: Fact | None = None
-        self._answers: Iterator[Tensor] | None = None
+        self._answers: Iterator[Answers] | None = None
         self._lock = threading.Lock()
-        self._shown: tuple[Tally, Report, Live] | None = None
+        self._shown: tuple[Seen | None, Report, Live] | None = None
 
     @property
     def current(self) -> Live:
         """Return the numbers as far as they are known; ValueError where the network failed."""
         if self._problem:
             raise RefusedError(self._problem)
-        tally, report = self._tally, self._report
-        if self._shown is None or self._shown[0] is not tally or self._shown[1] is not report:
+        seen, report = self._seen, self._report
+        if self._shown is None or self._shown[0] is not seen or self._shown[1] is not report:
             total = self._shared.total if self._shared else 0
-            found = report.model_copy(update={"accuracy": _accuracy(tally)})
-            exact = tally.samples == total
-            self._shown = tally, report, Live(found, exact, total, self.timed)
+            quality, samples = (seen.quality(), seen.samples) if seen else ((), 0)
+            found = report.model_copy(update={"quality": quality})
+            self._shown = seen, report, Live(found, samples == total, total, self.timed)
         return self._shown[2]
 
     @property
@@ -165,8 +167,9 @@ class LiveEstimate:
                 self._answers = self._shared.answers(pruned.model, self._part, reuse=self._reuse)
             try:
                 with TURNS.taken(urgent=urgent):
-                    logits = next(self._answers)
-                self._tally += self._shared.count(self._part, logits)
+                    answers = next(self._answers)
+                found = self._shared.count(self._part, answers)
+                self._seen = found if self._seen is None else self._seen + found
                 self._part += 1
             # A network is any code of any user, and may fail in any way on inputs it never saw.
             except Exception as error:
@@ -273,10 +276,6 @@ def _seconds(subject: Subject, inputs: Tensor) -> float:
     start = time.perf_counter()
     predict(subject.model, inputs)
     return time.perf_counter() - start
-
-
-def _accuracy(tally: Tally) -> Accuracy | None:
-    return accuracy(tally) if tally.samples else None
 
 
 def _failure(error: Exception) -> Fact:

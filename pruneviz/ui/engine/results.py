@@ -17,6 +17,7 @@ from pruneviz import run, store
 from pruneviz.evaluate import predict
 from pruneviz.explain import Attribution, Detectors, attribute, detectors
 from pruneviz.export import WEIGHTS_FILE
+from pruneviz.measure.quality import label_logits
 from pruneviz.plan import Part, Plan
 from pruneviz.registry import Value
 from pruneviz.report import LatencyPair, Report
@@ -52,10 +53,10 @@ class Files:
 
 def answers(plan: Plan) -> Answers | None:
     """Return both networks' answers to all held-out inputs; None without data."""
-    subject, logits = cache.subject(plan), cache.prepared(plan).baseline.logits
+    subject, logits = cache.subject(plan), cache.prepared(plan).baseline.answers
     if subject.data is None or logits is None:
         return None
-    return Answers(subject.data, logits, _logits(plan), subject.task)
+    return Answers(subject.data, label_logits(logits), _logits(plan), subject.task)
 
 
 def _deciding(plan: Plan, which: Which, *_: object) -> Plan:

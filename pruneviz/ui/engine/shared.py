@@ -9,13 +9,15 @@ from functools import cached_property, partial
 import torch
 from torch import Tensor, nn
 
+from pruneviz.evaluate import taken
 from pruneviz.measure.threads import computing_threads, usual_threads
 from pruneviz.network.answers import logits_of
 from pruneviz.network.one_trace import ONE_TRACE
-from pruneviz.reuse import Evaluator, Tally, counted
+from pruneviz.reuse import Evaluator, Seen, seen
 from pruneviz.reuse.order import batch_size_for
 from pruneviz.run import Baseline
 from pruneviz.subjects import Subject
+from pruneviz.tasks import Answers
 from pruneviz.ui.engine.background import Stop, Turns
 from pruneviz.wording import Fact, RefusedError, passes
 from pruneviz.wording.refusals import browsing
@@ -40,16 +42,19 @@ class Shared:
     def __init__(self, subject: Subject, baseline: Baseline, budget_bytes: int) -> None:
         """Prepare; ValueError without data, or where the network cannot be copied."""
         data = subject.data
-        if data is None or baseline.logits is None:
+        if data is None or baseline.answers is None:
             raise RefusedError(browsing.accuracy_without_data())
         macs = sum(baseline.macs.values())
         size = batch_size(data.x, macs)
         self._threads = threads(macs)
-        self._new = partial(Evaluator, subject.model, data.x, data.y, size, budget_bytes)
+        self._subject = subject
+        self._new = partial(
+            Evaluator, subject.model, data.x, data.y, size, budget_bytes, task=subject.task
+        )
         self.parts = self.evaluator.parts
         self.total = len(data.x)
         self.is_warm = False
-        self._x, self._y, self._original = data.x, data.y, baseline.logits
+        self._x, self._y, self._original = data.x, data.y, baseline.answers
         self._followed = 0
         self._plain = self._forgotten = False
 
@@ -66,30 +71,33 @@ class Shared:
             for note in self.evaluator.notes
         )
 
-    def answers(self, network: nn.Module, start: int, *, reuse: bool) -> Iterator[Tensor]:
-        """Yield a network's logits, (B, classes), on `parts` in turn from `start`.
+    def answers(self, network: nn.Module, start: int, *, reuse: bool) -> Iterator[Answers]:
+        """Yield a network's answers, such as logits (B, classes), on `parts` in turn from `start`.
 
         Without `reuse` each is computed in full, as is best where every weight changed.
         """
         if reuse and self.is_warm and not self._plain:
             yield from self._reusing(network, start)
             return
+        task = self._subject.task
         for part in self.parts[start:]:
             with computing_threads(self._threads), torch.inference_mode():
-                logits = logits_of(network, self._x[part])
-            yield logits
+                scores = task.scores(logits_of(network, self._x[part]))
+                found = task.answers(scores, self._y[part])
+            yield found
 
-    def _reusing(self, network: nn.Module, start: int) -> Iterator[Tensor]:
+    def _reusing(self, network: nn.Module, start: int) -> Iterator[Answers]:
         reusing = self.evaluator.batches(network, start)
         for _ in self.parts[start:]:
             with ONE_TRACE, computing_threads(self._threads):
-                logits = next(reusing)
-            yield logits
+                found = next(reusing)
+            yield found
 
-    def count(self, part: int, logits: Tensor) -> Tally:
+    def count(self, part: int, answers: Answers) -> Seen:
         """Count a batch's answers beside the original's; ValueError where the shapes differ."""
-        chosen = self.parts[part]
-        return counted(self._original[chosen], logits, self._y[chosen])
+        chosen, subject = self.parts[part], self._subject
+        before = taken(self._original, chosen)
+        return seen(subject.task, subject.metrics, before, answers, self._y[chosen])
 
     def warm(self, stop: Stop) -> None:
         """Follow the original's passes batch by batch, until all are known or `stop` says so."""

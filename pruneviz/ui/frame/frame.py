@@ -75,9 +75,9 @@ class View:
         return list(cache.layers(self.plan))
 
     @property
-    def original_accuracy(self) -> float:
-        """Return the unpruned network's accuracy on all held-out inputs, a fraction."""
-        return cache.original_accuracy(self.plan)
+    def original_quality(self) -> float:
+        """Return the unpruned network's primary metric on all held-out inputs."""
+        return cache.original_quality(self.plan)
 
     @property
     def notes(self) -> tuple[Fact, ...]:

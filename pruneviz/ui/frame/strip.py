@@ -91,7 +91,7 @@ def _draw(cell: cells.Cell) -> None:
 
 def _numbers(plan: Plan, live: Live) -> None:
     """Draw both networks' numbers; the one that is not final looks for itself until it is."""
-    _number(plan, live, _accuracy, waits=not live.exact)
+    _number(plan, live, _quality, waits=not live.exact)
     _draw(cells.size_cell(live.report.bytes))
     _draw(cells.macs_cell(live.report.macs, live.report.uncounted))
     _number(plan, live, lambda _, now: speeds.cell(now), waits=live.exact and not live.done)
@@ -166,15 +166,17 @@ def _original(plan: Plan, subject: Subject | None) -> list[cells.Cell]:
     if subject is None:
         names = ("Accuracy", "Size", "MACs", "Latency")
         return [cells.Cell(name.lower(), name) for name in names]
-    accuracy = cache.original_accuracy(plan) if subject.data is not None else None
+    quality = cache.original_quality(plan) if subject.data is not None else None
     baseline = cache.original(plan).baseline
-    return cells.original_cells(accuracy, baseline, cache.original_latency(plan))
+    metric = subject.metrics[0]
+    return cells.original_cells(metric, quality, baseline, cache.original_latency(plan))
 
 
-def _accuracy(plan: Plan, live: Live) -> cells.Cell:
-    known, exact = live.report.accuracy, live.exact
-    original = cache.original_accuracy(plan) if known and not exact else None
-    return cells.accuracy_cell(known, exact=exact, total=live.total, original=original)
+def _quality(plan: Plan, live: Live) -> cells.Cell:
+    known, exact = live.report.primary, live.exact
+    original = cache.original_quality(plan) if known and not exact else None
+    metric = cache.subject(plan).metrics[0]
+    return cells.quality_cell(known, metric, exact=exact, total=live.total, original=original)
 
 
 def _history(desk: Desk) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from pruneviz.figures.kit import format as fmt
 from pruneviz.plan import Plan
-from pruneviz.report import Accuracy, Amount, LatencyPair, Report
+from pruneviz.report import Amount, LatencyPair, MetricPair, Report
 from pruneviz.ui.frame import speeds
 from pruneviz.ui.session import recipes
 from pruneviz.ui.words import text
@@ -93,18 +93,18 @@ def _cell(content: str) -> str:
     return whole.replace(f",{text.NO_BREAK}", ", ")
 
 
-def _accuracies(found: Accuracy) -> tuple[str, str]:
+def _accuracies(found: MetricPair) -> tuple[str, str]:
     return (
         f"{fmt.percent(found.original)} ({fmt.spread(*found.original_interval)})",
         f"{fmt.percent(found.pruned)} ({fmt.spread(*found.pruned_interval)})",
     )
 
 
-def _judged(found: Accuracy) -> str:
+def _judged(found: MetricPair) -> str:
     return f"{_accuracies(found)[1]}, {fmt.plural(found.samples, 'input')}"
 
 
-def _lost(found: Accuracy) -> str:
+def _lost(found: MetricPair) -> str:
     return f"{fmt.points(found.change)} ({fmt.spread(*found.change_interval)})"
 
 

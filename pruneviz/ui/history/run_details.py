@@ -15,7 +15,7 @@ from pruneviz.history.index import History
 from pruneviz.history.lineage import Lineage
 from pruneviz.history.row import Row
 from pruneviz.jobs.job import Job, job_of
-from pruneviz.report import Accuracy, RecoveryReport, Report
+from pruneviz.report import MetricPair, RecoveryReport, Report
 from pruneviz.ui.history import report_tables, run_actions, runs
 from pruneviz.ui.kit import keeping, theme, widgets
 from pruneviz.ui.recover import outcome
@@ -117,7 +117,7 @@ def _numbers(folder: RunFolder) -> None:
         _recovery(report, report.recovery, report.accuracy)
 
 
-def _recovery(report: Report, found: RecoveryReport, accuracy: Accuracy) -> None:
+def _recovery(report: Report, found: RecoveryReport, accuracy: MetricPair) -> None:
     """Draw how accuracy came back, beside what it is compared with."""
     levels, course = Levels.of(accuracy, found), Course.of(accuracy, found)
     chart = figures.recovery({report.plan.seed: found.curve}, levels, course)

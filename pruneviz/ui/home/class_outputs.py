@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from pruneviz.measure.permuted import fitting_classes, permutation
+from pruneviz.measure.quality import label_logits
 from pruneviz.plan import Plan
 from pruneviz.subjects.labelling import PROPOSED, UnknownClassesError
 from pruneviz.ui.engine import cache
@@ -42,8 +43,8 @@ def draw(plan: Plan) -> None:
     except ValueError:
         return  # the strip says it of the plan; of data that waits, the button says it again
     if data is not None and data.labelling is not None and asked is plan:
-        logits = cache.original(plan).baseline.logits
-        found = permutation(logits, data.y) if logits is not None else None
+        logits = cache.original(plan).baseline.answers
+        found = permutation(label_logits(logits), data.y) if logits is not None else None
         doubtful = data.labelling.basis in PROPOSED or found is not None
         with st.expander("Classes and outputs", expanded=doubtful):
             choices = [f"{i} ({name})" for i, name in enumerate(data.classes)]

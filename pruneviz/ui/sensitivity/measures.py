@@ -9,6 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from pruneviz.figures.sensitivity.reading import NATS, PERCENT, Reading
+from pruneviz.measure.quality import label_logits
 from pruneviz.metrics import Metric
 from pruneviz.plan import Plan
 from pruneviz.sensitivity import METRICS, PointMetric, baseline_point
@@ -121,11 +122,11 @@ def by_class(
 @cached(subject_key)
 def original(plan: Plan) -> tuple[pd.Series, pd.DataFrame]:
     """Return the unpruned network's own point and the accuracy of each class."""
-    subject, logits = cache.subject(plan), cache.original(plan).baseline.logits
+    subject, logits = cache.subject(plan), cache.original(plan).baseline.answers
     data = subject.data
     if data is None or logits is None:
         raise RefusedError(browsing.scan_without_data())
-    point = baseline_point(logits, data.y, data.classes, subject.task)
+    point = baseline_point(label_logits(logits), data.y, data.classes, subject.task)
     return pd.Series(vars(point)), class_table([point], data.y, data.classes)
 
 

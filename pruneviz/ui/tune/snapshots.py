@@ -150,7 +150,7 @@ def _original(plan: Plan, live: Live) -> list[str]:
     """Return the original's numbers; its accuracy is known on all inputs at any time."""
     report, shown = live.report, "–"
     if report.accuracy:
-        share = cache.original_accuracy(plan)
+        share = cache.original_quality(plan)
         shown = _accuracy(share, wilson(round(share * live.total), live.total), exact=True)
     return [
         shown,

@@ -8,13 +8,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pruneviz.figures.kit import format as fmt
-from pruneviz.report import Accuracy, Amount, LatencyPair, Uncounted
+from pruneviz.metrics import Metric
+from pruneviz.report import Amount, LatencyPair, MetricPair, Uncounted
 
 if TYPE_CHECKING:
     from pruneviz.run import Baseline
 from pruneviz.ui.words.text import NO_BREAK
 
 STRIP_NAMES = 2  # operators in the strip's narrow cell
+QUALITY = "accuracy"  # the key of the first cell, whatever metric it shows
 NO_DATA = "no data: choose some on Home"
 
 
@@ -35,24 +37,30 @@ class Cell:
     part: str = ""
 
 
-def accuracy_cell(
-    accuracy: Accuracy | None, *, exact: bool, total: int, original: float | None = None
+def quality_cell(
+    pair: MetricPair | None,
+    metric: Metric,
+    *,
+    exact: bool,
+    total: int,
+    original: float | None = None,
 ) -> Cell:
-    """Return both accuracies with 95 % intervals; ≈ and how many of `total` inputs until exact.
+    """Return a metric of both networks with 95 % intervals; ≈ and of how many inputs until exact.
 
     The `original`'s is known on all inputs at any time. The change is that on the same inputs, so
     its interval is narrow from the first batch on.
     """
-    if accuracy is None:
-        return Cell("accuracy", "Accuracy", note="" if total else NO_DATA)
+    if pair is None:
+        return Cell(QUALITY, metric.title, note="" if total else NO_DATA)
+    change = fmt.metric_change(metric, pair.change)
     return Cell(
-        "accuracy",
-        "Accuracy",
-        value=("" if exact else f"{fmt.ABOUT} ") + fmt.percent(accuracy.pruned),
-        spread=f"({fmt.spread(*accuracy.pruned_interval)})",
-        original=fmt.percent(accuracy.original if original is None else original),
-        change=f"{fmt.points(accuracy.change)} ({fmt.spread(*accuracy.change_interval)})",
-        part="" if exact else on_the_same(accuracy.samples, total),
+        QUALITY,
+        metric.title,
+        value=("" if exact else f"{fmt.ABOUT} ") + fmt.metric_value(metric, pair.pruned),
+        spread=f"({fmt.metric_spread(metric, *pair.pruned_interval)})",
+        original=fmt.metric_value(metric, pair.original if original is None else original),
+        change=f"{change} ({fmt.metric_spread(metric, *pair.change_interval)})",
+        part="" if exact else on_the_same(pair.samples, total),
     )
 
 
@@ -75,15 +83,15 @@ def uncounted_of(baseline: Baseline) -> str:
 
 
 def original_cells(
-    accuracy: float | None, baseline: Baseline, latency: LatencyPair | None
+    metric: Metric, quality: float | None, baseline: Baseline, latency: LatencyPair | None
 ) -> list[Cell]:
     """Return the original's numbers alone: they stay true while a plan cannot be carried out."""
     return [
         Cell(
-            "accuracy",
-            "Accuracy",
-            original="" if accuracy is None else fmt.percent(accuracy),
-            note=NO_DATA if accuracy is None else "",
+            QUALITY,
+            metric.title,
+            original="" if quality is None else fmt.metric_value(metric, quality),
+            note=NO_DATA if quality is None else "",
         ),
         Cell("size", "Size", original=fmt.size(baseline.bytes)),
         Cell(

@@ -15,9 +15,10 @@ from pruneviz.criteria import CRITERIA
 from pruneviz.figures.kit import format as fmt
 from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.granularity.depth import BlockUnits
+from pruneviz.metrics import METRICS
 from pruneviz.plan import Plan
 from pruneviz.registry import COSTS
-from pruneviz.report import LayerReport, LeftOut
+from pruneviz.report import ACCURACY, LayerReport, LeftOut
 from pruneviz.subjects import ModelCard, Subject
 from pruneviz.subjects.models.python_factory import python_title
 from pruneviz.subjects.models.samples import SAMPLES
@@ -129,15 +130,23 @@ def data_line(subject: Subject) -> str:
 
 
 def card_line(card: ModelCard) -> str:
-    """Return a sample's baseline numbers: accuracy with its interval, inputs, parameters."""
-    spread = fmt.spread(*card.accuracy_interval)
-    parts = (
-        f"{fmt.percent(card.accuracy)} ({spread})".replace(" ", NO_BREAK)
-        + f" right on {card.samples:,}{NO_BREAK}held-out inputs",
+    """Return a sample's baseline numbers: its quality with its interval, inputs, parameters."""
+    metric = METRICS.get(card.metric)
+    number = f"{fmt.metric_value(metric, card.quality)} "
+    number += f"({fmt.metric_spread(metric, *card.interval)})"
+    said = " right" if card.metric == ACCURACY else f" {sentence_case(metric.title)}"
+    parts = [
+        number.replace(" ", NO_BREAK) + f"{said} on {card.samples:,}{NO_BREAK}held-out inputs",
         f"{fmt.count(card.parameters)} parameters".replace(" ", NO_BREAK),
-        f"{len(card.classes)}{NO_BREAK}classes",
-    )
+    ]
+    if card.classes:
+        parts.append(f"{len(card.classes)}{NO_BREAK}classes")
     return "  \n".join((parts[0], " · ".join(parts[1:])))
+
+
+def sentence_case(title: str) -> str:
+    """Return a title as it stands within a sentence: `mean absolute error`, but `AUROC`, `R²`."""
+    return title[:1].lower() + title[1:] if title[1:2].islower() else title
 
 
 def comparison_sentence(plan: Plan) -> str:
@@ -254,6 +263,8 @@ def model_title(reference: str) -> str:
 def picture_sentence(card: ModelCard) -> str:
     """Return what a sample's picture shows, for those who do not see it."""
     what = "One real image" if card.kind == "image" else "The measurements of one real input"
+    if not card.classes:
+        return f"{what.replace('one real input', 'a few real inputs')}"
     return f"{what} of each class: {', '.join(card.classes)}"
 
 

@@ -6,6 +6,13 @@ from pruneviz.wording.fact import Fact, fact
 
 
 @fact()
+def not_one_label() -> str:
+    return (
+        "this is known of networks that give each input one label, and this one is for another task"
+    )
+
+
+@fact()
 def nothing_to_compare() -> str:
     return "the model answers its example with nothing that can be compared"
 

@@ -120,3 +120,16 @@ def single_score() -> str:
         "the model has one output, and classifiers with a single score are not supported yet: "
         f"a second output makes it one of two classes; or {WITHOUT}"
     )
+
+
+@fact(field="task")
+def of_another_task(title: str, why: Fact, tasks: tuple[str, ...]) -> str:
+    return (
+        f"this is no {title[:1].lower()}{title[1:]}: {why}; choose the task that the model is for "
+        f"({', '.join(tasks)}), or other data"
+    )
+
+
+@fact(field="metric")
+def of_another_metric(title: str, metrics: tuple[str, ...]) -> str:
+    return f"{title} says nothing of this task: choose one of {', '.join(metrics)}"

@@ -1,27 +1,26 @@
-"""The Report: what a run measured, each number with its unit, spread, sample size and machine."""
+"""The parts of a report: each number with its unit, spread and sample size."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import pandas as pd
 from pydantic import BaseModel, ConfigDict
 
-from pruneviz.plan import Plan
-from pruneviz.sent import SentFile
 from pruneviz.wording import Fact
 
 Interval = tuple[float, float]
 MOST_NAMED = 3  # operators beside a number
+ACCURACY = "accuracy"
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
+    """A part of a report, which nobody changes."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Sparsity(_Record):
+class Sparsity(Record):
     """Fraction of units removed: what was asked, what was reached, and the exact count."""
 
     requested: float
@@ -31,12 +30,16 @@ class Sparsity(_Record):
     removed: int
 
 
-class Accuracy(_Record):
-    """Top-1 accuracy (fraction correct) on `samples` held-out inputs, with 95 % intervals.
+class MetricPair(Record):
+    """A metric of both networks on the same `samples` held-out inputs, with 95 % intervals.
 
-    The intervals of the two accuracies are Wilson's; that of the change is for paired samples.
+    `metric` is its name in the registry of metrics, `settings` are those of its parameters that are
+    not at their defaults. The interval of the change is for paired samples. `agreement` is the
+    fraction of inputs that both answer alike, None where answers are no labels.
     """
 
+    metric: str = ACCURACY
+    settings: Mapping[str, str | int | float] = {}
     original: float
     pruned: float
     change: float
@@ -44,17 +47,17 @@ class Accuracy(_Record):
     pruned_interval: Interval
     change_interval: Interval
     samples: int
-    agreement: float
+    agreement: float | None = None
 
 
-class Amount(_Record):
+class Amount(Record):
     """A count that is exact: parameters, multiply-accumulates of one input, or bytes."""
 
     original: int
     pruned: int
 
 
-class Uncounted(_Record):
+class Uncounted(Record):
     """Names of the operators of either network that multiply and are not among its MACs."""
 
     original: tuple[str, ...] = ()
@@ -77,7 +80,7 @@ class Uncounted(_Record):
         return name if name in self.pruned else f"{name} (original only)"
 
 
-class Latency(_Record):
+class Latency(Record):
     """Milliseconds of single forward passes: median with its 95 % interval, and the slow tail."""
 
     median: float
@@ -87,7 +90,7 @@ class Latency(_Record):
     runs: int
 
 
-class LatencyPair(_Record):
+class LatencyPair(Record):
     """Latencies of both models, timed in turns in one process.
 
     `speedup` is how many times as fast as the original the pruned network is: the median of both
@@ -103,7 +106,7 @@ class LatencyPair(_Record):
     engine: str
 
 
-class LayerReport(_Record):
+class LayerReport(Record):
     """One slider: a layer, or the layers whose units must go together."""
 
     name: str
@@ -116,7 +119,7 @@ class LayerReport(_Record):
     macs: Amount
 
 
-class Skipped(_Record):
+class Skipped(Record):
     """A layer that cannot be pruned, with the reason."""
 
     name: str
@@ -140,7 +143,7 @@ class LeftOut:
         return Skipped(name=self.name, reason=self.reason)
 
 
-class Machine(_Record):
+class Machine(Record):
     """Where the numbers were measured."""
 
     processor: str
@@ -150,7 +153,7 @@ class Machine(_Record):
     pruneviz: str
 
 
-class Proportion(_Record):
+class Proportion(Record):
     """A fraction correct of `samples` held-out inputs with its 95 % (Wilson) interval."""
 
     accuracy: float
@@ -158,7 +161,7 @@ class Proportion(_Record):
     samples: int
 
 
-class EpochRow(_Record):
+class EpochRow(Record):
     """One point of a recovery's curve: after a pruning, a recalibration or an epoch of training.
 
     `round` counts from 1. `step` is "prune" or the recovery's name. `epoch` is how many epochs were
@@ -189,7 +192,7 @@ def best_row(rows: Sequence[EpochRow]) -> EpochRow | None:
     return max(trained, key=lambda row: row.accuracy, default=None)
 
 
-class RecoveryReport(_Record):
+class RecoveryReport(Record):
     """What a recovery won back, and what it cost.
 
     `before` is the accuracy of the same pruning without any recovery; `control` that of the
@@ -209,80 +212,3 @@ class RecoveryReport(_Record):
     seconds: float
     threads: int
     device: str
-
-
-class Report(_Record):
-    """Everything one run measured.
-
-    `macs` counts the multiply-accumulates of one input, but for the operators that `uncounted`
-    names, `bytes` the exported weights file, which holds every tensor that the network holds.
-    `inputs` are the uploaded files that the plan names by their digests, with their names.
-    """
-
-    digest: str
-    plan: Plan
-    model: str
-    weights_label: str
-    data: str | None
-    sparsity: Sparsity
-    accuracy: Accuracy | None
-    parameters: Amount
-    macs: Amount
-    bytes: Amount
-    latency_ms: LatencyPair
-    max_relative_error: float
-    layers: tuple[LayerReport, ...]
-    skipped: tuple[Skipped, ...]
-    notes: tuple[str, ...]
-    machine: Machine
-    recovery: RecoveryReport | None = None
-    inputs: tuple[SentFile, ...] = ()
-    uncounted: Uncounted = Uncounted()
-
-    def deterministic(self) -> dict[str, Any]:
-        """Return what a replay must reproduce: not times, rounding, machine, words, names.
-
-        A recovery is reproduced on the same number of threads of the same kind of processor.
-        """
-        where = ("latency_ms", "machine", "max_relative_error", "notes", "data", "inputs",
-                 "uncounted")  # fmt: skip
-        varying: dict[str, Any] = dict.fromkeys(where, True)
-        varying["skipped"] = {"__all__": {"reason": True}}
-        varying["recovery"] = {"seconds": True, "threads": True, "device": True}
-        return self.model_dump(mode="json", exclude=varying)
-
-    def layer_table(self) -> pd.DataFrame:
-        """Return one row a layer: units, removed, locked, sparsity, parameters and MACs."""
-        rows = [
-            {
-                "layer": layer.name,
-                "coupled_layers": ", ".join(layer.layers),
-                "units": layer.units,
-                "removed": layer.removed,
-                "locked": layer.locked,
-                "sparsity": layer.sparsity,
-                "parameters": layer.parameters.original,
-                "parameters_pruned": layer.parameters.pruned,
-                "macs": layer.macs.original,
-                "macs_pruned": layer.macs.pruned,
-            }
-            for layer in self.layers
-        ]
-        return pd.DataFrame(rows)
-
-
-def differences(first: Any, second: Any, where: str = "") -> list[str]:
-    """Return one line for each place in which two nested JSON values differ."""
-    if isinstance(first, dict) and isinstance(second, dict):
-        keys = sorted(set(first) | set(second))
-        return [
-            line
-            for key in keys
-            for line in differences(
-                first.get(key, "absent"), second.get(key, "absent"), f"{where}.{key}".lstrip(".")
-            )
-        ]
-    if isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
-        pairs = enumerate(zip(first, second, strict=True))
-        return [line for i, (a, b) in pairs for line in differences(a, b, f"{where}[{i}]")]
-    return [] if first == second else [f"{where}: {first} != {second}"]

@@ -1,0 +1,44 @@
+"""What a run measured: the report and its parts."""
+
+from pruneviz.report.parts import (
+    ACCURACY,
+    MOST_NAMED,
+    Amount,
+    EpochRow,
+    Interval,
+    Latency,
+    LatencyPair,
+    LayerReport,
+    LeftOut,
+    Machine,
+    MetricPair,
+    Proportion,
+    RecoveryReport,
+    Skipped,
+    Sparsity,
+    Uncounted,
+    best_row,
+)
+from pruneviz.report.whole import Report, differences
+
+__all__ = [
+    "ACCURACY",
+    "MOST_NAMED",
+    "Amount",
+    "EpochRow",
+    "Interval",
+    "Latency",
+    "LatencyPair",
+    "LayerReport",
+    "LeftOut",
+    "Machine",
+    "MetricPair",
+    "Proportion",
+    "RecoveryReport",
+    "Report",
+    "Skipped",
+    "Sparsity",
+    "Uncounted",
+    "best_row",
+    "differences",
+]

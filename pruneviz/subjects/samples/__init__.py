@@ -1,0 +1,1 @@
+"""Sample networks for other tasks than classification, one file each with its data."""
