@@ -15,6 +15,7 @@ from pruneviz.cli.options import AsJson
 @aside
 def models(as_json: AsJson = False) -> None:
     """List the sample models, and the torchvision models that can be opened."""
+    from pruneviz.metrics import METRICS
     from pruneviz.subjects import list_models, list_torchvision
 
     cards, others = list_models(), list_torchvision()
@@ -26,10 +27,11 @@ def models(as_json: AsJson = False) -> None:
     if as_json:
         print_json({"samples": samples, "torchvision": [f"torchvision:{n}" for n in others]})
         return
-    table = Table("model", "what it decides", "accuracy", "parameters")
-    for row in samples:
-        accuracy, parameters = f"{row['accuracy']:.1%}", f"{row['parameters']:,}"
-        table.add_row(str(row["reference"]), str(row["decides"]), accuracy, parameters)
+    table = Table("model", "what it decides", "how well", "parameters")
+    for card in cards:
+        metric = METRICS.get(card.metric)
+        said = f"{metric.written(card.quality)} {metric.title.lower()}"
+        table.add_row(card.reference, card.sentence, said, f"{card.parameters:,}")
     output().print(table)
     output().print(f"and {len(others)} of torchvision: torchvision:resnet18, …")
 
