@@ -2,108 +2,43 @@
 
 import plotly.graph_objects as go
 import streamlit as st
-import torch
-from torch import Tensor
 
-from pruneviz.compare import disagreements
 from pruneviz.explain import (
     METHODS,
     STEPS,
     Attribution,
-    at_chance,
     convolutions_and_linears,
     headline,
     nothing_left,
     on_original_channels,
     similarity,
     surviving,
-    verdict,
 )
 from pruneviz.figures.inputs import detectors, images, series
-from pruneviz.figures.kit.format import percent, seconds, unbroken
-from pruneviz.measure.quality import predicted
+from pruneviz.figures.kit.format import seconds
 from pruneviz.registry import Value
+from pruneviz.subjects import Data
+from pruneviz.tasks.regression import Regression
+from pruneviz.ui.attributions import labels, numbers
+from pruneviz.ui.attributions.asked import Asked
 from pruneviz.ui.engine import results
 from pruneviz.ui.frame import frame
 from pruneviz.ui.kit import theme, widgets
-from pruneviz.ui.session import selection, state
+from pruneviz.ui.session import state
 from pruneviz.ui.words import text
 
-MOST_NAMES = 2000  # that a browser lists with ease
 METHOD_KEY = "attributions-chosen-method"
+NOT_YET = "explain a class or a number."
 
 
-def choose_input(answers: results.Answers) -> int:
-    """Draw the choice of an input; the first that both answer differently opens the page."""
-    differing = disagreements(answers.original, answers.pruned, answers.data.y)["index"].tolist()
-    count, key = len(answers.data.x), "attributions-input"
-    index = selection.chosen_input(count, differing[0] if differing else 0)
-    st.number_input(
-        f"Input (0 to {count - 1:,})",
-        0,
-        count - 1,
-        index,
-        key=widgets.follow(key, index),
-        on_change=widgets.changes(key, selection.choose_input),
-    )
-    if count <= MOST_NAMES:
-        by_name = "attributions-name"
-        st.selectbox(
-            "Its name",
-            range(count),
-            index,
-            key=widgets.follow(by_name, index),
-            format_func=answers.data.name,
-            help="What the input is called in the data: type a part of it to find another.",
-            on_change=widgets.changes(by_name, selection.choose_input),
-        )
-    place = differing.index(index) + 1 if index in differing else 0
-    st.button(
-        "Next disagreement",
-        icon=":material/skip_next:",
-        disabled=not differing,
-        help="The next input that both networks answer differently, most surprising first.",
-        on_click=selection.choose_input,
-        args=(differing[place % len(differing)] if differing else index,),
-    )
-    return index
-
-
-def choose_class(classes: tuple[str, ...], default: int) -> int:
-    """Draw the choice of the class whose logit is explained; the original's answer is the first."""
-    return st.selectbox(
-        "Class to explain",
-        range(len(classes)),
-        index=default,
-        format_func=lambda i: classes[i],
-        help="Both networks are asked what speaks for this class. Default: the original's answer.",
-    )
-
-
-def answer_line(name: str, colour: str, logits: Tensor, classes: tuple[str, ...]) -> str:
-    """Return one network's answer with its probability."""
-    probability, answer = logits.softmax(0).max(0)
-    said = f"**{text.escape(classes[int(answer)])}** ({unbroken(percent(float(probability)))})"
-    return f":{colour}[{name}] says {said}"
-
-
-def truth_and_answers(answers: results.Answers, index: int) -> tuple[int, tuple[int, int]]:
-    """Return an input's class and what both networks answer, −1 where that is no number."""
-    given = torch.stack([answers.original[index], answers.pruned[index]])
-    before, after = predicted(given).tolist()
-    return int(answers.data.y[index]), (before, after)
-
-
-def explain(
-    view: frame.View, answers: results.Answers, index: int, target: int, method: str
-) -> None:
+def explain(view: frame.View, data: Data, asked: Asked, method: str) -> None:
     """Draw what became of the answer, whether the method can be trusted here, and both maps."""
+    index, target = asked.index, asked.target
     settings = steps_taken(view, index, target, method)
     original = results.explanation(view.plan, "original", index, target, method, settings)
     pruned = results.explanation(view.plan, "pruned", index, target, method, settings)
-    alike, data = similarity(original.places, pruned.places), answers.data
-    truth, given = truth_and_answers(answers, index)
-    found = headline(truth, given, data.classes, (original, pruned), alike)
+    alike = similarity(original.places, pruned.places)
+    found = headline(asked.answer, (original, pruned), alike)
     st.markdown(text.sentence(found.trust))
     if data.kind == "image":
         raw = data.raw(data.x[index : index + 1])[0]
@@ -177,8 +112,9 @@ def pictures(chart: go.Figure, key: str, across: int) -> None:
         widgets.figure(chart, key=key, height="stretch")
 
 
-def look_at_channels(view: frame.View, index: int, target: int, classes: tuple[str, ...]) -> None:
+def look_at_channels(view: frame.View, asked: Asked) -> None:
     """Draw what the channels of one layer show in both networks, under the original's numbers."""
+    index, target = asked.index, asked.target
     names = convolutions_and_linears(view.subject.model)
     if not names:
         st.caption("This network has no convolution and no linear layer whose channels are shown.")
@@ -201,19 +137,20 @@ def look_at_channels(view: frame.View, index: int, target: int, classes: tuple[s
     elif before.maps.dim() == 2:
         chart = detectors.tracks(channels)
         widgets.figure(theme.fit(chart), key="attributions-channels")
-    chart = detectors.bars(channels, classes[target])
+    chart = detectors.bars(channels, asked.name)
     widgets.figure(theme.fit(chart), key="attributions-importance")
 
 
 with frame.page("Attributions", "What do both networks look at, before and after?") as view:
-    answers = results.answers(view.plan)
-    if answers is None:
+    judged, answers = results.judged(view.plan), results.answers(view.plan)
+    if judged is None:
         widgets.empty("An attribution explains the answer to one input. Choose data on Home.")
         st.stop()
+    if answers is None and not isinstance(judged.task, Regression):
+        widgets.empty(f"Attributions {NOT_YET} Compare shows where this network's answers changed.")
+        st.stop()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        index = choose_input(answers)
-        classes = answers.data.classes
-        target = choose_class(classes, int(answers.original[index].argmax()))
+        asked = numbers.ask(judged) if answers is None else labels.ask(answers)
     with st.container(width=520):
         widgets.choose(
             METHODS,
@@ -222,20 +159,12 @@ with frame.page("Attributions", "What do both networks look at, before and after
             st.session_state.get(METHOD_KEY, "integrated_gradients"),
             lambda name: st.session_state.update({METHOD_KEY: name}),
         )
-    st.markdown(
-        f"The truth of {text.escape(answers.data.name(index))} is "
-        f"**{text.escape(classes[int(answers.data.y[index])])}**. "
-        f"{answer_line('The original', 'blue', answers.original[index], classes)}, "
-        f"{answer_line('the pruned network', 'orange', answers.pruned[index], classes)}: "
-        f"**{verdict(*truth_and_answers(answers, index))}**."
-    )
-    networks = {"The original": answers.original, "The pruned network": answers.pruned}
-    for who, logits in networks.items():
-        if guessing := at_chance(logits, answers.data.y, who):
-            st.warning(text.escape(guessing))
+    st.markdown(asked.said)
+    for warning in asked.warnings:
+        st.warning(text.escape(warning))
     try:
-        explain(view, answers, index, target, st.session_state["attributions-method"])
+        explain(view, judged.data, asked, st.session_state["attributions-method"])
     except ValueError as error:
         st.warning(text.escape(str(error)))
     st.subheader("What the channels see", anchor=False)
-    look_at_channels(view, index, target, classes)
+    look_at_channels(view, asked)

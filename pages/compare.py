@@ -24,6 +24,7 @@ from pruneviz.measure.answers import answer_notes
 from pruneviz.measure.quality import accuracy_pair, by_class
 from pruneviz.subjects import Data
 from pruneviz.ui import classes
+from pruneviz.ui.compare import judged
 from pruneviz.ui.engine import results
 from pruneviz.ui.frame import frame, speeds
 from pruneviz.ui.kit import keeping, theme, widgets
@@ -202,14 +203,22 @@ def show_cost(view: frame.View) -> None:
 
 
 with frame.page("Compare", "What changed in the answers, the speed and the size?") as view:
-    answers = results.answers(view.plan)
-    if answers is None:
-        widgets.empty("Accuracy needs labelled inputs. Choose data on Home.")
-    else:
+    answers, other = results.answers(view.plan), None
+    if answers is not None:
         st.markdown(answers_in_words(answers))
+    else:
+        other = results.judged(view.plan)
+        if other is None:
+            widgets.empty("Accuracy needs labelled inputs. Choose data on Home.")
+        else:
+            judged.draw(other)
+    if answers is not None or other is not None:
         keeping.button(view.plan, "Keep this run")
+    if answers is not None:
         show_warnings(answers)
         show_classes(answers)
     show_cost(view)
     if answers is not None:
         show_disagreements(answers)
+    elif other is not None:
+        judged.draw_worst(other)

@@ -43,7 +43,7 @@ UI_FLOORS = [
     {"home", "kit"},
     {"recover", "sensitivity"},
     {"history", "tune"},
-    {"classes"},
+    {"attributions", "classes", "compare"},
 ]
 UI_FLOOR = {room: number for number, rooms in enumerate(UI_FLOORS) for room in rooms}
 STREAMLIT = {"ui", "pages", "app"}

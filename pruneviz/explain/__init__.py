@@ -9,7 +9,13 @@ from pruneviz.explain.detectors import (
     on_original_channels,
     surviving,
 )
-from pruneviz.explain.headline import at_chance, headline, verdict
+from pruneviz.explain.headline import (
+    answers_in_words,
+    at_chance,
+    headline,
+    numbers_in_words,
+    verdict,
+)
 from pruneviz.explain.method import METHODS
 from pruneviz.explain.similarity import Similarity, similarity
 from pruneviz.registry import import_all
@@ -22,6 +28,7 @@ __all__ = [
     "Attribution",
     "Detectors",
     "Similarity",
+    "answers_in_words",
     "at_chance",
     "attribute",
     "convolutions_and_linears",
@@ -29,6 +36,7 @@ __all__ = [
     "headline",
     "most_steps",
     "nothing_left",
+    "numbers_in_words",
     "on_original_channels",
     "similarity",
     "surviving",

@@ -34,7 +34,7 @@ class Attribution:
     `delta` is the sum of the values minus f(x) − f(x₀), which is 0 in theory (None where a method
     promises no sum), `valid` whether the numbers may be trusted, `note` a sentence on both. `more`
     is how many steps the check asks for, 0 where it holds or more do not help, and `seconds` what
-    these took.
+    these took. `of` is the noun for what is explained.
     """
 
     method: str
@@ -46,6 +46,7 @@ class Attribution:
     steps: int | None = None
     more: int = 0
     seconds: float = field(default=0.0, compare=False)
+    of: str = "logit"
 
     @property
     def places(self) -> Tensor:
@@ -94,7 +95,8 @@ def attribute(
         settings=entry.settings(settings or {}),
     )
     rise = float(of(logits[:1]) - of(logits[1:]))
-    found = _answered(question, method, target, rise)
+    noun = "logit" if task.labelled else "answer"
+    found = _answered(question, method, target, rise, noun)
     if found.steps is None or found.valid:
         return found
     if STEPS not in (settings or {}):
@@ -102,10 +104,10 @@ def attribute(
     if found.steps < ENOUGH_STEPS:
         return found
     half = replace(question, settings={**question.settings, STEPS: found.steps // 2})
-    return _judged(found, rise, _answered(half, method, target, rise))
+    return _judged(found, rise, _answered(half, method, target, rise, noun))
 
 
-def _answered(question: Question, method: str, target: int, rise: float) -> Attribution:
+def _answered(question: Question, method: str, target: int, rise: float, noun: str) -> Attribution:
     """Return a method's answer to a question with what its own check says of it."""
     entry, started = METHODS.get(method), time.perf_counter()
     try:
@@ -124,13 +126,14 @@ def _answered(question: Question, method: str, target: int, rise: float) -> Attr
         note="",
         steps=steps,
         seconds=time.perf_counter() - started,
+        of=noun,
     )
     return _judged(found, rise)
 
 
 def _judged(found: Attribution, rise: float, before: Attribution | None = None) -> Attribution:
     """Return an attribution with what its own check says; `before` is one of fewer steps."""
-    valid, note = _verdict(found.values, found.delta, rise)
+    valid, note = _verdict(found.values, found.delta, rise, found.of)
     if found.steps is None or found.delta is None:
         return replace(found, valid=valid, note=note)
     more, remedy = (0, ".") if valid else _remedy(found, rise, before)
@@ -152,7 +155,7 @@ def _until_it_holds(
             break
         progress(taken)
         more = replace(question, settings={**question.settings, STEPS: taken})
-        answered = _answered(more, found.method, found.target, rise)
+        answered = _answered(more, found.method, found.target, rise, found.of)
         found = _judged(answered, rise, found)
     return found
 
@@ -172,7 +175,7 @@ def working_copy(model: nn.Module) -> nn.Module:
     return own
 
 
-def _verdict(values: Tensor, delta: float | None, rise: float) -> tuple[bool, str]:
+def _verdict(values: Tensor, delta: float | None, rise: float, noun: str) -> tuple[bool, str]:
     if not bool(torch.isfinite(values).all()):
         return False, "Not valid: the attributions are not finite numbers."
     if not bool(values.any()):
@@ -183,7 +186,7 @@ def _verdict(values: Tensor, delta: float | None, rise: float) -> tuple[bool, st
     if delta is None:
         return True, "This method promises no sum, so there is no error to check."
     share = abs(delta) / max(abs(rise), 1e-6)
-    numbers = f"the values add up to {rise + delta:.2f}, the logit changes by {rise:.2f}"
+    numbers = f"the values add up to {rise + delta:.2f}, the {noun} changes by {rise:.2f}"
     numbers = numbers.replace("-", "−")
     if share > MISSING_SHARE:
         return False, f"Do not trust this: {numbers} (off by {100 * share:.0f} %)."

@@ -36,19 +36,13 @@ class Headline:
         return f"{self.answer}. {self.likeness or self.trust}"
 
 
-def headline(
-    truth: int,
-    answers: tuple[int, int],
-    classes: Sequence[str],
-    maps: tuple[Attribution, Attribution],
-    alike: Similarity,
-) -> Headline:
-    """Return what is to be said of one input; answers and maps are the original's and the pruned's.
+def headline(answer: str, maps: tuple[Attribution, Attribution], alike: Similarity) -> Headline:
+    """Return what is to be said of one input; maps are the original's and the pruned's.
 
-    An answer of −1 is no number.
+    `answer` says what became of the answer.
     """
     trust, usable = _trust(maps)
-    return Headline(answers_in_words(truth, answers, classes), trust, alike.finding * usable)
+    return Headline(answer, trust, alike.finding * usable)
 
 
 def verdict(truth: int, answers: tuple[int, int]) -> str:
@@ -62,7 +56,7 @@ def verdict(truth: int, answers: tuple[int, int]) -> str:
 
 
 def answers_in_words(truth: int, answers: tuple[int, int], classes: Sequence[str]) -> str:
-    """Return the verdict as a sentence with the answers' names."""
+    """Return the verdict as a sentence with the answers' names; an answer of −1 is no number."""
     before, after = answers
     true, first, second = (_name(each, classes) for each in (truth, before, after))
     named = first if before == after else f"{first} became {second}"
@@ -70,6 +64,18 @@ def answers_in_words(truth: int, answers: tuple[int, int], classes: Sequence[str
         named = f"{named}, where {true} is right"
     said = verdict(truth, answers)
     return f"{said[0].upper()}{said[1:]}: {named}"
+
+
+def numbers_in_words(truth: float, answers: tuple[float, float]) -> str:
+    """Return what became of a number: how far it moved, towards the truth or away from it."""
+    before, after = answers
+    moved = f"{before:.4g} became {after:.4g}, where {truth:.4g} is right"
+    if before == after:
+        return f"The same number: {before:.4g}, where {truth:.4g} is right"
+    farther = abs(after - truth) - abs(before - truth)
+    if farther != farther:
+        return f"No number: {moved}"
+    return f"{'Farther from' if farther > 0 else 'Nearer to'} the truth: {moved}"
 
 
 def at_chance(logits: Tensor, y: Tensor, who: str) -> str:

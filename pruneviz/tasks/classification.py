@@ -80,6 +80,10 @@ class Classification:
             "logits": answers,
         }
 
+    def fault(self, tally: Tally) -> Tensor:
+        """Return the negative log-likelihood of each label, in nats."""
+        return tally["nll"]
+
     def distil(
         self, output: Tensor, teacher: Tensor, temperature: float = 1.0,
         reduction: Reduction = "mean", target: Tensor | None = None,

@@ -106,6 +106,10 @@ class LanguageModelling:
         lengths = self.token_bytes.to(target.device)[target.clamp_min(0)]
         return {**found, "bytes": (lengths * judged).sum(1)}
 
+    def fault(self, tally: Tally) -> Tensor:
+        """Return the mean negative log-likelihood of the tokens, in nats."""
+        return tally["nll"] / tally["tokens"].clamp_min(1)
+
     def distil(
         self, output: Any, teacher: Any, temperature: float = 1.0, reduction: Reduction = "mean",
         target: Tensor | None = None,

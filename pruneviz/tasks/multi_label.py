@@ -73,6 +73,10 @@ class MultiLabel:
             "logits": answers,
         }
 
+    def fault(self, tally: Tally) -> Tensor:
+        """Return the mean over the labels of the negative log-likelihood, in nats."""
+        return tally["nll"]
+
     def distil(
         self, output: Tensor, teacher: Tensor, temperature: float = 1.0,
         reduction: Reduction = "mean", target: Tensor | None = None,

@@ -70,6 +70,10 @@ class Regression:
             found, wanted = found[:, 0], wanted[:, 0]
         return {"error": found - wanted, "target": wanted}
 
+    def fault(self, tally: Tally) -> Tensor:
+        """Return the absolute error, its mean over the numbers."""
+        return rows(tally["error"]).abs().mean(1)
+
     def distil(
         self, output: Tensor, teacher: Tensor, temperature: float = 1.0,
         reduction: Reduction = "mean", target: Tensor | None = None,

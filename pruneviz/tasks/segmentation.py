@@ -103,6 +103,10 @@ class Segmentation:
             "nll": answers["loss"] * pixels,
         }
 
+    def fault(self, tally: Tally) -> Tensor:
+        """Return the mean negative log-likelihood of the labelled pixels, in nats."""
+        return tally["nll"] / tally["pixels"].clamp_min(1)
+
     def distil(
         self, output: Any, teacher: Any, temperature: float = 1.0, reduction: Reduction = "mean",
         target: Tensor | None = None,

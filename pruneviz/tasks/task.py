@@ -68,6 +68,9 @@ class Task(Protocol):
     def tally(self, answers: Answers, target: Tensor) -> Tally:
         """Return what is counted for each input, by a column's name; metrics are made of it."""
 
+    def fault(self, tally: Tally) -> Tensor:
+        """Return how far each input's answer is from its target, (N,), float64; more is worse."""
+
     def distil(
         self, output: Any, teacher: Any, temperature: float = 1.0, reduction: Reduction = "mean",
         target: Tensor | None = None,

@@ -8,7 +8,16 @@ import pytest
 import torch
 from torch import nn
 
-from pruneviz.explain import METHODS, Attribution, at_chance, attribute, headline, similarity
+from pruneviz.explain import (
+    METHODS,
+    Attribution,
+    answers_in_words,
+    at_chance,
+    attribute,
+    headline,
+    numbers_in_words,
+    similarity,
+)
 from pruneviz.explain.attribute import MISSING_SHARE, most_steps
 
 CLASSES = ("cat", "dog", "owl")
@@ -29,7 +38,9 @@ def found(*, valid: bool = True, delta: float | None = 0.0) -> Attribution:
 
 @pytest.mark.parametrize(("truth", "before", "after"), SAID)
 def test_the_answer_comes_first(truth: int, before: int, after: int) -> None:
-    said = headline(truth, (before, after), CLASSES, (found(), found()), similarity(MAP, MAP))
+    said = headline(
+        answers_in_words(truth, (before, after), CLASSES), (found(), found()), similarity(MAP, MAP)
+    )
     assert said.answer == SAID[truth, before, after]
     assert said.title == f"{said.answer}. The two maps are nearly the same"
 
@@ -37,7 +48,7 @@ def test_the_answer_comes_first(truth: int, before: int, after: int) -> None:
 def test_no_likeness_is_told_of_maps_that_fail_their_check() -> None:
     for first, second in itertools.product([True, False], repeat=2):
         maps = found(valid=first), found(valid=second)
-        said = headline(0, (0, 1), CLASSES, maps, similarity(MAP, MAP))
+        said = headline(answers_in_words(0, (0, 1), CLASSES), maps, similarity(MAP, MAP))
         assert bool(said.likeness) == (first and second)
         assert ("original" in said.trust) == (not first)
         assert ("pruned network" in said.trust) == (not second)
@@ -46,7 +57,7 @@ def test_no_likeness_is_told_of_maps_that_fail_their_check() -> None:
 
 def test_a_method_without_a_check_says_so() -> None:
     maps = found(delta=None), found(delta=None)
-    said = headline(0, (0, 0), CLASSES, maps, similarity(MAP, MAP))
+    said = headline(answers_in_words(0, (0, 0), CLASSES), maps, similarity(MAP, MAP))
     assert "no check of its own" in said.trust
 
 
@@ -128,3 +139,13 @@ def test_what_asks_for_no_steps_takes_none() -> None:
     for name in METHODS.names():
         if not most_steps(name) and name != "grad_cam":
             assert attribute(nn.Linear(4, 2).eval(), torch.ones(1, 4), 0, name).steps is None
+
+
+def test_a_number_moves_towards_the_truth_or_away_from_it() -> None:
+    nan = float("nan")
+    assert numbers_in_words(10.0, (12.0, 11.0)) == (
+        "Nearer to the truth: 12 became 11, where 10 is right"
+    )
+    assert numbers_in_words(10.0, (9.0, 12.5)).startswith("Farther from the truth: 9 became 12.5")
+    assert numbers_in_words(10.0, (9.0, 9.0)) == "The same number: 9, where 10 is right"
+    assert numbers_in_words(10.0, (9.0, nan)).startswith("No number: 9 became nan")

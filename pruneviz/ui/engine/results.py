@@ -13,14 +13,14 @@ from typing import Literal
 import streamlit as st
 from torch import Tensor, nn
 
-from pruneviz import run, store
+from pruneviz import evaluate, run, store, tasks
 from pruneviz.evaluate import predict
 from pruneviz.explain import Attribution, Detectors, attribute, detectors
 from pruneviz.export import WEIGHTS_FILE
-from pruneviz.measure.quality import label_logits
+from pruneviz.measure.quality import label_logits, quality
 from pruneviz.plan import Part, Plan
 from pruneviz.registry import Value
-from pruneviz.report import LatencyPair, Report
+from pruneviz.report import LatencyPair, MetricPair, Report
 from pruneviz.subjects import Data
 from pruneviz.tasks import Task
 from pruneviz.ui.engine import cache
@@ -51,10 +51,29 @@ class Files:
     report: Report
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What a task keeps of both networks' outputs on all held-out inputs, and its metrics."""
+
+    data: Data
+    original: tasks.Answers
+    pruned: tasks.Answers
+    task: Task
+    quality: tuple[MetricPair, ...]
+
+
+def judged(plan: Plan) -> Judged | None:
+    """Return both networks' answers of any task, with its metrics; None without data."""
+    subject, before = cache.subject(plan), cache.prepared(plan).baseline.answers
+    if subject.data is None or before is None:
+        return None
+    return Judged(subject.data, before, _pruned_answers(plan), subject.task, _quality(plan))
+
+
 def answers(plan: Plan) -> Answers | None:
-    """Return both networks' answers to all held-out inputs; None without data."""
+    """Return both networks' logits of all held-out inputs; None without data or labels."""
     subject, logits = cache.subject(plan), cache.prepared(plan).baseline.answers
-    if subject.data is None or logits is None:
+    if subject.data is None or logits is None or not subject.task.labelled:
         return None
     return Answers(subject.data, label_logits(logits), _logits(plan), subject.task)
 
@@ -123,6 +142,23 @@ def one_input(plan: Plan, index: int) -> Tensor:
     if data is None:
         raise RefusedError(browsing.no_input_without_data())
     return data.x[index : index + 1]
+
+
+@cached(cache.plan_key, most=8, spinner="Asking the pruned network …")
+def _pruned_answers(plan: Plan) -> tasks.Answers:
+    subject = cache.subject(plan)
+    assert subject.data is not None  # `judged` looked
+    data = subject.data
+    return evaluate.answers(cache.pruned(plan).model, data.x, data.y, subject.task)
+
+
+@cached(cache.plan_key, most=32)
+def _quality(plan: Plan) -> tuple[MetricPair, ...]:
+    subject, before = cache.subject(plan), cache.prepared(plan).baseline.answers
+    assert subject.data is not None  # `judged` looked
+    assert before is not None
+    after = _pruned_answers(plan)
+    return quality(subject.task, subject.metrics, before, after, subject.data.y)
 
 
 @cached(cache.plan_key, most=32, spinner="Asking the pruned network …")

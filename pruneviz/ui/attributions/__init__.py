@@ -1,0 +1,1 @@
+"""The page Attributions: what is asked, by the task."""

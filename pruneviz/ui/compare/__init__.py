@@ -1,0 +1,1 @@
+"""The page Compare, for tasks without one label an input."""
