@@ -54,7 +54,9 @@ def explain(view: frame.View, data: Data, asked: Asked, method: str) -> None:
         widgets.figure(theme.fit(chart), key="attributions-figure")
         st.caption(series.where(before, after, data.features))
     else:
-        chart = images.attribution_bars(data.features, original.places, pruned.places, found.title)
+        chart = images.attribution_bars(
+            data.features, original.places, pruned.places, found.title, of=original.of
+        )
         widgets.figure(theme.fit(chart), key="attributions-figure")
     st.caption(f"How alike: {alike.numbers}." if alike.numbers else "")
     for name, each in (("Original", original), ("Pruned", pruned)):
@@ -137,7 +139,7 @@ def look_at_channels(view: frame.View, asked: Asked) -> None:
     elif before.maps.dim() == 2:
         chart = detectors.tracks(channels)
         widgets.figure(theme.fit(chart), key="attributions-channels")
-    chart = detectors.bars(channels, asked.name)
+    chart = detectors.bars(channels, asked.name, of=asked.of)
     widgets.figure(theme.fit(chart), key="attributions-importance")
 
 

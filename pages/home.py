@@ -9,7 +9,7 @@ from pruneviz.subjects.labelling import UnknownClassesError
 from pruneviz.ui import settings
 from pruneviz.ui.engine import cache
 from pruneviz.ui.frame import frame
-from pruneviz.ui.home import class_outputs, named_cards, reading_form, uploads
+from pruneviz.ui.home import class_outputs, judging, named_cards, reading_form, uploads
 from pruneviz.ui.kit import widgets
 from pruneviz.ui.session import edits, state
 from pruneviz.ui.words import text
@@ -95,6 +95,14 @@ def own_reading(view: frame.View) -> None:
             try_plan(changed, "Reading the data …")
 
 
+def own_judging(view: frame.View) -> None:
+    """Draw what the model is for and what judges it, and take what is changed there."""
+    with widgets.problems_here():
+        changed = judging.draw(view.plan, view.subject)
+        if changed is not None:
+            try_plan(changed, "Judging anew …")
+
+
 def named_data(plan: Plan) -> None:
     """Offer the data that the operator named, and the way back to the sample's own."""
     if settings.data():
@@ -155,6 +163,7 @@ with frame.page("Home", "Which model, which data?", introduction=INTRODUCTION) a
             with in_use:
                 class_outputs.draw(view.plan)
                 st.caption(text.escape(text.data_line(view.subject)))
+                own_judging(view)
                 own_reading(view)
     st.header("What to do next", anchor=False)
     with st.container(horizontal=True):

@@ -141,17 +141,21 @@ class Metric(Entry[Rule]):
         """Return a value, or how far two are apart, without the unit: `98.2`."""
         return f"{UNITS[self.unit].scale * value:.{self._decimals(value)}f}"
 
+    def written_width(self, value: float) -> str:
+        """Return half an interval's width without the unit, to one digit less: `5.17`."""
+        return f"{UNITS[self.unit].scale * value:.{self._decimals(value, digits=3)}f}"
+
     @property
     def symbol_of_changes(self) -> str:
         """Return the unit of a change with the blank before it, "" where there is none."""
         return UNITS[self.unit].of_changes
 
-    def _decimals(self, value: float) -> int:
-        """Return the unit's decimals; of numbers without a unit, what makes four digits of them."""
+    def _decimals(self, value: float, digits: int = 4) -> int:
+        """Return the unit's decimals; of numbers without a unit, what makes so many digits."""
         most = UNITS[self.unit].decimals
         if self.unit or not isfinite(value) or abs(value) < 1:
             return most
-        return max(0, most - floor(log10(abs(value))))
+        return max(0, digits - 1 - floor(log10(abs(value))))
 
     def unknown(self, tally: Tally) -> int:
         """Return of how many inputs a column that this metric needs holds NaN."""

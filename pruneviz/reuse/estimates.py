@@ -67,17 +67,22 @@ class Tally:
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
-    """What the task counts of both networks for the first `samples` inputs, and its metrics."""
+    """What the task counts of both networks for `samples` inputs, and its metrics.
+
+    `which` are the inputs' places in the data: in their order is it judged, as elsewhere, because
+    resampling makes its intervals by place.
+    """
 
     task: Task
     metrics: tuple[Metric, ...]
+    which: Tensor
     before: dict[str, Tensor]
     after: dict[str, Tensor]
 
     @property
     def samples(self) -> int:
         """Return how many inputs were counted."""
-        return len(next(iter(self.before.values())))
+        return len(self.which)
 
     def __add__(self, other: Gathered) -> Gathered:
         """Return what was counted of both together."""
@@ -85,11 +90,17 @@ class Gathered:
             {name: torch.cat([first[name], second[name]]) for name in first}
             for first, second in ((self.before, other.before), (self.after, other.after))
         )
-        return Gathered(self.task, self.metrics, before, after)
+        which = torch.cat([self.which, other.which])
+        return Gathered(self.task, self.metrics, which, before, after)
 
     def quality(self) -> tuple[MetricPair, ...]:
         """Return the metrics of both networks and their changes."""
-        return pairs(self.task, self.metrics, self.before, self.after)
+        order = torch.argsort(self.which)
+        before, after = (
+            {name: column[order] for name, column in each.items()}
+            for each in (self.before, self.after)
+        )
+        return pairs(self.task, self.metrics, before, after)
 
 
 class Seen(Protocol):
@@ -107,13 +118,18 @@ class Seen(Protocol):
 
 
 def seen(
-    task: Task, metrics: Sequence[Metric], before: Answers, after: Answers, target: Tensor
+    task: Task,
+    metrics: Sequence[Metric],
+    which: Tensor,
+    before: Answers,
+    after: Answers,
+    target: Tensor,
 ) -> Seen:
-    """Return what is known of one batch; of accuracy alone, counts do."""
+    """Return what is known of one batch, `which` inputs (B,); of accuracy alone, counts do."""
     if task is CLASSIFICATION and [metric.name for metric in metrics] == ["accuracy"]:
         return counted(label_logits(before), label_logits(after), target)
     tallies = (task.tally(each, target) for each in (before, after))
-    return Gathered(task, tuple(metrics), *tallies)
+    return Gathered(task, tuple(metrics), which, *tallies)
 
 
 def counted(original: Tensor, changed: Tensor, labels: Tensor) -> Tally:

@@ -104,7 +104,7 @@ def tracks(channels: Channels, most: int = MOST) -> go.Figure:
     return figure.update_layout(coloraxis=scale)
 
 
-def bars(channels: Channels, target: str, most: int = 40) -> go.Figure:
+def bars(channels: Channels, target: str, most: int = 40, of: str = "logit") -> go.Figure:
     """Return how much each channel does for class `target`, both networks, by original number."""
     keep, importance = channels.keep, channels.importance
     shown = choose(importance[0], most)
@@ -128,7 +128,7 @@ def bars(channels: Channels, target: str, most: int = 40) -> go.Figure:
         figure,
         title=_verdict(channels, target),
         x="channel (original number)",
-        y="activation × gradient (logit units)",
+        y=f"activation × gradient ({of} units)",
     )
     order = [str(c) for c in shown]
     return figure.update_xaxes(type="category", categoryorder="array", categoryarray=order)

@@ -110,7 +110,12 @@ def _cells(shape: tuple[int, ...], raw: Tensor) -> dict[str, float]:
 
 
 def attribution_bars(
-    features: tuple[str, ...], original: Tensor, pruned: Tensor, title: str, most: int = 15
+    features: tuple[str, ...],
+    original: Tensor,
+    pruned: Tensor,
+    title: str,
+    most: int = 15,
+    of: str = "logit",
 ) -> go.Figure:
     """Return the attributions (F,) of named features as bars, the strongest `most` on top."""
     strength = original.abs().maximum(pruned.abs())
@@ -130,7 +135,7 @@ def attribution_bars(
             hovertemplate=f"{name}, %{{y}}: %{{x:.3f}}<extra></extra>",
         )
     figure.update_layout(barmode="group", bargap=0.25)
-    lay_out(figure, title=title, x="attribution (logit units)", y="", height=120 + 28 * most)
+    lay_out(figure, title=title, x=f"attribution ({of} units)", y="", height=120 + 28 * most)
     legend_below(figure)
     figure.update_xaxes(zeroline=True, zerolinecolor=GRID)
     return figure.update_yaxes(autorange="reversed")

@@ -74,7 +74,7 @@ def metric_spread(metric: Metric, low: float, high: float) -> str:
     """Return an interval of a metric as half its width: `± 1.1`; `± ?` where nothing is known."""
     if not math.isfinite(high - low):
         return "± ?"
-    return f"± {metric.written_alone((high - low) / 2)}"
+    return f"± {metric.written_width((high - low) / 2)}"
 
 
 def metric_change(metric: Metric, change: float) -> str:

@@ -18,7 +18,8 @@ MOST_NAMES = 2000  # that a browser lists with ease
 class Asked:
     """An input, what of the answer to it is explained and its name, and what both answer.
 
-    `said` is Markdown, `answer` a sentence without, `warnings` are what both must be warned of.
+    `said` is Markdown, `answer` a sentence without, `warnings` are what both must be warned of, and
+    `of` is the noun for what is explained.
     """
 
     index: int
@@ -27,6 +28,7 @@ class Asked:
     said: str
     answer: str
     warnings: tuple[str, ...] = ()
+    of: str = "logit"
 
 
 def choose_input(data: Data, telling: Sequence[int], noun: str, hint: str) -> int:

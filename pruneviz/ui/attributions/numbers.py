@@ -33,5 +33,6 @@ def ask(judged: Judged) -> Asked:
         f":blue[The original] says **{first:.4g}**, "
         f":orange[the pruned network] says **{second:.4g}**."
     )
-    name = "the number" if count == 1 else f"number {target}"
-    return Asked(index, target, name, said, numbers_in_words(true, (first, second)))
+    name = "a larger number" if count == 1 else f"a larger number {target}"
+    words = numbers_in_words(true, (first, second))
+    return Asked(index, target, name, said, words, of="answer")

@@ -11,6 +11,7 @@ from pruneviz.metrics import metric_of
 from pruneviz.tasks.regression import Regression, rows
 from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.kit import theme, widgets
+from pruneviz.ui.words import text
 
 
 def draw(judged: Judged) -> None:
@@ -37,4 +38,4 @@ def _title(judged: Judged) -> str:
     if not pair.change:
         return "Both networks are as far from the truth"
     change = fmt.metric_change(metric, pair.change)
-    return f"The pruned network is {word} the truth ({metric.title} {change})"
+    return f"The pruned network is {word} the truth ({text.sentence_case(metric.title)} {change})"

@@ -97,7 +97,7 @@ class Shared:
         """Count a batch's answers beside the original's; ValueError where the shapes differ."""
         chosen, subject = self.parts[part], self._subject
         before = taken(self._original, chosen)
-        return seen(subject.task, subject.metrics, before, answers, self._y[chosen])
+        return seen(subject.task, subject.metrics, chosen, before, answers, self._y[chosen])
 
     def warm(self, stop: Stop) -> None:
         """Follow the original's passes batch by batch, until all are known or `stop` says so."""

@@ -70,7 +70,10 @@ def opening() -> Plan:
 def with_data(plan: Plan, data: str | None, classes: Mapping[str, int] | None = None) -> Plan:
     """Return the plan for other data; `classes` says which output each of its classes is."""
     reading = plan.reading if data == plan.data else None
-    return plan.changed(data=data, data_sha256=None, classes=classes or {}, reading=reading)
+    fresh: dict[str, Any] = {"task": None, "metric": None, "metric_parameters": {}}
+    return plan.changed(
+        data=data, data_sha256=None, classes=classes or {}, reading=reading, **fresh
+    )
 
 
 def set_criterion(name: str) -> None:
