@@ -39,6 +39,7 @@ from pruneviz.subjects.models.first_pass import company_note, forward, input_dty
 from pruneviz.subjects.models.outputs import class_count
 from pruneviz.subjects.models.python_factory import load_python
 from pruneviz.subjects.models.samples import get_sample, sample_directory
+from pruneviz.subjects.models.timm_models import load_timm
 from pruneviz.subjects.models.torchvision_models import load_torchvision
 from pruneviz.subjects.models.weights import fit_weights, read_weights
 from pruneviz.subjects.overlap import overlap_notes
@@ -59,9 +60,9 @@ WATCHED = 64  # inputs on which a network is watched when it is opened
 def load_subject(plan: Plan, *, home: Path | None = None, pretrained: bool = True) -> Subject:
     """Return the Subject that a plan names: its model, weights, data and input shape.
 
-    `home` is the folder that holds `uploads`. Without `pretrained`, torchvision's models get random
-    weights and nothing is downloaded. Whatever is wrong raises ValueError, one sentence with the
-    remedy, also when the weights or data are not those that the plan was made for.
+    `home` is the folder that holds `uploads`. Without `pretrained`, torchvision's and timm's models
+    get random weights and nothing is downloaded. Whatever is wrong raises ValueError, one sentence
+    with the remedy, also when the weights or data are not those that the plan was made for.
     """
     home = default_home() if home is None else home
     try:
@@ -128,6 +129,8 @@ def _load_model(plan: Plan, home: Path, pretrained: bool) -> Source:
         return _load_sample(reference.name, weights)
     if reference.kind == "torchvision":
         return load_torchvision(reference.name, weights, pretrained)
+    if reference.kind == "timm":
+        return load_timm(reference.name, weights, pretrained)
     return load_python(reference.name, weights)
 
 

@@ -11,9 +11,9 @@ from pruneviz.plan import Plan
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import finding, sending
 
-MODEL_KINDS = ("sample", "torchvision", "python")
+MODEL_KINDS = ("sample", "torchvision", "timm", "python")
 DATA_KINDS = ("sample", "npz", "folder", "csv", "upload")
-HARMLESS = ("sample:", "torchvision:", "upload:")
+HARMLESS = ("sample:", "torchvision:", "timm:", "upload:")
 UPLOAD = re.compile(r"([0-9a-f]{64})(?:\.(npz|csv|zip))?")
 
 
@@ -79,6 +79,7 @@ def needs_operator(reference: str | None) -> bool:
     """Say whether a reference of a plan reads paths of this machine or runs code.
 
     Such a reference is for whoever started the program, never for whoever sent a link: files and
-    folders, Python factories and paths of weights. Samples, torchvision and uploads are harmless.
+    folders, Python factories and paths of weights. Samples, torchvision, timm and uploads are
+    harmless.
     """
     return reference is not None and not reference.startswith(HARMLESS)
