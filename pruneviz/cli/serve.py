@@ -34,7 +34,8 @@ def models(as_json: AsJson = False) -> None:
         table.add_row(card.reference, card.sentence, said, f"{card.parameters:,}")
     output().print(table)
     output().print(
-        f"and {len(others)} of torchvision: torchvision:resnet18, …; timm:NAME opens those of timm"
+        f"and {len(others)} of torchvision: torchvision:resnet18, …; "
+        "timm:NAME opens those of timm, hf:FOLDER those of transformers"
     )
 
 

@@ -24,7 +24,8 @@ class Expectation:
     `shape` is that of one input, (C, H, W) or (F,). `resize` is the length in pixels that the
     shorter side gets before the centre is cut out; None squeezes the whole image into `shape`.
     `channels` are those that the first convolution takes, `colour` their order, or grey thrice.
-    `first` is the model's first layer, which tells series from grey images.
+    `first` is the model's first layer, which tells series from grey images. `tokens` says of how
+    many tokens texts are made, where inputs are their numbers and `shape` is (places,).
     """
 
     shape: tuple[int, ...] | None = None
@@ -37,6 +38,7 @@ class Expectation:
     colour: Literal["rgb", "bgr", "grey"] = "rgb"
     channels: int | None = None
     first: nn.Module | None = None
+    tokens: int | None = None
 
 
 class Tokenizer(Protocol):

@@ -131,7 +131,7 @@ def fit_weights(model: nn.Module, tensors: Mapping[str, Tensor], name: str) -> N
     ]
     if not own.keys() & tensors.keys() and _shapes(own) == _shapes(tensors):
         raise RefusedError(weight_files.other_names(name, len(own), missing[0], unexpected[0]))
-    faults = _faults(misfits, missing, unexpected)
+    faults = misfits_of(misfits, missing, unexpected)
     if faults:
         raise RefusedError(weight_files.not_fitting(name, faults))
     with torch.no_grad():
@@ -153,7 +153,8 @@ def other_classes(model: nn.Module, tensors: Mapping[str, Tensor]) -> int | None
     return found.pop() if len(found) == 1 else None
 
 
-def _faults(misfits: list[Fact], missing: list[str], unexpected: list[str]) -> tuple[Fact, ...]:
+def misfits_of(misfits: list[Fact], missing: list[str], unexpected: list[str]) -> tuple[Fact, ...]:
+    """Return why weights do not fit: tensors of another shape, missing ones, and others."""
     more = max(0, len(misfits) - MOST_NAMED)
     found = (
         weight_files.misfits(tuple(misfits[:MOST_NAMED]), more) if misfits else None,
