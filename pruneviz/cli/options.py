@@ -39,7 +39,7 @@ def _texts(option: str, metavar: str, help: str) -> Any:
 # The options that make a plan by the field each fills, those of READING by theirs of its reading;
 # in the order of --help.
 PLAN_OPTIONS: dict[str, Any] = {
-    "model": _text("sample:NAME, torchvision:NAME, python:FILE.py:F"),
+    "model": _text("sample:, torchvision: or timm:NAME, hf:FOLDER, python:FILE.py:F"),
     "weights": Weights,
     "data": Data,
     "classes": _texts("--class", "NAME=0", "The output that a class of the data is."),

@@ -33,7 +33,10 @@ def models(as_json: AsJson = False) -> None:
         said = f"{metric.written(card.quality)} {metric.title.lower()}"
         table.add_row(card.reference, card.sentence, said, f"{card.parameters:,}")
     output().print(table)
-    output().print(f"and {len(others)} of torchvision: torchvision:resnet18, …")
+    output().print(
+        f"and {len(others)} of torchvision: torchvision:resnet18, …; "
+        "timm:NAME opens those of timm, hf:FOLDER those of transformers"
+    )
 
 
 @app.command(name="app")

@@ -36,9 +36,11 @@ from pruneviz.subjects.models.expectation import (
     usual_shape,
 )
 from pruneviz.subjects.models.first_pass import company_note, forward, input_dtype
+from pruneviz.subjects.models.hugging_face import load_hugging_face
 from pruneviz.subjects.models.outputs import class_count
 from pruneviz.subjects.models.python_factory import load_python
 from pruneviz.subjects.models.samples import get_sample, sample_directory
+from pruneviz.subjects.models.timm_models import load_timm
 from pruneviz.subjects.models.torchvision_models import load_torchvision
 from pruneviz.subjects.models.weights import fit_weights, read_weights
 from pruneviz.subjects.overlap import overlap_notes
@@ -59,9 +61,9 @@ WATCHED = 64  # inputs on which a network is watched when it is opened
 def load_subject(plan: Plan, *, home: Path | None = None, pretrained: bool = True) -> Subject:
     """Return the Subject that a plan names: its model, weights, data and input shape.
 
-    `home` is the folder that holds `uploads`. Without `pretrained`, torchvision's models get random
-    weights and nothing is downloaded. Whatever is wrong raises ValueError, one sentence with the
-    remedy, also when the weights or data are not those that the plan was made for.
+    `home` is the folder that holds `uploads`. Without `pretrained`, torchvision's and timm's models
+    get random weights and nothing is downloaded. Whatever is wrong raises ValueError, one sentence
+    with the remedy, also when the weights or data are not those that the plan was made for.
     """
     home = default_home() if home is None else home
     try:
@@ -128,6 +130,10 @@ def _load_model(plan: Plan, home: Path, pretrained: bool) -> Source:
         return _load_sample(reference.name, weights)
     if reference.kind == "torchvision":
         return load_torchvision(reference.name, weights, pretrained)
+    if reference.kind == "timm":
+        return load_timm(reference.name, weights, pretrained)
+    if reference.kind == "hf":
+        return load_hugging_face(reference.name, weights, pretrained)
     return load_python(reference.name, weights)
 
 
@@ -164,7 +170,7 @@ def _load_data(
     if reference is None:
         if expects.shape is None:
             return None, *_guessed_example(source.model)
-        return None, _example(source.model, expects.shape), ()
+        return None, _example(source.model, expects.shape, expects.tokens), ()
     parsed = parse_data(reference)
     if parsed.kind == "sample":
         if plan.reading is not None:
@@ -205,10 +211,13 @@ def example_of(model: nn.Module, x: Tensor) -> Tensor:
     return x[:2].clone() if tokens(x) else x[:2].to(input_dtype(model), copy=True)
 
 
-def _example(model: nn.Module, shape: tuple[int, ...]) -> Tensor:
-    """Return a random input (2, *shape); ValueError when the model does not take it."""
-    example = torch.randn((2, *shape), generator=torch.Generator().manual_seed(EXAMPLE_SEED))
-    example = example.to(input_dtype(model))
+def _example(model: nn.Module, shape: tuple[int, ...], tokens: int | None = None) -> Tensor:
+    """Return a random input (2, *shape), or of so many `tokens`; ValueError if it is not taken."""
+    generator = torch.Generator().manual_seed(EXAMPLE_SEED)
+    if tokens is None:
+        example = torch.randn((2, *shape), generator=generator).to(input_dtype(model))
+    else:
+        example = torch.randint(tokens, (2, *shape), generator=generator)
     forward(model, example)
     return example
 

@@ -11,9 +11,10 @@ from pruneviz.plan import Plan
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import finding, sending
 
-MODEL_KINDS = ("sample", "torchvision", "python")
+MODEL_KINDS = ("sample", "torchvision", "timm", "hf", "python")
 DATA_KINDS = ("sample", "npz", "folder", "csv", "upload")
-HARMLESS = ("sample:", "torchvision:", "upload:")
+HARMLESS = ("sample:", "torchvision:", "timm:", "upload:")
+ON_THE_HUB = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")  # OWNER/NAME
 UPLOAD = re.compile(r"([0-9a-f]{64})(?:\.(npz|csv|zip))?")
 
 
@@ -67,7 +68,7 @@ def own_paths(plan: Plan) -> list[Path]:
     """Return the paths of this machine that a plan's model, weights and data name, as typed."""
     files = []
     if needs_operator(plan.model):
-        files.append(parse_model(plan.model).name.rpartition(":")[0])
+        files += _model_paths(parse_model(plan.model))
     if plan.weights is not None and needs_operator(plan.weights):
         files.append(plan.weights)
     if plan.data is not None and needs_operator(plan.data):
@@ -75,10 +76,19 @@ def own_paths(plan: Plan) -> list[Path]:
     return [Path(file) for file in files]
 
 
+def _model_paths(model: Reference) -> list[str]:
+    """Return the path that a model names; OWNER/NAME of a hub is none, but where it is a folder."""
+    if model.kind == "python":
+        return [model.name.rpartition(":")[0]]
+    elsewhere = ON_THE_HUB.fullmatch(model.name) and not Path(model.name).exists()
+    return [] if elsewhere else [model.name]
+
+
 def needs_operator(reference: str | None) -> bool:
     """Say whether a reference of a plan reads paths of this machine or runs code.
 
     Such a reference is for whoever started the program, never for whoever sent a link: files and
-    folders, Python factories and paths of weights. Samples, torchvision and uploads are harmless.
+    folders, Python factories, paths of weights, and what anybody may put on a hub. Samples,
+    torchvision, timm and uploads are harmless.
     """
     return reference is not None and not reference.startswith(HARMLESS)

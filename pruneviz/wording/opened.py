@@ -53,6 +53,18 @@ def colours_not_rescaled() -> str:
     )
 
 
+@fact(field="weights")
+def tensors_not_used(count: int, names: str) -> str:
+    return (
+        f"{count:,} tensors of the weights have no place in this model and are not used: {names}."
+    )
+
+
+@fact(field="model")
+def no_tokenizer(reason: str) -> str:
+    return f"The folder's tokenizer cannot be read ({reason}), so texts are not: put its own there."
+
+
 @fact(field="data")
 def not_judged(task: str) -> str:
     return NOT_JUDGED[task]

@@ -78,7 +78,7 @@ REFUSED = {
     "no model": (
         lambda: parse_model("net.py"), finding.names_no_model("net.py"), "model",
         "'net.py' names no model; a model is one of sample:NAME, torchvision:NAME, "
-        "python:FILE.py:FACTORY",
+        "timm:NAME, hf:FOLDER, python:FILE.py:FACTORY",
     ),
     "no data": (
         lambda: parse_data("wine.csv"), finding.names_no_data("wine.csv"), "data",

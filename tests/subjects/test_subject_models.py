@@ -111,7 +111,7 @@ def test_torchvision_random_weights_say_so() -> None:
 
 def test_torchvision_without_a_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    monkeypatch.setattr(torchvision_models, "_reachable", lambda url: False)
+    monkeypatch.setattr(torchvision_models, "reachable", lambda url: False)
     subject = load_subject(Plan(model="torchvision:squeezenet1_1"))
     assert subject.weights_label == "random weights"
     assert "could not be had (their server does not answer)" in str(subject.notes[0])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Literal
+from typing import Literal, Protocol
 
-from torch import nn
+from torch import Tensor, nn
 
 from pruneviz.tasks import Task
 from pruneviz.wording import Fact
@@ -23,7 +24,8 @@ class Expectation:
     `shape` is that of one input, (C, H, W) or (F,). `resize` is the length in pixels that the
     shorter side gets before the centre is cut out; None squeezes the whole image into `shape`.
     `channels` are those that the first convolution takes, `colour` their order, or grey thrice.
-    `first` is the model's first layer, which tells series from grey images.
+    `first` is the model's first layer, which tells series from grey images. `tokens` says of how
+    many tokens texts are made, where inputs are their numbers and `shape` is (places,).
     """
 
     shape: tuple[int, ...] | None = None
@@ -36,11 +38,30 @@ class Expectation:
     colour: Literal["rgb", "bgr", "grey"] = "rgb"
     channels: int | None = None
     first: nn.Module | None = None
+    tokens: int | None = None
+
+
+class Tokenizer(Protocol):
+    """How a text becomes the tokens of a language model, and these a text again."""
+
+    @property
+    def token_bytes(self) -> Tensor:
+        """How many bytes of text each token stands for, int64 (tokens,); 0 for special ones."""
+
+    def encode(self, text: str) -> list[int]:
+        """Return the numbers of a text's tokens, without any that stand at its ends."""
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Return the text that tokens stand for."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Source:
-    """A model as its source gave it, before anything was checked; `task` where the source says."""
+    """A model as its source gave it, before anything was checked.
+
+    `tokenizer` is that of a language model, which cuts a text as in its training. `task` is what
+    the model is for, where its source says.
+    """
 
     model: nn.Module
     title: str
@@ -50,6 +71,7 @@ class Source:
     own_data: str | None = None
     notes: tuple[Fact, ...] = ()
     task: Task | None = None
+    tokenizer: Tokenizer | None = None
 
 
 def usual_shape(model: nn.Module) -> tuple[int, ...] | None:

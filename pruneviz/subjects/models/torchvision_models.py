@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import threading
-import urllib.request
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
-from urllib.error import URLError
 
 import torch
 from torch import Tensor, nn
 
 from pruneviz.subjects.models.expectation import FRAMES, SIDE, Expectation, Source
-from pruneviz.subjects.models.weights import fit_weights, read_weights
+from pruneviz.subjects.models.published import NO_ANSWER, first_line, reachable
+from pruneviz.subjects.models.weights import fit_weights, other_classes, read_weights
 from pruneviz.wording import Fact, RefusedError, opened
 from pruneviz.wording.refusals.subjects import opening
 
-CONNECT_SECONDS = 5.0
 RANDOM_SEED = 0
 # Two inputs at once (optical flow), or integer arithmetic that has no float weights to prune.
 LEFT_OUT = ("raft_", "quantized_")
@@ -98,15 +95,15 @@ def _build_pretrained(
     if not pretrained:
         return _build(name), "random weights", opened.random_weights()
     cached = Path(torch.hub.get_dir()) / "checkpoints" / Path(default.url).name
-    fault = "their server does not answer"
-    if cached.is_file() or _reachable(default.url):
+    fault = NO_ANSWER
+    if cached.is_file() or reachable(default.url):
         try:
             # torch.load's default refuses everything but tensors.
             return _build(name, weights=default, progress=False), "pretrained", None
         except (UnpicklingError, EOFError):
             fault = f"'{cached.name}' in torch's cache is damaged; remove it"
         except (OSError, RuntimeError) as error:
-            fault = (str(error).splitlines() or [type(error).__name__])[0]
+            fault = first_line(error)
     return _build(name), "random weights", opened.no_pretrained_weights(fault)
 
 
@@ -135,34 +132,11 @@ def _build_for(name: str, tensors: dict[str, Tensor], file: str) -> nn.Module:
     if name in WITH_AUXILIARY and any(k.lower().startswith("aux") for k in tensors):
         options["aux_logits"] = True
     model = _build(name, **options)
-    own = model.state_dict()
-    classes = {
-        t.shape[0]
-        for k, t in tensors.items()
-        if k in own and t.dim() and t.shape != own[k].shape and t.shape[1:] == own[k].shape[1:]
-    }
-    if len(classes) == 1:
-        model = _build(name, num_classes=classes.pop(), **options)
+    classes = other_classes(model, tensors)
+    if classes is not None:
+        model = _build(name, num_classes=classes, **options)
     fit_weights(model, tensors, file)
     return model
-
-
-def _reachable(url: str) -> bool:
-    """Say within CONNECT_SECONDS whether a server answers (looking its name up included)."""
-    answers: list[bool] = []
-
-    def ask() -> None:
-        try:
-            request = urllib.request.Request(url, method="HEAD")
-            with urllib.request.urlopen(request, timeout=CONNECT_SECONDS):
-                answers.append(True)
-        except (URLError, OSError, ValueError):
-            answers.append(False)
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(CONNECT_SECONDS)
-    return any(answers)
 
 
 def _folder(name: str) -> str:

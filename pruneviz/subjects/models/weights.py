@@ -15,6 +15,7 @@ from pruneviz.wording.refusals.subjects import weight_files
 
 MAX_HEADER_BYTES = 100_000_000  # the format's own limit
 MOST_NAMED = 5
+COUNTED = "num_batches_tracked"
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 PICKLE_STARTS = tuple(bytes((0x80, protocol)) for protocol in (2, 3, 4, 5))
 
@@ -119,7 +120,7 @@ def fit_weights(model: nn.Module, tensors: Mapping[str, Tensor], name: str) -> N
     given = {t.data_ptr() for k, t in own.items() if k in tensors and t.numel()}
     # A count that no forward pass reads in eval mode, which many exporters leave out; and a second
     # name of a tensor that is given under its first one, as safetensors saves shared tensors.
-    optional = {k for k in own if k.endswith("num_batches_tracked")}
+    optional = {k for k in own if k.endswith(COUNTED)}
     optional |= {k for k, t in own.items() if t.data_ptr() in given}
     missing = [k for k in own if k not in tensors and k not in optional]
     unexpected = [k for k in tensors if k not in own]
@@ -128,14 +129,32 @@ def fit_weights(model: nn.Module, tensors: Mapping[str, Tensor], name: str) -> N
         for k, t in own.items()
         if k in tensors and tensors[k].shape != t.shape
     ]
-    faults = _faults(misfits, missing, unexpected)
+    if not own.keys() & tensors.keys() and _shapes(own) == _shapes(tensors):
+        raise RefusedError(weight_files.other_names(name, len(own), missing[0], unexpected[0]))
+    faults = misfits_of(misfits, missing, unexpected)
     if faults:
         raise RefusedError(weight_files.not_fitting(name, faults))
     with torch.no_grad():
         model.load_state_dict({**own, **tensors})
 
 
-def _faults(misfits: list[Fact], missing: list[str], unexpected: list[str]) -> tuple[Fact, ...]:
+def _shapes(tensors: Mapping[str, Tensor]) -> list[tuple[int, ...]]:
+    return sorted(tuple(t.shape) for k, t in tensors.items() if not k.endswith(COUNTED))
+
+
+def other_classes(model: nn.Module, tensors: Mapping[str, Tensor]) -> int | None:
+    """Return how many classes weights have where a model just built differs in that alone."""
+    own = model.state_dict()
+    found = {
+        t.shape[0]
+        for k, t in tensors.items()
+        if k in own and t.dim() and t.shape != own[k].shape and t.shape[1:] == own[k].shape[1:]
+    }
+    return found.pop() if len(found) == 1 else None
+
+
+def misfits_of(misfits: list[Fact], missing: list[str], unexpected: list[str]) -> tuple[Fact, ...]:
+    """Return why weights do not fit: tensors of another shape, missing ones, and others."""
     more = max(0, len(misfits) - MOST_NAMED)
     found = (
         weight_files.misfits(tuple(misfits[:MOST_NAMED]), more) if misfits else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -257,6 +258,8 @@ def model_title(reference: str) -> str:
         return SAMPLES[name].title
     if kind == "python":
         return python_title(name)
+    if kind == "hf":
+        return f"{Path(name).name} (Hugging Face)"
     return reference_title(reference)
 
 

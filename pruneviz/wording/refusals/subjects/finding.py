@@ -9,7 +9,7 @@ from pruneviz.wording.fact import fact
 def names_no_model(given: str) -> str:
     return (
         f"'{given}' names no model; a model is one of sample:NAME, torchvision:NAME, "
-        "python:FILE.py:FACTORY"
+        "timm:NAME, hf:FOLDER, python:FILE.py:FACTORY"
     )
 
 

@@ -18,6 +18,21 @@ def no_torchvision(name: str, near: str) -> str:
 
 
 @fact(field="model")
+def needs_library(library: str, extra: str) -> str:
+    return f"'{library}' is not installed, which opens such models: pip install 'pruneviz[{extra}]'"
+
+
+@fact(field="model")
+def no_timm(name: str, near: str) -> str:
+    return f"timm has no model '{name}'; its names are like {near}"
+
+
+@fact(field="model")
+def no_timm_tag(name: str, tag: str, known: str) -> str:
+    return f"timm has no weights '{tag}' for '{name}'; choose from {known}, or leave it out"
+
+
+@fact(field="model")
 def follows_motion(name: str) -> str:
     return (
         f"torchvision's '{name}' follows motion from one image to the next (optical flow) and "

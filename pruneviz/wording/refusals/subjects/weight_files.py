@@ -59,6 +59,16 @@ def not_fitting(file: str, faults: tuple[Fact, ...]) -> str:
 
 
 @fact(field="weights")
+def other_names(file: str, tensors: int, needed: str, found: str) -> str:
+    """safetensors files are sorted by name, so that their order says nothing."""
+    return (
+        f"the weights '{file}' have the shapes of the model's {tensors:,} tensors and other names, "
+        f"such as {found} where the model has {needed}, and the order of the file does not tell "
+        "which is which; save them under the names in model.state_dict()"
+    )
+
+
+@fact(field="weights")
 def misfits(some: tuple[Fact, ...], more: int) -> str:
     others = f", +{more} more" if more else ""
     return f"tensors that do not fit: {', '.join(map(str, some))}{others}"
