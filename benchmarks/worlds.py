@@ -154,6 +154,70 @@ def of_masks(generator: Generator, samples: int) -> tuple[Tally, Tally]:
     )
 
 
+def of_boxes(generator: Generator, samples: int) -> tuple[Tally, Tally]:
+    """Draw inputs with up to three boxes of each of three classes, in some all hard to find.
+
+    The scores of boxes that are found are normal, and higher than those of false alarms; the higher
+    the score, the more exactly a box lies. The second network finds fewer, and no less exactly.
+    """
+    shape = (samples, 3, 3)  # inputs, classes, boxes of each
+    there = np.arange(3) < generator.integers(0, 4, (samples, 3, 1))
+    luck = generator.random(shape) / generator.beta(*EASE, (samples, 1, 1))
+    scores, false = AHEAD + generator.normal(size=shape), generator.normal(size=shape)
+    exact = scores + generator.normal(size=shape)
+    alarms = generator.random(shape) < ALARMS
+    classes = np.broadcast_to(np.arange(3)[:, None], shape)
+    both = []
+    for chance in FOUND:
+        found = there & (luck < chance)
+        right = found[..., None] & (exact[..., None] > HARD)  # (N, 3, 3, 10)
+        ranks = np.concatenate([scores, false], 2).reshape(samples, -1)
+        given = np.concatenate([np.where(found, classes, -1), np.where(alarms, classes, -1)], 2)
+        hits = np.concatenate([right, np.zeros_like(right)], 2).reshape(samples, -1, 10)
+        sized = np.zeros((samples, 9, 4, 1), dtype=bool)
+        sized[:, :, 0] = there.reshape(samples, 9, 1)
+        both.append(
+            _tensors(
+                scores=ranks,
+                classes=given.reshape(samples, -1),
+                hits=hits,
+                true_classes=np.where(there, classes, -1).reshape(samples, -1),
+                true_sizes=sized[..., 0],
+                found=sized & right.reshape(samples, 9, 1, 10),
+            )
+        )
+    return both[0], both[1]
+
+
+EASE, FOUND, ALARMS, AHEAD = (5, 1), (0.8, 0.6), 0.25, 1.0
+BOXES, HARD = 1.5, np.linspace(-1, 3.5, 10)  # of a class in an input; how exact at each overlap
+
+
+def found_of(chance: float) -> float:
+    """Return which share of boxes is found: an input's ease is Beta(5, 1)."""
+    ease = np.linspace(0, 1, 100_001)
+    return float(np.trapezoid(np.minimum(chance * ease, 1) * 5 * ease**4, ease))
+
+
+def true_precisions(chance: float) -> np.ndarray:
+    """Return the average precision at each of the ten overlaps, of all inputs that there are."""
+    cuts = np.linspace(9, -9, 20_001)
+    chance, width = found_of(chance), cuts[0] - cuts[1]
+    found, false = chance * norm.sf(cuts - AHEAD), 3 * ALARMS / BOXES * norm.sf(cuts)
+    areas = []
+    for hard in HARD:
+        right = chance * np.cumsum(norm.pdf(cuts - AHEAD) * norm.cdf(cuts - hard)) * width
+        envelope = np.maximum.accumulate((right / (found + false))[::-1])[::-1]
+        places = np.searchsorted(right, np.linspace(0, 1, 101))
+        areas.append(np.append(envelope, 0.0)[places].mean())
+    return np.array(areas)
+
+
+def true_recall(chance: float) -> float:
+    """Return the share of boxes that are found, on average over the ten overlaps."""
+    return float(found_of(chance) * norm.cdf((AHEAD - HARD) / 2**0.5).mean())
+
+
 def _both(first: float, second: float) -> tuple[float, float]:
     return first, second
 
@@ -196,6 +260,14 @@ WORLDS = {
             "loss": (54.5 * 2, 54.5 * 2.2),
             "perplexity": (exp(2), exp(2.2)),
             "bits_per_byte": (2 / 4 / log(2), 2.2 / 4 / log(2)),
+        },
+    ),
+    "boxes": World(
+        of_boxes,
+        {
+            "map_50": _both(*(true_precisions(chance)[0] for chance in FOUND)),
+            "map": _both(*(true_precisions(chance).mean() for chance in FOUND)),
+            "box_recall": _both(*map(true_recall, FOUND)),
         },
     ),
     "masks": World(

@@ -36,3 +36,22 @@ def not_between_0_and_1(low: float, high: float) -> str:
 @fact(field="data")
 def targets_not_finite() -> str:
     return "the data have targets that are not finite"
+
+
+@fact(field="data")
+def no_class_of_a_box(lowest: float) -> str:
+    return f"the data have boxes whose classes are not 0, 1, 2 and so on, the lowest {lowest:g}"
+
+
+@fact(field="data")
+def boxes_without_area(count: int) -> str:
+    boxes = "1 box" if count == 1 else f"{count:,} boxes"
+    return f"the data have {boxes} without area: a box ends to the right of and below its beginning"
+
+
+@fact(field="criterion")
+def no_objective() -> str:
+    return (
+        "this detector answers with boxes alone, and no loss of its output is known: nothing can "
+        "be trained, and a criterion must look at weights or activations, such as magnitude_l1"
+    )

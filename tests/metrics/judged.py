@@ -6,6 +6,8 @@ import torch
 from torch.nn.functional import cross_entropy, kl_div, one_hot
 
 from pruneviz.metrics.metric import Tally
+from pruneviz.tasks import IGNORED
+from pruneviz.tasks.detection import MOST, Detection
 
 CLASSES = 4
 
@@ -33,4 +35,26 @@ def tally(seed: int = 0, samples: int = 83, classes: int = CLASSES, better: floa
         "unions": (overlap * (better + 2)).round() + beside,
         "tokens": size,
         "bytes": size * 4,
+        **of_boxes(own, shared, samples, classes, better),
     }
+
+
+def of_boxes(
+    own: torch.Generator, shared: torch.Generator, samples: int, classes: int, better: float
+) -> Tally:
+    """Return what is counted of boxes, and as `boxes` and `true_boxes` what it is counted of."""
+    corners = 100 * torch.rand(samples, 5, 2, generator=shared)
+    sides = 5 + 120 * torch.rand(samples, 5, 2, generator=shared) ** 2
+    kinds = torch.randint(classes, (samples, 5), generator=shared)
+    true = torch.cat([corners, corners + sides, kinds[..., None]], 2)
+    true[torch.rand(samples, 5, generator=shared) < 0.3] = IGNORED
+    boxes = torch.zeros(samples, MOST, 6)
+    boxes[..., 5] = IGNORED
+    moved = torch.randn(samples, 10, 4, generator=own) / (4 * better + 4)
+    boxes[:, :10, :4] = torch.cat([corners, corners + sides], 2).repeat(1, 2, 1)
+    boxes[:, :10, :4] += moved * sides.repeat(1, 2, 2)
+    boxes[:, :10, 4] = torch.rand(samples, 10, generator=own).sort(1, descending=True).values
+    wrong = torch.rand(samples, 10, generator=own) < 1 / (better + 2)
+    others = torch.randint(classes, (samples, 10), generator=own)
+    boxes[:, :10, 5] = torch.where(wrong, others, kinds.repeat(1, 2)).float()
+    return {"boxes": boxes, "true_boxes": true, **Detection().tally(boxes, true)}

@@ -8,6 +8,7 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score
 from torch.nn.functional import one_hot
+from torchmetrics.detection import MeanAveragePrecision
 from torchmetrics.functional import (
     mean_absolute_error,
     mean_squared_error,
@@ -52,6 +53,17 @@ def of_all(function):
     return lambda t: function(probabilities(t), t["target"], CLASSES)
 
 
+def judged_as_coco(t):
+    metric = MeanAveragePrecision(backend="faster_coco_eval", class_metrics=True)
+    answers = [each[each[:, 5] >= 0] for each in t["boxes"]]
+    truth = [each[each[:, 4] >= 0] for each in t["true_boxes"]]
+    metric.update(
+        [{"boxes": b[:, :4], "scores": b[:, 4], "labels": b[:, 5].long()} for b in answers],
+        [{"boxes": b[:, :4], "labels": b[:, 4].long()} for b in truth],
+    )
+    return metric.compute()
+
+
 ORACLES = {
     "accuracy": lambda t: multiclass_accuracy(t["logits"], t["target"], CLASSES, average="micro"),
     "balanced_accuracy": lambda t: multiclass_accuracy(t["logits"], t["target"], CLASSES),
@@ -78,6 +90,9 @@ ORACLES = {
     ).mean(),
     "perplexity": lambda t: math.exp(t["nll"].sum() / t["tokens"].sum()),
     "bits_per_byte": lambda t: t["nll"].sum() / math.log(2) / t["bytes"].sum(),
+    "map_50": lambda t: judged_as_coco(t)["map_50"],
+    "map": lambda t: judged_as_coco(t)["map"],
+    "box_recall": lambda t: judged_as_coco(t)["mar_100_per_class"][0],
 }
 
 
@@ -279,8 +294,8 @@ def test_a_class_that_no_output_is_and_a_parameter_that_there_is_not_are_refused
     for wrong in ({"threshold": 1.5}, {"level": 1}):
         with pytest.raises(RefusedError):
             METRICS.get("f1").of(**wrong)
-    with pytest.raises(RefusedError, match="unknown metric 'map'"):
-        METRICS.get("map")
+    with pytest.raises(RefusedError, match="unknown metric 'mop'"):
+        METRICS.get("mop")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -10,13 +10,16 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from pruneviz.metrics import METRICS
-from pruneviz.tasks import TASKS, Task
+from pruneviz.tasks import IGNORED, TASKS, Task
+from pruneviz.tasks.detection import Detection
+from pruneviz.tasks.single_map import SingleMap
 
 
 def drawn(name: str, count: int = 6) -> tuple[Tensor, Tensor]:
     """Return an output of a task in double precision and its targets, for `count` inputs."""
     generator = torch.Generator().manual_seed(len(name))
     shapes = {
+        "detection": (7, 1, 2),
         "classification": (5,), "multi_label": (4,), "regression": (3,),
         "segmentation": (5, 4, 3), "language_modelling": (7, 5),
     }  # fmt: skip
@@ -25,15 +28,35 @@ def drawn(name: str, count: int = 6) -> tuple[Tensor, Tensor]:
         "classification": (), "multi_label": (4,), "segmentation": (4, 3),
         "language_modelling": (7,),
     }  # fmt: skip
+    if name == "detection":
+        return output, boxes_of(output)
     if name == "regression":
         return output, torch.randn(output.shape, generator=generator, dtype=torch.float64)
     most = 2 if name == "multi_label" else 5
     return output, torch.randint(most, (count, *targets[name]), generator=generator)
 
 
+MAP = SingleMap((16, 32))  # 2 cells, 2 classes
+
+
+def boxes_of(output: Tensor) -> Tensor:
+    """Return true boxes for maps: the first two answered of each, moved a little, and a gap."""
+    target = output.new_full((len(output), 3, 5), IGNORED)
+    for rows, (boxes, _, classes) in zip(target, MAP.decode(output), strict=True):
+        rows[:2] = torch.cat([boxes + 0.5, classes[:, None]], 1)[:2]
+    return target
+
+
+def made(name: str) -> Task:
+    """Return a task; one that asks for more than an output says is given it."""
+    if name == "detection":
+        return Detection(MAP.decode, MAP.objective)
+    return TASKS.get(name).implementation()
+
+
 @pytest.fixture(params=TASKS.names())
 def given(request) -> tuple[Task, Tensor, Tensor]:
-    return TASKS.get(request.param).implementation(), *drawn(request.param)
+    return made(request.param), *drawn(request.param)
 
 
 def leaves(answers: Tensor | Mapping[str, Tensor]) -> list[Tensor]:
