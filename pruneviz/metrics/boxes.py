@@ -25,7 +25,8 @@ def of_sizes(boxes: Tensor) -> Tensor:
     """Return of which of SIZES boxes (…, 4) are, (…, 4) bool; of two where one ends."""
     areas = _areas(boxes)[..., None]
     low, high = torch.tensor([*SIZES.values()], dtype=areas.dtype, device=areas.device).T
-    return (areas >= low) & (areas <= high)
+    within: Tensor = (areas >= low) & (areas <= high)
+    return within
 
 
 def matched(boxes: Tensor, classes: Tensor, true: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,4 +62,5 @@ def matched(boxes: Tensor, classes: Tensor, true: Tensor) -> tuple[Tensor, Tenso
 
 
 def _areas(boxes: Tensor) -> Tensor:
-    return (boxes[..., 2:] - boxes[..., :2]).prod(-1)
+    areas: Tensor = (boxes[..., 2:] - boxes[..., :2]).prod(-1)
+    return areas

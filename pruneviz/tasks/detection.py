@@ -50,10 +50,15 @@ class Detection:
     `IGNORED` in rows that pad.
     """
 
-    metrics = ("map_50", "map", "box_recall")
+    metrics = reported = ("map_50", "map", "box_recall")
+    labelled = False
 
     def __init__(self, decode: Decode | None = None, objective: Objective | None = None) -> None:
         self._decode, self._objective = decode, objective
+
+    def scores(self, output: Any) -> Any:
+        """Return the output: a map, or boxes of each input."""
+        return output
 
     def misfit(self, output: Any, target: Tensor) -> Fact | None:
         """Return why an output holds no boxes or is no map, or why targets are no boxes."""
@@ -103,6 +108,15 @@ class Detection:
             "true_sizes": of_sizes(target[..., :4].double()) & (true >= 0)[..., None],
             "found": found,
         }
+
+    def fault(self, tally: Tally) -> Tensor:
+        """Return how many boxes are missed or wrong, by their scores, of as many as there are."""
+        answered = tally["classes"] != IGNORED
+        scores = torch.where(answered, tally["scores"].double(), 0.0)
+        right = tally["hits"][..., 0] & answered  # at an overlap of a half
+        there = (tally["true_classes"] >= 0).sum(1)
+        wrong = there - torch.where(right, scores, -scores).sum(1)
+        return wrong / there.clamp_min(1)
 
     def distil(
         self, output: Any, teacher: Any, temperature: float = 1.0, reduction: Reduction = "mean",

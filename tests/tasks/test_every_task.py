@@ -190,3 +190,22 @@ def test_strata_are_whole_numbers_one_an_input(given):
     task, _, target = given
     strata = task.strata(target)
     assert strata is None or (strata.shape == (len(target),) and not strata.is_floating_point())
+
+
+def test_a_fault_is_one_number_an_input_and_grows_with_noise(given):
+    task, output, target = given
+    if task.labelled or isinstance(output, Tensor):
+        tally = task.tally(task.answers(task.scores(output), target), target)
+        fault = task.fault(tally)
+        assert fault.shape == (len(output),)
+        assert fault.dtype == torch.float64
+        assert bool(fault.isfinite().all())
+
+
+def test_what_is_reported_fits_and_only_labels_are_labelled():
+    for entry in TASKS:
+        task = entry.implementation()
+        assert set(task.reported) <= set(task.metrics)
+        assert task.reported[0] == task.metrics[0]
+        assert task.labelled == (entry.name == "classification")
+        assert all(name in METRICS.names() for name in task.metrics)

@@ -12,7 +12,7 @@ from pruneviz.subjects.found_task import task_name
 from pruneviz.tasks import TASKS
 from pruneviz.ui.words import text
 
-FOUND = "as model and data say"
+FOUND = ""  # no task is chosen
 DIRECTIONS = {"higher": "Higher is better.", "lower": "Lower is better."}
 
 
@@ -30,7 +30,7 @@ def draw(plan: Plan, subject: Subject) -> Plan | None:
             "Task",
             tasks,
             tasks.index(plan.task or FOUND),
-            format_func=lambda each: each if each == FOUND else TASKS.get(each).title,
+            format_func=lambda each: TASKS.get(each).title if each else "as model and data say",
         )
         fitting = subject.task.metrics
         chosen = st.selectbox(

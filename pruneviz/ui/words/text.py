@@ -265,9 +265,9 @@ def model_title(reference: str) -> str:
 
 def picture_sentence(card: ModelCard) -> str:
     """Return what a sample's picture shows, for those who do not see it."""
-    what = "One real image" if card.kind == "image" else "The measurements of one real input"
     if not card.classes:
-        return f"{what.replace('one real input', 'a few real inputs')}"
+        return "Real images" if card.kind == "image" else "The measurements of a few real inputs"
+    what = "One real image" if card.kind == "image" else "The measurements of one real input"
     return f"{what} of each class: {', '.join(card.classes)}"
 
 
