@@ -16,12 +16,14 @@ from pruneviz.catalogue import REGISTRIES
 from pruneviz.cli import app
 from pruneviz.criteria import CRITERIA
 from pruneviz.history import check, folder
+from pruneviz.metrics import METRICS
 from pruneviz.plan.text import MAX_PLAN_CHARACTERS
 from pruneviz.recovery import SCHEDULES
 from pruneviz.recovery.recipes import RECIPES
 from pruneviz.subjects import uploads
 from pruneviz.subjects.files import arrays, images
 from pruneviz.subjects.models.weights import MAX_HEADER_BYTES, PICKLES
+from pruneviz.tasks import TASKS
 from pruneviz.ui.session.link import MAX_LINK_CHARACTERS
 from tests.documents import NAMES, ROOT, lines, named, spans, table, text_of
 
@@ -117,6 +119,28 @@ def test_every_criterion_stands_in_its_family():
     for entry in CRITERIA:
         families.setdefault(entry.family, set()).add(entry.name)
     assert told == families
+
+
+def test_every_task_stands_with_what_judges_it():
+    told = {named(row[:1])[0]: named(row[3:]) for row in table("docs/tasks.md", "`task`")}
+    known = {entry.name: [*entry.implementation().reported] for entry in TASKS}
+    known["language_modelling"].append("bits_per_byte")  # where a tokenizer is known
+    assert told == known
+
+
+def test_every_metric_stands_with_its_direction_and_parameters():
+    units = {"fraction": "%", "nats": "nats", "bits": "bits"}
+    told = {}
+    for row in table("docs/tasks.md", "`metric`"):
+        for name in named(row[:1]):
+            told[name] = (row[1], row[2], named(row[4:]))
+    assert told.keys() == set(METRICS.names())
+    for name, (unit, better, parameters) in told.items():
+        metric = METRICS.get(name)
+        assert better == metric.better
+        assert parameters == [p.name for p in metric.parameters]
+        expected = units.get(metric.unit)
+        assert unit == expected if expected else unit not in units.values()
 
 
 def test_every_recipe_and_schedule_is_told():
