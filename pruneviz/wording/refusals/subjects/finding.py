@@ -27,6 +27,14 @@ def no_such_sample(name: str, known: tuple[str, ...]) -> str:
 
 
 @fact(field="data")
+def no_standard_library(folder: str) -> str:
+    return (
+        f"there is no text of Python's standard library in '{folder}'; run with a Python that has "
+        "it as files, or give a text of your own: text:FILE"
+    )
+
+
+@fact(field="data")
 def weights_are_no_data(reference: str) -> str:
     return f"'{reference}' is a weights file, not data; choose an npz, csv or zip"
 
