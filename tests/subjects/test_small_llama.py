@@ -7,7 +7,7 @@ import torch
 
 from pruneviz.apply import apply
 from pruneviz.proof import check, find_units
-from pruneviz.subjects.models.small_llama import EPSILON, SmallLlama
+from pruneviz.subjects.samples.small_llama import EPSILON, SmallLlama
 
 SIZES = {"tokens": 50, "width": 24, "blocks": 2, "heads": 8, "groups": 4, "size": 4, "hidden": 20}
 # What transformers calls the same tensors.

@@ -7,8 +7,8 @@ import platform
 import pytest
 import torch
 
-from pruneviz.subjects import standard_library
-from pruneviz.subjects.standard_library import (
+from pruneviz.subjects.samples import standard_library
+from pruneviz.subjects.samples.standard_library import (
     HELD_OUT,
     TRAINING,
     every_module,

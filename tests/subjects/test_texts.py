@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from pruneviz.metrics import METRICS
-from pruneviz.subjects.files import texts
-from pruneviz.subjects.files.texts import read_windows, windows
+from pruneviz.plan import Plan
+from pruneviz.run import run
+from pruneviz.subjects import load_subject
+from pruneviz.subjects.texts import windows as texts
+from pruneviz.subjects.texts.windows import read_windows, windows
 from pruneviz.tasks import IGNORED, TASKS
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import text_files
@@ -76,16 +79,20 @@ def transformers_perplexity(model, tokens, length, stride) -> float:
     return math.exp(nats / judged)
 
 
-@pytest.mark.parametrize(("length", "stride"), [(16, 16), (16, 5)])
-def test_perplexity_is_that_of_transformers(length, stride):
+def llama(tokens: int = 60):
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.manual_seed(0)
     config = LlamaConfig(
-        vocab_size=60, hidden_size=16, intermediate_size=24, num_hidden_layers=2,
+        vocab_size=tokens, hidden_size=16, intermediate_size=24, num_hidden_layers=2,
         num_attention_heads=4, num_key_value_heads=2, initializer_range=0.5, use_cache=False,
     )  # fmt: skip
-    model = LlamaForCausalLM(config).double().eval()
+    return LlamaForCausalLM(config).eval()
+
+
+@pytest.mark.parametrize(("length", "stride"), [(16, 16), (16, 5)])
+def test_perplexity_is_that_of_transformers(length, stride):
+    model = llama().double()
     tokens = torch.randint(60, (150,))
     x, y = windows(tokens, length, stride)
     with torch.no_grad():
@@ -93,6 +100,52 @@ def test_perplexity_is_that_of_transformers(length, stride):
         expected = transformers_perplexity(model, tokens, length, stride)
     assert METRICS.get("perplexity").combine(found) == pytest.approx(expected, rel=1e-6)
     assert expected > 70, "worse than a guess: nothing is equal by chance"
+
+
+@pytest.fixture
+def folder(tmp_path) -> str:
+    """A language model of transformers with its tokenizer, whose tokens are bytes."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+
+    vocabulary = {letter: at for at, letter in enumerate(pre_tokenizers.ByteLevel.alphabet())}
+    cuts = Tokenizer(models.BPE(vocabulary, []))
+    cuts.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    cuts.decoder = decoders.ByteLevel()
+    llama(256).save_pretrained(tmp_path / "llama")
+    cuts.save(str(tmp_path / "llama" / "tokenizer.json"))
+    return f"hf:{tmp_path / 'llama'}"
+
+
+WORDS = "To judge a text, one reads it: naïvely, slowly, and to its end. " * 8
+
+
+def test_a_text_is_opened_with_the_model_s_own_tokenizer_and_judged(folder, file):
+    text = f"text:{file(WORDS)}?length=16&stride=8"
+    subject = load_subject(Plan(model=folder, data=text))
+    assert subject.data.kind == "text"
+    tokens = subject.data.x.flatten()  # what is judged, from its first token on
+    judged = torch.cat([tokens[:1], subject.data.y[subject.data.y != IGNORED]])
+    assert len(judged) == len(WORDS.encode()) // 4
+    plan = Plan(model=folder, data=text, granularity="head", sparsity=0.5)
+    *_, report = run(plan, latency_runs=3)
+    quality = {pair.metric: pair for pair in report.quality}
+    with torch.no_grad():
+        expected = transformers_perplexity(llama(256).double(), judged, 16, 8)
+    assert quality["perplexity"].original == pytest.approx(expected, rel=1e-4)
+    bits = math.log2(expected)  # a byte a token
+    assert quality["bits_per_byte"].original == pytest.approx(bits, rel=1e-4)
+    assert quality["perplexity"].pruned != quality["perplexity"].original
+
+
+def test_without_a_tokenizer_or_a_language_model_the_remedy_is_named(folder, file):
+    text = f"text:{file(WORDS)}"
+    with pytest.raises(RefusedError, match="is no language model") as caught:
+        load_subject(Plan(model="sample:digits-cnn", data=text))
+    assert caught.value.fact in text_files.no_language_model
+    (Path(folder.removeprefix("hf:")) / "tokenizer.json").unlink()
+    with pytest.raises(RefusedError, match="has none; choose a language model with") as caught:
+        load_subject(Plan(model=folder, data=text))
+    assert caught.value.fact in text_files.no_tokenizer
 
 
 def test_the_last_quarter_is_judged_and_no_window_crosses_its_border(file):
@@ -120,14 +173,14 @@ REFUSED = {
     "short": (b"abcd" * 10, {}, text_files.too_short("words.txt", 40, 2, 20, 4)),
     "a word": (b"ab", {}, text_files.too_short("words.txt", 2, 2, 20, 0)),
     "stride": (b"abcd" * 99, {"stride": 21}, text_files.stride_beyond(21, 20)),
-    "vocabulary": (b"abcd" * 99, {"vocabulary": 99}, text_files.token_beyond(100, 99)),
+    "vocabulary": (b"abcd" * 99, {"known": 99}, text_files.token_beyond(100, 99)),
 }
 
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_is_no_text_to_judge_is_refused(name, file):
     content, asked, expected = REFUSED[name]
-    given = {"vocabulary": 256, "length": 20, "stride": 20, **asked}
+    given = {"known": 256, "length": 20, "stride": 20, **asked}
     with pytest.raises(RefusedError) as caught:
         read_windows(file(content), Letters(), **given)
     assert caught.value.fact == expected

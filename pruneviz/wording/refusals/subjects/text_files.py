@@ -60,6 +60,19 @@ def too_many_windows(windows: int, length: int, most: int, stride: int) -> str:
 
 
 @fact(field="data")
+def no_language_model(model: str) -> str:
+    return (
+        f"{model} is no language model, and a text is nothing else's data; choose one, such as "
+        "sample:stdlib-lm, or other data"
+    )
+
+
+@fact(field="reading")
+def no_reading() -> str:
+    return "a text is read in one way alone; leave the reading out of the plan"
+
+
+@fact(field="data")
 def no_tokenizer(model: str) -> str:
     return (
         f"a text is read by a model's tokenizer, and {model} has none; choose a language model "

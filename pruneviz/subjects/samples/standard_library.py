@@ -12,9 +12,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pruneviz.subjects.files.texts import Windows, windows
 from pruneviz.subjects.models.expectation import Tokenizer
 from pruneviz.subjects.split import spread
+from pruneviz.subjects.texts.windows import Windows, windows
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import finding
 

@@ -97,7 +97,7 @@ class SmallLlama(nn.Module):
     """Tokens (B, places) int64 to logits (B, places, tokens) of what comes after each place."""
 
     def __init__(
-        self, *, tokens: int = 2048, width: int = 128, blocks: int = 4, heads: int = 8,
+        self, *, tokens: int = 2048, width: int = 128, blocks: int = 3, heads: int = 8,
         groups: int = 4, size: int = 16, hidden: int = 352,
     ) -> None:  # fmt: skip
         super().__init__()

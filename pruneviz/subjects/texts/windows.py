@@ -38,11 +38,11 @@ class Windows:
 
 
 def read_windows(
-    path: Path, tokenizer: Tokenizer, vocabulary: int, length: int | None, stride: int | None
+    path: Path, tokenizer: Tokenizer, known: int | None, length: int | None, stride: int | None
 ) -> Windows:
     """Return the windows of a file's text, of `length` tokens, each `stride` after the one before.
 
-    RefusedError where it is no text, too short or too long, or a token is not below `vocabulary`.
+    RefusedError where it is no text, too short, too long, or a token is not below `known`.
     """
     length = LENGTH if length is None else length
     stride = length if stride is None else stride
@@ -56,8 +56,8 @@ def read_windows(
         raise RefusedError(
             text_files.too_short(path.name, len(tokens), LEAST_WINDOWS, length, fits)
         )
-    if int(tokens.max()) >= vocabulary:
-        raise RefusedError(text_files.token_beyond(int(tokens.max()), vocabulary))
+    if known is not None and int(tokens.max()) >= known:
+        raise RefusedError(text_files.token_beyond(int(tokens.max()), known))
     _refuse_many(len(judged), length, stride)
     (x, y), (train_x, train_y) = windows(judged, length, stride), windows(before, length, length)
     note = (
