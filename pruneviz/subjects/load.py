@@ -44,15 +44,16 @@ from pruneviz.subjects.models.timm_models import load_timm
 from pruneviz.subjects.models.torchvision_models import load_torchvision
 from pruneviz.subjects.models.weights import fit_weights, read_weights
 from pruneviz.subjects.overlap import overlap_notes
-from pruneviz.subjects.references import parse_data, parse_model
+from pruneviz.subjects.references import Reference, parse_data, parse_model
 from pruneviz.subjects.sample_data import load_sample_data
 from pruneviz.subjects.sources import finish_data, kind_of, read_source
 from pruneviz.subjects.split import spread
 from pruneviz.subjects.subject import Data, Subject, freeze, frozen_names, weights_sha256
+from pruneviz.subjects.texts.data import load_text
 from pruneviz.subjects.uploads import upload_path
 from pruneviz.tasks import TASKS
 from pruneviz.wording import Fact, RefusedError, opened, passes
-from pruneviz.wording.refusals.subjects import finding, opening
+from pruneviz.wording.refusals.subjects import finding, opening, text_files
 
 EXAMPLE_SEED = 0
 WATCHED = 64  # inputs on which a network is watched when it is opened
@@ -165,19 +166,17 @@ def _load_data(
     plan: Plan, source: Source, home: Path
 ) -> tuple[Data | None, Tensor, tuple[Fact, ...]]:
     """Return the data, if any, an example input (2, …) that the model accepts, and notes."""
-    expects = _expectation(plan, source)
     reference = plan.data or source.own_data
-    if reference is None:
+    parsed = parse_data(reference) if reference else None
+    if reference and parsed and parsed.kind in ("sample", "text"):
+        data = _of_its_own_form(plan, reference, parsed, source)
+        _check_data(plan, source, data)
+        return data, example_of(source.model, data.x), ()
+    expects = _expectation(plan, source)
+    if reference is None or parsed is None:
         if expects.shape is None:
             return None, *_guessed_example(source.model)
         return None, _example(source.model, expects.shape, expects.tokens), ()
-    parsed = parse_data(reference)
-    if parsed.kind == "sample":
-        if plan.reading is not None:
-            raise RefusedError(finding.sample_read_otherwise())
-        data = load_sample_data(parsed.name)
-        _check_sample(plan, source, data)
-        return data, example_of(source.model, data.x), ()
     raw = read_source(parsed, expecting(expects, plan.reading), home)
     raw = read_as(raw, plan.reading, kind_of(parsed))
     outputs = _outputs(source.model, raw.x[:2], plan)
@@ -195,8 +194,18 @@ def _load_data(
     return data, example_of(source.model, data.x), notes
 
 
-def _check_sample(plan: Plan, source: Source, data: Data) -> None:
-    """Raise ValueError where a sample's data are not of the task, or of other classes."""
+def _of_its_own_form(plan: Plan, reference: str, parsed: Reference, source: Source) -> Data:
+    """Return the Data of a sample or a text, which no reading changes."""
+    if plan.reading is not None:
+        read = finding.sample_read_otherwise if parsed.kind == "sample" else text_files.no_reading
+        raise RefusedError(read())
+    if parsed.kind == "text":
+        return load_text(reference, parsed, source, chosen_task(plan, source.task))
+    return load_sample_data(parsed.name)
+
+
+def _check_data(plan: Plan, source: Source, data: Data) -> None:
+    """Raise ValueError where such data are not of the task, or of other classes."""
     task = chosen_task(plan, source.task) or found_task(data.y)
     if not task.labelled:
         check_task(task, _forward(source.model, data.x[:2], plan), data.y)

@@ -9,22 +9,28 @@ from urllib.parse import unquote
 
 from pruneviz.plan import Plan
 from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals.subjects import finding, sending
+from pruneviz.wording.refusals.subjects import finding, sending, text_files
 
 MODEL_KINDS = ("sample", "torchvision", "timm", "hf", "python")
-DATA_KINDS = ("sample", "npz", "folder", "csv", "upload")
+DATA_KINDS = ("sample", "npz", "folder", "csv", "text", "upload")
 HARMLESS = ("sample:", "torchvision:", "timm:", "upload:")
 ON_THE_HUB = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")  # OWNER/NAME
+CHOICES = re.compile(r"(length|stride)=([1-9]\d{0,8})")  # of a text
 UPLOAD = re.compile(r"([0-9a-f]{64})(?:\.(npz|csv|zip))?")
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A reference taken apart: `csv:wine.csv?target=kind` is csv, wine.csv and kind."""
+    """A reference taken apart: `csv:wine.csv?target=kind` is csv, wine.csv and kind.
+
+    `length` and `stride` are those of the windows of `text:words.txt?length=128&stride=64`.
+    """
 
     kind: str
     name: str
     target: str | None = None
+    length: int | None = None
+    stride: int | None = None
 
 
 def parse_model(text: str) -> Reference:
@@ -40,12 +46,29 @@ def parse_data(text: str) -> Reference:
     reference = _parse(text, DATA_KINDS)
     if reference is None:
         raise RefusedError(finding.names_no_data(text))
+    if reference.kind == "text":
+        return _with_choices(reference)
     if reference.kind not in ("csv", "upload"):
         return reference
     name, mark, target = reference.name.rpartition("?target=")
     if not mark:
         return reference
     return Reference(reference.kind, name, unquote(target))
+
+
+def _with_choices(reference: Reference) -> Reference:
+    """Return a text's reference with what its end chooses; ValueError for what it does not know."""
+    name, mark, end = reference.name.rpartition("?")
+    if not mark or "=" not in end:
+        return reference
+    chosen: dict[str, int] = {}
+    for given in end.split("&"):
+        match = CHOICES.fullmatch(given)
+        if match is None or match[1] in chosen:
+            raise RefusedError(text_files.no_choice(given))
+        chosen[match[1]] = int(match[2])
+    length, stride = (chosen.get(each) for each in ("length", "stride"))
+    return Reference(reference.kind, name, length=length, stride=stride)
 
 
 def _parse(text: str, kinds: tuple[str, ...]) -> Reference | None:

@@ -38,6 +38,9 @@ def test_parse() -> None:
     assert parse_data("csv:w.csv?target=a%20b") == Reference("csv", "w.csv", "a b")
     assert parse_data("csv:w.csv") == Reference("csv", "w.csv")
     assert parse_data("folder:a?target=b") == Reference("folder", "a?target=b")
+    assert parse_data("text:what?.txt") == Reference("text", "what?.txt")
+    cut = parse_data("text:a?b.txt?stride=64&length=128")
+    assert cut == Reference("text", "a?b.txt", length=128, stride=64)
     assert parse_upload(SHA) == (SHA, "safetensors")
     assert parse_upload(f"{SHA}.csv") == (SHA, "csv")
 
@@ -52,6 +55,14 @@ def test_unknown_models(text: str) -> None:
 def test_unknown_data(text: str) -> None:
     with pytest.raises(ValueError, match=r"names no data.*npz:FILE, folder:DIRECTORY"):
         load_subject(Plan(data=text))
+
+
+@pytest.mark.parametrize(
+    "end", ["lenght=3", "length=0", "length=-1", "length=1.5", "length=", "length=8&length=9"]
+)
+def test_what_a_text_does_not_choose_is_refused(end: str) -> None:
+    with pytest.raises(ValueError, match=r"is no choice for a text; write text:FILE\?length="):
+        parse_data(f"text:words.txt?{end}")
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from pruneviz.wording.refusals.subjects import (
     scaling,
     sending,
     tables,
+    text_files,
     weight_files,
 )
 
@@ -23,5 +24,6 @@ __all__ = [
     "scaling",
     "sending",
     "tables",
+    "text_files",
     "weight_files",
 ]

@@ -17,13 +17,21 @@ def names_no_model(given: str) -> str:
 def names_no_data(given: str) -> str:
     return (
         f"'{given}' names no data; a data is one of sample:NAME, npz:FILE, folder:DIRECTORY, "
-        "csv:FILE?target=COLUMN"
+        "csv:FILE?target=COLUMN, text:FILE?length=128&stride=128"
     )
 
 
 @fact(field="data")
 def no_such_sample(name: str, known: tuple[str, ...]) -> str:
     return f"unknown sample data '{name}'; choose from {', '.join(known)}"
+
+
+@fact(field="data")
+def no_standard_library(folder: str) -> str:
+    return (
+        f"there is no text of Python's standard library in '{folder}'; run with a Python that has "
+        "it as files, or give a text of your own: text:FILE"
+    )
 
 
 @fact(field="data")

@@ -1,0 +1,1 @@
+"""Texts as data: cut into windows of tokens, each token judged once."""
