@@ -197,8 +197,8 @@ def _load_data(
 def _of_its_own_form(plan: Plan, reference: str, parsed: Reference, source: Source) -> Data:
     """Return the Data of a sample or a text, which no reading changes."""
     if plan.reading is not None:
-        read = finding.sample_read_otherwise if parsed.kind == "sample" else text_files.no_reading
-        raise RefusedError(read())
+        sample = parsed.kind == "sample"
+        raise RefusedError(finding.sample_read_otherwise() if sample else text_files.no_reading())
     if parsed.kind == "text":
         return load_text(reference, parsed, source, chosen_task(plan, source.task))
     return load_sample_data(parsed.name)

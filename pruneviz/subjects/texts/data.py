@@ -63,5 +63,10 @@ def data_of(
         augmentation=augmentation or Augmentation(),
         held_out=held_out,
         names=cut.names,
-        **tensors,
+        x=cut.x,
+        y=cut.y,
+        train_x=cut.train_x,
+        train_y=cut.train_y,
+        calibration_x=tensors["calibration_x"],
+        calibration_y=tensors["calibration_y"],
     )
