@@ -17,6 +17,7 @@ from pruneviz.network.causes import WrongInputError
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.folding import fold_notes, folded
 from pruneviz.network.generated import generated_note
+from pruneviz.network.inputs import Given, Inputs
 from pruneviz.network.steady import keep_steady
 from pruneviz.plan import Plan
 from pruneviz.subjects.files.read_as import expecting, read_as
@@ -48,11 +49,18 @@ from pruneviz.subjects.references import parse_data, parse_model
 from pruneviz.subjects.sample_data import load_sample_data
 from pruneviz.subjects.sources import finish_data, kind_of, read_source
 from pruneviz.subjects.split import spread
-from pruneviz.subjects.subject import Data, Subject, freeze, frozen_names, weights_sha256
+from pruneviz.subjects.subject import (
+    Data,
+    Subject,
+    freeze,
+    frozen_names,
+    shape_of,
+    weights_sha256,
+)
 from pruneviz.subjects.uploads import upload_path
 from pruneviz.tasks import TASKS
 from pruneviz.wording import Fact, RefusedError, opened, passes
-from pruneviz.wording.refusals.subjects import finding, opening
+from pruneviz.wording.refusals.subjects import finding, given_subjects, opening
 
 EXAMPLE_SEED = 0
 WATCHED = 64  # inputs on which a network is watched when it is opened
@@ -163,15 +171,19 @@ def _weights_path(weights: str | None, home: Path) -> Path | None:
 
 def _load_data(
     plan: Plan, source: Source, home: Path
-) -> tuple[Data | None, Tensor, tuple[Fact, ...]]:
+) -> tuple[Data | None, Given, tuple[Fact, ...]]:
     """Return the data, if any, an example input (2, …) that the model accepts, and notes."""
     expects = _expectation(plan, source)
     reference = plan.data or source.own_data
+    if reference is None and source.example is not None:
+        return _given(plan, source, source.data)
     if reference is None:
         if expects.shape is None:
             return None, *_guessed_example(source.model)
-        return None, _example(source.model, expects.shape, expects.tokens), ()
+        return None, _example(source.model, expects), ()
     parsed = parse_data(reference)
+    if parsed.kind == "python":
+        return _given(plan, source, _made_data(plan, source, parsed.name))
     if parsed.kind == "sample":
         if plan.reading is not None:
             raise RefusedError(finding.sample_read_otherwise())
@@ -195,6 +207,34 @@ def _load_data(
     return data, example_of(source.model, data.x), notes
 
 
+def _given(
+    plan: Plan, source: Source, data: Data | None
+) -> tuple[Data | None, Given, tuple[Fact, ...]]:
+    """Return data and example that a factory gave; ValueError where the model does not take them.
+
+    Data of another factory bring an example of their own.
+    """
+    if data is not None and (data is not source.data or source.example is None):
+        _check_sample(plan, source, data)
+        return data, example_of(source.model, data.x), ()
+    assert source.example is not None
+    shape = shape_of(source.example)
+    if plan.input_shape is not None and shape != plan.input_shape:
+        raise RefusedError(finding.inputs_of_another_shape(shape, plan.input_shape))
+    forward(source.model, source.example)
+    if data is not None:
+        _check_sample(plan, source, data)
+    return data, source.example, ()
+
+
+def _made_data(plan: Plan, source: Source, name: str) -> Data:
+    """Return the data of the factory `FILE.py:FACTORY`; RefusedError where it makes none."""
+    made = source if plan.model == f"python:{name}" else load_python(name, None)
+    if made.data is None:
+        raise RefusedError(given_subjects.no_data_of_factory(f"python:{name}"))
+    return made.data
+
+
 def _check_sample(plan: Plan, source: Source, data: Data) -> None:
     """Raise ValueError where a sample's data are not of the task, or of other classes."""
     task = chosen_task(plan, source.task) or found_task(data.y)
@@ -211,18 +251,21 @@ def example_of(model: nn.Module, x: Tensor) -> Tensor:
     return x[:2].clone() if tokens(x) else x[:2].to(input_dtype(model), copy=True)
 
 
-def _example(model: nn.Module, shape: tuple[int, ...], tokens: int | None = None) -> Tensor:
-    """Return a random input (2, *shape), or of so many `tokens`; ValueError if it is not taken."""
-    generator = torch.Generator().manual_seed(EXAMPLE_SEED)
-    if tokens is None:
-        example = torch.randn((2, *shape), generator=generator).to(input_dtype(model))
+def _example(model: nn.Module, expects: Expectation) -> Given:
+    """Return two random inputs as they are expected; ValueError where the model takes none such."""
+    assert expects.shape is not None
+    generator, shape = torch.Generator().manual_seed(EXAMPLE_SEED), (2, *expects.shape)
+    if expects.tokens is not None:
+        example: Given = torch.randint(expects.tokens, shape, generator=generator)
     else:
-        example = torch.randint(tokens, (2, *shape), generator=generator)
+        made = [torch.randn(shape, generator=generator) for _ in range(expects.beside)]
+        every = tuple(each.to(input_dtype(model)) for each in made)
+        example = every[0] if len(every) == 1 else Inputs(every)
     forward(model, example)
     return example
 
 
-def _guessed_example(model: nn.Module) -> tuple[Tensor, tuple[Fact, ...]]:
+def _guessed_example(model: nn.Module) -> tuple[Given, tuple[Fact, ...]]:
     """Return an example of the shape that the first layer suggests, and a note that says so."""
     shape, first = usual_shape(model), first_layer(model)
     if shape is None and isinstance(first, nn.Embedding | nn.EmbeddingBag):
@@ -232,7 +275,7 @@ def _guessed_example(model: nn.Module) -> tuple[Tensor, tuple[Fact, ...]]:
     text = ",".join(map(str, shape))
     note = opened.shape_assumed(text)
     try:
-        return _example(model, shape), (note,)
+        return _example(model, Expectation(shape=shape)), (note,)
     except WrongInputError as error:
         raise RefusedError(opening.shape_does_not_suit(text, error.cause)) from error
 
