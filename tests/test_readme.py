@@ -62,6 +62,7 @@ def test_every_block_of_python_is_tried():
         "pages/widths.py",
         "pruneviz/jobs/kinds/near_zero.py",
         "pages/near_zero.py",
+        "net.py",
     }
     others = [name for name in NAMES if name not in ("README.md", "docs/library.md")]
     assert {path for name in others for path in files(name)} == tried
@@ -77,6 +78,16 @@ def test_a_criterion_is_one_file(tmp_path):
         "print(report.sparsity.achieved)"
     )
     assert python(["-c", code], tmp_path).strip() == "0.5"
+
+
+def test_a_subject_of_ones_own_is_one_file(tmp_path):
+    (tmp_path / "net.py").write_text(files("docs/models-and-data.md")["net.py"])
+    code = (
+        "from pruneviz.run import run; from pruneviz.plan import Plan\n"
+        "report = run(Plan(model='python:net.py:build', sparsity=0.5), latency_runs=3)[2]\n"
+        "print(report.quality[0].metric)"
+    )
+    assert python(["-c", code], tmp_path).strip() == "mae"
 
 
 def test_a_page_is_one_file_and_its_figure(tmp_path, monkeypatch):

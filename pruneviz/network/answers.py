@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
-from pruneviz.network.inputs import Given, call
+from pruneviz.network.inputs import Given, call, count, some
 from pruneviz.wording import Fact, opened
 
 MARK = "answers_with"  # a network's attribute, which its copies keep
@@ -75,8 +75,8 @@ class _WithLogits(nn.Module):
         return logits_of(self.network, inputs)
 
 
-def mark_probabilities(network: nn.Module, x: Tensor, *, real: bool = True) -> Fact | None:
-    """Find out what a network answers with, on inputs (N, …), and mark it; return what to know.
+def mark_probabilities(network: nn.Module, x: Given, *, real: bool = True) -> Fact | None:
+    """Find out what a network answers with, on N inputs, and mark it; return what to know.
 
     It is what a Softmax or Sigmoid gave, whole or clipped, rounded, reshaped or in percent; or else
     rows that are not negative and add up to 1, on all inputs looked at. Without `real` inputs only
@@ -84,10 +84,10 @@ def mark_probabilities(network: nn.Module, x: Tensor, *, real: bool = True) -> F
     """
     vars(network).pop(MARK, None)
     with torch.no_grad():
-        found, last, _ = _followed(lambda: call(network, x[:2]))
+        found, last, _ = _followed(lambda: call(network, some(x, slice(2))))
         if not last and not _in_range(found):
             return None
-        if len(x) > 2:
+        if count(x) > 2:
             found, last, _ = _followed(lambda: call(network, _spread(x)))
     if not last and not _in_range(found):
         return None
@@ -146,9 +146,10 @@ def _came_of(found: Tensor, result: Tensor, name: str) -> bool:
     return any(bool(((found / unit - whole).abs() <= most).all()) for unit in units)
 
 
-def _spread(x: Tensor) -> Tensor:
+def _spread(x: Given) -> Given:
     """Return some of the inputs, at equal distances."""
-    return x[torch.linspace(0, len(x) - 1, min(LOOKED_AT, len(x))).round().long()]
+    total = count(x)
+    return some(x, torch.linspace(0, total - 1, min(LOOKED_AT, total)).round().long())
 
 
 def _is_row_of_scores(found: Any) -> bool:

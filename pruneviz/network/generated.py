@@ -14,7 +14,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.network.duplicate import duplicate
-from pruneviz.network.inputs import call
+from pruneviz.network.inputs import Given, call, count, some
 from pruneviz.network.plain_layers import CALLS, memory_of
 from pruneviz.network.steady import generators
 from pruneviz.network.study import path_through
@@ -41,10 +41,10 @@ class _Products(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def generated_weights(model: nn.Module, example: Tensor) -> tuple[str, ...]:
+def generated_weights(model: nn.Module, example: Given) -> tuple[str, ...]:
     """Return the parts of a model that multiply by what the model computes of its parameters.
 
-    It is looked at with its inputs (N, …) in two orders: such a weight is the same in both, and
+    It is looked at with its inputs in two orders: such a weight is the same in both, and
     what it multiplies is not.
     """
     if all(type(module).__module__.partition(".")[0] in ("torch", "torchvision")
@@ -55,7 +55,8 @@ def generated_weights(model: nn.Module, example: Tensor) -> tuple[str, ...]:
         parameter.requires_grad_(parameter.is_floating_point() or parameter.is_complex())
     kept = memory_of(own)
     try:
-        one, other = _products(own, example), _products(own, example.flip(0))
+        turned = some(example, list(reversed(range(count(example)))))
+        one, other = _products(own, example), _products(own, turned)
     # Any code of any user: what runs without gradients alone makes no weight that has any.
     except Exception:
         return ()
@@ -70,7 +71,7 @@ def generated_weights(model: nn.Module, example: Tensor) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _products(model: nn.Module, x: Tensor) -> list[tuple[str, list[Tensor]]]:
+def _products(model: nn.Module, x: Given) -> list[tuple[str, list[Tensor]]]:
     owners: list[str] = []
     watch = _Products(owners)
     with torch.enable_grad(), generators(0), path_through(model, owners), watch:
@@ -78,7 +79,7 @@ def _products(model: nn.Module, x: Tensor) -> list[tuple[str, list[Tensor]]]:
     return watch.found
 
 
-def generated_note(model: nn.Module, example: Tensor) -> Fact | None:
+def generated_note(model: nn.Module, example: Given) -> Fact | None:
     """Return, as a note, which weights of a model are computed and not looked at as weights."""
     found = generated_weights(model, example)
     if not found:

@@ -148,6 +148,25 @@ def batches(given: Given, size: int) -> Iterator[Given]:
     yield from given.split(size) if isinstance(given, Tensor) else Inputs.of(given).batches(size)
 
 
+def as_given(example: Any) -> Given:
+    """Return what a model is given: a tensor, several in a tuple or list, by name in a mapping."""
+    if isinstance(example, Tensor | Inputs):
+        return example
+    if isinstance(example, Mapping):
+        return Inputs(kwargs=example)
+    return Inputs(tuple(example) if isinstance(example, tuple | list) else (example,))
+
+
+def some(given: Given, which: slice | Tensor | Sequence[int]) -> Given:
+    """Return some of the inputs: a slice, or by their numbers; of a tensor, a tensor."""
+    return given[which] if isinstance(given, Tensor) else Inputs.of(given).take(which)
+
+
+def count(given: Given) -> int:
+    """Return how many inputs there are."""
+    return len(given) if isinstance(given, Tensor) else len(Inputs.of(given))
+
+
 def first_input(example: Any) -> Any:
     """Return an example of a single input, which has all that the coupling shows."""
     if isinstance(example, Inputs):

@@ -17,7 +17,7 @@ from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.network.duplicate import duplicate
-from pruneviz.network.inputs import call
+from pruneviz.network.inputs import Given, call
 
 DRAWS = 8  # more passes where random numbers are drawn and none has changed an answer yet
 NOISE = 1e-5  # of the largest answer: what the order of a sum changes stays below it
@@ -74,8 +74,8 @@ def draws(answer: Callable[[], Any]) -> bool:
     return False
 
 
-def keep_steady(model: nn.Module, x: Tensor) -> bool:
-    """Watch a network in eval mode answer x (N, …); return whether it draws at random.
+def keep_steady(model: nn.Module, x: Given) -> bool:
+    """Watch a network in eval mode answer N inputs; return whether it draws at random.
 
     Where it writes to what it holds, each of its passes in eval mode puts it back from then on, and
     so do those of its copies: whoever asks, and in whatever order, gets the same answers. Nothing

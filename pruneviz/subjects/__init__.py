@@ -4,6 +4,7 @@ from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.load import load_subject
 from pruneviz.subjects.models.catalogue import ModelCard, list_models
 from pruneviz.subjects.models.torchvision_models import list_torchvision
+from pruneviz.subjects.own import subject_of
 from pruneviz.subjects.plain import plainly
 from pruneviz.subjects.references import needs_operator, own_paths
 from pruneviz.subjects.subject import Data, Subject, freeze, tensors_sha256, weights_sha256
@@ -23,6 +24,7 @@ __all__ = [
     "own_paths",
     "plainly",
     "sent_files",
+    "subject_of",
     "tensors_sha256",
     "upload_columns",
     "weights_sha256",

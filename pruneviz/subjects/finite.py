@@ -15,9 +15,9 @@ from pruneviz.wording import RefusedError, opened
 
 def refuse_no_numbers(raw: RawData) -> None:
     """Raise RefusedError where inputs, as they were read, hold NaN or infinite values."""
-    _refuse(raw.x, raw.features, raw.axis, raw.names)
+    refuse_not_finite(raw.x, raw.features, raw.axis, raw.names)
     if raw.train.x is not None:
-        _refuse(raw.train.x, raw.features, raw.axis, part="training ")
+        refuse_not_finite(raw.train.x, raw.features, raw.axis, part="training ")
 
 
 def refuse_overflow(data: Data) -> None:
@@ -27,17 +27,18 @@ def refuse_overflow(data: Data) -> None:
         (data.calibration_x, (), "calibration "),
         (data.train_x, (), "training "),
     ):
-        _refuse(x, data.features, data.axis, names, part, normalised=True)
+        refuse_not_finite(x, data.features, data.axis, names, part, normalised=True)
 
 
-def _refuse(
+def refuse_not_finite(
     x: Tensor,
-    features: Sequence[str],
-    axis: int,
+    features: Sequence[str] = (),
+    axis: int = 1,
     names: Sequence[str] = (),
     part: str = "",
     normalised: bool = False,
 ) -> None:
+    """Raise RefusedError where inputs (N, …) hold NaN or infinite values, with where they lie."""
     if bool(torch.isfinite(x).all()):
         return
     bad = ~torch.isfinite(x)

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-
-import torch
-from torch import Tensor, nn
 
 from pruneviz.coupling.accept import check_folded
 from pruneviz.home import default_home
 from pruneviz.network.answers import mark_probabilities
 from pruneviz.network.attempts import explained
-from pruneviz.network.causes import WrongInputError
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.folding import fold_notes, folded
 from pruneviz.network.generated import generated_note
+from pruneviz.network.inputs import Given
 from pruneviz.network.steady import keep_steady
 from pruneviz.plan import Plan
 from pruneviz.subjects.files.read_as import expecting, read_as
@@ -26,14 +22,10 @@ from pruneviz.subjects.found_task import (
     chosen_metric,
     chosen_task,
     found_task,
-    tokens,
 )
 from pruneviz.subjects.models.expectation import (
     Expectation,
     Source,
-    first_layer,
-    image_channels,
-    usual_shape,
 )
 from pruneviz.subjects.models.first_pass import company_note, forward, input_dtype
 from pruneviz.subjects.models.hugging_face import load_hugging_face
@@ -42,20 +34,34 @@ from pruneviz.subjects.models.python_factory import load_python
 from pruneviz.subjects.models.samples import get_sample, sample_directory
 from pruneviz.subjects.models.timm_models import load_timm
 from pruneviz.subjects.models.torchvision_models import load_torchvision
+from pruneviz.subjects.models.tried import (
+    example_of,
+    expectation_of,
+    forward_of,
+    guessed_example,
+    outputs_of,
+    random_example,
+)
 from pruneviz.subjects.models.weights import fit_weights, read_weights
 from pruneviz.subjects.overlap import overlap_notes
 from pruneviz.subjects.references import Reference, parse_data, parse_model
 from pruneviz.subjects.sample_data import load_sample_data
 from pruneviz.subjects.sources import finish_data, kind_of, read_source
 from pruneviz.subjects.split import spread
-from pruneviz.subjects.subject import Data, Subject, freeze, frozen_names, weights_sha256
+from pruneviz.subjects.subject import (
+    Data,
+    Subject,
+    freeze,
+    frozen_names,
+    shape_of,
+    weights_sha256,
+)
 from pruneviz.subjects.texts.data import load_text
 from pruneviz.subjects.uploads import upload_path
 from pruneviz.tasks import TASKS
 from pruneviz.wording import Fact, RefusedError, opened, passes
-from pruneviz.wording.refusals.subjects import finding, opening, text_files
+from pruneviz.wording.refusals.subjects import finding, given_subjects, text_files
 
-EXAMPLE_SEED = 0
 WATCHED = 64  # inputs on which a network is watched when it is opened
 
 
@@ -164,22 +170,26 @@ def _weights_path(weights: str | None, home: Path) -> Path | None:
 
 def _load_data(
     plan: Plan, source: Source, home: Path
-) -> tuple[Data | None, Tensor, tuple[Fact, ...]]:
+) -> tuple[Data | None, Given, tuple[Fact, ...]]:
     """Return the data, if any, an example input (2, …) that the model accepts, and notes."""
     reference = plan.data or source.own_data
     parsed = parse_data(reference) if reference else None
+    if reference is None and source.example is not None:
+        return _given(plan, source, source.data)
     if reference and parsed and parsed.kind in ("sample", "text"):
         data = _of_its_own_form(plan, reference, parsed, source)
         _check_data(plan, source, data)
         return data, example_of(source.model, data.x), ()
-    expects = _expectation(plan, source)
+    if parsed and parsed.kind == "python":
+        return _given(plan, source, _made_data(plan, source, parsed.name))
+    expects = expectation_of(plan, source)
     if reference is None or parsed is None:
         if expects.shape is None:
-            return None, *_guessed_example(source.model)
-        return None, _example(source.model, expects.shape, expects.tokens), ()
+            return None, *guessed_example(source.model)
+        return None, random_example(source.model, expects), ()
     raw = read_source(parsed, expecting(expects, plan.reading), home)
     raw = read_as(raw, plan.reading, kind_of(parsed))
-    outputs = _outputs(source.model, raw.x[:2], plan)
+    outputs = outputs_of(source.model, raw.x[:2], plan)
     data = finish_data(reference, raw, expects, outputs, plan.classes)
     trained = None
     if source.own_data and plan.weights is None:
@@ -204,80 +214,40 @@ def _of_its_own_form(plan: Plan, reference: str, parsed: Reference, source: Sour
     return load_sample_data(parsed.name)
 
 
+def _given(
+    plan: Plan, source: Source, data: Data | None
+) -> tuple[Data | None, Given, tuple[Fact, ...]]:
+    """Return data and example that a factory gave; ValueError where the model does not take them.
+
+    Data of another factory bring an example of their own.
+    """
+    if data is not None and (data is not source.data or source.example is None):
+        _check_data(plan, source, data)
+        return data, example_of(source.model, data.x), ()
+    assert source.example is not None
+    shape = shape_of(source.example)
+    if plan.input_shape is not None and shape != plan.input_shape:
+        raise RefusedError(finding.inputs_of_another_shape(shape, plan.input_shape))
+    forward(source.model, source.example)
+    if data is not None:
+        _check_data(plan, source, data)
+    return data, source.example, ()
+
+
+def _made_data(plan: Plan, source: Source, name: str) -> Data:
+    """Return the data of the factory `FILE.py:FACTORY`; RefusedError where it makes none."""
+    made = source if plan.model == f"python:{name}" else load_python(name, None)
+    if made.data is None:
+        raise RefusedError(given_subjects.no_data_of_factory(f"python:{name}"))
+    return made.data
+
+
 def _check_data(plan: Plan, source: Source, data: Data) -> None:
     """Raise ValueError where such data are not of the task, or of other classes."""
     task = chosen_task(plan, source.task) or found_task(data.y)
     if not task.labelled:
-        check_task(task, _forward(source.model, data.x[:2], plan), data.y)
+        check_task(task, forward_of(source.model, data.x[:2], plan), data.y)
         return
-    outputs = class_count(_forward(source.model, data.x[:2], plan), 2)
+    outputs = class_count(forward_of(source.model, data.x[:2], plan), 2)
     if len(data.classes) > outputs:
         raise RefusedError(finding.more_classes(len(data.classes), outputs))
-
-
-def example_of(model: nn.Module, x: Tensor) -> Tensor:
-    """Return two of the inputs (N, …) in the model's precision, tokens as they are."""
-    return x[:2].clone() if tokens(x) else x[:2].to(input_dtype(model), copy=True)
-
-
-def _example(model: nn.Module, shape: tuple[int, ...], tokens: int | None = None) -> Tensor:
-    """Return a random input (2, *shape), or of so many `tokens`; ValueError if it is not taken."""
-    generator = torch.Generator().manual_seed(EXAMPLE_SEED)
-    if tokens is None:
-        example = torch.randn((2, *shape), generator=generator).to(input_dtype(model))
-    else:
-        example = torch.randint(tokens, (2, *shape), generator=generator)
-    forward(model, example)
-    return example
-
-
-def _guessed_example(model: nn.Module) -> tuple[Tensor, tuple[Fact, ...]]:
-    """Return an example of the shape that the first layer suggests, and a note that says so."""
-    shape, first = usual_shape(model), first_layer(model)
-    if shape is None and isinstance(first, nn.Embedding | nn.EmbeddingBag):
-        raise RefusedError(opening.takes_tokens())
-    if shape is None:
-        raise RefusedError(opening.shape_not_known())
-    text = ",".join(map(str, shape))
-    note = opened.shape_assumed(text)
-    try:
-        return _example(model, shape), (note,)
-    except WrongInputError as error:
-        raise RefusedError(opening.shape_does_not_suit(text, error.cause)) from error
-
-
-def _expectation(plan: Plan, source: Source) -> Expectation:
-    """Return what the model expects; the plan's input shape wins over the model's own."""
-    expects = replace(
-        source.expects,
-        channels=image_channels(source.model),
-        first=first_layer(source.model),
-    )
-    if source.own_data and plan.data and plan.data != source.own_data:
-        # Other data for a sample is normalised as the sample's own was.
-        own = load_sample_data(parse_data(source.own_data).name)
-        expects = replace(
-            expects, mean=own.mean, std=own.std, classes=own.classes, features=own.features
-        )
-    if plan.input_shape is None or plan.input_shape == expects.shape:
-        return expects
-    # Scaling to the pretrained size and cutting a smaller centre out would lose most of an image.
-    return replace(expects, shape=plan.input_shape, resize=None)
-
-
-def _outputs(model: nn.Module, x: Tensor, plan: Plan) -> int:
-    """Return how many classes the model tells apart; ValueError when it is no classifier."""
-    return class_count(_forward(model, x, plan), len(x))
-
-
-def _forward(model: nn.Module, x: Tensor, plan: Plan) -> Any:
-    """Return the model's output for inputs (N, …); ValueError when it does not take them."""
-    shape = tuple(x.shape[1:])
-    if plan.input_shape is not None and shape != plan.input_shape:
-        raise RefusedError(finding.inputs_of_another_shape(shape, plan.input_shape))
-    try:
-        return forward(model, x.clone() if tokens(x) else x.to(input_dtype(model), copy=True))
-    except WrongInputError as error:
-        if not isinstance(first_layer(model), nn.Conv3d):
-            raise
-        raise RefusedError(opening.takes_films(error.cause)) from error

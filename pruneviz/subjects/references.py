@@ -12,7 +12,7 @@ from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import finding, sending, text_files
 
 MODEL_KINDS = ("sample", "torchvision", "timm", "hf", "python")
-DATA_KINDS = ("sample", "npz", "folder", "csv", "text", "upload")
+DATA_KINDS = ("sample", "npz", "folder", "csv", "text", "upload", "python")
 HARMLESS = ("sample:", "torchvision:", "timm:", "upload:")
 ON_THE_HUB = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")  # OWNER/NAME
 CHOICES = re.compile(r"(length|stride)=([1-9]\d{0,8})")  # of a text
@@ -95,7 +95,8 @@ def own_paths(plan: Plan) -> list[Path]:
     if plan.weights is not None and needs_operator(plan.weights):
         files.append(plan.weights)
     if plan.data is not None and needs_operator(plan.data):
-        files.append(parse_data(plan.data).name)
+        data = parse_data(plan.data)
+        files.append(data.name.rpartition(":")[0] if data.kind == "python" else data.name)
     return [Path(file) for file in files]
 
 

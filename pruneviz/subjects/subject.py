@@ -136,8 +136,13 @@ class Subject:
     @property
     def shape(self) -> tuple[int, ...]:
         """Return the shape of one input, the first where the model takes several."""
-        first = next(leaf for leaf in tree_leaves(self.example) if is_batched(leaf))
-        return tuple(first.shape[1:])
+        return shape_of(self.example)
+
+
+def shape_of(example: Given) -> tuple[int, ...]:
+    """Return the shape of one input, the first where there are several."""
+    first = next(leaf for leaf in tree_leaves(example) if is_batched(leaf))
+    return tuple(first.shape[1:])
 
 
 def along(axis: int, dimensions: int) -> tuple[int, ...]:

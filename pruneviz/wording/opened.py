@@ -8,6 +8,7 @@ LEFT = "this model is opened without data, with its size, arithmetic and speed, 
 NOT_JUDGED = {
     "detection": f"Boxes are not judged on data yet: {LEFT}.",
     "segmentation": f"Maps of pixels are not judged on data yet: {LEFT}.",
+    "optical_flow": f"Motion is not judged on data yet: {LEFT}.",
     "video": f"Films are not read as data yet: {LEFT}.",
 }
 ENDINGS = {

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from pruneviz.network.inputs import Inputs
 from pruneviz.plan import Plan
 from pruneviz.subjects import list_torchvision, load_subject
 from pruneviz.subjects.models import torchvision_models
@@ -160,6 +161,27 @@ def test_torchvision_names() -> None:
         load_subject(Plan(model="torchvision:resnet99"))
     with pytest.raises(ValueError, match=r"no model 'xyz'"):
         load_subject(Plan(model="torchvision:xyz"))
+
+
+def test_optical_flow_takes_two_images(monkeypatch: pytest.MonkeyPatch) -> None:
+    from torchvision.models.optical_flow import RAFT
+
+    monkeypatch.setattr(RAFT.forward, "__defaults__", (1,))  # of its twelve rounds
+    subject = load_subject(Plan(model="torchvision:raft_small"), pretrained=False)
+    assert isinstance(subject.example, Inputs)
+    first, second = subject.example.args
+    assert first.shape == second.shape == (2, 3, 128, 128)
+    assert not torch.equal(first, second)
+    assert "where it is in a second one" in subject.sentence
+    assert any("Motion is not judged" in str(note) for note in subject.notes)
+
+
+def test_the_quantised_alone_are_not_opened() -> None:
+    import torchvision
+
+    every = set(torchvision.models.list_models())
+    left = every - set(list_torchvision())
+    assert left == {name for name in every if name.startswith("quantized_")} != set()
 
 
 def test_detectors_load_without_data(tmp_path: Path) -> None:

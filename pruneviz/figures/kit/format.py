@@ -141,7 +141,7 @@ def inputs(number: int, held_out: bool) -> str:
 
 def inputs_of(number: int, plan: Plan) -> str:
     """Return how many inputs of a plan's data were evaluated; those of samples are held out."""
-    return inputs(number, plan.data is None or plan.data.startswith("sample:"))
+    return inputs(number, (plan.data or plan.model).startswith("sample:"))
 
 
 def _round(value: float, decimals: int) -> float:

@@ -9,6 +9,8 @@ from typing import Literal, Protocol
 
 from torch import Tensor, nn
 
+from pruneviz.network.inputs import Given
+from pruneviz.subjects.subject import Data
 from pruneviz.tasks import Task
 from pruneviz.wording import Fact
 
@@ -25,7 +27,8 @@ class Expectation:
     shorter side gets before the centre is cut out; None squeezes the whole image into `shape`.
     `channels` are those that the first convolution takes, `colour` their order, or grey thrice.
     `first` is the model's first layer, which tells series from grey images. `tokens` says of how
-    many tokens texts are made, where inputs are their numbers and `shape` is (places,).
+    many tokens texts are made, where inputs are their numbers and `shape` is (places,). `beside`
+    are how many inputs of that shape the model takes side by side, as frames of a film.
     """
 
     shape: tuple[int, ...] | None = None
@@ -39,6 +42,7 @@ class Expectation:
     channels: int | None = None
     first: nn.Module | None = None
     tokens: int | None = None
+    beside: int = 1
 
 
 class Tokenizer(Protocol):
@@ -60,7 +64,8 @@ class Source:
     """A model as its source gave it, before anything was checked.
 
     `tokenizer` is that of a language model, which cuts a text as in its training. `task` is what
-    the model is for, where its source says.
+    the model is for, where its source says; `example` and `data` are what a factory gives beside
+    its network.
     """
 
     model: nn.Module
@@ -72,6 +77,8 @@ class Source:
     notes: tuple[Fact, ...] = ()
     task: Task | None = None
     tokenizer: Tokenizer | None = None
+    example: Given | None = None
+    data: Data | None = None
 
 
 def usual_shape(model: nn.Module) -> tuple[int, ...] | None:

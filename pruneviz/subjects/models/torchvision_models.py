@@ -16,8 +16,8 @@ from pruneviz.wording import Fact, RefusedError, opened
 from pruneviz.wording.refusals.subjects import opening
 
 RANDOM_SEED = 0
-# Two inputs at once (optical flow), or integer arithmetic that has no float weights to prune.
-LEFT_OUT = ("raft_", "quantized_")
+LEFT_OUT = "quantized_"  # integer arithmetic, which has no float weights to prune
+FLOW_MEAN = FLOW_STD = (0.5,) * 3  # pixels from -1 to 1
 WITH_AUXILIARY = ("googlenet", "inception_v3")
 WITH_BACKBONE = (
     "fasterrcnn",
@@ -34,6 +34,7 @@ WITH_BACKBONE = (
 DOES = {
     "detection": "finds objects in images: for each a box, a class and a score",
     "segmentation": "gives each pixel of an image a class",
+    "optical_flow": "follows motion: for each pixel of an image, where it is in a second one",
     "video": "gives a film of {frames} frames a class",
 }
 
@@ -51,12 +52,6 @@ def _every_name() -> list[str]:
     return list(torchvision.models.list_models())
 
 
-def _left_out(name: str) -> Fact:
-    if name.startswith("raft_"):
-        return opening.follows_motion(name)
-    return opening.quantised(name, name.removeprefix("quantized_"))
-
-
 def load_torchvision(name: str, weights: Path | None, pretrained: bool) -> Source:
     """Return a torchvision model with the given, pretrained or random weights, in that order.
 
@@ -65,7 +60,7 @@ def load_torchvision(name: str, weights: Path | None, pretrained: bool) -> Sourc
     """
     names = list_torchvision()
     if name.startswith(LEFT_OUT) and name in _every_name():
-        raise RefusedError(_left_out(name))
+        raise RefusedError(opening.quantised(name, name.removeprefix(LEFT_OUT)))
     if name not in names:
         near = ", ".join(n for n in names if n[:3] == name[:3].lower()) or "resnet18, vit_b_16, …"
         raise RefusedError(opening.no_torchvision(name, near))
@@ -164,6 +159,9 @@ def _expectation(default: Any) -> Expectation:
     is_video = "Video" in type(transforms).__name__
     mean, std = getattr(transforms, "mean", None), getattr(transforms, "std", None)
     mode = getattr(transforms, "interpolation", None)
+    if "OpticalFlow" in type(transforms).__name__:
+        least = tuple(default.meta["min_size"])  # a whole image would take long at each look
+        return Expectation(shape=(3, *least), mean=FLOW_MEAN, std=FLOW_STD, beside=2)
     return Expectation(
         shape=(3, FRAMES, height, width) if is_video else (3, height, width),
         mean=tuple(mean) if mean else None,

@@ -25,6 +25,8 @@ def check_allowed(plan: Plan) -> None:
         "data": (plan.data, settings.data),
     }
     for what, (reference, named) in asked.items():
+        if what == "data" and reference == plan.model:
+            continue  # what a factory gives beside its network is named with it
         if reference is not None and needs_operator(reference) and reference not in named():
             raise RefusedError(_not_named(plan, what, reference))
 

@@ -33,15 +33,6 @@ def no_timm_tag(name: str, tag: str, known: str) -> str:
 
 
 @fact(field="model")
-def follows_motion(name: str) -> str:
-    return (
-        f"torchvision's '{name}' follows motion from one image to the next (optical flow) and "
-        "takes both as inputs, and models of two inputs are not opened yet: choose another, "
-        "such as torchvision:resnet18"
-    )
-
-
-@fact(field="model")
 def quantised(name: str, plain: str) -> str:
     return (
         f"torchvision's '{name}' is quantised, and its numbers cannot be cut: open "
