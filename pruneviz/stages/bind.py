@@ -11,7 +11,7 @@ from pruneviz.plan import Plan
 from pruneviz.proof import check as check  # part of this file's interface
 from pruneviz.recovery import spelled_out
 from pruneviz.subjects import Subject
-from pruneviz.subjects.found_task import task_name
+from pruneviz.subjects.models.found_task import task_name
 from pruneviz.tasks import CLASSIFICATION
 
 

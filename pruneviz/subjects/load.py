@@ -17,17 +17,17 @@ from pruneviz.network.steady import keep_steady
 from pruneviz.plan import Plan
 from pruneviz.subjects.files.read_as import expecting, read_as
 from pruneviz.subjects.files.tables import order_note
-from pruneviz.subjects.found_task import (
-    check_task,
-    chosen_metric,
-    chosen_task,
-    found_task,
-)
 from pruneviz.subjects.models.expectation import (
     Expectation,
     Source,
 )
 from pruneviz.subjects.models.first_pass import company_note, forward, input_dtype
+from pruneviz.subjects.models.found_task import (
+    check_task,
+    chosen_metric,
+    chosen_task,
+    found_task,
+)
 from pruneviz.subjects.models.hugging_face import load_hugging_face
 from pruneviz.subjects.models.outputs import class_count
 from pruneviz.subjects.models.python_factory import load_python

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from pruneviz.network.inputs import Given, as_given
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.finite import refuse_not_finite
-from pruneviz.subjects.found_task import check_task, tokens
 from pruneviz.subjects.models.first_pass import forward, input_dtype
+from pruneviz.subjects.models.found_task import check_task, tokens
 from pruneviz.subjects.models.outputs import class_count
 from pruneviz.subjects.models.own_names import own_names
 from pruneviz.subjects.split import (

@@ -51,7 +51,7 @@ def test_unknown_models(text: str) -> None:
         load_subject(Plan(model=text))
 
 
-@pytest.mark.parametrize("text", ["digits", "python:a.py:b", "npz:"])
+@pytest.mark.parametrize("text", ["digits", "net:a.py:b", "npz:"])
 def test_unknown_data(text: str) -> None:
     with pytest.raises(ValueError, match=r"names no data.*npz:FILE, folder:DIRECTORY"):
         load_subject(Plan(data=text))

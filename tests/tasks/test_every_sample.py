@@ -12,7 +12,7 @@ from pruneviz.measure.quality import metric_pair
 from pruneviz.metrics import METRICS, metric_of
 from pruneviz.plan import Plan
 from pruneviz.subjects import load_subject
-from pruneviz.subjects.found_task import task_name
+from pruneviz.subjects.models.found_task import task_name
 from pruneviz.subjects.models.samples import SAMPLES
 from pruneviz.tasks import TASKS
 

@@ -11,9 +11,6 @@ from torch import Tensor, nn
 from pruneviz.network.causes import WrongInputError
 from pruneviz.network.inputs import Given, Inputs
 from pruneviz.plan import Plan
-from pruneviz.subjects.found_task import (
-    tokens,
-)
 from pruneviz.subjects.models.expectation import (
     Expectation,
     Source,
@@ -22,6 +19,9 @@ from pruneviz.subjects.models.expectation import (
     usual_shape,
 )
 from pruneviz.subjects.models.first_pass import forward, input_dtype
+from pruneviz.subjects.models.found_task import (
+    tokens,
+)
 from pruneviz.subjects.models.outputs import class_count
 from pruneviz.subjects.references import parse_data
 from pruneviz.subjects.sample_data import load_sample_data

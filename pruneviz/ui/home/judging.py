@@ -8,7 +8,7 @@ from pruneviz.metrics import METRICS, Metric
 from pruneviz.plan import Plan, Setting
 from pruneviz.registry import Parameter
 from pruneviz.subjects import Subject
-from pruneviz.subjects.found_task import task_name
+from pruneviz.subjects.models.found_task import task_name
 from pruneviz.tasks import TASKS
 from pruneviz.ui.words import text
 
