@@ -24,7 +24,7 @@ from pruneviz.measure.answers import answer_notes
 from pruneviz.measure.quality import accuracy_pair, by_class
 from pruneviz.subjects import Data
 from pruneviz.ui import classes
-from pruneviz.ui.compare import judged
+from pruneviz.ui.compare import groups, judged
 from pruneviz.ui.engine import results
 from pruneviz.ui.frame import frame, speeds
 from pruneviz.ui.kit import keeping, theme, widgets
@@ -217,6 +217,7 @@ with frame.page("Compare", "What changed in the answers, the speed and the size?
     if answers is not None:
         show_warnings(answers)
         show_classes(answers)
+    groups.draw(view.plan)
     show_cost(view)
     if answers is not None:
         show_disagreements(answers)

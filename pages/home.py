@@ -6,10 +6,18 @@ from pruneviz.figures.inputs import pictures
 from pruneviz.plan import Plan
 from pruneviz.subjects import ModelCard, list_models, list_torchvision
 from pruneviz.subjects.labelling import UnknownClassesError
+from pruneviz.subjects.tables.columns import Columns
 from pruneviz.ui import settings
 from pruneviz.ui.engine import cache
 from pruneviz.ui.frame import frame
-from pruneviz.ui.home import class_outputs, judging, named_cards, reading_form, uploads
+from pruneviz.ui.home import (
+    class_outputs,
+    columns_form,
+    judging,
+    named_cards,
+    reading_form,
+    uploads,
+)
 from pruneviz.ui.kit import widgets
 from pruneviz.ui.session import edits, state
 from pruneviz.ui.words import text
@@ -66,20 +74,20 @@ def own_weights(plan: Plan) -> None:
 def own_data(plan: Plan) -> None:
     """Take a data file that fits the model, checked before the plan changes."""
     file = st.file_uploader(
-        "Data with labels (npz, csv, or a zip of image folders)",
+        "Data with labels (npz, csv, parquet, or a zip of image folders)",
         type=list(uploads.DATA_ENDINGS),
         key="home-data",
-        help="npz: arrays x and y. csv: one row an input, one column its class. "
+        help="npz: arrays x and y. csv and parquet: one row an input, one column its class. "
         "zip: one folder of images for each class.",
     )
-    target, is_table = None, file is not None and file.name.lower().endswith(".csv")
+    chosen = Columns()
     with widgets.problems_here():
-        if file is not None and is_table:
-            columns = uploads.csv_columns(file.getvalue())
-            target = st.selectbox("Column with the class", columns, index=len(columns) - 1)
-    incomplete = file is None or (is_table and target is None)
+        if file is not None and uploads.is_table(file.name):
+            header = uploads.columns(file.getvalue(), file.name)
+            chosen = columns_form.choose(header, chosen, "home-data")
+    incomplete = file is None or (uploads.is_table(file.name) and not chosen.target)
     if st.button("Use this data", key="home-use-data", disabled=incomplete) and file:
-        sent = (file.getvalue(), file.name, target)
+        sent = (file.getvalue(), file.name, chosen)
         with st.spinner("Checking the data …"), widgets.problems_here():
             try:
                 adopt(uploads.plan_with_data(plan, *sent))
@@ -89,10 +97,11 @@ def own_data(plan: Plan) -> None:
 
 def own_reading(view: frame.View) -> None:
     """Draw how the user's own inputs are read, and take what is changed there."""
-    with widgets.problems_here():
-        changed = reading_form.draw(view.plan, view.subject.data)
-        if changed is not None:
-            try_plan(changed, "Reading the data …")
+    for form in (columns_form, reading_form):
+        with widgets.problems_here():
+            changed = form.draw(view.plan, view.subject.data)
+            if changed is not None:
+                try_plan(changed, "Reading the data …")
 
 
 def own_judging(view: frame.View) -> None:

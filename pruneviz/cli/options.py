@@ -22,7 +22,9 @@ PlanFile = Annotated[
 Weights = Annotated[str | None, typer.Option(help="The model's weights, a safetensors file.")]
 Data = Annotated[
     str | None,
-    typer.Option(help="sample:NAME, npz:FILE, folder:DIR, csv:FILE?target=COLUMN or text:FILE"),
+    typer.Option(
+        help="sample:NAME, npz:FILE, folder:DIR, csv:FILE?target=COLUMN, parquet:… or text:FILE"
+    ),
 ]
 InputShape = Annotated[str | None, typer.Option(help="Shape of one input, such as 3,224,224.")]
 Sparsity = Annotated[str | None, typer.Option(help="Fraction to remove, 0 to 1.")]

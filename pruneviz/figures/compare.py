@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from pruneviz.figures.kit.format import points_apart, share
 from pruneviz.figures.kit.style import ORIGINAL, PRUNED, lay_out
+from pruneviz.metrics import METRICS, Metric
+from pruneviz.metrics.metric import UNITS
 from pruneviz.report import Amount
 
 MOST_CLASSES = 25
@@ -26,29 +28,7 @@ def by_class(table: pd.DataFrame) -> go.Figure:
     worst = table["change"].abs().sort_values(ascending=False, kind="stable").index
     shown = table.loc[sorted(worst[:MOST_CLASSES])]
     figure = go.Figure()
-    for name, colour, symbol, shift in (
-        ("original", ORIGINAL, "circle", -0.16),
-        ("pruned", PRUNED, "diamond", 0.16),
-    ):
-        value = 100 * shown[name]
-        figure.add_scatter(
-            x=value,
-            y=np.arange(len(shown)) + shift,
-            mode="markers",
-            name=name,
-            marker={"color": colour, "symbol": symbol, "size": 9},
-            error_x={
-                "type": "data",
-                "array": 100 * shown[f"{name}_high"] - value,
-                "arrayminus": value - 100 * shown[f"{name}_low"],
-                "color": colour,
-                "thickness": 1.5,
-                "width": 3,
-            },
-            customdata=np.stack([shown["class"], shown["samples"]], -1),
-            hovertemplate=f"{name}, %{{customdata[0]}}: %{{x:.1f}} % of %{{customdata[1]}} inputs"
-            "<extra></extra>",
-        )
+    add_pairs(figure, shown, shown["class"], METRICS.get("accuracy"))
     lay_out(
         figure,
         title=_class_title(table, len(shown)),
@@ -59,6 +39,37 @@ def by_class(table: pd.DataFrame) -> go.Figure:
     return figure.update_yaxes(
         tickvals=list(range(len(shown))), ticktext=list(shown["class"]), autorange="reversed"
     )
+
+
+def add_pairs(figure: go.Figure, table: pd.DataFrame, names: pd.Series, metric: Metric) -> None:
+    """Add a metric of both networks with its 95 % interval, a row of the table below the other.
+
+    Columns: samples, and original and pruned, each with its …_low and …_high.
+    """
+    unit = UNITS[metric.unit]
+    for name, colour, symbol, shift in (
+        ("original", ORIGINAL, "circle", -0.16),
+        ("pruned", PRUNED, "diamond", 0.16),
+    ):
+        value = unit.scale * table[name]
+        figure.add_scatter(
+            x=value,
+            y=np.arange(len(table)) + shift,
+            mode="markers",
+            name=name,
+            marker={"color": colour, "symbol": symbol, "size": 9},
+            error_x={
+                "type": "data",
+                "array": unit.scale * table[f"{name}_high"] - value,
+                "arrayminus": value - unit.scale * table[f"{name}_low"],
+                "color": colour,
+                "thickness": 1.5,
+                "width": 3,
+            },
+            customdata=np.stack([names, table["samples"]], -1),
+            hovertemplate=f"{name}, %{{customdata[0]}}: %{{x:.{unit.decimals}f}}{unit.symbol} of "
+            "%{customdata[1]} inputs<extra></extra>",
+        )
 
 
 def latency(original_ms: NDArray[np.float64], pruned_ms: NDArray[np.float64]) -> go.Figure:

@@ -8,7 +8,7 @@ from pruneviz.subjects.own import subject_of
 from pruneviz.subjects.plain import plainly
 from pruneviz.subjects.references import needs_operator, own_paths
 from pruneviz.subjects.subject import Data, Subject, freeze, tensors_sha256, weights_sha256
-from pruneviz.subjects.uploads import accept, sent_files, upload_columns
+from pruneviz.subjects.uploads import accept, sent_files, table_columns
 
 __all__ = [
     "Augmentation",
@@ -25,7 +25,7 @@ __all__ = [
     "plainly",
     "sent_files",
     "subject_of",
+    "table_columns",
     "tensors_sha256",
-    "upload_columns",
     "weights_sha256",
 ]

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
 
 from pruneviz.plan import Plan
+from pruneviz.subjects.tables.columns import Columns, taken_apart
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import finding, sending, text_files
 
 MODEL_KINDS = ("sample", "torchvision", "timm", "hf", "python")
-DATA_KINDS = ("sample", "npz", "folder", "csv", "text", "upload", "python")
+DATA_KINDS = ("sample", "npz", "folder", "csv", "parquet", "text", "upload", "python")
+TABLES = ("csv", "parquet")
 HARMLESS = ("sample:", "torchvision:", "timm:", "upload:")
+NOTHING_SAID = Columns()
 ON_THE_HUB = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")  # OWNER/NAME
 CHOICES = re.compile(r"(length|stride)=([1-9]\d{0,8})")  # of a text
-UPLOAD = re.compile(r"([0-9a-f]{64})(?:\.(npz|csv|zip))?")
+UPLOAD = re.compile(r"([0-9a-f]{64})(?:\.(npz|csv|parquet|zip))?")
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Reference:
 
     kind: str
     name: str
-    target: str | None = None
+    columns: Columns = NOTHING_SAID
     length: int | None = None
     stride: int | None = None
 
@@ -48,12 +51,9 @@ def parse_data(text: str) -> Reference:
         raise RefusedError(finding.names_no_data(text))
     if reference.kind == "text":
         return _with_choices(reference)
-    if reference.kind not in ("csv", "upload"):
+    if reference.kind not in (*TABLES, "upload"):
         return reference
-    name, mark, target = reference.name.rpartition("?target=")
-    if not mark:
-        return reference
-    return Reference(reference.kind, name, unquote(target))
+    return Reference(reference.kind, *taken_apart(reference.name))
 
 
 def _with_choices(reference: Reference) -> Reference:
@@ -79,7 +79,7 @@ def _parse(text: str, kinds: tuple[str, ...]) -> Reference | None:
 def parse_upload(name: str) -> tuple[str, str]:
     """Return (hash, file ending) of an upload's name; weights have none and end in safetensors.
 
-    Only hexadecimal digits and four endings pass, so no upload can name a file elsewhere.
+    Only hexadecimal digits and five endings pass, so no upload can name a file elsewhere.
     """
     match = UPLOAD.fullmatch(name)
     if match is None:
@@ -116,3 +116,22 @@ def needs_operator(reference: str | None) -> bool:
     torchvision, timm and uploads are harmless.
     """
     return reference is not None and not reference.startswith(HARMLESS)
+
+
+def is_named(reference: str, named: Iterable[str]) -> bool:
+    """Say whether a reference is one of those named, or reads a named table by other columns.
+
+    What a name says to ignore stays ignored, and is neither asked nor grouped by.
+    """
+    return any(reference == each or _same_table(reference, each) for each in named)
+
+
+def _same_table(reference: str, named: str) -> bool:
+    asked, given = (_parse(text, TABLES) for text in (reference, named))
+    if asked is None or given is None or asked.kind != given.kind:
+        return False
+    (file, read), (own, limits) = taken_apart(asked.name), taken_apart(given.name)
+    hidden = {name.strip() for name in limits.ignore}
+    seen = {name.strip() for name in (*read.target, ",".join(read.target), *read.groups)}
+    ignored = {name.strip() for name in read.ignore}
+    return bool(limits.target) and file == own and hidden <= ignored and not hidden & seen

@@ -20,7 +20,9 @@ from pruneviz.subjects.labelling import Classes, Labelling, counts_of
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.references import Reference, parse_upload
 from pruneviz.subjects.split import CALIBRATION_LIMIT, make_data, spread, stratified
-from pruneviz.subjects.subject import Data
+from pruneviz.subjects.subject import Data, Groups
+from pruneviz.subjects.tables.grouped import of_rows
+from pruneviz.subjects.tables.parquet import read_parquet
 from pruneviz.subjects.uploads import upload_path
 from pruneviz.wording import RefusedError, opened
 from pruneviz.wording.refusals.subjects import finding
@@ -47,7 +49,8 @@ def read_source(reference: Reference, expects: Expectation, home: Path) -> RawDa
         "npz": lambda: read_npz(path, expects),
         "folder": lambda: read_folder(path, expects),
         "zip": lambda: read_zip(path, expects),
-        "csv": lambda: read_csv(path, reference.target, expects),
+        "csv": lambda: read_csv(path, reference.columns, expects),
+        "parquet": lambda: read_parquet(path, reference.columns, expects),
     }
     if kind not in readers:
         raise RefusedError(finding.weights_are_no_data(f"upload:{reference.name}"))
@@ -76,7 +79,7 @@ def finish_data(
     raw, labelling, classes = _labelled(raw, known, outputs, given or {})
     _refuse_one_class(raw)
     mean, std, how = _normalisation(raw, expects)
-    evaluation, calibration, division, names = _parts(raw, raw.labels)
+    evaluation, calibration, division, names, groups = _parts(raw, raw.labels)
     data = make_data(
         reference,
         evaluation,
@@ -90,6 +93,7 @@ def finish_data(
         labelling=labelling,
         names=names,
         axis=raw.axis,
+        groups=groups,
     )
     refuse_overflow(data)
     return data
@@ -98,8 +102,13 @@ def finish_data(
 Part = tuple[Tensor, Tensor]
 
 
-def _parts(raw: RawData, labels: NDArray[np.int64]) -> tuple[Part, Part, str, tuple[str, ...]]:
-    """Return the parts to evaluate and to calibrate on, raw, how they were divided, and names."""
+def _parts(
+    raw: RawData, labels: NDArray[np.int64]
+) -> tuple[Part, Part, str, tuple[str, ...], Groups]:
+    """Return the parts to evaluate and to calibrate on, raw, how they were divided.
+
+    And the names and groups of the first.
+    """
     y = torch.from_numpy(labels)
     if raw.train.x is not None and raw.train.y is not None:
         chosen = spread(len(raw.train.y))
@@ -108,7 +117,7 @@ def _parts(raw: RawData, labels: NDArray[np.int64]) -> tuple[Part, Part, str, tu
             f"{len(raw.train.y):,} training inputs"
         )
         calibrating = raw.train.x[chosen], raw.train.y[chosen]
-        return (raw.x, y), calibrating, division, raw.names
+        return (raw.x, y), calibrating, division, raw.names, raw.groups
     fraction = min(CALIBRATION_FRACTION, CALIBRATION_LIMIT / len(labels))
     calibration, evaluation = stratified(labels, fraction, SPLIT_SEED)
     if not len(calibration):
@@ -119,7 +128,7 @@ def _parts(raw: RawData, labels: NDArray[np.int64]) -> tuple[Part, Part, str, tu
     )
     held_out, calibrating = (raw.x[evaluation], y[evaluation]), (raw.x[calibration], y[calibration])
     names = tuple(raw.names[i] for i in evaluation) if raw.names else ()
-    return held_out, calibrating, division, names
+    return held_out, calibrating, division, names, of_rows(raw.groups, evaluation)
 
 
 def _labelled(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.labelling import Labelling
-from pruneviz.subjects.subject import Data, along, data_sha256
+from pruneviz.subjects.subject import Data, Groups, along, data_sha256
 from pruneviz.wording import RefusedError, opened
 from pruneviz.wording.refusals.subjects import array_files
 
@@ -22,14 +22,16 @@ CALIBRATION_LIMIT = 512
 class Training:
     """What a source says of training: raw inputs, labels, and how training changed its inputs.
 
-    `fingerprinted`: they belong to the data's SHA-256. Those of the samples, fixed in the code, do
-    not, so that plans made before there was a training part still hold.
+    `set_apart`: the source itself says so, and not a split made here. `fingerprinted`: they belong
+    to the data's SHA-256. Those of the samples, fixed in the code, do not, so that plans made
+    before there was a training part still hold.
     """
 
     x: Tensor | None = None
     y: Tensor | None = None
     augmentation: Augmentation = field(default_factory=Augmentation)
     fingerprinted: bool = True
+    set_apart: bool = True
 
 
 def stratified(
@@ -88,6 +90,7 @@ def make_data(
     labelling: Labelling | None = None,
     names: tuple[str, ...] = (),
     axis: int = 1,
+    groups: Groups | None = None,
 ) -> Data:
     """Return the Data of raw inputs with their labels, normalised and fingerprinted.
 
@@ -118,8 +121,9 @@ def make_data(
         augmentation=train.augmentation.check(part["train_x"]),
         labelling=labelling,
         names=names,
-        held_out=train.x is not None,
+        held_out=train.x is not None and train.set_apart,
         axis=axis,
+        groups=groups or {},
         train_note=None if train.x is not None else opened.few_to_train_on(len(part["train_y"])),
         **tensors,
         **part,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
@@ -19,6 +21,7 @@ from pruneviz.subjects.labelling import Labelling
 from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import Fact
 
+Groups = Mapping[str, tuple[tuple[str, ...], NDArray[np.int64]]]
 ROUNDING = 1e-5  # of the largest value: what single precision leaves of a mean taken off
 
 
@@ -36,6 +39,7 @@ class Data:
     output each class of the user's data is; None for a sample's own data. `names` are what the
     inputs in `x` are called where they come from. `held_out`: the source
     itself sets `x` apart from what is trained on; of others it is not known whether they are new.
+    `groups` maps a column to the names of its groups, and the index of each input's in `x`.
     """
 
     reference: str
@@ -57,6 +61,7 @@ class Data:
     held_out: bool = False
     names: tuple[str, ...] = ()
     axis: int = 1
+    groups: Groups = field(default_factory=dict)
 
     def name(self, index: int) -> str:
         """Return what input `index` of `x` is called where it comes from: a file, a row, a line."""

@@ -16,16 +16,18 @@ from pruneviz.subjects.files.images import check_zip
 from pruneviz.subjects.files.tables import csv_columns
 from pruneviz.subjects.models.weights import PICKLES, check_header
 from pruneviz.subjects.references import parse_data, parse_upload
+from pruneviz.subjects.tables.columns import Columns, taken_apart
+from pruneviz.subjects.tables.parquet import check_parquet
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import sending
 
 MAX_FILE_BYTES = 200_000_000
 MAX_TOTAL_BYTES = 2_000_000_000
 SHOWN = 12  # digits of a digest
-KINDS = ("safetensors", "npz", "csv", "zip")
+KINDS = ("safetensors", "npz", "csv", "parquet", "zip")
 ZIP_START = b"PK\x03\x04"
 NAME_ENDING = ".name"  # beside an upload: the name by which it was sent last
-FILE_KINDS = ("npz:", "csv:", "zip:", "folder:")
+FILE_KINDS = ("npz:", "csv:", "parquet:", "zip:", "folder:")
 
 
 def upload_path(reference: str, home: Path) -> Path:
@@ -93,23 +95,31 @@ def _given_file(reference: str, given: str) -> Path:
     if Path(given).exists() or not given.startswith(FILE_KINDS):
         return Path(given)
     kind, _, rest = given.partition(":")
-    read, target = parse_data(f"csv:{rest}"), parse_data(reference).target
-    if read.target not in (None, target):
-        alone = f"{kind}:{read.name}"
-        raise RefusedError(sending.other_target(str(target), str(read.target), alone))
-    return Path(read.name)
+    name, read = taken_apart(rest)
+    asked = parse_data(reference).columns
+    if read not in (Columns(), Columns(target=asked.target), asked):
+        raise RefusedError(sending.other_columns(str(asked), str(read), f"{kind}:{name}"))
+    return Path(name)
 
 
-def upload_columns(reference: str, home: Path) -> list[str]:
-    """Return the column names of an uploaded CSV table, to choose `?target=COLUMN` from."""
-    return csv_columns(upload_path(reference, home))
+def table_columns(reference: str, home: Path) -> list[str]:
+    """Return the column names of a table that a data reference names, to choose from.
+
+    [] of what is no table; ValueError where the file is not there, or is none.
+    """
+    parsed = parse_data(reference)
+    path = upload_path(reference, home) if parsed.kind == "upload" else Path(parsed.name)
+    kind = parse_upload(parsed.name)[1] if parsed.kind == "upload" else parsed.kind
+    if kind == "parquet":
+        return check_parquet(path, path.name)
+    return csv_columns(path) if kind == "csv" else []
 
 
 def accept(name: str, content: bytes | BinaryIO, home: Path) -> str:
     """Check a file, keep it in `home`/uploads, and return its reference.
 
-    Weights (safetensors) become `upload:SHA256`, for a plan's `weights`; data (npz, csv, or a zip
-    of class folders) become `upload:SHA256.ending`, for its `data`. Nothing is unpickled.
+    Weights (safetensors) become `upload:SHA256`, for a plan's `weights`; data (npz, csv, parquet,
+    or a zip of class folders) become `upload:SHA256.ending`, for its `data`. Nothing is unpickled.
     `name` gives the ending, appears in messages and is kept beside the file. ValueError says why
     a file is refused.
     """
@@ -136,6 +146,8 @@ def _check(name: str, ending: str, data: bytes) -> None:
         check_header(name, data, len(data))
     elif ending == "csv":
         _check_text(name, data)
+    elif ending == "parquet":
+        check_parquet(io.BytesIO(data), name)
     elif not data.startswith(ZIP_START):
         raise RefusedError(sending.not_whole(name, ending))
     elif ending == "npz":

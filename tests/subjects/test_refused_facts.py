@@ -83,7 +83,8 @@ REFUSED = {
     "no data": (
         lambda: parse_data("wine.csv"), finding.names_no_data("wine.csv"), "data",
         "'wine.csv' names no data; a data is one of sample:NAME, npz:FILE, folder:DIRECTORY, "
-        "csv:FILE?target=COLUMN, text:FILE?length=128&stride=128",
+        "csv:FILE?target=COLUMN, parquet:FILE?target=COLUMN, "
+        "text:FILE?length=128&stride=128",
     ),
     "sample data": (
         lambda: load_split("wine"),
@@ -189,7 +190,7 @@ REFUSED = {
     "no kind": (
         lambda: accept("a.txt", b"text", Path()),
         sending.no_kind("a.txt", ("safetensors", "npz", "csv", "zip")), "",
-        "'a.txt' is no kind of file that can be used; upload safetensors, npz, csv, zip",
+        "'a.txt' is no kind of file that can be used; upload safetensors, npz, csv, parquet, zip",
     ),
     "gone": (
         lambda: load_subject(Plan(data=ABSENT), home=Path("nowhere")),

@@ -90,16 +90,16 @@ def test_missing_target(csv: Csv, table: pd.DataFrame) -> None:
 
 
 def test_columns_that_are_no_numbers(csv: Csv, table: pd.DataFrame) -> None:
-    with pytest.raises(ValueError, match=r"not numbers: place, when; remove them or encode"):
-        csv(table.assign(place="wood", when="noon"))
+    with pytest.raises(ValueError, match=r"not numbers: a holds 'noon' beside numbers; leave such"):
+        csv(table.assign(a=[*table.a[:-1].astype(str), "noon"]))
     with pytest.raises(ValueError, match=r"no column besides the target"):
         csv(table[["kind"]])
 
 
 def test_empty_cells_and_infinities(csv: Csv, table: pd.DataFrame) -> None:
     table.loc[3, "b"] = np.nan
-    with pytest.raises(ValueError, match=r"empty cells in 1 of its 60 rows, in b: remove"):
-        csv(table)
+    with pytest.raises(ValueError, match=r"does not take inputs of shape \[5\]"):
+        csv(table)  # a gap is filled, and marked by a feature of its own
     table.loc[3, "b"] = np.inf
     with pytest.raises(ValueError, match=r"1 of the 60 inputs holds NaN or infinite"):
         csv(table)
@@ -243,4 +243,4 @@ def test_zip_gives_what_the_folder_gives(factory: Path, folder: Path, root: str)
 
 
 def test_target_may_be_quoted() -> None:
-    assert parse_data("csv:a.csv?target=my%20kind").target == "my kind"
+    assert parse_data("csv:a.csv?target=my%20kind").columns.target == ("my kind",)

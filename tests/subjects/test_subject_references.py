@@ -8,7 +8,8 @@ import pytest
 
 from pruneviz.plan import Plan
 from pruneviz.subjects import load_subject, needs_operator, own_paths
-from pruneviz.subjects.references import Reference, parse_data, parse_model, parse_upload
+from pruneviz.subjects.references import Reference, is_named, parse_data, parse_model, parse_upload
+from pruneviz.subjects.tables.columns import Columns
 
 SHA = "ab" * 32
 
@@ -33,9 +34,31 @@ def test_needs_operator(reference: str | None, expected: bool) -> None:
     assert needs_operator(reference) is expected
 
 
+@pytest.mark.parametrize(
+    ("reference", "named", "expected"),
+    [
+        ("csv:a.csv?target=y&groups=sex", "csv:a.csv?target=y", True),
+        ("csv:a.csv?target=z", "csv:a.csv?target=y&groups=sex", True),
+        ("csv:a.csv?target=y&ignore=b,ssn", "csv:a.csv?target=y&ignore=ssn", True),
+        ("csv:a.csv?target=y", "csv:a.csv?target=y&ignore=ssn", False),
+        ("csv:a.csv?target=y&groups=%20ssn&ignore=ssn", "csv:a.csv?target=y&ignore=ssn", False),
+        ("csv:a.csv?target=a,b&ignore=a%2Cb", "csv:a.csv?target=y&ignore=a%2Cb", False),
+        ("csv:b.csv?target=y", "csv:a.csv?target=y", False),
+        ("csv:a.csv?target=y", "csv:a.csv", False),
+        ("parquet:a.csv?target=y", "csv:a.csv?target=y", False),
+        ("npz:a.npz", "npz:a.npz", True),
+        ("npz:a.npz?target=y", "npz:a.npz", False),
+    ],
+)
+def test_a_table_that_was_named_may_be_read_by_other_columns(reference, named, expected) -> None:
+    assert is_named(reference, [named]) is expected
+
+
 def test_parse() -> None:
     assert parse_model("python:a:b.py:make") == Reference("python", "a:b.py:make")
-    assert parse_data("csv:w.csv?target=a%20b") == Reference("csv", "w.csv", "a b")
+    assert parse_data("csv:w.csv?target=a%20b") == Reference(
+        "csv", "w.csv", Columns(target=("a b",))
+    )
     assert parse_data("csv:w.csv") == Reference("csv", "w.csv")
     assert parse_data("folder:a?target=b") == Reference("folder", "a?target=b")
     assert parse_data("text:what?.txt") == Reference("text", "what?.txt")

@@ -17,7 +17,7 @@ from pruneviz.home import default_home
 from pruneviz.plan import Plan
 from pruneviz.subjects import load_subject, needs_operator, uploads
 from pruneviz.subjects.models.samples import DigitsCnn
-from pruneviz.subjects.uploads import accept, upload_columns
+from pruneviz.subjects.uploads import accept, table_columns
 
 
 def zipped(members: dict[str, bytes]) -> bytes:
@@ -73,7 +73,7 @@ def test_csv_round_trip(tmp_path: Path) -> None:
     data = load_subject(plan, home=tmp_path).data
     assert data is not None
     assert len(data.y) == 30
-    assert upload_columns(reference, tmp_path)[-2:] == ["f29", "kind"]
+    assert table_columns(reference, tmp_path)[-2:] == ["f29", "kind"]
     with pytest.raises(ValueError, match=r"names no target column"):
         load_subject(Plan(model="sample:tumour-mlp", data=reference), home=tmp_path)
 
@@ -95,7 +95,7 @@ def test_names_lead_nowhere(tmp_path: Path, npz: bytes) -> None:
 
 @pytest.mark.parametrize("name", ["a.exe", "a", "", "a.tar.gz", "a.py"])
 def test_other_kinds(tmp_path: Path, name: str) -> None:
-    with pytest.raises(ValueError, match=r"no kind of file .* upload safetensors, npz, csv, zip"):
+    with pytest.raises(ValueError, match=r"no kind of file .* safetensors, npz, csv, parquet, zip"):
         accept(name, b"content", tmp_path)
 
 

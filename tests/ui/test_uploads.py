@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save
 
 from pruneviz.plan import Plan
+from pruneviz.subjects.tables.columns import Columns
 from pruneviz.ui.home import uploads
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import weight_files
@@ -28,13 +29,15 @@ def test_weights_that_do_not_fit_are_named_as_they_were_sent(tmp_path: Path) -> 
 
 def test_data_that_do_not_fit_are_named_as_they_were_sent(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"'wine\.csv'") as caught:
-        uploads.plan_with_data(Plan(), b"a,b,class\n1,2,\n3,4,\n", "wine.csv", "class")
+        uploads.plan_with_data(
+            Plan(), b"a,b,class\n1,2,\n3,4,\n", "wine.csv", Columns(target=("class",))
+        )
     assert next((tmp_path / "uploads").iterdir()).stem not in str(caught.value)
 
 
 def test_a_table_needs_a_target() -> None:
     with pytest.raises(ValueError, match="choose the column"):
-        uploads.plan_with_data(Plan(), b"a,b\n1,2\n", "wine.csv", None)
+        uploads.plan_with_data(Plan(), b"a,b\n1,2\n", "wine.csv", Columns())
 
 
 def test_it_stays_of_its_kind_and_of_its_field(tmp_path: Path) -> None:

@@ -79,9 +79,18 @@ def metric_spread(metric: Metric, low: float, high: float) -> str:
 
 def metric_change(metric: Metric, change: float) -> str:
     """Return how much larger a metric is, with its sign and unit: `−2.1 points`, `+1.204`."""
+    return f"{metric_change_alone(metric, change)}{metric.symbol_of_changes}"
+
+
+def metric_change_alone(metric: Metric, change: float) -> str:
+    """Return the same without its unit, for intervals and tables."""
     alone = metric.written_alone(change)
-    number = alone.lstrip("-") if float(alone) == 0 else alone
-    return f"{signed(number)}{metric.symbol_of_changes}"
+    return signed(alone.lstrip("-") if float(alone) == 0 else alone)
+
+
+def metric_apart(metric: Metric, change: float) -> str:
+    """Return how large a change of a metric is, without its sign: `2.1 points`, `1.204`."""
+    return f"{metric.written_alone(abs(change))}{metric.symbol_of_changes}"
 
 
 def plus_minus(half_width: float, decimals: int) -> str:

@@ -20,7 +20,9 @@ MOST_SHOWN = 40  # characters of a cell
 WHOLE = re.compile(r"[+-]?\d+")
 DECIMAL_COMMA = re.compile(r"[+-]?(\d*),(\d+)(?:[eE][+-]?\d+)?")
 GROUP = re.compile(r"[+-]?[1-9]\d{0,2}\.\d{3}")  # may be thousands
-GROUPED = re.compile(r"[+-]?(?:\d{1,3}(?:[.,'’\s]\d{3})+(?:[.,]\d+)?|\d+(?:[.,'’]\d+){2,})")
+THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:[.,'’\s]\d{3})+(?:[.,]\d+)?")
+GROUPED = re.compile(rf"(?:{THOUSANDS.pattern}|[+-]?\d+(?:[.,'’]\d+){{2,}})")
+FRACTION = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 
 
 def read_text(path: Path) -> str:
@@ -85,21 +87,26 @@ def lines_of_rows(text: str, mark: str) -> list[int]:
 
 
 def numbers_with_commas(columns: pd.DataFrame, points: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return columns of text, without empty cells, as numbers with a decimal comma.
+    """Return columns of text as numbers with a decimal comma, gaps as NaN.
 
     `points` are the columns that read as fractions, as text. ValueError where text is no number, or
     where a mark may as well separate thousands.
     """
     sure = False
     for column in columns:
-        values = columns[column].str.strip()
+        values = columns[column].dropna().astype(str).str.strip()
+        commas = values.str.contains(",", regex=False).any()
         for value in values.unique():
             match = DECIMAL_COMMA.fullmatch(value)
-            if match is None and not WHOLE.fullmatch(value):
+            whole = WHOLE.fullmatch(value) or (not commas and FRACTION.fullmatch(value))
+            if match is None and not whole:
                 raise RefusedError(_no_number(name, str(column), value))
             if match is not None:
                 sure = sure or len(match[2]) != 3 or len(match[1]) > 3 or match[1][:1] in ("", "0")
-    first = next(v for c in columns for v in columns[c].str.strip() if "," in v)
+    cells = (cell for c in columns for cell in columns[c].dropna().astype(str).str.strip())
+    first = next((cell for cell in cells if "," in cell), None)
+    if first is None:
+        return columns.astype("float64")
     for column in points:
         mixed = [value for value in points[column] if "." in value]
         if mixed:

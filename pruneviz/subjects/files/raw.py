@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pruneviz.subjects.split import Training
+from pruneviz.subjects.subject import Groups
 from pruneviz.wording import Fact
 
 
@@ -22,8 +23,8 @@ class RawData:
     model's own mean and std apply to them; `mean` and `std` are those of the file, or of the plan,
     as `normalised_by` says, one for each channel or feature, which lie on `axis`. `names` are those
     of the inputs in `x`: a file, a row, a line. `white` is what images of more than 8 bits were
-    divided by, `notes` are what a user must know of how the file was read. With a training part in
-    `train`, all of `x` is held out.
+    divided by, `notes` are what a user must know of how the file was read. `groups` are those of
+    the inputs in `x`, as in Data. With a training part in `train`, all of `x` is held out.
     """
 
     x: Tensor
@@ -41,4 +42,5 @@ class RawData:
     white: float = 65_535.0
     names: tuple[str, ...] = ()
     axis: int = 1
+    groups: Groups = field(default_factory=dict)
     train: Training = field(default_factory=Training)

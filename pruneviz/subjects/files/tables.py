@@ -1,4 +1,4 @@
-"""Data in a CSV file: one row for each case, numbers in every column but the target."""
+"""Data in a CSV file: one row for each case, and the columns that a reference chooses."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-import torch
-from numpy.typing import NDArray
 
 from pruneviz.subjects.class_names import plain
 from pruneviz.subjects.files.csv_text import (
+    SEPARATOR_LINE,
     SEPARATORS,
     find_separator,
     lines_of_rows,
@@ -23,59 +21,54 @@ from pruneviz.subjects.files.csv_text import (
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.models.weights import some
+from pruneviz.subjects.tables.columns import Columns
+from pruneviz.subjects.tables.kinds import written_as_numbers
+from pruneviz.subjects.tables.sheets import EMPTY, Sheet, arranged
 from pruneviz.wording import Fact, RefusedError, opened
 from pruneviz.wording.refusals.subjects import tables
 
-EMPTY = ("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None", "?", "-")
-TRUTH = {"true": 1, "false": 0}
 
-
-def read_csv(path: Path, target: str | None, expects: Expectation) -> RawData:
-    """Return the rows of a table with a header line; `target` names the column of the classes.
+def read_csv(path: Path, columns: Columns, expects: Expectation) -> RawData:
+    """Return the rows of a table with a header line; `columns` names that of the classes.
 
     Whole numbers from 0 in the target are output indices; anything else is the name of a class.
     Cells are separated, and decimals marked, as the file does it throughout.
     """
     text = read_text(path)
     mark = find_separator(text, path.name)
-    columns = list(_parsed(text, mark, path.name, nrows=0).columns)
-    if target is not None and target not in columns:
-        target = next((c for c in columns if c.strip() == target.strip()), target)
-    if target is None:
-        raise RefusedError(tables.no_target(path.name, some(columns)))
-    if target not in columns:
-        raise RefusedError(tables.no_such_target(path.name, target, some(columns)))
-    features = _ordered([c for c in columns if c != target], expects)
+    header = list(_parsed(text, mark, path.name, nrows=0).columns)
+    chosen = columns.found_in(header, path.name)
+    others = [name for name in header if name not in chosen.target]
     table = _parsed(
         text,
         mark,
         path.name,
-        dtype={target: str},
-        na_values={c: list(EMPTY) for c in features},
+        dtype=dict.fromkeys(chosen.target, str),
+        na_values={name: list(EMPTY) for name in others},
     )
-    _refuse_holes(table, features, target, path.name)
-    numbers, commas = _numbers(table, features, text, mark, path.name)
-    labels, named, classes = _classes(table[target].str.strip(), target)
+    used = [name for name in others if name not in chosen.ignore]
+    numbers, commas = _numbers(table[used], text, mark, path.name)
     notes = [f"Cells are separated by {SEPARATORS[mark]}."] * (mark != ",")
     notes += ["Commas mark decimals."] * commas
-    with np.errstate(over="ignore"):  # what is beyond single precision is refused by its line
-        x = torch.from_numpy(numbers.to_numpy(dtype=np.float32, copy=True))
-    return RawData(
-        x=x,
-        labels=labels,
-        named=named,
-        recorded=True,
-        classes=classes,
-        features=tuple(features),
-        note=" ".join(notes),
+    sheet = Sheet(
+        file=path.name,
+        table=table.assign(**numbers),
+        chosen=chosen,
         names=tuple(f"line {line}" for line in lines_of_rows(text, mark)),
+        note=" ".join(notes),
     )
+    return arranged(sheet, expects)
 
 
 def csv_columns(path: Path) -> list[str]:
     """Return the names of a table's columns, from its header line."""
-    text = read_text(path)
-    return list(_parsed(text, find_separator(text, path.name), path.name, nrows=0).columns)
+    return header_of(read_text(path), path.name)
+
+
+def header_of(text: str, name: str) -> list[str]:
+    """Return the names of the columns of a table's text, or of its beginning."""
+    text = SEPARATOR_LINE.sub("", text)
+    return list(_parsed(text, find_separator(text, name), name, nrows=0).columns)
 
 
 def _parsed(text: str, mark: str, name: str, **options: object) -> pd.DataFrame:
@@ -119,48 +112,18 @@ def order_note(features: Sequence[str], known: Sequence[str]) -> Fact | None:
     return opened.columns_in_order(some(differ))
 
 
-def _refuse_holes(table: pd.DataFrame, features: list[str], target: str, name: str) -> None:
-    """Raise ValueError where a feature or a class is missing; a class may be called None or NA."""
-    empty = table[features].isna()
-    empty[target] = table[target].isna() | (table[target].str.strip() == "")
-    rows = int(empty.any(axis=1).sum())
-    if rows:
-        holes = [c for c in empty.columns if empty[c].any()]
-        raise RefusedError(opened.empty_cells(name, rows, len(table), some(holes)))
-
-
 def _numbers(
-    table: pd.DataFrame, features: list[str], text: str, mark: str, name: str
-) -> tuple[pd.DataFrame, bool]:
-    """Return the features as numbers, and whether the file marks decimals with a comma."""
-    numbers = table[features]
-    words = [c for c in features if not pd.api.types.is_numeric_dtype(numbers[c])]
-    plain = [
-        c for c in words if not numbers[c].str.contains(r"\d,\d|^,\d|\d['’\s]\d|\.\d+\.").any()
-    ]
-    if plain:
-        raise RefusedError(tables.columns_of_words(name, some(plain)))
-    if not words:
-        if mark != ",":
-            refuse_thousands(_parsed(text, mark, name, dtype=str, usecols=features), name)
-        return numbers, False
-    fractions = [c for c in features if pd.api.types.is_float_dtype(numbers[c])]
+    columns: pd.DataFrame, text: str, mark: str, name: str
+) -> tuple[dict[str, pd.Series], bool]:
+    """Return the columns of text that are numbers, as such, and whether a comma marks decimals."""
+    numbers = [c for c in map(str, columns) if pd.api.types.is_numeric_dtype(columns[c])]
+    written = [c for c in map(str, columns) if c not in numbers and written_as_numbers(columns[c])]
+    if not written:
+        if mark != "," and numbers:
+            refuse_thousands(_parsed(text, mark, name, dtype=str, usecols=numbers), name)
+        return {}, False
+    fractions = [c for c in numbers if pd.api.types.is_float_dtype(columns[c])]
     points = _parsed(text, mark, name, dtype=str, usecols=fractions) if fractions else None
     points = pd.DataFrame() if points is None else points
-    read = numbers_with_commas(numbers[words], points, name)
-    return numbers.assign(**{c: read[c] for c in words}), True
-
-
-def _classes(column: pd.Series, name: str) -> tuple[NDArray[np.int64], bool, tuple[str, ...]]:
-    """Return labels, whether they are indices into names, and these names, sorted."""
-    if set(column.str.lower()) <= set(TRUTH):
-        return np.array([TRUTH[v] for v in column.str.lower()], dtype=np.int64), False, ()
-    values = pd.to_numeric(column, errors="coerce").replace([np.inf, -np.inf], np.nan)
-    missing = values.isna() & column.isin(EMPTY)
-    if missing.any() and values[~missing].notna().all() and not missing.all():
-        raise RefusedError(tables.no_class(name, column[missing].iloc[0]))
-    if values.notna().all() and (values == values.round()).all():
-        return values.to_numpy(dtype=np.int64, copy=True), False, ()
-    names = sorted(set(column))
-    index = {name: i for i, name in enumerate(names)}
-    return np.array([index[v] for v in column], dtype=np.int64), True, tuple(names)
+    read = numbers_with_commas(columns[written], points, name)
+    return {c: read[c] for c in written}, True

@@ -12,6 +12,7 @@ from pruneviz.home import default_home
 from pruneviz.jobs.control import Options
 from pruneviz.plan import Plan, Setting
 from pruneviz.subjects import needs_operator
+from pruneviz.subjects.references import is_named
 from pruneviz.ui import settings
 from pruneviz.wording import Fact, RefusedError
 from pruneviz.wording.refusals import browsing
@@ -27,7 +28,7 @@ def check_allowed(plan: Plan) -> None:
     for what, (reference, named) in asked.items():
         if what == "data" and reference == plan.model:
             continue  # what a factory gives beside its network is named with it
-        if reference is not None and needs_operator(reference) and reference not in named():
+        if reference is not None and needs_operator(reference) and not is_named(reference, named()):
             raise RefusedError(_not_named(plan, what, reference))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from pruneviz import run
 from pruneviz.plan import Part, Plan
 from pruneviz.subjects import needs_operator
+from pruneviz.subjects.tables.columns import taken_apart
 
 Key = tuple[str, ...]  # begins with the digest of model and data
 
@@ -35,7 +36,7 @@ def _last_change(reference: str | None) -> list[float]:
     if reference is None or not needs_operator(reference):
         return []
     name = reference.split(":")[1] if ":" in reference else reference
-    path = Path(name.split("?target=")[0])
+    path = Path(taken_apart(name)[0])
     if not path.is_file():
         return []
     return [path.stat().st_mtime, float(path.stat().st_size)]

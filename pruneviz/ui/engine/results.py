@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import pandas as pd
 import streamlit as st
 from torch import Tensor, nn
 
@@ -17,7 +18,9 @@ from pruneviz import evaluate, run, store, tasks
 from pruneviz.evaluate import predict
 from pruneviz.explain import Attribution, Detectors, attribute, detectors
 from pruneviz.export import WEIGHTS_FILE
+from pruneviz.measure.by_group import by_group
 from pruneviz.measure.quality import label_logits, quality
+from pruneviz.metrics import Metric
 from pruneviz.plan import Part, Plan
 from pruneviz.registry import Value
 from pruneviz.report import LatencyPair, MetricPair, Report
@@ -76,6 +79,17 @@ def answers(plan: Plan) -> Answers | None:
     if subject.data is None or logits is None or not subject.task.labelled:
         return None
     return Answers(subject.data, label_logits(logits), _logits(plan), subject.task)
+
+
+@cached(cache.plan_key, most=16, spinner="Judging each group …")
+def groups(plan: Plan) -> tuple[Metric, pd.DataFrame] | None:
+    """Return what each group of inputs loses, and by which metric; None without groups."""
+    found = judged(plan)
+    if found is None or not found.data.groups:
+        return None
+    metric, y = cache.subject(plan).metrics[0], found.data.y
+    before, after = (found.task.tally(each, y) for each in (found.original, found.pruned))
+    return metric, by_group(metric, before, after, found.data.groups)
 
 
 def _deciding(plan: Plan, which: Which, *_: object) -> Plan:

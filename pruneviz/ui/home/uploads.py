@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import PurePath
-from urllib.parse import quote
 
 from pruneviz.home import default_home
 from pruneviz.plan import Plan
 from pruneviz.sent import SentFile
-from pruneviz.subjects.files.csv_text import find_separator
+from pruneviz.subjects.files.tables import header_of
 from pruneviz.subjects.labelling import UnknownClassesError
+from pruneviz.subjects.references import TABLES
+from pruneviz.subjects.tables.columns import Columns
+from pruneviz.subjects.tables.parquet import check_parquet
 from pruneviz.subjects.uploads import accept, sent_files, upload_path
 from pruneviz.ui.engine import cache
 from pruneviz.ui.session import edits
 from pruneviz.wording import Fact, RefusedError, said_by
 from pruneviz.wording.refusals import browsing
 
-DATA_ENDINGS = ("npz", "csv", "zip")
+DATA_ENDINGS = ("npz", "csv", "parquet", "zip")
 HEADER_BYTES = 1_000_000
 
 
@@ -34,23 +35,23 @@ def plan_with_weights(plan: Plan, model: str, content: bytes, file_name: str) ->
     return candidate
 
 
-def plan_with_data(plan: Plan, content: bytes, file_name: str, target: str | None) -> Plan:
+def plan_with_data(plan: Plan, content: bytes, file_name: str, columns: Columns) -> Plan:
     """Return the plan with the sent data; ValueError says why it does not fit the model."""
-    reference = data_reference(content, file_name, target)
+    reference = data_reference(content, file_name, columns)
     candidate = edits.with_data(plan, reference)
     with _named(reference.partition("?")[0], file_name):
         cache.subject(candidate)
     return candidate
 
 
-def data_reference(content: bytes, file_name: str, target: str | None) -> str:
+def data_reference(content: bytes, file_name: str, columns: Columns) -> str:
     """Keep sent data and return its reference; ValueError says why the file is refused."""
     reference = accept(file_name, content, default_home())
-    if not reference.endswith(".csv"):
+    if not is_table(reference):
         return reference
-    if not target:
+    if not columns.target:
         raise RefusedError(browsing.no_column())
-    return f"{reference}?target={quote(target)}"
+    return f"{reference}{columns}"
 
 
 @contextmanager
@@ -87,15 +88,17 @@ def sent(plan: Plan) -> tuple[SentFile, ...]:
     return sent_files(plan, default_home())
 
 
-def csv_columns(content: bytes) -> list[str]:
-    """Return the column names of a CSV file; ValueError when it has no header row."""
+def is_table(name: str) -> bool:
+    """Return whether a file's name says that it is a table."""
+    return PurePath(name).suffix.lower().removeprefix(".") in TABLES
+
+
+def columns(content: bytes, file_name: str) -> list[str]:
+    """Return the column names of a table; ValueError when it has no header row."""
+    if file_name.lower().endswith(".parquet"):
+        return check_parquet(io.BytesIO(content), file_name)
     head = content[:HEADER_BYTES].decode("utf-8-sig", errors="replace")
-    try:
-        mark = find_separator(head.rpartition("\n")[0] or head, "the file")
-        rows = csv.reader(io.StringIO(head), delimiter=mark, skipinitialspace=True)
-        columns = next((row for row in rows if row), [])
-    except csv.Error as error:
-        raise RefusedError(browsing.no_table(str(error))) from error
-    if len(columns) < 2:
+    found = header_of(head.rpartition("\n")[0] or head, "the file")
+    if len(found) < 2:
         raise RefusedError(browsing.too_few_columns())
-    return columns
+    return found

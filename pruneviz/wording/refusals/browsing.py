@@ -79,11 +79,6 @@ def no_column() -> str:
 
 
 @fact(field="data")
-def no_table(why: str) -> str:
-    return f"the file is no CSV table: {why}"
-
-
-@fact(field="data")
 def too_few_columns() -> str:
     return "the first row must name at least two columns"
 

@@ -74,7 +74,5 @@ def another_file(path: str, found: str, what: str, wanted: str) -> str:
 
 
 @fact(field="data")
-def other_target(target: str, given: str, reference: str) -> str:
-    return (
-        f"the plan's classes are in the column '{target}', not in '{given}'; give {reference} alone"
-    )
+def other_columns(asked: str, given: str, reference: str) -> str:
+    return f"the plan reads the table as {asked}, not as {given}; give {reference} alone"

@@ -38,20 +38,46 @@ def no_such_target(file: str, target: str, columns: str) -> str:
 
 
 @fact(field="data")
+def no_such_columns(file: str, missing: str, columns: str) -> str:
+    return f"'{file}' has no column {missing}; its columns are {columns}"
+
+
+@fact(field="data")
+def target_ignored(file: str, target: str) -> str:
+    return f"the target {target} of '{file}' is to be ignored, too; ignore other columns"
+
+
+@fact(field="data")
+def no_preparation(given: str, always: str) -> str:
+    return f"prepare={given} says nothing of a table; write prepare={always}, or leave it out"
+
+
+@fact(field="data")
+def nothing_to_learn(file: str) -> str:
+    return (
+        f"nothing in '{file}' can be learned from: besides the target its columns are empty, alike "
+        "in all rows, or name the rows; add columns, or keep one with &keep=COLUMN"
+    )
+
+
+@fact(field="data")
+def too_wide(file: str, rows: int, features: int, most: int) -> str:
+    return (
+        f"'{file}' becomes {rows:,} rows of {features:,} features, more than {most:,} numbers; "
+        "leave columns out with &ignore=COLUMN,COLUMN"
+    )
+
+
+@fact(field="data")
 def no_features() -> str:
     return "the table has no column besides the target; add the features"
 
 
 @fact(field="data")
-def columns_of_words(file: str, columns: str) -> str:
-    return f"'{file}' has columns that are not numbers: {columns}; remove them or encode them"
-
-
-@fact(field="data")
 def no_number(file: str, column: str, value: str) -> str:
     return (
-        f"'{file}' has columns that are not numbers: {column} holds '{value}'; "
-        "remove them or encode them"
+        f"'{file}' has columns that are not numbers: {column} holds '{value}' beside numbers; "
+        "leave such cells empty, or ignore the column with &ignore=COLUMN"
     )
 
 
@@ -78,3 +104,21 @@ def no_class(column: str, value: str) -> str:
         f"column {column} holds {value} beside numbers of classes; "
         "remove those rows, or give all classes names"
     )
+
+
+@fact(field="data")
+def no_parquet(file: str) -> str:
+    return f"'{file}' is no whole Parquet file; write it again"
+
+
+@fact(field="data")
+def too_large(file: str, rows: int, columns: int, most: int) -> str:
+    return (
+        f"'{file}' has {rows:,} rows of {columns:,} columns, which is more than {most:,} cells or "
+        "1 GB: give fewer rows or columns"
+    )
+
+
+@fact(field="data")
+def nested_columns(file: str, columns: str) -> str:
+    return f"'{file}' has columns of lists, records or bytes: {columns}; leave them out of the file"

@@ -1,0 +1,74 @@
+"""What each group of inputs loses: a metric of both networks on its inputs alone."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import torch
+
+from pruneviz.measure.quality import metric_pair
+from pruneviz.metrics import Metric, Tally
+from pruneviz.report import MetricPair
+from pruneviz.subjects.subject import Groups
+
+
+def by_group(metric: Metric, before: Tally, after: Tally, groups: Groups) -> pd.DataFrame:
+    """Return one row a group: inputs, the metric of both networks and its change, with intervals.
+
+    Columns: column, group, samples, original, original_low, original_high, pruned, pruned_low,
+    pruned_high, change, change_low, change_high, worst. Where the inputs of a group are too few to
+    tell, or of one class, its number may be NaN, and its intervals are as wide as can be. `worst`
+    is, in each column, the group that loses most by its number, among those whose interval says
+    something. Groups without an input have no row.
+    """
+    rows = []
+    for column, (names, index) in groups.items():
+        placed = torch.from_numpy(index)
+        here = [(name, placed == place) for place, name in enumerate(names)]
+        found = {
+            name: metric_pair(metric, _of(before, which), _of(after, which))
+            for name, which in here
+            if which.any()
+        }
+        worst = _worst(metric, found)
+        rows += [
+            {"column": column, "group": name, **_row(metric, pair), "worst": name == worst}
+            for name, pair in found.items()
+        ]
+    return pd.DataFrame(rows)
+
+
+def _of(tally: Tally, which: torch.Tensor) -> Tally:
+    return {name: values[which] for name, values in tally.items()}
+
+
+def _row(metric: Metric, pair: MetricPair) -> dict[str, float]:
+    widest = metric.most - metric.least
+    change = pair.change_interval
+    if math.isnan(pair.change):  # a network has no number here: nothing is known of the change
+        change = -widest, widest
+    return {
+        "samples": pair.samples,
+        "original": pair.original,
+        "original_low": pair.original_interval[0],
+        "original_high": pair.original_interval[1],
+        "pruned": pair.pruned,
+        "pruned_low": pair.pruned_interval[0],
+        "pruned_high": pair.pruned_interval[1],
+        "change": pair.change,
+        "change_low": change[0],
+        "change_high": change[1],
+    }
+
+
+def _worst(metric: Metric, pairs: dict[str, MetricPair]) -> str | None:
+    """Return the group that loses most, of those that can tell; None where none of them loses."""
+    widest = metric.most - metric.least
+    losses = {
+        name: -metric.gain(pair.change)
+        for name, pair in pairs.items()
+        if pair.change_interval[1] - pair.change_interval[0] < 2 * widest
+    }
+    known = {name: loss for name, loss in losses.items() if loss > 0}
+    return max(known, key=lambda name: known[name]) if known else None
