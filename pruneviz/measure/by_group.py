@@ -19,8 +19,8 @@ def by_group(metric: Metric, before: Tally, after: Tally, groups: Groups) -> pd.
     Columns: column, group, samples, original, original_low, original_high, pruned, pruned_low,
     pruned_high, change, change_low, change_high, worst. Where the inputs of a group are too few to
     tell, or of one class, its number may be NaN, and its intervals are as wide as can be. `worst`
-    is, in each column, the group that loses most by its number, among those whose interval says
-    something. Groups without an input have no row.
+    is, in each column, the group that loses most: of those whose interval is all loss, else of
+    those whose interval says something. Groups without an input have no row.
     """
     rows = []
     for column, (names, index) in groups.items():
@@ -63,12 +63,12 @@ def _row(metric: Metric, pair: MetricPair) -> dict[str, float]:
 
 
 def _worst(metric: Metric, pairs: dict[str, MetricPair]) -> str | None:
-    """Return the group that loses most, of those that can tell; None where none of them loses."""
-    widest = metric.most - metric.least
-    losses = {
-        name: -metric.gain(pair.change)
-        for name, pair in pairs.items()
-        if pair.change_interval[1] - pair.change_interval[0] < 2 * widest
-    }
-    known = {name: loss for name, loss in losses.items() if loss > 0}
-    return max(known, key=lambda name: known[name]) if known else None
+    """Return the group that loses most, those that surely lose first; None where none loses."""
+    losses = {}
+    for name, pair in pairs.items():
+        gains = [metric.gain(end) for end in pair.change_interval]
+        known = max(gains) - min(gains) < 2 * (metric.most - metric.least)
+        loss = -metric.gain(pair.change)
+        if known and loss > 0:
+            losses[name] = max(gains) < 0, loss
+    return max(losses, key=lambda name: losses[name]) if losses else None

@@ -70,14 +70,25 @@ def test_a_group_of_one_has_the_widest_interval_and_is_never_the_worst():
         assert not one["worst"]
 
 
-def test_the_worst_group_loses_most():
-    for metric in (METRICS.get("accuracy"), METRICS.get("loss")):
-        found = table(metric)
-        rows = found[found["group"] != "x"]
-        losses = -rows["change"] if metric.better == "higher" else rows["change"]
-        worst = found[found["worst"]]["group"].tolist()
-        assert worst == ([rows.loc[losses.idxmax(), "group"]] if losses.max() > 0 else [])
-    assert not by_group(metric, *[CLASSIFICATION.tally(BEFORE, Y)] * 2, GROUPS)["worst"].any()
+def test_the_worst_group_loses_most_and_surely_where_one_does():
+    y = torch.zeros(440, dtype=torch.long)
+    before = torch.tensor([[1.0, 0.0]]).repeat(440, 1)
+    after = before.clone()
+    after[:40] = after[:40].flip(1)  # 40 of the 400 of "many", surely
+    after[400:402] = after[400:402].flip(1)  # 2 of the 10 of "few", within chance
+    index = np.array([0] * 400 + [1] * 10 + [2] * 30, dtype=np.int64)
+    groups = {"size": (("many", "few", "same"), index)}
+
+    def worst(metric, pruned, groups=groups):
+        tallies = [CLASSIFICATION.tally(logits, y) for logits in (before, pruned)]
+        found = by_group(METRICS.get(metric), *tallies, groups)
+        return found[found["worst"]]["group"].tolist()
+
+    assert worst("accuracy", after) == ["many"]
+    assert worst("loss", after) == ["many"]
+    after[:40] = before[:40]
+    assert worst("accuracy", after) == ["few"]
+    assert worst("accuracy", before) == []
 
 
 def test_the_figure_and_the_table_say_it():

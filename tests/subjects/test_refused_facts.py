@@ -189,7 +189,7 @@ REFUSED = {
     ),
     "no kind": (
         lambda: accept("a.txt", b"text", Path()),
-        sending.no_kind("a.txt", ("safetensors", "npz", "csv", "zip")), "",
+        sending.no_kind("a.txt", ("safetensors", "npz", "csv", "parquet", "zip")), "",
         "'a.txt' is no kind of file that can be used; upload safetensors, npz, csv, parquet, zip",
     ),
     "gone": (
