@@ -24,6 +24,8 @@ from pruneviz.subjects.subject import Data, Groups
 from pruneviz.subjects.tables.grouped import of_rows
 from pruneviz.subjects.tables.parquet import read_parquet
 from pruneviz.subjects.uploads import upload_path
+from pruneviz.tasks import Task
+from pruneviz.tasks.regression import Regression
 from pruneviz.wording import RefusedError, opened
 from pruneviz.wording.refusals.subjects import finding
 
@@ -99,6 +101,35 @@ def finish_data(
     return data
 
 
+def finish_targets(reference: str, raw: RawData, expects: Expectation, task: Task) -> Data:
+    """Return the Data of targets that are numbers: inputs normalised and split as for labels.
+
+    The split keeps tenths of the targets in proportion.
+    """
+    if len(raw.labels) < MINIMUM_ROWS:
+        raise RefusedError(finding.too_few_inputs(len(raw.labels), MINIMUM_ROWS))
+    mean, std, how = _normalisation(raw, expects)
+    evaluation, calibration, division, names, groups = _parts(raw, raw.labels)
+    if isinstance(task, Regression):
+        evaluation, calibration = ((x, y.float()) for x, y in (evaluation, calibration))
+    data = make_data(
+        reference,
+        evaluation,
+        calibration,
+        classes=raw.classes,
+        features=raw.features,
+        mean=mean,
+        std=std,
+        note=f"{division}; {how}. {raw.note}".strip(),
+        train=raw.train,
+        names=names,
+        axis=raw.axis,
+        groups=groups,
+    )
+    refuse_overflow(data)
+    return data
+
+
 Part = tuple[Tensor, Tensor]
 
 
@@ -109,7 +140,8 @@ def _parts(
 
     And the names and groups of the first.
     """
-    y = torch.from_numpy(labels)
+    y = torch.from_numpy(labels) if raw.targets is None else raw.targets
+    by = "class" if raw.targets is None else "target"
     if raw.train.x is not None and raw.train.y is not None:
         chosen = spread(len(raw.train.y))
         division = (
@@ -124,7 +156,7 @@ def _parts(
         raise RefusedError(finding.one_input_a_class())
     division = (
         f"Evaluated on {len(evaluation):,} inputs, calibrated on {len(calibration):,} others; "
-        f"split by class with seed {SPLIT_SEED}"
+        f"split by {by} with seed {SPLIT_SEED}"
     )
     held_out, calibrating = (raw.x[evaluation], y[evaluation]), (raw.x[calibration], y[calibration])
     names = tuple(raw.names[i] for i in evaluation) if raw.names else ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pruneviz.subjects.augmentation import Augmentation
-from pruneviz.subjects.files.label_arrays import read_labels
+from pruneviz.subjects.files.label_arrays import Labels, read_labels
 from pruneviz.subjects.files.raw import RawData
+from pruneviz.subjects.files.targets import are_numbers, as_targets, strata
 from pruneviz.subjects.files.values import (
     Scale,
     find_scale,
@@ -58,8 +60,16 @@ def read_npz(path: Path, expects: Expectation) -> RawData:
     inputs = [_inputs(arrays, scale, part, kept) for part in parts]
     ys = [f"{part}y" for part in parts]
     names = tuple(map(str, arrays["classes"].ravel())) if "classes" in arrays else ()
-    labels = read_labels([arrays[y] for y in ys], " and ".join(ys), names)
-    training = _training(inputs, labels.parts, _augmentation(arrays))
+    where, asked = " and ".join(ys), [arrays[y] for y in ys]
+    targets = _targets(asked, where, expects.numbers)
+    if targets:
+        labels = Labels(parts=tuple(map(strata, targets)), names=names, named=False, columns=0)
+        training = _training(inputs, targets, _augmentation(arrays))
+    else:
+        labels = read_labels(asked, where, names)
+        training = _training(
+            inputs, list(map(torch.from_numpy, labels.parts)), _augmentation(arrays)
+        )
     if inputs[0].dim() == 4 or scale.divisor != 1:
         notes.append(scale.sentence)
     if axis:
@@ -78,9 +88,17 @@ def read_npz(path: Path, expects: Expectation) -> RawData:
         names=tuple(f"row {i}" for i in range(len(inputs[0]))),
         train=training,
         axis=axis or 1,
+        targets=targets[0] if targets else None,
     )
     mean, std = _statistics(arrays, int(raw.x.shape[raw.axis]))
     return raw if mean is None or std is None else with_statistics(raw, mean, std, scale)
+
+
+def _targets(arrays: list[NDArray[Any]], where: str, numbers: bool | None) -> list[Tensor]:
+    """Return the targets of each part that are numbers in place of labels; [] for labels."""
+    if numbers is False or not (numbers or all(map(are_numbers, arrays))):
+        return []
+    return [as_targets(array, where) for array in arrays]
 
 
 def _channels_first(arrays: dict[str, NDArray[Any]], channels: int | None) -> list[str]:
@@ -129,9 +147,9 @@ def _inputs(arrays: dict[str, NDArray[Any]], scale: Scale, part: str, kept: bool
 
 
 def _training(
-    inputs: list[Tensor], labels: tuple[NDArray[np.int64], ...], augmentation: Augmentation
+    inputs: list[Tensor], targets: Sequence[Tensor], augmentation: Augmentation
 ) -> Training:
-    """Return the training part, if there is one: the second of the inputs and labels."""
+    """Return the training part, if there is one: the second of the inputs and targets."""
     if len(inputs) == 1:
         return Training(augmentation=augmentation)
     held_out, train = inputs
@@ -139,7 +157,7 @@ def _training(
         raise RefusedError(
             array_files.parts_differ(tuple(train.shape[1:]), tuple(held_out.shape[1:]))
         )
-    return Training(x=train, y=torch.from_numpy(labels[1]), augmentation=augmentation)
+    return Training(x=train, y=targets[1], augmentation=augmentation)
 
 
 def _augmentation(arrays: dict[str, NDArray[Any]]) -> Augmentation:

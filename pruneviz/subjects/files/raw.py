@@ -25,6 +25,8 @@ class RawData:
     of the inputs in `x`: a file, a row, a line. `white` is what images of more than 8 bits were
     divided by, `notes` are what a user must know of how the file was read. `groups` are those of
     the inputs in `x`, as in Data. With a training part in `train`, all of `x` is held out.
+    `targets` (N, …) are numbers in place of labels, and `labels` then say what a split keeps in
+    proportion.
     """
 
     x: Tensor
@@ -44,3 +46,4 @@ class RawData:
     axis: int = 1
     groups: Groups = field(default_factory=dict)
     train: Training = field(default_factory=Training)
+    targets: Tensor | None = None

@@ -28,7 +28,8 @@ class Expectation:
     `channels` are those that the first convolution takes, `colour` their order, or grey thrice.
     `first` is the model's first layer, which tells series from grey images. `tokens` says of how
     many tokens texts are made, where inputs are their numbers and `shape` is (places,). `beside`
-    are how many inputs of that shape the model takes side by side, as frames of a film.
+    are how many inputs of that shape the model takes side by side, as frames of a film. `numbers`
+    says that targets are numbers in place of labels; None leaves it to the data.
     """
 
     shape: tuple[int, ...] | None = None
@@ -43,6 +44,7 @@ class Expectation:
     first: nn.Module | None = None
     tokens: int | None = None
     beside: int = 1
+    numbers: bool | None = None
 
 
 class Tokenizer(Protocol):

@@ -42,6 +42,13 @@ def check_tensors(output: Any) -> None:
     raise RefusedError(answering.no_tensor_returned(found))
 
 
+def one_number(output: Any) -> bool:
+    """Say whether an output is one number for each input, (N,) or (N, 1)."""
+    if not isinstance(output, Tensor) or output.is_complex() or output.dtype == torch.bool:
+        return False
+    return output.dim() == 1 or (output.dim() == 2 and output.shape[1] == 1)
+
+
 def class_count(output: Any, rows: int) -> int:
     """Return how many classes an output for so many inputs tells apart; ValueError for none."""
     found = described(output)

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from pruneviz.subjects.class_names import plain
 from pruneviz.subjects.files.image_tree import some_of
 from pruneviz.subjects.files.raw import RawData
+from pruneviz.subjects.files.targets import are_numbers, as_targets, strata
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.models.weights import some
 from pruneviz.subjects.split import Training, stratified
@@ -52,6 +54,59 @@ class Sheet:
         return [name for name in map(str, self.table) if name not in out]
 
 
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Asked:
+    """What is asked of each row: a label (N,) int64, or numbers, with what a split keeps of them.
+
+    Labels are indices into `classes` when `named`.
+    """
+
+    labels: NDArray[np.int64]
+    named: bool = False
+    classes: tuple[str, ...] = ()
+    targets: Tensor | None = None
+
+    @property
+    def word(self) -> str:
+        """Return by what rows are divided."""
+        return "class" if self.targets is None else "target"
+
+    def of(self, rows: NDArray[np.int64]) -> Tensor:
+        """Return the targets of some rows."""
+        whole = torch.from_numpy(self.labels) if self.targets is None else self.targets
+        return whole[torch.from_numpy(rows)]
+
+
+def _asked(sheet: Sheet, expects: Expectation) -> Asked:
+    """Return what is asked of each row: numbers where the task or the cells say so."""
+    names = sheet.chosen.target
+    read = [_as_numbers(sheet.table[name], name, expects.numbers) for name in names]
+    numbers = [column for column in read if column is not None]
+    if len(numbers) == len(names) and expects.numbers is not False:
+        values = np.stack(numbers, 1)
+        if len(names) > 1 or expects.numbers or are_numbers(values):
+            whole = bool((values == np.round(values)).all()) and len(names) > 1
+            targets = as_targets(values.astype(np.int64) if whole else values, some(list(names)))
+            return Asked(labels=strata(targets), classes=names * (len(names) > 1), targets=targets)
+    if len(names) > 1:
+        raise RefusedError(tables.several_targets(names))
+    labels, named, classes = _classes(sheet.table[names[0]].str.strip(), names[0])
+    return Asked(labels=labels, named=named, classes=classes)
+
+
+def _as_numbers(column: pd.Series, name: str, asked: bool | None) -> NDArray[np.float64] | None:
+    """Return a target's cells as numbers, None where some are none; RefusedError if asked for."""
+    text = column.str.strip()
+    values = pd.to_numeric(text, errors="coerce")
+    if values.isna().any():  # decimal commas
+        values = pd.to_numeric(text.str.replace(",", "."), errors="coerce")
+    if values.isna().any():
+        if asked:
+            raise RefusedError(tables.no_number_to_foretell(name, str(text[values.isna()].iloc[0])))
+        return None
+    return values.to_numpy(dtype=np.float64)
+
+
 def arranged(sheet: Sheet, expects: Expectation) -> RawData:
     """Return the rows of a sheet as inputs with their classes, in the model's order if it has one.
 
@@ -61,29 +116,30 @@ def arranged(sheet: Sheet, expects: Expectation) -> RawData:
     features = sheet.features
     if not features:
         raise RefusedError(tables.no_features())
-    target = sheet.chosen.target[0]
-    _refuse_holes(sheet, target)
-    labels, named, classes = _classes(sheet.table[target].str.strip(), target)
+    for target in sheet.chosen.target:
+        _refuse_holes(sheet, target)
+    asked = _asked(sheet, expects)
     groups = {name: groups_of(sheet.table[name]) for name in sheet.chosen.groups}
     columns = sheet.table[features]
     whole = all(map(pd.api.types.is_numeric_dtype, columns.dtypes)) and not columns.isna().any(
         axis=None
     )
     if not whole or sheet.chosen.prepare:
-        return _prepared(sheet, labels, named, classes, groups)
+        return _prepared(sheet, asked, groups)
     features = _ordered(features, expects)
     with np.errstate(over="ignore"):  # what is beyond single precision is refused by its line
         x = torch.from_numpy(columns[features].to_numpy(dtype=np.float32, copy=True))
     return RawData(
         x=x,
-        labels=labels,
-        named=named,
+        labels=asked.labels,
+        named=asked.named,
         recorded=True,
-        classes=classes,
+        classes=asked.classes,
         features=tuple(features),
         note=sheet.note,
         names=sheet.names,
         groups=groups,
+        targets=asked.targets,
     )
 
 
@@ -95,10 +151,9 @@ def _ordered(features: list[str], expects: Expectation) -> list[str]:
     return [place[name] for name in known] if alike else features
 
 
-def _prepared(
-    sheet: Sheet, labels: NDArray[np.int64], named: bool, classes: tuple[str, ...], groups: Groups
-) -> RawData:
+def _prepared(sheet: Sheet, asked: Asked, groups: Groups) -> RawData:
     """Return half of the rows, prepared as the other half says, which is trained on."""
+    labels = asked.labels
     if len(labels) < MINIMUM_ROWS:
         raise RefusedError(finding.too_few_inputs(len(labels), MINIMUM_ROWS))
     columns, kinds, notes = _kinds(sheet)
@@ -119,18 +174,19 @@ def _prepared(
     return RawData(
         x=made.x[held_out],
         labels=labels[held_out],
-        named=named,
+        named=asked.named,
         recorded=True,
-        classes=classes,
+        classes=asked.classes,
         features=made.features,
         mean=made.mean,
         std=made.std,
         normalised_by="training part",
-        note=f"{sheet.note} Rows are divided by class with seed {SPLIT_SEED}.".strip(),
+        note=f"{sheet.note} Rows are divided by {asked.word} with seed {SPLIT_SEED}.".strip(),
         notes=tuple(notes),
         names=tuple(sheet.names[i] for i in held_out),
         groups=of_rows(groups, held_out),
-        train=Training(x=made.x[training], y=torch.from_numpy(labels[training]), set_apart=False),
+        train=Training(x=made.x[training], y=asked.of(training), set_apart=False),
+        targets=None if asked.targets is None else asked.of(held_out),
     )
 
 

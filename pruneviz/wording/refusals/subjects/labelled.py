@@ -121,3 +121,8 @@ def order_not_known(classes: int, names: str, outputs: int, by_text: str, by_num
 
 def _two_orders(by_text: str, by_number: str) -> str:
     return f"; as text they are {by_text}, by their numbers {by_number}" if by_text else ""
+
+
+@fact(field="data")
+def one_number(where: str, value: str) -> str:
+    return f"{where} is {value} for every input: there is nothing to tell apart; give other targets"

@@ -122,3 +122,19 @@ def too_large(file: str, rows: int, columns: int, most: int) -> str:
 @fact(field="data")
 def nested_columns(file: str, columns: str) -> str:
     return f"'{file}' has columns of lists, records or bytes: {columns}; leave them out of the file"
+
+
+@fact(field="data")
+def no_number_to_foretell(column: str, cell: str) -> str:
+    return (
+        f"column '{column}' holds '{cell}', and its numbers are to be foretold: mend the cell, or "
+        "choose classification as the task"
+    )
+
+
+@fact(field="data")
+def several_targets(columns: tuple[str, ...]) -> str:
+    return (
+        f"columns {', '.join(columns)} are several targets, which a classification of one label "
+        "does not have: name one of them, or choose regression or several labels as the task"
+    )
