@@ -58,7 +58,8 @@ def sensitivity(
     from pruneviz.store import check_writable, write_text
     from pruneviz.subjects import load_subject
 
-    known = metrics_of((subject := load_subject(plan)).task, subject.metrics)
+    subject = load_subject(plan)
+    known = metrics_of(subject.task, subject.metrics)
     columns = _columns(metric or list(known)[:1], known)
     if out is not None:
         check_writable(out)
