@@ -5,20 +5,28 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 
+from pruneviz.metrics import METRICS, Metric
+from pruneviz.report import ACCURACY
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import choosing
 
-Curve = Sequence[tuple[float, float]]  # (sparsity, accuracy) of one layer pruned alone
+BY_ACCURACY = METRICS.get(ACCURACY)
+Curve = Sequence[tuple[float, float]]  # (sparsity, how good) of one layer pruned alone
 
 
-def curves(points: Iterable[tuple[str, float, float]], baseline: float) -> dict[str, Curve]:
-    """Return each layer's curve from (layer, sparsity, accuracy), beginning unpruned.
+def curves(
+    points: Iterable[tuple[str, float, float]],
+    baseline: float,
+    metric: Metric = BY_ACCURACY,
+) -> dict[str, Curve]:
+    """Return each layer's curve from (layer, sparsity, value of the metric), beginning unpruned.
 
-    `baseline` is the accuracy of the unpruned network, a fraction.
+    `baseline` is that of the unpruned network, in the metric's unit. On a curve more is better: it
+    holds an error below 0.
     """
     found: dict[str, dict[float, float]] = {}
-    for layer, sparsity, accuracy in points:
-        found.setdefault(layer, {0.0: baseline})[sparsity] = accuracy
+    for layer, sparsity, value in points:
+        found.setdefault(layer, {0.0: metric.gain(baseline)})[sparsity] = metric.gain(value)
     return {layer: sorted(curve.items()) for layer, curve in found.items()}
 
 
@@ -26,7 +34,8 @@ def tolerated(curve: Curve, loss: float) -> float:
     """Return the largest sparsity up to which a layer alone never loses more than `loss`.
 
     `curve` ascends from sparsity 0; between its points it is a straight line. `loss` is a
-    difference of accuracies, 0.01 for one point. ValueError where the curve does not begin at 0.
+    difference of the metric, 0.01 for one point of accuracy. ValueError where the curve does not
+    begin at 0.
     """
     if not curve or curve[0][0] != 0.0:
         raise RefusedError(choosing.no_beginning())
@@ -58,7 +67,8 @@ def ratios_for(
     def removed(loss: float) -> float:
         return sum(ratios(found, loss)[layer] * units[layer] for layer in found)
 
-    low, high = 0.0, 1.0
+    lost = (curve[0][1] - value for curve in found.values() for _, value in curve)
+    low, high = 0.0, max(1.0, *lost)
     if removed(high) < sparsity * total:
         reached = removed(high) / total
         raise RefusedError(choosing.beyond_scanned_levels(reached, sparsity))

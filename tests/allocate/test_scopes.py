@@ -18,6 +18,7 @@ from pruneviz.allocate.budget import smallest
 from pruneviz.allocate.sensitivity import curves, ratios, ratios_for, tolerated
 from pruneviz.analyses.latency_budget import FINAL_RUNS, RUNS, within_milliseconds
 from pruneviz.measure.milliseconds import PassTime, Standing
+from pruneviz.metrics import METRICS
 from pruneviz.plan import Plan
 from pruneviz.subjects import load_subject
 
@@ -318,3 +319,17 @@ def test_one_allowed_loss_meets_the_whole_amount():
     assert shares["a"] > shares["b"]
     with pytest.raises(ValueError, match=r"level 0\.9 of the units go: ask for that"):
         ratios_for(found, {"a": 100, "b": 300}, 0.95)
+
+
+def test_of_an_error_a_layer_bears_what_it_adds():
+    errors = [("a", 0.5, 40.0), ("a", 0.9, 70.0), ("b", 0.5, 55.0), ("b", 0.9, 90.0)]
+    found = curves(errors, 38.0, METRICS.get("mae"))
+    mirrored = curves([(name, level, -error) for name, level, error in errors], -38.0)
+    assert found == mirrored
+    assert ratios(found, 2.0) == {"a": 0.5, "b": pytest.approx(0.5 * 2 / 17)}
+    shares = ratios_for(found, {"a": 100, "b": 300}, 0.4)  # what is lost is far beyond 1
+    assert shares["a"] * 100 + shares["b"] * 300 == pytest.approx(160)
+    first, second = (
+        np.interp(shares[name], *zip(*curve, strict=True)) for name, curve in found.items()
+    )
+    assert first == pytest.approx(second), "each bears the same"

@@ -8,6 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
+from pruneviz.figures.kit.format import MINUS
 from pruneviz.figures.kit.rows import shortened
 from pruneviz.figures.kit.style import FAINT, INK, INK_ON_DARK, PRUNED, SERIES, describe, on_dark
 from pruneviz.figures.sensitivity import curves, interactions, levels, panels, thresholds
@@ -19,6 +20,7 @@ from pruneviz.figures.sensitivity.reading import (
     most_sensitive,
     what_to_see,
 )
+from pruneviz.metrics import METRICS
 
 ACCURACY = Reading("Accuracy", PERCENT, 99.0)
 LOSS = Reading("Cross-entropy", NATS, 0.1, falls=False, of="cross-entropy")
@@ -257,3 +259,38 @@ def test_long_names_keep_their_end() -> None:
     assert shortened("layer1.0.conv1", 20) == "layer1.0.conv1"
     assert shortened("encoder.layers.encoder_layer_11.mlp.0", 12) == "…er_11.mlp.0"
     assert len(shortened("x" * 50)) == 28
+
+
+ERROR = Reading("Mean absolute error", "", 40.0, falls=False, of="mean absolute error",
+                scale=40.0, metric=METRICS.get("mae"))  # fmt: skip
+EXPLAINED = Reading("R²", "", 0.5, of="R²", metric=METRICS.get("r2"))
+
+
+def test_a_metric_without_bounds_is_read_in_its_own_digits_and_direction() -> None:
+    errors = scan(conv1=(41.0, 90.0), conv2=(55.0, 60.0))
+    said = what_to_see(errors, ERROR)
+    assert said.startswith("conv2 already adds 15.00 of mean absolute error at 50 %; at 70 %, ")
+    assert "conv1 adds most: 50.00 of mean absolute error" in said
+    assert ERROR.value(40.0) == "40.00"
+    assert ERROR.axis == "Mean absolute error"
+    assert what_to_see(scan(a=(40.1, 40.1)), ERROR).startswith("No layer adds 0.400 of mean")
+    cells = levels.heatmap(errors, ERROR).data[1]
+    assert list(cells.text) == ["1.000", "50.00", "15.00", "20.00"]
+    low, high = curves.value_range(errors, ERROR)
+    assert (low, high) == (0.0, pytest.approx(1.08 * 90))
+
+
+def test_what_falls_below_nought_is_on_the_axis() -> None:
+    low, high = curves.value_range(scan(conv1=(0.2, -0.4)), EXPLAINED)
+    assert low == pytest.approx(-0.432)
+    assert high > EXPLAINED.original
+
+
+def test_a_threshold_of_an_error_is_what_a_layer_adds() -> None:
+    title = thresholds.what_to_see(FOUND, 2.5, metric=METRICS.get("mae"))
+    assert title == "conv1 is the first to add 2.5 of mean absolute error, at 40 %"
+    other = thresholds.what_to_see(FOUND, 0.02, "conv2", metric=METRICS.get("average_precision"))
+    assert other == "conv2 loses 0.02 of average precision at no level; conv1 first, at 40 %"
+    figure = thresholds.thresholds(FOUND, 2.5, metric=METRICS.get("mae"))
+    (hover, _) = figure.data[2].hovertext
+    assert hover == f"conv1 at 30 %: {MINUS}0.010 (95 %: {MINUS}0.030 to +0.010)"

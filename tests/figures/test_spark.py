@@ -12,6 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pruneviz.figures.sensitivity import spark
+from pruneviz.metrics import METRICS
+from pruneviz.sensitivity.metrics import point_metric
 
 NS = {"svg": "http://www.w3.org/2000/svg"}
 
@@ -56,6 +58,23 @@ def test_one_scale_holds_for_all_layers_and_noise_stays_low():
     assert spark.scale(ROWS) == pytest.approx(0.2)
     assert spark.scale(table((0.5, -0.001, -0.01, 0.01))) == spark.LEAST_SCALE
     assert spark.scale(table()) == spark.LEAST_SCALE
+
+
+def test_a_curve_of_an_error_rises_as_the_error_does():
+    error = point_metric(METRICS.get("mae"))
+    turned = pd.DataFrame(
+        [(s, -c, -high, -low) for s, c, low, high in ROWS.itertuples(index=False)],
+        columns=["sparsity", "mae_change", "mae_change_low", "mae_change_high"],
+    )
+    assert spark.spark(turned, 0.2, error) == spark.spark(ROWS, 0.2)
+    assert spark.scale(turned, error) == spark.scale(ROWS)
+    assert spark.scale(turned.iloc[:0], error, 40.0) == 4.0, "a tenth of what the original has"
+    said = spark.sentence(turned, error)
+    assert said == "At 50 % alone: +0.050 of mean absolute error (+0.020 to +0.080)."
+    assert spark.top_in_words(4.0, error.metric) == "4.000 of mean absolute error added"
+    assert spark.top_in_words(0.12, METRICS.get("accuracy")) == "12 points lost"
+    endless = turned.assign(mae_change_low=float("-inf"), mae_change_high=float("inf"))
+    assert spark.sentence(endless, error) == "At 50 % alone: +0.050 of mean absolute error."
 
 
 def test_what_is_not_measured_is_not_drawn():
