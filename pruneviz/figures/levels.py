@@ -1,8 +1,9 @@
-"""Accuracies to compare a recovery with: lines across its figure, each with its name."""
+"""What a recovery is compared with: lines across its figure, each with its name."""
 
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 
 import plotly.graph_objects as go
@@ -18,24 +19,23 @@ ROUNDED = 0.01  # of that: what may overlap, as numbers are rounded
 def add_levels(figure: go.Figure, levels: Levels, *, span: float) -> None:
     """Draw lines across, each with its name where it least meets the curve.
 
-    No line goes through a name, and names keep off each other. `span` is that of the axis, in
-    percent.
+    No line goes through a name, and names keep off each other. `span` is that of the axis, on
+    which values stand as they are written.
     """
-    height = WORDS * span
+    height, scale = WORDS * span, levels.metric.scale
     lines = (
         ("original", levels.original, ORIGINAL, "dot", "left", "bottom"),
         ("original, recalibrated", levels.control, ORIGINAL, "longdash", "left", "top"),
         ("before recovery", levels.before, FAINT, "dash", "right", "top"),
     )
-    known = (levels.original, levels.control, levels.before)
-    heights = [100 * value for value in known if value is not None]
+    heights = [scale * value for value in levels.known]
     taken: dict[str, list[float]] = {"left": [], "right": []}
     for name, value, colour, dash, side, wished in lines:
-        if value is None:
+        if value is None or not math.isfinite(value):
             continue
-        at, edge = _free(100 * value, wished, height, heights, taken[side])
+        at, edge = _free(scale * value, wished, height, heights, taken[side])
         taken[side].append(_bottom(at, edge, height))
-        figure.add_hline(y=100 * value, line={"color": colour, "dash": dash, "width": 1.5})
+        figure.add_hline(y=scale * value, line={"color": colour, "dash": dash, "width": 1.5})
         figure.add_annotation(
             x=0 if side == "left" else 1,
             xref="paper",
@@ -43,7 +43,7 @@ def add_levels(figure: go.Figure, levels: Levels, *, span: float) -> None:
             xshift=4 if side == "left" else -4,
             y=at,
             yanchor=edge,
-            text=f"{name} {fmt.percent(value)}",
+            text=f"{name} {fmt.metric_value(levels.metric, value)}",
             showarrow=False,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import floor, inf, isfinite, isnan, log10, nan
 from typing import Literal, Protocol
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pruneviz.metrics.resampling import number
 from pruneviz.registry import Entry, Listing, Value
-from pruneviz.report import Interval, MetricPair
+from pruneviz.report import EpochRow, Interval, MetricPair
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import analysing
 
@@ -157,6 +157,16 @@ class Metric(Entry[Rule]):
         """Return the unit of a change with the blank before it, "" where there is none."""
         return UNITS[self.unit].of_changes
 
+    @property
+    def scale(self) -> float:
+        """Return what a value is multiplied by where it is written: 100 of a fraction, else 1."""
+        return UNITS[self.unit].scale
+
+    @property
+    def noun(self) -> str:
+        """Return the title as it stands within a sentence: `mean absolute error`, but `AUROC`."""
+        return sentence_case(self.title)
+
     def _decimals(self, value: float, digits: int = 4) -> int:
         """Return the unit's decimals; of numbers without a unit, what makes so many digits."""
         most = UNITS[self.unit].decimals
@@ -190,6 +200,11 @@ class Metric(Entry[Rule]):
         return counts[0]
 
 
+def sentence_case(title: str) -> str:
+    """Return a title as it stands within a sentence: `mean absolute error`, but `AUROC`, `R²`."""
+    return title[:1].lower() + title[1:] if title[1:2].islower() else title
+
+
 def _alike(first: Tensor, second: Tensor) -> bool:
     """Return whether two columns hold the same; one NaN is as another."""
     if first.shape != second.shape:
@@ -209,3 +224,13 @@ METRICS: Listing[Metric] = Listing("metric")
 def metric_of(pair: MetricPair) -> Metric:
     """Return the metric that a pair of a report is of, with its settings."""
     return METRICS.get(pair.metric).of(**pair.settings)
+
+
+def best_row(rows: Sequence[EpochRow]) -> EpochRow | None:
+    """Return the trained epoch of the last round that was best on held-out inputs, if any.
+
+    It is for reading alone: the last epoch is the result.
+    """
+    trained = [row for row in rows if row.round == rows[-1].round and row.loss is not None]
+    known = [row for row in trained if not isnan(row.value)]
+    return max(known, key=lambda row: METRICS.get(row.metric).gain(row.value), default=None)
