@@ -8,10 +8,12 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from pruneviz.figures.epochs import Levels
+from pruneviz.figures.epochs import Curves, Levels
 from pruneviz.figures.kit import format as fmt
 from pruneviz.figures.kit.style import FAINT, ORIGINAL
 
+TOP = 104  # percent at the upper end of the axis of fractions
+ROOM = 0.08  # of what is drawn of other metrics, above and below it
 WORDS = 1 / 15  # of the axis: what a line of words takes
 ROUNDED = 0.01  # of that: what may overlap, as numbers are rounded
 
@@ -46,6 +48,23 @@ def add_levels(figure: go.Figure, levels: Levels, *, span: float) -> None:
             text=f"{name} {fmt.metric_value(levels.metric, value)}",
             showarrow=False,
         )
+
+
+def axis_ends(curves: Curves, levels: Levels) -> tuple[float, float]:
+    """Return between which values the axis of a metric lies, as they are written.
+
+    Fractions begin at a multiple of ten percent; of others all that is drawn has its room.
+    """
+    rows = [row for curve in curves.values() for row in curve]
+    seen = [v for v in (*(row.value for row in rows), *levels.known) if math.isfinite(v)]
+    if levels.metric.unit == "fraction":
+        return 10 * math.floor(10 * min(seen, default=0.0) - 0.4), TOP
+    seen += [v for row in rows if (v := row.train_value) is not None and math.isfinite(v)]
+    low, high = min(seen, default=0.0), max(seen, default=0.0)
+    room = high - low or abs(high) or 1.0
+    ends = [end for row in rows for end in row.interval or () if low - room < end < high + room]
+    scale = levels.metric.scale
+    return scale * (min([low, *ends]) - ROOM * room), scale * (max([high, *ends]) + ROOM * room)
 
 
 def _free(

@@ -21,14 +21,12 @@ from pruneviz.figures.epochs import (
 from pruneviz.figures.kit import format as fmt
 from pruneviz.figures.kit.metrics import axis_title, hovered
 from pruneviz.figures.kit.style import GRID, PRUNED, SERIES, interval, lay_out
-from pruneviz.figures.levels import add_levels
+from pruneviz.figures.levels import add_levels, axis_ends
 from pruneviz.metrics import Metric
 from pruneviz.report import ACCURACY, EpochRow
 
 THIN = "rgba(213, 94, 0, 0.5)"
-TOP = 104  # percent at the upper end of the axis of fractions
 GAP = 0.09  # of the height, between two panels
-ROOM = 0.08  # of what is drawn of other metrics, above and below it
 HEIGHTS = {"metric": 330, "loss": 120, "removed": 80}  # pixels of each panel
 PLACES = {"best": "top center", "now": "bottom right"}  # of a mark's words, beside the curve
 OPPOSITE = {"top": "bottom", "bottom": "top"}
@@ -45,7 +43,7 @@ def recovery(curves: Curves, levels: Levels, course: Course) -> go.Figure:
     """
     figure = go.Figure()
     panels = _panels(course)
-    metric, ends = levels.metric, _ends(curves, levels)
+    metric, ends = levels.metric, axis_ends(curves, levels)
     add_levels(figure, levels, span=ends[1] - ends[0])
     if len(curves) == 1:
         _add_one(figure, next(iter(curves.values())), course, metric, ends)
@@ -76,13 +74,16 @@ def _add_one(
 ) -> None:
     """Draw one seed's values with their 95 % intervals, and the best and last epoch.
 
-    `seen` is between which values the axis lies: an interval without an end goes to that of it.
+    An interval without an end is drawn to that of the axis, `seen`.
     """
     rows = thinned(rows, MOST_DRAWN)
     x = _x(rows, course)
     ends = [interval_of(row, course.samples) for row in rows]
-    drawn = [[min(max(metric.scale * end, seen[0]), seen[1]) for end in pair] for pair in ends]
-    figure.add_trace(interval(x, *([pair[side] for pair in drawn] for side in (0, 1))))
+    low, high = (
+        [metric.scale * end[side] if math.isfinite(end[side]) else seen[side] for end in ends]
+        for side in (0, 1)
+    )
+    figure.add_trace(interval(x, low, high))
     learnt = [(at, row) for at, row in zip(x, rows, strict=True) if row.train_value is not None]
     if course.epochs:  # from the beginning, so that the legend stays as it is
         figure.add_scatter(
@@ -260,24 +261,9 @@ def _lay_out(
     figure.update_layout(hovermode="x unified")
 
 
-def _ends(curves: Curves, levels: Levels) -> tuple[float, float]:
-    """Return between which values the axis of a metric lies, as they are written.
-
-    Fractions begin at a multiple of ten percent; of others all that is drawn has its room.
-    """
-    rows = [row for curve in curves.values() for row in curve]
-    seen = [v for v in (*(row.value for row in rows), *levels.known) if math.isfinite(v)]
-    if levels.metric.unit == "fraction":
-        return 10 * math.floor(10 * min(seen, default=0.0) - 0.4), TOP
-    seen += [v for row in rows if (v := row.train_value) is not None and math.isfinite(v)]
-    low, high = (levels.metric.scale * end(seen, default=0.0) for end in (min, max))
-    room = ROOM * (high - low or abs(high) or 1.0)
-    return low - room, high + room
-
-
 def _scale(figure: go.Figure, curves: Curves, levels: Levels, course: Course) -> None:
     """Fix the ranges, so that a growing curve does not move what is there already."""
-    low, high = _ends(curves, levels)
+    low, high = axis_ends(curves, levels)
     figure.layout.yaxis.range = [low, high]
     if levels.metric.unit == "fraction":
         figure.layout.yaxis.range = [max(-3, low), high]
