@@ -1,4 +1,4 @@
-"""Recover: how much accuracy comes back?"""
+"""Recover: how much comes back of what pruning cost?"""
 
 import streamlit as st
 
@@ -144,7 +144,7 @@ def onward(now: RecoveryJob) -> None:
     found = recovering.earlier(now)
     if found:
         st.subheader("Earlier recoveries of the same pruning", anchor=False)
-        st.markdown(outcome.comparison_table([(one.plan, one.row) for one in found]))
+        st.markdown(outcome.comparison_table(found))
     with st.container(horizontal=True):
         for number, one in enumerate(found, 1):
             st.button(
@@ -174,8 +174,8 @@ def cockpit(view: View) -> None:
     measured = None if problem else costs.measured(plan)
     grid = st.grid(2, min_column_width=420, gap="medium")
     with grid.cell():
-        recipe(plan, problem)
-        settings(plan, measured, problem)
+        recipe(plan, view.subject, problem)
+        settings(plan, view.subject, measured, problem)
         if view.subject.data and view.subject.data.train_note:
             st.caption(text.told(view.subject.data.train_note))
         if frozen := frozen_note(view.subject.model, view.subject.frozen):
@@ -189,9 +189,13 @@ def cockpit(view: View) -> None:
         course(view, plan, problem, measured)
 
 
-with frame.page("Recover", "How much accuracy comes back?") as view:
+with frame.page("Recover", outcome.question) as view:
     if view.subject.data is None:
-        widgets.empty("Winning accuracy back needs data with labels. Choose some on Home.")
+        widgets.empty(
+            "Winning accuracy back needs data with labels. Choose some on Home."
+            if view.subject.task.labelled
+            else "Recovering needs inputs with their targets. Choose data on Home."
+        )
         widgets.page_link("home", "Home: choose data")
     else:
         cockpit(view)

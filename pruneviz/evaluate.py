@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,8 @@ from pruneviz.network.answers import logits_of
 from pruneviz.network.attempts import explained
 from pruneviz.network.inputs import Given, batches
 from pruneviz.tasks import Answers, Task
+
+T = TypeVar("T")
 
 
 def predict(model: nn.Module, x: Given, batch_size: int = 256) -> Tensor:
@@ -24,11 +26,21 @@ def answers(
     model: nn.Module, x: Given, target: Tensor, task: Task, batch_size: int = 256
 ) -> Answers:
     """Return what a task keeps of a network's outputs for N inputs, with their targets (N, …)."""
-    parts = []
+    return joined(of_batches(model, x, target, task, task.answers, batch_size))
+
+
+def of_batches(
+    model: nn.Module,
+    x: Given,
+    target: Tensor,
+    task: Task,
+    make: Callable[[Any, Tensor], T],
+    batch_size: int = 256,
+) -> list[T]:
+    """Return what is made of a network's outputs for N inputs and their targets, batch by batch."""
+    parts = zip(batches(x, batch_size), target.split(batch_size), strict=True)
     with torch.inference_mode():
-        for part, wanted in zip(batches(x, batch_size), target.split(batch_size), strict=True):
-            parts.append(task.answers(task.scores(_logits(model, part)), wanted))
-    return joined(parts)
+        return [make(task.scores(_logits(model, part)), wanted) for part, wanted in parts]
 
 
 def joined(parts: Sequence[Answers]) -> Answers:

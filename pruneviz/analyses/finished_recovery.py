@@ -11,13 +11,13 @@ from torch import Tensor, nn
 
 from pruneviz.allocate import allocate
 from pruneviz.apply import apply
-from pruneviz.evaluate import predict
+from pruneviz.evaluate import answers
 from pruneviz.export import WEIGHTS_FILE
 from pruneviz.granularity.units import Units
 from pruneviz.history.folder import RunFolder
 from pruneviz.history.label import read_label
 from pruneviz.measure.packing import unpack
-from pruneviz.measure.quality import predicted
+from pruneviz.metrics import metric_of
 from pruneviz.network.masks import Masks, combine
 from pruneviz.plan import Plan
 from pruneviz.report import Report
@@ -28,13 +28,14 @@ from pruneviz.wording import RefusedError, judged
 from pruneviz.wording.refusals import analysing
 
 SAME = 1e-9  # of an accuracy, relative
+ROUNDED = 1e-4  # of what is no count: another machine rounds each answer otherwise
 
 
 def load_recovered(prepared: Prepared, plan: Plan, directory: Path) -> Pruned:
     """Return what the finished run of a plan made: its network, masks, notes and recovery report.
 
     ValueError where the folder holds another run or none, or where its files do not fit the plan's
-    model or one another. An imported run's accuracy is measured again: it must be the report's.
+    model or one another. An imported run's metric is measured again: it must be the report's.
     """
     bound = bind(plan, prepared.subject)
     report = read_report(directory)
@@ -52,7 +53,7 @@ def load_recovered(prepared: Prepared, plan: Plan, directory: Path) -> Pruned:
     if not applied.is_cut:
         _check_zeros(applied.model.state_dict(), applied.masks, directory)
     if read_label(RunFolder(directory))[0].imported is not None:
-        _check_accuracy(prepared, applied.model, report, directory)
+        _check_quality(prepared, applied.model, report, directory)
     requested = allocate(units, prepared.ranking, bound, counting(prepared)).requested
     return Pruned(
         **{field.name: getattr(applied, field.name) for field in fields(applied)},
@@ -83,15 +84,19 @@ def _keep(units: tuple[Units, ...], masks: Masks, directory: Path) -> dict[str, 
     return keep
 
 
-def _check_accuracy(prepared: Prepared, model: nn.Module, report: Report, directory: Path) -> None:
-    """Raise ValueError unless the network is as accurate on the held-out inputs as reported."""
-    data = prepared.subject.data
-    if data is None or report.accuracy is None:
+def _check_quality(prepared: Prepared, model: nn.Module, report: Report, directory: Path) -> None:
+    """Raise ValueError unless the network is as good on the held-out inputs as reported."""
+    data, task, pair = prepared.subject.data, prepared.subject.task, report.primary
+    if data is None or pair is None:
         return
-    correct = predicted(predict(model, data.x)) == data.y
-    accuracy, reported = float(correct.double().mean()), report.accuracy.pruned
-    if not math.isclose(accuracy, reported, rel_tol=SAME):
-        raise RefusedError(analysing.other_accuracy(str(directory), accuracy, reported))
+    metric, tally = metric_of(pair), task.tally(answers(model, data.x, data.y, task), data.y)
+    found, counted = metric.combine(tally), pair is report.accuracy
+    unknown = math.isnan(found) and math.isnan(pair.pruned)
+    if unknown or math.isclose(found, pair.pruned, rel_tol=SAME if counted else ROUNDED):
+        return
+    if counted:
+        raise RefusedError(analysing.other_accuracy(str(directory), found, pair.pruned))
+    raise RefusedError(analysing.other_quality(str(directory), metric.noun, found, pair.pruned))
 
 
 def _check_zeros(state: dict[str, Tensor], masks: Masks, directory: Path) -> None:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pruneviz.evaluate import predict
+from pruneviz.evaluate import answers
 from pruneviz.plan import Plan
 from pruneviz.recovery import SCHEDULES
 from pruneviz.recovery.rounds import EPOCHS, Phase, trains, with_epochs
@@ -61,7 +61,8 @@ def cost(prepared: Prepared, plan: Plan, device: str = "cpu") -> Cost:
     trial = RecoveryRounds(prepared, plan, device)
     fixed = _seconds(trial.step)  # the control
     fixed += trial.phases[-1].round * _seconds(trial.step)  # the first pruning
-    judging = _seconds(lambda: predict(prepared.subject.model, trial.data.x))
+    subject, data = prepared.subject, trial.data
+    judging = _seconds(lambda: answers(subject.model, data.x, data.y, subject.task))
     per_step: dict[int, float] = {}
     training, steps, epochs = 0.0, 0, 0
     for phase in trial.phases:

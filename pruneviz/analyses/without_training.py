@@ -79,6 +79,7 @@ def _recovered(
             model=model, masks={} if applied.is_cut else applied.masks, cuts=applied.cuts,
             teacher=prepared.subject.model, data=data, seed=seed,
             frozen=prepared.subject.frozen, task=prepared.subject.task,
+            metric=prepared.subject.metrics[0],
         )  # fmt: skip
         model = complete(entry.implementation(asked, **entry.settings({}))).model
     return model

@@ -14,6 +14,7 @@ from pruneviz.figures.epochs import thinned
 from pruneviz.figures.kit import format as written
 from pruneviz.granularity import stays_dense
 from pruneviz.measure.speed import Speed
+from pruneviz.metrics import METRICS
 
 if TYPE_CHECKING:
     from pruneviz.history.lineage import Lineage
@@ -78,15 +79,15 @@ def print_curve(curve: Sequence[EpochRow]) -> None:
     """Print a recovery's course, a line an epoch; of a long one about MOST_EPOCHS of them."""
     if not curve:
         return
-    shown = thinned(curve, MOST_EPOCHS)
+    shown, metric = thinned(curve, MOST_EPOCHS), METRICS.get(curve[0].metric)
     table = Table(
-        "epoch", "round", "after", "removed", "accuracy", "loss", box=None, pad_edge=False
+        "epoch", "round", "after", "removed", metric.noun, "loss", box=None, pad_edge=False
     )
     for row in shown:
         loss = "" if row.loss is None else f"{row.loss:.4g}"
         table.add_row(
             str(row.epoch), str(row.round), Text(row.step.replace("_", " ")),
-            written.percent(row.sparsity), written.percent(row.accuracy), loss,
+            written.percent(row.sparsity), written.metric_value(metric, row.value), loss,
         )  # fmt: skip
     console = output()
     console.print(table)
@@ -181,4 +182,5 @@ def _epoch(row: EpochRow | None) -> str:
     if row is None:
         return ""
     loss = "" if row.loss is None else f", loss {row.loss:.4g}"
-    return f"{row.epoch}: accuracy {written.percent(row.accuracy)}{loss}, {row.step}"
+    metric = METRICS.get(row.metric)
+    return f"{row.epoch}: {metric.noun} {written.metric_value(metric, row.value)}{loss}, {row.step}"

@@ -84,7 +84,7 @@ def list_runs(
 def show(run: Run, as_json: AsJson = False) -> None:
     """Show a run's numbers, its curve, and what it began from."""
     from pruneviz.history.curve import read_curve
-    from pruneviz.report import best_row
+    from pruneviz.metrics import best_row
 
     history = _history()
     row = history.get(run)

@@ -40,7 +40,7 @@ def _accuracy_rows(report: Report) -> list[Row]:
     change = f"{100 * a.change:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f})"
     rows = [(f"accuracy ({a.samples} inputs)", f"{a.original:.2%}", f"{a.pruned:.2%}", change)]
     if report.recovery is not None:
-        before = report.recovery.before.accuracy
+        before = report.recovery.before.value
         gained = f"{100 * (a.pruned - before):+.2f} points by recovery"
         rows.append(("accuracy before recovery", "", f"{before:.2%}", gained))
     return rows

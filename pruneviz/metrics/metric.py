@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import floor, inf, isfinite, isnan, log10, nan
 from typing import Literal, Protocol
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pruneviz.metrics.resampling import number
 from pruneviz.registry import Entry, Listing, Value
-from pruneviz.report import Interval, MetricPair
+from pruneviz.report import EpochRow, Interval, MetricPair
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import analysing
 
@@ -224,3 +224,13 @@ METRICS: Listing[Metric] = Listing("metric")
 def metric_of(pair: MetricPair) -> Metric:
     """Return the metric that a pair of a report is of, with its settings."""
     return METRICS.get(pair.metric).of(**pair.settings)
+
+
+def best_row(rows: Sequence[EpochRow]) -> EpochRow | None:
+    """Return the trained epoch of the last round that was best on held-out inputs, if any.
+
+    It is for reading alone: the last epoch is the result.
+    """
+    trained = [row for row in rows if row.round == rows[-1].round and row.loss is not None]
+    known = [row for row in trained if not isnan(row.value)]
+    return max(known, key=lambda row: METRICS.get(row.metric).gain(row.value), default=None)

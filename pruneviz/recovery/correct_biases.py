@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pruneviz.metrics import Metric
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.inputs import call
 from pruneviz.recovery.changed_copy import TrainingFreeRecovery
@@ -17,6 +18,7 @@ from pruneviz.recovery.frozen import frozen_note, held
 from pruneviz.recovery.method import RECOVERIES, RecoveryRequest
 from pruneviz.registry import Parameter, Value
 from pruneviz.subjects import Data
+from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import training
 
@@ -70,7 +72,10 @@ class CorrectBiases(TrainingFreeRecovery):
         self._x = asked.data.calibration_x[: int(settings["inputs"])]
 
     @classmethod
-    def steps(cls, model: nn.Module, data: Data, **settings: Value) -> int:
+    def steps(
+        cls, model: nn.Module, data: Data, task: Task = CLASSIFICATION,
+        metric: Metric | None = None, /, **settings: Value,
+    ) -> int:  # fmt: skip
         """Return 1; ValueError for a model without biases."""
         if not any(_dim(module) is not None for module in model.modules()):
             raise RefusedError(training.no_biases())

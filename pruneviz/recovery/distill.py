@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -15,7 +17,7 @@ from pruneviz.tasks import Task
 
 
 def distillation_loss(
-    task: Task, student: Tensor, teacher: Tensor, y: Tensor, temperature: float, weight: float
+    task: Task, student: Any, teacher: Any, y: Tensor, temperature: float, weight: float
 ) -> Tensor:
     """Return weight · T² · distance of student and teacher at T + (1 − weight) · the task's loss.
 
@@ -30,10 +32,11 @@ def distillation_loss(
     name="distill",
     title="Distillation from the original",
     family="training",
-    sentence="Fine-tuning in which the pruned network learns from how sure the original is of "
-    "every class, not from labels alone. Better than fine-tuning where much was removed or inputs "
-    "are few; it costs the original's answer to every input on top.",
-    formula="min over w of 0.9 · T² · KL(p_original ‖ p_pruned, both at T) + 0.1 · cross-entropy",
+    sentence="Fine-tuning in which the pruned network learns from the original's answers, such as "
+    "how sure it is of every class, not from targets alone. Better than fine-tuning where much was "
+    "removed or inputs are few; it costs the original's answer to every input on top.",
+    formula="min over w of 0.9 · T² · distance(original, pruned, both at T) + 0.1 · the task's "
+    "loss; of probabilities the distance is KL(p_original ‖ p_pruned)",
     source="Hinton et al. 2015, arXiv 1503.02531",
     parameters=(
         *TRAINING,
@@ -41,21 +44,22 @@ def distillation_loss(
             name="temperature",
             default=4.0,
             help="How much the answers of both networks are softened: higher shows more of what "
-            "the original thinks of the wrong classes.",
+            "the original thinks of the wrong classes. It changes nothing where answers are "
+            "numbers.",
             minimum=0.1,
             maximum=100.0,
         ),
         Parameter(
             name="teacher_weight",
             default=0.9,
-            help="How much the original's answers count; the labels count for the rest.",
+            help="How much the original's answers count; the targets count for the rest.",
             minimum=0.0,
             maximum=1.0,
         ),
     ),
 )
 class Distill(Training):
-    """Training on the original's answers and on labels."""
+    """Training on the original's answers and on targets."""
 
     name = "distill"
     doing = "distilling"
@@ -67,7 +71,7 @@ class Distill(Training):
         self._weight = float(settings["teacher_weight"])
         self._teacher = duplicate(asked.teacher).eval().to(self._fabric.device)
 
-    def loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    def loss(self, output: Any, x: Tensor, y: Tensor) -> Tensor:
         """Return the distillation loss of an output for inputs x and targets y, (B, …)."""
         with torch.no_grad(), self._fabric.autocast():
             teacher = logits_of(self._teacher, x)

@@ -1,5 +1,7 @@
 """Fine-tuning: the weights that are left learn to do without the others."""
 
+from typing import Any
+
 from torch import Tensor
 
 from pruneviz.recovery.method import RECOVERIES
@@ -11,19 +13,20 @@ from pruneviz.recovery.training.settings import TRAINING
     name="finetune",
     title="Fine-tuning",
     family="training",
-    sentence="Trains the weights that are left on labelled inputs, the removed ones held at zero. "
+    sentence="Trains the weights that are left on the training inputs, the removed ones held at "
+    "zero. "
     "For whatever recalibration cannot win back; it costs a few epochs of training.",
-    formula="min over w of the mean cross-entropy of (model(x), y), removed w = 0",
+    formula="min over w of the task's mean loss of (model(x), y), removed w = 0",
     source="Han et al. 2015, arXiv 1506.02626",
     parameters=TRAINING,
 )
 class FineTune(Training):
-    """Training on labels alone."""
+    """Training on targets alone."""
 
     name = "finetune"
     doing = "fine-tuning"
 
-    def loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    def loss(self, output: Any, x: Tensor, y: Tensor) -> Tensor:
         """Return the task's mean loss of an output with targets y, (B, …)."""
         del x
         return self._asked.task.loss(output, y)

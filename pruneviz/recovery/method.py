@@ -8,6 +8,7 @@ from typing import Protocol
 
 from torch import nn
 
+from pruneviz.metrics import METRICS, Metric
 from pruneviz.network.masks import Masks
 from pruneviz.pruned.surgery import Cut
 from pruneviz.registry import Registry, Value
@@ -28,7 +29,8 @@ class RecoveryRequest:
     `round`, `sparsity` and `epochs_before` (trained so far) say where in a schedule it stands;
     `epochs_earlier` of `epochs_planned` are those of the same recovery in earlier rounds, 0 of 0
     where it is on its own. `device` is "cpu", "auto" or "cuda". `frozen` are the parameters that
-    the original's author froze, by name. `task` is what the network is for.
+    the original's author froze, by name. `task` is what the network is for, `metric` what it is
+    judged by, None for the task's primary one.
     """
 
     model: nn.Module
@@ -45,6 +47,12 @@ class RecoveryRequest:
     epochs_planned: int = 0
     frozen: frozenset[str] = frozenset()
     task: Task = CLASSIFICATION
+    metric: Metric | None = None
+
+    @property
+    def judge(self) -> Metric:
+        """Return the metric that networks are judged by."""
+        return self.metric or METRICS.get(self.task.metrics[0])
 
     def draw(self, *place: int | str) -> int:
         """Return a seed of its own for each place: what is drawn there depends on nothing else."""
@@ -66,7 +74,10 @@ class Recovery(Stepwise, Protocol):
         """Begin; ValueError where the network, its data or the settings make it impossible."""
 
     @classmethod
-    def steps(cls, model: nn.Module, data: Data, **settings: Value) -> int:
+    def steps(
+        cls, model: nn.Module, data: Data, task: Task = CLASSIFICATION,
+        metric: Metric | None = None, /, **settings: Value,
+    ) -> int:  # fmt: skip
         """Return how many steps it takes at most; ValueError where it cannot be done."""
 
     @property

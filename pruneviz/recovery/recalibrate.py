@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from pruneviz.metrics import Metric
 from pruneviz.network.inputs import call
 from pruneviz.recovery.changed_copy import TrainingFreeRecovery
 from pruneviz.recovery.method import RECOVERIES, RecoveryRequest
@@ -21,6 +22,7 @@ from pruneviz.recovery.training.augment import (
 from pruneviz.registry import Parameter, Value
 from pruneviz.subjects import Data
 from pruneviz.subjects.split import spread
+from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import training
 
@@ -72,7 +74,10 @@ class Recalibrate(TrainingFreeRecovery):
         self._augment = augmenter(asked.data, chosen_augmentation(asked.data, augmentation))
 
     @classmethod
-    def steps(cls, model: nn.Module, data: Data, **settings: Value) -> int:
+    def steps(
+        cls, model: nn.Module, data: Data, task: Task = CLASSIFICATION,
+        metric: Metric | None = None, /, **settings: Value,
+    ) -> int:  # fmt: skip
         """Return the number of batches; ValueError for a model without BatchNorm."""
         if not batch_norms(model):
             raise no_batch_norm()

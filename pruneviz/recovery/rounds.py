@@ -11,12 +11,14 @@ from torch import nn
 
 from pruneviz.allocate import Costs, Ranking, allocate, exact_count, ranks_across, set_by_hand
 from pruneviz.granularity.units import Units
+from pruneviz.metrics import Metric
 from pruneviz.plan import Plan, RecoveryStep
 from pruneviz.recovery.method import RECOVERIES
 from pruneviz.recovery.schedules import SCHEDULES
 from pruneviz.registry import Value
 from pruneviz.report import EpochRow
 from pruneviz.subjects import Data
+from pruneviz.tasks import Task
 from pruneviz.wording import RefusedError, retrained
 from pruneviz.wording.refusals import training
 
@@ -145,7 +147,9 @@ class Phase:
         return self.round, self.index
 
 
-def phases(plan: Plan, rounds: int, model: nn.Module, data: Data) -> tuple[Phase, ...]:
+def phases(
+    plan: Plan, rounds: int, model: nn.Module, data: Data, task: Task, metric: Metric
+) -> tuple[Phase, ...]:
     """Return the work of a bound plan in its order; ValueError names a step that is impossible."""
     found = [Phase(0, 0, "", {}, 1)]
     for number in range(1, rounds + 1):
@@ -153,7 +157,8 @@ def phases(plan: Plan, rounds: int, model: nn.Module, data: Data) -> tuple[Phase
         for index, step in enumerate(plan.recovery, 1):
             settings, earlier, planned = _settings(step, number, rounds)
             if settings is not None:
-                steps = RECOVERIES.get(step.method).implementation.steps(model, data, **settings)
+                method = RECOVERIES.get(step.method).implementation
+                steps = method.steps(model, data, task, metric, **settings)
                 found.append(Phase(number, index, step.method, settings, steps, earlier, planned))
     return tuple(found)
 

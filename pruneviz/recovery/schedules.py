@@ -24,8 +24,8 @@ ROUNDS = Parameter(
     name=ONE_SHOT,
     title="At once",
     family="schedule",
-    sentence="Everything goes at once, then accuracy is won back: the quickest way, and good where "
-    "little is removed.",
+    sentence="Everything goes at once, then what is left recovers: the quickest way, and good "
+    "where little is removed.",
     formula="sparsity₁ = s",
     source="Li et al. 2016, arXiv 1608.08710",
 )

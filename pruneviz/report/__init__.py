@@ -12,12 +12,11 @@ from pruneviz.report.parts import (
     LeftOut,
     Machine,
     MetricPair,
-    Proportion,
+    MetricValue,
     RecoveryReport,
     Skipped,
     Sparsity,
     Uncounted,
-    best_row,
 )
 from pruneviz.report.whole import Report, differences
 
@@ -33,12 +32,11 @@ __all__ = [
     "LeftOut",
     "Machine",
     "MetricPair",
-    "Proportion",
+    "MetricValue",
     "RecoveryReport",
     "Report",
     "Skipped",
     "Sparsity",
     "Uncounted",
-    "best_row",
     "differences",
 ]

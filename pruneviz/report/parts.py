@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializationInfo,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 from pruneviz.wording import Fact
 
@@ -153,57 +163,82 @@ class Machine(Record):
     pruneviz: str
 
 
-class Proportion(Record):
-    """A fraction correct of `samples` held-out inputs with its 95 % (Wilson) interval."""
+class OfMetric(Record):
+    """Numbers of the metric named `metric`; in files those of the accuracy are called so."""
 
-    accuracy: float
+    metric: str = ACCURACY
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_accuracy(cls, fields: Any) -> Any:
+        """Read accuracies as values of a metric."""
+        if not isinstance(fields, Mapping) or fields.get("metric", ACCURACY) != ACCURACY:
+            return fields
+        renamed = {name.replace(ACCURACY, "value"): value for name, value in fields.items()}
+        return renamed if len(renamed) == len(fields) else fields
+
+    @model_serializer(mode="wrap")
+    def _write_accuracy(
+        self, written: SerializerFunctionWrapHandler, info: SerializationInfo
+    ) -> dict[str, Any]:
+        """Write accuracies under their name, and what JSON lacks as texts, such as "Infinity"."""
+        found = {n: v for n, v in written(self).items() if n != "interval" or v is not None}
+        if self.metric == ACCURACY:
+            found = {n.replace("value", ACCURACY): v for n, v in found.items() if n != "metric"}
+        return {n: _in_json(v) for n, v in found.items()} if info.mode == "json" else found
+
+
+def _in_json(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_in_json(each) for each in value]
+    return json.dumps(value) if isinstance(value, float) and not isfinite(value) else value
+
+
+class MetricValue(OfMetric):
+    """A metric of one network on `samples` held-out inputs, with its 95 % interval."""
+
+    value: float
     interval: Interval
     samples: int
 
 
-class EpochRow(Record):
+class EpochRow(OfMetric):
     """One point of a recovery's curve: after a pruning, a recalibration or an epoch of training.
 
     `round` counts from 1. `step` is "prune" or the recovery's name. `epoch` is how many epochs were
-    trained so far, over all rounds. `loss` and `train_accuracy` are means over the epoch's training
-    batches, `learning_rate` is that of its last batch: None where nothing was trained. `accuracy`
-    and `held_out_loss` (cross-entropy) are those of the held-out inputs, `validation_accuracy` that
-    of training inputs set aside, None where none are. `sparsity` is the fraction of units removed.
+    trained so far, over all rounds. `loss` is the mean over the epoch's training batches,
+    `train_value` that of their inputs, `learning_rate` that of the last batch: None where nothing
+    was trained. `value` and `held_out_loss` (the task's) are those of the held-out inputs,
+    `validation_value` that of training inputs set aside, None where none are. Values are the
+    metric's; its 95 % interval on the held-out inputs is `interval`, None of accuracies, which have
+    it from their number and the inputs'. `sparsity` is the fraction of units removed.
     """
 
     round: int
     step: str
     epoch: int
     loss: float | None = None
-    train_accuracy: float | None = None
-    accuracy: float
+    train_value: float | None = None
+    value: float
     held_out_loss: float
-    validation_accuracy: float | None = None
+    validation_value: float | None = None
     sparsity: float
     learning_rate: float | None = None
-
-
-def best_row(rows: Sequence[EpochRow]) -> EpochRow | None:
-    """Return the trained epoch of the last round with the highest held-out accuracy, if any.
-
-    It is for reading alone: the last epoch is the result.
-    """
-    trained = [row for row in rows if row.round == rows[-1].round and row.loss is not None]
-    return max(trained, key=lambda row: row.accuracy, default=None)
+    interval: Interval | None = None
 
 
 class RecoveryReport(Record):
     """What a recovery won back, and what it cost.
 
-    `before` is the accuracy of the same pruning without any recovery; `control` that of the
+    `before` is the primary metric of the same pruning without any recovery; `control` that of the
     original with its BatchNorm statistics taken anew in the same way, None without BatchNorm.
-    `best_epoch` is the epoch of the last round with the highest held-out accuracy (reported only:
-    the last epoch is the result), None without training. `stopped` says why it ended early, "" if
-    it did not.
+    `best_epoch` is the epoch of the last round that was best by it on held-out inputs (reported
+    only: the last epoch is the result), None without training. `stopped` says why it ended early,
+    "" if it did not.
     """
 
-    before: Proportion
-    control: Proportion | None
+    before: MetricValue
+    control: MetricValue | None
     rounds: int
     epochs: int
     curve: tuple[EpochRow, ...]

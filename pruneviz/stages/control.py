@@ -4,41 +4,42 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import nn
 
-from pruneviz.evaluate import predict
-from pruneviz.measure.quality import label_logits, predicted
-from pruneviz.metrics.statistics import wilson
+from pruneviz.evaluate import answers
 from pruneviz.plan import Plan
 from pruneviz.recovery import RECOVERIES, RecoveryRequest
+from pruneviz.recovery.choice import as_told
 from pruneviz.recovery.norms import batch_norms
 from pruneviz.recovery.training.device import torch_device
-from pruneviz.report import Proportion
+from pruneviz.recovery.training.states import copied
+from pruneviz.report import MetricValue
 from pruneviz.stages.prepare import Prepared
 from pruneviz.stages.prune import prune
 from pruneviz.stepwise import State, complete
-from pruneviz.subjects import Data
+from pruneviz.subjects import Data, Subject
 from pruneviz.wording import Fact, retrained
 
 
 @dataclass(frozen=True)
 class Control:
-    """Accuracies of the same pruning without recovery, and of the recalibrated original.
+    """The primary metric of the same pruning without recovery, and of the recalibrated original.
 
     The latter is None for a model without BatchNorm.
     """
 
-    before: Proportion
-    recalibrated: Proportion | None
+    before: MetricValue
+    recalibrated: MetricValue | None
 
     def notes(self, prepared: Prepared) -> tuple[Fact, ...]:
         """Return what a recovered network is to be compared with, none without BatchNorm."""
-        data, logits = prepared.subject.data, prepared.baseline.answers
-        if self.recalibrated is None or data is None or logits is None:
+        subject, found = prepared.subject, prepared.baseline.answers
+        if self.recalibrated is None or subject.data is None or found is None:
             return ()
-        original = int((predicted(label_logits(logits)) == data.y).sum()) / len(data.y)
-        return (retrained.recalibrated_original(self.recalibrated.accuracy, original),)
+        metric = subject.metrics[0]
+        original = metric.combine(subject.task.tally(found, subject.data.y))
+        both = as_told(metric, self.recalibrated.value, original)
+        return (retrained.recalibrated_original(*both),)
 
     def state(self) -> State:
         """Return it as plain values."""
@@ -52,14 +53,14 @@ class Control:
     def read(cls, state: State) -> Control:
         """Return it from plain values."""
         again = state["recalibrated"]
-        return cls(Proportion(**state["before"]), Proportion(**again) if again else None)
+        return cls(MetricValue(**state["before"]), MetricValue(**again) if again else None)
 
 
 def measure_control(prepared: Prepared, plan: Plan, device: str) -> Control:
     """Return what a bound plan's recovery is compared with; its data must be there."""
     subject = prepared.subject
     assert subject.data is not None
-    before = _proportion(prune(prepared, plan).model, subject.data, torch_device(device))
+    before = _judged(prune(prepared, plan).model, subject, subject.data, device)
     if not batch_norms(subject.model):
         return Control(before, None)
     entry = RECOVERIES.get("recalibrate")
@@ -75,14 +76,20 @@ def measure_control(prepared: Prepared, plan: Plan, device: str) -> Control:
         seed=plan.seed,
         device=device,
         task=subject.task,
+        metric=subject.metrics[0],
     )
     work = complete(entry.implementation(request, **settings))
-    return Control(before, _proportion(work.model, subject.data, torch_device(device)))
+    return Control(before, _judged(work.model, subject, subject.data, device))
 
 
-def _proportion(model: nn.Module, data: Data, device: torch.device) -> Proportion:
-    logits = predict(model.to(device), data.x.to(device)).cpu()
-    correct = int((predicted(logits) == data.y).sum())
-    return Proportion(
-        accuracy=correct / len(data.y), interval=wilson(correct, len(data.y)), samples=len(data.y)
+def _judged(model: nn.Module, subject: Subject, data: Data, device: str) -> MetricValue:
+    """Return a subject's primary metric of another network, on its held-out inputs."""
+    where, metric, task = torch_device(device), subject.metrics[0], subject.task
+    found = answers(model.to(where), data.x.to(where), data.y.to(where), task)
+    tally = task.tally(copied(found), data.y)
+    return MetricValue(
+        metric=metric.name,
+        value=metric.combine(tally),
+        interval=metric.interval(tally),
+        samples=len(data.y),
     )

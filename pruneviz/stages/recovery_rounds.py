@@ -10,6 +10,7 @@ from torch import nn
 
 from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import Applied, apply
+from pruneviz.metrics import best_row
 from pruneviz.network.duplicate import duplicate
 from pruneviz.plan import Plan
 from pruneviz.proof import prove
@@ -25,7 +26,7 @@ from pruneviz.recovery.rounds import (
 from pruneviz.recovery.rows import curve_state, held_out_row, read_curve
 from pruneviz.recovery.training.device import device_name, torch_device, world_size
 from pruneviz.recovery.training.states import copied, load
-from pruneviz.report import EpochRow, RecoveryReport, best_row
+from pruneviz.report import EpochRow, RecoveryReport
 from pruneviz.stages.bind import bind
 from pruneviz.stages.control import Control, measure_control
 from pruneviz.stages.prepare import Prepared, counting, scored
@@ -46,13 +47,15 @@ class RecoveryRounds:
     def __init__(self, prepared: Prepared, plan: Plan, device: str = "cpu") -> None:
         """Lay the work out; ValueError says which part of the plan is impossible and why."""
         if prepared.subject.data is None:
-            raise RefusedError(training.needs_labels())
+            labelled = prepared.subject.task.labelled
+            raise RefusedError(training.needs_labels() if labelled else training.needs_data())
         self.plan = bind(plan, prepared.subject)
         self._prepared, self.data, self._device = prepared, prepared.subject.data, device
         self._where = torch_device(device)
         self._amounts = Amounts(prepared.units, prepared.ranking, self.plan, counting(prepared))
-        model = prepared.subject.model
-        self.phases = phases(self.plan, self._amounts.rounds, model, self.data)
+        model, task = prepared.subject.model, prepared.subject.task
+        metric = prepared.subject.metrics[0]
+        self.phases = phases(self.plan, self._amounts.rounds, model, self.data, task, metric)
         self.total = sum(phase.steps for phase in self.phases)
         self._at = 0
         self._method: Recovery | None = None
@@ -160,6 +163,7 @@ class RecoveryRounds:
             epochs_planned=phase.epochs_planned,
             frozen=self._prepared.subject.frozen,
             task=self._prepared.subject.task,
+            metric=self._prepared.subject.metrics[0],
         )
 
     def begin(self, phase: Phase) -> Recovery:

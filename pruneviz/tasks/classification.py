@@ -67,6 +67,11 @@ class Classification:
         logits = output if output.is_floating_point() else output.double()
         return cross_entropy(logits, target.long(), reduction=reduction)
 
+    def unit(self, target: Tensor) -> float:
+        """Return 1: the loss has no unit."""
+        del target
+        return 1.0
+
     def tally(self, answers: Answers, target: Tensor) -> Tally:
         """Return `right` (N,), false where a logit is not a number, `nll` (N,) in nats, float64.
 

@@ -91,6 +91,11 @@ class Detection:
             raise RefusedError(misfits.no_objective())
         return reduced(self._objective(output, target), reduction)
 
+    def unit(self, target: Tensor) -> float:
+        """Return 1: the loss has no unit."""
+        del target
+        return 1.0
+
     def tally(self, answers: Answers, target: Tensor) -> Tally:
         """Return `scores`, `classes` and `hits`, what is answered, and which of it is right.
 

@@ -89,6 +89,11 @@ class LanguageModelling:
         each = cross_entropy(logits, target.long(), ignore_index=IGNORED, reduction="none")
         return reduced(mean_of_judged(each, target), reduction)
 
+    def unit(self, target: Tensor) -> float:
+        """Return 1: the loss has no unit."""
+        del target
+        return 1.0
+
     def tally(self, answers: Answers, target: Tensor) -> Tally:
         """Return `nll`, summed over an input's tokens, float64, `tokens`, `correct`, (N,) each.
 

@@ -58,6 +58,11 @@ class MultiLabel:
         each = binary_cross_entropy_with_logits(output, wanted, reduction="none")
         return reduced(each.mean(1), reduction)
 
+    def unit(self, target: Tensor) -> float:
+        """Return 1: the loss has no unit."""
+        del target
+        return 1.0
+
     def tally(self, answers: Answers, target: Tensor) -> Tally:
         """Return `right` (N,), where every label is, and `nll` (N,), a label's mean, float64.
 

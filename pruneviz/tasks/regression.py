@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import torch
@@ -58,6 +59,12 @@ class Regression:
         found, wanted = rows(output), rows(target)
         wide = torch.promote_types(found.dtype, torch.float32)  # half a number holds no target
         return reduced((found.to(wide) - wanted.to(wide)).square().mean(1), reduction)
+
+    def unit(self, target: Tensor) -> float:
+        """Return the loss of the best constant answer, the targets' variance; 1 where that is 0."""
+        wanted = rows(target).double()
+        variance = float((wanted - wanted.mean(0)).square().mean())
+        return variance if isfinite(variance) and variance > 0 else 1.0
 
     def tally(self, answers: Answers, target: Tensor) -> Tally:
         """Return `error`, the answer less the target, and `target`, float64.

@@ -87,6 +87,11 @@ class Segmentation:
         each = cross_entropy(logits, target.long(), ignore_index=IGNORED, reduction="none")
         return reduced(mean_of_judged(each, target), reduction)
 
+    def unit(self, target: Tensor) -> float:
+        """Return 1: the loss has no unit."""
+        del target
+        return 1.0
+
     def tally(self, answers: Answers, target: Tensor) -> Tally:
         """Return `intersections` and `unions`, (N, classes), and `pixels`, the labelled, (N,).
 

@@ -65,6 +65,12 @@ class Task(Protocol):
     def loss(self, output: Any, target: Tensor, reduction: Reduction = "mean") -> Tensor:
         """Return what training makes small, differentiable."""
 
+    def unit(self, target: Tensor) -> float:
+        """Return what training divides losses by, of targets (N, …): 1 where losses have no unit.
+
+        So that a learning rate means the same in metres as in millimetres.
+        """
+
     def tally(self, answers: Answers, target: Tensor) -> Tally:
         """Return what is counted for each input, by a column's name; metrics are made of it."""
 

@@ -4,6 +4,12 @@ from __future__ import annotations
 
 from pruneviz.wording.fact import Fact, fact
 
+Value = float | str  # an accuracy, or the value of another metric as it is written
+
+
+def _share(value: Value) -> str:
+    return value if isinstance(value, str) else f"{value:.1%}"
+
 
 @fact(field="recovery")
 def all_frozen() -> str:
@@ -24,10 +30,10 @@ def some_frozen(count: int, names: str, more: int) -> str:
 
 
 @fact(field="recovery")
-def left_as_it_was(what: str, after: float, before: float) -> str:
+def left_as_it_was(what: str, after: Value, before: Value, metric: str = "accuracy") -> str:
     return (
-        f"The {what} were left as they were: with new ones, accuracy on the calibration inputs is "
-        f"{after:.1%} and with the old {before:.1%}."
+        f"The {what} were left as they were: with new ones, {metric} on the calibration inputs is "
+        f"{_share(after)} and with the old {_share(before)}."
     )
 
 
@@ -41,26 +47,39 @@ def augmentation_unknown() -> str:
 
 
 @fact(field="recovery")
-def recalibrated_original(recalibrated: float, original: float) -> str:
+def targets_would_stay(augmentation: str) -> str:
     return (
-        "Control: with its BatchNorm statistics taken anew, the original itself answers "
-        f"{recalibrated:.1%} right, and {original:.1%} with its own: compare with the better of "
-        "the two."
+        f"Training changed its images by {augmentation} and moved what is to be found with them. "
+        "Recovery uses them as they are, because targets do not move here."
     )
 
 
 @fact(field="recovery")
-def good_enough(doing: str, epoch: int, accuracy: float, wanted: float) -> str:
+def recalibrated_original(recalibrated: Value, original: Value, metric: str = "") -> str:
+    anew = "Control: with its BatchNorm statistics taken anew, the original itself"
+    reaches = f"reaches a {metric} of" if metric else "answers"
+    right = "" if metric else " right"
     return (
-        f"{doing} stopped after epoch {epoch}: {accuracy:.1%} of the training inputs set aside are "
-        f"right, and {wanted:.1%} was good enough"
+        f"{anew} {reaches} {_share(recalibrated)}{right}, and {_share(original)} with its own: "
+        "compare with the better of the two."
     )
 
 
 @fact(field="recovery")
-def no_better(doing: str, epoch: int, patience: int) -> str:
+def good_enough(doing: str, epoch: int, accuracy: Value, wanted: Value, metric: str = "") -> str:
+    aside = "of the training inputs set aside are right"
+    if metric:
+        aside = f"is the {metric} on the training inputs set aside"
     return (
-        f"{doing} stopped after epoch {epoch}: no better accuracy on the training inputs set aside "
+        f"{doing} stopped after epoch {epoch}: {_share(accuracy)} {aside}, "
+        f"and {_share(wanted)} was good enough"
+    )
+
+
+@fact(field="recovery")
+def no_better(doing: str, epoch: int, patience: int, metric: str = "accuracy") -> str:
+    return (
+        f"{doing} stopped after epoch {epoch}: no better {metric} on the training inputs set aside "
         f"for {patience} epochs"
     )
 

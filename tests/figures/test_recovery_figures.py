@@ -1,10 +1,12 @@
 import itertools
+import math
 
 import pytest
 
 from pruneviz.figures import recovery
 from pruneviz.figures.epochs import Course, Levels, best_and_last, mean_of, thinned, what_to_see
 from pruneviz.figures.kit.style import ORIGINAL_ON_DARK, describe, on_dark
+from pruneviz.metrics import METRICS
 from pruneviz.report import EpochRow
 
 LEVELS = Levels(0.9, 0.5, 0.88)
@@ -114,7 +116,7 @@ def test_best_and_last_are_told_apart_by_symbol_and_in_words():
 
 def test_the_best_is_of_the_last_round_alone():
     best, last = best_and_last(ROUNDS)
-    assert best.accuracy == last.accuracy == 0.8
+    assert best.value == last.value == 0.8
     assert best_and_last(PRUNED_ONLY) is None
 
 
@@ -173,7 +175,7 @@ def test_the_interval_holds_the_curve():
 def test_several_seeds_are_thin_lines_and_a_mean_over_what_all_have():
     curves = [[row(1, 0.7), row(2, 0.9)], [row(1, 0.8)]]
     mean = mean_of(curves)
-    assert [point.accuracy for point in mean] == [0.75]
+    assert [point.value for point in mean] == [0.75]
     figure = recovery.recovery(dict(enumerate(curves)), LEVELS, TEN)
     assert named(figure, "seed 0").y == (70, 90)
     assert named(figure, "mean of 2 seeds, evaluated inputs").y == (75,)
@@ -199,3 +201,76 @@ def test_a_long_curve_is_thinned_but_keeps_what_is_marked():
     figure = recovery.recovery({0: rows}, LEVELS, Course(5000, 1, 400, over=True))
     assert max(len(trace.x) for trace in figure.data) < 1000
     assert texts(figure) == ["<b>best 90.0 %</b>", "<b>last 60.0 %</b>"]
+
+
+def error(epoch: int, value: float, step: str = "finetune") -> EpochRow:
+    trained = 1.2 * value if step == "finetune" else None
+    return EpochRow(
+        metric="mae", round=1, step=step, epoch=epoch, loss=trained, train_value=trained,
+        value=value, held_out_loss=9.0, sparsity=0.5, interval=(value - 3.0, math.inf),
+    )  # fmt: skip
+
+
+ERRORS = [error(0, 59.0, "prune"), error(1, 44.0), error(2, 45.0)]
+MAE = METRICS.get("mae")
+OF_ERRORS = Levels(40.0, 59.0, metric=MAE)
+
+
+def test_of_an_error_the_lowest_is_best_and_its_axis_has_its_name():
+    figure = recovery.recovery({0: ERRORS}, OF_ERRORS, Course(2, 1, 147, over=True))
+    assert figure.layout.yaxis.title.text == "Mean absolute error"
+    assert figure.layout.yaxis2.title.text == "Loss"
+    assert texts(figure) == ["<b>best 44.00</b>", "<b>last 45.00</b>"]
+    assert named(figure, "best").x == (1,)
+    assert named(figure, "best").textposition[0].startswith("bottom")
+    assert labels(figure) == ["original 40.00", "before recovery 59.00"]
+    low, high = figure.layout.yaxis.range
+    for trace in figure.data:
+        if trace.yaxis in (None, "y"):
+            assert all(low <= value <= high for value in trace.y)
+    assert not any(" %" in (trace.hovertemplate or "") for trace in figure.data)
+
+
+@pytest.mark.parametrize(
+    ("value", "levels", "says"),
+    [
+        (45.0, OF_ERRORS, "error 45.00, 14.00 of the 19.00 that pruning cost is back"),
+        (40.0, OF_ERRORS, "error 40.00, all 19.00 that pruning cost is back"),
+        (62.0, OF_ERRORS, "mean absolute error 62.00, 3.000 more than before"),
+        (59.0, OF_ERRORS, "mean absolute error 59.00, the same as before"),
+        (38.0, Levels(40.0, 39.0, metric=MAE), "error 38.00, 1.000 less than before"),
+        (
+            0.5, Levels(0.3, 0.7, metric=METRICS.get("bits_per_byte")),
+            "bits per byte 0.500 bits, 0.200 of 0.400 lost bits are back",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_back_of_another_metric_goes_by_its_own_direction(value, levels, says):
+    rows = [error(0, 59.0, "prune"), error(2, value)]
+    said = what_to_see({0: rows}, levels, Course(2, 1, 147, over=True)).replace("\u00a0", " ")
+    assert said.startswith("2 epochs: ")
+    assert said.endswith(says)
+
+
+def test_what_is_no_finite_number_is_said_and_draws_no_line():
+    levels = Levels(40.0, math.inf, metric=MAE)
+    assert "Without any recovery: mean absolute error inf" in what_to_see(
+        {0: []}, levels, TEN
+    ).replace("\u00a0", " ")
+    figure = recovery.recovery({0: [error(0, math.inf, "prune"), ERRORS[1]]}, levels, TEN)
+    assert labels(figure) == ["original 40.00"]
+    assert all(map(math.isfinite, figure.layout.yaxis.range))
+    assert (
+        figure.layout.title.text.replace("\u00a0", " ")
+        .replace("<br>", " ")
+        .endswith("44.00, and mean absolute error inf before")
+    )
+
+
+def test_what_pruning_cost_an_error_is_how_much_larger_it_is():
+    said = what_to_see({0: []}, OF_ERRORS, TEN).replace("\u00a0", " ")
+    assert said == "Pruning cost 19.00: mean absolute error 59.00 without any recovery"
+    lower = Levels(40.0, 38.0, metric=MAE)
+    assert "cost nothing: mean absolute error 38.00" in what_to_see({0: []}, lower, TEN).replace(
+        "\u00a0", " "
+    )

@@ -15,7 +15,8 @@ from pruneviz.history import tracking
 from pruneviz.history.curve import read_curve
 from pruneviz.history.index import History
 from pruneviz.history.tracking import default_uri, export_to_mlflow
-from pruneviz.report import EpochRow, best_row
+from pruneviz.metrics import best_row
+from pruneviz.report import EpochRow
 from tests.history.folders import make_run, make_scan
 
 
@@ -126,7 +127,7 @@ def test_a_store_holds_what_the_runs_hold_and_nobody_else_is_told(home, empty_st
     assert two.data.tags["mlflow.parentRunId"] == one.info.run_id
     points = client.get_metric_history(one.info.run_id, "curve.accuracy")
     assert [(point.step, point.value) for point in sorted(points, key=lambda p: p.timestamp)] == [
-        (row.epoch, row.accuracy) for row in CURVE
+        (row.epoch, row.value) for row in CURVE
     ]
     assert len(client.get_metric_history(one.info.run_id, "curve.loss")) == 4
     again = export_to_mlflow(history, [first.digest, second.digest], uri)

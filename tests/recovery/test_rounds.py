@@ -71,7 +71,7 @@ def test_one_round_is_the_recovery_of_what_prune_leaves():
     ]  # fmt: skip
     report = engine.report(prepared, pruned, engine.time_models(prepared, pruned, 3).summary())
     assert report.accuracy.pruned == rows[-1].accuracy
-    assert rows[0].accuracy == pruned.recovery.before.accuracy
+    assert rows[0].value == pruned.recovery.before.value
     assert pruned.recovery.best_epoch in (1, 2, 3)
     assert pruned.recovery.control is None  # it has no BatchNorm
     assert pruned.error <= 1e-5
@@ -184,10 +184,10 @@ def test_every_recipe_recovers_and_replays(entry, tmp_path):
     assert "seconds" not in report.deterministic()["recovery"]
     recovery = report.recovery
     if entry.name == "correct_biases":  # of so few weights, means alone win nothing back
-        assert report.accuracy.pruned >= recovery.before.accuracy
+        assert report.accuracy.pruned >= recovery.before.value
     else:
-        assert report.accuracy.pruned > recovery.before.accuracy + 0.05
-    assert recovery.control.accuracy > 0.97
+        assert report.accuracy.pruned > recovery.before.value + 0.05
+    assert recovery.control.value > 0.97
     assert any("compare with the better of the two" in note for note in report.notes)
     write_run(tmp_path, prepared, pruned, report)
     loaded = load_recovered(prepared, whole, tmp_path)
@@ -271,7 +271,7 @@ def test_a_round_that_stopped_early_counts_whole_where_the_next_is_kept():
     assert reached > len([row for row in work.curve if row.step == "finetune"]) == 3
     assert epochs_reached(plan, []) == 0
     kept = carried_out(prepared, stop_after(plan, reached))
-    assert [row.accuracy for row in kept.recovery.curve] == [row.accuracy for row in work.curve]
+    assert [row.value for row in kept.recovery.curve] == [row.value for row in work.curve]
 
 
 def test_a_refused_checkpoint_leaves_nothing_behind():

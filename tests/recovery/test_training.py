@@ -30,9 +30,9 @@ def test_training_wins_accuracy_back(digits, method):
     )
     work = finish(begin(digits, method, epochs=3))
     assert before < 0.5
-    assert work.curve[-1].accuracy > 0.9
+    assert work.curve[-1].value > 0.9
     logits = predict(work.model, digits.data.x)
-    assert work.curve[-1].accuracy == float((logits.argmax(1) == digits.data.y).double().mean())
+    assert work.curve[-1].value == float((logits.argmax(1) == digits.data.y).double().mean())
     assert work.curve[-1].held_out_loss == pytest.approx(
         float(cross_entropy(logits, digits.data.y))
     )
@@ -203,16 +203,16 @@ def test_stopping_by_hand_is_what_stop_after_replays(digits):
 
 def test_early_stopping_looks_at_inputs_set_aside(digits):
     good = finish(begin(digits, "finetune", epochs=6, good_enough=0.8))
-    assert good.curve[-1].validation_accuracy >= 0.8
+    assert good.curve[-1].validation_value >= 0.8
     assert len(good.curve) < 6
     assert "was good enough" in good.stopped
     able = replace(digits, model=digits.teacher, masks={})
     patient = finish(begin(able, "finetune", epochs=9, patience=2, learning_rate=1e-6))
-    seen = [row.validation_accuracy for row in patient.curve]
+    seen = [row.validation_value for row in patient.curve]
     assert max(seen[:-2]) >= max(seen[-2:])
     assert len(seen) < 9
     assert "no better accuracy" in patient.stopped
-    assert finish(begin(digits, "finetune", epochs=1)).curve[0].validation_accuracy is None
+    assert finish(begin(digits, "finetune", epochs=1)).curve[0].validation_value is None
 
 
 def test_masked_training_is_plain_training_where_nothing_is_masked(digits):

@@ -32,7 +32,7 @@ def test_rows_are_what_the_recoveries_themselves_reach():
             work = RecoveryRounds(prepared, plan)
             while not work.finished:
                 work.step()
-            assert rows[methods].pruned == work.curve[-1].accuracy
+            assert rows[methods].pruned == work.curve[-1].value
             assert rows[methods].original == rows[()].pruned
 
 

@@ -6,14 +6,14 @@ from pruneviz.analyses.recovery_cost import Cost
 from pruneviz.figures.kit import format as fmt
 from pruneviz.history.folder import RunFolder, Status
 from pruneviz.jobs.job import Job
-from pruneviz.report import EpochRow, MetricPair, Proportion, RecoveryReport
+from pruneviz.report import EpochRow, MetricPair, MetricValue, RecoveryReport
 from pruneviz.ui.recover import costs, outcome, recovering
 from pruneviz.ui.recover.recovering import Recovered
 from tests.ui.finished import MLP, finish
 
 PLAN = MLP.changed(recovery=[{"method": "finetune", "parameters": {"epochs": 3}}])
 COST = Cost(seconds_per_step=0.5, steps=40, seconds_per_epoch=6.0, epochs=4, seconds_fixed=3.0)
-PART = Proportion(accuracy=0.5, interval=(0.4, 0.6), samples=100)
+PART = MetricValue(accuracy=0.5, interval=(0.4, 0.6), samples=100)
 
 
 def row(epoch: int, accuracy: float) -> EpochRow:

@@ -351,3 +351,29 @@ def test_a_recovery_from_a_link_that_cannot_be_gives_a_sentence(recovery) -> Non
     at = page(MLP.changed(recovery=recovery))
     assert len(at.error) == 1
     assert "Traceback" not in at.error[0].value
+
+
+@pytest.mark.usefixtures("_not_measured")
+def test_a_regression_is_shown_by_its_error_which_is_to_fall() -> None:
+    plan = Plan(model="sample:diabetes-mlp", sparsity=0.7)
+    trained = RECIPES.get("finetune").implementation(plan, {"epochs": 2})
+    finish(trained)
+    finish(plan.changed(recovery=[{"method": "correct_biases"}]))
+    at = page(trained)
+    assert not at.error
+    said = words(at).replace("\u00a0", " ")
+    assert "How much comes back?" in said
+    assert "| Mean absolute error | 95 % interval |" in said
+    assert at.radio(key="recover-recipe").label == "How to recover"
+    (title,) = titles(at)
+    assert title.replace("\u00a0", " ").startswith("2 epochs: mean absolute error ")
+    assert "that pruning cost is back" in title
+    tables = [str(m.value) for m in at.markdown if "| Recovery |" in str(m.value)]
+    assert "| | Recovery | Mean absolute error |" in tables[0]
+    assert "accuracy" not in said.lower()
+    assert not [s for s in at.selectbox if "augmentation" in str(s.key)]
+    field = at.number_input(key="recover-0-finetune-good_enough")
+    assert field.max > 1
+    field.set_value(44.0).run()
+    assert not at.error
+    assert not at.warning

@@ -118,7 +118,7 @@ def test_a_run_with_a_recovery_shows_its_curve_and_what_it_is_compared_with():
     assert "| Pruned, before recovery | " in shown
     assert "epoch: 2, the result" in shown
     (chart,) = at.get("plotly_chart")
-    accuracies = [100 * row.accuracy for row in report.recovery.curve]
+    accuracies = [100 * row.value for row in report.recovery.curve]
     traces = json.loads(chart.proto.spec)["data"]
     assert any(trace.get("name") == "evaluated inputs" and len(trace["x"]) == len(accuracies)
                for trace in traces)  # fmt: skip

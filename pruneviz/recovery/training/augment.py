@@ -13,6 +13,7 @@ from pruneviz.wording import Fact, RefusedError, retrained
 from pruneviz.wording.refusals import training
 
 USUAL_SHARE = 8  # an image of 32 pixels is usually moved by up to 4
+ROWS = 2  # axes of targets that are numbers of whole inputs; those with more are places in them
 
 AUGMENTATION = Parameter(
     name="augmentation",
@@ -24,13 +25,18 @@ AUGMENTATION = Parameter(
 
 
 def chosen_augmentation(data: Data, choice: str) -> Augmentation:
-    """Return the augmentation that a setting means for this data; ValueError for tables."""
+    """Return the augmentation that a setting means for this data; ValueError where it has none.
+
+    Images alone have any, and none of whose targets would have to move with them.
+    """
+    if choice == "none" or (choice == "as_trained" and _moves_targets(data)):
+        return Augmentation(known=True)
     if choice == "as_trained":
         return data.augmentation
-    if choice == "none":
-        return Augmentation(known=True)
     if data.kind != "image":
         raise RefusedError(training.augmentation_of_no_image(choice))
+    if _moves_targets(data):
+        raise RefusedError(training.augmentation_of_places(choice))
     usual = max(1, min(data.x.shape[2:]) // USUAL_SHARE)
     pixels = data.augmentation.shift_pixels or usual
     return Augmentation(
@@ -38,11 +44,24 @@ def chosen_augmentation(data: Data, choice: str) -> Augmentation:
     )
 
 
+def can_move(data: Data) -> bool:
+    """Return whether inputs may be mirrored and moved: images whose targets stay true of them."""
+    return data.kind == "image" and not _moves_targets(data)
+
+
+def _moves_targets(data: Data) -> bool:
+    """Return whether targets, (N, …), are places in the inputs: masks, boxes."""
+    return data.train_y.ndim > ROWS
+
+
 def augmentation_note(data: Data, choice: str) -> Fact | None:
-    """Return what the user must know where training's augmentation is asked for and not known."""
-    if choice != "as_trained" or data.augmentation.known or data.kind != "image":
+    """Return what the user must know where training's augmentation is asked for and not used."""
+    if choice != "as_trained" or data.kind != "image":
         return None
-    return retrained.augmentation_unknown()
+    if _moves_targets(data):
+        changed = data.augmentation.flip or data.augmentation.shift_pixels
+        return retrained.targets_would_stay(str(data.augmentation)) if changed else None
+    return None if data.augmentation.known else retrained.augmentation_unknown()
 
 
 def augmenter(data: Data, augmentation: Augmentation) -> Callable[[Tensor, Tensor], Tensor]:

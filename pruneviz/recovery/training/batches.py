@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Sampler, TensorDataset
 from pruneviz.recovery.training.settings import Settings
 from pruneviz.subjects import Data
 from pruneviz.subjects.split import stratified
+from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import training
 
@@ -27,12 +28,18 @@ class Parts:
     validation: Tensor
 
 
-def divide(data: Data, settings: Settings, seed: int) -> Parts:
-    """Return what to train and what to validate on, a tenth of each class where it is needed."""
+def divide(data: Data, settings: Settings, seed: int, task: Task = CLASSIFICATION) -> Parts:
+    """Return what to train and what to validate on, a tenth of each class where it is needed.
+
+    Of each stratum of other tasks, or of all inputs together where there are none.
+    """
     everything = torch.arange(len(data.train_y))
     if not settings.validates:
         return Parts(everything, everything[:0])
-    aside, rest = stratified(data.train_y.numpy(), VALIDATION_FRACTION, seed)
+    strata = task.strata(data.train_y)
+    if strata is None:
+        strata = torch.zeros_like(everything)
+    aside, rest = stratified(strata.numpy(), VALIDATION_FRACTION, seed)
     if not len(aside):
         raise RefusedError(training.none_to_set_aside())
     return Parts(torch.from_numpy(rest), torch.from_numpy(aside))
@@ -78,7 +85,7 @@ class Order(Sampler[Tensor]):
 
 
 def loader(data: Data, order: Order) -> DataLoader[tuple[Tensor, ...]]:
-    """Return a loader of whole batches (B, …), (B,): inputs are picked by one indexing each."""
+    """Return a loader of whole batches (B, …), (B, …): inputs are picked by one indexing each."""
     return DataLoader(
         TensorDataset(data.train_x, data.train_y),
         sampler=order,

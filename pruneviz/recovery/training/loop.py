@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from pruneviz.metrics import METRICS, Metric
 from pruneviz.network.answers import logits_of
 from pruneviz.network.duplicate import duplicate
 from pruneviz.recovery.frozen import frozen_note, held, thaw
@@ -27,11 +28,13 @@ from pruneviz.recovery.training.masking import Held
 from pruneviz.recovery.training.optimisers import check_schedule, make_optimiser, make_schedule
 from pruneviz.recovery.training.settings import Settings
 from pruneviz.recovery.training.states import copied, finite, load, refuse_other
-from pruneviz.recovery.training.train_metrics import Meter, judge, outputs
+from pruneviz.recovery.training.stopping import check_good_enough, why_stop
+from pruneviz.recovery.training.train_metrics import Meter, check_targets, judge
 from pruneviz.registry import Value
-from pruneviz.report import EpochRow
+from pruneviz.report import EpochRow, Interval
 from pruneviz.stepwise import State
 from pruneviz.subjects import Data, freeze
+from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import Fact, RefusedError, retrained
 from pruneviz.wording.refusals import training
 
@@ -50,19 +53,19 @@ class Training:
         """Begin; ValueError where data or settings make it impossible."""
         self._asked, self._settings = asked, Settings.of(settings)
         self._planned = asked.epochs_planned or self._settings.epochs
-        self._classes = outputs(asked.model, asked.data)
-        self._parts = divide(asked.data, self._settings, asked.seed)
+        self._parts = divide(asked.data, self._settings, asked.seed, asked.task)
         self._fabric = make_fabric(asked.device, self._settings.precision)
         self._order = self._make_order()
         self._batches = len(self._order)
-        self.total = self.steps(asked.model, asked.data, **settings)
+        self.total = self.steps(asked.model, asked.data, asked.task, asked.judge, **settings)
         self._prepare_model()
         self._loader = self._fabric.setup_dataloaders(
             loader(asked.data, self._order), use_distributed_sampler=False
         )
         choice = self._settings.augmentation
         self._augment = augmenter(asked.data, chosen_augmentation(asked.data, choice))
-        self._meter = Meter(self._classes, self._fabric.device)
+        self._meter = Meter(asked.task, asked.judge, self._fabric.device)
+        self._unit = asked.task.unit(asked.data.train_y[self._parts.train])
         self._open: Iterator[Any] | None = None
         self._done = 0
         self._good, self._good_epochs = copied(self._raw.state_dict()), 0
@@ -96,17 +99,21 @@ class Training:
         self._plain_optimiser = optimiser
         self._held = Held(self._raw, self._asked.masks)
 
-    def loss(self, output: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    def loss(self, output: Any, x: Tensor, y: Tensor) -> Tensor:
         """Return what training makes small, for an output of inputs x with targets y, (B, …)."""
         raise NotImplementedError
 
     @classmethod
-    def steps(cls, model: nn.Module, data: Data, **settings: Value) -> int:
+    def steps(
+        cls, model: nn.Module, data: Data, task: Task = CLASSIFICATION,
+        metric: Metric | None = None, /, **settings: Value,
+    ) -> int:  # fmt: skip
         """Return how many steps training takes at most; ValueError where it cannot be done."""
         given = Settings.of(settings)
-        outputs(model, data)
+        check_targets(model, data, task)
+        check_good_enough(given, metric or METRICS.get(task.metrics[0]))
         chosen_augmentation(data, given.augmentation)
-        order = Order(divide(data, given, 0).train, given.batch_size, int, 0, world_size())
+        order = Order(divide(data, given, 0, task).train, given.batch_size, int, 0, world_size())
         check_schedule(given, len(order) * given.epochs)
         return len(order) * given.epochs_run
 
@@ -141,9 +148,9 @@ class Training:
         x, y = self._next(epoch, batch)
         x = self._augment(x, self._draws(epoch, batch))
         with self._noise(epoch, batch):
-            logits = logits_of(self._raw, x, through=self._network)
-            loss = self.loss(logits, x, y)
-            self._fabric.backward(loss)
+            output = logits_of(self._raw, x, through=self._network)
+            loss = self.loss(output, x, y)
+            self._fabric.backward(loss / self._unit)
         if not math.isfinite(self._everywhere(loss.detach(), "sum").item()):
             self._give_up(epoch)
             return
@@ -151,15 +158,20 @@ class Training:
         self._optimiser.step()
         self._held.weights()
         self._optimiser.zero_grad()
-        self._meter.add(loss, logits, y)
+        self._count(loss, output, y)
         rate = float(self._rates.get_last_lr()[0])
         self._rates.step()
         self._done += 1
         if batch == self._batches - 1:
             self._end_epoch(epoch, rate)
 
+    def _count(self, loss: Tensor, output: Any, y: Tensor) -> None:
+        task = self._asked.task
+        with torch.no_grad():
+            self._meter.add(loss, task.answers(task.scores(output), y), y)
+
     def _next(self, epoch: int, batch: int) -> tuple[Tensor, Tensor]:
-        """Return the inputs and labels of a step, from an epoch under way or begun here."""
+        """Return the inputs and targets of a step, from an epoch under way or begun here."""
         if self._open is None:
             self._order.begin(epoch, batch)
             self._open = iter(self._loader)
@@ -198,53 +210,41 @@ class Training:
         for buffer in self._raw.buffers():  # BatchNorm of each process saw its share alone
             if buffer.is_floating_point():
                 buffer.copy_(self._everywhere(buffer, "mean"))
-        data = self._asked.data
-        held_out, accuracy = self._judge(data.x, data.y)
+        data, metric = self._asked.data, self._asked.judge
+        held_out, value, interval = self._judge(data.x, data.y)
         if not finite(self._raw) or not math.isfinite(held_out):
             self._give_up(epoch)
             return
-        sizes = sum(self._order.size(batch) for batch in range(self._batches))
-        loss, train_accuracy = self._meter.result(sizes)
+        loss, tally = self._meter.result()
         self.curve.append(
             EpochRow(
+                metric=metric.name,
                 round=self._asked.round,
                 step=self.name,
                 epoch=self._asked.epochs_before + epoch + 1,
                 loss=loss,
-                train_accuracy=train_accuracy,
-                accuracy=accuracy,
+                train_value=metric.combine(tally),
+                value=value,
+                interval=interval,
                 held_out_loss=held_out,
-                validation_accuracy=self._validate(),
+                validation_value=self._validate(),
                 sparsity=self._asked.sparsity,
                 learning_rate=rate,
             )
         )
         self._good, self._good_epochs = copied(self._raw.state_dict()), epoch + 1
-        self.stopped = self._why_stop(epoch + 1)
+        if epoch + 1 < self._settings.epochs:
+            nth = self._nth(epoch + 1)
+            self.stopped = why_stop(self.curve, self._settings, metric, self.doing, nth)
 
     def _validate(self) -> float | None:
-        """Return the accuracy on the training inputs set aside, None where none are."""
+        """Return the metric on the training inputs set aside, None where none are."""
         aside, data = self._parts.validation, self._asked.data
-        if not len(aside):
-            return None
-        return self._judge(data.train_x[aside], data.train_y[aside])[1]
+        return self._judge(data.train_x[aside], data.train_y[aside])[1] if len(aside) else None
 
-    def _judge(self, x: Tensor, y: Tensor) -> tuple[float, float]:
-        """Return mean loss and accuracy on inputs (N, …) with labels (N,)."""
-        return judge(self._fabric, self._asked.task, self._raw, x, y, self._classes)
-
-    def _why_stop(self, epochs: int) -> str:
-        """Return why training ends after so many epochs before its last one, "" if it goes on."""
-        settings = self._settings
-        if epochs >= settings.epochs:
-            return ""
-        nth = self._nth(epochs)
-        seen = [row.validation_accuracy or 0.0 for row in self.curve]
-        if settings.good_enough and seen[-1] >= settings.good_enough:
-            return str(retrained.good_enough(self.doing, nth, seen[-1], settings.good_enough))
-        if settings.patience and epochs - 1 - seen.index(max(seen)) >= settings.patience:
-            return str(retrained.no_better(self.doing, nth, settings.patience))
-        return ""
+    def _judge(self, x: Tensor, y: Tensor) -> tuple[float, float, Interval | None]:
+        """Return mean loss, metric and its interval on inputs (N, …) with targets (N, …)."""
+        return judge(self._fabric, self._asked, self._raw, x, y)
 
     def _give_up(self, epoch: int) -> None:
         """Stop a training that diverged, and go back to the last good epoch or the start."""

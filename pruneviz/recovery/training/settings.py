@@ -98,8 +98,8 @@ TRAINING = (
     Parameter(
         name="patience",
         default=0,
-        help="Stop after so many epochs without a better accuracy on a tenth of the training "
-        "inputs, set aside for that; 0 never stops early.",
+        help="Stop after so many epochs that were no better on a tenth of the training inputs, "
+        "set aside for that; 0 never stops early.",
         minimum=0,
         maximum=100_000,
         unit="epochs",
@@ -107,10 +107,10 @@ TRAINING = (
     Parameter(
         name="good_enough",
         default=0.0,
-        help="Stop when this fraction of the training inputs set aside is answered right; "
-        "0 never stops early.",
+        help="Stop when the metric that networks are judged by, of an accuracy the fraction right, "
+        "is as good as this on the training inputs set aside; 0 never stops early.",
         minimum=0.0,
-        maximum=1.0,
+        maximum=1e9,
     ),
     Parameter(
         name="stop_after",

@@ -1,4 +1,4 @@
-"""Metrics of training by torchmetrics, which gathers them from all processes."""
+"""Metrics of training: what is counted of each input, gathered from all processes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.evaluate import predict
+from pruneviz.metrics import Metric, Tally
+from pruneviz.network.answers import logits_of
+from pruneviz.recovery.method import RecoveryRequest
+from pruneviz.recovery.rows import answered, interval_of
+from pruneviz.recovery.training.device import world_size
+from pruneviz.recovery.training.states import copied
+from pruneviz.report import Interval
 from pruneviz.subjects import Data
-from pruneviz.tasks import Task
+from pruneviz.tasks import Answers, Task
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import training
 
@@ -18,64 +25,93 @@ if TYPE_CHECKING:
 
     from pruneviz.stepwise import State
 
+ENOUGH = 2  # inputs whose outputs show of what shape all are
+
 
 class Meter:
-    """Mean loss and accuracy over the batches that are shown to it."""
+    """Mean loss and metric over the batches that are shown to it."""
 
-    def __init__(self, classes: int, device: torch.device) -> None:
+    def __init__(self, task: Task, metric: Metric, device: torch.device) -> None:
         """Begin with nothing seen."""
         from torchmetrics.aggregation import MeanMetric  # here: importing it takes seconds
-        from torchmetrics.classification import MulticlassAccuracy
 
+        self._task, self._metric, self._device = task, metric, device
         self._loss = MeanMetric(nan_strategy="disable").to(device)
-        self._accuracy = MulticlassAccuracy(classes, average="micro", validate_args=False).to(
-            device
-        )
-        for metric in (self._loss, self._accuracy):
-            metric.persistent(True)
+        self._loss.persistent(True)
+        self._seen: dict[str, list[Tensor]] = {name: [] for name in metric.needs}
 
-    def add(self, loss: Tensor, logits: Tensor, y: Tensor) -> None:
-        """Take a batch: its mean loss, its logits (B, classes) and labels (B,)."""
+    def add(self, loss: Tensor, answers: Answers, y: Tensor) -> None:
+        """Take a batch: its mean loss, what the task keeps of its output, and targets, (B, …)."""
         self._loss.update(loss.detach(), weight=len(y))
-        self._accuracy.update(logits.detach(), y)
+        tally = self._task.tally(answers, y)
+        for name, columns in self._seen.items():
+            columns.append(copied(tally[name]))
 
-    def result(self, samples: int) -> tuple[float, float]:
-        """Return mean loss and accuracy over `samples` inputs, exact to the input; begin anew."""
-        loss, accuracy = float(self._loss.compute()), float(self._accuracy.compute())
+    def result(self) -> tuple[float, Tally]:
+        """Return mean loss and tally of all inputs, those of all processes; begin anew."""
+        loss = float(self._loss.compute())
         self._loss.reset()
-        self._accuracy.reset()
-        return loss, round(accuracy * samples) / samples
+        tally = {name: gathered(torch.cat(c), self._device) for name, c in self._seen.items()}
+        for columns in self._seen.values():
+            columns.clear()
+        return loss, tally
 
     def state(self) -> State:
         """Return what was seen so far."""
-        return {"loss": self._loss.state_dict(), "accuracy": self._accuracy.state_dict()}
+        return {
+            "loss": self._loss.state_dict(),
+            "seen": {name: torch.cat(c) for name, c in self._seen.items() if c},
+        }
 
     def restore(self, state: State) -> None:
         """Go on from what was seen."""
         self._loss.load_state_dict(state["loss"])
-        self._accuracy.load_state_dict(state["accuracy"])
+        self._seen = {name: [] for name in self._metric.needs}
+        for name, column in state["seen"].items():
+            self._seen[name].append(column)
+
+
+def gathered(column: Tensor, device: torch.device) -> Tensor:
+    """Return the rows (N, …) of all processes, who took them in turn, in order on the CPU."""
+    from torchmetrics.utilities.distributed import gather_all_tensors
+
+    if world_size() == 1:
+        return column
+    parts = [part.cpu() for part in gather_all_tensors(column.to(device))]
+    total = sum(map(len, parts))
+    places = [torch.arange(rank, total, len(parts)) for rank in range(len(parts))]
+    return torch.cat(parts)[torch.cat(places).argsort()]
 
 
 def judge(
-    fabric: Fabric, task: Task, model: nn.Module, x: Tensor, y: Tensor, classes: int
-) -> tuple[float, float]:
-    """Return the task's mean loss and accuracy of a model in eval mode on x (N, …), y (N,).
+    fabric: Fabric, asked: RecoveryRequest, model: nn.Module, x: Tensor, y: Tensor
+) -> tuple[float, float, Interval | None]:
+    """Return mean loss, metric and interval of a model in eval mode on x (N, …), y (N, …).
 
     Every process judges its share, and all know the result.
     """
     share = slice(fabric.global_rank, None, fabric.world_size)
     mine_x, mine_y = x[share].to(fabric.device), y[share].to(fabric.device)
-    meter = Meter(classes, fabric.device)
-    logits = predict(model, mine_x).clone()  # a normal tensor, as torchmetrics keeps what it sees
-    meter.add(task.loss(logits, mine_y), logits, mine_y)
-    return meter.result(len(y))
+    meter, metric = Meter(asked.task, asked.judge, fabric.device), asked.judge
+    answers, loss = answered(asked.task, model, mine_x, mine_y)
+    meter.add(loss, answers, mine_y)
+    mean, tally = meter.result()
+    return mean, metric.combine(tally), interval_of(metric, tally)
 
 
-def outputs(model: nn.Module, data: Data) -> int:
-    """Return how many classes the model tells apart; ValueError where a label is none of them."""
-    classes = int(predict(model, data.x[:2]).shape[1])
+def check_targets(model: nn.Module, data: Data, task: Task) -> None:
+    """Raise ValueError where targets are not of the task, or labels of no class of the model."""
+    if not task.labelled:
+        few = data.train_x[:ENOUGH]
+        with torch.inference_mode():
+            output = task.scores(logits_of(model, few))
+        fault = task.misfit(output, data.train_y[:ENOUGH])
+        if fault is not None:
+            raise RefusedError(fault)
+        task.loss(output, data.train_y[:ENOUGH])  # a task may say that it has none
+        return
+    classes = int(predict(model, data.x[:ENOUGH]).shape[1])
     for part, y in (("training", data.train_y), ("held-out", data.y)):
         if int(y.min()) < 0 or int(y.max()) >= classes:
             low, high = int(y.min()), int(y.max())
             raise RefusedError(training.labels_beyond_outputs(part, low, high, classes))
-    return classes

@@ -15,7 +15,7 @@ take their value from it (`widgets.follow`) and edit it in their `on_change` (`s
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,9 +96,12 @@ def configure(title: str) -> None:
 
 
 @contextmanager
-def page(title: str, question: str = "", *, introduction: str = "") -> Iterator[View]:
+def page(
+    title: str, question: str | Callable[[View], str] = "", *, introduction: str = ""
+) -> Iterator[View]:
     """Draw the strip and the title, then let the page draw its body; errors become sentences.
 
+    What the page answers may depend on what it looks at.
     With an `introduction` in Markdown, title and introduction stand above the strip.
     """
     configure(title)
@@ -106,11 +109,11 @@ def page(title: str, question: str = "", *, introduction: str = "") -> Iterator[
     desk = state.begin(edits.opening())
     view = View(desk.plan)
     if introduction:
-        _heading(title, question)
+        _heading(title, question, view)
         st.markdown(introduction)
     shown = strip.draw(desk)
     if not introduction:
-        _heading(title, question)
+        _heading(title, question, view)
     try:
         yield view
     except ValueError as error:
@@ -122,7 +125,8 @@ def page(title: str, question: str = "", *, introduction: str = "") -> Iterator[
         strip.show_error("this page failed; the plan is safe, and the server's log says where")
 
 
-def _heading(title: str, question: str) -> None:
+def _heading(title: str, question: str | Callable[[View], str], view: View) -> None:
+    question = question if isinstance(question, str) else question(view)
     with st.container(gap=None):
         st.title(title, anchor=False)
         if question:

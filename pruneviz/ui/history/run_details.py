@@ -113,13 +113,13 @@ def _numbers(folder: RunFolder) -> None:
     report = store.read_report(folder.path)
     st.markdown(report_tables.markdown_table(HEADINGS, report_tables.numbers(report)))
     st.caption(text.escape(report_tables.measured(report)))
-    if report.recovery and report.accuracy:
-        _recovery(report, report.recovery, report.accuracy)
+    if report.recovery and report.primary:
+        _recovery(report, report.recovery, report.primary)
 
 
-def _recovery(report: Report, found: RecoveryReport, accuracy: MetricPair) -> None:
-    """Draw how accuracy came back, beside what it is compared with."""
-    levels, course = Levels.of(accuracy, found), Course.of(accuracy, found)
+def _recovery(report: Report, found: RecoveryReport, quality: MetricPair) -> None:
+    """Draw how a network's metric came back, beside what it is compared with."""
+    levels, course = Levels.of(quality, found), Course.of(quality, found)
     chart = figures.recovery({report.plan.seed: found.curve}, levels, course)
     with st.grid(2, min_column_width=380, gap="medium") as grid:
         with grid.cell():

@@ -1,6 +1,8 @@
 """Recover's choices: a recipe, its settings, the epochs that fit a time."""
 
+from dataclasses import replace
 from functools import partial
+from math import isfinite
 
 import streamlit as st
 
@@ -10,22 +12,27 @@ from pruneviz.recovery import RECOVERIES, SCHEDULES
 from pruneviz.recovery.recipes import PRESETS, RECIPES
 from pruneviz.recovery.rounds import EPOCHS, STOP_AFTER
 from pruneviz.recovery.schedules import ROUNDS
+from pruneviz.recovery.training.augment import AUGMENTATION, can_move
 from pruneviz.registry import Parameter
+from pruneviz.report import ACCURACY
+from pruneviz.subjects import Subject
 from pruneviz.ui.kit import widgets
 from pruneviz.ui.recover import costs, outcome
 from pruneviz.ui.recover.costs import Measuring
 from pruneviz.ui.session import recipes
 from pruneviz.ui.words import text
 
+GOOD_ENOUGH = "good_enough"
 SHOWN = (EPOCHS, "learning_rate")  # the parameters that most people move; the others are folded
 
 
-def recipe(plan: Plan, problem: str) -> None:
+def recipe(plan: Plan, subject: Subject, problem: str) -> None:
     """Draw the choice of a recipe, and what its steps do."""
     chosen, key = recipes.chosen(plan), "recover-recipe"
+    counted = subject.metrics[0].name == ACCURACY
     names = [*RECIPES.names(), *[recipes.OTHER] * (chosen == recipes.OTHER)]
     st.radio(
-        "How to win accuracy back",
+        "How to win accuracy back" if counted else "How to recover",
         names,
         index=names.index(chosen),
         format_func=lambda name: (
@@ -49,13 +56,16 @@ def recipe(plan: Plan, problem: str) -> None:
         widgets.about_all(RECOVERIES)
 
 
-def settings(plan: Plan, measured: Measuring | None, problem: str) -> None:
-    """Draw the settings of the plan's schedule and of its recoveries, the rare ones folded."""
+def settings(plan: Plan, subject: Subject, measured: Measuring | None, problem: str) -> None:
+    """Draw the settings of the plan's schedule and of its recoveries, the rare ones folded.
+
+    What a subject allows none of is not offered, unless the plan asks for it.
+    """
     if plan.schedule != ONE_SHOT:
         rounds(plan)
     folded: list[tuple[int, RecoveryStep, Parameter]] = []
     for index, step in enumerate(plan.recovery):
-        parameters = [p for p in RECOVERIES.get(step.method).parameters if p.name != STOP_AFTER]
+        parameters = offered(step, subject)
         with st.container(horizontal=True, vertical_alignment="bottom"):
             for parameter in (p for p in parameters if p.name in SHOWN):
                 field(plan, index, step, parameter)
@@ -66,6 +76,24 @@ def settings(plan: Plan, measured: Measuring | None, problem: str) -> None:
         for index, step, parameter in folded:
             with st.container():
                 field(plan, index, step, parameter)
+
+
+def offered(step: RecoveryStep, subject: Subject) -> list[Parameter]:
+    """Return the parameters of a recovery step that mean something for a subject.
+
+    How good is good enough ends where its metric does.
+    """
+    most, left_out = subject.metrics[0].most, {STOP_AFTER}
+    if subject.data is None or not can_move(subject.data):
+        asked = step.parameters.get(AUGMENTATION.name, AUGMENTATION.default)
+        left_out |= {AUGMENTATION.name} if asked == AUGMENTATION.default else set()
+    return [
+        replace(parameter, maximum=most)
+        if parameter.name == GOOD_ENOUGH and isfinite(most)
+        else parameter
+        for parameter in RECOVERIES.get(step.method).parameters
+        if parameter.name not in left_out
+    ]
 
 
 def field(plan: Plan, index: int, step: RecoveryStep, parameter: Parameter) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from statistics import fmean
 
-from pruneviz.figures.epochs import best_and_last
+from pruneviz.figures.epochs import best_and_last, interval_of
 from pruneviz.figures.kit import format as fmt
-from pruneviz.history.row import Row
-from pruneviz.metrics.statistics import wilson
+from pruneviz.metrics import METRICS, UNITS, Metric, metric_of
 from pruneviz.plan import Plan
 from pruneviz.recovery.rounds import with_epochs
-from pruneviz.report import Interval, Report
+from pruneviz.report import ACCURACY, Interval, Report
+from pruneviz.ui.frame.frame import View
 from pruneviz.ui.jobs.watch import watch
 from pruneviz.ui.recover import costs
 from pruneviz.ui.recover.costs import Measuring
-from pruneviz.ui.recover.recovering import RecoveryJob, can_be_kept, is_kept
+from pruneviz.ui.recover.recovering import Earlier, RecoveryJob, can_be_kept, is_kept
 from pruneviz.ui.session import recipes
 from pruneviz.ui.words import text
 
@@ -43,6 +43,15 @@ AFTER = {
     "recalibrate": "After recalibration",
     "correct_biases": "After bias correction",
 }
+
+
+def question(view: View) -> str:
+    """Return what the page answers, by what judges the network."""
+    try:
+        judge = view.subject.metrics[0].name
+    except ValueError:  # the page says why there is none
+        judge = ACCURACY
+    return f"How much {'accuracy ' if judge == ACCURACY else ''}comes back?"
 
 
 def offered(
@@ -121,26 +130,29 @@ def why_not(plan: Plan, measured: Measuring | None, fits: Mapping[str, int]) -> 
 
 
 def table(report: Report) -> str:
-    """Return a finished recovery's accuracies with their intervals, as a table in Markdown."""
-    recovery, accuracy = report.recovery, report.accuracy
-    if recovery is None or accuracy is None:
+    """Return a finished recovery's metric with its intervals, as a table in Markdown."""
+    recovery, pair = report.recovery, report.primary
+    if recovery is None or pair is None:
         return ""
-    rows = [("Original", accuracy.original, accuracy.original_interval)]
+    rows = [("Original", pair.original, pair.original_interval)]
     if recovery.control:
         control = recovery.control
-        rows.append(("Original, recalibrated: the control", control.accuracy, control.interval))
-    rows.append(("Pruned, before recovery", recovery.before.accuracy, recovery.before.interval))
+        rows.append(("Original, recalibrated: the control", control.value, control.interval))
+    rows.append(("Pruned, before recovery", recovery.before.value, recovery.before.interval))
     found, best = best_and_last(recovery.curve), recovery.best_epoch
     last = f"Last epoch: {recovery.epochs}" if recovery.epochs else AFTER[recovery.curve[-1].step]
     if best and best == recovery.epochs:
         last = f"Best and last epoch: {best}"
     elif found and best is not None:
-        correct = round(found[0].accuracy * accuracy.samples)
-        rows.append((f"Best epoch: {best}", found[0].accuracy, wilson(correct, accuracy.samples)))
-    rows.append((f"**{last}, the result**", accuracy.pruned, accuracy.pruned_interval))
-    lines = [f"| {name} | {_number(value)} | {_interval(ends)} |" for name, value, ends in rows]
-    inputs = fmt.inputs_of(accuracy.samples, report.plan)
-    return "\n".join([f"| On {inputs} | Accuracy | 95 % interval |", "|:--|--:|--:|", *lines])
+        rows.append((f"Best epoch: {best}", found[0].value, interval_of(found[0], pair.samples)))
+    rows.append((f"**{last}, the result**", pair.pruned, pair.pruned_interval))
+    metric = metric_of(pair)
+    lines = [
+        f"| {name} | {_number(metric, value)} | {_interval(metric, ends)} |"
+        for name, value, ends in rows
+    ]
+    head = f"| On {fmt.inputs_of(pair.samples, report.plan)} | {metric.title} | 95 % interval |"
+    return "\n".join([head, "|:--|--:|--:|", *lines])
 
 
 def circumstances(report: Report) -> str:
@@ -163,43 +175,48 @@ def circumstances(report: Report) -> str:
 def seeds(now: RecoveryJob, more: Sequence[RecoveryJob]) -> str:
     """Return what each seed reached, and their mean and spread, as Markdown."""
     every = [now, *more]
-    done = [one.result.rows[-1].accuracy for one in every if one.finished and one.result.rows]
-    if len(done) == len(every):
-        apart = fmt.unbroken(f"{100 * (max(done) - min(done)):.1f} points")
+    last = [one.result.rows[-1] for one in every if one.finished and one.result.rows]
+    if len(last) == len(every):
+        metric, done = METRICS.get(last[0].metric), [row.value for row in last]
+        ends = min(done), max(done)
+        apart = metric.written_alone(ends[1] - ends[0]) + metric.symbol_of_changes
+        mean, low, high = (_number(metric, value) for value in (fmean(done), *ends))
         return (
-            f"**{_number(fmean(done))}** is the mean of {len(done)} seeds. They lie {apart} apart, "
-            f"from {_number(min(done))} to {_number(max(done))}: so much is chance."
+            f"**{mean}** is the mean of {len(done)} seeds. They lie {fmt.unbroken(apart)} apart, "
+            f"from {low} to {high}: so much is chance."
         )
     return ", ".join(f"seed {one.asked.seed}: {_reached(one)}" for one in every)
 
 
 def _reached(one: RecoveryJob) -> str:
-    """Return a recovery's last accuracy, and its state where it is not finished."""
-    rows = one.result.rows
-    return _number(rows[-1].accuracy) if one.finished and rows else str(one.state)
+    """Return a recovery's last value, and its state where it is not finished."""
+    last = one.result.rows[-1] if one.finished and one.result.rows else None
+    return _number(METRICS.get(last.metric), last.value) if last else str(one.state)
 
 
-def comparison_table(rows: Sequence[tuple[Plan, Row]]) -> str:
+def comparison_table(found: Sequence[Earlier]) -> str:
     """Return finished recoveries of one pruning below each other, as a table in Markdown."""
-    lines = ["| | Recovery | Accuracy | 95 % interval |", "|:--|:--|--:|--:|"]
-    for number, (plan, row) in enumerate(rows, 1):
-        name = f"{text.escape(row.name)}: " if row.name else ""
-        accuracy, spread = "–", "–"
-        if not (row.accuracy is None or row.accuracy_low is None or row.accuracy_high is None):
-            accuracy, spread = (
-                _number(row.accuracy),
-                _interval((row.accuracy_low, row.accuracy_high)),
-            )
+    metrics = {metric_of(one.quality).title for one in found if one.quality}
+    titled = metrics.pop() if len(metrics) == 1 else "Quality"
+    lines = [f"| | Recovery | {titled} | 95 % interval |", "|:--|:--|--:|--:|"]
+    for number, one in enumerate(found, 1):
+        name = f"{text.escape(one.row.name)}: " if one.row.name else ""
+        value, spread = "–", "–"
+        if one.quality:
+            metric = metric_of(one.quality)
+            value = _number(metric, one.quality.pruned)
+            spread = _interval(metric, one.quality.pruned_interval)
         lines.append(
-            f"| {number} | {name}{text.escape(recipes.words(plan))} | {accuracy} | {spread} |"
+            f"| {number} | {name}{text.escape(recipes.words(one.plan))} | {value} | {spread} |"
         )
     return "\n".join(lines)
 
 
-def _number(fraction: float) -> str:
-    return fmt.unbroken(fmt.percent(fraction))
+def _number(metric: Metric, value: float) -> str:
+    return fmt.unbroken(fmt.metric_value(metric, value))
 
 
-def _interval(ends: Interval) -> str:
-    low, high = ends
-    return fmt.unbroken(f"{100 * low:.1f} to {fmt.percent(high)}")
+def _interval(metric: Metric, ends: Interval) -> str:
+    low, high = (fmt.metric_value(metric, end) for end in ends)
+    alone = low.removesuffix(UNITS[metric.unit].symbol)
+    return fmt.unbroken(f"{alone} to {high}")

@@ -18,7 +18,7 @@ from pruneviz.history.row import Row
 from pruneviz.jobs.job import Job
 from pruneviz.plan import Part, Plan
 from pruneviz.recovery.rounds import epochs_reached, trains
-from pruneviz.report import EpochRow, Report
+from pruneviz.report import EpochRow, MetricPair, Report
 from pruneviz.store import read_report
 from pruneviz.ui.engine import cache
 from pruneviz.ui.jobs import ask
@@ -180,11 +180,12 @@ def line(now: RecoveryJob) -> str:
 
 def levels(now: RecoveryJob, original: float) -> Levels:
     """Return what a recovery is compared with, as far as it is known."""
-    if now.result.report and now.result.report.recovery and now.result.report.accuracy:
-        return Levels.of(now.result.report.accuracy, now.result.report.recovery)
+    if now.result.report and now.result.report.recovery and now.result.report.primary:
+        return Levels.of(now.result.report.primary, now.result.report.recovery)
     raw = cache.live(now.asked.without(Part.RECOVERY))
-    accuracy = raw.report.accuracy
-    return Levels(original, accuracy.pruned if accuracy and raw.exact else None)
+    pair = raw.report.primary
+    before = pair.pruned if pair and raw.exact else None
+    return Levels(original, before, metric=cache.subject(now.asked).metrics[0])
 
 
 def course(now: RecoveryJob, samples: int) -> Course:
@@ -225,10 +226,11 @@ def _rows(path: Path, changed: int) -> tuple[EpochRow, ...]:
 
 @dataclass(frozen=True)
 class Earlier:
-    """A finished recovery of the same pruning, with its row in the history."""
+    """A finished recovery of the same pruning: its row in the history, and by what it is judged."""
 
     plan: Plan
     row: Row
+    quality: MetricPair | None
 
 
 def earlier(now: RecoveryJob) -> list[Earlier]:
@@ -245,7 +247,16 @@ def earlier(now: RecoveryJob) -> list[Earlier]:
         same = row.recovery and all(getattr(row, name) == value for name, value in alike.items())
         if not same or row.digest == now.folder.digest or len(found) == MOST_EARLIER:
             continue
-        spec = RunFolder(now.folder.path.parent / row.digest).spec()
+        folder = RunFolder(now.folder.path.parent / row.digest)
+        spec = folder.spec()
         if spec is not None and spec.plan.without(Part.RECOVERY) == wanted:
-            found.append(Earlier(spec.plan, row))
+            found.append(Earlier(spec.plan, row, _quality(folder)))
     return found
+
+
+def _quality(folder: RunFolder) -> MetricPair | None:
+    """Return what judges a run, None where its report cannot be read: Runs says why."""
+    try:
+        return read_report(folder.path).primary
+    except ValueError:
+        return None

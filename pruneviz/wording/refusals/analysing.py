@@ -163,6 +163,15 @@ def other_accuracy(folder: str, accuracy: float, reported: float) -> str:
 
 
 @fact()
+def other_quality(folder: str, metric: str, found: float, reported: float) -> str:
+    return (
+        f"the run in '{folder}' was imported, and the {metric} of its network is {found:.6g} where "
+        f"its report says {reported:.6g}: its numbers do not belong to its weights: compute the "
+        "run again"
+    )
+
+
+@fact()
 def weights_not_zero(folder: str, weights: str) -> str:
     return (
         f"weights that the masks remove are not 0 in '{folder}' ({weights}): compute the run again"

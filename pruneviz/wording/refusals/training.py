@@ -13,6 +13,11 @@ def needs_labels() -> str:
 
 
 @fact(field="data")
+def needs_data() -> str:
+    return "recovery needs inputs with their targets: name data first"
+
+
+@fact(field="data")
 def labels_beyond_outputs(part: str, low: int, high: int, outputs: int) -> str:
     return (
         f"the {part} labels run from {low} to {high}, and the model has "
@@ -25,6 +30,14 @@ def none_to_set_aside() -> str:
     return (
         "every class has one training input alone, so none can be set aside to decide when to "
         "stop: give more inputs, or set patience and good_enough to 0"
+    )
+
+
+@fact(field="recovery")
+def better_than_possible(metric: str, wanted: float, most: float) -> str:
+    return (
+        f"good_enough asks for {wanted:g}, and {metric} is {most:g} at most: give a number from 0 "
+        f"to {most:g}, where 0 never stops early"
     )
 
 
@@ -50,6 +63,14 @@ def augmentation_of_no_image(augmentation: str) -> str:
     return (
         f"augmentation '{augmentation}' is for images, and these inputs are none: "
         "choose none or as_trained"
+    )
+
+
+@fact(field="recovery")
+def augmentation_of_places(augmentation: str) -> str:
+    return (
+        f"augmentation '{augmentation}' moves images, and these targets are places in them, which "
+        "would stay where they are: choose none or as_trained"
     )
 
 
