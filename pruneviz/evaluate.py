@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,11 +24,37 @@ def answers(
     model: nn.Module, x: Given, target: Tensor, task: Task, batch_size: int = 256
 ) -> Answers:
     """Return what a task keeps of a network's outputs for N inputs, with their targets (N, …)."""
-    parts = []
     with torch.inference_mode():
-        for part, wanted in zip(batches(x, batch_size), target.split(batch_size), strict=True):
-            parts.append(task.answers(task.scores(_logits(model, part)), wanted))
-    return joined(parts)
+        passes = _scores(model, x, target, task, batch_size)
+        return joined([task.answers(scores, wanted) for scores, wanted in passes])
+
+
+def answers_and_losses(
+    model: nn.Module, x: Given, target: Tensor, task: Task, batch_size: int = 256
+) -> tuple[Answers, Tensor]:
+    """Return the same, and the task's loss of each input, float64 (N,), from one pass."""
+    parts, losses = [], []
+    with torch.inference_mode():
+        for scores, wanted in _scores(model, x, target, task, batch_size):
+            parts.append(task.answers(scores, wanted))
+            losses.append(task.loss(_wide(scores), wanted, "none").double())
+    return joined(parts), torch.cat(losses)
+
+
+def _scores(
+    model: nn.Module, x: Given, target: Tensor, task: Task, batch_size: int
+) -> Iterator[tuple[Any, Tensor]]:
+    """Yield what a task makes of a network's outputs, batch by batch, with their targets."""
+    for part, wanted in zip(batches(x, batch_size), target.split(batch_size), strict=True):
+        yield task.scores(_logits(model, part)), wanted
+
+
+def _wide(scores: Any) -> Any:
+    """Return rows of numbers (B, K) in double precision; larger scores, as of pixels, as they are.
+
+    These would take twice the memory of the largest tensor there is.
+    """
+    return scores.double() if isinstance(scores, Tensor) and scores.ndim == 2 else scores
 
 
 def joined(parts: Sequence[Answers]) -> Answers:

@@ -157,6 +157,16 @@ class Metric(Entry[Rule]):
         """Return the unit of a change with the blank before it, "" where there is none."""
         return UNITS[self.unit].of_changes
 
+    @property
+    def scale(self) -> float:
+        """Return what a value is multiplied by where it is written: 100 of a fraction, else 1."""
+        return UNITS[self.unit].scale
+
+    @property
+    def noun(self) -> str:
+        """Return the title as it stands within a sentence: `mean absolute error`, but `AUROC`."""
+        return sentence_case(self.title)
+
     def _decimals(self, value: float, digits: int = 4) -> int:
         """Return the unit's decimals; of numbers without a unit, what makes so many digits."""
         most = UNITS[self.unit].decimals
@@ -188,6 +198,11 @@ class Metric(Entry[Rule]):
         if not all(_alike(before[name], after[name]) for name in asked):
             raise RefusedError(analysing.other_targets())
         return counts[0]
+
+
+def sentence_case(title: str) -> str:
+    """Return a title as it stands within a sentence: `mean absolute error`, but `AUROC`, `R²`."""
+    return title[:1].lower() + title[1:] if title[1:2].islower() else title
 
 
 def _alike(first: Tensor, second: Tensor) -> bool:

@@ -17,6 +17,7 @@ from pruneviz.figures.kit import format as fmt
 from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.granularity.depth import BlockUnits
 from pruneviz.metrics import METRICS
+from pruneviz.metrics.metric import sentence_case as sentence_case  # part of this interface
 from pruneviz.plan import Plan
 from pruneviz.registry import COSTS
 from pruneviz.report import ACCURACY, LayerReport, LeftOut
@@ -143,11 +144,6 @@ def card_line(card: ModelCard) -> str:
     if card.classes:
         parts.append(f"{len(card.classes)}{NO_BREAK}classes")
     return "  \n".join((parts[0], " · ".join(parts[1:])))
-
-
-def sentence_case(title: str) -> str:
-    """Return a title as it stands within a sentence: `mean absolute error`, but `AUROC`, `R²`."""
-    return title[:1].lower() + title[1:] if title[1:2].islower() else title
 
 
 def comparison_sentence(plan: Plan) -> str:
