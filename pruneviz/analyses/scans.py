@@ -8,13 +8,11 @@ from torch import Tensor, nn
 
 from pruneviz.allocate import Ranking
 from pruneviz.granularity import Units
-from pruneviz.measure.quality import label_logits
 from pruneviz.plan import Plan
 from pruneviz.proof import find_units
 from pruneviz.reuse import BUDGET_BYTES
 from pruneviz.run import Prepared, removed
-from pruneviz.sensitivity import LEVELS, Pairs, Point, Scan, Search
-from pruneviz.sensitivity import baseline_point as point_of_original
+from pruneviz.sensitivity import LEVELS, Judge, Pairs, Point, Scan, Search
 from pruneviz.sensitivity.layers import Remove
 from pruneviz.sensitivity.pairs import LEVEL, PAIRS, all_pairs, number_asked
 from pruneviz.sensitivity.refit import Refit, recalibration
@@ -37,11 +35,11 @@ def scan(
     With `recalibrate`, BatchNorm statistics are taken anew after each pruning; ValueError where
     the model has none. `seed` decides what is drawn for that.
     """
-    data = _labelled(prepared)
+    subject, data = prepared.subject, _data(prepared)
     refit = _refit(prepared, recalibrate, seed)
     given, removing = _given(prepared), _removing(prepared)
-    task = prepared.subject.task
-    return Scan(*given, levels or LEVELS, budget_bytes, data.classes, refit, removing, task)
+    judged = data.classes, refit, removing, subject.task, subject.metrics
+    return Scan(*given, levels or LEVELS, budget_bytes, *judged)
 
 
 def search(
@@ -55,12 +53,14 @@ def search(
 ) -> Search:
     """Return a search for where each layer loses `loss`, not begun; ValueError without data.
 
-    `recalibrate` and `seed` are those of `scan`.
+    It is of the subject's primary metric, in its unit: of accuracy a fraction. `recalibrate` and
+    `seed` are those of `scan`.
     """
     refit = _refit(prepared, recalibrate, seed)
     given, removing = _given(prepared), _removing(prepared)
-    known = None if prepared.baseline.answers is None else label_logits(prepared.baseline.answers)
-    return Search(*given, levels or LEVELS, loss, budget_bytes, refit, removing, known)
+    subject, known = prepared.subject, prepared.baseline.answers
+    judged = known, subject.task, subject.metrics[0]
+    return Search(*given, levels or LEVELS, loss, budget_bytes, refit, removing, *judged)
 
 
 def interactions(
@@ -74,10 +74,13 @@ def interactions(
 ) -> Pairs:
     """Return a scan of `pairs` pairs of layers at one level, not begun; ValueError without data.
 
-    `recalibrate` is that of `scan`; `seed` also decides which pairs are drawn.
+    They are compared by accuracy; ValueError where inputs have not one label each. `recalibrate` is
+    that of `scan`; `seed` also decides which pairs are drawn.
     """
     refit = _refit(prepared, recalibrate, seed)
     given, removing = _given(prepared), _removing(prepared)
+    if not prepared.subject.task.labelled:
+        raise RefusedError(analysing.pairs_by_labels())
     return Pairs(*given, level, pairs, seed, budget_bytes, refit, removing)
 
 
@@ -99,7 +102,7 @@ def _refit(prepared: Prepared, recalibrate: bool, seed: int) -> Refit | None:
     if not recalibrate:
         return None
     subject = prepared.subject
-    return recalibration(subject.model, _labelled(prepared), seed, subject.task)
+    return recalibration(subject.model, _data(prepared), seed, subject.task)
 
 
 def _removing(prepared: Prepared) -> Remove:
@@ -110,18 +113,18 @@ def _removing(prepared: Prepared) -> Remove:
 
 def baseline_point(prepared: Prepared) -> Point:
     """Return the original's own point of a scan, at sparsity 0; ValueError without data."""
-    data, logits = _labelled(prepared), prepared.baseline.answers
-    assert logits is not None  # wherever there is data
-    return point_of_original(label_logits(logits), data.y, data.classes, prepared.subject.task)
+    data, answers, subject = _data(prepared), prepared.baseline.answers, prepared.subject
+    assert answers is not None  # wherever there is data
+    return Judge(answers, data.y, data.classes, subject.task, subject.metrics).baseline
 
 
 def _given(prepared: Prepared) -> tuple[nn.Module, tuple[Units, ...], Ranking, Tensor, Tensor]:
-    """Return what every scan is given: the network, what can go of it, and labelled inputs."""
-    data = _labelled(prepared)
+    """Return what every scan is given: the network, what can go of it, inputs and targets."""
+    data = _data(prepared)
     return prepared.subject.model, prepared.units, prepared.ranking, data.x, data.y
 
 
-def _labelled(prepared: Prepared) -> Data:
+def _data(prepared: Prepared) -> Data:
     if prepared.subject.data is None:
         raise RefusedError(analysing.scan_without_data())
     return prepared.subject.data

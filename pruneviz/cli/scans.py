@@ -14,6 +14,8 @@ from pruneviz.cli.options import AsJson, Levels, MemoryMb, Recalibrate, memory_o
 from pruneviz.cli.tables import print_rows, records
 from pruneviz.history.folder import PAIRS_FILE, PROBES_FILE, THRESHOLDS_FILE, RunFolder
 from pruneviz.plan import Plan, Setting
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import commanding
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,29 +28,44 @@ Out = Annotated[Path | None, typer.Option(help="CSV file with the table")]
 @takes_plan()
 def thresholds(
     plan: Plan,
-    lose: Annotated[float, typer.Option(help="Points of accuracy that are too much.")] = 2.0,
+    lose: Annotated[
+        float | None,
+        typer.Option(
+            help="How much is too much: points of accuracy or of another share (2 if nothing is "
+            "said), else so much of the task's metric, in its unit."
+        ),
+    ] = None,
     levels: Levels = None,
     recalibrate: Recalibrate = False,
     memory_mb: MemoryMb = None,
     out: Out = None,
     as_json: AsJson = False,
 ) -> None:
-    """Find the amount at which each layer alone loses so much accuracy, without trying them all.
+    """Find the amount at which each layer alone loses too much, without trying them all.
 
     The search is a job: Ctrl-C stops it, the same command goes on, a finished one is not repeated.
     """
     from pruneviz.sensitivity import read_probes, read_thresholds
 
-    settings: dict[str, Setting] = {
-        "loss": float(f"{lose / 100:.12g}"),
-        "recalibrate": recalibrate,
-    }
+    settings: dict[str, Setting] = {**_too_much(plan, lose), "recalibrate": recalibrate}
     if levels is not None:
         settings["levels"] = levels
     folder = _carry_out("thresholds", plan, settings, memory_mb, out)
     table = read_thresholds(folder.file(THRESHOLDS_FILE))
     evaluations = len(read_probes(folder.file(PROBES_FILE)))
     _show(folder, table, "thresholds", out, as_json, {**settings, "evaluations": evaluations})
+
+
+def _too_much(plan: Plan, lose: float | None) -> dict[str, Setting]:
+    """Return how much of the plan's metric is too much; ValueError where that is not said."""
+    from pruneviz.subjects import load_subject
+
+    metric = load_subject(plan).metrics[0]
+    if metric.scale != 1:
+        return {"loss": float(f"{(2.0 if lose is None else lose) / metric.scale:.12g}")}
+    if lose is None:
+        raise RefusedError(commanding.no_loss_said(metric.noun))
+    return {"lose": lose}
 
 
 @app.command()

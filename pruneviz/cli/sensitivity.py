@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,16 +18,18 @@ from pruneviz.plan import Plan, Setting
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pruneviz.sensitivity import PointMetric
+
 Metrics = Annotated[
     list[str] | None,
-    typer.Option("--metric", help="accuracy, loss, kl, auroc or worst_class; may be given again."),
+    typer.Option(
+        "--metric",
+        help="A metric of the model's task, such as mae; of one label an input also accuracy, "
+        "loss, kl, auroc, worst_class. May be given again.",
+    ),
 ]
 
 AREA = ("auroc", "auroc_low", "auroc_high")
-PAIRED = {  # what a metric's change against the original on the same inputs is called
-    "accuracy": ["change", "change_low", "change_high"],
-    "loss": ["loss_change", "loss_change_low", "loss_change_high"],
-}
 
 
 @app.command()
@@ -41,18 +43,23 @@ def sensitivity(
     memory_mb: MemoryMb = None,
     out: Annotated[
         Path | None,
-        typer.Option(help="CSV file: layer,sparsity,accuracy, or each --metric with its interval"),
+        typer.Option(
+            help="CSV file: layer, sparsity and the primary metric, such as accuracy, or each "
+            "--metric with its interval"
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Prune each layer alone, level by level, and list the accuracy that is left.
+    """Prune each layer alone, level by level, and list the accuracy, or other metric, that is left.
 
     The scan is a job: Ctrl-C stops it, the same command goes on, a finished one is not repeated.
     """
-    from pruneviz.sensitivity import read_notes, read_points
+    from pruneviz.sensitivity import metrics_of, read_notes, read_points
     from pruneviz.store import check_writable, write_text
+    from pruneviz.subjects import load_subject
 
-    columns = _columns(metric or ["accuracy"])
+    known = metrics_of((subject := load_subject(plan)).task, subject.metrics)
+    columns = _columns(metric or list(known)[:1], known)
     if out is not None:
         check_writable(out)
     settings: dict[str, Setting] = {"recalibrate": recalibrate}
@@ -63,7 +70,7 @@ def sensitivity(
     baseline = read_points(folder.file(BASELINE_FILE))
     notes = read_notes(folder)
     if out is not None:
-        wanted = columns if metric else ["accuracy"]
+        wanted = columns if metric else columns[:1]
         write_text(out, table[["layer", "sparsity", *wanted]].to_csv(index=False))
         note(f"{len(table)} points written to '{out}'")
     for sentence in notes:
@@ -84,15 +91,14 @@ def _shown(rows: Sequence[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
     return table.assign(**dict.fromkeys(empty, "none"))
 
 
-def _columns(names: Sequence[str]) -> list[str]:
+def _columns(names: Sequence[str], known: Mapping[str, PointMetric]) -> list[str]:
     """Return the columns of metrics, each with its interval; ValueError for an unknown one."""
     from pruneviz.sensitivity import metric
 
     found: list[str] = []
-    for each in map(metric, names):
+    for each in (metric(name, known) for name in names):
         found += ["worst_class"] if each.metric.name == "worst_class" else []
-        found += [each.value, each.low, each.high]
-        found += PAIRED.get(each.metric.name, [])
+        found += each.columns
     return list(dict.fromkeys(found))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import pandas as pd
@@ -82,12 +83,20 @@ def fraction(given: Mapping[str, Setting], name: str, default: float) -> float:
     return float(value)
 
 
+def amount(given: Mapping[str, Setting], name: str) -> float:
+    """Return a setting above 0; ValueError where it is none."""
+    value = given[name]
+    if isinstance(value, bool | str) or not 0 < value < inf:
+        raise RefusedError(working.no_amount(name, str(value)))
+    return float(value)
+
+
 def budget_bytes(spec: Spec) -> int:
     """Return how many bytes of activations a job may keep; ValueError where it is no number."""
     asked = spec.options.get(BUDGET)
     if asked is None:
         return BUDGET_BYTES
-    if isinstance(asked, bool | str) or not 0 <= asked < float("inf"):
+    if isinstance(asked, bool | str) or not 0 <= asked < inf:
         raise RefusedError(working.no_memory(str(asked)))
     return int(asked * 2**20)
 

@@ -1,10 +1,11 @@
 """What each layer can lose: accuracy when one layer alone is pruned, level by level, or two."""
 
 from pruneviz.sensitivity.classes import CLASS_COLUMNS, read_classes
-from pruneviz.sensitivity.metrics import METRICS, PointMetric, metric
+from pruneviz.sensitivity.judge import Judge
+from pruneviz.sensitivity.metrics import METRICS, PointMetric, metric, metrics_of
 from pruneviz.sensitivity.notes import read_notes
 from pruneviz.sensitivity.pairs import PAIR_COLUMNS, Pair, Pairs, read_pairs
-from pruneviz.sensitivity.points import COLUMNS, LEVELS, Point, baseline_point, read_points
+from pruneviz.sensitivity.points import COLUMNS, LEVELS, Point, read_points
 from pruneviz.sensitivity.scan import Scan
 from pruneviz.sensitivity.search import (
     PROBE_COLUMNS,
@@ -23,6 +24,7 @@ __all__ = [
     "PAIR_COLUMNS",
     "PROBE_COLUMNS",
     "TABLE",
+    "Judge",
     "Pair",
     "Pairs",
     "Point",
@@ -30,8 +32,8 @@ __all__ = [
     "Probe",
     "Scan",
     "Search",
-    "baseline_point",
     "metric",
+    "metrics_of",
     "read_classes",
     "read_notes",
     "read_pairs",

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from math import nan
+from math import isnan, nan
 from pathlib import Path
 
 import pandas as pd
 import torch
 from torch import Tensor
 
+from pruneviz import metrics
 from pruneviz.measure.quality import check_pair, predicted
-from pruneviz.metrics import METRICS
 from pruneviz.metrics.areas import auroc
 from pruneviz.metrics.classification import answered_worst
 from pruneviz.metrics.resampling import mean_intervals, number
 from pruneviz.plan import Setting
-from pruneviz.sensitivity.reading import read_table
+from pruneviz.sensitivity.metrics import point_metric
+from pruneviz.sensitivity.reading import header_of, read_table
 from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import RefusedError, scanned
 
@@ -29,6 +30,7 @@ METRIC_COLUMNS = [*CHANGES, "loss_low", "loss_high", "kl_low", "kl_high", "auroc
            "auroc_high", "worst_class", "worst_class_accuracy", "worst_class_low",
            "worst_class_high"]  # fmt: skip
 COLUMNS = [*METRIC_COLUMNS, "loss_change", "loss_change_low", "loss_change_high"]
+WITHOUT_LABELS = ["layer", "sparsity", "samples"]  # before those of the task's metrics
 ORIGINAL = ""  # in place of a layer's name, where nothing is pruned
 
 
@@ -42,6 +44,9 @@ class Point:
     the original's, KL(original ‖ pruned), both in nats; `loss_change` is against the original's on
     the same inputs. `class_correct` counts by class, and `worst_class` is the one of those with
     samples that is answered worst. What each number says, and its interval, is in `METRICS`.
+
+    `others` are the numbers of other metrics by their columns: of a task without labels there are
+    no more than these, and the classification's are NaN.
     """
 
     layer: str
@@ -70,6 +75,12 @@ class Point:
     loss_change: float = nan
     loss_change_low: float = nan
     loss_change_high: float = nan
+    others: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Return whether the network could be looked at."""
+        return bool(self.others) or not isnan(self.accuracy)
 
 
 def measured(
@@ -88,7 +99,7 @@ def measured(
     """
     check_pair(original, logits, y)
     right, before = predicted(logits) == y, predicted(original) == y
-    accuracy, tally = METRICS.get("accuracy"), {"right": right}
+    accuracy, tally = metrics.METRICS.get("accuracy"), {"right": right}
     low, high = accuracy.interval(tally)
     change, (change_low, change_high) = accuracy.paired({"right": before}, tally)
     found, expected = logits.double(), original.double()
@@ -120,26 +131,26 @@ def unmeasured(layer: str, sparsity: float, samples: int) -> Point:
     return Point(layer, sparsity, nan, nan, nan, samples)
 
 
-def baseline_point(
-    logits: Tensor, y: Tensor, classes: Sequence[str] = (), task: Task = CLASSIFICATION
-) -> Point:
-    """Return the original's own point, at sparsity 0, from its logits (N, classes), labels (N,)."""
-    return measured(ORIGINAL, 0.0, logits, logits, y, classes, task)
-
-
 def _worst(right: Tensor, y: Tensor, classes: Sequence[str]) -> tuple[str, float, float, float]:
     """Return name, accuracy and interval of the class answered worst; ties go to the first."""
     found = answered_worst(right, y)
     if found is None:
         return "", nan, nan, nan
-    metric, tally = METRICS.get("worst_class"), {"right": right, "target": y}
+    metric, tally = metrics.METRICS.get("worst_class"), {"right": right, "target": y}
     name = classes[found[0]] if found[0] < len(classes) else str(found[0])
     return name, metric.combine(tally), *metric.interval(tally)
 
 
-def table_of(rows: Iterable[Point]) -> pd.DataFrame:
+def columns_of(names: Iterable[str], *, labelled: bool) -> list[str]:
+    """Return the columns of points that are judged by metrics, in the order of a scan's table."""
+    own = [column for name in names for column in point_metric(metrics.METRICS.get(name)).columns]
+    return list(dict.fromkeys([*(COLUMNS if labelled else WITHOUT_LABELS), *own]))
+
+
+def table_of(rows: Iterable[Point], columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
     """Return points as a table, one a row."""
-    return pd.DataFrame([vars(point) for point in rows], columns=COLUMNS)
+    found = [{**vars(point), **dict(point.others)} for point in rows]
+    return pd.DataFrame(found, columns=list(columns))
 
 
 def check_levels(levels: Sequence[float]) -> tuple[float, ...]:
@@ -166,15 +177,30 @@ def read_levels(given: Setting) -> tuple[float, ...]:
 def read_points(path: Path) -> pd.DataFrame:
     """Return the points of a file that a scan's table was written to; none where it is not there.
 
-    What an older file lacks is NaN. ValueError where the file is damaged.
+    Which metrics are in it its first line says; what an older file lacks is NaN. ValueError where
+    the file is damaged.
     """
     texts, needed = ("layer", "worst_class"), ("sparsity", "samples")
-    return read_table(path, COLUMNS, texts, (METRIC_COLUMNS, CHANGES, NEEDED), needed)
+    older = (METRIC_COLUMNS, CHANGES, NEEDED)
+    return read_table(path, _columns_like(header_of(path)), texts, older, needed)
+
+
+def _columns_like(header: Sequence[str]) -> list[str]:
+    """Return the columns of the scan that a file's first line is of, `COLUMNS` without any."""
+    if header[: len(WITHOUT_LABELS)] == WITHOUT_LABELS:
+        return columns_of(metrics_in(header), labelled=False)
+    return columns_of(metrics_in(header[len(COLUMNS) :]), labelled=True)
+
+
+def metrics_in(columns: Sequence[str]) -> list[str]:
+    """Return the names of the metrics of which columns hold the changes, in their order."""
+    changes = {point_metric(each).change_high: each.name for each in metrics.METRICS}
+    return [changes[column] for column in columns if column in changes]
 
 
 def lacks(points: pd.DataFrame, column: str) -> bool:
     """Return whether points come from a file of before there was this column."""
-    if column in NEEDED or points.empty:
+    if column in NEEDED or column not in COLUMNS or points.empty:
         return False
     written_with = "change" if column in CHANGES else "worst_class"  # these two are always known
     return bool(points[written_with].isna().all())

@@ -10,6 +10,17 @@ import pandas as pd
 from pruneviz.wording import RefusedError, said_by
 from pruneviz.wording.refusals import analysing
 
+MOST_HEADER = 100_000  # characters
+
+
+def header_of(path: Path) -> list[str]:
+    """Return the names in a table's first line; none where there is no such file to read."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            return file.readline(MOST_HEADER).rstrip("\r\n").split(",")
+    except OSError:
+        return []
+
 
 def read_table(
     path: Path,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from math import isnan
 from typing import Any
 
 import pandas as pd
@@ -14,24 +13,26 @@ from torch import Tensor, nn
 from pruneviz.allocate import Ranking
 from pruneviz.apply import apply
 from pruneviz.granularity.units import Units
-from pruneviz.measure.quality import label_logits
+from pruneviz.measure.quality import ACCURACY, label_logits
+from pruneviz.metrics import Metric
 from pruneviz.metrics.resampling import FEW
 from pruneviz.reuse import BUDGET_BYTES, Evaluator
 from pruneviz.reuse.tensors import share
 from pruneviz.sensitivity.classes import class_table, no_area
+from pruneviz.sensitivity.judge import Judge
 from pruneviz.sensitivity.layers import Alone, Remove
+from pruneviz.sensitivity.metrics import point_metric
 from pruneviz.sensitivity.points import (
     LEVELS,
     Point,
-    baseline_point,
     check_levels,
-    measured,
+    columns_of,
     table_of,
     unmeasured,
 )
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
 from pruneviz.stepwise import State
-from pruneviz.tasks import CLASSIFICATION, Task
+from pruneviz.tasks import CLASSIFICATION, Answers, Task
 from pruneviz.wording import Fact, RefusedError, scanned
 from pruneviz.wording.refusals import analysing
 
@@ -56,57 +57,82 @@ class Scan:
         refit: Refit | None = None,
         remove: Remove = apply,
         task: Task = CLASSIFICATION,
+        metrics: Sequence[Metric] = (ACCURACY,),
     ) -> None:
-        """Plan the points, every layer at every level; `x` (N, …), `y` (N,) are held-out data.
+        """Plan the points, every layer at every level; `x`, `y` (N, …) are held-out data.
 
         `budget_bytes` bounds the activations that are kept. `classes` are the names of what the
-        network answers, `task` says what it is for. `remove` makes the networks; `refit` is done to
-        each before it is looked at, and to the original that they are compared with. ValueError
-        where levels do not rise.
+        network answers, `task` says what it is for, `metrics` by what it is judged. `remove` makes
+        the networks; `refit` is done to each before it is looked at, and to the original that they
+        are compared with. ValueError where levels do not rise.
         """
         self.levels = check_levels(levels)
         self._alone = Alone(model, units, ranking, x[:2], remove)
         self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
-        self._classes, self._refit, self._task = tuple(classes), refit, task
+        self._classes, self._refit = tuple(classes), refit
+        self._task, self._metrics = task, tuple(metrics)
+        self._columns = columns_of((each.name for each in metrics), labelled=task.labelled)
         self._open = [(layer.name, level) for layer in units for level in self.levels]
         self.total = len(self._open)
         self.rows: list[Point] = []
         self._why: dict[tuple[str, float], str] = {}  # points that could not be measured
         self._held: dict[str, bool] = {}  # whether the budget holds what a layer's levels reuse
-        self._ahead: dict[tuple[str, float], Tensor] = {}  # logits of points to come
+        self._ahead: dict[tuple[str, float], Answers] = {}  # those of points to come
 
     @cached_property
     def evaluator(self) -> Evaluator:
         """Return what evaluates the points; nothing is computed before the first one."""
         original = refitted(self._model, self._refit)
-        return Evaluator(original, self._x, self._y, budget_bytes=self._budget_bytes)
+        budget, task = self._budget_bytes, self._task
+        return Evaluator(original, self._x, self._y, budget_bytes=budget, task=task)
 
     @cached_property
-    def _original(self) -> Tensor:
-        return label_logits(self.evaluator.original_answers())
+    def _judge(self) -> Judge:
+        original = self.evaluator.original_answers()
+        return Judge(original, self._y, self._classes, self._task, self._metrics)
 
     @cached_property
     def baseline(self) -> Point:
         """Return the point that all are compared with: the original's, at sparsity 0."""
-        return baseline_point(self._original, self._y, self._classes, self._task)
+        return self._judge.baseline
+
+    @property
+    def by_class(self) -> bool:
+        """Return whether the accuracy of each class is measured: where inputs have one label."""
+        return self._task.labelled
 
     @property
     def notes(self) -> tuple[Fact, ...]:
         """Return what the reader must know of how it was computed."""
         missing = []
-        lost = [(row.layer, row.sparsity) for row in self.rows if isnan(row.accuracy)]
+        lost = [(row.layer, row.sparsity) for row in self.rows if not row.known]
         if lost:
             first = f"layer {lost[0][0]} at {lost[0][1]:g}"
             missing = [scanned.unmeasured(first, self._why.get(lost[0], ""), len(lost) - 1)]
-        few = (scanned.no_interval(FEW),) if len(self._y) < FEW else ()
-        why = self._no_area
-        empty = (scanned.no_auroc(why),) if why else ()
-        return (*refit_notes(self._refit), *few, *empty, *self.evaluator.notes, *missing)
+        return (*refit_notes(self._refit), *self._unknown, *self.evaluator.notes, *missing)
 
     @cached_property
-    def _no_area(self) -> str:
-        samples = torch.bincount(self._y, minlength=self._original.shape[1])
-        return no_area(samples.tolist(), self._classes)
+    def _unknown(self) -> tuple[Fact, ...]:
+        """Return which numbers and intervals these inputs are too few for."""
+        few = [scanned.widest(FEW)] if self._widest() else []
+        if not self._task.labelled:
+            return tuple(few)
+        if len(self._y) < FEW:
+            few.append(scanned.no_interval(FEW))
+        samples = torch.bincount(self._y, minlength=len(self._numbers()))
+        why = no_area(samples.tolist(), self._classes)
+        return (*few, scanned.no_auroc(why)) if why else tuple(few)
+
+    def _widest(self) -> bool:
+        """Return whether inputs are so few that some metric's interval holds all that can be."""
+        if len(self._y) >= FEW:
+            return False
+        found = dict(self.baseline.others)
+        chosen = [point_metric(each) for each in self._metrics if each.name in found]
+        return any(
+            (found[each.low], found[each.high]) == (each.metric.least, each.metric.most)
+            for each in chosen
+        )
 
     @property
     def done(self) -> int:
@@ -130,11 +156,11 @@ class Scan:
         and no time at the others.
         """
         name, level = self._open[self.done]
-        logits = self._logits(name, level)
+        answers = self._answers(name, level)
         point = (
             unmeasured(name, level, len(self._y))
-            if logits is None
-            else measured(name, level, logits, self._original, self._y, self._classes, self._task)
+            if answers is None
+            else self._judge.point(name, level, answers)
         )
         self.rows.append(point)
         return point
@@ -148,8 +174,8 @@ class Scan:
             return None
         return refitted(network, self._refit)
 
-    def _logits(self, name: str, level: float) -> Tensor | None:
-        """Return a point's logits; with them those of the layer's other levels, where need be.
+    def _answers(self, name: str, level: float) -> Answers | None:
+        """Return a point's answers; with them those of the layer's other levels, where need be.
 
         Where the budget does not hold what a level could reuse of the one before, all levels look
         at one batch, then at the next.
@@ -161,13 +187,13 @@ class Scan:
             if name not in self._held:
                 self._held[name] = self.evaluator.holds(first)
             if self._held[name]:
-                return label_logits(self.evaluator.answers(first))
+                return self.evaluator.answers(first)
             networks = {(name, level): first}
             for point in self._open[self.done + 1 :]:
                 network = self._pruned(*point) if point[0] == name else None
                 if network is not None:
                     networks[point] = share(network, first)
-            found = map(label_logits, self.evaluator.answers_of(list(networks.values())))
+            found = self.evaluator.answers_of(list(networks.values()))
             self._ahead = dict(zip(networks, found, strict=True))
         return self._ahead.pop((name, level))
 
@@ -185,7 +211,11 @@ class Scan:
 
     def table(self) -> pd.DataFrame:
         """Return the points measured so far, one a row."""
-        return table_of(self.rows)
+        return table_of(self.rows, self._columns)
+
+    def original_table(self) -> pd.DataFrame:
+        """Return the original's point as a table."""
+        return table_of([self.baseline], self._columns)
 
     def classes(self, classes: Sequence[str] | None = None) -> pd.DataFrame:
         """Return the accuracy of each class at each point measured so far, one a row.
@@ -200,7 +230,8 @@ class Scan:
         return class_table([self.baseline], self._y, self._classes or self._numbers())
 
     def _numbers(self) -> list[str]:
-        return [str(number) for number in range(self._original.shape[1])]
+        logits = label_logits(self.evaluator.original_answers())
+        return [str(number) for number in range(logits.shape[1])]
 
 
 def _point(row: Mapping[str, Any] | Sequence[Any]) -> Point:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from math import ceil, log2, nan
+from math import ceil, isfinite, isnan, log2, nan
 from pathlib import Path
 
 import pandas as pd
@@ -16,15 +16,19 @@ from pruneviz.allocate import Ranking
 from pruneviz.apply import apply
 from pruneviz.evaluate import predict
 from pruneviz.granularity.units import Units
-from pruneviz.measure.quality import label_logits, predicted
+from pruneviz.measure.quality import ACCURACY, label_logits, predicted
+from pruneviz.metrics import Metric
 from pruneviz.reuse import BUDGET_BYTES, Evaluator, Tally, estimate, tallies
 from pruneviz.reuse.order import hardest_first
 from pruneviz.sensitivity.layers import Alone, Remove
+from pruneviz.sensitivity.losses import in_words, verb
 from pruneviz.sensitivity.points import LEVELS, check_levels
 from pruneviz.sensitivity.reading import read_table
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
 from pruneviz.sensitivity.splitting import split
 from pruneviz.stepwise import State
+from pruneviz.tasks import CLASSIFICATION, Answers, Task
+from pruneviz.tasks import Tally as Counted
 from pruneviz.wording import Fact, RefusedError, passes, scanned
 from pruneviz.wording.refusals import analysing
 
@@ -38,8 +42,8 @@ class Probe:
     """Whether one layer at one level loses too much, as `samples` inputs decide it.
 
     Where it does, these may be the first inputs alone, when no answer to the others could turn the
-    decision; then `change` of accuracy, a fraction, and its 95 % interval for matched pairs are
-    NaN: only that it is at least as bad as was asked for is known.
+    decision; then `change` of the metric (of accuracy a fraction) and its 95 % interval for matched
+    pairs are NaN: only that it is at least as bad as was asked for is known.
     """
 
     layer: str
@@ -52,12 +56,13 @@ class Probe:
 
 
 class Search:
-    """Finds for each layer the lowest level at which it alone costs `loss` of accuracy or more.
+    """Finds for each layer the lowest level at which it alone costs `loss` of a metric or more.
 
-    One evaluation at a time, so that it can be shown, stopped and gone on with. An evaluation
-    begins with the inputs that the original only just gets right, and ends as soon as the loss is
-    certain whatever the others do (curtailed sampling, Wald 1947). Which level is tried next
-    depends on what each outcome costs and on where the layers before lost so much.
+    One evaluation at a time, so that it can be shown, stopped and gone on with. By accuracy an
+    evaluation begins with the inputs that the original only just gets right, and ends as soon as
+    the loss is certain whatever the others do (curtailed sampling, Wald 1947); by another metric
+    it takes all inputs. Which level is tried next depends on what each outcome costs and on where
+    the layers before lost so much.
     """
 
     def __init__(
@@ -72,20 +77,26 @@ class Search:
         budget_bytes: int = BUDGET_BYTES,
         refit: Refit | None = None,
         remove: Remove = apply,
-        logits: Tensor | None = None,
+        answers: Answers | None = None,
+        task: Task = CLASSIFICATION,
+        metric: Metric = ACCURACY,
     ) -> None:
-        """Prepare; `x` (N, …), `y` (N,) are held-out data, `loss` a fraction in (0, 1].
+        """Prepare; `x`, `y` (N, …) are held-out data, `loss` is above 0, in the metric's unit.
 
-        `remove` makes the networks; `refit` is done to each before it is looked at, and to the
-        original. `logits` (N, classes) are the original's, where they are known. ValueError where
-        levels do not rise, or for another loss.
+        Of accuracy it is a fraction in (0, 1]. `remove` makes the networks; `refit` is done to each
+        before it is looked at, and to the original. `answers` are the original's, where they are
+        known. ValueError where levels do not rise, or for another loss.
         """
-        if not 0 < loss <= 1:
+        self._task, self._metric = task, metric
+        self._by_count = task.labelled and metric.name == ACCURACY.name
+        if self._by_count and not 0 < loss <= 1:
             raise RefusedError(analysing.no_loss(loss))
+        if not 0 < loss <= metric.most - metric.least or not isfinite(loss):
+            raise RefusedError(analysing.no_loss_of(metric.noun, loss))
         self._levels, self.loss = check_levels(levels), loss
         self._alone = Alone(model, units, ranking, x[:2], remove)
         self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
-        self._refit, self._known = refit, None if refit else logits
+        self._refit, self._known = refit, None if refit else answers
         self._names = [layer.name for layer in units]
         self._open = {name: (0, len(self._levels)) for name in self._names}
         self.rows: list[Probe] = []
@@ -94,7 +105,10 @@ class Search:
     @property
     def promise(self) -> Fact:
         """Return how far the thresholds can be trusted."""
-        return scanned.thresholds_as_all_levels(in_points(self.loss))
+        said = in_words(self.loss, self._metric)
+        if self._by_count:
+            return scanned.thresholds_as_all_levels(said)
+        return scanned.thresholds_by(said, self._metric.noun, verb(self._metric))
 
     @property
     def notes(self) -> tuple[Fact, ...]:
@@ -108,10 +122,20 @@ class Search:
     @cached_property
     def evaluator(self) -> Evaluator:
         """Return what evaluates the probes; nothing is computed before the first one."""
-        original = refitted(self._model, self._refit)
-        logits = predict(original, self._x) if self._known is None else self._known
-        order = hardest_first(logits, self._y)
-        return Evaluator(original, self._x, self._y, budget_bytes=self._budget_bytes, order=order)
+        original, order = refitted(self._model, self._refit), None
+        if self._by_count:
+            known = predict(original, self._x) if self._known is None else self._known
+            order = hardest_first(label_logits(known), self._y)
+        budget, task = self._budget_bytes, self._task
+        return Evaluator(original, self._x, self._y, budget_bytes=budget, order=order, task=task)
+
+    @cached_property
+    def _before(self) -> Counted:
+        """Return what is counted of the original; ValueError where the metric is no number."""
+        counted = self._task.tally(self.evaluator.original_answers(), self._y)
+        if isnan(self._metric.combine(counted)):
+            raise RefusedError(analysing.no_number_to_lose(self._metric.noun))
+        return counted
 
     @cached_property
     def _right(self) -> int:
@@ -169,7 +193,20 @@ class Search:
             probe = Probe(name, self._levels[number], True, 0, nan, nan, nan)
             self._take(probe)
             return probe
-        network = refitted(network, self._refit)
+        see = self._curtailed if self._by_count else self._compared
+        probe = see(name, self._levels[number], refitted(network, self._refit))
+        self._take(probe)
+        return probe
+
+    def _compared(self, name: str, level: float, network: nn.Module) -> Probe:
+        """Return whether a network is so much worse by the metric, on all inputs."""
+        after = self._task.tally(self.evaluator.answers(network), self._y)
+        change, (low, high) = self._metric.paired(self._before, after)
+        keeps = self._metric.gain(change) > -self.loss  # what is no number does not
+        return Probe(name, level, not keeps, len(self._y), change, low, high)
+
+    def _curtailed(self, name: str, level: float, network: nn.Module) -> Probe:
+        """Return whether a network is so much less accurate, on as many inputs as decide it."""
         needed = ceil(Fraction(repr(float(self.loss))) * len(self._y))
         for tally in tallies(self.evaluator, network):
             if self._loses(tally, needed):
@@ -178,9 +215,7 @@ class Search:
         seen = estimate(tally, len(self._y))
         if seen.exact:
             known = seen.change, seen.change_low, seen.change_high
-        probe = Probe(name, self._levels[number], loses, seen.samples, *known)
-        self._take(probe)
-        return probe
+        return Probe(name, level, loses, seen.samples, *known)
 
     def _loses(self, tally: Tally, needed: int) -> bool:
         """Return whether `needed` inputs are lost even if all that are left come out right."""
@@ -213,7 +248,7 @@ class Search:
         """Return one row a layer whose threshold is known.
 
         `sparsity` is the lowest level that costs too much (NaN: none does), `kept` the highest that
-        does not (0: none), both fractions removed; `change` is the change of accuracy at `kept` on
+        does not (0: none), both fractions removed; `change` is the metric's change at `kept` on
         all inputs, `change_low` and `change_high` its 95 % interval (NaN where that is 0).
         """
         found = []
@@ -232,11 +267,6 @@ class Search:
                 len(probes),
             ))  # fmt: skip
         return pd.DataFrame(found, columns=TABLE)
-
-
-def in_points(loss: float) -> str:
-    """Return a loss of accuracy, a fraction, in points: `2 points`, `0.5 points`."""
-    return f"{100 * loss:g} point" + ("" if round(100 * loss, 6) == 1 else "s")
 
 
 def probe_table(rows: Sequence[Probe]) -> pd.DataFrame:

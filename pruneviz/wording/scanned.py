@@ -29,6 +29,14 @@ def no_interval(fewest: int) -> str:
 
 
 @fact()
+def widest(fewest: int) -> str:
+    return (
+        "The inputs are too few to tell how far a number is from that of others, so an interval "
+        f"may hold all that can be: that takes {fewest} held-out inputs or more"
+    )
+
+
+@fact()
 def no_auroc(why: str) -> str:
     return f"There is no AUROC: {why}"
 
@@ -43,6 +51,18 @@ def thresholds_as_all_levels(points: str) -> str:
         "as if the level had been fixed before: it was chosen on the same inputs, so the change "
         "looks better than it is, by about a point where there are 100 inputs and by less where "
         "there are more."
+    )
+
+
+@fact()
+def thresholds_by(amount: str, metric: str, verb: str) -> str:
+    return (
+        "Each threshold is the one that a scan of all levels finds, provided that a layer which "
+        f"{verb}s {amount} at one level does so at every higher one; between the highest level "
+        f"that keeps it and the lowest that does not, {metric} is taken to get worse. The "
+        "intervals say how far the change at the level that keeps it is known from these inputs, "
+        "as if the level had been fixed before: it was chosen on the same inputs, so the change "
+        "looks better than it is, and less so where there are more inputs."
     )
 
 

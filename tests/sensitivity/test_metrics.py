@@ -18,8 +18,8 @@ from pruneviz.sensitivity import (
     CLASS_COLUMNS,
     COLUMNS,
     METRICS,
+    Judge,
     Point,
-    baseline_point,
     metric,
     read_classes,
     read_points,
@@ -199,7 +199,7 @@ def test_where_there_is_no_roc_curve_there_is_no_area(logits, y):
 def test_the_change_of_the_loss_is_paired_with_the_original_on_the_same_inputs():
     logits, y = answers(samples=200)
     other = logits + 0.05 * torch.randn(logits.shape)
-    point, before = measured("a", 0.5, other, logits, y), baseline_point(logits, y)
+    point, before = measured("a", 0.5, other, logits, y), Judge(logits, y).baseline
     assert point.loss_change == pytest.approx(point.loss - before.loss)
     entropy = [torch.nn.functional.cross_entropy(each.double(), y, reduction="none")
                for each in (other, logits)]  # fmt: skip
@@ -254,7 +254,7 @@ def test_the_intervals_of_many_proportions_are_scipys():
 
 def test_the_originals_point_changes_nothing():
     logits, y = answers()
-    point = baseline_point(logits, y)
+    point = Judge(logits, y).baseline
     assert (point.sparsity, point.change, point.kl, point.kl_low, point.kl_high) == (0, 0, 0, 0, 0)
     assert point.accuracy == measured("a", 0.3, logits, logits, y).accuracy
 

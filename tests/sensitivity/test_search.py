@@ -121,7 +121,7 @@ def test_logits_that_are_known_are_not_computed_again(monkeypatch):
     whole = finished(Search(*given))
     known = predict(model, x)
     monkeypatch.setattr("pruneviz.sensitivity.search.predict", None)
-    assert repr(finished(Search(*given, logits=known)).rows) == repr(whole.rows)
+    assert repr(finished(Search(*given, answers=known)).rows) == repr(whole.rows)
 
 
 def test_the_promise_says_that_the_level_was_chosen_on_the_same_inputs():

@@ -202,7 +202,7 @@ def test_a_layer_that_loses_its_inputs_alone_says_so() -> None:
 
 def test_a_style_holds_no_name_that_a_user_gave() -> None:
     name = "</style><script>alert(1)</script>"
-    curves = Curves({name: data_uri("<svg/>")}, {}, 0.1, 1, 1)
+    curves = Curves({name: data_uri("<svg/>")}, {}, "10 points lost", 1, 1)
     sheet = cockpit.style({name: "tune-row-0"}, curves)
     assert "script" not in sheet
     assert sheet.count("</style>") == 1

@@ -27,7 +27,7 @@ from pruneviz.home import default_home
 from pruneviz.jobs.kind import kind as find_kind
 from pruneviz.plan import Plan
 from pruneviz.run import bind
-from pruneviz.sensitivity import CLASS_COLUMNS, COLUMNS, LEVELS, PAIR_COLUMNS
+from pruneviz.sensitivity import CLASS_COLUMNS, COLUMNS, LEVELS, METRICS, PAIR_COLUMNS
 from pruneviz.sensitivity.points import CHANGES
 from pruneviz.sensitivity.refit import inputs_per_refit
 from pruneviz.sensitivity.search import PROBE_COLUMNS, TABLE
@@ -232,7 +232,7 @@ def test_why_no_point_has_a_measure_is_said_as_it_is(metric, point, original, sa
     table = points(**{"worst_class": "a", "change": 0.0} | point)
     before = pd.Series({"loss": 0.3, "auroc": NAN, "kl": 0.0} | original)
     classes = SEEN.assign(samples=samples)
-    read = measures.by_metric(table, before, metric, "original", classes)
+    read = measures.by_metric(table, before, METRICS[metric], "original", classes)
     assert words in read.problem
     assert ("scan again" in read.problem) == ("before" in words)
 

@@ -75,13 +75,18 @@ def add_original(figure: go.Figure, reading: Reading) -> None:
 
 
 def value_range(table: pd.DataFrame, reading: Reading) -> list[float]:
-    """Return the ends of the axis of values: from 0, and all that can be where that is known."""
+    """Return the ends of the axis of values: from 0, and all that can be where that is known.
+
+    What may lie below 0 or above 1 all the same is on it where it is measured.
+    """
+    values = [reading.original, *table["value"].dropna()]
+    lowest = min(0.0, 1.08 * float(min(values)))
     if reading.unit == PERCENT:
-        return [0.0, 104.0]
-    if reading.falls:
-        return [0.0, 1.04]
-    highest = max(reading.original + reading.span, table["value"].max() if len(table) else 0.0)
-    return [0.0, 1.08 * float(highest)]
+        return [lowest, 104.0]
+    if reading.falls and reading.metric is None:
+        return [lowest, 1.04]
+    highest = max(reading.original + reading.span, *values)
+    return [lowest, 1.08 * float(highest)]
 
 
 def clickable(name: str, levels: Sequence[float]) -> list[list[str | float]]:

@@ -113,8 +113,8 @@ def _cells(
 
 
 def _number(damage: float, reading: Reading) -> str:
-    text = f"{damage:.0f}" if reading.unit == PERCENT else f"{damage:.2f}"
-    return text.replace("-", MINUS) if any(digit in text for digit in "123456789") else "0"
+    text = f"{damage:.0f}".replace("-", MINUS) if reading.unit == PERCENT else reading.alone(damage)
+    return text if any(digit in text for digit in "123456789") else "0"
 
 
 def _hover(row: pd.Series, reading: Reading) -> str:

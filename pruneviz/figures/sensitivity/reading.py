@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pruneviz.figures.kit import format as fmt
+from pruneviz.metrics import Metric
 
 QUOTED_LEVEL = 0.7
 ALONE = "each layer pruned alone, the others whole"
@@ -18,9 +19,11 @@ class Reading:
     """What is read off a scan. Tables of it have the columns layer, sparsity, value, low, high.
 
     `sparsity` is a fraction removed; `value`, its 95 % interval and `original` are in `unit` ("%",
-    "nats", or "" for a fraction of 1). `falls` says whether less is worse. `of` is what is lost or
+    "nats", …, or "" for none). `falls` says whether less is worse. `of` is what is lost or
     added in words, "" for accuracy, of which points are spoken as they are.
-    `called` is what the value is called that all are compared with.
+    `called` is what the value is called that all are compared with. `scale` is what counts as much
+    as all of a fraction does. `metric` writes values that have no bounds, so that each has digits
+    enough; None where three decimals do.
     """
 
     title: str
@@ -29,6 +32,8 @@ class Reading:
     falls: bool = True
     of: str = ""
     called: str = "original"
+    scale: float = 1.0
+    metric: Metric | None = None
 
     @property
     def axis(self) -> str:
@@ -38,17 +43,22 @@ class Reading:
     @property
     def span(self) -> float:
         """Return the least that an axis of damage spans, so that noise does not fill a figure."""
-        return 5.0 if self.unit == PERCENT else 0.05
+        return 5.0 if self.unit == PERCENT else 0.05 * self.scale
 
     @property
     def smallest(self) -> float:
         """Return the damage below which none is spoken of."""
-        return 0.5 if self.unit == PERCENT else 0.005
+        return 0.5 if self.unit == PERCENT else 0.005 * self.scale
 
     @property
     def noticed(self) -> float:
         """Return the damage from which on a layer is worth a title, if it is surely there."""
-        return 2.0 if self.unit == PERCENT else 0.02
+        return 2.0 if self.unit == PERCENT else 0.02 * self.scale
+
+    @property
+    def little(self) -> str:
+        """Return a small damage in words, which no layer may reach."""
+        return "a whole point" if self.unit == PERCENT else self.amount(0.01 * self.scale)
 
     def damage(self, value: float) -> float:
         """Return how much worse than the original a value is; below 0 where it is better."""
@@ -60,18 +70,25 @@ class Reading:
         if self.unit == PERCENT:
             return fmt.plural(round(damage), "point") + of
         unit = f" {self.unit}" if self.unit else ""
-        return f"{damage:.2f}".replace("-", fmt.MINUS) + unit + of
+        return self.alone(damage) + unit + of
+
+    def alone(self, damage: float) -> str:
+        """Return a damage that is not in percent, without its unit: `0.42`, `17.38`."""
+        text = f"{damage:.2f}" if self.metric is None else self.metric.written_alone(damage)
+        return text.replace("-", fmt.MINUS)
 
     def value(self, value: float) -> str:
         """Return a value with its unit: `93.2 %`, `0.421 nats`."""
         if self.unit == PERCENT:
             return f"{value:.1f} %"
-        return f"{value:.3f} {self.unit}".rstrip()
+        text = f"{value:.3f}" if self.metric is None else self.metric.written_alone(value)
+        return f"{text} {self.unit}".rstrip()
 
     @property
     def hover(self) -> str:
         """Return a value with its unit as Plotly's hover text writes it."""
-        return "%{y:.1f} %" if self.unit == PERCENT else f"%{{y:.3f}} {self.unit}".rstrip()
+        digits = ".3f" if self.metric is None else ".4g"
+        return "%{y:.1f} %" if self.unit == PERCENT else f"%{{y:{digits}}} {self.unit}".rstrip()
 
     @property
     def loses(self) -> str:
@@ -134,8 +151,7 @@ def _finding(table: pd.DataFrame, reading: Reading, worst: Worst, chosen: str) -
             return its
         return f"{its}; {worst.layer} {reading.loses} most, {most}"
     if worst.damage < reading.smallest:
-        little = "a whole point" if reading.unit == "%" else reading.amount(0.01)
-        return f"No layer {reading.loses} {little} at {level}"
+        return f"No layer {reading.loses} {reading.little} at {level}"
     later = _worst(table, _quoted(table), reading)
     if first_noticed(table, reading) is None:
         return f"At {level}, {worst.layer} {reading.loses} most: {most}, within chance"

@@ -11,15 +11,21 @@ import plotly.graph_objects as go
 from pruneviz.figures.kit import format as fmt
 from pruneviz.figures.kit.rows import layer_rows
 from pruneviz.figures.kit.style import FAINT, PRUNED, SERIES, lay_out, legend_below
-from pruneviz.sensitivity.search import in_points
+from pruneviz.measure.quality import ACCURACY
+from pruneviz.metrics import Metric
+from pruneviz.sensitivity.losses import in_words, verb
 
 AXIS = "Units that can go from this layer alone (%)"
 
 
 def thresholds(
-    table: pd.DataFrame, loss: float, chosen: str = "", layers: Sequence[str] = ()
+    table: pd.DataFrame,
+    loss: float,
+    chosen: str = "",
+    layers: Sequence[str] = (),
+    metric: Metric = ACCURACY,
 ) -> go.Figure:
-    """Return a line a layer up to the highest level that costs less than `loss` of accuracy.
+    """Return a line a layer up to the highest level that costs less than `loss` of the metric.
 
     `table` has the columns layer, sparsity (the lowest level that costs as much, NaN where none
     does), kept, change, change_low, change_high and probes; `layers` are all that will be in it.
@@ -29,10 +35,10 @@ def thresholds(
     names = list(layers) or list(table["layer"])
     figure = go.Figure()
     _add_stems(figure, table)
-    _add_marks(figure, table, loss, chosen)
+    _add_marks(figure, table, loss, chosen, metric)
     lay_out(
         figure,
-        title=what_to_see(table, loss, chosen, len(layers)),
+        title=what_to_see(table, loss, chosen, len(layers), metric),
         x=AXIS,
         y="Layer",
     )
@@ -40,27 +46,32 @@ def thresholds(
     return legend_below(layer_rows(figure, names, chosen))
 
 
-def what_to_see(table: pd.DataFrame, loss: float, chosen: str = "", wanted: int = 0) -> str:
+def what_to_see(
+    table: pd.DataFrame,
+    loss: float,
+    chosen: str = "",
+    wanted: int = 0,
+    metric: Metric = ACCURACY,
+) -> str:
     """Return the title: which layer loses too much first, and above which level."""
     if table.empty:
         return "Where each layer loses too much: no layer is searched yet"
     far = f" (so far, {len(table)} of {wanted} layers)" if len(table) < wanted else ""
-    points = in_points(loss)
+    does, much = verb(metric), in_words(loss, metric)
+    costs = f"{does}s {much}"
     falling = table.dropna(subset="sparsity").sort_values("sparsity", kind="stable")
     if falling.empty:
-        return f"No layer alone loses {points} at any level{far}"
+        return f"No layer alone {costs} at any level{far}"
     first = falling.iloc[0]
     if chosen in set(table["layer"]) and chosen != first["layer"]:
         own = table.loc[table["layer"] == chosen].iloc[0]
-        lead = f"{_course(chosen, own['sparsity'], points)}"
+        lead = f"{_course(chosen, own['sparsity'], costs)}"
         return f"{lead}; {first['layer']} first, at {fmt.share(first['sparsity'])}{far}"
-    return f"{first['layer']} is the first to lose {points}, at {fmt.share(first['sparsity'])}{far}"
+    return f"{first['layer']} is the first to {does} {much}, at {fmt.share(first['sparsity'])}{far}"
 
 
-def _course(name: str, level: float, points: str) -> str:
-    if pd.isna(level):
-        return f"{name} loses {points} at no level"
-    return f"{name} loses {points} at {fmt.share(level)}"
+def _course(name: str, level: float, costs: str) -> str:
+    return f"{name} {costs} at {'no level' if pd.isna(level) else fmt.share(level)}"
 
 
 def _add_stems(figure: go.Figure, table: pd.DataFrame) -> None:
@@ -87,7 +98,9 @@ def _add_stems(figure: go.Figure, table: pd.DataFrame) -> None:
         )
 
 
-def _add_marks(figure: go.Figure, table: pd.DataFrame, loss: float, chosen: str) -> None:
+def _add_marks(
+    figure: go.Figure, table: pd.DataFrame, loss: float, chosen: str, metric: Metric
+) -> None:
     figure.add_scatter(
         x=100 * table["kept"],
         y=table["layer"],
@@ -98,7 +111,7 @@ def _add_marks(figure: go.Figure, table: pd.DataFrame, loss: float, chosen: str)
             "size": [15 if name == chosen else 11 for name in table["layer"]],
             "color": SERIES[0],
         },
-        hovertext=[_hover(row, loss) for _, row in table.iterrows()],
+        hovertext=[_hover(row, loss, metric) for _, row in table.iterrows()],
         hovertemplate="%{hovertext}<extra></extra>",
     )
     lost = table.dropna(subset="sparsity")
@@ -107,7 +120,7 @@ def _add_marks(figure: go.Figure, table: pd.DataFrame, loss: float, chosen: str)
         y=lost["layer"],
         customdata=_clickable(lost, "sparsity"),
         mode="markers",
-        name=f"costs {in_points(loss)}",
+        name=f"costs {in_words(loss, metric)}",
         marker={"symbol": "x-thin", "size": 9, "line": {"width": 2.5, "color": PRUNED}},
         hovertemplate="%{y}: too much at %{x:.0f} %<extra></extra>",
     )
@@ -119,9 +132,13 @@ def _clickable(table: pd.DataFrame, column: str) -> list[list[str | float]]:
     return [[name, round(100 * level, 6)] for name, level in pairs]
 
 
-def _hover(row: pd.Series, loss: float) -> str:
+def _hover(row: pd.Series, loss: float, metric: Metric) -> str:
     level = f"{row['layer']} at {100 * row['kept']:.0f} %"
     if pd.isna(row["change"]):
-        return f"{row['layer']} loses {in_points(loss)} at the lowest level already"
-    low, high = (f"{100 * row[name]:+.1f}" for name in ("change_low", "change_high"))
-    return f"{level}: {fmt.points(row['change'])} (95 %: {low} to {high})".replace("-", fmt.MINUS)
+        costs = f"{verb(metric)}s {in_words(loss, metric)}"
+        return f"{row['layer']} {costs} at the lowest level already"
+    change, *ends = (
+        fmt.metric_change(metric, row[name]) for name in ("change", "change_low", "change_high")
+    )
+    low, high = (end.removesuffix(metric.symbol_of_changes) for end in ends)
+    return f"{level}: {change} (95 %: {low} to {high})"

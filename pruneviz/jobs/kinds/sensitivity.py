@@ -1,4 +1,4 @@
-"""A sensitivity scan: points.csv grows point by point, with the classes' accuracies beside it."""
+"""A sensitivity scan: points.csv grows point by point, beside it the accuracy of each class."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ from pruneviz.jobs.scans import (
 )
 from pruneviz.plan import Plan, Setting
 from pruneviz.sensitivity import Scan, read_classes, read_points
-from pruneviz.sensitivity.points import table_of
 
 KIND = "sensitivity"
 FILES = {
@@ -91,11 +90,13 @@ def _writer(scan: Scan, folder: RunFolder) -> Callable[[], None]:
 
     def write() -> None:
         if not baseline.written:
-            by_class = Table(folder, BASELINE_CLASSES_FILE)
-            by_class.write(scan.original_classes(), last=True)
-            baseline.write(table_of([scan.baseline]), last=True)
+            if scan.by_class:
+                by_class = Table(folder, BASELINE_CLASSES_FILE)
+                by_class.write(scan.original_classes(), last=True)
+            baseline.write(scan.original_table(), last=True)
         points.write(scan.table(), last=scan.finished)
-        classes.offer(scan.classes, last=scan.finished)
+        if scan.by_class:
+            classes.offer(scan.classes, last=scan.finished)
         notes.write(scan.notes)
 
     return write

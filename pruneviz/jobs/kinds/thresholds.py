@@ -13,6 +13,7 @@ from pruneviz.jobs.scans import (
     RECALIBRATE,
     Notes,
     Table,
+    amount,
     budget_bytes,
     check_known,
     fraction,
@@ -28,7 +29,7 @@ from pruneviz.plan import Setting
 from pruneviz.sensitivity import read_probes, read_thresholds
 from pruneviz.sensitivity.search import LOSS, probe_table
 
-LOSS_SETTING = "loss"
+LOSS_SETTING, LOSE_SETTING = "loss", "lose"  # a fraction, or so much in another metric's unit
 QUESTION = "Where does each layer lose too much?"
 
 
@@ -38,6 +39,7 @@ def query(settings: Mapping[str, Setting]) -> dict[str, str]:
         "question": QUESTION,
         **recalibrate_query(settings),
         **percent_query(settings, LOSS_SETTING, "points"),
+        **({"lose": f"{settings[LOSE_SETTING]:g}"} if LOSE_SETTING in settings else {}),
     }
 
 
@@ -49,11 +51,19 @@ def has_result(folder: RunFolder) -> bool:
 def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
     """Return what is asked beyond the plan: the loss to look for, other levels, BatchNorm.
 
+    The loss is `loss`, a fraction, or `lose`, a number in the unit of the subject's primary metric.
     ValueError for an unknown name or a value that cannot be.
     """
-    check_known(given, LOSS_SETTING, LEVELS_SETTING, RECALIBRATE)
-    loss = fraction(given, LOSS_SETTING, LOSS)
-    return {LOSS_SETTING: loss, **levels_setting(given), **recalibrate_setting(given)}
+    name = LOSE_SETTING if LOSE_SETTING in given else LOSS_SETTING
+    check_known(given, name, LEVELS_SETTING, RECALIBRATE)
+    return {name: loss_of(given), **levels_setting(given), **recalibrate_setting(given)}
+
+
+def loss_of(given: Mapping[str, Setting]) -> float:
+    """Return how much of the metric is too much; ValueError where it cannot be."""
+    if LOSE_SETTING in given:
+        return amount(given, LOSE_SETTING)
+    return fraction(given, LOSS_SETTING, LOSS)
 
 
 @job(
@@ -62,7 +72,7 @@ def settings(given: Mapping[str, Setting]) -> dict[str, Setting]:
 )  # fmt: skip
 def thresholds(spec: Spec, context: Context) -> Iterator[Progress]:
     """Search each layer's threshold; a checkpoint holds the evaluations so far."""
-    loss = fraction(spec.settings, LOSS_SETTING, LOSS)
+    loss = loss_of(spec.settings)
     prepared = context.prepare(spec.plan)
     search = scans.search(
         prepared,

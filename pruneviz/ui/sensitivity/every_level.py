@@ -70,6 +70,7 @@ def _results(view: View, scan: Scan) -> None:
         widgets.empty(text.escape(read.problem))
     else:
         _figure(scan, read, shape)
+    known = measures.of(view.subject)
     kept, file = table, "sensitivity.csv"
     if name == ONE_CLASS:
         kept, file = _classes(scan), "classes.csv"
@@ -77,28 +78,28 @@ def _results(view: View, scan: Scan) -> None:
         scan,
         kept,
         file,
-        measures.shown_table(kept),
+        measures.shown_table(kept, known),
         without="the most sensitive one",
-        formats=measures.column_formats(),
+        formats=measures.column_formats(known),
         alt="What is measured of every layer at every level",
     )
 
 
 def _measure(view: View) -> tuple[str, str]:
     """Draw the choice of a measure and, for one class, of the class; return both."""
-    classes = view.subject.data.classes if view.subject.data else ()
-    titles = measures.names(classes)
+    titles, known = measures.names(view.subject), measures.of(view.subject)
     name = st.selectbox(
         "What to measure",
         list(titles),
         format_func=titles.__getitem__,
         key="measure",
-        help=measures.about(st.session_state.get("measure", "accuracy")),
+        help=measures.about(st.session_state.get("measure", next(iter(known))), known),
         bind="query-params",
         width=280,
     )
-    if name != ONE_CLASS:
+    if name != ONE_CLASS or view.subject.data is None:
         return name, ""
+    classes = view.subject.data.classes
     one = st.selectbox("Class", classes, key="class", bind="query-params", width=160)
     return name, str(one)
 
@@ -133,7 +134,7 @@ def _read(view: View, scan: Scan, points: pd.DataFrame, name: str, one: str) -> 
         return measures.by_class(_classes(scan), by_class, one, called, finished=scan.whole)
     if len(baseline):
         original = baseline.iloc[0]
-    return measures.by_metric(points, original, name, called, by_class)
+    return measures.by_metric(points, original, measures.of(view.subject)[name], called, by_class)
 
 
 def _figure(scan: Scan, read: Read, shape: str) -> None:

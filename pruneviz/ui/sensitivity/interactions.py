@@ -12,6 +12,7 @@ from pruneviz.figures.kit import format as fmt
 from pruneviz.figures.sensitivity import interactions as figures
 from pruneviz.history.folder import PAIRS_FILE
 from pruneviz.plan import Setting
+from pruneviz.report import ACCURACY
 from pruneviz.sensitivity import read_pairs
 from pruneviz.sensitivity.pairs import all_pairs, number_asked
 from pruneviz.ui.frame.frame import View
@@ -19,6 +20,8 @@ from pruneviz.ui.kit import widgets
 from pruneviz.ui.sensitivity import amounts, recalibrating, scanning
 from pruneviz.ui.sensitivity.scanning import Extent, Scan
 from pruneviz.ui.session import state
+from pruneviz.ui.words import text
+from pruneviz.wording.refusals import analysing
 
 KIND, LEVEL, PAIRS = "interactions", "level", "pairs"
 USUAL_PERCENT, USUAL_PAIRS = 50, 60
@@ -27,6 +30,7 @@ WHY = (
     "alone may lose much together, because each makes up for the other: then their curves mislead. "
     "Where the interval of a pair lies left of 0, do not prune both as their curves allow."
 )
+BY_ACCURACY = "Pairs are compared by accuracy: by which inputs are answered right."
 WORDS = {
     "first": "First layer",
     "second": "Second layer",
@@ -49,7 +53,12 @@ FORMATS = {
 
 
 def settings(view: View) -> dict[str, Setting]:
-    """Draw how much of each layer goes, how many pairs, and BatchNorm; return what is asked."""
+    """Draw how much of each layer goes, how many pairs, and BatchNorm; return what is asked.
+
+    Nothing where inputs have not one label each.
+    """
+    if not view.subject.task.labelled:
+        return {}
     there_are = all_pairs(len(view.prepared.units))
     percent = st.number_input(
         "Removed from each layer (%)",
@@ -76,7 +85,10 @@ def settings(view: View) -> dict[str, Setting]:
 
 def page(view: View, settings: Mapping[str, Setting]) -> None:
     """Draw the scan of pairs as far as it is, and what it found."""
-    st.caption(WHY)
+    if not view.subject.task.labelled:
+        widgets.empty(text.told(analysing.pairs_by_labels()))
+        return
+    st.caption(WHY if view.subject.metrics[0].name == ACCURACY else f"{WHY} {BY_ACCURACY}")
     if len(view.prepared.units) < 2:
         widgets.empty("A pair needs two layers, and this network has one that can be pruned.")
         return

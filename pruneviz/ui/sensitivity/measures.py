@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from math import inf, nan
 from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from pruneviz.figures.sensitivity.reading import NATS, PERCENT, Reading
-from pruneviz.measure.quality import label_logits
-from pruneviz.metrics import Metric
+from pruneviz.figures.sensitivity.reading import PERCENT, Reading
+from pruneviz.metrics import UNITS
 from pruneviz.plan import Plan
-from pruneviz.sensitivity import METRICS, PointMetric, baseline_point
+from pruneviz.sensitivity import CLASS_COLUMNS, Judge, PointMetric, metrics_of
 from pruneviz.sensitivity.classes import class_table, no_area
-from pruneviz.sensitivity.points import lacks
+from pruneviz.sensitivity.points import columns_of, lacks, table_of
+from pruneviz.subjects import Subject
 from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.cached import cached
 from pruneviz.ui.engine.keys import subject_key
@@ -23,7 +25,6 @@ from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import browsing
 
 ONE_CLASS = "one_class"
-FRACTION = "fraction"  # the unit that people read in percent
 OF = {
     "accuracy": "",
     "loss": "cross-entropy",
@@ -45,6 +46,7 @@ COLUMN_WORDS = {
     "loss_change_high": "Change of cross-entropy, 95 % to (nats)",
 }
 FRACTIONS = {"sparsity", "change", "change_low", "change_high"}
+ENDS = ("", ", 95 % from", ", 95 % to")
 
 
 @dataclass(frozen=True)
@@ -56,40 +58,46 @@ class Read:
     problem: str = ""
 
 
-def names(classes: tuple[str, ...]) -> dict[str, str]:
-    """Return what a scan can be read by, name to title."""
-    titles = {name: each.metric.title for name, each in METRICS.items()}
+def of(subject: Subject) -> dict[str, PointMetric]:
+    """Return the metrics that a scan of a subject is read by, the primary one first."""
+    return metrics_of(subject.task, subject.metrics)
+
+
+def names(subject: Subject) -> dict[str, str]:
+    """Return what a scan can be read by, name to title; one class where each input has one."""
+    titles = {name: each.metric.title for name, each in of(subject).items()}
+    classes = subject.data.classes if subject.data and subject.task.labelled else ()
     return {**titles, ONE_CLASS: "Accuracy of one class"} if classes else titles
 
 
-def about(name: str) -> str:
+def about(name: str, known: Mapping[str, PointMetric]) -> str:
     """Return in words what a measure says, and where it comes from."""
-    if name not in METRICS:
+    if name == ONE_CLASS:
         return "The share of right answers among the inputs of one class, with its own interval."
-    metric = METRICS[name].metric
+    metric = known.get(name, next(iter(known.values()))).metric
     return text.escape(f"{metric.sentence} Source: {metric.source}.")
 
 
 def by_metric(
-    points: pd.DataFrame, original: pd.Series, name: str, called: str, classes: pd.DataFrame
+    points: pd.DataFrame, original: pd.Series, each: PointMetric, called: str, classes: pd.DataFrame
 ) -> Read:
     """Return the points of a scan under a metric of the engine.
 
     `original` is the point that all are compared with, `called` what it is called, and `classes`
     the accuracy of each class of an original.
     """
-    each = METRICS[name]
-    metric = each.metric
-    scale = 100.0 if metric.unit == FRACTION else 1.0
+    metric, scale = each.metric, each.metric.scale
     before = scale * float(original[each.value])
     table = _table(points, each.value, each.low, each.high, scale)
     reading = Reading(
         metric.title,
-        _unit(metric),
+        UNITS[metric.unit].symbol.strip(),
         before,
         metric.better == "higher",
-        OF.get(name, metric.title),
+        OF.get(metric.name, metric.noun),
         called,
+        each.whole(before),
+        None if metric.unit else metric,
     )
     if len(table) and table["value"].isna().all():
         return Read(table, reading, _why_missing(each, points, original, classes))
@@ -122,23 +130,24 @@ def by_class(
 @cached(subject_key)
 def original(plan: Plan) -> tuple[pd.Series, pd.DataFrame]:
     """Return the unpruned network's own point and the accuracy of each class."""
-    subject, logits = cache.subject(plan), cache.original(plan).baseline.answers
-    data = subject.data
-    if data is None or logits is None:
+    subject, answers = cache.subject(plan), cache.original(plan).baseline.answers
+    data, task = subject.data, subject.task
+    if data is None or answers is None:
         raise RefusedError(browsing.scan_without_data())
-    point = baseline_point(label_logits(logits), data.y, data.classes, subject.task)
-    return pd.Series(vars(point)), class_table([point], data.y, data.classes)
+    point = Judge(answers, data.y, data.classes, task, subject.metrics).baseline
+    columns = columns_of((each.name for each in subject.metrics), labelled=task.labelled)
+    row = table_of([point], columns).iloc[0]
+    if not task.labelled:
+        return row, pd.DataFrame(columns=CLASS_COLUMNS)
+    return row, class_table([point], data.y, data.classes)
 
 
 def _table(points: pd.DataFrame, value: str, low: str, high: str, scale: float) -> pd.DataFrame:
     """Return layer and level with one measure's value and interval, in the unit that is shown."""
     columns = {"value": value, "low": low, "high": high}
     shown = {name: scale * points[column].astype(float) for name, column in columns.items()}
-    return pd.DataFrame({"layer": points["layer"], "sparsity": points["sparsity"], **shown})
-
-
-def _unit(metric: Metric) -> str:
-    return PERCENT if metric.unit == FRACTION else NATS if metric.unit == NATS else ""
+    table = pd.DataFrame({"layer": points["layer"], "sparsity": points["sparsity"], **shown})
+    return table.replace([inf, -inf], nan)  # where nothing is known, and nothing can be drawn
 
 
 def _why_missing(
@@ -148,7 +157,7 @@ def _why_missing(
     title = each.metric.title
     if lacks(points, each.value):
         return _older(title)
-    if pd.isna(original["loss"]):
+    if pd.isna(original[next(name for name in ("loss", each.value) if name in original)]):
         return (
             f"{title} cannot be computed: the original's answers are not finite numbers. "
             "Check its weights and inputs."
@@ -163,9 +172,9 @@ def _older(what: str) -> str:
     return f"This scan was made before {what} was measured: delete it on Runs, and scan again."
 
 
-def shown_table(table: pd.DataFrame) -> pd.DataFrame:
+def shown_table(table: pd.DataFrame, known: Mapping[str, PointMetric]) -> pd.DataFrame:
     """Return a scan's points under names for people, fractions in percent."""
-    words, fractions = _columns()
+    words, fractions = _columns(known)
     shown = {
         words.get(column, column): 100 * table[column] if column in fractions else table[column]
         for column in table.columns
@@ -173,9 +182,9 @@ def shown_table(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(shown)
 
 
-def column_formats() -> dict[str, Any]:
+def column_formats(known: Mapping[str, PointMetric]) -> dict[str, Any]:
     """Return how the columns of `shown_table` write their numbers."""
-    words, fractions = _columns()
+    words, fractions = _columns(known)
     formats: dict[str, Any] = {}
     for column, word in words.items():
         if column not in ("layer", "class", "worst_class", "samples"):
@@ -184,16 +193,17 @@ def column_formats() -> dict[str, Any]:
     return formats
 
 
-def _columns() -> tuple[dict[str, str], set[str]]:
+def _columns(known: Mapping[str, PointMetric]) -> tuple[dict[str, str], set[str]]:
     """Return each column's words, and which columns are fractions that are read in percent."""
-    words, fractions = dict(COLUMN_WORDS), set(FRACTIONS)
-    for each in METRICS.values():
+    words, fractions = {}, set(FRACTIONS)
+    for each in known.values():
         metric = each.metric
-        percent = metric.unit == FRACTION
-        unit = " (%)" if percent else f" ({metric.unit})" if metric.unit == NATS else ""
-        ends = {each.value: "", each.low: ", 95 % from", each.high: ", 95 % to"}
-        for column, end in ends.items():
-            words[column] = f"{metric.title}{end}{unit}"
-            if percent:
-                fractions.add(column)
-    return words, fractions
+        symbol = UNITS[metric.unit].symbol.strip()
+        unit = f" ({symbol})" if symbol else ""
+        change = f"Change of {metric.noun}"
+        titles = [f"{title}{end}" for title in (metric.title, change) for end in ENDS]
+        every = (each.value, each.low, each.high, each.change, each.change_low, each.change_high)
+        words.update({name: f"{title}{unit}" for name, title in zip(every, titles, strict=True)})
+        if symbol == PERCENT:
+            fractions.update(each.columns)
+    return {**words, **COLUMN_WORDS}, fractions

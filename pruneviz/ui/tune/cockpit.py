@@ -21,7 +21,7 @@ from pruneviz.sensitivity import read_points
 from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.cached import cached
 from pruneviz.ui.engine.keys import prepared_key, subject_key
-from pruneviz.ui.sensitivity import every_level, scanning
+from pruneviz.ui.sensitivity import every_level, measures, scanning
 
 PASSES, LIMIT_SECONDS = 20, 2.0
 PAUSE_SECONDS = 0.7  # until the page is drawn, and leaves the machine to the measurement
@@ -34,17 +34,17 @@ _POOL = ThreadPoolExecutor(1, "layer-latency")
 class Curves:
     """Every layer's sensitivity so far: a picture's address and a sentence, by layer.
 
-    `top` is the loss of accuracy, a fraction, at the upper edge of every picture.
+    `top` says what is lost at the upper edge of every picture.
     """
 
     pictures: Mapping[str, str]
     sentences: Mapping[str, str]
-    top: float
+    top: str
     done: int
     total: int
 
 
-NO_CURVES = Curves({}, {}, 0.0, 0, 0)
+NO_CURVES = Curves({}, {}, "", 0, 0)
 
 
 @cached(subject_key, leave=Future.cancel)
@@ -102,14 +102,14 @@ def legend(latency: LayerLatency | None, curves: Curves, left_out: str = "") -> 
         some = "" if curves.done >= curves.total else f" ({curves.done} of {curves.total} points)"
         words.append(
             f"The curve behind a slider is what the layer loses alone{some}; the top of "
-            f"the picture is {100 * curves.top:.0f} points lost. "
+            f"the picture is {curves.top}. "
             "The ? beside it has the 95 % interval."
         )
     return " ".join(words)
 
 
 def can_scan(plan: Plan) -> bool:
-    """Return whether a scan can measure the plan's layers: it needs data with labels."""
+    """Return whether a scan can measure the plan's layers: it needs data."""
     return cache.subject(plan).data is not None
 
 
@@ -176,10 +176,13 @@ def _curves(plan: Plan, folder: Path, written: int, size: int) -> Curves:
         table = read_points(scan.folder.file(POINTS_FILE))
     except ValueError:  # Sensitivity says what is wrong with it
         return NO_CURVES
-    top = spark.scale(table)
+    each = next(iter(measures.of(cache.subject(plan)).values()))
+    whole = 1.0 if each.bounded else each.whole(float(measures.original(plan)[0][each.value]))
+    top = spark.scale(table, each, whole)
     pictures, sentences = {}, {}
     for name, rows in table.groupby("layer", sort=False):
-        picture = spark.spark(rows, top)
+        picture = spark.spark(rows, top, each)
         pictures[str(name)] = spark.data_uri(picture) if picture else ""
-        sentences[str(name)] = spark.sentence(rows)
-    return Curves(pictures, sentences, top, len(table), every_level.points(scan))
+        sentences[str(name)] = spark.sentence(rows, each)
+    said = spark.top_in_words(top, each.metric)
+    return Curves(pictures, sentences, said, len(table), every_level.points(scan))

@@ -79,6 +79,30 @@ def no_loss(loss: float) -> str:
 
 
 @fact()
+def no_loss_of(metric: str, loss: float) -> str:
+    return (
+        f"how much of {metric} is too much is a number above 0 in its unit, and no more than it "
+        f"can change by, got {loss:g}"
+    )
+
+
+@fact()
+def no_number_to_lose(metric: str) -> str:
+    return (
+        f"the original's {metric} is no number on these inputs, so nothing can be lost of it: "
+        "choose other data, or another metric"
+    )
+
+
+@fact()
+def pairs_by_labels() -> str:
+    return (
+        "pairs of layers are compared by which inputs are answered right, and this task gives no "
+        "input one label: look at each layer alone"
+    )
+
+
+@fact()
 def other_evaluations() -> str:
     return "its evaluations belong to another search"
 

@@ -130,3 +130,8 @@ def uploads_missing(files: str, options: str) -> str:
     return (
         f"the plan was made with uploads that are not here: {files}; give run or replay {options}"
     )
+
+
+@fact()
+def no_loss_said(metric: str) -> str:
+    return f"how much of {metric} is too much depends on its unit: say it with --lose"

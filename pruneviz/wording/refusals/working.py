@@ -91,6 +91,11 @@ def no_fraction(setting: str, given: str) -> str:
 
 
 @fact()
+def no_amount(setting: str, given: str) -> str:
+    return f"'{setting}' must be a number above 0, in the metric's unit, got {given}"
+
+
+@fact()
 def no_memory(given: str) -> str:
     return f"the memory for kept activations must be 0 MB or more, got {given}"
 
