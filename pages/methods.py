@@ -57,14 +57,13 @@ def controls(methods: list[MethodJob]) -> None:
 def results(view: View, methods: list[MethodJob]) -> None:
     """Draw the curves and the numbers to take away."""
     tables = {comparisons.title(each): each.result for each in methods if len(each.result)}
-    widgets.figure(
-        theme.fit(figures.curves(tables, view.original_quality, len(methods))), "methods-figure"
-    )
+    metric = view.subject.metrics[0]
+    figure = figures.curves(tables, metric, view.original_quality, len(methods))
+    widgets.figure(theme.fit(figure), "methods-figure")
     if not tables:
         return
-    st.dataframe(
-        comparisons.accuracies(methods), hide_index=True, alt="Accuracy by method and amount"
-    )
+    table, alt = comparisons.values(methods, metric), f"{metric.title} by method and amount"
+    st.dataframe(table, hide_index=True, alt=alt)
     st.download_button(
         "Download as CSV",
         comparisons.points(methods).to_csv(index=False),
@@ -104,7 +103,8 @@ def what_goes() -> None:
 
 with frame.page("Methods", "Which way of ranking fits this network?") as view:
     if view.subject.data is None:
-        widgets.empty("Methods are compared by accuracy, so they need data. Choose some on Home.")
+        by = view.subject.metrics[0].noun
+        widgets.empty(f"Methods are compared by {by}, so they need data. Choose some on Home.")
         widgets.page_link("home", "Home: choose data")
     else:
         with widgets.problems_here():

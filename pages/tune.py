@@ -109,7 +109,7 @@ def without_training(view: View) -> None:
 
 def each_class(view: View) -> None:
     """Draw what each class loses, where it is asked for."""
-    if view.subject.data is None or not view.possible:
+    if view.subject.data is None or not view.possible or not view.subject.task.labelled:
         return
     if st.toggle("Effect on each class", key="tune-classes", help=classes.HELP):
         classes.draw(view.plan)

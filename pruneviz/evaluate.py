@@ -43,6 +43,27 @@ def of_batches(
         return [make(task.scores(_logits(model, part)), wanted) for part, wanted in parts]
 
 
+def answers_and_losses(
+    model: nn.Module, x: Given, target: Tensor, task: Task, batch_size: int = 256
+) -> tuple[Answers, Tensor]:
+    """Return the same, and the task's loss of each input, float64 (N,), from one pass."""
+
+    def both(scores: Any, wanted: Tensor) -> tuple[Answers, Tensor]:
+        losses = task.loss(_wide(scores), wanted, "none").double()
+        return task.answers(scores, wanted), losses
+
+    found = of_batches(model, x, target, task, both, batch_size)
+    return joined([part for part, _ in found]), torch.cat([losses for _, losses in found])
+
+
+def _wide(scores: Any) -> Any:
+    """Return rows of numbers (B, K) in double precision; larger scores, as of pixels, as they are.
+
+    These would take twice the memory of the largest tensor there is.
+    """
+    return scores.double() if isinstance(scores, Tensor) and scores.ndim == 2 else scores
+
+
 def joined(parts: Sequence[Answers]) -> Answers:
     """Return the answers to several batches as those to all their inputs, in this order."""
     if isinstance(parts[0], Tensor):

@@ -1,4 +1,4 @@
-"""How well each way of ranking does: accuracy of the whole network, amount by amount."""
+"""How well each way of ranking does: the metric of the whole network, amount by amount."""
 
 from __future__ import annotations
 
@@ -11,28 +11,29 @@ import pandas as pd
 
 from pruneviz import run
 from pruneviz.allocate import SCOPES, decides_amount
-from pruneviz.evaluate import predict
-from pruneviz.measure.quality import accuracy_pair, label_logits
+from pruneviz.evaluate import answers
+from pruneviz.measure.quality import quality
+from pruneviz.metrics import METRICS
 from pruneviz.plan import Part, Plan
+from pruneviz.report import ACCURACY
 from pruneviz.run import Prepared
 from pruneviz.stepwise import State
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import analysing
 
 LEVELS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
-COLUMNS = ["sparsity", "accuracy", "low", "high", "change", "change_low", "change_high", "samples",
-           "note"]  # fmt: skip
+NUMBERS = ["low", "high", "change", "change_low", "change_high", "samples", "note"]
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Accuracy with a fraction of all units removed, its 95 % interval, and the paired change.
+    """A metric with a fraction of all units removed, its 95 % interval, and the paired change.
 
     `note` says why an amount cannot be reached; the numbers are NaN then.
     """
 
     sparsity: float
-    accuracy: float
+    value: float
     low: float
     high: float
     change: float
@@ -47,12 +48,13 @@ class MethodComparison:
 
     def __init__(self, prepared: Prepared, plan: Plan, levels: Sequence[float] = LEVELS) -> None:
         """Plan the levels; ValueError without data, or where the scope decides the amount."""
-        data = prepared.subject.data
-        if data is None or prepared.baseline.answers is None:
-            raise RefusedError(analysing.comparison_without_data())
+        self.metric = prepared.subject.metrics[0]
+        data, known = prepared.subject.data, prepared.baseline.answers
+        if data is None or known is None:
+            raise RefusedError(analysing.comparison_without_data(self.metric.noun))
         check_comparable(plan)
         self._prepared, self._plan, self._levels = prepared, comparison_plan(plan), tuple(levels)
-        self._data, self._logits = data, label_logits(prepared.baseline.answers)
+        self._data, self._original = data, known
         self.total = len(self._levels)
         self.marks: list[Mark] = []
 
@@ -83,7 +85,9 @@ class MethodComparison:
         except ValueError as error:  # locks, least widths: this amount cannot be reached
             nan = float("nan")
             return Mark(level, nan, nan, nan, nan, nan, nan, len(self._data.y), str(error))
-        found = accuracy_pair(self._logits, predict(pruned.model, self._data.x), self._data.y)
+        task, data = self._prepared.subject.task, self._data
+        after = answers(pruned.model, data.x, data.y, task)
+        (found,) = quality(task, (self.metric,), self._original, after, data.y)
         return Mark(level, found.pruned, *found.pruned_interval, found.change,
                     *found.change_interval, found.samples)  # fmt: skip
 
@@ -99,8 +103,14 @@ class MethodComparison:
         self.marks = marks
 
     def table(self) -> pd.DataFrame:
-        """Return what is measured so far, a level a row."""
-        return pd.DataFrame([vars(mark) for mark in self.marks], columns=COLUMNS)
+        """Return what is measured so far, a level a row; the value goes by the metric's name."""
+        rows = [list(vars(mark).values()) for mark in self.marks]
+        return pd.DataFrame(rows, columns=columns(self.metric.name))
+
+
+def columns(metric: str) -> list[str]:
+    """Return the columns of a comparison by a metric of this name."""
+    return ["sparsity", metric, *NUMBERS]
 
 
 def check_comparable(plan: Plan) -> None:
@@ -117,11 +127,11 @@ def comparison_plan(plan: Plan) -> Plan:
 def read_marks(path: Path) -> pd.DataFrame:
     """Return the marks of a file, none where there is no such file; ValueError if damaged."""
     if not path.exists():
-        return pd.DataFrame(columns=COLUMNS)
+        return pd.DataFrame(columns=columns(ACCURACY))
     try:
         table = pd.read_csv(BytesIO(path.read_bytes()), dtype={"note": str})
     except (ValueError, OSError) as error:
         raise RefusedError(analysing.marks_unreadable(path.name, str(error))) from error
-    if list(table.columns) != COLUMNS:
+    if list(table.columns) not in [columns(metric.name) for metric in METRICS]:
         raise RefusedError(analysing.marks_lack_columns(path.name))
     return table.assign(note=table["note"].fillna(""))

@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from torch import nn
 
 from pruneviz.apply import Applied
-from pruneviz.evaluate import predict
-from pruneviz.measure.quality import accuracy_pair
+from pruneviz.evaluate import answers
+from pruneviz.measure.quality import quality
 from pruneviz.recovery import RECOVERIES, RecoveryRequest
 from pruneviz.report import MetricPair
 from pruneviz.run import Prepared
 from pruneviz.stepwise import complete
 from pruneviz.subjects import Data
+from pruneviz.tasks import Answers
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import analysing
 
@@ -22,14 +23,14 @@ FAMILY = "without training"
 
 
 @dataclass(frozen=True)
-class TrainingFreeAccuracy:
-    """Held-out accuracy after some recoveries without training, () for none.
+class TrainingFreeQuality:
+    """The held-out metric after some recoveries without training, () for none.
 
     Its `original` is the network as it was pruned, its `pruned` the one after these recoveries.
     """
 
     methods: tuple[str, ...]
-    accuracy: MetricPair
+    quality: MetricPair
 
 
 def untrained_methods(model: nn.Module, data: Data) -> tuple[str, ...]:
@@ -52,21 +53,25 @@ def _possible(method: str, model: nn.Module, data: Data) -> bool:
 
 def without_training(
     prepared: Prepared, applied: Applied, seed: int = 0
-) -> Iterator[TrainingFreeAccuracy]:
-    """Yield the accuracy as pruned, after each recovery, and after all, as each is known.
+) -> Iterator[TrainingFreeQuality]:
+    """Yield the metric as pruned, after each recovery, and after all, as each is known.
 
-    ValueError where the subject has no labelled data.
+    ValueError where the subject has no data with targets.
     """
-    data = prepared.subject.data
+    data, task, metric = prepared.subject.data, prepared.subject.task, prepared.subject.metrics[0]
     if data is None:
-        raise RefusedError(analysing.accuracy_without_data())
+        raise RefusedError(analysing.quality_without_data(metric.noun))
     methods = untrained_methods(applied.model, data)
-    before = predict(applied.model, data.x)
-    yield TrainingFreeAccuracy((), accuracy_pair(before, before, data.y))
+    before = answers(applied.model, data.x, data.y, task)
+
+    def found(chosen: tuple[str, ...], after: Answers) -> TrainingFreeQuality:
+        return TrainingFreeQuality(chosen, *quality(task, (metric,), before, after, data.y))
+
+    yield found((), before)
     sets = [(method,) for method in methods]
     for chosen in [*sets, methods] if len(methods) > 1 else sets:
-        after = predict(_recovered(prepared, applied, data, chosen, seed), data.x)
-        yield TrainingFreeAccuracy(chosen, accuracy_pair(before, after, data.y))
+        recovered = _recovered(prepared, applied, data, chosen, seed)
+        yield found(chosen, answers(recovered, data.x, data.y, task))
 
 
 def _recovered(

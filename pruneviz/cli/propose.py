@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 @takes_plan("scope_parameters", "locks")
 def propose(
     plan: Plan,
-    lose: Annotated[float | None, typer.Option(help="Points of accuracy, at most.")] = None,
+    lose: Annotated[
+        float | None,
+        typer.Option(help="How much worse the metric may get, in its unit: points of accuracy."),
+    ] = None,
     megabytes: Annotated[float | None, typer.Option(help="Size of the weights file.")] = None,
     macs: Annotated[float | None, typer.Option(help="Part of the MACs that is left.")] = None,
     parameters: Annotated[
@@ -50,8 +54,10 @@ def propose(
     from pruneviz.propose import read_proposal
     from pruneviz.store import check_writable, write_text
 
-    goal = _goal(save, accuracy_points=lose, megabytes=megabytes, macs=macs,
-                 parameters=parameters, milliseconds=milliseconds)  # fmt: skip
+    loss = _loss_kind(plan) if lose is not None else "accuracy_points"
+    given = {loss: lose, "megabytes": megabytes, "macs": macs, "parameters": parameters,
+             "milliseconds": milliseconds}  # fmt: skip
+    goal = _goal(save, given)
     if out is not None:
         check_writable(out)
     folder = carry_out("proposal", plan, settings=goal.settings())
@@ -65,7 +71,15 @@ def propose(
         _print(found)
 
 
-def _goal(save: str, **given: float | None) -> Goal:
+def _loss_kind(plan: Plan) -> str:
+    """Return the kind of goal that is about what the plan's network is judged by."""
+    from pruneviz.propose.goal import loss_kind
+    from pruneviz.subjects import load_subject
+
+    return loss_kind(load_subject(plan).metrics[0])
+
+
+def _goal(save: str, given: Mapping[str, float | None]) -> Goal:
     """Return the one goal that was asked for; ValueError where there is none, or several."""
     from pruneviz.propose import Goal
 
@@ -87,7 +101,7 @@ def _print(found: Proposal) -> None:
         table.add_row(layer, f"{sparsity:.1%}")
     console = output()
     console.print(table)
-    for line in (proposed.reached_line(found), proposed.accuracy_line(found),
+    for line in (proposed.reached_line(found), proposed.quality_line(found),
                  proposed.predicted_line(found), proposed.how_line(found)):  # fmt: skip
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     for sentence in found.binding:

@@ -7,15 +7,17 @@ import math
 from pruneviz.figures.kit import format as fmt
 from pruneviz.granularity import stays_dense
 from pruneviz.measure.milliseconds import Standing, pass_time
-from pruneviz.propose import GOALS, Goal, Proposal
+from pruneviz.metrics import Metric, metric_of
+from pruneviz.propose import GOALS, Goal, Proposal, losses
 from pruneviz.propose.goal import (
-    ACCURACY,
     FRACTIONS,
     MEGABYTE,
     MEGABYTES,
     MILLISECONDS,
     RESOURCES,
     WORDS,
+    loss_kind,
+    usual_loss,
 )
 from pruneviz.propose.paths import TITLES
 from pruneviz.report import Report, Uncounted
@@ -30,8 +32,10 @@ def amount(goal: Goal, value: float) -> str:
     """Return a number of a goal's kind with its unit: `14.2 MB`, `49.8 %`, `0.7 points`."""
     if goal.kind in FRACTIONS:
         return fmt.percent(value)
-    if goal.kind == ACCURACY:
-        return fmt.points_lost(value)
+    if goal.metric is not None:
+        if goal.metric.unit == "fraction":
+            return fmt.points_lost(value)
+        return losses.amount(goal.metric, value / goal.metric.scale)
     if goal.kind == MEGABYTES:
         return fmt.size(value * MEGABYTE)
     return fmt.milliseconds(value)
@@ -41,10 +45,10 @@ def reached_line(proposal: Proposal) -> str:
     """Return what is reached, beside the goal and the original."""
     goal = proposal.goal
     reached, original = amount(goal, proposal.reached), amount(goal, proposal.original)
-    if goal.kind == ACCURACY:
+    if goal.metric is not None:
         word = "parameters" if goal.save == "parameters" else "MACs"
         saved = proposal.saved_parameters if goal.save == "parameters" else proposal.saved_macs
-        wanted = f"goal: at most {amount(goal, goal.value)} lost"
+        wanted = f"goal: at most {losses.lost(goal.metric, amount(goal, goal.value))}"
         left_out = _left_out("macs" if word == "MACs" else "", proposal.uncounted)
         return f"{fmt.percent(saved)} of the {word} go{left_out} ({wanted})"
     if proposal.time is not None:
@@ -60,24 +64,26 @@ def reached_line(proposal: Proposal) -> str:
     return f"{reached}, from {original} ({wanted})"
 
 
-def accuracy_line(proposal: Proposal) -> str:
-    """Return what accuracy changes by, with its interval and the number of inputs."""
-    found = proposal.accuracy
-    low, high = found.change_interval
+def quality_line(proposal: Proposal) -> str:
+    """Return what the metric changes by, with its interval and the number of inputs."""
+    found, metric = proposal.quality, metric_of(proposal.quality)
+    low, high = (fmt.signed(metric.written_alone(end)) for end in found.change_interval)
     return (
-        f"accuracy changes by {fmt.points(found.change)} "
-        f"({fmt.signed(f'{100 * low:.1f}')} to {fmt.signed(f'{100 * high:.1f}')}, 95 %), measured "
-        f"on {fmt.inputs_of(found.samples, proposal.plan)}"
+        f"{metric.noun} changes by {fmt.metric_change(metric, found.change)} ({low} to {high}, "
+        f"95 %), measured on {fmt.inputs_of(found.samples, proposal.plan)}"
     )
 
 
 def predicted_line(proposal: Proposal) -> str:
     """Return what the curves alone predict, and what equal parts would lose."""
-    line = f"the curves alone predict {fmt.points(proposal.predicted)}: layers lose more together"
-    if proposal.predicted <= proposal.accuracy.change:
-        line = f"the curves alone predict {fmt.points(proposal.predicted)}"
+    metric = metric_of(proposal.quality)
+    line = f"the curves alone predict {fmt.metric_change(metric, proposal.predicted)}"
+    if metric.gain(proposal.predicted) > metric.gain(proposal.quality.change):
+        line += ": layers lose more together"
     if proposal.uniform is not None:
-        line += f"; equal parts of every layer would cost {fmt.points(proposal.uniform)}"
+        uniform = fmt.metric_change(metric, proposal.uniform)
+        cost = "cost" if metric.name == losses.ACCURACY.name else "change it by"
+        line += f"; equal parts of every layer would {cost} {uniform}"
     return line
 
 
@@ -96,7 +102,7 @@ def standing(goal: Goal, report: Report, *, exact: bool = True) -> tuple[float, 
     now = _now(goal, report)
     about = "" if exact else f"{fmt.ABOUT} "
     of = RESOURCES.get(goal.kind, "")
-    line = f"{about}{amount(goal, now)}{_of_what(goal)}{_left_out(of, report.uncounted)}"
+    line = f"{about}{_of_what(goal, amount(goal, now))}{_left_out(of, report.uncounted)}"
     wanted = amount(goal, goal.value)
     if now <= goal.value:
         return (now / goal.value if goal.value else 0.0), f"{line}, within the goal of {wanted}"
@@ -127,10 +133,11 @@ def marks() -> list[tuple[float, str]]:
     return [(place(each), "goal" if each == 1 else f"{each}×") for each in multiples]
 
 
-def _of_what(goal: Goal) -> str:
-    if goal.kind == ACCURACY:
-        return " lost"
-    return f" of the {WORDS[RESOURCES[goal.kind]]} left" if goal.kind in FRACTIONS else ""
+def _of_what(goal: Goal, amount: str) -> str:
+    if goal.metric is not None:
+        return losses.lost(goal.metric, amount)
+    left = f" of the {WORDS[RESOURCES[goal.kind]]} left" if goal.kind in FRACTIONS else ""
+    return f"{amount}{left}"
 
 
 def _left_out(of: str, uncounted: Uncounted) -> str:
@@ -146,18 +153,27 @@ def _difference(goal: Goal, difference: float) -> str:
 
 def _now(goal: Goal, report: Report) -> float:
     """Return a report's number of the goal's kind, in the goal's unit."""
-    if goal.kind == ACCURACY:
-        return max(-100 * report.accuracy.change, 0.0) + 0.0 if report.accuracy else 0.0
+    if goal.metric is not None:
+        return _lost(goal.metric, report)
     counted = {"macs": report.macs, "parameters": report.parameters, "bytes": report.bytes}
     found = counted[RESOURCES[goal.kind]]
     return goal.measured(found.pruned, max(found.original, 1))
 
 
+def _lost(metric: Metric, report: Report) -> float:
+    """Return how much worse a report's networks are by a metric, in the unit it is written in."""
+    found = next((pair for pair in report.quality if pair.metric == metric.name), None)
+    return max(-metric.scale * metric.gain(found.change), 0.0) + 0.0 if found else 0.0
+
+
 def usual(kind: str, report: Report) -> Goal:
-    """Return a goal of a kind to begin with: half of what the original has, or one point.
+    """Return a goal of a kind to begin with: half of what the original has, or a usual loss.
 
     Of the time it is a smaller part that goes: much of it is spent however little is left.
     """
+    pair = report.primary
+    if pair is not None and kind == loss_kind(metric_of(pair)):
+        return usual_loss(metric_of(pair), pair.original)
     if kind == MEGABYTES:
         return Goal(kind, float(f"{report.bytes.original / MEGABYTE / 2:.2g}"))
     if kind == MILLISECONDS and report.latency_ms.original.runs:
@@ -166,12 +182,12 @@ def usual(kind: str, report: Report) -> Goal:
 
 
 __all__ = [
-    "accuracy_line",
     "amount",
     "how_line",
     "marks",
     "place",
     "predicted_line",
+    "quality_line",
     "reached_line",
     "standing",
     "usual",

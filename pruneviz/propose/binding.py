@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from pruneviz.metrics import Metric
+from pruneviz.propose import losses
 from pruneviz.propose.curves import Curve
 from pruneviz.propose.layers import Layers
 from pruneviz.propose.paths import Counts
 from pruneviz.wording import Fact, offers
 
 MORE = 0.1  # of a layer: what the sentence about the one that gives way first asks
+LEAST = 0.0005  # what is written as 0.1 points, and of other metrics as 0.001
 
 
-def binding(layers: Layers, curves: Mapping[str, Curve], counts: Counts) -> tuple[Fact, ...]:
+def binding(
+    layers: Layers, curves: Mapping[str, Curve], counts: Counts, metric: Metric
+) -> tuple[Fact, ...]:
     """Return which layer gives way first, and what is locked, at its end, or unknown."""
-    found = [*_first_to_give_way(curves, counts), *_at_their_end(layers, curves, counts)]
+    found = [*_first_to_give_way(curves, counts, metric), *_at_their_end(layers, curves, counts)]
     if layers.locked:
         found.append(offers.locked(tuple(layers.locked)))
     unknown = [name for name in layers.counts if name not in curves and name not in layers.locked]
@@ -23,7 +28,9 @@ def binding(layers: Layers, curves: Mapping[str, Curve], counts: Counts) -> tupl
     return tuple(found)
 
 
-def _first_to_give_way(curves: Mapping[str, Curve], counts: Counts) -> Iterator[Fact]:
+def _first_to_give_way(
+    curves: Mapping[str, Curve], counts: Counts, metric: Metric
+) -> Iterator[Fact]:
     """Yield the layer of which more costs most, by its own curve, where anything costs any."""
     costs = {}
     for name, curve in curves.items():
@@ -33,8 +40,8 @@ def _first_to_give_way(curves: Mapping[str, Curve], counts: Counts) -> Iterator[
             costs[name] = (curve.lost_at(ahead) - curve.lost_at(level), ahead - level)
     name = max(costs, key=lambda name: costs[name], default="")
     lost, more = costs.get(name, (0.0, 0.0))
-    if lost >= 0.0005:  # what is written as 0.1 points
-        yield offers.gives_way_first(name, more, points(lost))
+    if lost >= LEAST:
+        yield offers.gives_way_first(name, more, losses.costs(metric, lost))
 
 
 def _at_their_end(layers: Layers, curves: Mapping[str, Curve], counts: Counts) -> list[Fact]:
@@ -53,10 +60,3 @@ def _at_their_end(layers: Layers, curves: Mapping[str, Curve], counts: Counts) -
     if held:
         found.append(offers.can_lose_no_more(tuple(held)))
     return found
-
-
-def points(fraction: float) -> str:
-    """Return a loss of accuracy in points, one decimal; what is above 0 is never written as 0."""
-    number = round(100 * fraction, 1)
-    shown = "< 0.1" if fraction > 0 and not number else f"{number:g}"
-    return f"{shown} point{'' if number == 1 else 's'}"

@@ -11,17 +11,21 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
+from pruneviz.metrics import Metric
+from pruneviz.report import ACCURACY
+from pruneviz.wording import RefusedError, offers
+
 Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """One layer pruned alone: `loss` and points of accuracy `lost`, at `levels` from 0 upwards.
+    """One layer pruned alone: `loss`, and how much of the metric is `lost`, at `levels` from 0 up.
 
     `loss` is the mean divergence of the answers from the original's, in nats, where the scan knows
-    it: right or wrong on a few hundred inputs cannot tell small losses apart. `lost` are fractions.
-    `saved` is how much less of the goal's resource there is. All three rise or stay. `stops` are
-    the numbers of units that may be removed, in rising order without 0, of `units`.
+    it: right or wrong on a few hundred inputs cannot tell small losses apart. `saved` is how much
+    less of the goal's resource there is. All three rise or stay. `stops` are the numbers of units
+    that may be removed, in rising order without 0, of `units`.
     """
 
     layer: str
@@ -37,7 +41,7 @@ class Curve:
         return float(np.interp(level, self.levels, self.loss))
 
     def lost_at(self, level: float) -> float:
-        """Return the fraction of accuracy lost at a level."""
+        """Return how much worse the metric is at a level."""
         return float(np.interp(level, self.levels, self.lost))
 
     @property
@@ -79,17 +83,18 @@ def read_curves(
     stops: Mapping[str, tuple[int, ...]],
     saved: Mapping[str, tuple[Numbers, Numbers]],
 ) -> dict[str, Curve]:
-    """Return the curves of the layers that `points`, a scan's table, knows.
+    """Return the curves of the layers that `points`, what `with_losses` gave, knows.
 
     `units` are the layers' sizes, `stops` the numbers of units that may go, `saved` the levels with
     what is saved there. A layer whose points are not numbers has no curve.
     """
     known = points[points["layer"].isin(list(units))]
-    by_divergence = bool(len(known)) and bool(np.isfinite(known["kl"].astype(float)).all())
+    apart = known["kl"].astype(float) if "kl" in known else np.asarray([np.nan])
+    by_divergence = bool(len(known)) and bool(np.isfinite(apart).all())
     found = {}
     for name, rows in known.groupby("layer", sort=False):
         ordered = rows.sort_values("sparsity")
-        fall = -ordered["change"].to_numpy(dtype=np.float64)
+        fall = ordered["lost"].to_numpy(dtype=np.float64)
         if not np.isfinite(fall).all():
             continue
         lost = monotone(fall)
@@ -108,7 +113,15 @@ def read_curves(
     return found
 
 
-def with_changes(points: pd.DataFrame, accuracy: float) -> pd.DataFrame:
-    """Return a scan's table in which every change is known; `accuracy` is the original's."""
-    change = points["change"].astype(float)
-    return points.assign(change=change.fillna(points["accuracy"].astype(float) - accuracy))
+def with_losses(points: pd.DataFrame, metric: Metric, original: float) -> pd.DataFrame:
+    """Return a scan's table with a column `lost`: how much worse the metric is at each point.
+
+    `original` is the original's number, for points from before there were changes. ValueError where
+    the scan did not measure the metric.
+    """
+    if metric.name not in points:
+        raise RefusedError(offers.not_in_the_scan(metric.noun))
+    prefix = "" if metric.name == ACCURACY else f"{metric.name}_"
+    change = points[f"{prefix}change"].astype(float)
+    change = change.fillna(points[metric.name].astype(float) - original)
+    return points.assign(lost=-change if metric.better == "higher" else change)

@@ -47,12 +47,13 @@ def finish(
     """
     plan = work.layers.filled(best.counts)
     pruned = run.prune(work.prepared, plan)
-    accuracy = work.judge.final(pruned.model)
+    quality = work.judge.final(pruned.model)
     uniform = None
     if control is not None and best.family != UNIFORM:
         uniform = work.judge.final(work.layers.network(control)).change
     recovery = (offers.before_recovery(),) if run.asks_for_rounds(plan) else ()
     drawn = (passes.not_fixed(),) if work.prepared.random else ()
+    limits = binding(work.layers, work.curves, best.counts, work.metric)
     return Proposal(
         kind=work.goal.kind,
         wanted=work.goal.value,
@@ -62,14 +63,14 @@ def finish(
         reached=reached.value,
         original=reached.original,
         interval=reached.interval,
-        accuracy=accuracy,
+        quality=quality,
         predicted=work.changed(best.counts),
         uniform=uniform,
-        compared=-best.lost.accuracy + 0.0,
+        compared=-work.metric.gain(best.lost.worse) + 0.0,
         choosing=work.judge.choosing,
         saved_parameters=_saved(work, "parameters", best.counts),
         saved_macs=_saved(work, "macs", best.counts),
-        binding=tuple(map(str, (*held, *binding(work.layers, work.curves, best.counts)))),
+        binding=tuple(map(str, (*held, *limits))),
         notes=tuple(map(str, (*drawn, *notes, offers.curves_made_monotone(), *recovery))),
         evaluations=work.judge.evaluations,
         uncounted=run.uncounted(work.prepared, pruned),

@@ -8,11 +8,13 @@ from functools import cached_property
 
 from torch import Tensor, nn
 
-from pruneviz.evaluate import predict
-from pruneviz.measure.quality import accuracy_pair, label_logits
+from pruneviz.evaluate import answers, answers_and_losses
+from pruneviz.measure.quality import quality
+from pruneviz.metrics import Metric
 from pruneviz.report import MetricPair
 from pruneviz.run import Prepared
 from pruneviz.subjects import Data
+from pruneviz.tasks import Answers
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import analysing
 
@@ -21,9 +23,9 @@ FEWEST = 50  # calibration inputs; with fewer, the held-out ones have to choose 
 
 @dataclass(frozen=True, order=True)
 class Lost:
-    """What a network loses on some inputs: of accuracy, a fraction, and how large its loss is."""
+    """How much worse a network is on some inputs, by the metric, and how large its loss is."""
 
-    accuracy: float
+    worse: float
     loss: float
 
 
@@ -31,21 +33,32 @@ class Lost:
 class Judge:
     """Evaluates networks and counts how often.
 
-    Candidates are compared on the calibration inputs, which have labels too and are disjoint from
+    Candidates are compared on the calibration inputs, which have targets too and are disjoint from
     the held-out ones; those then judge what was chosen.
     """
 
     prepared: Prepared
     evaluations: int = 0
-    _known: dict[int, Tensor] = field(default_factory=dict)
+    _known: dict[int, Answers] = field(default_factory=dict)
 
     @cached_property
     def data(self) -> Data:
         """Return the data; ValueError where there is none."""
         data = self.prepared.subject.data
         if data is None:
-            raise RefusedError(analysing.proposal_without_data())
+            raise RefusedError(analysing.proposal_without_data(self.metric.noun))
         return data
+
+    @property
+    def metric(self) -> Metric:
+        """Return what networks are judged by."""
+        return self.prepared.subject.metrics[0]
+
+    @cached_property
+    def original(self) -> float:
+        """Return the original's number on the held-out inputs."""
+        task, data = self.prepared.subject.task, self.data
+        return self.metric.combine(task.tally(self._original(data.x, data.y), data.y))
 
     @property
     def apart(self) -> bool:
@@ -69,22 +82,25 @@ class Judge:
 
     def _lost(self, network: nn.Module, x: Tensor, y: Tensor) -> Lost:
         self.evaluations += 1
-        logits = predict(network, x)
-        found = accuracy_pair(self._original(x), logits, y)
-        loss = float(self.prepared.subject.task.loss(logits.double(), y))
-        return Lost(-found.change + 0.0, loss if math.isfinite(loss) else math.inf)
+        task = self.prepared.subject.task
+        found, losses = answers_and_losses(network, x, y, task)
+        before, after = (task.tally(each, y) for each in (self._original(x, y), found))
+        worse = -self.metric.gain(self.metric.paired(before, after)[0]) + 0.0
+        loss = float(losses.mean())
+        return Lost(*(each if each < math.inf else math.inf for each in (worse, loss)))
 
     def final(self, network: nn.Module) -> MetricPair:
-        """Return both accuracies on the held-out inputs, with intervals."""
+        """Return the metric of both networks on the held-out inputs, with intervals."""
         self.evaluations += 1
-        return accuracy_pair(
-            self._original(self.data.x), predict(network, self.data.x), self.data.y
-        )
+        task, x, y = self.prepared.subject.task, self.data.x, self.data.y
+        found = answers(network, x, y, task)
+        return quality(task, (self.metric,), self._original(x, y), found, y)[0]
 
-    def _original(self, x: Tensor) -> Tensor:
-        logits = self.prepared.baseline.answers
-        if x is self.data.x and logits is not None:
-            return label_logits(logits)
+    def _original(self, x: Tensor, y: Tensor) -> Answers:
+        known = self.prepared.baseline.answers
+        if x is self.data.x and known is not None:
+            return known
         if id(x) not in self._known:
-            self._known[id(x)] = predict(self.prepared.subject.model, x)
+            subject = self.prepared.subject
+            self._known[id(x)] = answers(subject.model, x, y, subject.task)
         return self._known[id(x)]

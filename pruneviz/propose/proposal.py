@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from pruneviz.allocate import WIDTHS
 from pruneviz.analyses.latency_budget import FINAL_RUNS
@@ -14,7 +23,7 @@ from pruneviz.history.folder import write_json
 from pruneviz.measure.milliseconds import PassTime, Standing
 from pruneviz.plan import Part, Plan, plan_faults
 from pruneviz.propose.goal import MILLISECONDS, Goal
-from pruneviz.report import Interval, MetricPair, Uncounted
+from pruneviz.report import ACCURACY, Interval, MetricPair, Uncounted
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import analysing
 
@@ -25,10 +34,11 @@ class Proposal(BaseModel):
     """A plan whose layers have ratios, checked by an evaluation of all of them together.
 
     `reached`, `original` and `wanted` are in the goal's unit; `interval` is that of a measured
-    time. `accuracy` is on the held-out inputs. `predicted` is the change of accuracy that the
-    curves alone foretell, summed over the layers, `uniform` that of equal parts of every layer
-    which reach the same, None where they do not; `compared` that on the `choosing` inputs by which
-    candidates were compared. Changes are fractions. `binding` says what holds the ratios where they
+    time. `quality` is the metric on the held-out inputs, and stands in a file as `accuracy` where
+    it is that. `predicted` is the change of the metric that the curves alone foretell, summed over
+    the layers, `uniform` that of equal parts of every layer which reach the same, None where they
+    do not; `compared` that on the `choosing` inputs by which candidates were compared. `binding`
+    says what holds the ratios where they
     are, `notes` what must be known of the numbers, `uncounted` what MACs leave out.
     """
 
@@ -42,7 +52,7 @@ class Proposal(BaseModel):
     reached: float
     original: float
     interval: Interval | None = None
-    accuracy: MetricPair
+    quality: MetricPair
     predicted: float
     uniform: float | None = None
     compared: float
@@ -53,6 +63,18 @@ class Proposal(BaseModel):
     notes: tuple[str, ...]
     evaluations: int
     uncounted: Uncounted = Uncounted()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_accuracy(cls, fields: Any) -> Any:
+        if not isinstance(fields, Mapping) or ACCURACY not in fields:
+            return fields
+        return {("quality" if n == ACCURACY else n): value for n, value in fields.items()}
+
+    @model_serializer(mode="wrap")
+    def _write_accuracy(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        name = ACCURACY if self.quality.metric == ACCURACY else "quality"
+        return {(name if n == "quality" else n): value for n, value in written(self).items()}
 
     @property
     def goal(self) -> Goal:

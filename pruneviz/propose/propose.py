@@ -10,8 +10,8 @@ from torch import nn
 
 from pruneviz.measure.milliseconds import PassTime
 from pruneviz.plan import Plan
-from pruneviz.propose import by_accuracy, by_count, by_time
-from pruneviz.propose.goal import ACCURACY, MILLISECONDS, Goal
+from pruneviz.propose import by_count, by_loss, by_time
+from pruneviz.propose.goal import MILLISECONDS, Goal
 from pruneviz.propose.proposal import Proposal
 from pruneviz.propose.work import SEARCHING, Proposing, SearchProgress
 from pruneviz.run import Prepared
@@ -42,10 +42,10 @@ def propose(
 
 def proposing(work: Proposing) -> Generator[SearchProgress, None, Proposal]:
     """Do what `propose` does step by step, so that it can be shown and stopped."""
-    search = {ACCURACY: by_accuracy.search, MILLISECONDS: by_time.search}
+    search = by_time.search if work.goal.kind == MILLISECONDS else by_count.search
     with torch.no_grad():
         yield from work.read()
-        return (yield from search.get(work.goal.kind, by_count.search)(work))
+        return (yield from (by_loss.search if work.goal.metric else search)(work))
 
 
 def check(work: Proposing, last: float) -> None:
@@ -53,9 +53,10 @@ def check(work: Proposing, last: float) -> None:
 
     So a goal that is met already, or out of reach, is refused before a long scan.
     """
-    checks = {ACCURACY: lambda *_: None, MILLISECONDS: by_time.check}
     with torch.no_grad():
-        checks.get(work.goal.kind, by_count.check)(work, work.most(last))
+        most = work.most(last)
+        if work.goal.metric is None:
+            (by_time if work.goal.kind == MILLISECONDS else by_count).check(work, most)
 
 
 class ProposalSearch:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,9 +13,9 @@ from torch import nn
 
 from pruneviz import run
 from pruneviz.measure.milliseconds import PassTime
-from pruneviz.measure.quality import accuracy_pair, label_logits
+from pruneviz.metrics import Metric
 from pruneviz.plan import Plan
-from pruneviz.propose.curves import Curve, Numbers, read_curves, with_changes
+from pruneviz.propose.curves import Curve, Numbers, read_curves, with_losses
 from pruneviz.propose.goal import Goal
 from pruneviz.propose.layers import Layers
 from pruneviz.propose.measured_loss import Judge
@@ -53,7 +54,20 @@ class Proposing:
         self.count = run.counting(self.prepared)
         self._last = 1.0  # the last level of a scan to come
         self._counted: dict[tuple[str, tuple[tuple[str, int], ...]], int] = {}
-        _ = self.judge.data  # ValueError where there is none
+        self._check_goal()
+
+    @property
+    def metric(self) -> Metric:
+        """Return what networks are judged by."""
+        return self.judge.metric
+
+    def _check_goal(self) -> None:
+        """Raise ValueError where nothing can be judged, or where the goal is about other things."""
+        asked = self.goal.metric
+        if asked is not None and asked.name != self.metric.name:
+            raise RefusedError(offers.of_another_metric(asked.noun, self.metric.noun))
+        if not math.isfinite(self.judge.original):
+            raise RefusedError(offers.no_number(self.metric.noun))
 
     def left(self, of: str, counts: Counts) -> int:
         """Return how much of a resource is left, counted exactly."""
@@ -83,12 +97,7 @@ class Proposing:
         for name in self.layers.counts:
             saved[name] = self._saved(name)
             yield self.stage(f"counting what {name} saves")
-        logits = self.prepared.baseline.answers
-        data = self.judge.data
-        assert logits is not None  # there is data
-        found = label_logits(logits)
-        accuracy = accuracy_pair(found, found, data.y).original
-        points = with_changes(self.points, accuracy)
+        points = with_losses(self.points, self.metric, self.judge.original)
         self.curves = read_curves(points, self.layers.counts, self.layers.stops(), saved)
         unknown = set(self.layers.counts) - self.curves.keys() - set(self.layers.locked)
         self.kept = self.layers.as_they_are(unknown)
@@ -138,6 +147,7 @@ class Proposing:
         return f", or unlock {', '.join(locks[:MOST_NAMED])}{more}" if locks else ""
 
     def changed(self, counts: Counts) -> float:
-        """Return the change of accuracy that the curves foretell, a fraction."""
+        """Return the change of the metric that the curves foretell, within its range."""
         lost = (c.lost_at(counts.get(name, 0) / c.units) for name, c in self.curves.items())
-        return max(-1.0, -sum(lost)) + 0.0
+        whole = self.metric.most - self.metric.least
+        return self.metric.gain(max(-whole, -sum(lost))) + 0.0

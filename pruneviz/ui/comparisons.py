@@ -15,6 +15,7 @@ from pruneviz.criteria import CRITERIA
 from pruneviz.figures.kit import format as fmt
 from pruneviz.history.folder import POINTS_FILE, RunFolder, State
 from pruneviz.jobs.job import Job
+from pruneviz.metrics import Metric
 from pruneviz.plan import Plan
 from pruneviz.registry import COSTS
 from pruneviz.ui.jobs import ask
@@ -104,20 +105,21 @@ def failures(methods: Sequence[MethodJob]) -> list[str]:
     ]
 
 
-def accuracies(methods: Sequence[MethodJob]) -> pd.DataFrame:
-    """Return one row a method and one column an amount, accuracies with their 95 % intervals."""
+def values(methods: Sequence[MethodJob], metric: Metric) -> pd.DataFrame:
+    """Return one row a method and one column an amount, the metric with its 95 % intervals."""
     rows = []
     for method in methods:
         marks = [Mark(*row) for row in method.result.itertuples(index=False, name=None)]
-        cells = {f"{fmt.share(mark.sparsity)} removed": _cell(mark) for mark in marks}
+        cells = {f"{fmt.share(mark.sparsity)} removed": _cell(mark, metric) for mark in marks}
         rows.append({"Method": title(method), **cells})
     return pd.DataFrame(rows).fillna("")
 
 
-def _cell(mark: Mark) -> str:
+def _cell(mark: Mark, metric: Metric) -> str:
     if mark.note:
         return "–"
-    return f"{fmt.percent(mark.accuracy)} ({100 * mark.low:.1f} to {100 * mark.high:.1f})"
+    low, high = (metric.written_alone(end).replace("-", fmt.MINUS) for end in (mark.low, mark.high))
+    return f"{fmt.metric_value(metric, mark.value)} ({low} to {high})"
 
 
 def points(methods: Sequence[MethodJob]) -> pd.DataFrame:

@@ -69,7 +69,7 @@ def are(names: tuple[str, ...]) -> str:
 
 @fact()
 def gives_way_first(layer: str, more: float, costs: str) -> str:
-    return f"{layer} gives way first: {100 * more:.0f} % more of it, alone, costs {costs}"
+    return f"{layer} gives way first: {100 * more:.0f} % more of it, alone, {costs}"
 
 
 @fact(field="locks")
@@ -82,6 +82,11 @@ def not_scanned(layers: tuple[str, ...]) -> str:
     one = len(layers) == 1
     kept = "keeps what it has" if one else "keep what they have"
     return f"{are(layers)} not in the scan and {kept}"
+
+
+@fact(field="metric")
+def not_in_the_scan(metric: str) -> str:
+    return f"the sensitivity curves are not of {metric}: measure them again under this metric"
 
 
 @fact()
@@ -101,7 +106,7 @@ def one_layer_gives_way() -> str:
 
 @fact()
 def a_step_further(left: float, what: str, loses: str) -> str:
-    return f"a step further, to {100 * left:.3g} % of the {what}, loses {loses}"
+    return f"a step further, to {100 * left:.3g} % of the {what}, {loses}"
 
 
 @fact()
@@ -147,18 +152,31 @@ def too_much_left(goal: str, furthest: str, left: str, unlock: str) -> str:
 
 
 @fact()
-def kept_layers_lose(lost: str, goal: str) -> str:
+def kept_layers_lose(lost: str, goal: str, does: str = "loses") -> str:
     return (
-        f"what layers keep as it is loses {lost} already, more than {goal}: let those layers "
+        f"what layers keep as it is {does} {lost} already, more than {goal}: let those layers "
         "follow, or allow more"
     )
 
 
 @fact()
-def nothing_can_go(lost: str, goal: str) -> str:
+def nothing_can_go(lost: str, goal: str, does: str = "loses") -> str:
     return (
-        f"nothing can go: the least step of any layer loses {lost}, more than {goal}; allow more, "
+        f"nothing can go: the least step of any layer {does} {lost}, more than {goal}; allow more, "
         "or unlock layers"
+    )
+
+
+@fact(field="metric")
+def of_another_metric(goal: str, judged: str) -> str:
+    return f"the goal is about {goal}, and the network is judged by {judged}: ask for that"
+
+
+@fact(field="metric")
+def no_number(metric: str) -> str:
+    return (
+        f"the original's {metric} is no number on the inputs that judge it, so nobody can say what "
+        "is lost: choose other data, or another metric"
     )
 
 

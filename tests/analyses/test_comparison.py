@@ -28,7 +28,7 @@ def test_marks_are_what_plans_reach_with_locks_and_without_amounts():
     for mark in found.marks:
         plan = PLAN.changed(sparsity=mark.sparsity, layers={})
         _, _, report = engine.run(plan, latency_runs=3)
-        assert (mark.accuracy, mark.change) == (report.accuracy.pruned, report.accuracy.change)
+        assert (mark.value, mark.change) == (report.accuracy.pruned, report.accuracy.change)
         assert (mark.low, mark.high) == report.accuracy.pruned_interval
         assert mark.samples == report.accuracy.samples
 
@@ -40,7 +40,7 @@ def test_an_amount_that_cannot_be_reached_is_noted_and_the_others_are_measured(t
         found.step()
     first, last = found.marks
     assert first.change == 0
-    assert math.isnan(last.accuracy)
+    assert math.isnan(last.value)
     assert "unlock" in last.note
     path = tmp_path / "points.csv"
     path.write_text(found.table().to_csv(index=False))

@@ -20,12 +20,15 @@ def latency(median: float, runs: int = 30) -> Latency:
     return Latency(median=median, p95=median, p99=median, median_interval=spread, runs=runs)
 
 
-def report(change: float = 0.0, granularity: str = "channel", passes: int = 30) -> SimpleNamespace:
+def report(
+    change: float = 0.0, granularity: str = "channel", passes: int = 30, metric: str = "accuracy"
+) -> SimpleNamespace:
     return SimpleNamespace(
         plan=Plan(granularity=granularity),
         sparsity=SimpleNamespace(removed=5),
         uncounted=Uncounted(),
-        accuracy=SimpleNamespace(change=change),
+        quality=(pair := SimpleNamespace(metric=metric, settings={}, change=change, original=0.8),),
+        primary=pair,
         parameters=Amount(original=100, pruned=50),
         macs=Amount(original=100, pruned=100),
         bytes=Amount(original=4_000_000, pruned=3_000_000),

@@ -64,7 +64,7 @@ def test_it_measures_curves_and_then_does_what_the_library_does(tmp_path):
         scan.step()
     again = propose(prepared, bound, GOAL, scan.table())
     assert found.onto(bound) == again.plan
-    assert (found.accuracy, found.binding) == (again.accuracy, again.binding)
+    assert (found.quality, found.binding) == (again.quality, again.binding)
     shares = [stage.done / stage.total for stage in stages]
     assert shares == sorted(shares)
     assert shares[-1] == 1
@@ -116,7 +116,7 @@ def test_words_say_the_number_beside_the_goal():
     line = proposed.reached_line(found)
     assert line.startswith(f"{100 * found.reached:.1f} % of the parameters are left")
     assert "(goal: at most 50.0 %)" in line
-    assert f"{found.accuracy.samples} held-out inputs" in proposed.accuracy_line(found)
+    assert f"{found.quality.samples} held-out inputs" in proposed.quality_line(found)
     lost = propose(prepared, PLAN, Goal("accuracy_points", 2), scan.table())
     said = (
         f"{100 * lost.saved_parameters:.1f} % of the parameters go (goal: at most 2.0 points lost)"

@@ -102,7 +102,7 @@ def test_each_way_removes_no_less_under_a_lower_budget(targets):
 def test_a_proposal_is_what_its_plan_gives_and_comes_back_from_its_file(tmp_path):
     found = on_mlp(Goal("parameters", 0.4))
     _, pruned, report = run.run(found.plan, latency_runs=3)
-    assert found.accuracy == report.accuracy
+    assert found.quality == report.accuracy
     assert found.reached == report.parameters.pruned / report.parameters.original
     assert found.saved_macs == pytest.approx(1 - report.macs.pruned / report.macs.original)
     assert pruned.notes == ()
@@ -118,8 +118,8 @@ def test_a_proposal_is_what_its_plan_gives_and_comes_back_from_its_file(tmp_path
 @pytest.mark.parametrize("save", ["parameters", "macs"])
 def test_no_more_is_lost_than_allowed_and_more_loss_saves_more(points, save):
     found, more = (on_mlp(Goal("accuracy_points", p, save)) for p in (points, points + 4))
-    assert found.accuracy.change >= -points / 100
-    assert found.reached == pytest.approx(max(-100 * found.accuracy.change, 0), abs=1e-9)
+    assert found.quality.change >= -points / 100
+    assert found.reached == pytest.approx(max(-100 * found.quality.change, 0), abs=1e-9)
     saved = f"saved_{save}"
     assert getattr(more, saved) >= getattr(found, saved) - 0.02
     assert found.evaluations > 10
@@ -135,7 +135,7 @@ def test_it_loses_no_more_than_equal_parts_on_digits(kind):
         scope="budget", scope_parameters={"of": kind, "left": left, "by": "uniform"}
     )
     _, _, report = run.run(equal, latency_runs=3)
-    assert found.accuracy.change_interval[1] >= report.accuracy.change
+    assert found.quality.change_interval[1] >= report.accuracy.change
     assert found.reached <= left
 
 
@@ -228,7 +228,7 @@ def test_other_units_reach_a_budget_and_keep_their_rules(granularity):
     assert found.reached <= 0.8
     _, _, report = run.run(found.plan, latency_runs=3)
     assert report.parameters.pruned / report.parameters.original == found.reached
-    assert report.accuracy == found.accuracy
+    assert report.accuracy == found.quality
     if granularity == "n_m":  # 2:4 lets half of a layer go
         assert max(found.plan.layers.values()) <= 0.5
 

@@ -23,7 +23,7 @@ def test_the_table_holds_what_the_recoveries_reach() -> None:
     assert len(rows) == 4
     for row in rows:
         line = next(line for line in shown.splitlines() if f"| {called(row.methods)} |" in line)
-        assert f"{100 * row.accuracy.pruned:.1f}" in line
+        assert f"{100 * row.quality.pruned:.1f}" in line
 
 
 def test_without_batch_norm_there_is_one_way() -> None:

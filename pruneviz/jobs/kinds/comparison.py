@@ -1,4 +1,4 @@
-"""A method's accuracy at every amount: points.csv grows level by level."""
+"""A method's metric at every amount: points.csv grows level by level."""
 
 from __future__ import annotations
 

@@ -2,66 +2,44 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import streamlit as st
 
 from pruneviz.allocate import SCOPES
 from pruneviz.figures import proposed as words
 from pruneviz.figures.kit import format as fmt
 from pruneviz.plan import Plan
-from pruneviz.propose import GOALS, SAVES, Goal, Proposal
-from pruneviz.propose.goal import ACCURACY, FRACTIONS, MACS, MEGABYTES, MILLISECONDS, PARAMETERS
+from pruneviz.propose import Goal, Proposal
+from pruneviz.propose.goal import MILLISECONDS
 from pruneviz.ui.engine import fitting
 from pruneviz.ui.frame import speeds
 from pruneviz.ui.frame.frame import View
 from pruneviz.ui.kit import widgets
 from pruneviz.ui.session import state
-from pruneviz.ui.tune import proposing
+from pruneviz.ui.tune import goal_form, proposing
 from pruneviz.ui.tune.proposing import ProposalJob
 from pruneviz.ui.words import standing, text
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import browsing
 
-FIRST = Goal(ACCURACY, 1.0)
-LABELS = {
-    ACCURACY: "Lose at most (points)",
-    MEGABYTES: "Fit into (MB)",
-    MACS: "Keep at most (% of the MACs)",
-    PARAMETERS: "Keep at most (% of the parameters)",
-    MILLISECONDS: "Answer within (ms)",
-}
-UNITS = {
-    ACCURACY: "Points",
-    MEGABYTES: "MB",
-    MACS: "% of the MACs",
-    PARAMETERS: "% of the parameters",
-    MILLISECONDS: "ms, one input",
-}
 # What is said of a proposal that is not under way and has no result, by its job's state.
 STOOD = {
     "stopped": "was stopped; Propose ratios goes on from there",
     "interrupted": "was interrupted; Propose ratios goes on from there",
     "finished": "was made, and cannot be read any more; Propose ratios makes it again",
 }
-HELP = (
-    "Proposes a sparsity for each layer from its sensitivity curve, checks all of them together by "
-    "an evaluation, and puts them on the sliders. Locked layers and units stay; undo takes it back."
-)
-NO_DATA = "Ratios are proposed by what accuracy they cost, so they need data. Choose some on Home."
 MOST_BINDING = 4
 
 
 def draw(view: View) -> None:
     """Draw the goal, where the plan stands, and the way to ratios that reach it."""
-    goal = chosen()
+    goal = goal_form.chosen(view)
     now = proposing.job_of(view.plan, goal) if view.subject.data else None
     under_way = now is not None and (now.busy or proposing.is_awaited(now))
     with widgets.folded("Goal", _summary(view, goal), "goals", expanded=under_way):
         if now is None:
-            _without_data(view.plan)
+            _without_data(view)
             return
-        asked = _row(view, goal, now)
+        asked = goal_form.row(view, goal, busy=now.busy)
         if view.possible:
             _standing(view, goal)
         with widgets.problems_here():
@@ -106,82 +84,6 @@ def _standing(view: View, goal: Goal) -> None:
         and st.button("Measure again", key="goal-time-again", icon=":material/timer:")
     ):
         speeds.measure(view.plan)
-
-
-def chosen() -> Goal:
-    """Return the session's goal; the first one where the link holds none that can be."""
-    try:
-        return Goal.parse(state.goal()) if state.goal() else FIRST
-    except ValueError:
-        return FIRST
-
-
-def _row(view: View, goal: Goal, now: ProposalJob) -> bool:
-    """Draw the goal's kind and value and the button; return whether it was pressed."""
-    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
-        st.selectbox(
-            "Goal",
-            list(GOALS),
-            index=list(GOALS).index(goal.kind),
-            format_func=LABELS.__getitem__,
-            key=widgets.follow("goal-kind", goal.kind),
-            on_change=widgets.changes("goal-kind", partial(_choose_kind, view)),
-            width=270,
-        )
-        _value(goal)
-        if goal.kind == ACCURACY:
-            st.selectbox(
-                "Save most",
-                list(SAVES),
-                index=list(SAVES).index(goal.save),
-                format_func={PARAMETERS: "parameters", MACS: "MACs"}.__getitem__,
-                key=widgets.follow("goal-save", goal.save),
-                on_change=widgets.changes(
-                    "goal-save", lambda save: _choose(goal.kind, goal.value, save)
-                ),
-                width=150,
-            )
-        return st.button(
-            "Propose ratios",
-            type="primary",
-            key="goal-propose",
-            help=HELP,
-            disabled=now.busy,
-        )
-
-
-def _value(goal: Goal) -> None:
-    """Draw the number field of a goal; parts are in percent."""
-    scale = 100.0 if goal.kind in FRACTIONS else 1.0
-    key = f"goal-value-{goal.kind}"
-    shown = float(f"{scale * goal.value:.6g}")
-    size = shown / 10 if shown > 0 else 1.0
-    steps = {ACCURACY: 0.5, **dict.fromkeys(FRACTIONS, 5.0)}
-    st.number_input(
-        UNITS[goal.kind],
-        min_value=0.0,
-        max_value=100.0 if goal.kind in (*FRACTIONS, ACCURACY) else None,
-        value=shown,
-        step=steps.get(goal.kind, float(f"{size:.1g}")),
-        format="%g",
-        key=widgets.follow(key, shown),
-        on_change=widgets.changes(key, lambda value: _choose(goal.kind, value / scale, goal.save)),
-        width=210,
-    )
-
-
-def _choose(kind: str, value: float, save: str) -> None:
-    """Make this the goal, or say why it cannot be one."""
-    try:
-        state.choose_goal(Goal(kind, value, save).text())
-    except ValueError as error:
-        state.complain(str(error))
-
-
-def _choose_kind(view: View, kind: str) -> None:
-    """Take another kind of goal, with a value that this network does not meet yet."""
-    goal = words.usual(kind, view.live.report) if view.possible else Goal(kind, GOALS[kind].usual)
-    state.choose_goal(goal.text())
 
 
 def _propose(now: ProposalJob) -> None:
@@ -248,11 +150,11 @@ def _result(plan: Plan, found: Proposal) -> None:
             )
         return
     reached = text.escape(text.sentence(words.reached_line(found)))
-    accuracy = text.escape(text.sentence(words.accuracy_line(found)))
+    quality = text.escape(text.sentence(words.quality_line(found)))
     held = "; ".join(map(text.escape, found.binding[:MOST_BINDING]))
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         with st.container(width="stretch", gap="xxsmall"):
-            st.markdown(f"**{reached}** {accuracy}")
+            st.markdown(f"**{reached}** {quality}")
             if held:
                 st.caption(f"Limited by: {held}.")
             st.caption(text.escape(put_sentence(found)))
@@ -270,10 +172,12 @@ def put_sentence(found: Proposal) -> str:
     )
 
 
-def _without_data(plan: Plan) -> None:
+def _without_data(view: View) -> None:
     """Say what is missing, and offer what needs no data: an overall amount by time."""
+    plan, metric = view.plan, goal_form.metric_of(view)
+    why = f"Ratios are proposed by what {metric.noun} they cost, so they need data."
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.caption(NO_DATA, width="stretch")
+        st.caption(f"{why} Choose some on Home.", width="stretch")
         with st.popover("Answer within (ms)", disabled=text.decides_amount(plan), key="tune-fit"):
             st.caption(fitting.HELP)
             allowed = st.number_input(

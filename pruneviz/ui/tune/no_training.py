@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from pruneviz.analyses.without_training import TrainingFreeAccuracy, without_training
+from pruneviz.analyses.without_training import TrainingFreeQuality, without_training
 from pruneviz.figures.kit import format as fmt
+from pruneviz.metrics import metric_of
 from pruneviz.plan import Part, Plan
 from pruneviz.recovery import RECOVERIES
 from pruneviz.ui.engine import cache
@@ -16,8 +17,8 @@ HELP = (
 
 
 @cached(cache.plan_key, of=lambda plan: plan.without(Part.RECOVERY), most=64)
-def rows(plan: Plan) -> tuple[TrainingFreeAccuracy, ...]:
-    """Return the accuracies of a plan's pruned network; ValueError where there are none."""
+def rows(plan: Plan) -> tuple[TrainingFreeQuality, ...]:
+    """Return how good a plan's pruned network is then; ValueError where nothing judges it."""
     return tuple(without_training(cache.prepared(plan), cache.pruned(plan), plan.seed))
 
 
@@ -29,13 +30,14 @@ def called(methods: tuple[str, ...]) -> str:
     return ", then ".join([first, *(title[:1].lower() + title[1:] for title in others)])
 
 
-def table(found: tuple[TrainingFreeAccuracy, ...]) -> str:
-    """Return the accuracies and what each wins against nothing, as a table in Markdown."""
-    inputs = fmt.plural(found[0].accuracy.samples, "input")
-    lines = [f"| On {inputs} | Accuracy | Won back, 95 % interval |", "|:--|--:|--:|"]
+def table(found: tuple[TrainingFreeQuality, ...]) -> str:
+    """Return the metric after each and what it wins against nothing, as a table in Markdown."""
+    inputs, metric = fmt.plural(found[0].quality.samples, "input"), metric_of(found[0].quality)
+    won_back = "Won back" if metric.better == "higher" else "Change, below 0 is won back"
+    lines = [f"| On {inputs} | {metric.title} | {won_back}, 95 % interval |", "|:--|--:|--:|"]
     for row in found:
-        low, high = row.accuracy.change_interval
-        won = f"{fmt.points(row.accuracy.change)} ({100 * low:+.1f} to {100 * high:+.1f})"
-        accuracy = fmt.percent(row.accuracy.pruned)
-        lines.append(f"| {called(row.methods)} | {accuracy} | {won if row.methods else ''} |")
+        low, high = (f"{float(metric.written_alone(end)):+}" for end in row.quality.change_interval)
+        won = f"{fmt.metric_change(metric, row.quality.change)} ({low} to {high})"
+        value = fmt.metric_value(metric, row.quality.pruned)
+        lines.append(f"| {called(row.methods)} | {value} | {won if row.methods else ''} |")
     return "\n".join(lines)

@@ -24,7 +24,7 @@ from pruneviz.propose import (
     finished_points,
     read_proposal,
 )
-from pruneviz.propose.goal import ACCURACY, MILLISECONDS
+from pruneviz.propose.goal import MILLISECONDS
 from pruneviz.sensitivity import Scan
 from pruneviz.stepwise import Stepwise
 from pruneviz.ui.engine import cache
@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 KIND = "proposal"
 TICK_SECONDS = 0.5
 AT_ONCE_SECONDS = 4.0  # what takes longer by the original's speed is a job
-EVALUATIONS = {ACCURACY: 50}  # about; of the other goals:
+EVALUATIONS = 50  # under a goal of a loss, about; under the others:
 FEW_EVALUATIONS, TIMED_PASSES = 6, 2000
 STEP_SECONDS = 0.05  # to prune and count beside the evaluation, about
 AWAITED_KEY = "pruneviz-proposal-awaited"
@@ -86,7 +86,7 @@ def expected_seconds(plan: Plan, goal: Goal) -> float:
     prepared = cache.prepared(plan)
     data = prepared.subject.data
     inputs = len(data.x) + len(data.calibration_x) if data else 0
-    passes = inputs * EVALUATIONS.get(goal.kind, FEW_EVALUATIONS)
+    passes = inputs * (EVALUATIONS if goal.metric else FEW_EVALUATIONS)
     passes += TIMED_PASSES if goal.kind == MILLISECONDS else 0
     steps = len(prepared.units)
     if not scan.whole:

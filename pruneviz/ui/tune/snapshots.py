@@ -9,7 +9,7 @@ import pandas as pd
 import streamlit as st
 
 from pruneviz.figures.kit import format as fmt
-from pruneviz.metrics.statistics import wilson
+from pruneviz.metrics import Metric, metric_of
 from pruneviz.plan import Plan
 from pruneviz.report import LayerReport, Report
 from pruneviz.ui.engine import cache
@@ -19,13 +19,7 @@ from pruneviz.ui.session import state
 from pruneviz.ui.words import apart, cells, text
 
 NOW = "now"
-COLUMNS = (
-    "Plan",
-    "Accuracy (95 %)",
-    "Size",
-    "MACs",
-    "Speed, against its original",
-)
+COLUMNS = ("Size", "MACs", "Speed, against its original")
 HELP = (
     "Sets the plan as it is now beside the original and the snapshots. A snapshot keeps a plan "
     "under a letter: the bookmark in the strip takes one."
@@ -95,10 +89,11 @@ def draw(plan: Plan) -> None:
 def table(found: Sequence[Side]) -> str:
     """Return one row a plan in Markdown: the original first, then what each plan has in its place.
 
-    An accuracy of a part of the inputs is marked ≈. Milliseconds of different hours are no
+    A number of a part of the inputs is marked ≈. Milliseconds of different hours are no
     comparison, so each plan says how fast it is against its original, timed in the same turns.
     """
-    lines = [f"| | {' | '.join(COLUMNS)} |", "|:--|:--|:--|--:|--:|:--|"]
+    heading = " | ".join(("Plan", f"{_judged_by(found)} (95 %)", *COLUMNS))
+    lines = [f"| | {heading} |", "|:--|:--|:--|--:|--:|:--|"]
     known = next((each for each in found if each.live), None)
     if known and known.live:
         lines.append(_line("original", "everything stays", _original(known.plan, known.live)))
@@ -112,6 +107,12 @@ def table(found: Sequence[Side]) -> str:
         plan = words or text.plan_line(each.plan, each.live.report.sparsity.achieved)
         lines.append(_line(name, text.escape(plan), _pruned(each.live)))
     return "\n".join(lines)
+
+
+def _judged_by(found: Sequence[Side]) -> str:
+    """Return what the plans are judged by; several where they are of different networks."""
+    known = [each for each in found if each.live] or found[:1]
+    return " or ".join({cache.subject(each.plan).metrics[0].title: None for each in known})
 
 
 def differing(found: Sequence[Side]) -> pd.DataFrame:
@@ -147,11 +148,12 @@ def _draw_differences(found: Sequence[Side]) -> None:
 
 
 def _original(plan: Plan, live: Live) -> list[str]:
-    """Return the original's numbers; its accuracy is known on all inputs at any time."""
-    report, shown = live.report, "–"
-    if report.accuracy:
-        share = cache.original_quality(plan)
-        shown = _accuracy(share, wilson(round(share * live.total), live.total), exact=True)
+    """Return the original's numbers; how good it is is known on all inputs at any time."""
+    report, shown, subject = live.report, "–", cache.subject(plan)
+    answers = cache.original(plan).baseline.answers
+    if report.primary and answers is not None and subject.data is not None:
+        metric, tally = metric_of(report.primary), subject.task.tally(answers, subject.data.y)
+        shown = _value(metric, metric.combine(tally), metric.interval(tally), exact=True)
     return [
         shown,
         _apart(fmt.size(report.bytes.original)),
@@ -161,14 +163,16 @@ def _original(plan: Plan, live: Live) -> list[str]:
 
 
 def _pruned(live: Live) -> list[str]:
-    report, accuracy = live.report, live.report.accuracy
+    report, pair = live.report, live.report.primary
     shown = "–"
-    if accuracy:
-        change = f"{fmt.points(accuracy.change)} ({fmt.spread(*accuracy.change_interval)})"
-        known = _accuracy(accuracy.pruned, accuracy.pruned_interval, exact=live.exact)
+    if pair:
+        metric = metric_of(pair)
+        spread = fmt.metric_spread(metric, *pair.change_interval)
+        change = f"{fmt.metric_change(metric, pair.change)} ({spread})"
+        known = _value(metric, pair.pruned, pair.pruned_interval, exact=live.exact)
         shown = _apart(known, change)
         if not live.exact:
-            shown += f" {cells.on_the_same(accuracy.samples, live.total)}"
+            shown += f" {cells.on_the_same(pair.samples, live.total)}"
     size, macs = report.bytes, report.macs
     return [
         shown,
@@ -189,9 +193,9 @@ def _macs(*parts: str, report: Report) -> str:
     return ", ".join([_apart(*parts), *[left_out] * bool(left_out)])
 
 
-def _accuracy(share: float, interval: tuple[float, float], *, exact: bool) -> str:
-    about = "" if exact else f"{fmt.ABOUT} "
-    return fmt.unbroken(f"{about}{fmt.percent(share)} ({fmt.spread(*interval)})")
+def _value(metric: Metric, value: float, interval: tuple[float, float], *, exact: bool) -> str:
+    about, spread = "" if exact else f"{fmt.ABOUT} ", fmt.metric_spread(metric, *interval)
+    return fmt.unbroken(f"{about}{fmt.metric_value(metric, value)} ({spread})")
 
 
 def _line(name: str, plan: str, numbers: Sequence[str]) -> str:

@@ -108,8 +108,8 @@ def other_evaluations() -> str:
 
 
 @fact(field="data")
-def comparison_without_data() -> str:
-    return "methods are compared by accuracy: name data with labels first"
+def comparison_without_data(metric: str = "accuracy") -> str:
+    return f"methods are compared by {metric}: name data with {_targets(metric)} first"
 
 
 @fact()
@@ -205,13 +205,19 @@ def scan_without_data() -> str:
 
 
 @fact(field="data")
-def accuracy_without_data() -> str:
-    return "accuracy needs labelled data: name data with labels first"
+def quality_without_data(metric: str = "accuracy") -> str:
+    if metric == "accuracy":
+        return "accuracy needs labelled data: name data with labels first"
+    return f"{metric} needs data: name data with targets first"
+
+
+def _targets(metric: str) -> str:
+    return "labels" if metric == "accuracy" else "targets"
 
 
 @fact()
 def unknown_goal(known: str, given: str) -> str:
-    return f"a goal is one of {known}, got {given}: choose one of them"
+    return f"a goal is one of {known}, or a metric such as mae, got {given}: choose one of them"
 
 
 @fact()
@@ -224,6 +230,14 @@ def no_points(given: str) -> str:
     return (
         f"points of accuracy that may be lost lie from 0 to below 100, got {given}: say 1 for "
         "one point"
+    )
+
+
+@fact()
+def no_such_loss(metric: str, unit: str, bounds: str, given: str) -> str:
+    number = f"a number of {unit}" if unit else "a number"
+    return (
+        f"how much worse {metric} may get is {number} {bounds}, got {given}: say 0 for not at all"
     )
 
 
@@ -246,8 +260,10 @@ def unreadable_goal(given: str) -> str:
 
 
 @fact(field="data")
-def proposal_without_data() -> str:
-    return "ratios are proposed by what accuracy they cost: name data with labels first"
+def proposal_without_data(metric: str = "accuracy") -> str:
+    return (
+        f"ratios are proposed by what {metric} they cost: name data with {_targets(metric)} first"
+    )
 
 
 @fact()

@@ -1,4 +1,4 @@
-"""At most so many points lost: an evaluation of all layers together decides each step."""
+"""At most so much lost: an evaluation of all layers together decides each step."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from math import inf
 
 from torch import nn
 
-from pruneviz.propose.binding import points
+from pruneviz.propose import losses
 from pruneviz.propose.finish import Candidate, Reached, finish
 from pruneviz.propose.goal import WORDS
 from pruneviz.propose.measured_loss import Lost
@@ -39,17 +39,18 @@ class _Bracket:
 
 def search(work: Proposing) -> Generator[SearchProgress, None, Proposal]:
     """Go as far along each family as the loss allows, and take what saves most."""
-    allowed = work.goal.value / 100 + ROUNDING
+    allowed = work.goal.value / work.metric.scale + ROUNDING
     start = _lost(work, work.layers.network(work.kept), allowed) if work.kept else Lost(0.0, 0.0)
-    if start.accuracy > allowed:
-        raise RefusedError(offers.kept_layers_lose(points(start.accuracy), work.goal.said()))
+    if start.worse > allowed:
+        lost = losses.of_it(work.metric, losses.amount(work.metric, start.worse))
+        raise RefusedError(offers.kept_layers_lose(lost, work.goal.bound, **_adds(work)))
     found = []
     for path in work.paths():
         bracket = _Bracket(path, 0, len(path) + 1, start)
         while bracket.open:
             middle = (bracket.good + bracket.bad) // 2
             lost = _lost(work, work.layers.network(work.counts(path, middle)), allowed)
-            if lost.accuracy <= allowed:
+            if lost.worse <= allowed:
                 bracket.good, bracket.lost = middle, lost
             else:
                 bracket.bad, bracket.beyond = middle, lost
@@ -72,11 +73,11 @@ def _one_layer(work: Proposing, allowed: float) -> Generator[SearchProgress, Non
         yield work.stage(f"evaluating the least step of {name}")
         cheapest = min(cheapest, lost)
         left = work.left(work.goal.save, counts)
-        if lost.accuracy <= allowed and (best is None or left < best[0]):
+        if lost.worse <= allowed and (best is None or left < best[0]):
             best = left, Candidate(MARGINAL, counts, lost)
     if best is None:
-        least = _above(cheapest.accuracy, work.goal.value)
-        raise RefusedError(offers.nothing_can_go(least, work.goal.said()))
+        lost_at_least = _beyond(work, cheapest)
+        raise RefusedError(offers.nothing_can_go(lost_at_least, work.goal.bound, **_adds(work)))
     return _said(work, best[1], (offers.one_layer_gives_way(),), ())
 
 
@@ -87,7 +88,7 @@ def _lost(work: Proposing, network: nn.Module, allowed: float) -> Lost:
     """
     judge = work.judge
     first = judge.compared(network)
-    if not judge.apart or first.accuracy > allowed:
+    if not judge.apart or first.worse > allowed:
         return first
     return max(first, judge.judged(network))
 
@@ -102,7 +103,7 @@ def _finished(work: Proposing, best: _Bracket, control: _Bracket) -> Proposal:
     held, word, whole = [], WORDS[work.goal.save], work.whole
     if best.beyond is not None:
         further = work.left(work.goal.save, work.counts(best.path, best.bad)) / whole
-        loses = _above(best.beyond.accuracy, work.goal.value)
+        loses = f"{losses.does(work.metric)} {_beyond(work, best.beyond)}"
         held.append(offers.a_step_further(further, word, loses))
     notes = []
     if best is not control:
@@ -115,13 +116,16 @@ def _said(
 ) -> Proposal:
     decided = offers.judge_decided(len(work.judge.data.y))
     proposal = finish(work, best, Reached(0.0, 0.0), held=tuple(held), notes=(decided, *notes))
-    lost = max(-100 * proposal.accuracy.change, 0.0) + 0.0
+    lost = max(-work.metric.scale * work.metric.gain(proposal.quality.change), 0.0) + 0.0
     return proposal.model_copy(update={"reached": lost})
 
 
-def _above(lost: float, allowed: float) -> str:
-    """Return a loss, a fraction, that is more than so many points, also where it rounds to them."""
-    shown = points(lost)
-    return (
-        f"a little more than {points(allowed / 100)}" if round(100 * lost, 1) <= allowed else shown
-    )
+def _beyond(work: Proposing, lost: Lost) -> str:
+    """Return what a network loses that loses more than the goal allows."""
+    allowed = work.goal.value / work.metric.scale
+    return losses.of_it(work.metric, losses.above(work.metric, lost.worse, allowed))
+
+
+def _adds(work: Proposing) -> dict[str, str]:
+    """Return how a refusal says what is done; to lose is its own word."""
+    return {} if work.metric.better == "higher" else {"does": losses.does(work.metric)}
