@@ -1,5 +1,6 @@
 """What a run measured: the report and its parts."""
 
+from pruneviz.report.numbers import MetricNumbers, finite
 from pruneviz.report.parts import (
     ACCURACY,
     MOST_NAMED,
@@ -19,7 +20,7 @@ from pruneviz.report.parts import (
     Uncounted,
     best_row,
 )
-from pruneviz.report.whole import Report, differences
+from pruneviz.report.whole import Report, differences, with_accuracy_in_quality
 
 __all__ = [
     "ACCURACY",
@@ -32,6 +33,7 @@ __all__ = [
     "LayerReport",
     "LeftOut",
     "Machine",
+    "MetricNumbers",
     "MetricPair",
     "Proportion",
     "RecoveryReport",
@@ -41,4 +43,6 @@ __all__ = [
     "Uncounted",
     "best_row",
     "differences",
+    "finite",
+    "with_accuracy_in_quality",
 ]

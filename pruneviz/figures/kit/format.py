@@ -93,6 +93,11 @@ def metric_apart(metric: Metric, change: float) -> str:
     return f"{metric.written_alone(abs(change))}{metric.symbol_of_changes}"
 
 
+def sentence_case(title: str) -> str:
+    """Return a title as it stands within a sentence: `mean absolute error`, but `AUROC`, `R²`."""
+    return title[:1].lower() + title[1:] if title[1:2].islower() else title
+
+
 def plus_minus(half_width: float, decimals: int) -> str:
     """Return half an interval's width as `± 0.02`, or `± < 0.01` where it rounds to nothing."""
     smallest = 10**-decimals

@@ -14,6 +14,7 @@ from pruneviz.allocate import SCOPES
 from pruneviz.allocate import decides_amount as scope_decides_amount
 from pruneviz.criteria import CRITERIA
 from pruneviz.figures.kit import format as fmt
+from pruneviz.figures.kit.format import sentence_case as sentence_case  # part of this file, too
 from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.granularity.depth import BlockUnits
 from pruneviz.metrics import METRICS
@@ -143,11 +144,6 @@ def card_line(card: ModelCard) -> str:
     if card.classes:
         parts.append(f"{len(card.classes)}{NO_BREAK}classes")
     return "  \n".join((parts[0], " · ".join(parts[1:])))
-
-
-def sentence_case(title: str) -> str:
-    """Return a title as it stands within a sentence: `mean absolute error`, but `AUROC`, `R²`."""
-    return title[:1].lower() + title[1:] if title[1:2].islower() else title
 
 
 def comparison_sentence(plan: Plan) -> str:
