@@ -6,6 +6,7 @@ from pruneviz.figures.kit.format import size
 from pruneviz.network.answers import gives_probabilities
 from pruneviz.plan import Part
 from pruneviz.run import asks_for_rounds
+from pruneviz.subjects import Subject
 from pruneviz.ui.engine import cache, results
 from pruneviz.ui.frame import frame, speeds
 from pruneviz.ui.home import uploads
@@ -27,8 +28,23 @@ import torch
 from pruneviz.export import rebuild
 
 network = rebuild(Path("recipe.json"), Path("weights.safetensors"))
-x = torch.zeros(1, {shape})  # normalised: (raw - mean) / std, see network.about
-probabilities = network(x){softmax}"""
+x = torch.zeros(1, {shape}{kind}){about}
+{answers}"""
+NORMALISED = "  # normalised: (raw - mean) / std, see network.about"
+
+
+def use(subject: Subject) -> str:
+    """Return the code that rebuilds the network and asks it, as its task has it."""
+    answers = "answers = network(x)"
+    if subject.task.labelled:
+        softmax = "" if gives_probabilities(subject.model) else ".softmax(1)"
+        answers = f"probabilities = network(x){softmax}"
+    return REBUILD.format(
+        shape=", ".join(str(size) for size in subject.shape),
+        kind="" if subject.dtype.is_floating_point else f", dtype={subject.dtype}",
+        about=NORMALISED if subject.dtype.is_floating_point else "",
+        answers=answers,
+    )
 
 
 def download_all(files: results.Files) -> None:
@@ -105,8 +121,6 @@ with frame.page("Export", "Download the pruned network.") as view:
         st.caption(f"On another machine, have the files at hand that you sent: {files}.")
     st.subheader("Use it", anchor=False)
     st.markdown("Weights and recipe are enough; the code that defined the model is not needed:")
-    shape = ", ".join(str(s) for s in view.subject.shape)
-    softmax = "" if gives_probabilities(view.subject.model) else ".softmax(1)"
-    st.code(REBUILD.format(shape=shape, softmax=softmax), language="python", wrap_lines=True)
+    st.code(use(view.subject), language="python", wrap_lines=True)
     st.subheader("The plan", anchor=False)
     st.code(plan.to_yaml(), language=None, wrap_lines=True)

@@ -227,7 +227,7 @@ def test_what_a_model_prints_is_kept_apart_from_the_output(pruneviz, noisy):
 
 def test_a_number_that_json_lacks_leaves_no_half_object(pruneviz, monkeypatch):
     monkeypatch.setattr(
-        "pruneviz.report.Report.model_dump", lambda *a, **k: {"a": 1, "b": [0.5, float("nan")]}
+        "pruneviz.report.Report.as_json", lambda *a, **k: {"a": 1, "b": [0.5, float("nan")]}
     )
     code, out, err = pruneviz("run", *MLP, "--json")
     assert (code, out) == (1, "")

@@ -68,7 +68,7 @@ def run(
             write_run(Path(folder), prepared, pruned, report)
             adopt(default_home(), Path(folder))
     if as_json:
-        print_json(report.model_dump(mode="json"))
+        print_json(report.as_json())
     else:
         print_report(report)
     for sentence in notes:

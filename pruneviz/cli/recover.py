@@ -62,7 +62,7 @@ def recover(
     if out is not None:
         _copy(folder, out)
     if as_json:
-        print_json(report.model_dump(mode="json"))
+        print_json(report.as_json())
     else:
         print_report(report)
         output().print(f"kept as {folder.digest[:12]}: pruneviz runs show {folder.digest[:12]}")

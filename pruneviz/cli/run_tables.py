@@ -12,14 +12,16 @@ from rich.text import Text
 from pruneviz.cli.console import output
 from pruneviz.figures.epochs import thinned
 from pruneviz.figures.kit import format as written
+from pruneviz.figures.kit import quality
 from pruneviz.granularity import stays_dense
 from pruneviz.measure.speed import Speed
 from pruneviz.metrics import METRICS
+from pruneviz.metrics.metric import sentence_case
 
 if TYPE_CHECKING:
     from pruneviz.history.lineage import Lineage
     from pruneviz.history.row import Row
-    from pruneviz.report import EpochRow
+    from pruneviz.report import EpochRow, MetricNumbers
 
 MOST_EPOCHS = 25  # lines of a curve
 WIDE = 100  # columns of a terminal from which MACs and time have room
@@ -31,13 +33,14 @@ def print_runs(rows: Sequence[Row], total: int, usage: str) -> None:
     """Print one line a run, how many there are, and what they take on the disk."""
     console = output()
     wide = console.width >= WIDE
-    names = ("run", "what", "state", "removed", "accuracy", *("MACs", "created")[: 2 * wide])
+    judged = "accuracy" if quality.all_accuracy(rows) else "quality"
+    names = ("run", "what", "state", "removed", judged, *("MACs", "created")[: 2 * wide])
     table = Table(*names, box=None, pad_edge=False)
     for column in table.columns:
         column.no_wrap = column.header != "what"
         column.overflow = "fold"
     for row in rows:
-        cells = (row.digest[:12], _what(row), row.state, _removed(row), _accuracy(row),
+        cells = (row.digest[:12], _what(row), row.state, _removed(row), _quality(row, judged),
                  _macs_change(row), row.created[:16].replace("T", " "))  # fmt: skip
         table.add_row(*(Text(cell) for cell in cells[: len(names)]))
     if rows:
@@ -112,7 +115,7 @@ def _facts(row: Row, best: EpochRow | None, last: EpochRow | None) -> list[tuple
         ("plan", plan if row.kind else ""),
         ("recovery", row.recovery),
         ("removed", _removed(row)),
-        ("accuracy", _accuracy_change(row)),
+        *((sentence_case(quality.title(each)), _judged(each)) for each in row.quality),
         ("best epoch", _epoch(best)),
         ("last epoch", _epoch(last)),
         ("MACs", ", ".join(filter(None, (_change(row.macs_original, row.macs), row.uncounted)))),
@@ -130,18 +133,25 @@ def _removed(row: Row) -> str:
     return "" if amount is None else written.percent(amount)
 
 
-def _accuracy(row: Row) -> str:
-    if row.accuracy is None:
+def _quality(row: Row, heading: str) -> str:
+    """Return a run's primary metric with its interval, named where the heading does not."""
+    if row.primary is None:
         return ""
-    if row.accuracy_low is None or row.accuracy_high is None:
-        return written.percent(row.accuracy)
-    return f"{written.percent(row.accuracy)} {written.spread(row.accuracy_low, row.accuracy_high)}"
+    number = _pruned(row.primary)
+    return number if heading == row.primary.metric else f"{row.primary.metric} {number}"
 
 
-def _accuracy_change(row: Row) -> str:
-    if row.accuracy is None or row.accuracy_original is None:
-        return ""
-    return f"{written.percent(row.accuracy_original)} → {_accuracy(row)} ({row.samples:,} inputs)"
+def _pruned(found: MetricNumbers) -> str:
+    if found.pruned is None:
+        return quality.NOT_KNOWN
+    spread = quality.spread(found, found.pruned_low, found.pruned_high)
+    return f"{quality.value(found, found.pruned)} {spread or quality.NO_INTERVAL}"
+
+
+def _judged(found: MetricNumbers) -> str:
+    """Return a metric before and after, on how many inputs."""
+    before, after = quality.value(found, found.original), _pruned(found)
+    return f"{before} → {after} ({found.samples:,} inputs)"
 
 
 def _macs_change(row: Row) -> str:

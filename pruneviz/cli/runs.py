@@ -55,9 +55,9 @@ def list_runs(
     state: Annotated[str, typer.Option(help="Such as finished; a wrong one lists all.")] = "",
     tag: Annotated[str, typer.Option(help="A tag that the run has.")] = "",
     order: Annotated[
-        str, typer.Option(help="Such as accuracy; a wrong one lists all.")
+        str, typer.Option(help="Such as created, quality or mae; a wrong one lists all.")
     ] = "created",
-    ascending: Annotated[bool, typer.Option(help="The smallest or oldest first.")] = False,
+    ascending: Annotated[bool, typer.Option(help="The smallest, oldest or worst first.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="How many to list.")] = 20,
     offset: Annotated[int, typer.Option(min=0, help="How many to skip.")] = 0,
     as_json: AsJson = False,
@@ -100,9 +100,9 @@ def show(run: Run, as_json: AsJson = False) -> None:
             {
                 **asdict(row),
                 "folder": str(history.folder(row.digest).path),
-                "curve": [epoch.model_dump(mode="json") for epoch in curve],
-                "best_epoch": best and best.model_dump(mode="json"),
-                "last_epoch": last and last.model_dump(mode="json"),
+                "curve": [epoch.as_json() for epoch in curve],
+                "best_epoch": best and best.as_json(),
+                "last_epoch": last and last.as_json(),
                 "lineage": _nested(lineage),
             }
         )

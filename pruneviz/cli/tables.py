@@ -7,19 +7,25 @@ from typing import TYPE_CHECKING, Any
 from rich.table import Table
 
 from pruneviz.cli.console import output
+from pruneviz.figures.kit import quality
 from pruneviz.granularity import noun, stays_dense
 from pruneviz.measure.speed import speed
-from pruneviz.report import Report
+from pruneviz.metrics import metric_of
+from pruneviz.metrics.metric import sentence_case
+from pruneviz.report import MetricNumbers, MetricPair, Report
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+FRACTION = "fraction"  # the unit of metrics that are shares
 
 
 def print_report(report: Report) -> None:
     """Print the report's numbers, pruned beside original."""
     console, sparsity = output(), report.sparsity
     table = Table("", "original", "pruned", "change")
-    for row in (*_accuracy_rows(report), *_amount_rows(report), *_latency_rows(report)):
+    for row in (*_quality_rows(report), *_amount_rows(report), *_latency_rows(report)):
         table.add_row(*row)
     console.print(f"{report.model} ({report.weights_label}), plan {report.digest[:12]}")
     console.print(
@@ -32,18 +38,51 @@ def print_report(report: Report) -> None:
 Row = tuple[str, str, str, str]
 
 
-def _accuracy_rows(report: Report) -> list[Row]:
-    if report.accuracy is None:
-        return []
-    a = report.accuracy
-    low, high = a.change_interval
-    change = f"{100 * a.change:+.2f} points ({100 * low:+.2f} to {100 * high:+.2f})"
-    rows = [(f"accuracy ({a.samples} inputs)", f"{a.original:.2%}", f"{a.pruned:.2%}", change)]
-    if report.recovery is not None:
-        before = report.recovery.before.value
-        gained = f"{100 * (a.pruned - before):+.2f} points by recovery"
-        rows.append(("accuracy before recovery", "", f"{before:.2%}", gained))
+def _quality_rows(report: Report) -> list[Row]:
+    rows = []
+    for found in map(MetricNumbers.of, report.quality):
+        title = f"{sentence_case(quality.title(found))} ({found.samples} inputs)"
+        rows.append(
+            (title, _value(found, found.original), _value(found, found.pruned), _change(found))
+        )
+    if report.primary is not None and report.recovery is not None:
+        rows.append(_before_recovery(report.primary, report.recovery.before.value))
     return rows
+
+
+def _before_recovery(pair: MetricPair, before: float) -> Row:
+    """Return the primary metric of the same pruning without recovery, and what that won."""
+    metric = metric_of(pair)
+    title = f"{sentence_case(metric.title)} before recovery"
+    if metric.unit == FRACTION:
+        gained = f"{100 * (pair.pruned - before):+.2f} points by recovery"
+        return title, "", f"{before:.2%}", gained
+    gained = f"{metric.written_change(pair.pruned - before)} by recovery"
+    return title, "", metric.written(before), gained
+
+
+def _value(found: MetricNumbers, number: float | None) -> str:
+    """Return a metric's value; a share to a hundredth of a percent."""
+    if number is not None and quality.metric_named(found.metric).unit == FRACTION:
+        return f"{number:.2%}"
+    return quality.value(found, number)
+
+
+def _change(found: MetricNumbers) -> str:
+    """Return a metric's change with the ends of its interval, all with their signs."""
+    if found.change is None:
+        return quality.NOT_KNOWN
+    metric, low, high = quality.metric_named(found.metric), found.change_low, found.change_high
+    unit = metric.symbol_of_changes
+
+    def alone(number: float) -> str:
+        if metric.unit == FRACTION:
+            return f"{100 * number:+.2f}"
+        return metric.written_change(number).removesuffix(unit)
+
+    known = [alone(end) for end in (low, high) if end is not None]
+    ends = " to ".join(known) if len(known) == 2 else quality.NO_INTERVAL
+    return f"{alone(found.change)}{unit} ({ends})"
 
 
 def _amount_rows(report: Report) -> list[Row]:

@@ -89,7 +89,7 @@ def _copy(directory: Path, beside: Path, report: Report) -> None:
         if (directory / file).exists():
             shutil.copyfile(directory / file, beside / file)
     if report.recovery is not None:
-        rows = [row.model_dump(mode="json") for row in report.recovery.curve]
+        rows = [row.as_json() for row in report.recovery.curve]
         write_json(beside / CURVE_FILE, rows)
     status = Status(state="finished", fraction=1.0, sentence="finished", finished=now())
     spec = Spec(kind="run", plan=report.plan)

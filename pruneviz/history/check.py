@@ -8,7 +8,7 @@ import stat
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -36,6 +36,7 @@ from pruneviz.history.folder import (
 from pruneviz.history.label import Label, plain
 from pruneviz.history.row import REPORT_FILE
 from pruneviz.plan import Plan, plan_faults, shown
+from pruneviz.registry import Listing
 from pruneviz.report import EpochRow, Report
 from pruneviz.wording import RefusedError, said_by
 from pruneviz.wording.refusals import packing
@@ -152,14 +153,19 @@ def _check_names(spec: Spec, where: str) -> None:
 
     Which kinds there are the jobs know, which build on the history; a name is plain at least.
     """
-    from pruneviz.recovery import RECOVERIES, SCHEDULES  # brings torch
+    from pruneviz.metrics import METRICS  # brings torch
+    from pruneviz.recovery import RECOVERIES, SCHEDULES
+    from pruneviz.tasks import TASKS
 
     if not KIND.fullmatch(spec.kind):
         raise RefusedError(packing.no_kind(where, shown(spec.kind)))
     plan = spec.plan
-    unknown = [("schedule", plan.schedule)] if plan.schedule not in SCHEDULES.names() else []
-    known = RECOVERIES.names()
-    unknown += [("recovery", step.method) for step in plan.recovery if step.method not in known]
+    asked: list[tuple[Listing[Any], str | None]] = [
+        (SCHEDULES, plan.schedule), (TASKS, plan.task), (METRICS, plan.metric),
+        *((RECOVERIES, step.method) for step in plan.recovery),
+    ]  # fmt: skip
+    named = [(known, name) for known, name in asked if name is not None]
+    unknown = [(known.kind, name) for known, name in named if name not in known.names()]
     if unknown:
         what = ", ".join(f"{kind} {shown(name)}" for kind, name in unknown[:3])
         raise RefusedError(packing.asks_for_unknown(where, what))
@@ -173,6 +179,17 @@ def _check_alike(spec: Spec, digest: str, texts: Mapping[str, str], where: str) 
         report = Report.model_validate_json(texts[REPORT_FILE])
         if report.digest != digest or report.plan != spec.plan:
             raise RefusedError(packing.another_report(REPORT_FILE, where))
+        _check_metrics(report, where)
+
+
+def _check_metrics(report: Report, where: str) -> None:
+    """Raise ValueError where a report has numbers of a metric that there is none of."""
+    from pruneviz.metrics import METRICS  # brings torch
+
+    for pair in report.quality:
+        if pair.metric not in METRICS.names():
+            what = f"metric {shown(pair.metric)}"
+            raise RefusedError(packing.asks_for_unknown(where, what))
 
 
 def _text(archive: zipfile.ZipFile, digest: str, info: zipfile.ZipInfo) -> str:

@@ -18,7 +18,7 @@ from pruneviz.history.database import Database
 from pruneviz.history.folder import UNDER_WAY, RunFolder, is_digest, runs_directory
 from pruneviz.history.label import Label, plain, read_label, write_label
 from pruneviz.history.lineage import Lineage, family, tree
-from pruneviz.history.query import ORDERS, Query, is_prefix, unique
+from pruneviz.history.query import Order, Query, is_prefix, unique
 from pruneviz.history.row import Row, read_row
 from pruneviz.history.table import COLUMNS, SCHEMA, record, row_of, signatures
 from pruneviz.plan import plan_faults
@@ -77,15 +77,13 @@ class History:
     ) -> list[Row]:  # fmt: skip
         """Return the runs that hold each word of `text` and match what else is given.
 
-        `order` is one of ORDERS, the newest first by default; a run that lacks it comes last.
+        `order` is that of an `Order`, the newest first by default; a run that lacks it comes last.
         """
-        if order not in ORDERS:
-            raise RefusedError(keeping.no_order(", ".join(ORDERS), order))
+        terms, bound = Order(order, descending).sql()
         where, values = self._where(Query(text, kind, model, state, tag))
-        direction = "DESC" if descending else "ASC"
-        ordered = f"ORDER BY {ORDERS[order]} {direction} NULLS LAST, digest LIMIT ? OFFSET ?"
         window = (-1 if limit is None else max(limit, 0), max(offset, 0))
-        return self._select(f"{where} {ordered}", (*values, *window))
+        ordered = f"{where} ORDER BY {terms} LIMIT ? OFFSET ?"
+        return self._select(ordered, (*values, *bound, *window))
 
     def count(
         self, text: str = "", *, kind: str = "", model: str = "", state: str = "", tag: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,10 @@ from pruneviz.wording.refusals import keeping
 SHORTEST_PREFIX = 4
 MOST_NAMED = 3
 MOST_WORDS = 20
+BEST = "quality"  # each run's own primary metric
+PRIMARY = "json_extract(quality, '$[0]')"
+OF_NAME = "(SELECT value FROM json_each(quality) WHERE json_extract(value, '$.metric') = ?)"
+JUDGED = ("metric", "settings", "pruned")
 ORDERS = {
     "created": "created",
     "finished": "finished",
@@ -64,6 +69,35 @@ class Query:
             conditions.append("EXISTS (SELECT 1 FROM json_each(runs.tags) WHERE value = ?)")
             values.append(plain(self.tag))
         return ("WHERE " if conditions else "") + " AND ".join(conditions), tuple(values)
+
+
+@dataclass(frozen=True)
+class Order:
+    """By what runs are sorted: one of ORDERS, or the name of a metric.
+
+    By a metric the best come first, each metric and each of its settings by itself: what is not
+    measured alike is not ranked together. What lacks a value comes last.
+    """
+
+    by: str = "created"
+    descending: bool = True
+
+    def sql(self) -> tuple[str, tuple[Any, ...]]:
+        """Return the terms to sort by and the values bound to them; ValueError on another name."""
+        direction = "DESC" if self.descending else "ASC"
+        column = ORDERS.get(self.by)
+        if column is not None:
+            return f"{column} {direction} NULLS LAST, digest", ()
+        from pruneviz.metrics import METRICS  # brings torch
+
+        if self.by not in (BEST, *METRICS.names()):
+            raise RefusedError(keeping.no_order(", ".join((*ORDERS, BEST)), self.by))
+        pair, own = (PRIMARY, ()) if self.by == BEST else (OF_NAME, (self.by,))
+        metric, settings, value = (f"json_extract({pair}, '$.{name}')" for name in JUDGED)
+        lower = json.dumps([each.name for each in METRICS if each.better == "lower"])
+        sign = f"CASE WHEN {metric} IN (SELECT value FROM json_each(?)) THEN -1 ELSE 1 END"
+        terms = f"{value} IS NULL, {metric}, {settings}, {sign} * {value} {direction}, digest"
+        return terms, (*own * 4, lower, *own)
 
 
 def is_prefix(text: str) -> bool:

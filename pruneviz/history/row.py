@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from pruneviz.history.folder import (
     SPEC_FILE,
@@ -20,25 +21,35 @@ from pruneviz.history.folder import (
 )
 from pruneviz.history.label import plain, read_label
 from pruneviz.plan import ONE_SHOT, Plan, RecoveryStep, Setting
-from pruneviz.report import Uncounted
+from pruneviz.report import (
+    ACCURACY,
+    MetricNumbers,
+    MetricPair,
+    Uncounted,
+    finite,
+    with_accuracy_in_quality,
+)
 
 DAMAGED = "damaged"
 STATES = ("queued", "running", "finished", "failed", "stopped", "interrupted", DAMAGED)
 REPORT_FILE = "report.json"
 MOST_TEXT = 300
+MOST_METRICS = 100  # of a report, and settings of each
 MOST_COUNT = 2**63 - 1  # what SQLite holds
 
 Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
+Plain = Annotated[str, AfterValidator(lambda text: plain(text, MOST_TEXT))]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One run. Accuracies are fractions correct, with the 95 % interval of the pruned model's.
+    """One run. `quality` is how good its answers are, the primary metric first.
 
-    `state` is one of STATES; `damage` says what cannot be read, "" where all can. What a run has
-    not measured (yet) is None. Sparsities are fractions removed; `bytes` is the weights file's
-    size, `bytes_used` what the folder takes on the disk; `uncounted` says what MACs leave out;
-    times are ISO 8601 in UTC.
+    Accuracies are fractions correct, with the 95 % interval of the pruned model's; `samples` are
+    the inputs of the primary metric. `state` is one of STATES; `damage` says what cannot be read,
+    "" where all can. What a run has not measured (yet) is None. Sparsities are fractions removed;
+    `bytes` is the weights file's size, `bytes_used` what the folder takes on the disk; `uncounted`
+    says what MACs leave out; times are ISO 8601 in UTC.
     """
 
     digest: str
@@ -62,6 +73,8 @@ class Row:
     accuracy: float | None = None
     accuracy_low: float | None = None
     accuracy_high: float | None = None
+    task: str = ""
+    quality: tuple[MetricNumbers, ...] = ()
     macs_original: int | None = None
     macs: int | None = None
     uncounted: str = ""
@@ -83,16 +96,25 @@ class Row:
     note: str = ""
     bytes_used: int = 0
 
+    @property
+    def primary(self) -> MetricNumbers | None:
+        """Return what the run is judged by first, None where nothing was measured."""
+        return self.quality[0] if self.quality else None
+
 
 class _Sparsity(BaseModel):
     requested: float
     achieved: float
 
 
-class _Accuracy(BaseModel):
-    original: float
-    pruned: float
-    pruned_interval: tuple[float, float]
+class _Pair(MetricPair, extra="ignore"):
+    metric: Plain = ACCURACY
+    settings: Annotated[
+        Mapping[Plain, bool | int | float | Plain], Field(max_length=MOST_METRICS)
+    ] = {}
+    change: float = math.nan
+    original_interval: tuple[float, float] = (math.nan, math.nan)
+    change_interval: tuple[float, float] = (math.nan, math.nan)
     samples: Count
 
 
@@ -123,12 +145,17 @@ class _Numbers(BaseModel):
     digest: str
     model: str
     sparsity: _Sparsity
-    accuracy: _Accuracy | None
+    quality: Annotated[tuple[_Pair, ...], Field(max_length=MOST_METRICS)] = ()
     parameters: _Amount
     macs: _Amount
     uncounted: _Uncounted = _Uncounted()
     bytes: _Amount
     latency_ms: _LatencyPair
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_accuracy(cls, fields: Any) -> Any:
+        return with_accuracy_in_quality(fields)
 
 
 def read_row(path: Path) -> Row | None:
@@ -184,6 +211,7 @@ def _asked(spec: Spec) -> dict[str, Any]:
         "kind": spec.kind,
         "model": plan.model,
         "data": plan.data or "",
+        "task": plan.task or "",
         "criterion": plan.criterion,
         "granularity": plan.granularity,
         "scope": plan.scope,
@@ -235,30 +263,27 @@ def _flat(numbers: _Numbers) -> dict[str, Any]:
     found: dict[str, Any] = {
         "title": plain(numbers.model, MOST_TEXT),
         "uncounted": plain(numbers.uncounted.in_words(), MOST_TEXT),
-        "sparsity": _finite(numbers.sparsity.requested),
-        "achieved": _finite(numbers.sparsity.achieved),
-        "latency_original_ms": _finite(numbers.latency_ms.original.median),
-        "latency_ms": _finite(numbers.latency_ms.pruned.median),
-        "speedup": _finite(numbers.latency_ms.speedup),
-        "speedup_low": _finite(numbers.latency_ms.speedup_interval[0]),
-        "speedup_high": _finite(numbers.latency_ms.speedup_interval[1]),
+        "sparsity": finite(numbers.sparsity.requested),
+        "achieved": finite(numbers.sparsity.achieved),
+        "latency_original_ms": finite(numbers.latency_ms.original.median),
+        "latency_ms": finite(numbers.latency_ms.pruned.median),
+        "speedup": finite(numbers.latency_ms.speedup),
+        "speedup_low": finite(numbers.latency_ms.speedup_interval[0]),
+        "speedup_high": finite(numbers.latency_ms.speedup_interval[1]),
         "timed_passes": numbers.latency_ms.pruned.runs,
     }
     for name in ("macs", "parameters", "bytes"):
         amount: _Amount = getattr(numbers, name)
         found |= {f"{name}_original": amount.original, name: amount.pruned}
-    if numbers.accuracy is not None:
-        low, high = numbers.accuracy.pruned_interval
-        found |= {
-            "samples": numbers.accuracy.samples,
-            "accuracy_original": _finite(numbers.accuracy.original),
-            "accuracy": _finite(numbers.accuracy.pruned),
-            "accuracy_low": _finite(low),
-            "accuracy_high": _finite(high),
-        }
+    quality = tuple(map(MetricNumbers.of, numbers.quality))
+    if quality:
+        found |= {"quality": quality, "samples": quality[0].samples}
+    for pair in quality:
+        if pair.metric == ACCURACY:
+            found |= {
+                "accuracy_original": pair.original,
+                "accuracy": pair.pruned,
+                "accuracy_low": pair.pruned_low,
+                "accuracy_high": pair.pruned_high,
+            }
     return found
-
-
-def _finite(number: float) -> float | None:
-    """Return a number, None where it is NaN or infinite: SQLite and JSON know neither."""
-    return number if math.isfinite(number) else None

@@ -7,17 +7,18 @@ import os
 import sqlite3
 import time
 import zlib
-from dataclasses import astuple, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from pruneviz.history.folder import LABEL_FILE, SPEC_FILE, STATUS_FILE, is_digest
 from pruneviz.history.row import REPORT_FILE, Row, read_row
+from pruneviz.report import MetricNumbers
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import keeping
 
 WATCHED = ("", f"/{SPEC_FILE}", f"/{STATUS_FILE}", f"/{LABEL_FILE}", f"/{REPORT_FILE}")
-ROWS_VERSION = 2  # another number has every folder read anew
+ROWS_VERSION = 3  # another number has every folder read anew
 FRESH_NS = 2_000_000_000  # the coarsest clock of a file system: two changes may look like one
 TYPES = {
     "str": "TEXT NOT NULL",
@@ -26,6 +27,7 @@ TYPES = {
     "int | None": "INTEGER",
     "float | None": "REAL",
     "tuple[str, ...]": "TEXT NOT NULL",
+    "tuple[MetricNumbers, ...]": "TEXT NOT NULL",
 }
 NAMES = tuple(field.name for field in fields(Row))
 COLUMNS = ", ".join((*NAMES, "checksum"))
@@ -36,8 +38,8 @@ SCHEMA = (
     + ", PRIMARY KEY (digest)) WITHOUT ROWID"
 )
 INSERT = f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * (len(NAMES) + 3))})"
-SEARCHED = ("digest", "kind", "model", "title", "data", "criterion", "granularity", "schedule",
-            "recovery", "name", "note")  # fmt: skip
+SEARCHED = ("digest", "kind", "model", "title", "data", "task", "criterion", "granularity",
+            "schedule", "recovery", "name", "note")  # fmt: skip
 
 
 def signatures(directory: Path) -> dict[str, int | None]:
@@ -82,8 +84,10 @@ def record(connection: sqlite3.Connection, path: Path) -> Row | None:
     if row is None:
         connection.execute("DELETE FROM runs WHERE digest = ?", (path.name,))
         return None
-    values = tuple(json.dumps(v) if isinstance(v, tuple) else v for v in astuple(row))
-    words = "\n".join([*(getattr(row, name) for name in SEARCHED), *row.tags]).casefold()
+    columns = asdict(row).values()
+    values = tuple(json.dumps(v) if isinstance(v, tuple) else v for v in columns)
+    metrics = (found.metric for found in row.quality)
+    words = "\n".join([*(getattr(row, name) for name in SEARCHED), *metrics, *row.tags]).casefold()
     connection.execute(INSERT, (*values, signature, words, _checksum(values)))
     return row
 
@@ -93,7 +97,9 @@ def row_of(values: tuple[Any, ...]) -> Row:
     if _checksum(values[:-1]) != values[-1]:
         raise sqlite3.DatabaseError("a row is not what was written")
     named = dict(zip(NAMES, values[:-1], strict=True))
-    return Row(**{**named, "tags": tuple(json.loads(named["tags"]))})
+    tags, quality = json.loads(named["tags"]), json.loads(named["quality"])
+    numbers = tuple(MetricNumbers(**each) for each in quality)
+    return Row(**{**named, "tags": tuple(tags), "quality": numbers})
 
 
 def _checksum(values: tuple[Any, ...]) -> int:

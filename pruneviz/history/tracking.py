@@ -179,8 +179,12 @@ def _parameters(folder: RunFolder) -> Iterator[tuple[str, str]]:
 
 def _metrics(row: Row, folder: RunFolder, begun: int) -> Iterator[tuple[str, float, int, int]]:
     """Yield (name, value, milliseconds, step); the curve's step is the epoch."""
-    for name in METRICS:
-        value = getattr(row, name)
+    known = {name: getattr(row, name) for name in METRICS}
+    for found in row.quality:  # accuracy is among those already, under the same names
+        parts = {"original": found.original, "low": found.pruned_low, "high": found.pruned_high}
+        known |= {found.metric: found.pruned}
+        known |= {f"{found.metric}_{part}": value for part, value in parts.items()}
+    for name, value in known.items():
         if value is not None:
             yield name, float(value), begun, 0
     for position, point in enumerate(read_curve(folder)):

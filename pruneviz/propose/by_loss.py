@@ -42,8 +42,8 @@ def search(work: Proposing) -> Generator[SearchProgress, None, Proposal]:
     allowed = work.goal.value / work.metric.scale + ROUNDING
     start = _lost(work, work.layers.network(work.kept), allowed) if work.kept else Lost(0.0, 0.0)
     if start.worse > allowed:
-        lost = losses.of_it(work.metric, losses.amount(work.metric, start.worse))
-        raise RefusedError(offers.kept_layers_lose(lost, work.goal.bound, **_adds(work)))
+        said = losses.of_it(work.metric, losses.amount(work.metric, start.worse))
+        raise RefusedError(offers.kept_layers_lose(said, work.goal.bound, **_adds(work)))
     found = []
     for path in work.paths():
         bracket = _Bracket(path, 0, len(path) + 1, start)

@@ -1,5 +1,6 @@
 """What a run measured: the report and its parts."""
 
+from pruneviz.report.numbers import MetricNumbers, finite
 from pruneviz.report.parts import (
     ACCURACY,
     MOST_NAMED,
@@ -18,7 +19,7 @@ from pruneviz.report.parts import (
     Sparsity,
     Uncounted,
 )
-from pruneviz.report.whole import Report, differences
+from pruneviz.report.whole import Report, differences, with_accuracy_in_quality
 
 __all__ = [
     "ACCURACY",
@@ -31,6 +32,7 @@ __all__ = [
     "LayerReport",
     "LeftOut",
     "Machine",
+    "MetricNumbers",
     "MetricPair",
     "MetricValue",
     "RecoveryReport",
@@ -39,4 +41,6 @@ __all__ = [
     "Sparsity",
     "Uncounted",
     "differences",
+    "finite",
+    "with_accuracy_in_quality",
 ]

@@ -25,9 +25,17 @@ ACCURACY = "accuracy"
 
 
 class Record(BaseModel):
-    """A part of a report, which nobody changes."""
+    """A part of a report, which nobody changes.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    Numbers that JSON lacks, NaN and what is infinite, are written as texts and read back.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it in JSON's own values."""
+        found: dict[str, Any] = json.loads(self.model_dump_json())
+        return found
 
 
 class Sparsity(Record):
@@ -43,8 +51,8 @@ class Sparsity(Record):
 class MetricPair(Record):
     """A metric of both networks on the same `samples` held-out inputs, with 95 % intervals.
 
-    `metric` is its name in the registry of metrics, `settings` are those of its parameters that are
-    not at their defaults. The interval of the change is for paired samples. `agreement` is the
+    `metric` is its name in the registry of metrics, `settings` are those of its parameters, where
+    it was asked for. The interval of the change is for paired samples. `agreement` is the
     fraction of inputs that both answer alike, None where answers are no labels.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -58,16 +59,7 @@ class Report(Record):
     @model_validator(mode="before")
     @classmethod
     def _read_accuracy(cls, fields: Any) -> Any:
-        """Read the accuracies from where they stand, in older reports as the only quality."""
-        if not isinstance(fields, Mapping) or ACCURACY not in fields:
-            return fields
-        rest = {name: value for name, value in fields.items() if name != ACCURACY}
-        found, pairs = fields[ACCURACY], rest.get("quality", [])
-        if found is None or not all(isinstance(pair, Mapping) for pair in pairs):
-            return rest
-        others = [pair for pair in pairs if pair.get("metric", ACCURACY) != ACCURACY]
-        first = not pairs or pairs[0].get("metric", ACCURACY) == ACCURACY
-        return {**rest, "quality": [found, *others] if first else [*others, found]}
+        return with_accuracy_in_quality(fields)
 
     @computed_field  # type: ignore[prop-decorator]
     @property
@@ -90,7 +82,7 @@ class Report(Record):
         varying: dict[str, Any] = dict.fromkeys(where, True)
         varying["skipped"] = {"__all__": {"reason": True}}
         varying["recovery"] = {"seconds": True, "threads": True, "device": True}
-        found = self.model_dump(mode="json", exclude=varying)
+        found = json.loads(self.model_dump_json(exclude=varying))
         others = [pair for pair in found.pop("quality") if pair["metric"] != ACCURACY]
         return {**found, "quality": others} if others else found
 
@@ -112,6 +104,24 @@ class Report(Record):
             for layer in self.layers
         ]
         return pd.DataFrame(rows)
+
+
+def with_accuracy_in_quality(fields: Any) -> Any:
+    """Return a report's fields with its accuracies in `quality`, which older reports lack.
+
+    What stands under `accuracy` goes for what `quality` says of it.
+    """
+    if not isinstance(fields, Mapping) or ACCURACY not in fields:
+        return fields
+    rest = {name: value for name, value in fields.items() if name != ACCURACY}
+    found, pairs = fields[ACCURACY], rest.get("quality", [])
+    if found is None or not isinstance(pairs, list | tuple):
+        return rest
+    if not all(isinstance(pair, Mapping) for pair in pairs):
+        return rest
+    others = [pair for pair in pairs if pair.get("metric", ACCURACY) != ACCURACY]
+    first = not pairs or pairs[0].get("metric", ACCURACY) == ACCURACY
+    return {**rest, "quality": [found, *others] if first else [*others, found]}
 
 
 def differences(first: Any, second: Any, where: str = "") -> list[str]:

@@ -143,11 +143,20 @@ class Subject:
         """Return the shape of one input, the first where the model takes several."""
         return shape_of(self.example)
 
+    @property
+    def dtype(self) -> torch.dtype:
+        """Return what numbers that input is of."""
+        return _first(self.example).dtype
+
 
 def shape_of(example: Given) -> tuple[int, ...]:
     """Return the shape of one input, the first where there are several."""
-    first = next(leaf for leaf in tree_leaves(example) if is_batched(leaf))
-    return tuple(first.shape[1:])
+    return tuple(_first(example).shape[1:])
+
+
+def _first(example: Given) -> Tensor:
+    first: Tensor = next(leaf for leaf in tree_leaves(example) if is_batched(leaf))
+    return first
 
 
 def along(axis: int, dimensions: int) -> tuple[int, ...]:

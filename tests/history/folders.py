@@ -28,19 +28,24 @@ from pruneviz.store import write_run
 DAY = "2026-11-{:02d}T12:00:00+00:00"
 
 
+TUMOURS, DIABETES = "sample:tumour-mlp", "sample:diabetes-mlp"
+
+
 @functools.cache
-def computed() -> tuple[Path, Plan]:
+def computed(model: str = TUMOURS) -> tuple[Path, Plan]:
     """Return a folder with the files of a run that was computed, and its plan."""
-    plan = Plan(model="sample:tumour-mlp", sparsity=0.3)
+    plan = Plan(model=model, sparsity=0.3)
     prepared, pruned, report = engine.run(plan, latency_runs=3)
     folder = Path(tempfile.mkdtemp(prefix="pruneviz-test-"))
     write_run(folder, prepared, pruned, report)
     return folder, pruned.plan
 
 
-def make_run(home: Path, seed: int = 0, state: str = "finished", **about) -> RunFolder:
+def make_run(
+    home: Path, seed: int = 0, state: str = "finished", model: str = TUMOURS, **about
+) -> RunFolder:
     """Make the folder of a run; `about` are fields of its job.json."""
-    source, plan = computed()
+    source, plan = computed(model)
     plan = plan.changed(seed=seed)
     folder = RunFolder(runs_directory(home) / run_digest("run", plan))
     folder.path.mkdir(parents=True, exist_ok=True)

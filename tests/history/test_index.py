@@ -14,7 +14,7 @@ from pruneviz.history import table
 from pruneviz.history.database import INDEX_FILE
 from pruneviz.history.folder import runs_directory
 from pruneviz.history.index import History
-from pruneviz.history.query import ORDERS
+from pruneviz.history.query import BEST, ORDERS
 from pruneviz.history.row import recovery_text
 from pruneviz.history.trash import find_trashed
 from pruneviz.plan import Plan
@@ -278,7 +278,7 @@ def test_search_finds_by_words_and_by_fields(home):
         history.search(order="digest; DROP TABLE runs")
 
 
-@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("order", [*ORDERS, BEST, "mae"])
 def test_pages_of_a_list_are_the_list(home, order):
     for seed in range(7):
         make_run(home, seed=seed, state="finished" if seed % 2 else "failed")

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from pruneviz.cli.runs import runs_app
 from pruneviz.history.index import History
-from tests.history.folders import make_run, make_scan
+from tests.history.folders import DIABETES, make_run, make_scan
 from tests.history.test_tracking import with_curve
 
 
@@ -165,3 +165,25 @@ def test_runs_go_to_mlflow(home, runs, empty_store):
     told = runs("mlflow", "--all", "--to", store, "--json")
     assert (told["added"], told["present"]) == ([folder.digest], [])
     assert "0 runs written" in runs("mlflow", folder.digest[:9], "--to", store)
+
+
+def test_a_list_of_several_tasks_says_of_each_number_what_it_is(home, runs):
+    first, number = make_run(home), make_run(home, model=DIABETES)
+    text = runs("list")
+    assert re.search(r"accuracy 97\.\d % ± \d", text)
+    assert re.search(r"mae \d+\.\d+ ± \d", text)
+    assert re.search(r"removed +quality +MACs", text)
+    assert runs("list", "--search", "mae", "--json")["total"] == 1
+    listed = {row["digest"]: row for row in runs("list", "--order", "quality", "--json")["runs"]}
+    assert list(listed) == [first.digest, number.digest]
+    assert [each["metric"] for each in listed[number.digest]["quality"]] == ["mae", "mse", "r2"]
+    assert listed[first.digest]["accuracy"] == listed[first.digest]["quality"][0]["pruned"]
+    assert listed[number.digest]["accuracy"] is None
+    shown = runs("show", number.digest)
+    for title in ("mean absolute error", "mean squared error", "R²"):
+        assert re.search(rf"{title} +[\d.]+ → [\d.]+ ± [\d.]+ \(147 inputs\)", shown), shown
+    assert "accuracy" not in shown
+    History(home).delete(number.digest)
+    text = runs("list")
+    assert re.search(r"removed +accuracy +MACs", text)
+    assert re.search(r"  97\.\d % ± ", text)

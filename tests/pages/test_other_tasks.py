@@ -79,3 +79,9 @@ def test_another_metric_of_a_classification_is_what_the_pages_show():
         assert not at.exception
         assert not at.error
         assert "Average precision" in words(at)
+
+
+def test_export_asks_the_network_for_its_answers_and_no_probabilities():
+    shown = "\n".join(block.value for block in _open("export", PLAN).code)
+    assert "answers = network(x)" in shown
+    assert "softmax" not in shown

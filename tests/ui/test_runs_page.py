@@ -17,7 +17,7 @@ from pruneviz.home import default_home
 from pruneviz.plan import Plan
 from pruneviz.ui.history import report_tables, run_actions
 from pruneviz.ui.kit import keeping
-from tests.history.folders import make_run, make_scan
+from tests.history.folders import DIABETES, make_run, make_scan
 from tests.ui.finished import MLP, finish
 
 PAGE = str(Path(__file__).parents[2] / "pages" / "runs.py")
@@ -292,3 +292,25 @@ def test_what_is_kept_after_a_restore_began_from_that_run(model, monkeypatch):
     monkeypatch.setattr("streamlit.session_state", session)
     expected = folder.digest if model == plan.model else None
     assert keeping.parent(plan.changed(model=model)) == expected
+
+
+def test_runs_of_two_tasks_are_shown_by_the_metrics_of_each():
+    tumours, diabetes = make_run(default_home()), make_run(default_home(), 1, model=DIABETES)
+    at = page(diabetes)
+    assert not at.error
+    table = at.dataframe[0].value
+    assert "Accuracy" not in table
+    told = dict(zip(table["Digest"], table["Quality"], strict=True))
+    assert told[tumours.digest[:12]].startswith("Accuracy: 97.")
+    assert re.fullmatch(
+        r"Mean absolute error: \d\d\.\d\d \(± \d\.\d+\)", told[diabetes.digest[:12]]
+    )
+    shown = words(at)
+    for title in ("Mean absolute error", "Mean squared error", "R²"):
+        assert re.search(rf"\| {title} \| [\d.]+ \(± [\d.]+\) \| [\d.]+ \(± ", shown)
+    assert "Each metric on 147 held-out inputs" in shown
+    assert "| Accuracy |" not in shown
+    shown = words(page(tumours, diabetes))
+    assert "only the first by accuracy; only the second by mean absolute error" in shown
+    assert re.search(r"\| Accuracy \| 97\.\d % \(± .*190 inputs \| – \|", shown)
+    assert re.search(r"\| R² \| – \| 0\.\d+ \(± .*147 inputs \|", shown)

@@ -63,7 +63,7 @@ def _curve_writer(rounds: RecoveryRounds, context: Context) -> Callable[[], bool
     written: list[int] = []  # how many points, each time
 
     def write() -> bool:
-        rows = [row.model_dump(mode="json") for row in rounds.curve]
+        rows = [row.as_json() for row in rounds.curve]
         more = not written or len(rows) > written[-1]
         if more:
             write_json(context.folder.file(CURVE_FILE), rows, durable=False)

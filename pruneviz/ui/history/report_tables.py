@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pruneviz.figures.kit import format as fmt
+from pruneviz.figures.kit import quality
 from pruneviz.plan import Plan
-from pruneviz.report import Amount, LatencyPair, MetricPair, Report
+from pruneviz.report import Amount, LatencyPair, MetricNumbers, Report
 from pruneviz.ui.frame import speeds
 from pruneviz.ui.session import recipes
 from pruneviz.ui.words import text
@@ -25,10 +26,8 @@ AMOUNTS: tuple[tuple[str, str, Callable[[float], str]], ...] = (
 def numbers(report: Report) -> list[tuple[str, str, str, str]]:
     """Return measure, original, this run and the change, each with its interval if it has one."""
     rows = []
-    if report.accuracy is not None:
-        found = report.accuracy
-        change = f"{fmt.points(found.change)} ({fmt.spread(*found.change_interval)})"
-        rows.append(("Accuracy", *_accuracies(found), change))
+    for title, found in _by_title(report).items():
+        rows.append((title, quality.original(found), quality.pruned(found), quality.change(found)))
     for title, name, write in AMOUNTS:
         amount: Amount = getattr(report, name)
         left_out = _left_out(report, name)
@@ -42,8 +41,10 @@ def numbers(report: Report) -> list[tuple[str, str, str, str]]:
 def measured(report: Report) -> str:
     """Return on how many inputs, passes and which machine a report's numbers were measured."""
     parts = []
-    if report.accuracy is not None:
-        parts.append(f"Accuracy on {fmt.inputs_of(report.accuracy.samples, report.plan)}")
+    if report.primary is not None:
+        titles = list(_by_title(report))
+        what = titles[0] if len(titles) == 1 else "Each metric"
+        parts.append(f"{what} on {fmt.inputs_of(report.primary.samples, report.plan)}")
     parts.append(f"latency from {speeds.conditions(report)}")
     return text.sentence("; ".join(parts))
 
@@ -55,8 +56,11 @@ def side_by_side(first: Report, second: Report) -> list[tuple[str, str, str]]:
     def add(title: str, value: Callable[[Report], str]) -> None:
         rows.append((title, value(first), value(second)))
 
-    add("Accuracy", lambda r: NOTHING if r.accuracy is None else _judged(r.accuracy))
-    add("against its original", lambda r: NOTHING if r.accuracy is None else _lost(r.accuracy))
+    found = _by_title(first), _by_title(second)
+    for title in dict.fromkeys([*found[0], *found[1]]):
+        one, other = (own.get(title) for own in found)
+        rows.append((title, _judged(one), _judged(other)))
+        rows.append(("against its original", _lost(one), _lost(other)))
     add("Units removed", lambda r: fmt.percent(r.sparsity.achieved))
     for title, name, write in AMOUNTS:
         add(title, lambda r, name=name, write=write: _amount(r, name, write))  # type: ignore[misc]
@@ -64,6 +68,19 @@ def side_by_side(first: Report, second: Report) -> list[tuple[str, str, str]]:
     add("Speed, against its original", speeds.in_words)
     add("Recovery", lambda r: recipes.words(r.plan) or "none")
     return rows
+
+
+def judged_apart(first: Report, second: Report) -> str:
+    """Return which metrics only one of two runs is judged by, "" where both are by the same."""
+    one, other = (list(_by_title(report)) for report in (first, second))
+    if not (one and other):
+        return ""
+    alone = {
+        "first": [text.sentence_case(title) for title in one if title not in other],
+        "second": [text.sentence_case(title) for title in other if title not in one],
+    }
+    parts = [f"only the {run} by {', '.join(titles)}" for run, titles in alone.items() if titles]
+    return f"They are judged by different metrics: {'; '.join(parts)}." if parts else ""
 
 
 def plan_differences(first: Plan, second: Plan) -> list[tuple[str, str, str]]:
@@ -93,19 +110,19 @@ def _cell(content: str) -> str:
     return whole.replace(f",{text.NO_BREAK}", ", ")
 
 
-def _accuracies(found: MetricPair) -> tuple[str, str]:
-    return (
-        f"{fmt.percent(found.original)} ({fmt.spread(*found.original_interval)})",
-        f"{fmt.percent(found.pruned)} ({fmt.spread(*found.pruned_interval)})",
-    )
+def _by_title(report: Report) -> dict[str, MetricNumbers]:
+    """Return a report's metrics by their titles, which say their settings."""
+    return {quality.title(found): found for found in map(MetricNumbers.of, report.quality)}
 
 
-def _judged(found: MetricPair) -> str:
-    return f"{_accuracies(found)[1]}, {fmt.plural(found.samples, 'input')}"
+def _judged(found: MetricNumbers | None) -> str:
+    if found is None:
+        return NOTHING
+    return f"{quality.pruned(found)}, {fmt.plural(found.samples, 'input')}"
 
 
-def _lost(found: MetricPair) -> str:
-    return f"{fmt.points(found.change)} ({fmt.spread(*found.change_interval)})"
+def _lost(found: MetricNumbers | None) -> str:
+    return NOTHING if found is None else quality.change(found)
 
 
 def _amount(report: Report, name: str, write: Callable[[float], str]) -> str:

@@ -71,6 +71,8 @@ def two(history: History, rows: Sequence[Row]) -> None:
                 )
             )
             st.caption(_same_ground(first.machine.processor, second.machine.processor))
+            if apart := report_tables.judged_apart(first, second):
+                st.caption(text.escape(apart))
         else:
             st.caption("Numbers are set side by side once both are finished and were measured.")
     specs = [folder.spec() for folder in folders]

@@ -12,6 +12,7 @@ import streamlit as st
 
 from pruneviz.criteria import CRITERIA
 from pruneviz.figures.kit import format as fmt
+from pruneviz.figures.kit import quality
 from pruneviz.granularity import noun
 from pruneviz.history.lineage import Lineage
 from pruneviz.history.row import Row
@@ -24,6 +25,8 @@ from pruneviz.ui.words import text
 SHORT = 12  # digits of a digest that people see
 PER_PAGE, MOST_ROWS = 50, 10  # runs a page of the list, and how many of them without scrolling
 ROW_HEIGHT = 35  # pixels
+ACCURACY, QUALITY = "Accuracy", "Quality"  # the heading of the runs' primary metrics
+JUDGED_HELP = "On the inputs that are evaluated, with its 95 % interval"
 
 
 @dataclass(frozen=True)
@@ -102,14 +105,16 @@ def how(row: Row) -> str:
 def table(rows: Sequence[Row]) -> pd.DataFrame:
     """Return the runs for the list, one a row; times are UTC.
 
-    A run without a name is called by what it did, so that is said of runs with names alone.
+    A run without a name is called by what it did, so that is said of runs with names alone. Where
+    not all are judged by accuracy, each number says what it is.
     """
+    judged = quality_heading(rows)
     found = pd.DataFrame(
         [
             {
                 "Name": " ".join([called(row), *(f"#{tag}" for tag in row.tags)]),
                 "State": row.state,
-                "Accuracy": accuracy(row),
+                judged: quality_cell(row, judged),
                 "Recovery": recovery(row),
                 "MACs": with_left_out(_change(row.macs_original, row.macs), row.uncounted),
                 "Size": _change(row.bytes_original, row.bytes),
@@ -119,7 +124,7 @@ def table(rows: Sequence[Row]) -> pd.DataFrame:
             }
             for row in rows
         ],
-        columns=["Name", "State", "Accuracy", "Recovery", "MACs", "Size", "When", "What", "Digest"],
+        columns=["Name", "State", judged, "Recovery", "MACs", "Size", "When", "What", "Digest"],
     )
     return found if any(row.name for row in rows) else found.drop(columns="What")
 
@@ -130,9 +135,8 @@ def columns(timezone: str | None) -> dict[str, Any]:
     return {
         "Name": column.TextColumn(width=400),
         "State": column.TextColumn(width=80),
-        "Accuracy": column.TextColumn(
-            width=150, help="On the inputs that are evaluated, with its 95 % interval"
-        ),
+        ACCURACY: column.TextColumn(width=150, help=JUDGED_HELP),
+        QUALITY: column.TextColumn(width=270, help=JUDGED_HELP),
         "MACs": column.TextColumn(help="Multiply-accumulates of one input, against the original"),
         "Size": column.TextColumn(help="Bytes of the weights file, against the original"),
         "Recovery": column.TextColumn(width=150),
@@ -142,11 +146,17 @@ def columns(timezone: str | None) -> dict[str, Any]:
     }
 
 
-def accuracy(row: Row) -> str:
-    """Return a run's accuracy with its interval, or that there is none."""
-    if row.accuracy is None or row.accuracy_low is None or row.accuracy_high is None:
+def quality_heading(rows: Sequence[Row]) -> str:
+    """Return what the column of the runs' primary metrics is called."""
+    return ACCURACY if quality.all_accuracy(rows) else QUALITY
+
+
+def quality_cell(row: Row, heading: str) -> str:
+    """Return a run's primary metric with its interval, or that there is none."""
+    if row.primary is None:
         return NOTHING
-    return f"{fmt.percent(row.accuracy)} ({fmt.spread(row.accuracy_low, row.accuracy_high)})"
+    number = quality.pruned(row.primary)
+    return number if heading == ACCURACY else f"{quality.title(row.primary)}: {number}"
 
 
 def recovery(row: Row) -> str:
@@ -171,5 +181,5 @@ def family_line(part: Lineage) -> str:
     if row is None:
         return f"{part.digest[:SHORT]}, no longer here"
     found = [called(row), *[how(row)] * bool(row.name), row.digest[:SHORT]]
-    found += [accuracy(row)] * (row.accuracy is not None)
+    found += [quality_cell(row, quality_heading([row]))] * (row.primary is not None)
     return ", ".join([*found, *[row.state] * (row.state != "finished")])

@@ -60,7 +60,7 @@ def file_not_written(path: str, why: str) -> str:
 
 @fact()
 def no_order(orders: str, order: str) -> str:
-    return f"runs are ordered by one of {orders}, got '{order}'"
+    return f"runs are ordered by one of {orders}, or by a metric's name, got '{order}'"
 
 
 @fact()
