@@ -126,3 +126,10 @@ def test_the_original_s_own_point_is_what_a_scan_left():
     assert found["mae"] == pytest.approx(scanned().original_table()["mae"].item())
     assert classes.empty
     assert "Willmott" in measures.about("mae", measures.of(load_subject(NUMBERS)))
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_before_any_scan_the_page_offers_one(name):
+    at = start("pages/sensitivity.py", PLANS[name].changed(sparsity=0.37, seed=3))
+    assert not at.exception
+    assert not at.error

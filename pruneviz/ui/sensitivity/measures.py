@@ -145,6 +145,8 @@ def original(plan: Plan) -> tuple[pd.Series, pd.DataFrame]:
 def _table(points: pd.DataFrame, value: str, low: str, high: str, scale: float) -> pd.DataFrame:
     """Return layer and level with one measure's value and interval, in the unit that is shown."""
     columns = {"value": value, "low": low, "high": high}
+    if points.empty:  # of a scan that is not begun it is not known what it is judged by
+        points = points.reindex(columns=["layer", "sparsity", *columns.values()])
     shown = {name: scale * points[column].astype(float) for name, column in columns.items()}
     table = pd.DataFrame({"layer": points["layer"], "sparsity": points["sparsity"], **shown})
     return table.replace([inf, -inf], nan)  # where nothing is known, and nothing can be drawn
