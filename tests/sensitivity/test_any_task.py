@@ -79,8 +79,8 @@ def test_a_point_is_what_an_estimate_says_once_every_input_is_seen(name):
     evaluator, found = Evaluator(subject.model, data.x, data.y, 16, task=task), None
     network = pruned(name, point["layer"], point["sparsity"])
     for part, after in enumerate(evaluator.batches(network)):
-        target = data.y[evaluator.parts[part]]
-        batch = seen(task, subject.metrics, evaluator.original(part), after, target)
+        which, before = evaluator.parts[part], evaluator.original(part)
+        batch = seen(task, subject.metrics, which, before, after, data.y[which])
         found = batch if found is None else found + batch
     assert found.samples == point["samples"]
     for pair in found.quality():
