@@ -222,13 +222,13 @@ def test_of_an_error_the_lowest_is_best_and_its_axis_has_its_name():
     assert figure.layout.yaxis2.title.text == "Loss"
     assert texts(figure) == ["<b>best 44.00</b>", "<b>last 45.00</b>"]
     assert named(figure, "best").x == (1,)
-    assert named(figure, "best").textposition[0].startswith("bottom")
+    assert named(figure, "best").textposition.startswith("bottom")
     assert labels(figure) == ["original 40.00", "before recovery 59.00"]
     low, high = figure.layout.yaxis.range
     for trace in figure.data:
         if trace.yaxis in (None, "y"):
             assert all(low <= value <= high for value in trace.y)
-    assert not any(" %" in (trace.hovertemplate or "") for trace in figure.data)
+    assert not any("} %" in (trace.hovertemplate or "") for trace in figure.data)
 
 
 @pytest.mark.parametrize(
