@@ -12,19 +12,23 @@ from torch import Tensor, nn
 from pruneviz.allocate import SCOPES, Ranking, allocate
 from pruneviz.criteria import CRITERIA, Evidence, score
 from pruneviz.granularity import GRANULARITIES
+from pruneviz.metrics import METRICS, Metric
 from pruneviz.plan import Plan
 from pruneviz.recovery import RECOVERIES, SCHEDULES
-from pruneviz.registry import Entry, Registry
+from pruneviz.registry import Entry, Listing
+from pruneviz.tasks import TASKS
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import asked
 
 SHOWN = "2"  # the layer of the small network that is demonstrated on
-REGISTRIES: Mapping[str, Registry[Any]] = {
+REGISTRIES: Mapping[str, Listing[Any]] = {
     "criterion": CRITERIA,
     "granularity": GRANULARITIES,
     "scope": SCOPES,
     "schedule": SCHEDULES,
     "recovery": RECOVERIES,
+    "task": TASKS,
+    "metric": METRICS,
 }
 
 
@@ -46,7 +50,19 @@ def _plain(entry: Entry[Any]) -> dict[str, Any]:
         **{name: getattr(entry, name) for name in fields},
         "needs": list(entry.needs),
         "parameters": parameters,
+        **_judging(entry),
     }
+
+
+def _judging(entry: Entry[Any]) -> dict[str, Any]:
+    """Return of a task its metrics, of a metric its tasks, its unit and which way is better."""
+    metrics = {task.name: list(task.implementation().metrics) for task in TASKS}
+    if isinstance(entry, Metric):
+        tasks = [name for name, fitting in metrics.items() if entry.name in fitting]
+        return {"unit": entry.unit, "better": entry.better, "tasks": tasks}
+    if any(entry is task for task in TASKS):
+        return {"metrics": metrics[entry.name]}
+    return {}
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
-"""Every method there is: criteria, granularities, scopes, schedules and recoveries."""
+"""Every method there is: criteria, granularities, scopes, recoveries, tasks and metrics."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -17,7 +18,9 @@ from pruneviz.cli.options import AsJson
 def methods(
     kind: Annotated[
         str | None,
-        typer.Argument(help="criterion, granularity, scope, schedule or recovery; all if left out"),
+        typer.Argument(
+            help="criterion, granularity, scope, schedule, recovery, task or metric; all if none"
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -32,7 +35,18 @@ def methods(
         table = Table(name, "family", "what it does", "parameters", title_justify="left")
         for entry in entries:
             parameters = ", ".join(f"{p['name']}={p['default']}" for p in entry["parameters"])
-            sentence = f"{entry['sentence']}\n{entry['formula']}\n{entry['source']}"
+            lines = entry["sentence"], _judges(entry), entry["formula"], entry["source"]
+            sentence = "\n".join(line for line in lines if line)
             table.add_row(entry["name"], entry["family"], Text(sentence), parameters)
             table.add_section()
         output().print(table)
+
+
+def _judges(entry: Mapping[str, Any]) -> str:
+    """Return of a task which metrics judge it, of a metric the tasks and its unit; else ""."""
+    if "metrics" in entry:
+        return f"judged by {', '.join(entry['metrics'])}"
+    if "better" not in entry:
+        return ""
+    unit = f"in {entry['unit']}, " if entry["unit"] else ""
+    return f"{unit}{entry['better']} is better; judges {', '.join(entry['tasks']) or 'no task'}"

@@ -52,6 +52,9 @@ PLAN_OPTIONS: dict[str, Any] = {
     "interpolation": _text("nearest, bilinear or bicubic."),
     "colour": _text("How the model saw colours: rgb, bgr or grey."),
     "input_shape": InputShape,
+    "task": _text("What the model is for, such as regression; a wrong name lists all."),
+    "metric": _text("What judges it first, such as r2; a wrong name lists all."),
+    "metric_parameters": _texts("--metric-parameter", "NAME=1", "Such as class_index=1 of recall."),
     "criterion": _text("Such as taylor; a wrong name lists all."),
     "granularity": _text("Such as channel; a wrong name lists all."),
     "granularity_parameters": _texts(
@@ -82,23 +85,31 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on standar
 
 
 # what is given on the command line is put into the file's own, name by name
-MERGED = {"classes", "reading", "layers", "locks", "granularity_parameters", "scope_parameters"}
+MERGED = {"classes", "reading", "layers", "locks", "metric_parameters", "granularity_parameters",
+          "scope_parameters"}  # fmt: skip
 
 
 def takes_plan(*amount: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Let a command take a plan's file and options, and hand it the plan they make.
 
     The plan is the command's first parameter. `amount` names those of AMOUNT that it takes, too.
+    An option that it has under the same name is its own.
     """
-    names = [name for name in PLAN_OPTIONS if name not in AMOUNT or name in amount]
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        _, *own = signature(command, eval_str=True).parameters.values()
+        taken = {f"{each.name}{ending}" for each in own for ending in ("", "_parameters")}
+        names = [
+            name
+            for name in PLAN_OPTIONS
+            if name not in taken and (name not in AMOUNT or name in amount)
+        ]
+
         @wraps(command)
         def with_plan(plan: Path | None, **typed: Any) -> None:
             given = {name: typed.pop(name) for name in names}
             command(made_plan(plan, **given), **typed)
 
-        _, *own = signature(command, eval_str=True).parameters.values()
         either = Parameter.POSITIONAL_OR_KEYWORD
         of_plan = [Parameter("plan", either, default=None, annotation=PlanFile)]
         of_plan += [Parameter(n, either, default=None, annotation=PLAN_OPTIONS[n]) for n in names]
@@ -128,6 +139,7 @@ def made_plan(path: Path | None, **given: Any) -> Plan:
         "input_shape": _shape,
         "layers": _layers,
         "locks": _locks,
+        "metric_parameters": _parameters,
         "granularity_parameters": _parameters,
         "scope_parameters": _parameters,
     }
@@ -139,7 +151,7 @@ def made_plan(path: Path | None, **given: Any) -> Plan:
     if "data" in chosen and chosen["data"] != fields.get("data"):
         for name in ("classes", "reading"):
             fields.pop(name, None)  # they are those of the file's own data
-    for method in ("granularity", "scope"):
+    for method in ("metric", "granularity", "scope"):
         if chosen.get(method, fields.get(method)) != fields.get(method):
             fields.pop(f"{method}_parameters", None)  # they belong to the file's own method
     for name in MERGED & chosen.keys():

@@ -15,13 +15,16 @@ from pruneviz.cli.options import AsJson
 @aside
 def models(as_json: AsJson = False) -> None:
     """List the sample models, and the torchvision models that can be opened."""
+    from pruneviz.figures.kit.format import sentence_case
     from pruneviz.metrics import METRICS
     from pruneviz.subjects import list_models, list_torchvision
+    from pruneviz.subjects.models.samples import SAMPLES
 
     cards, others = list_models(), list_torchvision()
     samples = [
         {"reference": card.reference, "title": card.title, "decides": card.sentence,
-         card.metric: card.quality, "parameters": card.parameters}
+         "task": SAMPLES[card.name].task, "metric": card.metric, card.metric: card.quality,
+         "parameters": card.parameters}
         for card in cards
     ]  # fmt: skip
     if as_json:
@@ -30,7 +33,7 @@ def models(as_json: AsJson = False) -> None:
     table = Table("model", "what it decides", "how well", "parameters")
     for card in cards:
         metric = METRICS.get(card.metric)
-        said = f"{metric.written(card.quality)} {metric.title.lower()}"
+        said = f"{metric.written(card.quality)} {sentence_case(metric.title)}"
         table.add_row(card.reference, card.sentence, said, f"{card.parameters:,}")
     output().print(table)
     output().print(

@@ -29,16 +29,20 @@ class MetricNumbers:
     @classmethod
     def of(cls, pair: MetricPair) -> MetricNumbers:
         """Return what a report says of a metric."""
-        original, pruned, change = (
-            [finite(number) for number in (value, *interval)]
-            for value, interval in (
-                (pair.original, pair.original_interval),
-                (pair.pruned, pair.pruned_interval),
-                (pair.change, pair.change_interval),
-            )
+        return cls(
+            metric=pair.metric,
+            settings={name: _setting(value) for name, value in pair.settings.items()},
+            original=finite(pair.original),
+            original_low=finite(pair.original_interval[0]),
+            original_high=finite(pair.original_interval[1]),
+            pruned=finite(pair.pruned),
+            pruned_low=finite(pair.pruned_interval[0]),
+            pruned_high=finite(pair.pruned_interval[1]),
+            change=finite(pair.change),
+            change_low=finite(pair.change_interval[0]),
+            change_high=finite(pair.change_interval[1]),
+            samples=pair.samples,
         )
-        settings = {name: _setting(value) for name, value in pair.settings.items()}
-        return cls(pair.metric, settings, *original, *pruned, *change, pair.samples)
 
 
 def _setting(value: str | int | float) -> str | int | float:

@@ -46,6 +46,8 @@ def check_task(task: Task, output: Any, target: Tensor) -> None:
 def chosen_metric(plan: Plan, task: Task) -> Metric | None:
     """Return the metric that a plan asks for, None for none; ValueError where it does not fit."""
     if plan.metric is None:
+        if plan.metric_parameters:
+            raise RefusedError(answering.parameters_of_no_metric(tuple(plan.metric_parameters)))
         return None
     metric = METRICS.get(plan.metric)
     if metric.name not in task.metrics:

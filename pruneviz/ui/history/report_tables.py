@@ -56,10 +56,9 @@ def side_by_side(first: Report, second: Report) -> list[tuple[str, str, str]]:
     def add(title: str, value: Callable[[Report], str]) -> None:
         rows.append((title, value(first), value(second)))
 
-    found = _by_title(first), _by_title(second)
-    for title in dict.fromkeys([*found[0], *found[1]]):
-        rows.append((title, *(_judged(own.get(title)) for own in found)))
-        rows.append(("against its original", *(_lost(own.get(title)) for own in found)))
+    for title in dict.fromkeys([*_by_title(first), *_by_title(second)]):
+        add(title, lambda r, title=title: _judged(_by_title(r).get(title)))  # type: ignore[misc]
+        add("against its original", lambda r, title=title: _lost(_by_title(r).get(title)))  # type: ignore[misc]
     add("Units removed", lambda r: fmt.percent(r.sparsity.achieved))
     for title, name, write in AMOUNTS:
         add(title, lambda r, name=name, write=write: _amount(r, name, write))  # type: ignore[misc]

@@ -133,3 +133,8 @@ def of_another_task(title: str, why: Fact, tasks: tuple[str, ...]) -> str:
 @fact(field="metric")
 def of_another_metric(title: str, metrics: tuple[str, ...]) -> str:
     return f"{title} says nothing of this task: choose one of {', '.join(metrics)}"
+
+
+@fact(field="metric")
+def parameters_of_no_metric(names: tuple[str, ...]) -> str:
+    return f"{', '.join(names)} is asked of no metric: name the metric that takes it, too"
