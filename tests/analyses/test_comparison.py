@@ -46,7 +46,7 @@ def test_an_amount_that_cannot_be_reached_is_noted_and_the_others_are_measured(t
     path.write_text(found.table().to_csv(index=False))
     table = read_marks(path)
     assert list(table["note"]) == ["", last.note]
-    assert float(table["accuracy"][0]) == first.accuracy
+    assert float(table["accuracy"][0]) == first.value
 
 
 def test_it_is_taken_up_where_it_stopped():

@@ -70,7 +70,7 @@ def test_one_round_is_the_recovery_of_what_prune_leaves():
         ("prune", 0), ("finetune", 1), ("finetune", 2), ("finetune", 3),
     ]  # fmt: skip
     report = engine.report(prepared, pruned, engine.time_models(prepared, pruned, 3).summary())
-    assert report.accuracy.pruned == rows[-1].accuracy
+    assert report.accuracy.pruned == rows[-1].value
     assert rows[0].value == pruned.recovery.before.value
     assert pruned.recovery.best_epoch in (1, 2, 3)
     assert pruned.recovery.control is None  # it has no BatchNorm

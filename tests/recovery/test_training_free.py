@@ -22,7 +22,7 @@ def pruned(plan):
 
 def test_rows_are_what_the_recoveries_themselves_reach():
     prepared, network = pruned(DIGITS)
-    rows = {row.methods: row.accuracy for row in without_training(prepared, network)}
+    rows = {row.methods: row.quality for row in without_training(prepared, network)}
     first, second = untrained_methods(network.model, prepared.subject.data)
     assert set(rows) == {(), (first,), (second,), (first, second)}
     assert rows[()].change == 0
