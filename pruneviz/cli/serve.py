@@ -15,7 +15,6 @@ from pruneviz.cli.options import AsJson
 @aside
 def models(as_json: AsJson = False) -> None:
     """List the sample models, and the torchvision models that can be opened."""
-    from pruneviz.figures.kit.format import sentence_case
     from pruneviz.metrics import METRICS
     from pruneviz.metrics.metric import sentence_case
     from pruneviz.subjects import list_models, list_torchvision
