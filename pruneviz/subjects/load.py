@@ -131,6 +131,7 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
         frozen=frozen,
         task=task,
         metric=chosen_metric(plan, task),
+        tokenizer=source.tokenizer,
     )
 
 
