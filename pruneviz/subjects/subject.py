@@ -18,7 +18,7 @@ from pruneviz.metrics import METRICS, Metric
 from pruneviz.network.inputs import Given, is_batched
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.labelling import Labelling
-from pruneviz.subjects.models.expectation import Tokenizer
+from pruneviz.subjects.texts.tokenizer import Tokenizer
 from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import Fact
 

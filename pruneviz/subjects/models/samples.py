@@ -8,11 +8,11 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from pruneviz.subjects.models.expectation import Tokenizer
 from pruneviz.subjects.samples import standard_library
 from pruneviz.subjects.samples.diabetes import DiabetesMlp
 from pruneviz.subjects.samples.folders import folder_of
 from pruneviz.subjects.samples.small_llama import SmallLlama
+from pruneviz.subjects.texts.tokenizer import Tokenizer
 from pruneviz.tasks import TASKS, Task
 from pruneviz.tasks.language_modelling import LanguageModelling
 from pruneviz.wording import RefusedError

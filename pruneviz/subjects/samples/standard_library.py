@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from pruneviz.subjects.augmentation import Augmentation
-from pruneviz.subjects.models.expectation import Tokenizer
 from pruneviz.subjects.models.hugging_face.tokenizer import FileTokenizer
 from pruneviz.subjects.samples.folders import folder_of
 from pruneviz.subjects.split import spread
 from pruneviz.subjects.subject import Data
 from pruneviz.subjects.texts.data import data_of
+from pruneviz.subjects.texts.tokenizer import Tokenizer
 from pruneviz.subjects.texts.windows import Windows, windows
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import finding

@@ -25,7 +25,7 @@ from pruneviz.plan import Part, Plan
 from pruneviz.registry import Value
 from pruneviz.report import LatencyPair, MetricPair, Report
 from pruneviz.subjects import Data
-from pruneviz.subjects.models.expectation import Tokenizer
+from pruneviz.subjects.texts.tokenizer import Tokenizer
 from pruneviz.tasks import Task
 from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.cached import cached
