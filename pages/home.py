@@ -26,8 +26,11 @@ from pruneviz.ui.words import text
 def sample_card(card: ModelCard, plan: Plan) -> None:
     """Draw a sample model: real inputs, what it decides, its numbers, and the way in."""
     with st.container(border=True, key=f"card-{card.name}"):
-        draw = pictures.montage if card.kind == "image" else pictures.profiles
-        st.image(draw(card.thumbnail), width="stretch", alt=text.picture_sentence(card))
+        if card.kind == "text":
+            st.code(card.thumbnail[0], language=None, height=120)
+        else:
+            draw = pictures.montage if card.kind == "image" else pictures.profiles
+            st.image(draw(card.thumbnail), width="stretch", alt=text.picture_sentence(card))
         st.markdown(f"**{card.title}**  \n{card.sentence}")
         st.markdown(f":small[:gray[{text.card_line(card)}]]")
         in_use = plan.model == card.reference and plan.weights is None

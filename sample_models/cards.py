@@ -50,7 +50,50 @@ and R. Tibshirani, *Least Angle Regression*, 2004, https://doi.org/10.1214/00905
 To learn what pruning does to a network that gives a number. **Not for medical use.**""",
     },
 }
-METRICS = {"mae": "Mean absolute error"}  # what judges a sample that is no classifier
+TEXT_CARD = """\
+# {title} (`sample:{name}`)
+{sentence}
+
+| | |
+|---|---|
+| Perplexity on the modules held out | {judged} |
+| Bits per byte | {bits_per_byte:.3f} (95 % interval {bits_low:.3f} to {bits_high:.3f}) |
+| Judged tokens | {test_tokens:,}, of Python {python} |
+| Parameters | {parameters:,} |
+| Weights file | {kilobytes:,.0f} kB, safetensors in half precision; computed in single precision |
+| Input | {places} tokens of a vocabulary of 2,048 (pairs of bytes, `tokenizer.json`) |
+| SHA-256 of the weights | `{sha256}` |
+
+## Architecture
+Llama's parts in plain torch: norms by the root of the mean square, rotary positions, 3 blocks of 8
+heads of queries in 4 groups and a gated feed-forward part, at a width of 128.
+
+## Data
+The text of Python's own standard library, docstrings and code, as it lies on the machine: it is not
+shipped. 19 modules, named in `pruneviz/subjects/samples/standard_library.py`, are held out of any
+training, the tokenizer's too; {test_samples} windows of {places} tokens are spread over them, one
+after the other, and judged. Other Pythons have other text: the numbers above are those of Python
+{python}, and the app says which it has and what is missing. The text is under Python's own licence
+(PSF-2.0).
+
+## Training
+`python sample_models/train.py {name}`: {optimiser}; {train_tokens:,} tokens of all other modules \
+(tests and `idlelib` left out), {epochs} time{times}, in windows of {places}, learning rate \
+{learning_rate}, weight decay {weight_decay}, gradients of norm {most_gradient} at most, batches \
+of {batch_size}, seed {seed}. {seconds:.0f} seconds of one processor core with torch {torch}.
+
+## Intended use
+To learn what pruning does to a language model that answers at once: heads by group, the width of
+feed-forward parts, that of the stream. Not to write code.
+
+## Limits
+- It has read one kind of text, a few million tokens of it, and knows {places} tokens of context.
+- A recovery in the app trains on a part of what the sample was trained on.
+"""
+METRICS = {
+    "perplexity": "Perplexity",
+    "mae": "Mean absolute error",
+}  # what judges a sample that is no classifier
 
 CARD = """\
 # {title} (`sample:{name}`)
@@ -88,6 +131,8 @@ processor core with torch {torch}.
 
 def model_card(card: dict[str, Any]) -> str:
     """Return a sample's README.md from the facts of its card.json."""
+    if card["kind"] == "text":
+        return text_card(card)
     labelled = "metric" not in card
     text = CARD.format(
         **card["training"],
@@ -104,6 +149,20 @@ def model_card(card: dict[str, Any]) -> str:
     )
     # Percentages are written as in the app, with a space: 98.2 %.
     return text.replace("%", " %").replace("  %", " %")
+
+
+def text_card(card: dict[str, Any]) -> str:
+    """Return the README.md of a language model from the facts of its card.json."""
+    low, high = card["bits_per_byte_interval"]
+    return TEXT_CARD.format(
+        **card,
+        **card["training"],
+        judged=judged(card),
+        bits_low=low,
+        bits_high=high,
+        kilobytes=card["bytes"] / 1000,
+        times="" if card["training"]["epochs"] == 1 else "s",
+    )
 
 
 def judged(card: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from cards import judged, model_card
+from language import train_language_model
 from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -207,25 +208,30 @@ def facts(
     }
 
 
+def train_and_write(sample: Sample) -> dict[str, Any]:
+    """Train a sample's network, write its weights, and return the facts of its card."""
+    recipe, split = RECIPES[sample.name], load_split(sample.data)
+    started = time.perf_counter()
+    model = train(sample, recipe, split)
+    seconds = time.perf_counter() - started
+    folder = sample_directory(sample.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    # Written as bytes: save_file would leave a file that only its owner can read.
+    (folder / "weights.safetensors").write_bytes(save(model.state_dict()))
+    return facts(sample, recipe, split, model, seconds)
+
+
 def main(names: list[str]) -> None:
     """Train the samples named, or all of them."""
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
     for name in names or list(SAMPLES):
-        sample, recipe = SAMPLES[name], RECIPES[name]
-        split = load_split(sample.data)
-        started = time.perf_counter()
-        model = train(sample, recipe, split)
-        seconds = time.perf_counter() - started
-        folder = sample_directory(name)
-        folder.mkdir(parents=True, exist_ok=True)
-        # Written as bytes: save_file would leave a file that only its owner can read.
-        (folder / "weights.safetensors").write_bytes(save(model.state_dict()))
-        card = facts(sample, recipe, split, model, seconds)
+        sample, folder = SAMPLES[name], sample_directory(name)
+        card = train_language_model(sample) if sample.tokenizer else train_and_write(sample)
         text = json.dumps(card, indent=1, ensure_ascii=False)
         (folder / "card.json").write_text(text + "\n", encoding="utf-8")
         (folder / "README.md").write_text(model_card(card), encoding="utf-8")
-        print(f"{name}: {judged(card)}, {seconds:.0f} s")
+        print(f"{name}: {judged(card)}, {card['training']['seconds']:.0f} s")
 
 
 if __name__ == "__main__":

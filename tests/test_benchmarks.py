@@ -18,7 +18,9 @@ from tests.documents import text_of
 ROOT = Path(__file__).parents[1]
 PATH = ROOT / "benchmarks" / "common.py"
 NAMED = re.findall(r"`(?:python benchmarks/)?(\w+\.py)`", text_of("docs/measuring.md"))
-EXTRA = re.compile(r"this benchmark needs \w+: (run `make bench` first|there are none in )")
+EXTRA = re.compile(
+    r"this benchmark needs \w+: (run `make bench` first|there are none in |pip download )"
+)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
+from torch.nn.functional import cross_entropy
 
 from pruneviz import run as engine
 from pruneviz.allocate import SCOPES, decides_amount
@@ -92,6 +93,9 @@ def test_the_files_say_what_the_report_says(fields, tmp_path):
     y, first = prepared.subject.data.y, report.primary
     if first.metric == "accuracy":
         assert first.pruned == float((predict(again, x).argmax(1) == y).double().mean())
+    elif first.metric == "perplexity":
+        nats = cross_entropy(predict(again, x).double().flatten(0, 1), y.flatten())
+        assert first.pruned == pytest.approx(float(nats.exp()), rel=1e-6)
     else:
         assert first.metric == "mae"
         error = (predict(again, x).double() - y).abs().mean()

@@ -61,7 +61,6 @@ from pruneviz.subjects.subject import (
 )
 from pruneviz.subjects.texts.data import load_text
 from pruneviz.subjects.uploads import upload_path
-from pruneviz.tasks import TASKS
 from pruneviz.tasks.regression import Regression
 from pruneviz.wording import Fact, RefusedError, opened, passes
 from pruneviz.wording.refusals.subjects import finding, given_subjects, text_files
@@ -131,6 +130,7 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
         frozen=frozen,
         task=task,
         metric=chosen_metric(plan, task),
+        tokenizer=source.tokenizer,
     )
 
 
@@ -153,6 +153,7 @@ def _load_sample(name: str, weights: Path | None) -> Source:
     model = sample.build()
     path = weights or sample_directory(name) / "weights.safetensors"
     fit_weights(model, read_weights(path), path.name)
+    task, tokenizer = sample.made_for()
     return Source(
         model=model,
         title=sample.title,
@@ -160,7 +161,8 @@ def _load_sample(name: str, weights: Path | None) -> Source:
         weights_label="your weights" if weights else "trained",
         expects=Expectation(shape=sample.input_shape),
         own_data=f"sample:{sample.data}",
-        task=TASKS.get(sample.task).implementation() if sample.task != "classification" else None,
+        task=task,
+        tokenizer=tokenizer,
     )
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from pruneviz.subjects.augmentation import Augmentation
-from pruneviz.subjects.samples import diabetes
+from pruneviz.subjects.samples import diabetes, standard_library
 from pruneviz.subjects.split import Training, channel_statistics, make_data, spread, stratified
 from pruneviz.subjects.subject import Data
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import finding
 
 NAMES = ("digits", "tumour")
-LOADERS = {diabetes.NAME: diabetes.load}  # of other tasks than classification
+LOADERS: dict[str, Callable[[], Data]] = {  # of other tasks than classification
+    diabetes.NAME: diabetes.load,
+    standard_library.NAME: standard_library.load,
+}
 TEST_FRACTION = 1 / 3
 SPLIT_SEED = 0
 # as sample_models/train.py trained them

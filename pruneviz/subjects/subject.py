@@ -18,6 +18,7 @@ from pruneviz.metrics import METRICS, Metric
 from pruneviz.network.inputs import Given, is_batched
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.labelling import Labelling
+from pruneviz.subjects.texts.tokenizer import Tokenizer
 from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import Fact
 
@@ -113,7 +114,8 @@ class Subject:
     more, a tensor (2, …) or `Inputs` where the model takes several. `sha256` is of the weights.
     `notes` are what the user must know. `random` says that its answers are drawn,
     `frozen` are the parameters, by name, that its author froze. `task` is what the model is for,
-    `metric` the one chosen to judge it by, None for the task's primary one.
+    `metric` the one chosen to judge it by, None for the task's primary one. `tokenizer` is a
+    language model's own, where it has one.
     """
 
     reference: str
@@ -129,6 +131,7 @@ class Subject:
     frozen: frozenset[str] = frozenset()
     task: Task = CLASSIFICATION
     metric: Metric | None = None
+    tokenizer: Tokenizer | None = None
 
     @property
     def metrics(self) -> tuple[Metric, ...]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import platform
 import subprocess
 import sys
 
@@ -47,6 +49,31 @@ def test_error_is_exactly_that_of_the_card(name: str) -> None:
     assert len(subject.data.y) == card["test_samples"]
 
 
+def test_perplexity_is_that_of_the_card_where_the_library_is_the_same() -> None:
+    subject = load_subject(Plan(model="sample:stdlib-lm"))
+    card = json.loads((sample_directory("stdlib-lm") / "card.json").read_text(encoding="utf-8"))
+    data = subject.data
+    assert len(data.x) == card["test_samples"]
+    judged = data.y != -100
+    with torch.no_grad():
+        likely = subject.model(data.x).double().log_softmax(2)
+    nats = -likely.gather(2, data.y.clamp_min(0)[..., None])[..., 0][judged]
+    found = float(nats.mean().exp())
+    size = int(subject.task.token_bytes[data.y[judged]].sum())
+    assert found < 60, "a guess among its tokens would have 2,048"
+    if platform.python_version() == card["python"]:
+        assert len(nats) == card["test_tokens"]
+        assert card["perplexity"] == pytest.approx(found, rel=1e-6)
+        bits = float(nats.sum()) / math.log(2) / size
+        assert card["bits_per_byte"] == pytest.approx(bits, rel=1e-6)
+
+
+def test_a_language_model_s_files_are_small() -> None:
+    folder = sample_directory("stdlib-lm")
+    assert (folder / "weights.safetensors").stat().st_size <= 4_000_000
+    assert (folder / "tokenizer.json").stat().st_size <= 200_000
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_card_belongs_to_the_weights(name: str) -> None:
     subject = load_subject(Plan(model=f"sample:{name}"))
@@ -56,8 +83,9 @@ def test_card_belongs_to_the_weights(name: str) -> None:
     assert card["bytes"] == (folder / "weights.safetensors").stat().st_size
     text = (folder / "README.md").read_text(encoding="utf-8")
     assert card["sha256"] in text
-    judged = f"{card['correct']} of" if "correct" in card else f"{card['mae']:.1f} ("
-    assert f"{judged}{' ' if 'correct' in card else ''}{card['test_samples']}" in text
+    metric = card.get("metric")
+    judged = f"{card[metric]:.1f} (" if metric else f"{card['correct']} of "
+    assert f"{judged}{card['test_samples']}" in text
     assert subject.sentence == card["sentence"]
     assert subject.title == card["title"]
 

@@ -15,8 +15,8 @@ class ModelCard:
     """A sample model in a few facts. `quality` is what `metric` says of `samples` held-out inputs.
 
     `thumbnail` holds one real input of each class, or a few: rows of pixels in [0, 1] (classes, H,
-    W) for images, standardised features (classes, F) for tables. `card` is the path of the
-    Markdown card.
+    W) for images, standardised features (classes, F) for tables, texts as they are. `card` is the
+    path of the Markdown card.
     """
 
     name: str

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import Literal, Protocol
+from typing import Literal
 
-from torch import Tensor, nn
+from torch import nn
 
 from pruneviz.network.inputs import Given
 from pruneviz.subjects.subject import Data
+from pruneviz.subjects.texts.tokenizer import Tokenizer
 from pruneviz.tasks import Task
 from pruneviz.wording import Fact
 
@@ -45,20 +45,6 @@ class Expectation:
     tokens: int | None = None
     beside: int = 1
     numbers: bool | None = None
-
-
-class Tokenizer(Protocol):
-    """How a text becomes the tokens of a language model, and these a text again."""
-
-    @property
-    def token_bytes(self) -> Tensor:
-        """How many bytes of text each token stands for, int64 (tokens,); 0 for special ones."""
-
-    def encode(self, text: str) -> list[int]:
-        """Return the numbers of a text's tokens, without any that stand at its ends."""
-
-    def decode(self, tokens: Sequence[int]) -> str:
-        """Return the text that tokens stand for."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

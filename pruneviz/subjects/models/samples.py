@@ -8,7 +8,13 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
+from pruneviz.subjects.samples import standard_library
 from pruneviz.subjects.samples.diabetes import DiabetesMlp
+from pruneviz.subjects.samples.folders import folder_of
+from pruneviz.subjects.samples.small_llama import SmallLlama
+from pruneviz.subjects.texts.tokenizer import Tokenizer
+from pruneviz.tasks import TASKS, Task
+from pruneviz.tasks.language_modelling import LanguageModelling
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import opening
 
@@ -126,6 +132,16 @@ class Sample:
     data: str
     input_shape: tuple[int, ...]
     task: str = "classification"
+    tokenizer: Callable[[], Tokenizer] | None = None
+
+    def made_for(self) -> tuple[Task | None, Tokenizer | None]:
+        """Return the task, None for classification, and the tokenizer of a language model."""
+        if self.tokenizer is not None:
+            cuts = self.tokenizer()
+            return LanguageModelling(cuts.token_bytes), cuts
+        return None if self.task == "classification" else TASKS.get(
+            self.task
+        ).implementation(), None
 
 
 SAMPLES = {
@@ -164,6 +180,16 @@ SAMPLES = {
             input_shape=(10,),
             task="regression",
         ),
+        Sample(
+            name=standard_library.MODEL,
+            title="Python, next token",
+            sentence="Says what comes next in the text of a Python module.",
+            build=SmallLlama,
+            data=standard_library.NAME,
+            input_shape=(standard_library.PLACES,),
+            task="language_modelling",
+            tokenizer=standard_library.tokenizer,
+        ),
     )
 }
 
@@ -177,7 +203,4 @@ def get_sample(name: str) -> Sample:
 
 def sample_directory(name: str) -> Path:
     """Return the folder with a sample's weights.safetensors, card.json and README.md."""
-    here = Path(__file__).resolve()
-    checkout = here.parents[3] / "sample_models"
-    installed = here.parents[2] / "_app" / "sample_models"  # where the wheel puts them
-    return (checkout if checkout.is_dir() else installed) / get_sample(name).name
+    return folder_of(get_sample(name).name)

@@ -6,18 +6,26 @@ import os
 import platform
 import sysconfig
 from collections.abc import Iterable
+from functools import cache
 from itertools import starmap
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from pruneviz.subjects.models.expectation import Tokenizer
+from pruneviz.subjects.augmentation import Augmentation
+from pruneviz.subjects.models.hugging_face.tokenizer import FileTokenizer
+from pruneviz.subjects.samples.folders import folder_of
 from pruneviz.subjects.split import spread
+from pruneviz.subjects.subject import Data
+from pruneviz.subjects.texts.data import data_of
+from pruneviz.subjects.texts.tokenizer import Tokenizer
 from pruneviz.subjects.texts.windows import Windows, windows
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import finding
 
+NAME, MODEL = "stdlib", "stdlib-lm"
+TOKENS = 2_048  # that the tokenizer and the network know
 PLACES = 64  # of a window
 JUDGED, TRAINED = 128, 4_096  # windows
 
@@ -61,6 +69,21 @@ def texts(names: Iterable[str]) -> dict[str, str]:
     """Return the text of each module that is there, by its name, in the order given."""
     paths = {name: root() / name for name in names}
     return {name: path.read_text("utf-8") for name, path in paths.items() if path.is_file()}
+
+
+@cache
+def tokenizer() -> Tokenizer:
+    """Return the sample's tokenizer: pairs of bytes that are often together in its training."""
+    from tokenizers import Tokenizer as Reader
+
+    return FileTokenizer(Reader.from_file(str(folder_of(MODEL) / "tokenizer.json")), TOKENS)
+
+
+@cache
+def load() -> Data:
+    """Return the Data: modules that are held out to judge, others to train and calibrate."""
+    cut = library_windows(tokenizer())
+    return data_of(f"sample:{NAME}", cut, Augmentation(known=True), held_out=True)
 
 
 def library_windows(tokenizer: Tokenizer) -> Windows:

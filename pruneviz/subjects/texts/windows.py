@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from pruneviz.subjects.models.expectation import Tokenizer
+from pruneviz.subjects.texts.tokenizer import Tokenizer
 from pruneviz.tasks.task import IGNORED
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import text_files

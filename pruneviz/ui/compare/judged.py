@@ -9,7 +9,7 @@ from pruneviz.compare import worsened
 from pruneviz.figures.kit import format as fmt
 from pruneviz.metrics import metric_of
 from pruneviz.report import MetricPair
-from pruneviz.ui.compare import numbers
+from pruneviz.ui.compare import numbers, tokens
 from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.history import report_tables
 from pruneviz.ui.kit import widgets
@@ -93,6 +93,7 @@ def draw_worst(judged: Judged) -> None:
         "text/csv",
         icon=":material/download:",
     )
+    tokens.draw(judged, table["index"].head(MOST_ROWS).tolist())
     widgets.page_link("attributions", "Explain one of them by its number")
 
 

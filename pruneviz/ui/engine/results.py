@@ -25,6 +25,7 @@ from pruneviz.plan import Part, Plan
 from pruneviz.registry import Value
 from pruneviz.report import LatencyPair, MetricPair, Report
 from pruneviz.subjects import Data
+from pruneviz.subjects.texts.tokenizer import Tokenizer
 from pruneviz.tasks import Task
 from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.cached import cached
@@ -56,13 +57,17 @@ class Files:
 
 @dataclass(frozen=True)
 class Judged:
-    """What a task keeps of both networks' outputs on all held-out inputs, and its metrics."""
+    """What a task keeps of both networks' outputs on all held-out inputs, and its metrics.
+
+    `tokenizer` is a language model's own, where it has one.
+    """
 
     data: Data
     original: tasks.Answers
     pruned: tasks.Answers
     task: Task
     quality: tuple[MetricPair, ...]
+    tokenizer: Tokenizer | None = None
 
 
 def judged(plan: Plan) -> Judged | None:
@@ -70,7 +75,8 @@ def judged(plan: Plan) -> Judged | None:
     subject, before = cache.subject(plan), cache.prepared(plan).baseline.answers
     if subject.data is None or before is None:
         return None
-    return Judged(subject.data, before, _pruned_answers(plan), subject.task, _quality(plan))
+    after, quality = _pruned_answers(plan), _quality(plan)
+    return Judged(subject.data, before, after, subject.task, quality, subject.tokenizer)
 
 
 def answers(plan: Plan) -> Answers | None:

@@ -1,0 +1,42 @@
+"""The pages for a language model: its perplexity, and what was lost on each token."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pruneviz.compare import worsened
+from pruneviz.plan import Plan
+from pruneviz.tasks import IGNORED
+from pruneviz.ui.engine import results
+from tests.pages.test_later_pages import _open
+from tests.pages.test_other_tasks import words
+
+PLAN = Plan(model="sample:stdlib-lm", sparsity=0.3, granularity="head")
+
+
+@pytest.mark.parametrize("page", ["home", "tune", "compare", "export"])
+def test_a_page_opens_for_a_language_model_and_says_nothing_of_accuracy(page):
+    at = _open(page, PLAN)
+    assert not at.exception
+    assert not at.error
+    assert "Perplexity" in words(at)
+    assert "Accuracy" not in "\n".join(str(m.value) for m in at.markdown[:6])
+
+
+def test_compare_draws_the_text_that_lost_most_token_by_token():
+    at = _open("compare", PLAN)
+    assert "Bits per byte" in words(at)
+    judged = results.judged(PLAN)
+    table = worsened(judged.task, judged.original, judged.pruned, judged.data.y)
+    worst = int(table["index"][0])
+    assert at.selectbox(key="compare-text").value == worst
+    (chart,) = [
+        spec for spec in (json.loads(c.proto.spec) for c in at.get("plotly_chart"))
+        if spec["data"][0]["type"] == "heatmap"
+    ]  # fmt: skip
+    hovers = [text for row in chart["data"][0]["customdata"] for text in row]
+    target = judged.data.y[worst]
+    assert sum("original" in text for text in hovers) >= int((target != IGNORED).sum())
+    assert "nats" in chart["layout"]["title"]["text"]
