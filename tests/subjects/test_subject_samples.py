@@ -63,9 +63,9 @@ def test_perplexity_is_that_of_the_card_where_the_library_is_the_same() -> None:
     assert found < 60, "a guess among its tokens would have 2,048"
     if platform.python_version() == card["python"]:
         assert len(nats) == card["test_tokens"]
-        assert card["perplexity"] == pytest.approx(found, rel=1e-6)
+        assert card["perplexity"] == pytest.approx(found, rel=1e-4)  # in single precision
         bits = float(nats.sum()) / math.log(2) / size
-        assert card["bits_per_byte"] == pytest.approx(bits, rel=1e-6)
+        assert card["bits_per_byte"] == pytest.approx(bits, rel=1e-4)
 
 
 def test_a_language_model_s_files_are_small() -> None:
