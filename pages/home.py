@@ -87,7 +87,7 @@ def own_data(plan: Plan) -> None:
     with widgets.problems_here():
         if file is not None and uploads.is_table(file.name):
             header = uploads.columns(file.getvalue(), file.name)
-            chosen = columns_form.choose(header, chosen, "home-data")
+            chosen = columns_form.choose(header, chosen, "home-data", folded=True)
     incomplete = file is None or (uploads.is_table(file.name) and not chosen.target)
     if st.button("Use this data", key="home-use-data", disabled=incomplete) and file:
         sent = (file.getvalue(), file.name, chosen)

@@ -21,20 +21,32 @@ PREPARE = (
 )
 
 
-def choose(columns: Sequence[str], said: Columns, key: str) -> Columns:
-    """Draw the choices that a table's columns leave and return them."""
+def choose(columns: Sequence[str], said: Columns, key: str, *, folded: bool = False) -> Columns:
+    """Draw the choices that a table's columns leave and return them.
+
+    All but the target's are `folded` where a file was only just given: what is wrong with it is
+    said below, and is to be seen.
+    """
     last = said.target[0] if said.target and said.target[0] in columns else columns[-1]
-    target = st.selectbox(
-        "Column with the class", columns, index=list(columns).index(last), key=f"{key}-target"
-    )
-    groups = _several("Columns that group the rows", columns, said.groups, f"{key}-groups")
-    ignore = _several("Columns to leave out", columns, said.ignore, f"{key}-ignore")
-    keep = _several("Columns to keep", columns, said.keep, f"{key}-keep", KEEP)
-    prepare = st.checkbox(
-        "Prepare a table of numbers, too", bool(said.prepare), key=f"{key}-prepare", help=PREPARE
-    )
+    if len(said.target) > 1:
+        targets = _several("Columns that are asked for", columns, said.target, f"{key}-targets")
+    else:
+        place = list(columns).index(last)
+        targets = (
+            st.selectbox("Column with the class", columns, index=place, key=f"{key}-target"),
+        )
+    with st.expander("More of its columns") if folded else st.container():
+        groups = _several("Columns that group the rows", columns, said.groups, f"{key}-groups")
+        ignore = _several("Columns to leave out", columns, said.ignore, f"{key}-ignore")
+        keep = _several("Columns to keep", columns, said.keep, f"{key}-keep", KEEP)
+        prepare = st.checkbox(
+            "Prepare a table of numbers, too",
+            bool(said.prepare),
+            key=f"{key}-prepare",
+            help=PREPARE,
+        )
     return Columns(
-        target=(target,),
+        target=targets,
         groups=groups,
         ignore=ignore,
         keep=keep,
