@@ -15,7 +15,7 @@ from pruneviz.metrics.statistics import DEVIATIONS, wilson
 from pruneviz.registry import Parameter, Value
 from pruneviz.report import Interval
 from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals import analysing
+from pruneviz.wording.refusals import cutting
 
 OF_CLASS = (
     Parameter(
@@ -36,7 +36,7 @@ def decided(tally: Tally, class_index: int, threshold: float) -> tuple[Tensor, T
     """Return which inputs are of the class, and which are taken to be, (N,) bool each."""
     outputs = tally["logits"].shape[1]
     if class_index >= outputs:
-        raise RefusedError(analysing.no_such_class(class_index, outputs))
+        raise RefusedError(cutting.no_such_class(class_index, outputs))
     probability = tally["logits"].double().softmax(1)[:, class_index]
     return tally["target"] == class_index, probability > threshold
 

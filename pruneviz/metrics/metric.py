@@ -14,7 +14,7 @@ from pruneviz.metrics.resampling import number
 from pruneviz.registry import Entry, Listing, Value
 from pruneviz.report import EpochRow, Interval, MetricPair
 from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals import analysing
+from pruneviz.wording.refusals import cutting
 
 Tally = Mapping[str, Tensor]  # columns by name, each with a row for each input
 Column = Callable[..., Tensor]  # (tally, **settings) → what a rule takes of each input
@@ -183,20 +183,20 @@ class Metric(Entry[Rule]):
         """Return how many inputs a tally is of; ValueError where a column lacks, or some rows."""
         lacking = [name for name in self.needs if name not in tally]
         if lacking:
-            raise RefusedError(analysing.no_columns(self.title, tuple(lacking), tuple(tally)))
+            raise RefusedError(cutting.no_columns(self.title, tuple(lacking), tuple(tally)))
         rows = {name: len(tally[name]) for name in self.needs}
         if len(set(rows.values())) > 1:
             given = ", ".join(f"{name} {count}" for name, count in rows.items())
-            raise RefusedError(analysing.uneven_columns(given))
+            raise RefusedError(cutting.uneven_columns(given))
         return rows[self.needs[0]]
 
     def _check_pair(self, before: Tally, after: Tally) -> int:
         counts = self._check(before), self._check(after)
         if counts[0] != counts[1]:
-            raise RefusedError(analysing.other_inputs(*counts))
+            raise RefusedError(cutting.other_inputs(*counts))
         asked = [name for name in TARGETS if name in self.needs]
         if not all(_alike(before[name], after[name]) for name in asked):
-            raise RefusedError(analysing.other_targets())
+            raise RefusedError(cutting.other_targets())
         return counts[0]
 
 

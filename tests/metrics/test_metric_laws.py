@@ -32,7 +32,7 @@ from pruneviz.metrics.areas import auroc
 from pruneviz.registry import Listing
 from pruneviz.sensitivity.points import measured
 from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals import analysing
+from pruneviz.wording.refusals import cutting
 from tests.metrics.judged import CLASSES, tally
 
 NAMES = METRICS.names()
@@ -273,24 +273,24 @@ def test_what_does_not_fit_is_refused(name):
     lacking = {column: rows for column, rows in A.items() if column != first}
     with pytest.raises(RefusedError) as caught:
         metric.combine(lacking)
-    assert caught.value.fact == analysing.no_columns(metric.title, (first,), tuple(lacking))
+    assert caught.value.fact == cutting.no_columns(metric.title, (first,), tuple(lacking))
     if others:
         with pytest.raises(RefusedError) as caught:
             metric.interval({**A, first: A[first][:9]})
-        assert caught.value.fact in analysing.uneven_columns
+        assert caught.value.fact in cutting.uneven_columns
     with pytest.raises(RefusedError) as caught:
         metric.paired(A, tally(1, 82))
-    assert caught.value.fact == analysing.other_inputs(83, 82)
+    assert caught.value.fact == cutting.other_inputs(83, 82)
     if "target" in metric.needs:
         with pytest.raises(RefusedError) as caught:
             metric.paired(A, {**B, "target": B["target"].flip(0)})
-        assert caught.value.fact == analysing.other_targets()
+        assert caught.value.fact == cutting.other_targets()
 
 
 def test_a_class_that_no_output_is_and_a_parameter_that_there_is_not_are_refused():
     with pytest.raises(RefusedError) as caught:
         METRICS.get("recall").of(class_index=4).combine(A)
-    assert caught.value.fact == analysing.no_such_class(4, 4)
+    assert caught.value.fact == cutting.no_such_class(4, 4)
     for wrong in ({"threshold": 1.5}, {"level": 1}):
         with pytest.raises(RefusedError):
             METRICS.get("f1").of(**wrong)

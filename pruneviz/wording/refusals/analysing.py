@@ -274,37 +274,3 @@ def proposal_unreadable(file: str, why: str) -> str:
 @fact()
 def proposal_damaged(file: str, faults: Fact) -> str:
     return f"'{file}' is damaged: {faults}; propose again"
-
-
-@fact()
-def no_columns(metric: str, lacking: tuple[str, ...], there: tuple[str, ...]) -> str:
-    return (
-        f"{metric} is computed of {', '.join(lacking)}, and what was counted is "
-        f"{', '.join(there) or 'nothing'}: choose a metric that fits the task"
-    )
-
-
-@fact()
-def uneven_columns(rows: str) -> str:
-    return f"what is counted has a row for each input, got {rows}: count all of it on the same"
-
-
-@fact()
-def other_inputs(before: int, after: int) -> str:
-    return (
-        f"a change is of the same inputs before and after, got {before} and {after}: evaluate "
-        "both networks on the same"
-    )
-
-
-@fact()
-def other_targets() -> str:
-    return (
-        "a change is of the same inputs before and after, and these have other targets: evaluate "
-        "both networks on the same, in the same order"
-    )
-
-
-@fact()
-def no_such_class(given: int, outputs: int) -> str:
-    return f"class {given} is none of {outputs} outputs: choose one from 0 to {outputs - 1}"
