@@ -43,12 +43,16 @@ def spread(found: MetricNumbers, low: float | None, high: float | None) -> str:
 
 def original(found: MetricNumbers) -> str:
     """Return the original's value with its interval."""
+    if found.original is None:
+        return NOT_KNOWN
     interval = spread(found, found.original_low, found.original_high)
     return _with(value(found, found.original), interval)
 
 
 def pruned(found: MetricNumbers) -> str:
     """Return the pruned network's value with its interval."""
+    if found.pruned is None:
+        return NOT_KNOWN
     return _with(value(found, found.pruned), spread(found, found.pruned_low, found.pruned_high))
 
 
@@ -66,4 +70,4 @@ def all_accuracy(rows: Iterable[Row]) -> bool:
 
 
 def _with(number: str, interval: str) -> str:
-    return number if number == NOT_KNOWN else f"{number} ({interval or NO_INTERVAL})"
+    return f"{number} ({interval or NO_INTERVAL})"
