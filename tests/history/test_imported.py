@@ -65,5 +65,5 @@ def test_an_import_whose_report_is_of_other_weights_is_refused(own, imported):
 
 def test_a_run_of_one_s_own_is_not_computed_again(own, monkeypatch):
     prepared, _, folder = own
-    monkeypatch.setattr("pruneviz.analyses.finished_recovery.predict", None)
+    monkeypatch.setattr("pruneviz.analyses.finished_recovery.answers", None)
     assert load_recovered(prepared, PLAN, folder.path).recovery is not None
