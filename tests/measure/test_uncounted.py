@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from pruneviz.cli.tables import print_report
 from pruneviz.figures import proposed
 from pruneviz.history.adopt import adopt
 from pruneviz.history.index import History
+from pruneviz.metrics import METRICS
 from pruneviz.plan import Plan
 from pruneviz.propose import Goal
 from pruneviz.report import Report, Uncounted
@@ -82,7 +84,10 @@ def test_the_same_words_stand_beside_every_number_of_macs(report, capsys, monkey
     assert words in {row[0]: row[3] for row in report_tables.numbers(cut)}["MACs"]
     assert words in {row[0]: row[1] for row in report_tables.side_by_side(cut, cut)}["MACs"]
     side = snapshots.Side("A", cut.plan, Live(cut, exact=False))
-    monkeypatch.setattr(snapshots.cache, "original_quality", lambda plan: 0.5)
+    judged = SimpleNamespace(metrics=[METRICS.get("accuracy")], data=None)
+    original = SimpleNamespace(baseline=SimpleNamespace(answers=None))
+    monkeypatch.setattr(snapshots.cache, "subject", lambda plan: judged)
+    monkeypatch.setattr(snapshots.cache, "original", lambda plan: original)
     assert snapshots.table([side]).count(text.escape(words)) == 2  # the original's and the plan's
     assert words in proposed.standing(Goal("macs", 0.5), cut)[1]
     assert words not in proposed.standing(Goal("parameters", 0.5), cut)[1]
