@@ -24,12 +24,14 @@ from pruneviz.run import run
 from pruneviz.sent import SentFile, sent_name
 from pruneviz.subjects.models.samples import sample_directory
 from pruneviz.subjects.sample_data import load_split
+from pruneviz.subjects.tables.columns import Columns
 from pruneviz.ui.engine import results
 from pruneviz.ui.frame import speeds
 from pruneviz.ui.home import uploads
 
 Call = Callable[..., tuple[int, str, str]]
 WEIGHTS, TABLE = "my own (net).safetensors", "tumours 2024.csv"
+ASKED = Columns(target=("what it is",))
 
 
 @pytest.fixture
@@ -55,7 +57,7 @@ def exported(
     """Export from uploads as the app does; unpack elsewhere, beside the files that were sent."""
     monkeypatch.setenv("PRUNEVIZ_HOME", str(tmp_path / "first home"))
     plan = uploads.plan_with_weights(Plan(), "sample:tumour-mlp", weights, f"C:\\x\\{WEIGHTS}")
-    plan = uploads.plan_with_data(plan, table, TABLE, "what it is").changed(sparsity=0.4)
+    plan = uploads.plan_with_data(plan, table, TABLE, ASKED).changed(sparsity=0.4)
     (tmp_path / "run").mkdir()
     with zipfile.ZipFile(io.BytesIO(results.files(plan, speeds.pair_at_length).archive)) as archive:
         archive.extractall(tmp_path / "run")
@@ -114,7 +116,10 @@ def test_another_file_is_refused_with_both_digests(
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        (f"csv:{TABLE}?target=area", "classes are in the column 'what it is', not in 'area'"),
+        (
+            f"csv:{TABLE}?target=area",
+            r"reads the table as \?target=what%20it%20is, not",
+        ),
         (".", r"is a folder; give the file itself that was sent: 'tumours 2024.csv' \(SHA"),
         ("gone.csv", r"'gone.csv' cannot be read: No such file .* are 'tumours 2024.csv' \(SHA"),
         ("sample:tumour", "'sample:tumour' cannot be read"),
@@ -160,7 +165,7 @@ def test_a_zip_and_arrays_come_back_too(tmp_path: Path, monkeypatch: pytest.Monk
     np.savez(arrays, x=x, y=np.arange(40) % 4)
     for name, content in (("a b.zip", packed.getvalue()), ("-x.npz", arrays.getvalue())):
         monkeypatch.setenv("PRUNEVIZ_HOME", str(tmp_path / f"first {name}"))
-        plan = uploads.plan_with_data(Plan(sparsity=0.3), content, name, None)
+        plan = uploads.plan_with_data(Plan(sparsity=0.3), content, name, Columns())
         report = run(plan, latency_runs=3)[2]
         file, digest = tmp_path / name, report.digest
         file.write_bytes(content)
@@ -213,9 +218,9 @@ def test_the_name_changes_no_digest(
 ) -> None:
     monkeypatch.setenv("PRUNEVIZ_HOME", str(tmp_path))
     model = Plan(model="sample:tumour-mlp")
-    first = uploads.plan_with_data(model, table, "a.csv", "what it is")
+    first = uploads.plan_with_data(model, table, "a.csv", ASKED)
     assert [sent.name for sent in uploads.sent(first)] == ["a.csv"]
-    second = uploads.plan_with_data(model, table, "b.csv", "what it is")
+    second = uploads.plan_with_data(model, table, "b.csv", ASKED)
     assert first.digest() == second.digest()
     assert [sent.name for sent in uploads.sent(second)] == ["b.csv"]
     assert uploads.sent(model) == ()
