@@ -47,7 +47,7 @@ class Evaluator:
     ) -> None:
         """Prepare; nothing is computed yet. `order` (N,) is another order of the inputs.
 
-        ValueError without inputs or for a size below 1, and without targets that the task asks for.
+        ValueError without inputs or for a size below 1.
         """
         size = batch_size_for(x) if batch_size is None else batch_size
         if not len(x):
@@ -189,15 +189,21 @@ class Evaluator:
         with watching() as drew:
             scores, writes_own = self.passes.record(part)
             drawn = drew()
-        self._originals[part] = self._kept(scores, part)
+        kept = self._originals[part] = self._kept(scores, part)
         if writes_own:
             self._why = passes.writes_itself()
         elif self._draws(part):
             self._why = passes.drawn()
         elif not self._repeats(part):
             self._why = passes.draws_in_vain() if drawn else passes.reads_past()
+        elif kept is not scores and self._bytes_of_all(scores) > self.store.budget_bytes:
+            self._why = passes.scores_beyond(self.store.budget_bytes / 2**20)
         if self._why is not None:
             self.passes.traces.clear()
+
+    def _bytes_of_all(self, scores: Tensor) -> int:
+        """Return how many bytes the scores on all inputs take, by those on some."""
+        return scores.nbytes * len(self.x) // len(scores)
 
     def _draws(self, part: int) -> bool:
         """Whether the original's answers to a batch are drawn at random."""

@@ -200,9 +200,9 @@ def _load_data(
         task = own or Regression()
         data = finish_targets(reference, raw, expects, task)
         check_task(task, forward_of(source.model, data.x[:2], plan), data.y)
-        return data, example_of(source.model, data.x), raw.notes
-    outputs = outputs_of(source.model, raw.x[:2], plan)
-    data = finish_data(reference, raw, expects, outputs, plan.classes)
+    else:
+        outputs = outputs_of(source.model, raw.x[:2], plan)
+        data = finish_data(reference, raw, expects, outputs, plan.classes)
     trained = None
     if source.own_data and plan.weights is None:
         trained = load_sample_data(parse_data(source.own_data).name)

@@ -108,10 +108,11 @@ def finish_targets(reference: str, raw: RawData, expects: Expectation, task: Tas
     """
     if len(raw.labels) < MINIMUM_ROWS:
         raise RefusedError(finding.too_few_inputs(len(raw.labels), MINIMUM_ROWS))
+    if isinstance(task, Regression) and raw.targets is not None:
+        y = None if raw.train.y is None else raw.train.y.float()
+        raw = replace(raw, targets=raw.targets.float(), train=replace(raw.train, y=y))
     mean, std, how = _normalisation(raw, expects)
     evaluation, calibration, division, names, groups = _parts(raw, raw.labels)
-    if isinstance(task, Regression):
-        evaluation, calibration = ((x, y.float()) for x, y in (evaluation, calibration))
     data = make_data(
         reference,
         evaluation,

@@ -8,11 +8,13 @@ import pytest
 import torch
 from torch import nn
 
+from pruneviz.evaluate import answers
 from pruneviz.measure.quality import accuracy_pair
 from pruneviz.reuse import Evaluator, estimates
 from pruneviz.reuse.order import batch_size_for, stratified
 from pruneviz.reuse.tensors import share
 from pruneviz.reuse.trace import Trace
+from pruneviz.tasks.language_modelling import LanguageModelling
 from pruneviz.wording import passes
 from tests.coupling.parts import Drawn
 from tests.reuse.reusing import assert_reused, plain, variants
@@ -156,3 +158,19 @@ def test_bad_input_gets_a_sentence(arguments, words):
     model, x, y = network_and_data()
     with pytest.raises(ValueError, match=words):
         Evaluator(**{"model": model, "x": x, "y": y if "x" not in arguments else None, **arguments})
+
+
+def test_scores_that_the_task_keeps_a_part_of_are_not_all_remembered():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Embedding(40, 8), nn.Linear(8, 40)).eval()
+    x = torch.randint(40, (12, 6))
+    y, task = x.roll(-1, 1), LanguageModelling()
+    whole = 12 * 6 * 40 * 4  # bytes of all logits
+    expected = answers(model, x, y, task)
+    for budget, alone in ((whole, False), (whole - 1, True)):
+        evaluator = Evaluator(model, x, y, batch_size=12, budget_bytes=budget, task=task)
+        assert (evaluator.why_plain is not None) == alone
+        assert bool(evaluator.passes.traces) != alone
+        found = evaluator.original_answers()
+        assert all(torch.equal(found[name], expected[name]) for name in expected)
+    assert evaluator.why_plain == passes.scores_beyond((whole - 1) / 2**20)

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import transformers
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
@@ -28,7 +29,6 @@ from pruneviz.tasks.regression import Regression
 from pruneviz.wording import RefusedError, opened
 from pruneviz.wording.refusals.subjects import hub_folders, opening, weight_files
 
-transformers = pytest.importorskip("transformers")
 TEXT = "the cat and the hat sat, naïve – 猫 and the cat\n" * 5
 WORDS = {"vocab_size": 300, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
          "num_attention_heads": 4, "max_position_embeddings": 32}  # fmt: skip
@@ -340,7 +340,6 @@ def write_gguf(path: Path, model: nn.Module) -> None:
 
 
 def test_a_gguf_file_is_the_network_that_it_was_written_of(tmp_path):
-    pytest.importorskip("gguf")
     model = made("LlamaForCausalLM")
     write_gguf(tmp_path / "tiny.gguf", model)
     subject = load_subject(Plan(model=f"hf:{tmp_path}"))

@@ -15,6 +15,7 @@ from pruneviz.subjects import Subject, load_subject
 from pruneviz.tasks.multi_label import MultiLabel
 from pruneviz.tasks.regression import Regression
 from pruneviz.tasks.segmentation import Segmentation
+from pruneviz.wording import opened as opened_words
 
 NETS = """
 from torch import nn
@@ -143,3 +144,14 @@ def test_arrays_hold_numbers_labels_or_masks(opened, tmp_path):
     np.savez(tmp_path / "m.npz", x=pictures, y=masks[:, :5])
     with pytest.raises(ValueError, match="one label for each of 6 × 6 pixels"):
         load_subject(plan)
+
+
+def test_inputs_that_are_trained_on_too_are_told_of_a_regression_as_of_labels(opened, tmp_path):
+    random = np.random.default_rng(2)
+    x, y = random.normal(size=(ROWS, 3)).astype("f4"), np.arange(ROWS) % 30
+    np.savez(tmp_path / "twice.npz", x=x, y=y, train_x=x, train_y=y)
+    plan = Plan(model=f"python:{tmp_path}/net.py:one", data=f"npz:{tmp_path}/twice.npz")
+    subject = load_subject(plan)
+    assert isinstance(subject.task, Regression)
+    assert subject.data.y.dtype == subject.data.train_y.dtype == torch.float32
+    assert opened_words.in_both_parts(ROWS, ROWS, 0, True) in subject.notes

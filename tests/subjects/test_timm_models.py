@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from safetensors.torch import save_file
 
@@ -17,7 +18,6 @@ from pruneviz.subjects.models.timm_models import load_timm
 from pruneviz.wording import RefusedError, opened
 from pruneviz.wording.refusals.subjects import opening, weight_files
 
-timm = pytest.importorskip("timm")
 LITE = "tf_efficientnet_lite0"
 
 

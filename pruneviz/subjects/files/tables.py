@@ -87,16 +87,6 @@ def _parsed(text: str, mark: str, name: str, **options: object) -> pd.DataFrame:
     return table.rename(columns=str)
 
 
-def _ordered(features: list[str], expects: Expectation) -> list[str]:
-    """Return the feature columns, in the model's order where it knows them by name."""
-    if not features:
-        raise RefusedError(tables.no_features())
-    known = [plain(name) for name in expects.features]
-    place = {plain(name): name for name in features}
-    alike = len(place) == len(features) and place.keys() == set(known)
-    return [place[name] for name in known] if alike else features
-
-
 def order_note(features: Sequence[str], known: Sequence[str]) -> Fact | None:
     """Return a note where columns were taken in their order, as their names say nothing.
 

@@ -9,12 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pruneviz.tasks.regression import Regression
 from pruneviz.tasks.task import number_of_each_row
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import labelled
 
 MOST_CLASSES = 20  # values with fractions of which there are no more may be names of classes
-BINS = 10
 
 
 def are_numbers(values: NDArray[Any]) -> bool:
@@ -45,6 +45,4 @@ def strata(targets: Tensor) -> NDArray[np.int64]:
     if not targets.is_floating_point():
         few = rows.shape[1] <= MOST_CLASSES
         return (number_of_each_row(rows) if few else torch.zeros(len(rows)).long()).numpy()
-    first = rows[:, 0].double().contiguous()
-    edges = first.quantile(torch.linspace(0, 1, BINS + 1, dtype=torch.double)[1:-1])
-    return torch.bucketize(first, edges).numpy()
+    return Regression().strata(targets).numpy()
