@@ -68,11 +68,14 @@ def test_a_criterion_chosen_by_hand_stands_in_no_place_of_another() -> None:
 @pytest.mark.parametrize(("exact", "note"), [(True, "timed"), (False, "once the accuracy")])
 def test_a_time_to_come_waits_for_no_accuracy_that_never_comes(exact: bool, note: str) -> None:
     """Without data, accuracy is as exact as it will ever be."""
-    none = SimpleNamespace(plan=Plan(), sparsity=SimpleNamespace(removed=0.0))
+    removed = SimpleNamespace(removed=0.0)
+    none = SimpleNamespace(plan=Plan(), sparsity=removed, primary=None if exact else ACCURACY)
     untimed = SimpleNamespace(timed=False, exact=exact, report=none)
     said = speeds.cell(untimed).note
     assert note in said
     assert ("once the accuracy" in said) is not exact
+    none.primary = ACCURACY.model_copy(update={"metric": "perplexity"})
+    assert ("once the perplexity is exact" in speeds.cell(untimed).note) is not exact
 
 
 def test_overall_says_once_what_is_set_by_hand() -> None:

@@ -10,6 +10,7 @@ from pruneviz.figures.kit import format as fmt
 from pruneviz.granularity import stays_dense
 from pruneviz.measure.latency import Timings
 from pruneviz.measure.speed import STAYS_DENSE, Finding, speed
+from pruneviz.metrics import metric_of
 from pruneviz.plan import Plan
 from pruneviz.report import LatencyPair, Report
 from pruneviz.run import Prepared, Pruned
@@ -18,7 +19,7 @@ from pruneviz.ui.engine.live import AT_LENGTH, MORE_RUNS, Live
 from pruneviz.ui.words.cells import Cell
 from pruneviz.ui.words.text import sentence
 
-TIMED_LAST = "timed once the accuracy is exact"
+TIMED_LAST = "timed once the {} is exact"
 NOT_TIMED = "timed once you go back to it"
 STILL_TIMED = "still being timed"
 
@@ -46,15 +47,17 @@ def cell(live: Live | None) -> Cell:
     dense = stays_dense(live.report.plan.granularity, live.report.sparsity.removed)
     empty = partial(Cell, "latency", "Latency", part=STAYS_DENSE if dense else "")
     if not live.timed:
-        return empty(note=STILL_TIMED if live.exact else TIMED_LAST)
+        pair = live.report.primary
+        last = TIMED_LAST.format(metric_of(pair).noun if pair else "rest")
+        return empty(note=STILL_TIMED if live.exact else last)
     report, found = live.report, speed(live.report.latency_ms)
-    pair = report.latency_ms
-    half = (pair.pruned.median_interval[1] - pair.pruned.median_interval[0]) / 2
+    latency = report.latency_ms
+    half = (latency.pruned.median_interval[1] - latency.pruned.median_interval[0]) / 2
     under_way = not live.settled and found.finding is Finding.UNKNOWN
     return empty(
-        value=f"{fmt.ABOUT} {fmt.milliseconds(pair.pruned.median)}",
-        spread=f"({fmt.plus_minus(half, fmt.time_decimals(pair.pruned.median))})",
-        original=fmt.milliseconds(pair.original.median),
+        value=f"{fmt.ABOUT} {fmt.milliseconds(latency.pruned.median)}",
+        spread=f"({fmt.plus_minus(half, fmt.time_decimals(latency.pruned.median))})",
+        original=fmt.milliseconds(latency.original.median),
         change=STILL_TIMED if under_way else found.in_words(),
     )
 
