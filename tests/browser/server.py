@@ -30,8 +30,10 @@ class Server:
     log: Path
 
     def complaints(self) -> list[str]:
-        """Return the lines of the log that tell of something wrong."""
-        return [line for line in self.log.read_text().splitlines() if COMPLAINT.search(line)]
+        """Return the log, from the first line that tells of something wrong; else nothing."""
+        lines = self.log.read_text().splitlines()
+        first = next((place for place, line in enumerate(lines) if COMPLAINT.search(line)), None)
+        return [] if first is None else lines[first:]
 
 
 def end_jobs(home: Path) -> None:
