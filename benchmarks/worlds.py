@@ -154,6 +154,17 @@ def of_masks(generator: Generator, samples: int) -> tuple[Tally, Tally]:
     )
 
 
+def of_places(generator: Generator, samples: int) -> tuple[Tally, Tally]:
+    """Draw inputs of uneven size and difficulty: the share answered right varies as Beta(8, 2)."""
+    places = generator.integers(20, 90, samples)
+    right = places * generator.beta(8, 2, samples)
+    worse = right * generator.beta(9, 1, samples)
+    return (
+        _tensors(tokens=places, pixels=places, correct=right),
+        _tensors(tokens=places, pixels=places, correct=worse),
+    )
+
+
 def of_boxes(generator: Generator, samples: int) -> tuple[Tally, Tally]:
     """Draw inputs with up to three boxes of each of three classes, in some all hard to find.
 
@@ -269,6 +280,9 @@ WORLDS = {
             "map": _both(*(true_precisions(chance).mean() for chance in FOUND)),
             "box_recall": _both(*map(true_recall, FOUND)),
         },
+    ),
+    "places": World(
+        of_places, {"pixel_accuracy": (0.8, 0.8 * 0.9), "token_accuracy": (0.8, 0.8 * 0.9)}
     ),
     "masks": World(
         of_masks, {"mean_iou": (0.8, 0.8 * 0.9), "dice": (2 * 0.8 / 1.8, 2 * 0.72 / 1.72)}

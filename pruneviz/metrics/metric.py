@@ -29,6 +29,8 @@ COLUMNS = {  # what a tally may hold of each input
     "intersections": "pixels of each class that are also answered so, (N, classes)",
     "unions": "pixels that are of each class or answered so, (N, classes)",
     "tokens": "how many tokens were predicted, (N,)",
+    "pixels": "how many pixels are labelled, (N,)",
+    "correct": "how many of the tokens or pixels are answered right, (N,)",
     "bytes": "how many bytes of text those tokens are, (N,)",
     "scores": "how sure each answered box is, the highest first, (N, 100)",
     "classes": "the class of each answered box, below 0 where there is none, (N, 100)",

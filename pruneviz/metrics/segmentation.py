@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -25,6 +27,19 @@ def over_both(means: Tensor) -> Tensor:
     """Return twice the intersection over both regions, averaged over the classes with one."""
     intersections, unions = means.chunk(2, 1)
     return _mean_ratio(2 * intersections, unions + intersections)
+
+
+def answered_right(places: str) -> Callable[[Tally], Tensor]:
+    """Return what gives how many of an input's places are answered right, and how many are judged.
+
+    `places` names the column of the latter; (N, 2).
+    """
+    return lambda tally: torch.stack([tally["correct"].double(), tally[places].double()], 1)
+
+
+def right_of_all(means: Tensor) -> Tensor:
+    """Return the share of places that are answered right."""
+    return means[:, 0] / means[:, 1]
 
 
 def _mean_ratio(above: Tensor, below: Tensor) -> Tensor:
@@ -67,3 +82,24 @@ METRICS.add(
         implementation=OfMeans(regions, over_both),
     )
 )
+for name, places, sentence in (
+    ("pixel_accuracy", "pixels", "How many of the labelled pixels are answered right, over all "
+     "inputs together; where one class fills most of them, it says little of the others."),
+    ("token_accuracy", "tokens", "How many of the judged tokens are answered right, over all "
+     "texts together; where most are of one class, it says little of the others."),
+):  # fmt: skip
+    METRICS.add(
+        Metric(
+            name=name,
+            title=name.replace("_", " ").capitalize(),
+            family="function of means",
+            sentence=sentence,
+            formula=f"Σ right / Σ {places}",
+            source=f"Long et al. 2015, arXiv 1411.4038; interval: {STUDENT}",
+            unit="fraction",
+            better="higher",
+            most=1.0,
+            needs=("correct", places),
+            implementation=OfMeans(answered_right(places), right_of_all),
+        )
+    )

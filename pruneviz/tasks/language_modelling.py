@@ -48,13 +48,13 @@ class LanguageModelling:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The perplexity, and the bits a byte where it is known how many bytes a token has."""
-        return ("perplexity",) if self.token_bytes is None else ("perplexity", "bits_per_byte")
+        """The perplexity, the bits a byte where bytes of a token are known, right next tokens."""
+        return (*self.reported, "token_accuracy")
 
     @property
     def reported(self) -> tuple[str, ...]:
-        """All that fit."""
-        return self.metrics
+        """The perplexity, and the bits a byte where it is known how many bytes a token has."""
+        return ("perplexity",) if self.token_bytes is None else ("perplexity", "bits_per_byte")
 
     labelled = False
 

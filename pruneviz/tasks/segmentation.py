@@ -41,16 +41,21 @@ class Segmentation:
     Targets are int64 (N, H, W); pixels labelled `IGNORED` are not judged.
     """
 
-    metrics = reported = ("mean_iou", "dice")
+    metrics: tuple[str, ...] = ("mean_iou", "dice", "pixel_accuracy")
+    reported: tuple[str, ...] = ("mean_iou", "dice")
     labelled = False
+
+    def logits(self, output: Any) -> Any:
+        """Return an output's logits, (N, classes, H, W)."""
+        return output["out"] if isinstance(output, Mapping) else output
 
     def scores(self, output: Any) -> Any:
         """Return the logits, (N, classes, H, W)."""
-        return logits_of_pixels(output)
+        return self.logits(output)
 
     def misfit(self, output: Any, target: Tensor) -> Fact | None:
         """Return why an output is not (N, classes, H, W), or masks are not (N, H, W) of these."""
-        logits = logits_of_pixels(output)
+        logits = self.logits(output)
         if not isinstance(logits, Tensor) or logits.ndim != 4 or logits.is_complex():
             return misfits.answers_otherwise(shape_of(logits), "(inputs, classes, height, width)")
         if target.shape[1:] != logits.shape[2:]:
@@ -65,12 +70,13 @@ class Segmentation:
         how many are of a class and answered so, are answered so, and are of it; `loss`, (N,), the
         mean, float64.
         """
-        logits: Tensor = logits_of_pixels(output)
+        logits: Tensor = self.logits(output)
         classes, found, judged = logits.shape[1], predicted(logits), target != IGNORED
 
         def counted(which: Tensor, labels: Tensor) -> Tensor:
-            firsts = classes * torch.arange(len(labels), device=labels.device)[:, None, None]
-            places = (firsts + labels)[which]  # an image and a class each
+            firsts = classes * torch.arange(len(labels), device=labels.device)
+            firsts = firsts.view(-1, *[1] * (labels.ndim - 1))
+            places = (firsts + labels)[which]  # an input and a class each
             return places.bincount(minlength=classes * len(labels)).view(-1, classes)
 
         return {
@@ -78,14 +84,12 @@ class Segmentation:
             "intersections": counted(judged & (found == target), target),
             "answered": counted(judged & (found >= 0), found),
             "labelled": counted(judged, target),
-            "loss": self.loss(logits.double(), target, "none"),
+            "loss": _cross_entropy(logits.double(), target),
         }
 
     def loss(self, output: Any, target: Tensor, reduction: Reduction = "mean") -> Tensor:
         """Return the mean over an input's labelled pixels of the cross-entropy; 0 without any."""
-        logits = logits_of_pixels(output)
-        each = cross_entropy(logits, target.long(), ignore_index=IGNORED, reduction="none")
-        return reduced(mean_of_judged(each, target), reduction)
+        return reduced(_cross_entropy(self.logits(output), target), reduction)
 
     def unit(self, target: Tensor) -> float:
         """Return 1: the loss has no unit."""
@@ -118,7 +122,7 @@ class Segmentation:
     ) -> Tensor:  # fmt: skip
         """Return the mean over pixels of KL(teacher ‖ output) of the probabilities, in nats."""
         found, wanted = (
-            log_softmax(logits_of_pixels(each) / temperature, 1) for each in (output, teacher)
+            log_softmax(self.logits(each) / temperature, 1) for each in (output, teacher)
         )
         each = kl_div(found, wanted, reduction="none", log_target=True).sum(1)  # (N, H, W)
         return reduced(mean_of_judged(each, target), reduction)
@@ -128,17 +132,17 @@ class Segmentation:
 
         And before them, where masks are given, the mean logit of the labelled pixels' own classes.
         """
-        logits = logits_of_pixels(output)
+        logits = self.logits(output)
         found = predicted(logits)
         classes = [
-            Explained(f"class {number}", _mean_logit(number, found == number))
+            Explained(f"class {number}", self._mean_logit(number, found == number))
             for number in range(logits.shape[1])
         ]
         if target is None:
             return classes
 
         def own(out: Any) -> Tensor:
-            logits = logits_of_pixels(out)
+            logits = self.logits(out)
             wanted = for_each(target, len(logits))  # (B, H, W)
             chosen = logits.gather(1, wanted.clamp_min(0)[:, None])[:, 0]
             return mean_of_judged(chosen, wanted)
@@ -153,17 +157,17 @@ class Segmentation:
         none = torch.zeros(len(flat), dtype=torch.bool)
         return number_of_each_row(torch.stack([*shown, none], 1))
 
+    def _mean_logit(self, number: int, where: Tensor) -> Callable[[Any], Tensor]:
+        """Return what gives a class's mean logit over places (B, …); 0 where there are none."""
 
-def logits_of_pixels(output: Any) -> Any:
-    """Return an output's logits, (N, classes, H, W)."""
-    return output["out"] if isinstance(output, Mapping) else output
+        def mean(output: Any) -> Tensor:
+            logits: Tensor = self.logits(output)[:, number]  # (B, …)
+            return (logits * where).flatten(1).sum(1) / where.flatten(1).sum(1).clamp_min(1)
+
+        return mean
 
 
-def _mean_logit(number: int, where: Tensor) -> Callable[[Any], Tensor]:
-    """Return what gives a class's mean logit over pixels (B, H, W); 0 where there are none."""
-
-    def mean(output: Any) -> Tensor:
-        logits: Tensor = logits_of_pixels(output)[:, number]  # (B, H, W)
-        return (logits * where).flatten(1).sum(1) / where.flatten(1).sum(1).clamp_min(1)
-
-    return mean
+def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Return the mean over an input's labelled places, (N, classes, …) → (N,); 0 without any."""
+    each = cross_entropy(logits, target.long(), ignore_index=IGNORED, reduction="none")
+    return mean_of_judged(each, target)

@@ -35,6 +35,8 @@ def tally(seed: int = 0, samples: int = 83, classes: int = CLASSES, better: floa
         "unions": (overlap * (better + 2)).round() + beside,
         "tokens": size,
         "bytes": size * 4,
+        "pixels": size * 9,
+        "correct": torch.minimum(size, (size * better / 4 + noise[:, 0]).round().clamp_min(0)),
         **of_boxes(own, shared, samples, classes, better),
     }
 

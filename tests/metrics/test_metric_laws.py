@@ -88,6 +88,8 @@ ORACLES = {
     "dice": lambda t: (
         2 * t["intersections"].sum(0) / (t["intersections"] + t["unions"]).sum(0)
     ).mean(),
+    "pixel_accuracy": lambda t: t["correct"].sum() / t["pixels"].sum(),
+    "token_accuracy": lambda t: t["correct"].sum() / t["tokens"].sum(),
     "perplexity": lambda t: math.exp(t["nll"].sum() / t["tokens"].sum()),
     "bits_per_byte": lambda t: t["nll"].sum() / math.log(2) / t["bytes"].sum(),
     "map_50": lambda t: judged_as_coco(t)["map_50"],

@@ -26,6 +26,7 @@ from pruneviz.tasks import CLASSIFICATION
 from pruneviz.tasks.language_modelling import LanguageModelling
 from pruneviz.tasks.multi_label import MultiLabel
 from pruneviz.tasks.regression import Regression
+from pruneviz.tasks.token_classification import TokenClassification
 from pruneviz.wording import RefusedError, opened
 from pruneviz.wording.refusals.subjects import hub_folders, opening, weight_files
 
@@ -41,6 +42,7 @@ KINDS = {
     "LlamaForCausalLM": {**WORDS, "num_key_value_heads": 2},
     "GPT2LMHeadModel": GPT2,
     "BertForSequenceClassification": {**WORDS, **NAMED},
+    "BertForTokenClassification": {**WORDS, **NAMED},
     "ViTForImageClassification": {**PIXELS, **NAMED},
 }
 
@@ -124,13 +126,20 @@ def test_masked_and_cut_answer_alike_to_the_last_digits_where_no_norm_is_cut(tmp
     assert not torch.allclose(cut, answered(call(subject.model, subject.example)), atol=1e-4)
 
 
+def test_a_network_that_labels_tokens_is_judged_by_them(tmp_path):
+    reference, _ = saved(tmp_path, "BertForTokenClassification")
+    subject = load_subject(Plan(model=reference))
+    assert isinstance(subject.task, TokenClassification)
+    assert answered(call(subject.model, subject.example)).shape == (2, 16, 3)
+
+
 def test_a_language_model_has_its_task_and_its_tokenizer(tmp_path):
     reference, _ = saved(tmp_path, "LlamaForCausalLM", tie_word_embeddings=True)
     assert "lm_head.weight" not in load_file(tmp_path / "model.safetensors")
     cutter().save(str(tmp_path / "tokenizer.json"))
     subject = load_subject(Plan(model=reference))
     assert isinstance(subject.task, LanguageModelling)
-    assert subject.task.metrics == ("perplexity", "bits_per_byte")
+    assert subject.task.reported == ("perplexity", "bits_per_byte")
     assert subject.notes == ()
     tokenizer = load_hugging_face(str(tmp_path), None, pretrained=False).tokenizer
     assert tokenizer is not None
@@ -169,7 +178,7 @@ def test_without_a_tokenizer_a_note_says_so(tmp_path):
     (tmp_path / "tokenizer.json").write_text("{")
     subject = load_subject(Plan(model=reference))
     assert subject.notes[0] in opened.no_tokenizer
-    assert subject.task.metrics == ("perplexity",)
+    assert subject.task.reported == ("perplexity",)
 
 
 def test_classifiers_name_their_classes_and_their_problem(tmp_path):
@@ -346,7 +355,7 @@ def test_a_gguf_file_is_the_network_that_it_was_written_of(tmp_path):
     with torch.no_grad():
         found = call(subject.model, subject.example)["logits"]
         assert torch.allclose(found, model(subject.example).logits, atol=1e-6)
-    assert subject.task.metrics == ("perplexity", "bits_per_byte")
+    assert subject.task.reported == ("perplexity", "bits_per_byte")
     tokenizer = load_hugging_face(str(tmp_path), None, pretrained=False).tokenizer
     assert tokenizer.encode(TEXT) == cutter().encode(TEXT).ids
     whole = (tmp_path / "tiny.gguf").read_bytes()

@@ -22,11 +22,12 @@ def drawn(name: str, count: int = 6) -> tuple[Tensor, Tensor]:
         "detection": (7, 1, 2),
         "classification": (5,), "multi_label": (4,), "regression": (3,),
         "segmentation": (5, 4, 3), "language_modelling": (7, 5),
+        "token_classification": (7, 5),
     }  # fmt: skip
     output = torch.randn(count, *shapes[name], generator=generator, dtype=torch.float64)
     targets = {
         "classification": (), "multi_label": (4,), "segmentation": (4, 3),
-        "language_modelling": (7,),
+        "language_modelling": (7,), "token_classification": (7,),
     }  # fmt: skip
     if name == "detection":
         return output, boxes_of(output)
@@ -79,10 +80,12 @@ def test_its_own_output_and_targets_fit(given):
 
 
 def test_no_two_tasks_take_the_same_shapes_for_theirs():
-    # but for several labels, whose 0 and 1 are numbers too
+    # but for several labels, whose 0 and 1 are numbers too, and for what a text's tokens are asked
+    texts = ("language_modelling", "token_classification")
+    alike = {("regression", "multi_label"), texts, texts[::-1]}
     for name in TASKS.names():
         for other in {*TASKS.names()} - {name}:
-            if (name, other) not in {("regression", "multi_label")}:
+            if (name, other) not in alike:
                 task = TASKS.get(name).implementation()
                 assert task.misfit(*drawn(other)) is not None, (name, other)
 

@@ -64,9 +64,9 @@ def test_tokens_bytes_and_what_is_right_are_counted():
 
 
 def test_bits_a_byte_fit_where_it_is_known_how_many_bytes_tokens_have():
-    assert TASK.metrics == ("perplexity",)
+    assert TASK.metrics == ("perplexity", "token_accuracy")
     assert "bytes" not in TASK.tally(TASK.answers(Z, Y), Y)
-    assert LanguageModelling(torch.ones(11)).metrics == ("perplexity", "bits_per_byte")
+    assert LanguageModelling(torch.ones(11)).reported == ("perplexity", "bits_per_byte")
 
 
 def test_a_place_whose_logits_are_no_number_is_no_right_one_and_its_text_has_no_number():

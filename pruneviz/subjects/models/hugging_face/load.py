@@ -1,4 +1,4 @@
-"""A network of transformers from its folder: image and text classifiers, language models."""
+"""A network of transformers from its folder: of images, texts and tokens, language models."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from pruneviz.subjects.models.published import first_line, library
 from pruneviz.subjects.models.weights import misfits_of, read_weights, some
 from pruneviz.tasks import TASKS, Task
 from pruneviz.tasks.language_modelling import LanguageModelling
+from pruneviz.tasks.token_classification import TokenClassification
 from pruneviz.wording import Fact, RefusedError, opened
 from pruneviz.wording.refusals.subjects import hub_folders, weight_files
 
@@ -31,11 +32,13 @@ SEED = 0
 TABLES = {
     "language": "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
     "text": "MODEL_FOR_SEQUENCE_CLASSIFICATION_MAPPING_NAMES",
+    "tokens": "MODEL_FOR_TOKEN_CLASSIFICATION_MAPPING_NAMES",
     "image": "MODEL_FOR_IMAGE_CLASSIFICATION_MAPPING_NAMES",
 }
 DOES = {
     "language": "says how likely each token comes next",
     "text": "judges texts",
+    "tokens": "labels each token of a text",
     "image": "judges images",
 }
 PROBLEMS = {"regression": "regression", "multi_label_classification": "multi_label"}
@@ -43,14 +46,14 @@ RESAMPLING = {0: "nearest", 2: "bilinear", 3: "bicubic"}  # as Pillow numbers th
 
 
 class Scores(nn.Module):
-    """A classifier of transformers that answers with its logits alone, (N, classes)."""
+    """A classifier of transformers that answers with its logits alone, of inputs or of tokens."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
 
     def forward(self, x: Tensor) -> Tensor:
-        """Return the logits of images (N, C, H, W) or of tokens (N, places)."""
+        """Return the logits of images (N, C, H, W) or of texts (N, places)."""
         logits: Tensor = self.network(x).logits
         return logits
 
@@ -152,6 +155,8 @@ def _tokenizer(folder: Folder, tokens: int) -> tuple[FileTokenizer | None, Fact 
 def _task(config: Any, kind: str, tokenizer: FileTokenizer | None) -> Task | None:
     if kind == "language":
         return LanguageModelling(tokenizer.token_bytes if tokenizer else None)
+    if kind == "tokens":
+        return TokenClassification()
     task = PROBLEMS.get(config.problem_type or ("regression" if config.num_labels == 1 else ""))
     return TASKS.get(task).implementation() if task else None
 
