@@ -95,15 +95,20 @@ def joined(table: Mapping[str, Tensor], layers: Mapping[str, Layer]) -> Mapping[
 def layers_of(model: nn.Module) -> dict[str, Layer]:
     """Return the convolutions, linear layers and embeddings of a model by their weight's name.
 
-    The projections of attention are among them, packed ones whole and in parts.
+    The projections of attention are among them, packed ones whole and in parts. A weight that an
+    embedding and a linear layer share is the linear layer's, whose calls are looked at.
     """
     names = {id(parameter): name for name, parameter in model.named_parameters()}
+    called = {id(m.weight) for m in model.modules() if isinstance(m, LAYER_TYPES)}
     found: dict[str, Layer] = {}
     for module in model.modules():
         if isinstance(module, (*LAYER_TYPES, nn.Embedding)) and id(module.weight) in names:
+            embeds = isinstance(module, nn.Embedding)
+            if embeds and id(module.weight) in called:
+                continue
             name = names[id(module.weight)]
             groups = getattr(module, "groups", 1)
-            turned = isinstance(module, nn.Embedding) or getattr(module, "transposed", False)
+            turned = embeds or getattr(module, "transposed", False)
             found.setdefault(name, Layer(name, tuple(module.weight.shape), int(groups), turned))
     for module in study(model).modules():
         for name, count in module.projections.items() if isinstance(module, Explicit) else ():

@@ -175,7 +175,12 @@ def conductance(asked: StatisticRequest, x: Tensor, y: Tensor, steps: int) -> Ch
 
 
 def chosen(asked: StatisticRequest) -> Samples:
-    """Return the samples of the classes that a criterion's setting `classes` names."""
+    """Return the samples of the classes that a criterion's setting `classes` names.
+
+    ValueError where their conductance is asked for and they are tokens.
+    """
+    if asked.settings["method"] == "conductance" and not asked.samples.x.is_floating_point():
+        raise RefusedError(choosing.no_way_to_tokens(asked.criterion))
     return of_classes(asked.samples, str(asked.settings["classes"]))
 
 

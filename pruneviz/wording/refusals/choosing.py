@@ -70,6 +70,14 @@ def inputs_not_finite(criterion: str) -> str:
 
 
 @fact(field="criterion")
+def no_way_to_tokens(criterion: str) -> str:
+    return (
+        f"criterion '{criterion}' with conductance follows the way from input 0, and tokens have "
+        "none: set its method to activation_x_gradient, or choose another criterion"
+    )
+
+
+@fact(field="criterion")
 def too_many_units(criterion: str, units: int, most: int) -> str:
     return (
         f"criterion '{criterion}' runs the network once for each unit, and there are "
