@@ -125,9 +125,12 @@ def mean_of_judged(values: Tensor, target: Tensor | None) -> Tensor:
 
 
 def number_of_each_row(rows: Tensor) -> Tensor:
-    """Return a number for each row (N, K) that occurs, the same for the same, (N,)."""
-    numbers: Tensor = torch.unique(rows, dim=0, return_inverse=True)[1]
-    return numbers
+    """Return a number for each row (N, K) that occurs, the same for the same, (N,).
+
+    Rows that occur once have one number together: none of them could be in both parts of a split.
+    """
+    _, numbers, counts = torch.unique(rows, dim=0, return_inverse=True, return_counts=True)
+    return torch.where(counts[numbers] == 1, len(counts), numbers)
 
 
 def each_column(

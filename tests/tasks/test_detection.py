@@ -106,8 +106,8 @@ def test_what_can_be_explained_is_the_score_of_the_box_that_is_the_same_thing():
 
 def test_a_fair_split_divides_each_set_of_classes():
     other = torch.tensor([[[0.0, 0, 1, 1, 2], [5, 5, 7, 7, 1]], [NOTHING, NOTHING]])
-    a, b, c, d = TASK.strata(torch.cat([Y, other])).tolist()
-    assert a == c
+    a, b, c, d, e, f = TASK.strata(torch.cat([Y, other, Y[1:], other[1:]])).tolist()
+    assert (a, b, d) == (c, e, f)
     assert len({a, b, d}) == 3
 
 
