@@ -29,6 +29,10 @@ from pruneviz.ui.words import text
 
 METHOD_KEY = "attributions-chosen-method"
 NOT_YET = "explain a class or a number."
+SEVERAL = (
+    "Attributions lie over one tensor, and each of these inputs is several. Compare shows where "
+    "this network's answers changed."
+)
 
 
 def explain(view: frame.View, data: Data, asked: Asked, method: str) -> None:
@@ -41,14 +45,14 @@ def explain(view: frame.View, data: Data, asked: Asked, method: str) -> None:
     found = headline(asked.answer, (original, pruned), alike)
     st.markdown(text.sentence(found.trust))
     if data.kind == "image":
-        raw = data.raw(data.x[index : index + 1])[0]
+        raw = data.raw(results.one_input(view.plan, index))[0]
         chart = images.attribution_pair(raw, original.places, pruned.places, found.title)
         pictures(chart, "attributions-figure", 2)
         st.caption(images.where(original.places, pruned.places))
     elif data.kind == "series":
+        own = data.raw(results.one_input(view.plan, index))
         raw, before, after = (
-            data.by_channel(values[0])
-            for values in (data.raw(data.x[index : index + 1]), original.values, pruned.values)
+            data.by_channel(values[0]) for values in (own, original.values, pruned.values)
         )
         chart = series.attribution_lines(raw, before, after, found.title, data.features)
         widgets.figure(theme.fit(chart), key="attributions-figure")
@@ -147,6 +151,9 @@ with frame.page("Attributions", "What do both networks look at, before and after
     judged, answers = results.judged(view.plan), results.answers(view.plan)
     if judged is None:
         widgets.empty("An attribution explains the answer to one input. Choose data on Home.")
+        st.stop()
+    if judged.data.kind == "several":
+        widgets.empty(SEVERAL)
         st.stop()
     if answers is None and not isinstance(judged.task, Regression):
         widgets.empty(f"Attributions {NOT_YET} Compare shows where this network's answers changed.")

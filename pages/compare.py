@@ -22,6 +22,7 @@ from pruneviz.figures.kit.format import (
 )
 from pruneviz.measure.answers import answer_notes
 from pruneviz.measure.quality import accuracy_pair, by_class
+from pruneviz.network.inputs import only_tensor
 from pruneviz.subjects import Data
 from pruneviz.ui import classes
 from pruneviz.ui.compare import groups, judged
@@ -91,7 +92,7 @@ def show_disagreements(answers: results.Answers) -> None:
         "Most surprising first: where the two networks' probabilities lie furthest apart."
         + (f" The first {MOST_CARDS} are shown." if len(table) > MOST_CARDS else "")
     )
-    if answers.data.kind != "tabular":
+    if answers.data.kind in ("image", "series"):
         with st.container(horizontal=True, gap="medium"):
             for row in table.head(MOST_CARDS).itertuples():
                 card(answers, row)
@@ -109,7 +110,7 @@ def show_disagreements(answers: results.Answers) -> None:
 def card(answers: results.Answers, row: Any) -> None:
     """Draw one input as a picture with the truth and both answers."""
     index = int(row.index)
-    raw = answers.data.raw(answers.data.x[index : index + 1])[0]
+    raw = answers.data.raw(only_tensor(answers.data.x)[index : index + 1])[0]
     name = text.escape(answers.data.name(index))
     with st.container(width=150, gap="xsmall"):
         st.image(picture(answers.data, raw), width=144, alt=f"Input {index}")
@@ -138,13 +139,14 @@ def mark(row: Any, which: str) -> str:
 
 
 def show_rows(answers: results.Answers, table: pd.DataFrame) -> None:
-    """Draw inputs of a table with their features in the units they were recorded in."""
-    rows = table["index"].tolist()
-    values = answers.data.raw(answers.data.x[rows]).numpy()
-    raw = pd.DataFrame(values, columns=answers.data.features or None).add_prefix(
-        "" if answers.data.features else "feature "
-    )
-    shown = pd.concat([table.drop(columns=["right", "surprise"]), raw], axis=1)
+    """Draw inputs as rows, those of a table with their features in the units recorded."""
+    shown = table.drop(columns=["right", "surprise"])
+    if answers.data.kind == "tabular":
+        values = answers.data.raw(only_tensor(answers.data.x)[table["index"].tolist()]).numpy()
+        raw = pd.DataFrame(values, columns=answers.data.features or None).add_prefix(
+            "" if answers.data.features else "feature "
+        )
+        shown = pd.concat([shown, raw], axis=1)
     labels = {
         "index": "input",
         "name": "called",
@@ -158,7 +160,8 @@ def show_rows(answers: results.Answers, table: pd.DataFrame) -> None:
         for name in ("original", "pruned")
     }
     st.dataframe(shown, hide_index=True, column_config={**labels, **shares})
-    widgets.page_link("attributions", "Explain one of them by its number")
+    if answers.data.kind != "several":
+        widgets.page_link("attributions", "Explain one of them by its number")
 
 
 def show_cost(view: frame.View) -> None:

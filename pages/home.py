@@ -80,8 +80,8 @@ def own_data(plan: Plan) -> None:
         "Data with labels (npz, csv, parquet, or a zip of image folders)",
         type=list(uploads.DATA_ENDINGS),
         key="home-data",
-        help="npz: arrays x and y. csv and parquet: one row an input, one column its class. "
-        "zip: one folder of images for each class.",
+        help="npz: arrays x and y, several inputs by their names. csv and parquet: one row an "
+        "input, one column its class. zip: one folder of images for each class.",
     )
     chosen = Columns()
     with widgets.problems_here():

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from pruneviz.allocate import Ranking
 from pruneviz.granularity import Units
+from pruneviz.network.inputs import Batch
 from pruneviz.plan import Plan
 from pruneviz.proof import find_units
 from pruneviz.reuse import BUDGET_BYTES
@@ -118,7 +119,7 @@ def baseline_point(prepared: Prepared) -> Point:
     return Judge(answers, data.y, data.classes, subject.task, subject.metrics).baseline
 
 
-def _given(prepared: Prepared) -> tuple[nn.Module, tuple[Units, ...], Ranking, Tensor, Tensor]:
+def _given(prepared: Prepared) -> tuple[nn.Module, tuple[Units, ...], Ranking, Batch, Tensor]:
     """Return what every scan is given: the network, what can go of it, inputs and targets."""
     data = _data(prepared)
     return prepared.subject.model, prepared.units, prepared.ranking, data.x, data.y

@@ -40,7 +40,7 @@ class Inputs:
     def __post_init__(self) -> None:
         object.__setattr__(self, "args", tuple(self.args))
         object.__setattr__(self, "kwargs", dict(self.kwargs))
-        for name, leaf in self._named():
+        for name, leaf in self.named():
             if _hides_tensors(leaf):
                 raise RefusedError(tracing.hidden_tensors(name, type(leaf).__name__))
         len(self)
@@ -69,7 +69,7 @@ class Inputs:
         if not sizes:
             raise RefusedError(tracing.no_batch())
         if len(sizes) > 1:
-            named = [f"{name}: {len(leaf)}" for name, leaf in self._named() if is_batched(leaf)]
+            named = [f"{name}: {len(leaf)}" for name, leaf in self.named() if is_batched(leaf)]
             raise RefusedError(tracing.uneven_batch(tuple(named)))
         return sizes.pop()
 
@@ -113,14 +113,16 @@ class Inputs:
         named = {name: changed(value) for name, value in self.kwargs.items()}
         return _made((tuple(map(changed, self.args)), named))
 
-    def _named(self) -> Iterator[tuple[str, Any]]:
+    def named(self) -> Iterator[tuple[str, Any]]:
         """Yield the leaves with their names: `args[0]`, `mask['left']`."""
         for name, value in (("args", self.args), *self.kwargs.items()):
             yield from _named(name, value)
 
 
+# A batch of one tensor, or of several with their names.
+Batch: TypeAlias = Tensor | Inputs
 # What a model is given: a batch, several arguments by place, or all of them with their names.
-Given: TypeAlias = Tensor | tuple[Any, ...] | Inputs
+Given: TypeAlias = Batch | tuple[Any, ...]
 
 
 def call(
@@ -143,12 +145,12 @@ def arguments(given: Given) -> tuple[tuple[Any, ...], Mapping[str, Any]]:
     return (given if isinstance(given, tuple) else (given,)), {}
 
 
-def batches(given: Given, size: int) -> Iterator[Given]:
+def batches(given: Given, size: int) -> Iterator[Batch]:
     """Yield the inputs in their order, `size` at a time; of a tensor, tensors."""
     yield from given.split(size) if isinstance(given, Tensor) else Inputs.of(given).batches(size)
 
 
-def as_given(example: Any) -> Given:
+def as_given(example: Any) -> Batch:
     """Return what a model is given: a tensor, several in a tuple or list, by name in a mapping."""
     if isinstance(example, Tensor | Inputs):
         return example
@@ -157,9 +159,21 @@ def as_given(example: Any) -> Given:
     return Inputs(tuple(example) if isinstance(example, tuple | list) else (example,))
 
 
-def some(given: Given, which: slice | Tensor | Sequence[int]) -> Given:
+def some(given: Given, which: slice | Tensor | Sequence[int]) -> Batch:
     """Return some of the inputs: a slice, or by their numbers; of a tensor, a tensor."""
     return given[which] if isinstance(given, Tensor) else Inputs.of(given).take(which)
+
+
+def only_tensor(given: Given) -> Tensor:
+    """Return what a model is given where that is one tensor; RefusedError where it is several."""
+    if not isinstance(given, Tensor):
+        raise RefusedError(tracing.several_inputs())
+    return given
+
+
+def tensors(given: Given) -> list[Tensor]:
+    """Return the tensors of a batch that have the inputs along their first axis."""
+    return [leaf for leaf in tree_leaves(given) if is_batched(leaf)]
 
 
 def count(given: Given) -> int:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from pruneviz.evaluate import answers, answers_and_losses
 from pruneviz.measure.quality import quality
 from pruneviz.metrics import Metric
+from pruneviz.network.inputs import Batch
 from pruneviz.report import MetricPair
 from pruneviz.run import Prepared
 from pruneviz.subjects import Data
@@ -80,7 +81,7 @@ class Judge:
         """Return what a network loses on the held-out inputs."""
         return self._lost(network, self.data.x, self.data.y)
 
-    def _lost(self, network: nn.Module, x: Tensor, y: Tensor) -> Lost:
+    def _lost(self, network: nn.Module, x: Batch, y: Tensor) -> Lost:
         self.evaluations += 1
         task = self.prepared.subject.task
         found, losses = answers_and_losses(network, x, y, task)
@@ -96,7 +97,7 @@ class Judge:
         found = answers(network, x, y, task)
         return quality(task, (self.metric,), self._original(x, y), found, y)[0]
 
-    def _original(self, x: Tensor, y: Tensor) -> Answers:
+    def _original(self, x: Batch, y: Tensor) -> Answers:
         known = self.prepared.baseline.answers
         if x is self.data.x and known is not None:
             return known

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from pruneviz.metrics import Metric
 from pruneviz.network.duplicate import duplicate
-from pruneviz.network.inputs import call
+from pruneviz.network.inputs import Batch, call, some
 from pruneviz.recovery.changed_copy import TrainingFreeRecovery
 from pruneviz.recovery.frozen import frozen_note, held
 from pruneviz.recovery.method import RECOVERIES, RecoveryRequest
@@ -69,7 +69,7 @@ class CorrectBiases(TrainingFreeRecovery):
         super().__init__(asked, total, bool(settings["keep_better"]))
         note = frozen_note(asked.teacher, asked.frozen)
         self.notes += [note] if note else []
-        self._x = asked.data.calibration_x[: int(settings["inputs"])]
+        self._x = some(asked.data.calibration_x, slice(int(settings["inputs"])))
 
     @classmethod
     def steps(
@@ -94,7 +94,7 @@ class CorrectBiases(TrainingFreeRecovery):
         self._advance()
 
 
-def mean_answers(model: nn.Module, x: Tensor) -> Means:
+def mean_answers(model: nn.Module, x: Batch) -> Means:
     """Return the mean answer of each unit, (units,), of the layers with biases called once."""
     means: Means = {}
     with _answering(model, lambda path, mean: means.__setitem__(path, mean)) as calls:
@@ -102,7 +102,7 @@ def mean_answers(model: nn.Module, x: Tensor) -> Means:
     return {path: mean for path, mean in means.items() if calls[path] == 1}
 
 
-def correct_biases(model: nn.Module, wanted: Means, x: Tensor, asked: RecoveryRequest) -> None:
+def correct_biases(model: nn.Module, wanted: Means, x: Batch, asked: RecoveryRequest) -> None:
     """Shift biases in place so that the mean answers on `x` are the wanted ones.
 
     All happens in one pass: each layer answers already corrected, so those behind it see what they

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pruneviz.network.answers import logits_of
 from pruneviz.network.duplicate import duplicate
+from pruneviz.network.inputs import Batch
 from pruneviz.recovery.method import RECOVERIES, RecoveryRequest
 from pruneviz.recovery.training.loop import Training
 from pruneviz.recovery.training.settings import TRAINING
@@ -71,7 +72,7 @@ class Distill(Training):
         self._weight = float(settings["teacher_weight"])
         self._teacher = duplicate(asked.teacher).eval().to(self._fabric.device)
 
-    def loss(self, output: Any, x: Tensor, y: Tensor) -> Tensor:
+    def loss(self, output: Any, x: Batch, y: Tensor) -> Tensor:
         """Return the distillation loss of an output for inputs x and targets y, (B, …)."""
         with torch.no_grad(), self._fabric.autocast():
             teacher = logits_of(self._teacher, x)

@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
+from pruneviz.network.inputs import Batch
 from pruneviz.recovery.method import RECOVERIES
 from pruneviz.recovery.training.loop import Training
 from pruneviz.recovery.training.settings import TRAINING
@@ -26,7 +27,7 @@ class FineTune(Training):
     name = "finetune"
     doing = "fine-tuning"
 
-    def loss(self, output: Any, x: Tensor, y: Tensor) -> Tensor:
+    def loss(self, output: Any, x: Batch, y: Tensor) -> Tensor:
         """Return the task's mean loss of an output with targets y, (B, …)."""
         del x
         return self._asked.task.loss(output, y)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.metrics import Metric
-from pruneviz.network.inputs import call
+from pruneviz.network.inputs import Batch, call, some
 from pruneviz.recovery.changed_copy import TrainingFreeRecovery
 from pruneviz.recovery.method import RECOVERIES, RecoveryRequest
 from pruneviz.recovery.norms import BatchNorm, batch_norms, no_batch_norm
@@ -92,7 +92,7 @@ class Recalibrate(TrainingFreeRecovery):
     def step(self) -> None:
         """Take one batch into the statistics."""
         indices = self._batches[self._done]
-        x = self._asked.data.train_x[indices].to(self._device)
+        x = some(self._asked.data.train_x, indices).to(self._device)
         seed = self._asked.draw("recalibrate", self._done)
         x = self._augment(x, draws(len(indices), seed, self._device))
         seen = sum(map(len, self._batches[: self._done]))
@@ -100,7 +100,7 @@ class Recalibrate(TrainingFreeRecovery):
         self._advance()
 
 
-def update_statistics(model: nn.Module, x: Tensor, share: float) -> None:
+def update_statistics(model: nn.Module, x: Batch, share: float) -> None:
     """Move all running statistics by `share` towards those of `x`, (B ≥ 2, …)."""
     norms: list[BatchNorm] = batch_norms(model)
     momenta = [norm.momentum for norm in norms]

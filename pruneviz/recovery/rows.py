@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from pruneviz.evaluate import joined, of_batches, predict
 from pruneviz.metrics import Metric, Tally
+from pruneviz.network.inputs import Batch, tensors
 from pruneviz.recovery.method import RecoveryRequest
 from pruneviz.recovery.training.states import copied
 from pruneviz.report import ACCURACY, EpochRow, Interval
@@ -35,7 +36,7 @@ def held_out_row(
     )
 
 
-def answered(task: Task, model: nn.Module, x: Tensor, y: Tensor) -> tuple[Answers, Tensor]:
+def answered(task: Task, model: nn.Module, x: Batch, y: Tensor) -> tuple[Answers, Tensor]:
     """Return what a task keeps of a model's outputs for x, (N, …), and the mean of their losses.
 
     Where answers are labels the loss is that of all together, where the targets (N, …) lie.
@@ -47,7 +48,8 @@ def answered(task: Task, model: nn.Module, x: Tensor, y: Tensor) -> tuple[Answer
     def both(output: Any, target: Tensor) -> tuple[Answers, Tensor]:
         return task.answers(output, target), task.loss(output, target, "none")
 
-    kept, losses = zip(*of_batches(model, x, y.to(x.device), task, both), strict=True)
+    targets = y.to(tensors(x)[0].device)
+    kept, losses = zip(*of_batches(model, x, targets, task, both), strict=True)
     return joined(kept), torch.cat(losses).mean()
 
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from pruneviz.evaluate import joined, taken
 from pruneviz.network.duplicate import duplicate
+from pruneviz.network.inputs import Batch
 from pruneviz.network.steady import draws, watching
 from pruneviz.reuse.following import States
 from pruneviz.reuse.order import batch_size_for, stratified
@@ -38,7 +39,7 @@ class Evaluator:
     def __init__(
         self,
         model: nn.Module,
-        x: Tensor,
+        x: Batch,
         y: Tensor | None = None,
         batch_size: int | None = None,
         budget_bytes: int = BUDGET_BYTES,

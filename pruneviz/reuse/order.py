@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pruneviz.network.inputs import Batch, tensors
+
 SEED = 0
 BATCH_BYTES = 2**20  # of inputs: what a batch computes stays near the processor
 LEAST, MOST = 8, 256
@@ -38,11 +40,11 @@ def hardest_first(logits: Tensor, y: Tensor) -> Tensor:
     return torch.argsort(margin.nan_to_num(-torch.inf), stable=True)
 
 
-def batch_size_for(x: Tensor) -> int:
+def batch_size_for(x: Batch) -> int:
     """Return how many inputs of `x`, (N, …), are looked at together: a power of two, 8 to 256.
 
     About a megabyte of them.
     """
-    each = max(1, x[:1].numel() * x.element_size())
+    each = max(1, sum(leaf[:1].numel() * leaf.element_size() for leaf in tensors(x)))
     fitting = max(1, BATCH_BYTES // each)
     return int(min(MOST, max(LEAST, 2 ** (fitting.bit_length() - 1))))

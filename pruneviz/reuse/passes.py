@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import count
+from typing import Any
 
 import torch
 from torch import Tensor, UntypedStorage, nn
+from torch.utils._pytree import tree_map
 
 from pruneviz.network.answers import logits_of
+from pruneviz.network.inputs import Batch, is_batched, some, tensors
 from pruneviz.network.one_trace import ONE_TRACE
 from pruneviz.reuse.calls import place_of
 from pruneviz.reuse.following import States, states_of
@@ -27,30 +31,32 @@ class Passes:
     """
 
     def __init__(
-        self, model: nn.Module, x: Tensor, parts: Sequence[Tensor], task: Task = CLASSIFICATION
+        self, model: nn.Module, x: Batch, parts: Sequence[Tensor], task: Task = CLASSIFICATION
     ) -> None:
         self._model, self._tensors = model, tensors_of(model)
         self._x, self._parts, self._task = x, parts, task
         self.traces: dict[int, Trace] = {}
 
-    def _batch(self, part: int) -> Tensor:
-        return self._x[self._parts[part]]
+    def _batch(self, part: int) -> Batch:
+        return some(self._x, self._parts[part])
 
     def plain(self, network: nn.Module, part: int) -> Tensor:
         """Return a network's scores on one batch, such as logits (B, classes), all computed."""
         with torch.inference_mode():
             return self._scores(network, self._batch(part), len(self._parts[part]))
 
-    def _scores(self, network: nn.Module, batch: Tensor, samples: int) -> Tensor:
+    def _scores(self, network: nn.Module, batch: Batch, samples: int) -> Tensor:
         return _checked(self._task.scores(logits_of(network, batch)), samples)
 
     def record(self, part: int) -> tuple[Tensor, bool]:
         """Follow the original's pass over a batch: its logits, and whether it writes to itself."""
         with ONE_TRACE, torch.inference_mode():
             batch = self._batch(part)
-            trace = Trace(place_of(batch))
+            given = tensors(batch)
+            trace = Trace(tuple(map(place_of, given)))
             mode = Recording(trace)
-            mode.know(batch, INPUT)
+            for record, tensor in enumerate(given):
+                mode.know(tensor, record)
             records: dict[int, int] = {}
             for name, tensor in self._tensors:
                 address = tensor.untyped_storage()._cdata
@@ -88,7 +94,7 @@ class Passes:
     def run(self, network: nn.Module, part: int, mode: Reusing) -> Tensor:
         """Return a network's logits on one batch, computing what `mode` does not know."""
         with ONE_TRACE, torch.inference_mode():
-            batch = mode.stand_in(Ref(INPUT, self.traces[part].place), self._x.device)
+            batch = self._stand_in(part, mode)
             with mode:
                 out = self._scores(network, batch, len(self._parts[part]))
             logits = mode.value(out)
@@ -96,11 +102,22 @@ class Passes:
             mode.settle()
         return logits
 
+    def _stand_in(self, part: int, mode: Reusing) -> Batch:
+        """Return a batch whose tensors stand in memory of their own that holds something else."""
+        refs = map(Ref, count(), self.traces[part].places)
+
+        def made(leaf: Any) -> Any:
+            return mode.stand_in(next(refs), leaf.device) if is_batched(leaf) else leaf
+
+        batch: Batch = tree_map(made, self._x)
+        return batch
+
     def given(self, part: int) -> Values:
         """Return the values that are always at hand: the batch and the network's tensors."""
         own = self.traces[part].own
         given = {own[name]: tensor.untyped_storage() for name, tensor in self._tensors}
-        return {INPUT: self._batch(part).untyped_storage(), **given}
+        batch = tensors(self._batch(part))
+        return {record: tensor.untyped_storage() for record, tensor in enumerate(batch)} | given
 
     def fetching(
         self, part: int, values: Values, kept: Mapping[int, UntypedStorage]

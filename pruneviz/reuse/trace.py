@@ -12,7 +12,7 @@ from torch import Tensor, UntypedStorage
 
 from pruneviz.reuse.calls import Place, leaves, mapped, tensor_in
 
-INPUT = 0  # the record of the batch itself
+INPUT = 0  # the record of the batch itself, or of its first tensor
 Values = dict[int, UntypedStorage]
 
 
@@ -107,19 +107,20 @@ def leaves_of(answer: Any) -> Iterator[Fresh]:
 class Trace:
     """The graph of one pass: its calls in order, and the records of the network's own tensors.
 
-    `place` is how the batch lies in its storage; `answer` and `logits` are what the network
-    answered, as a graph has it and as it is.
+    `places` are how the batch's tensors lie in their storages, whose records come first; `answer`
+    and `logits` are what the network answered, as a graph has it and as it is.
     """
 
-    place: Place
-
+    places: tuple[Place, ...]
     own: dict[str, int] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
     answer: Ref | None = None
     logits: Tensor | None = None
-    count: int = 1  # of records: the input is there from the start
     with_contents: set[Any] = field(default_factory=set)  # operators that read constants
     _calls: dict[Any, list[Node]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.count = len(self.places)  # of records: the inputs are there from the start
 
     def new_record(self) -> int:
         """Return the number of a value that was not there before."""
@@ -164,11 +165,11 @@ class Trace:
         """
         nodes, dirty = self.reached(changed)
         read = {record for node in nodes for record in node.reads}
-        return frozenset(read - dirty - set(self.own.values()) - {INPUT})
+        return frozenset(read - dirty - set(self.own.values()) - set(range(len(self.places))))
 
     def nbytes(self, records: Iterable[int]) -> int:
         """Return how many bytes the storages of values take; those of the network's own count 0."""
-        sizes = {INPUT: prod(self.place.size) * self.place.dtype.itemsize}
+        sizes = {n: prod(p.size) * p.dtype.itemsize for n, p in enumerate(self.places)}
         for node in self.nodes:
             for number, record in node.writes:
                 target = node.inputs[number]

@@ -19,6 +19,7 @@ from pruneviz.apply import apply
 from pruneviz.granularity.units import Units
 from pruneviz.measure.quality import label_logits, predicted
 from pruneviz.metrics.bounded import OUTCOMES, mean_interval
+from pruneviz.network.inputs import Batch, some
 from pruneviz.report import Interval
 from pruneviz.reuse import BUDGET_BYTES, Evaluator
 from pruneviz.sensitivity.layers import Alone, Remove
@@ -69,7 +70,7 @@ class Pairs:
         model: nn.Module,
         units: tuple[Units, ...],
         ranking: Ranking,
-        x: Tensor,
+        x: Batch,
         y: Tensor,
         levels: float | Mapping[str, float] = LEVEL,
         pairs: int | Sequence[tuple[str, str]] = PAIRS,
@@ -93,7 +94,7 @@ class Pairs:
         self._levels = _levels_of(self._names, levels)
         used = {name for pair in self.pairs for name in pair}
         self._alone_names = [name for name in self._names if name in used]
-        self._alone = Alone(model, units, ranking, x[:2], remove)
+        self._alone = Alone(model, units, ranking, some(x, slice(2)), remove)
         self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
         self._refit = refit
         self._right: dict[str, Tensor] = {}

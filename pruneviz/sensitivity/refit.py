@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from torch import nn
 
+from pruneviz.network.inputs import some
 from pruneviz.recovery import RECOVERIES, RecoveryRequest
 from pruneviz.stepwise import complete
 from pruneviz.subjects import Data
@@ -30,7 +31,7 @@ def recalibration(
     settings = entry.settings({"keep_better": False})
     entry.implementation.steps(model, data, **settings)
     # The recovery ends with a look at all held-out inputs, which the scan has itself.
-    few = replace(data, x=data.x[:1], y=data.y[:1])
+    few = replace(data, x=some(data.x, slice(1)), y=data.y[:1])
 
     def refit(network: nn.Module) -> nn.Module:
         asked = RecoveryRequest(

@@ -16,6 +16,7 @@ from pruneviz.granularity.units import Units
 from pruneviz.measure.quality import ACCURACY, label_logits
 from pruneviz.metrics import Metric
 from pruneviz.metrics.resampling import FEW
+from pruneviz.network.inputs import Batch, some
 from pruneviz.reuse import BUDGET_BYTES, Evaluator
 from pruneviz.reuse.tensors import share
 from pruneviz.sensitivity.classes import class_table, no_area
@@ -49,7 +50,7 @@ class Scan:
         model: nn.Module,
         units: tuple[Units, ...],
         ranking: Ranking,
-        x: Tensor,
+        x: Batch,
         y: Tensor,
         levels: Sequence[float] = LEVELS,
         budget_bytes: int = BUDGET_BYTES,
@@ -67,7 +68,7 @@ class Scan:
         are compared with. ValueError where levels do not rise.
         """
         self.levels = check_levels(levels)
-        self._alone = Alone(model, units, ranking, x[:2], remove)
+        self._alone = Alone(model, units, ranking, some(x, slice(2)), remove)
         self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
         self._classes, self._refit = tuple(classes), refit
         self._task, self._metrics = task, tuple(metrics)

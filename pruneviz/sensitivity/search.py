@@ -18,6 +18,7 @@ from pruneviz.evaluate import predict
 from pruneviz.granularity.units import Units
 from pruneviz.measure.quality import ACCURACY, label_logits, predicted
 from pruneviz.metrics import Metric
+from pruneviz.network.inputs import Batch, some
 from pruneviz.reuse import BUDGET_BYTES, Evaluator, Tally, estimate, tallies
 from pruneviz.reuse.order import hardest_first
 from pruneviz.sensitivity.layers import Alone, Remove
@@ -70,7 +71,7 @@ class Search:
         model: nn.Module,
         units: tuple[Units, ...],
         ranking: Ranking,
-        x: Tensor,
+        x: Batch,
         y: Tensor,
         levels: Sequence[float] = LEVELS,
         loss: float = LOSS,
@@ -94,7 +95,7 @@ class Search:
         if not 0 < loss <= metric.most - metric.least or not isfinite(loss):
             raise RefusedError(analysing.no_loss_of(metric.noun, loss))
         self._levels, self.loss = check_levels(levels), loss
-        self._alone = Alone(model, units, ranking, x[:2], remove)
+        self._alone = Alone(model, units, ranking, some(x, slice(2)), remove)
         self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
         self._refit, self._known = refit, None if refit else answers
         self._names = [layer.name for layer in units]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import torch
+from torch import Tensor
 
+from pruneviz.network.inputs import tensors
 from pruneviz.statistics.forward import hooked_pass
 from pruneviz.statistics.layers import joined
 from pruneviz.statistics.loss import check_derivatives, check_loss
@@ -35,6 +37,10 @@ def _kinds(names: Iterable[str]) -> set[str]:
     return {kind for name in names for kind in STATISTICS.get(name).needs}
 
 
+def _finite(x: Tensor) -> bool:
+    return bool(torch.isfinite(x).all())
+
+
 def check(names: Iterable[str], asked: StatisticRequest) -> None:
     """Raise ValueError for what the statistics need and is not there; the units play no part.
 
@@ -42,7 +48,7 @@ def check(names: Iterable[str], asked: StatisticRequest) -> None:
     """
 
     kinds = _kinds(names)
-    if "data" in kinds and not bool(torch.isfinite(asked.samples.x).all()):
+    if "data" in kinds and not all(map(_finite, tensors(asked.samples.x))):
         raise RefusedError(choosing.inputs_not_finite(asked.criterion))
     looks = (
         ("norms", scales),

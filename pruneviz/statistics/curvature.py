@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from pruneviz.network.inputs import Batch
 from pruneviz.statistics.derivatives import whole_gradient
 from pruneviz.statistics.loss import leaves_of, logits_with
 from pruneviz.statistics.statistic import STATISTICS, StatisticRequest, Table
@@ -41,7 +42,7 @@ def hessian_products(
 
 def _add_products(
     asked: StatisticRequest,
-    batch: tuple[Tensor, Tensor],
+    batch: tuple[Batch, Tensor],
     temperature: float,
     vectors: list[Vector],
     totals: list[dict[str, Tensor]],

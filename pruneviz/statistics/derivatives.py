@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import grad, vmap
 from torch.nn.attention import SDPBackend, sdpa_kernel
+from torch.utils._pytree import tree_map
 
+from pruneviz.network.inputs import Batch, some
 from pruneviz.statistics.loss import logits_with, loss_of
 from pruneviz.statistics.statistic import BATCH_SIZE, STATISTICS, StatisticRequest, Table
 from pruneviz.tasks import Task
@@ -16,7 +18,7 @@ from pruneviz.tasks import Task
 PER_SAMPLE_NUMBERS = 2**24  # gradients held at once: 64 MB
 
 
-def gradients(task: Task, model: nn.Module, x: Tensor, y: Tensor) -> Iterator[dict[str, Tensor]]:
+def gradients(task: Task, model: nn.Module, x: Batch, y: Tensor) -> Iterator[dict[str, Tensor]]:
     """Yield, batch by batch, the gradient of the task's mean loss for each parameter.
 
     `x` are inputs, `y` targets, (N, …) each. The model keeps its mode, parameters and `.grad`.
@@ -25,7 +27,7 @@ def gradients(task: Task, model: nn.Module, x: Tensor, y: Tensor) -> Iterator[di
         leaves = {n: p.detach().requires_grad_() for n, p in model.named_parameters()}
         with torch.enable_grad():
             batch = slice(start, start + BATCH_SIZE)
-            loss = loss_of(task, model, leaves, x[batch], y[batch])
+            loss = loss_of(task, model, leaves, some(x, batch), y[batch])
             found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
         yield dict(zip(leaves, found, strict=True))
 
@@ -88,12 +90,12 @@ def squared_gradients(asked: StatisticRequest) -> Table:
 
 
 def _squares(
-    task: Task, model: nn.Module, weights: dict[str, Tensor], x: Tensor, y: Tensor
+    task: Task, model: nn.Module, weights: dict[str, Tensor], x: Batch, y: Tensor
 ) -> dict[str, Tensor]:
     """Return the squared gradients of a batch's samples, summed; one by one where need be."""
 
-    def one(leaves: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
-        return loss_of(task, model, leaves, x[None], y[None])
+    def one(leaves: dict[str, Tensor], x: Batch, y: Tensor) -> Tensor:
+        return loss_of(task, model, leaves, tree_map(lambda leaf: leaf[None], x), y[None])
 
     if len(y) > 1:
         try:
@@ -104,7 +106,8 @@ def _squares(
             pass  # code that looks at values, or writes in place, runs on single samples only
     total = {name: torch.zeros_like(w) for name, w in weights.items()}
     for at in range(len(y)):
-        for name, each in next(gradients(task, model, x[at : at + 1], y[at : at + 1])).items():
+        one_of = slice(at, at + 1)
+        for name, each in next(gradients(task, model, some(x, one_of), y[one_of])).items():
             total[name] += each.square()
     return total
 

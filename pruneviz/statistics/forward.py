@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pruneviz.network.inputs import call
+from pruneviz.network.inputs import call, some
 from pruneviz.network.study import slowly
 from pruneviz.statistics.layers import Layer
 from pruneviz.statistics.observer import LayerObserver, by_channel, find_sites
@@ -28,7 +28,7 @@ def hooked_pass(asked: StatisticRequest, observers: Sequence[Observer]) -> None:
             each.answers(layer, by_channel(activation, dim))
 
     model = asked.looked_at
-    sites = find_sites(model, samples.x[:1])
+    sites = find_sites(model, some(samples.x, slice(1)))
     watch = LayerObserver(model, asked.layers, sites, reads, answers)
     for _ in range(max(each.passes for each in observers)):
         for x, _y in samples.batches():

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.network.answers import logits_of
-from pruneviz.network.inputs import Given, call, first_input
+from pruneviz.network.inputs import Given, call, first_input, some
 from pruneviz.statistics.statistic import StatisticRequest
 from pruneviz.tasks import Reduction, Task
 from pruneviz.wording import RefusedError
@@ -37,7 +37,7 @@ def loss_of(
     task: Task,
     model: nn.Module,
     weights: Mapping[str, Tensor],
-    x: Tensor,
+    x: Given,
     y: Tensor,
     reduction: Reduction = "mean",
 ) -> Tensor:
@@ -49,7 +49,7 @@ def check_loss(asked: StatisticRequest) -> None:
     """Raise ValueError, with the remedy, where the model has no loss."""
     samples = asked.samples
     with torch.no_grad():
-        out = call(asked.model, samples.x[:1])
+        out = call(asked.model, some(samples.x, slice(1)))
     why = asked.task.misfit(out, samples.y)
     if why is not None:
         raise RefusedError(choosing.no_loss(asked.criterion, why))
@@ -62,7 +62,7 @@ def check_derivatives(asked: StatisticRequest) -> None:
     """
     given = asked.given
     has_data = given is not None and len(given.y) > 0
-    shown = given.x[:LOOKED_AT] if given and has_data else first_input(asked.example)
+    shown = some(given.x, slice(LOOKED_AT)) if given and has_data else first_input(asked.example)
     leaves = leaves_of(asked.model)
     with torch.enable_grad():
         out = logits_with(asked.model, leaves, shown)

@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_map
 
 from pruneviz.network.answers import logits_of
+from pruneviz.network.inputs import Batch, Inputs, is_batched, some
 from pruneviz.network.study import slowly
 from pruneviz.statistics.layers import Layer
 from pruneviz.statistics.observer import LayerObserver, by_channel, find_sites
@@ -24,7 +26,7 @@ def gate_gradients(asked: StatisticRequest, goal: Goal, samples: Samples) -> Ite
 
     That is the sum of activation × gradient over the channel's places, sample by sample.
     """
-    sites = find_sites(asked.looked_at, samples.x[:1])
+    sites = find_sites(asked.looked_at, some(samples.x, slice(1)))
     for x, y in samples.batches():
         gates: list[tuple[str, Tensor]] = []
 
@@ -133,12 +135,12 @@ def relevance(asked: StatisticRequest) -> Table:
     }
 
 
-def conductance(asked: StatisticRequest, x: Tensor, y: Tensor, steps: int) -> Channels:
+def conductance(asked: StatisticRequest, x: Batch, y: Tensor, steps: int) -> Channels:
     """Return the conductance of each channel for the label's logit, (B, outputs), float64.
 
     The way from input 0 to `x`, (B, …), is walked in so many steps; only two of them are held.
     """
-    sites = find_sites(asked.looked_at, x[:1])
+    sites = find_sites(asked.looked_at, some(x, slice(1)))
     before: list[tuple[Layer, Tensor, int]] = []
     total: Channels = {}
     for step in range(steps + 1):
@@ -158,7 +160,7 @@ def conductance(asked: StatisticRequest, x: Tensor, y: Tensor, steps: int) -> Ch
 
         watch = LayerObserver(asked.looked_at, asked.layers, sites, answers=noted)
         with torch.enable_grad(), slowly(asked.looked_at), watch:
-            logits = logits_of(asked.looked_at, x * (step / steps))
+            logits = logits_of(asked.looked_at, _shrunk(x, step / steps))
         with torch.enable_grad():
             goal = _target_scores(asked)(logits, y)
         tensors = [kept for _, kept, _ in here]
@@ -172,6 +174,16 @@ def conductance(asked: StatisticRequest, x: Tensor, y: Tensor, steps: int) -> Ch
                 total[layer.parameter] = total.get(layer.parameter, 0.0) + flow
         before = [(layer, kept.detach(), dim) for layer, kept, dim in here]
     return total
+
+
+def _shrunk(x: Batch, share: float) -> Batch:
+    """Return inputs on the way from 0; of several tensors those that are no whole numbers."""
+    if isinstance(x, Tensor):
+        return x * share
+    moved: Inputs = tree_map(
+        lambda leaf: leaf * share if is_batched(leaf) and leaf.is_floating_point() else leaf, x
+    )
+    return moved
 
 
 def chosen(asked: StatisticRequest) -> Samples:
@@ -197,7 +209,7 @@ def of_classes(samples: Samples, named: str) -> Samples:
     for name, number in zip(wanted, numbers, strict=True):
         if not bool((samples.y == number).any()):
             raise RefusedError(choosing.class_without_samples(name))
-    return Samples(x=samples.x[among], y=samples.y[among], classes=samples.classes)
+    return Samples(x=some(samples.x, among), y=samples.y[among], classes=samples.classes)
 
 
 def _class_number(samples: Samples, name: str) -> int:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.granularity.units import Units
+from pruneviz.network.inputs import Batch, batches, some
 from pruneviz.network.study import study
 from pruneviz.registry import Registry, Value
 from pruneviz.statistics.layers import Layer, layers_of
@@ -28,18 +29,18 @@ Table = Mapping[str, Tensor]  # a parameter's name → numbers in its shape, or 
 class Samples:
     """Calibration inputs, `x` (N, …), their labels, `y` int64 (N,), and the classes' names."""
 
-    x: Tensor
+    x: Batch
     y: Tensor
     classes: tuple[str, ...] = ()
 
-    def batches(self, size: int = BATCH_SIZE) -> Iterator[tuple[Tensor, Tensor]]:
+    def batches(self, size: int = BATCH_SIZE) -> Iterator[tuple[Batch, Tensor]]:
         """Yield the samples in batches."""
-        return zip(self.x.split(size), self.y.split(size), strict=True)
+        return zip(batches(self.x, size), self.y.split(size), strict=True)
 
     def spread(self, count: int) -> Samples:
         """Return at most so many of the samples, at equal distances."""
         chosen = torch.linspace(0, len(self.y) - 1, min(count, len(self.y))).round().long()
-        return Samples(x=self.x[chosen], y=self.y[chosen], classes=self.classes)
+        return Samples(x=some(self.x, chosen), y=self.y[chosen], classes=self.classes)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from pruneviz.network.inputs import Batch
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import array_files
 
@@ -29,10 +30,14 @@ class Augmentation:
         )
         return " and ".join(parts) or "no augmentation"
 
-    def check(self, x: Tensor) -> Augmentation:
+    def check(self, x: Batch) -> Augmentation:
         """Return itself; ValueError where inputs like `x`, (N, …), cannot be changed so."""
-        if x.dim() != 4 and (self.flip or self.shift_pixels):
+        if not self.flip and not self.shift_pixels:
+            return self
+        if not isinstance(x, Tensor):
+            raise RefusedError(array_files.changes_one_tensor())
+        if x.dim() != 4:
             raise RefusedError(array_files.changes_no_images(tuple(x.shape)))
-        if self.shift_pixels < 0 or (self.shift_pixels and self.shift_pixels >= min(x.shape[2:])):
+        if self.shift_pixels < 0 or self.shift_pixels >= min(x.shape[2:]):
             raise RefusedError(array_files.no_shift(self.shift_pixels, tuple(x.shape[2:])))
         return self

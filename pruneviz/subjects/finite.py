@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor
 
+from pruneviz.network.inputs import Batch, Inputs, is_batched
 from pruneviz.subjects.files.image_tree import some_of
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.subject import Data
@@ -31,7 +31,7 @@ def refuse_overflow(data: Data) -> None:
 
 
 def refuse_not_finite(
-    x: Tensor,
+    x: Batch,
     features: Sequence[str] = (),
     axis: int = 1,
     names: Sequence[str] = (),
@@ -39,12 +39,17 @@ def refuse_not_finite(
     normalised: bool = False,
 ) -> None:
     """Raise RefusedError where inputs (N, …) hold NaN or infinite values, with where they lie."""
+    if isinstance(x, Inputs):
+        for name, leaf in x.named():
+            if is_batched(leaf):
+                refuse_not_finite(leaf, names=names, part=f"{part}{name} ", normalised=normalised)
+        return
     if bool(torch.isfinite(x).all()):
         return
-    bad = ~torch.isfinite(x)
+    bad = ~torch.isfinite(x.reshape(len(x), -1) if x.dim() < 2 else x)
     inputs = bad.flatten(1).any(1)
     channels = bad.movedim(axis, 0).flatten(1).any(1)
-    kind = "column" if x.dim() == 2 else "channel"
+    kind = "column" if x.dim() <= 2 else "channel"
     places = [features[i] if features else str(i) for i in channels.nonzero().flatten().tolist()]
     if x.dim() > 2 and len(places) == len(channels):
         places = []  # all of an image's colours say nothing

@@ -14,7 +14,7 @@ from pruneviz.network.attempts import explained
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.folding import fold_notes, folded
 from pruneviz.network.generated import generated_note
-from pruneviz.network.inputs import Given
+from pruneviz.network.inputs import Given, some
 from pruneviz.network.steady import keep_steady
 from pruneviz.plan import Plan
 from pruneviz.subjects.files.raw import RawData
@@ -100,7 +100,7 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
     if plan.data_sha256 and plan.data_sha256 != read:
         raise RefusedError(finding.other_data(plan.data_sha256, read))
     check_folded(given, model, example)
-    watched = data.x[spread(len(data.x), WATCHED)] if data else example
+    watched = some(data.x, spread(len(data.x), WATCHED)) if data else example
     with explained(model, watched):
         random = keep_steady(model, watched)
         company = None if random else company_note(model, watched)
@@ -199,9 +199,9 @@ def _load_data(
     if raw.targets is not None:
         task = own or Regression()
         data = finish_targets(reference, raw, expects, task)
-        check_task(task, forward_of(source.model, data.x[:2], plan), data.y)
+        check_task(task, forward_of(source.model, data.x, plan), data.y)
     else:
-        outputs = outputs_of(source.model, raw.x[:2], plan)
+        outputs = outputs_of(source.model, raw.x, plan)
         data = finish_data(reference, raw, expects, outputs, plan.classes)
     trained = None
     if source.own_data and plan.weights is None:
@@ -228,7 +228,7 @@ def _read(
     raw = read(expects)
     if expects.numbers is not None or raw.targets is not None or raw.named:
         return raw
-    if len(np.unique(raw.labels)) <= 2 or not one_number(forward_of(source.model, raw.x[:2], plan)):
+    if len(np.unique(raw.labels)) <= 2 or not one_number(forward_of(source.model, raw.x, plan)):
         return raw
     return read(replace(expects, numbers=True))
 
@@ -275,8 +275,8 @@ def _check_data(plan: Plan, source: Source, data: Data) -> None:
     """Raise ValueError where such data are not of the task, or of other classes."""
     task = chosen_task(plan, source.task) or found_task(data.y)
     if not task.labelled:
-        check_task(task, forward_of(source.model, data.x[:2], plan), data.y)
+        check_task(task, forward_of(source.model, data.x, plan), data.y)
         return
-    outputs = class_count(forward_of(source.model, data.x[:2], plan), 2)
+    outputs = class_count(forward_of(source.model, data.x, plan), 2)
     if len(data.classes) > outputs:
         raise RefusedError(finding.more_classes(len(data.classes), outputs))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
+from pruneviz.network.inputs import Batch, only_tensor, tensors
 from pruneviz.subjects.rescaled import back, units_between
 from pruneviz.subjects.split import normalise
 from pruneviz.subjects.subject import Data, along
@@ -39,31 +41,42 @@ def overlap_notes(data: Data, trained: Data | None) -> tuple[Fact, ...]:
     if twice:
         rounded = int(alike.sum())
         notes.append(opened.in_both_parts(twice, len(data.x), rounded, data.held_out))
-    same, centre, spread = _measure(data)
-    changed = rescaled(data.x, data.train_x, data.axis, same, centre, spread) & ~exact & ~alike
+    changed = _in_other_units(data) & ~exact & ~alike
     if changed.any():
         notes.append(opened.in_other_units(int(changed.sum()), len(data.x), data.held_out))
     return tuple(notes)
 
 
-def repeated(x: Tensor, other: Tensor) -> Tensor:
+def repeated(x: Batch, other: Batch) -> Tensor:
     """Return which inputs of `x` (N, …) occur in `other` (M, …) to the bit, bool (N,)."""
-    known = {_digest(row) for row in other}
-    return torch.tensor([_digest(row) in known for row in x], dtype=torch.bool)
+    known = set(_digests(other))
+    return torch.tensor([digest in known for digest in _digests(x)], dtype=torch.bool)
 
 
 def close(data: Data) -> Tensor:
     """Return which evaluated inputs are in the training part but for rounding, bool (N,).
 
-    Of images a lossy file of high quality counts as rounding too.
+    Of images a lossy file of high quality counts as rounding too. Of inputs of several tensors,
+    which have no common scale, none is sought.
     """
-    return near(data.x, data.train_x, *_measure(data))
+    if not isinstance(data.x, Tensor):
+        return torch.zeros(len(data.x), dtype=torch.bool)
+    return near(data.x, only_tensor(data.train_x), *_measure(data))
+
+
+def _in_other_units(data: Data) -> Tensor:
+    """Return which evaluated inputs are in the training part in other units, bool (N,)."""
+    if not isinstance(data.x, Tensor):
+        return torch.zeros(len(data.x), dtype=torch.bool)
+    same, centre, spread = _measure(data)
+    return rescaled(data.x, only_tensor(data.train_x), data.axis, same, centre, spread)
 
 
 def _measure(data: Data) -> tuple[float, Tensor, Tensor]:
     """Return how far apart the same inputs may be, in spreads, and centre and spread by channel."""
-    axes = [axis for axis in range(data.train_x.dim()) if axis != data.axis]
-    spread, centre = torch.std_mean(data.train_x, axes, correction=0, keepdim=True)
+    x = only_tensor(data.train_x)
+    axes = [axis for axis in range(x.dim()) if axis != data.axis]
+    spread, centre = torch.std_mean(x, axes, correction=0, keepdim=True)
     spread = torch.where(spread > 0, spread, 1.0)
     return PICTURE if data.kind == "image" else ROUNDED, centre, spread
 
@@ -118,9 +131,10 @@ def near(
 
 def _seen(data: Data, trained: Data) -> int:
     """Return how many inputs the model was trained on, whether they are given raw or normalised."""
-    known = torch.cat([trained.train_x, trained.calibration_x])
-    raw = data.raw(data.x)
-    seen = near(data.x, known)
+    known = torch.cat([only_tensor(trained.train_x), only_tensor(trained.calibration_x)])
+    x = only_tensor(data.x)
+    raw = data.raw(x)
+    seen = near(x, known)
     if raw.shape[1] == len(trained.mean):
         seen |= near(normalise(raw, trained.mean, trained.std), known)
         shape = along(trained.axis, raw.dim())
@@ -129,5 +143,8 @@ def _seen(data: Data, trained: Data) -> int:
     return int(seen.sum())
 
 
-def _digest(row: Tensor) -> bytes:
-    return hashlib.blake2b(row.contiguous().numpy().tobytes(), digest_size=16).digest()
+def _digests(x: Batch) -> Iterator[bytes]:
+    """Yield a digest of each input, of all its tensors."""
+    for rows in zip(*tensors(x), strict=True):
+        bytes_of_row = b"".join(row.contiguous().numpy().tobytes() for row in rows)
+        yield hashlib.blake2b(bytes_of_row, digest_size=16).digest()

@@ -6,16 +6,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_map_only
 
-from pruneviz.network.inputs import Given, as_given
+from pruneviz.network.inputs import Batch, Given, Inputs, as_given, some
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.finite import refuse_not_finite
 from pruneviz.subjects.models.first_pass import forward, input_dtype
 from pruneviz.subjects.models.found_task import check_task, tokens
 from pruneviz.subjects.models.outputs import class_count
 from pruneviz.subjects.models.own_names import own_names
+from pruneviz.subjects.models.tried import example_of
 from pruneviz.subjects.split import (
     CALIBRATION_LIMIT,
     Training,
@@ -28,9 +31,9 @@ from pruneviz.subjects.split import targets as targets_of
 from pruneviz.subjects.subject import Data, Subject, freeze, frozen_names, weights_sha256
 from pruneviz.tasks import CLASSIFICATION, TASKS, Task
 from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals.subjects import given_subjects
+from pruneviz.wording.refusals.subjects import array_files, given_subjects
 
-Part = tuple[Tensor, Tensor]  # inputs and targets
+Part = tuple[Batch, Tensor]  # inputs and targets
 CALIBRATION_FRACTION = 0.25
 LEAST = 8  # inputs that can be split and judged on
 SEED = 0
@@ -54,7 +57,8 @@ def subject_of(
     """Return a network of one's own with its task and data, as a Python factory may return it.
 
     `inputs` (N, …) are arrays or tensors as the model takes them, or as recorded where `mean` and
-    `std` are given, one for each channel; `targets` (N, …) are those of the task, or of its name.
+    `std` are given, one for each channel; of a model that takes several, tensors in a tuple, or by
+    name in a dictionary. `targets` (N, …) are those of the task, or of its name.
     All are evaluated where there is a training part; else a quarter, 512 at most, calibrates. A
     model without data needs an `example`: a tensor (2, …), several in a tuple, or by name in a
     dictionary. RefusedError where these do not fit each other.
@@ -98,22 +102,42 @@ def _part(name: str, inputs: Any, targets: Any) -> Part | None:
     if inputs is None or targets is None:
         there, missing = ("inputs", "targets") if targets is None else ("targets", "inputs")
         raise RefusedError(given_subjects.half_a_part(f"{name}{missing}", f"{name}{there}"))
-    x, y = torch.as_tensor(inputs).detach().cpu(), torch.as_tensor(targets).detach().cpu()
-    if x.dim() < 2 or x.is_complex():
-        raise RefusedError(given_subjects.no_inputs(f"{name}inputs", tuple(x.shape), str(x.dtype)))
+    x, y = _batch(f"{name}inputs", inputs), torch.as_tensor(targets).detach().cpu()
     if len(x) != len(y.reshape(len(y), -1) if y.dim() else y[None]):
         raise RefusedError(given_subjects.not_a_target_each(name, len(x), tuple(y.shape)))
     if len(x) < LEAST:
         raise RefusedError(given_subjects.too_few(f"{name}inputs", len(x), LEAST))
-    if x.is_floating_point():
-        refuse_not_finite(x, part="training " if name else "")
+    refuse_not_finite(x, part="training " if name else "")
     return x, y
 
 
+def _batch(part: str, inputs: Any) -> Batch:
+    """Return inputs as a tensor, or several by place or by name as they are given, on the CPU."""
+    several = isinstance(inputs, tuple) and all(isinstance(each, Tensor) for each in inputs)
+    if several or isinstance(inputs, Mapping | Inputs):
+        whole = {} if several or isinstance(inputs, Inputs) else dict(inputs)
+        batch = as_given({name: _array(value) for name, value in whole.items()} or inputs)
+        assert isinstance(batch, Inputs)
+        own: Inputs = tree_map_only(Tensor, lambda leaf: leaf.detach().cpu(), batch)
+        return own
+    x: Tensor = torch.as_tensor(inputs).detach().cpu()
+    if x.dim() < 2 or x.is_complex():
+        raise RefusedError(given_subjects.no_inputs(part, tuple(x.shape), str(x.dtype)))
+    return x
+
+
+def _array(value: Any) -> Any:
+    return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+
+
 def _scale(
-    x: Tensor, mean: Sequence[float] | None, std: Sequence[float] | None
+    x: Batch, mean: Sequence[float] | None, std: Sequence[float] | None
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Return mean and std for each channel, or feature; 0 and 1 where inputs are as they are."""
+    if not isinstance(x, Tensor):
+        if mean is not None or std is not None:
+            raise RefusedError(array_files.scales_one_tensor())
+        return (), ()
     channels = x.shape[1]
     if mean is None and std is None:
         return (0.0,) * channels, (1.0,) * channels
@@ -135,12 +159,14 @@ def _data(
     """Return the data divided, normalised, fingerprinted, and proved to be of the task."""
     whole, given = _divided(task, part, train)
     mean, std = scale
-    x = part[0][:2]
-    fits = x.clone() if tokens(x) else normalise(x, mean, std).to(input_dtype(model))
-    output = forward(model, fits)
+    x = some(part[0], slice(2))
+    fits = normalise(x, mean, std) if isinstance(x, Tensor) and not tokens(x) else x
+    output = forward(model, example_of(model, fits))
     check_task(task, output, targets_of(part[1]))
     if train is not None:
         check_task(task, output, targets_of(train[1]))
+        if isinstance(train[0], Inputs):
+            forward(model, example_of(model, train[0]))
     made = replace(augmentation, known=True) if augmentation else Augmentation()
     data = make_data(
         "",
@@ -161,12 +187,12 @@ def _divided(task: Task, part: Part, train: Part | None) -> tuple[tuple[Part, Pa
     """Return what is evaluated and what calibrates, and how they were divided, in a sentence."""
     x, y = part
     if train is not None:
-        chosen = spread(len(train[0]))
+        chosen = spread(len(train[1]))
         note = (
             f"Evaluated on {len(x):,} inputs, calibrated on {len(chosen):,} of the "
             f"{len(train[0]):,} training inputs, as the code gave them."
         )
-        return (part, (train[0][chosen], train[1][chosen])), note
+        return (part, (some(train[0], chosen), train[1][chosen])), note
     strata = task.strata(targets_of(y))
     labels = torch.zeros(len(x), dtype=torch.long) if strata is None else strata
     fraction = min(CALIBRATION_FRACTION, CALIBRATION_LIMIT / len(x))
@@ -175,7 +201,8 @@ def _divided(task: Task, part: Part, train: Part | None) -> tuple[tuple[Part, Pa
         f"Evaluated on {len(evaluation):,} inputs, calibrated on {len(calibration):,} others, as "
         f"the code gave them; split with seed {SEED}."
     )
-    return ((x[evaluation], y[evaluation]), (x[calibration], y[calibration])), note
+    evaluated, calibrating = ((some(x, each), y[each]) for each in (evaluation, calibration))
+    return (evaluated, calibrating), note
 
 
 def _classes(
@@ -206,7 +233,7 @@ def _example(
         raise RefusedError(given_subjects.no_example())
     if example is None:
         assert data is not None
-        return data.x[:2].clone()
+        return example_of(model, data.x)
     found = as_given(example)
     forward(model, found)
     return found

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pruneviz.network.inputs import Batch, some
 from pruneviz.subjects.files.arrays import read_npz
 from pruneviz.subjects.files.images import read_folder, read_zip
 from pruneviz.subjects.files.raw import RawData
@@ -131,7 +132,7 @@ def finish_targets(reference: str, raw: RawData, expects: Expectation, task: Tas
     return data
 
 
-Part = tuple[Tensor, Tensor]
+Part = tuple[Batch, Tensor]
 
 
 def _parts(
@@ -149,7 +150,7 @@ def _parts(
             f"Evaluated on {len(labels):,} inputs, calibrated on {len(chosen):,} of the "
             f"{len(raw.train.y):,} training inputs"
         )
-        calibrating = raw.train.x[chosen], raw.train.y[chosen]
+        calibrating = some(raw.train.x, chosen), raw.train.y[chosen]
         return (raw.x, y), calibrating, division, raw.names, raw.groups
     fraction = min(CALIBRATION_FRACTION, CALIBRATION_LIMIT / len(labels))
     calibration, evaluation = stratified(labels, fraction, SPLIT_SEED)
@@ -159,7 +160,9 @@ def _parts(
         f"Evaluated on {len(evaluation):,} inputs, calibrated on {len(calibration):,} others; "
         f"split by {by} with seed {SPLIT_SEED}"
     )
-    held_out, calibrating = (raw.x[evaluation], y[evaluation]), (raw.x[calibration], y[calibration])
+    held_out, calibrating = (
+        (some(raw.x, torch.from_numpy(part)), y[part]) for part in (evaluation, calibration)
+    )
     names = tuple(raw.names[i] for i in evaluation) if raw.names else ()
     return held_out, calibrating, division, names, of_rows(raw.groups, evaluation)
 
@@ -221,6 +224,8 @@ def _normalisation(
     raw: RawData, expects: Expectation
 ) -> tuple[tuple[float, ...], tuple[float, ...], str]:
     """Return mean and std for each channel or feature, and where they come from in a few words."""
+    if not isinstance(raw.x, Tensor):
+        return (), (), "not normalised"
     channels = int(raw.x.shape[raw.axis])
     if raw.mean is not None and raw.std is not None:
         return raw.mean, raw.std, f"normalised by the {raw.normalised_by}'s mean and std"

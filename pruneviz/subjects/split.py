@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pruneviz.network.inputs import Batch
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.labelling import Labelling
 from pruneviz.subjects.subject import Data, Groups, along, data_sha256
@@ -27,7 +28,7 @@ class Training:
     before there was a training part still hold.
     """
 
-    x: Tensor | None = None
+    x: Batch | None = None
     y: Tensor | None = None
     augmentation: Augmentation = field(default_factory=Augmentation)
     fingerprinted: bool = True
@@ -70,6 +71,11 @@ def normalise(x: Tensor, mean: tuple[float, ...], std: tuple[float, ...], axis: 
     return (x.float() - torch.tensor(mean).view(shape)) / torch.tensor(std).view(shape)
 
 
+def _normalised(x: Batch, mean: tuple[float, ...], std: tuple[float, ...], axis: int) -> Batch:
+    """Return inputs normalised; several tensors as they are, numbers with fractions as float32."""
+    return normalise(x, mean, std, axis) if isinstance(x, Tensor) else x.to(torch.float32)
+
+
 def spread(total: int, limit: int = CALIBRATION_LIMIT) -> Tensor:
     """Return at most `limit` indices below `total`, int64, spread evenly and ascending."""
     count = min(limit, total)
@@ -78,8 +84,8 @@ def spread(total: int, limit: int = CALIBRATION_LIMIT) -> Tensor:
 
 def make_data(
     reference: str,
-    evaluation: tuple[Tensor, Tensor],
-    calibration: tuple[Tensor, Tensor],
+    evaluation: tuple[Batch, Tensor],
+    calibration: tuple[Batch, Tensor],
     *,
     classes: tuple[str, ...],
     note: str,
@@ -96,17 +102,17 @@ def make_data(
 
     Without a training part of its own, the calibration part is trained on, and a note says so.
     """
-    tensors = {
-        "x": normalise(evaluation[0], mean, std, axis),
-        "y": targets(evaluation[1]),
-        "calibration_x": normalise(calibration[0], mean, std, axis),
-        "calibration_y": targets(calibration[1]),
-    }
+    x, y = _normalised(evaluation[0], mean, std, axis), targets(evaluation[1])
+    calibrating = _normalised(calibration[0], mean, std, axis), targets(calibration[1])
     train = train or Training()
-    part = {"train_x": tensors["calibration_x"], "train_y": tensors["calibration_y"]}
+    train_x, train_y = calibrating
     if train.x is not None and train.y is not None:
-        part = {"train_x": normalise(train.x, mean, std, axis), "train_y": targets(train.y)}
-    fingerprinted = {**tensors, **(part if train.fingerprinted and train.x is not None else {})}
+        train_x, train_y = _normalised(train.x, mean, std, axis), targets(train.y)
+    fingerprinted: dict[str, Batch] = {
+        "x": x, "y": y, "calibration_x": calibrating[0], "calibration_y": calibrating[1],
+    }  # fmt: skip
+    if train.fingerprinted and train.x is not None:
+        fingerprinted |= {"train_x": train_x, "train_y": train_y}
     if train.fingerprinted and train.augmentation.known:
         changes = [int(train.augmentation.flip), train.augmentation.shift_pixels]
         fingerprinted["augmentation"] = torch.tensor(changes)
@@ -118,15 +124,19 @@ def make_data(
         std=std,
         sha256=data_sha256(fingerprinted, classes, features),
         note=note,
-        augmentation=train.augmentation.check(part["train_x"]),
+        augmentation=train.augmentation.check(train_x),
         labelling=labelling,
         names=names,
         held_out=train.x is not None and train.set_apart,
         axis=axis,
         groups=groups or {},
-        train_note=None if train.x is not None else opened.few_to_train_on(len(part["train_y"])),
-        **tensors,
-        **part,
+        train_note=None if train.x is not None else opened.few_to_train_on(len(train_y)),
+        x=x,
+        y=y,
+        calibration_x=calibrating[0],
+        calibration_y=calibrating[1],
+        train_x=train_x,
+        train_y=train_y,
     )
 
 

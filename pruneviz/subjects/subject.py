@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Literal
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.metrics import METRICS, Metric
-from pruneviz.network.inputs import Given, is_batched
+from pruneviz.network.inputs import Batch, Given, Inputs, is_batched, only_tensor
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.labelling import Labelling
 from pruneviz.subjects.texts.tokenizer import Tokenizer
@@ -33,7 +33,8 @@ class Data:
     `train_*` is what a recovery trains on, `calibration_*` a part of it, or the same.
     `x` is (N, C, H, W) for images, (N, F) for tables, (N, C, steps) or (N, steps, C) for series, in
     the model's precision, normalised as it expects: raw = x * std + mean, one mean and std for each
-    channel or feature, which lie on `axis`; raw images lie in [0, 1].
+    channel or feature, which lie on `axis`; raw images lie in [0, 1]. Of a model that takes several
+    tensors it is `Inputs`, as the model takes them: without mean, std and average.
     `y` are the targets of the task, (N, …): for classification (N,) int64, an index into `classes`,
     which other tasks may lack. `note` says in one sentence how it was split,
     `train_note` what a user must know of the training part. `labelling` says which
@@ -44,11 +45,11 @@ class Data:
     """
 
     reference: str
-    x: Tensor
+    x: Batch
     y: Tensor
-    calibration_x: Tensor
+    calibration_x: Batch
     calibration_y: Tensor
-    train_x: Tensor
+    train_x: Batch
     train_y: Tensor
     augmentation: Augmentation
     train_note: Fact | None = None
@@ -69,11 +70,13 @@ class Data:
         return self.names[index] if self.names else f"input {index}"
 
     @property
-    def kind(self) -> Literal["image", "series", "tabular", "text"]:
+    def kind(self) -> Literal["image", "series", "tabular", "text", "several"]:
         """Return "image" for inputs of four axes, "series" of three, "tabular" for (N, F).
 
-        Whole numbers (N, places) are tokens of a text.
+        Whole numbers (N, places) are tokens of a text; "several" are those of several tensors.
         """
+        if isinstance(self.x, Inputs):
+            return "several"
         if not self.x.is_floating_point():
             return "text"
         return "image" if self.x.dim() == 4 else "series" if self.x.dim() == 3 else "tabular"
@@ -84,10 +87,11 @@ class Data:
 
         It is one value a channel, or a feature; 0 where these are standardised.
         """
-        axes = [axis for axis in range(self.train_x.dim()) if axis != self.axis]
-        mean = self.train_x.mean(axes, keepdim=True, dtype=torch.float64)
-        largest = torch.maximum(self.train_x.amax(axes, True), -self.train_x.amin(axes, True))
-        return torch.where(mean.abs() <= ROUNDING * largest, 0.0, mean).to(self.train_x.dtype)
+        x = only_tensor(self.train_x)
+        axes = [axis for axis in range(x.dim()) if axis != self.axis]
+        mean = x.mean(axes, keepdim=True, dtype=torch.float64)
+        largest = torch.maximum(x.amax(axes, True), -x.amin(axes, True))
+        return torch.where(mean.abs() <= ROUNDING * largest, 0.0, mean).to(x.dtype)
 
     def raw(self, x: Tensor) -> Tensor:
         """Return normalised inputs, batched as `x` is, in the units they were recorded in."""
@@ -96,7 +100,7 @@ class Data:
 
     def to(self, dtype: torch.dtype) -> Data:
         """Return the same data with inputs in a precision of their own."""
-        if not self.x.is_floating_point():
+        if isinstance(self.x, Tensor) and not self.x.is_floating_point():
             return self  # tokens are whole numbers
         parts = ("x", "calibration_x", "train_x")
         return replace(self, **{part: getattr(self, part).to(dtype) for part in parts})
@@ -195,9 +199,19 @@ def weights_sha256(model: nn.Module) -> str:
     return tensors_sha256({name: t for name, t in state.items() if isinstance(t, Tensor)})
 
 
-def data_sha256(
-    tensors: Mapping[str, Tensor], classes: Iterable[str], features: Iterable[str]
-) -> str:
+def data_sha256(parts: Mapping[str, Batch], classes: Iterable[str], features: Iterable[str]) -> str:
     """Return the SHA-256 of a data set: its tensors, its class names and its feature names."""
+    tensors = dict(leaf for name, part in parts.items() for leaf in _leaves(name, part))
     names = "\0".join((*classes, "\1", *features))
     return hashlib.sha256(f"{tensors_sha256(tensors)}\0{names}".encode()).hexdigest()
+
+
+def _leaves(name: str, part: Batch) -> Iterator[tuple[str, Tensor]]:
+    """Yield the tensors of a part with their names; other values stand in the names."""
+    if isinstance(part, Tensor):
+        yield name, part
+        return
+    for leaf, value in part.named():
+        is_tensor = isinstance(value, Tensor)
+        said = f"{name}.{leaf}" if is_tensor else f"{name}.{leaf}={value!r}"
+        yield said, value.to_dense() if is_tensor else torch.empty(0)

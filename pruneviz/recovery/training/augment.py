@@ -7,6 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from pruneviz.network.inputs import Batch, only_tensor
 from pruneviz.registry import Parameter
 from pruneviz.subjects import Augmentation, Data
 from pruneviz.wording import Fact, RefusedError, retrained
@@ -37,7 +38,7 @@ def chosen_augmentation(data: Data, choice: str) -> Augmentation:
         raise RefusedError(training.augmentation_of_no_image(choice))
     if _moves_targets(data):
         raise RefusedError(training.augmentation_of_places(choice))
-    usual = max(1, min(data.x.shape[2:]) // USUAL_SHARE)
+    usual = max(1, min(only_tensor(data.x).shape[2:]) // USUAL_SHARE)
     pixels = data.augmentation.shift_pixels or usual
     return Augmentation(
         flip="flip" in choice, shift_pixels=pixels if "shift" in choice else 0, known=True
@@ -64,7 +65,7 @@ def augmentation_note(data: Data, choice: str) -> Fact | None:
     return None if data.augmentation.known else retrained.augmentation_unknown()
 
 
-def augmenter(data: Data, augmentation: Augmentation) -> Callable[[Tensor, Tensor], Tensor]:
+def augmenter(data: Data, augmentation: Augmentation) -> Callable[[Batch, Tensor], Batch]:
     """Return a function of inputs (B, …) and their draws (B, 3) that changes the inputs so.
 
     Draws are uniform in [0, 1): mirrored or not, how far down, how far right (see `draws`).
@@ -73,7 +74,8 @@ def augmenter(data: Data, augmentation: Augmentation) -> Callable[[Tensor, Tenso
         return lambda x, _: x
     black = (-torch.tensor(data.mean) / torch.tensor(data.std)).view(1, -1, 1, 1)
 
-    def change(x: Tensor, drawn: Tensor) -> Tensor:
+    def change(given: Batch, drawn: Tensor) -> Batch:
+        x = only_tensor(given)
         if augmentation.flip:
             x = torch.where((drawn[:, 0] < 0.5).view(-1, 1, 1, 1), x.flip(3), x)
         if augmentation.shift_pixels:

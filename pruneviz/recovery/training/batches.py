@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Sampler, TensorDataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
+from pruneviz.network.inputs import Batch, some
 from pruneviz.recovery.training.settings import Settings
 from pruneviz.subjects import Data
 from pruneviz.subjects.split import stratified
@@ -84,10 +85,28 @@ class Order(Sampler[Tensor]):
             yield order[start : start + self._batch_size][self._rank :: self._world]
 
 
-def loader(data: Data, order: Order) -> DataLoader[tuple[Tensor, ...]]:
+def picked(data: Data, which: Tensor) -> tuple[Batch, Tensor]:
+    """Return some of the training inputs with their targets, by their numbers (B,)."""
+    return some(data.train_x, which), data.train_y[which]
+
+
+class Picking(Dataset[tuple[Batch, Tensor]]):
+    """Training inputs with their targets, (B, …) each, any number of them at once."""
+
+    def __init__(self, data: Data) -> None:
+        self._data = data
+
+    def __len__(self) -> int:
+        return len(self._data.train_y)
+
+    def __getitem__(self, which: Tensor) -> tuple[Batch, Tensor]:
+        return picked(self._data, which)
+
+
+def loader(data: Data, order: Order) -> DataLoader[tuple[Batch, Tensor]]:
     """Return a loader of whole batches (B, …), (B, …): inputs are picked by one indexing each."""
     return DataLoader(
-        TensorDataset(data.train_x, data.train_y),
+        Picking(data),
         sampler=order,
         batch_size=None,
         # its own, or starting an epoch again after a restart would shift torch's global one

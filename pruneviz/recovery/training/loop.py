@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pruneviz.metrics import METRICS, Metric
 from pruneviz.network.answers import logits_of
 from pruneviz.network.duplicate import duplicate
+from pruneviz.network.inputs import Batch
 from pruneviz.recovery.frozen import frozen_note, held, thaw
 from pruneviz.recovery.method import RecoveryRequest
 from pruneviz.recovery.rows import curve_state, read_curve
@@ -22,7 +23,7 @@ from pruneviz.recovery.training.augment import (
     chosen_augmentation,
     draws,
 )
-from pruneviz.recovery.training.batches import Order, divide, loader
+from pruneviz.recovery.training.batches import Order, divide, loader, picked
 from pruneviz.recovery.training.device import make_fabric, world_size
 from pruneviz.recovery.training.masking import Held
 from pruneviz.recovery.training.optimisers import check_schedule, make_optimiser, make_schedule
@@ -79,13 +80,12 @@ class Training:
         self.stopped = ""
 
     def _make_order(self) -> Order:
-        fabric = self._fabric
         return Order(
             self._parts.train,
             self._settings.batch_size,
             lambda epoch: self._asked.draw(self.name, "order", epoch),
-            fabric.global_rank,
-            fabric.world_size,
+            self._fabric.global_rank,
+            self._fabric.world_size,
         )
 
     def _prepare_model(self) -> None:
@@ -99,7 +99,7 @@ class Training:
         self._plain_optimiser = optimiser
         self._held = Held(self._raw, self._asked.masks)
 
-    def loss(self, output: Any, x: Tensor, y: Tensor) -> Tensor:
+    def loss(self, output: Any, x: Batch, y: Tensor) -> Tensor:
         """Return what training makes small, for an output of inputs x with targets y, (B, …)."""
         raise NotImplementedError
 
@@ -170,7 +170,7 @@ class Training:
         with torch.no_grad():
             self._meter.add(loss, task.answers(task.scores(output), y), y)
 
-    def _next(self, epoch: int, batch: int) -> tuple[Tensor, Tensor]:
+    def _next(self, epoch: int, batch: int) -> tuple[Batch, Tensor]:
         """Return the inputs and targets of a step, from an epoch under way or begun here."""
         if self._open is None:
             self._order.begin(epoch, batch)
@@ -239,10 +239,10 @@ class Training:
 
     def _validate(self) -> float | None:
         """Return the metric on the training inputs set aside, None where none are."""
-        aside, data = self._parts.validation, self._asked.data
-        return self._judge(data.train_x[aside], data.train_y[aside])[1] if len(aside) else None
+        aside = self._parts.validation
+        return self._judge(*picked(self._asked.data, aside))[1] if len(aside) else None
 
-    def _judge(self, x: Tensor, y: Tensor) -> tuple[float, float, Interval | None]:
+    def _judge(self, x: Batch, y: Tensor) -> tuple[float, float, Interval | None]:
         """Return mean loss, metric and its interval on inputs (N, …) with targets (N, …)."""
         return judge(self._fabric, self._asked, self._raw, x, y)
 

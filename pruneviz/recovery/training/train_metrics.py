@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from pruneviz.evaluate import predict
 from pruneviz.metrics import Metric, Tally
 from pruneviz.network.answers import logits_of
+from pruneviz.network.inputs import Batch, some
 from pruneviz.recovery.method import RecoveryRequest
 from pruneviz.recovery.rows import answered, interval_of
 from pruneviz.recovery.training.device import world_size
@@ -84,14 +85,14 @@ def gathered(column: Tensor, device: torch.device) -> Tensor:
 
 
 def judge(
-    fabric: Fabric, asked: RecoveryRequest, model: nn.Module, x: Tensor, y: Tensor
+    fabric: Fabric, asked: RecoveryRequest, model: nn.Module, x: Batch, y: Tensor
 ) -> tuple[float, float, Interval | None]:
     """Return mean loss, metric and interval of a model in eval mode on x (N, …), y (N, …).
 
     Every process judges its share, and all know the result.
     """
     share = slice(fabric.global_rank, None, fabric.world_size)
-    mine_x, mine_y = x[share].to(fabric.device), y[share].to(fabric.device)
+    mine_x, mine_y = some(x, share).to(fabric.device), y[share].to(fabric.device)
     meter, metric = Meter(asked.task, asked.judge, fabric.device), asked.judge
     answers, loss = answered(asked.task, model, mine_x, mine_y)
     meter.add(loss, answers, mine_y)
@@ -102,7 +103,7 @@ def judge(
 def check_targets(model: nn.Module, data: Data, task: Task) -> None:
     """Raise ValueError where targets are not of the task, or labels of no class of the model."""
     if not task.labelled:
-        few = data.train_x[:ENOUGH]
+        few = some(data.train_x, slice(ENOUGH))
         with torch.inference_mode():
             output = task.scores(logits_of(model, few))
         fault = task.misfit(output, data.train_y[:ENOUGH])
@@ -110,7 +111,7 @@ def check_targets(model: nn.Module, data: Data, task: Task) -> None:
             raise RefusedError(fault)
         task.loss(output, data.train_y[:ENOUGH])  # a task may say that it has none
         return
-    classes = int(predict(model, data.x[:ENOUGH]).shape[1])
+    classes = int(predict(model, some(data.x, slice(ENOUGH))).shape[1])
     for part, y in (("training", data.train_y), ("held-out", data.y)):
         if int(y.min()) < 0 or int(y.max()) >= classes:
             low, high = int(y.min()), int(y.max())

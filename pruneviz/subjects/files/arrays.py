@@ -6,6 +6,7 @@ import math
 import zipfile
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -14,9 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pruneviz.network.inputs import Batch, tensors
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.files.label_arrays import Labels, read_labels
 from pruneviz.subjects.files.raw import RawData
+from pruneviz.subjects.files.several import ONE, TRAIN, as_inputs, input_names
 from pruneviz.subjects.files.targets import are_numbers, as_targets, strata
 from pruneviz.subjects.files.values import (
     Scale,
@@ -32,9 +35,8 @@ from pruneviz.wording.refusals.subjects import array_files
 
 MAX_UNPACKED_BYTES = 1_000_000_000
 MAX_VALUES = 400_000_000  # 1.6 GB as float32
-TRAINING = ("train_x", "train_y")
 AUGMENTATION = ("train_flip", "train_shift_pixels")
-NAMES = ("x", "y", "mean", "std", "classes", *TRAINING, *AUGMENTATION)
+OTHERS = ("y", "mean", "std", "classes", "train_y", *AUGMENTATION)
 
 
 def read_npz(path: Path, expects: Expectation) -> RawData:
@@ -45,53 +47,81 @@ def read_npz(path: Path, expects: Expectation) -> RawData:
     (N,) numbers or names of classes, or one-hot (N, classes). Optional: mean and std for each
     channel or feature, names of the outputs in `classes`; a training part in `train_x` and
     `train_y`, alike, after which all of x is held out; and how training changed its images:
-    `train_flip` (0 or 1) and `train_shift_pixels`.
+    `train_flip` (0 or 1) and `train_shift_pixels`. Of a model that takes several tensors each has
+    the name of its parameter in place of x, or x0, x1, … by place, and is taken as it is.
     """
     check_npz(path, path.name)
     try:
-        arrays = _read_arrays(path)
+        arrays, inputs = _read_arrays(path, expects)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise RefusedError(array_files.not_whole(path.name)) from error
+    if inputs != ONE:
+        return _several(arrays, inputs, expects)
+    return _single(arrays, expects)
+
+
+def _several(
+    arrays: dict[str, NDArray[Any]], inputs: tuple[str, ...], expects: Expectation
+) -> RawData:
+    """Return the inputs of several tensors as they are, and labels."""
+    if "mean" in arrays or "std" in arrays:
+        raise RefusedError(array_files.scales_one_tensor())
+    parts = _parts(arrays, inputs)
+    found = [as_inputs(arrays, inputs, part, expects.takes) for part in parts]
+    made = _with_labels(arrays, parts, found, expects)
+    note = f"Each input is {', '.join(inputs)}, as the file has them."
+    return replace(made, note=note, recorded=False)
+
+
+def _single(arrays: dict[str, NDArray[Any]], expects: Expectation) -> RawData:
     notes = _channels_first(arrays, expects.channels)
-    parts = _parts(arrays)
+    parts = _parts(arrays, ONE)
     axis, kept = _series(arrays["x"].shape[1:], expects)
     values = [(f"{part}x", _numbers(arrays, part)) for part in parts]
     scale = find_scale(values, bool(axis), known_unit=expects.mean is not None)
     inputs = [_inputs(arrays, scale, part, kept) for part in parts]
+    made = _with_labels(arrays, parts, inputs, expects)
+    if inputs[0].dim() == 4 or scale.divisor != 1:
+        notes.append(scale.sentence)
+    if axis:
+        size = arrays["x"].shape
+        notes.append(f"Inputs are series of {size[axis]:,} channels and {size[3 - axis]:,} steps.")
+    raw = replace(
+        made,
+        recorded=scale.unit,
+        note=" ".join(notes),
+        notes=scale.notes,
+        white=white_above_bytes([scale]),
+        axis=axis or 1,
+    )
+    mean, std = _statistics(arrays, int(inputs[0].shape[raw.axis]))
+    return raw if mean is None or std is None else with_statistics(raw, mean, std, scale)
+
+
+def _with_labels(
+    arrays: dict[str, NDArray[Any]], parts: list[str], inputs: Sequence[Batch], expects: Expectation
+) -> RawData:
+    """Return the inputs of each part with their labels or targets."""
     ys = [f"{part}y" for part in parts]
     names = tuple(map(str, arrays["classes"].ravel())) if "classes" in arrays else ()
     where, asked = " and ".join(ys), [arrays[y] for y in ys]
     targets = _targets(asked, where, expects.numbers)
     if targets:
         labels = Labels(parts=tuple(map(strata, targets)), names=names, named=False, columns=0)
-        training = _training(inputs, targets, _augmentation(arrays))
     else:
         labels = read_labels(asked, where, names)
-        training = _training(
-            inputs, list(map(torch.from_numpy, labels.parts)), _augmentation(arrays)
-        )
-    if inputs[0].dim() == 4 or scale.divisor != 1:
-        notes.append(scale.sentence)
-    if axis:
-        size = arrays["x"].shape
-        notes.append(f"Inputs are series of {size[axis]:,} channels and {size[3 - axis]:,} steps.")
-    raw = RawData(
+    trained = targets or list(map(torch.from_numpy, labels.parts))
+    return RawData(
         x=inputs[0],
         labels=labels.parts[0],
         named=labels.named,
-        recorded=scale.unit,
+        recorded=False,
         classes=labels.names,
         columns=labels.columns,
-        note=" ".join(notes),
-        notes=scale.notes,
-        white=white_above_bytes([scale]),
         names=tuple(f"row {i}" for i in range(len(inputs[0]))),
-        train=training,
-        axis=axis or 1,
+        train=_training(inputs, trained, _augmentation(arrays)),
         targets=targets[0] if targets else None,
     )
-    mean, std = _statistics(arrays, int(raw.x.shape[raw.axis]))
-    return raw if mean is None or std is None else with_statistics(raw, mean, std, scale)
 
 
 def _targets(arrays: list[NDArray[Any]], where: str, numbers: bool | None) -> list[Tensor]:
@@ -112,17 +142,20 @@ def _channels_first(arrays: dict[str, NDArray[Any]], channels: int | None) -> li
     return notes
 
 
-def _parts(arrays: dict[str, NDArray[Any]]) -> list[str]:
+def _parts(arrays: dict[str, NDArray[Any]], inputs: tuple[str, ...]) -> list[str]:
     """Return the parts that a file has, "" and perhaps "train_", with a label for each input."""
-    present = [name for name in TRAINING if name in arrays]
-    if len(present) == 1:
-        raise RefusedError(array_files.half_a_training_part(present[0]))
-    parts = ["", "train_"] if present else [""]
+    training = [f"{TRAIN}{name}" for name in (*inputs, "y")]
+    present = [name for name in training if name in arrays]
+    if present and len(present) < len(training):
+        raise RefusedError(array_files.half_a_training_part(tuple(present), tuple(training)))
+    parts = ["", TRAIN] if present else [""]
     for part in parts:
-        x, y = arrays[f"{part}x"], np.atleast_1d(arrays[f"{part}y"])
-        if x.ndim == 0 or len(x) != len(y):
-            inputs = len(np.atleast_1d(x))
-            raise RefusedError(array_files.not_a_label_each(part, inputs, len(y)))
+        y = np.atleast_1d(arrays[f"{part}y"])
+        for name in inputs:
+            x = arrays[f"{part}{name}"]
+            if x.ndim == 0 or len(x) != len(y):
+                sizes = len(np.atleast_1d(x)), len(y)
+                raise RefusedError(array_files.not_a_label_each(part, name, *sizes))
     return parts
 
 
@@ -147,16 +180,17 @@ def _inputs(arrays: dict[str, NDArray[Any]], scale: Scale, part: str, kept: bool
 
 
 def _training(
-    inputs: list[Tensor], targets: Sequence[Tensor], augmentation: Augmentation
+    inputs: Sequence[Batch], targets: Sequence[Tensor], augmentation: Augmentation
 ) -> Training:
     """Return the training part, if there is one: the second of the inputs and targets."""
     if len(inputs) == 1:
         return Training(augmentation=augmentation)
     held_out, train = inputs
-    if train.shape[1:] != held_out.shape[1:]:
-        raise RefusedError(
-            array_files.parts_differ(tuple(train.shape[1:]), tuple(held_out.shape[1:]))
-        )
+    for one, other in zip(tensors(train), tensors(held_out), strict=True):
+        if one.shape[1:] != other.shape[1:]:
+            raise RefusedError(
+                array_files.parts_differ(tuple(one.shape[1:]), tuple(other.shape[1:]))
+            )
     return Training(x=train, y=targets[1], augmentation=augmentation)
 
 
@@ -195,13 +229,17 @@ def check_npz(file: Path | IO[bytes], name: str) -> None:
         raise RefusedError(array_files.not_whole(name)) from error
 
 
-def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    """Return the arrays by name; ValueError lists what is there when x or y is not."""
+def _read_arrays(
+    path: Path, expects: Expectation
+) -> tuple[dict[str, NDArray[Any]], tuple[str, ...]]:
+    """Return the arrays by name, and which are the inputs; ValueError where some are missing."""
     with np.load(path, allow_pickle=False) as file:
-        missing = tuple(name for name in ("x", "y") if name not in file)
-        if missing:
+        if "y" not in file:
+            missing = tuple(name for name in ("x", "y") if name not in file)
             raise RefusedError(array_files.lacks(path.name, missing, tuple(file.files)))
-        return {name: file[name] for name in NAMES if name in file}
+        inputs = input_names(path.name, file.files, OTHERS, expects.takes)
+        wanted = (*inputs, *(f"{TRAIN}{name}" for name in inputs), *OTHERS)
+        return {name: file[name] for name in wanted if name in file}, inputs
 
 
 def _check_array(array: IO[bytes], name: str, size: int) -> None:

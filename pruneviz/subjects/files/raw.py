@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pruneviz.network.inputs import Batch
 from pruneviz.subjects.split import Training
 from pruneviz.subjects.subject import Groups
 from pruneviz.wording import Fact
@@ -26,10 +27,10 @@ class RawData:
     divided by, `notes` are what a user must know of how the file was read. `groups` are those of
     the inputs in `x`, as in Data. With a training part in `train`, all of `x` is held out.
     `targets` (N, …) are numbers in place of labels, and `labels` then say what a split keeps in
-    proportion.
+    proportion. Of a model that takes several tensors, `x` is `Inputs`, as the model takes them.
     """
 
-    x: Tensor
+    x: Batch
     labels: NDArray[np.int64]
     named: bool
     recorded: bool

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from pruneviz.network.inputs import only_tensor
 from pruneviz.plan.reading import Reading
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.files.values import Scale, Span, statistics_in_unit
@@ -36,6 +37,8 @@ def read_as(raw: RawData, reading: Reading | None, kind: str) -> RawData:
     """
     if reading is None:
         return raw
+    if not isinstance(raw.x, Tensor):
+        raise RefusedError(scaling.reads_one_tensor())
     images = raw.x.dim() == 4
     if kind in ("npz", "csv") and (reading.resize or reading.interpolation):
         raise RefusedError(scaling.not_resized(kind))
@@ -47,14 +50,15 @@ def read_as(raw: RawData, reading: Reading | None, kind: str) -> RawData:
 
 
 def _normalised(raw: RawData, reading: Reading) -> RawData:
-    channels = int(raw.x.shape[raw.axis])
+    x = only_tensor(raw.x)
+    channels = int(x.shape[raw.axis])
     pair = []
     for name, values in (("mean", reading.mean or ()), ("std", reading.std or ())):
         if len(values) not in (1, channels):
-            table = raw.x.dim() == 2
+            table = x.dim() == 2
             raise RefusedError(scaling.not_one_a_channel(name, len(values), channels, table))
         pair.append(values * channels if len(values) == 1 else values)
-    unit = raw.x.dim() == 4 and raw.recorded
+    unit = x.dim() == 4 and raw.recorded
     scale = Scale(divisor=raw.white, unit=unit, span=Span(low=0.0, high=1.0, whole=False))
     mean, std, converted = statistics_in_unit(pair[0], pair[1], scale)
     note = f"{raw.note} {converted}".strip()
@@ -62,7 +66,8 @@ def _normalised(raw: RawData, reading: Reading) -> RawData:
 
 
 def _coloured(raw: RawData, colour: str) -> RawData:
-    channels = raw.x.shape[1]
+    given = only_tensor(raw.x)
+    channels = given.shape[1]
     if channels == 1 or colour == "rgb":
         return raw
     if channels != 3:
@@ -74,5 +79,5 @@ def _coloured(raw: RawData, colour: str) -> RawData:
         weights = x.new_tensor(LUMINANCE).view(1, 3, 1, 1)
         return (x * weights).sum(1, keepdim=True).expand(-1, 3, -1, -1).contiguous()
 
-    train = None if raw.train.x is None else turned(raw.train.x)
-    return replace(raw, x=turned(raw.x), train=replace(raw.train, x=train))
+    train = None if raw.train.x is None else turned(only_tensor(raw.train.x))
+    return replace(raw, x=turned(given), train=replace(raw.train, x=train))

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pruneviz.network.inputs import only_tensor
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.wording import Fact, RefusedError, opened
 from pruneviz.wording.refusals.subjects import scaling
@@ -177,7 +178,7 @@ def with_statistics(raw: RawData, mean: Moments, std: Moments, scale: Scale) -> 
 
     Images that were normalised by them before are turned back into [0, 1].
     """
-    before = _undone(raw, mean, std) if raw.x.dim() == 4 and not scale.unit else None
+    before = _undone(raw, mean, std) if only_tensor(raw.x).dim() == 4 and not scale.unit else None
     if before is not None:
         note = f"{raw.note} They are normalised by mean and std already."
         return replace(before, note=note, recorded=True)
@@ -198,8 +199,8 @@ def _undone(raw: RawData, mean: Moments, std: Moments) -> RawData | None:
 
 def _undone_by(raw: RawData, mean: Moments, std: Moments, divisor: float) -> RawData | None:
     m, s = (torch.tensor(values).view(1, -1, 1, 1) / divisor for values in (mean, std))
-    x = raw.x * s + m
-    train = raw.train.x * s + m if raw.train.x is not None else None
+    x = only_tensor(raw.x) * s + m
+    train = only_tensor(raw.train.x) * s + m if raw.train.x is not None else None
     for part in (x, train):
         if part is not None and not (part.min() >= -OVERSHOOT and part.max() <= 1 + OVERSHOOT):
             return None

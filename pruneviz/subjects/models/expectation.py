@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from inspect import Parameter, signature
 from math import prod
 from typing import Literal
 
@@ -29,7 +31,8 @@ class Expectation:
     `first` is the model's first layer, which tells series from grey images. `tokens` says of how
     many tokens texts are made, where inputs are their numbers and `shape` is (places,). `beside`
     are how many inputs of that shape the model takes side by side, as frames of a film. `numbers`
-    says that targets are numbers in place of labels; None leaves it to the data.
+    says that targets are numbers in place of labels; None leaves it to the data. `takes` are the
+    parameters of the model's forward, each with whether it must be given.
     """
 
     shape: tuple[int, ...] | None = None
@@ -45,6 +48,7 @@ class Expectation:
     tokens: int | None = None
     beside: int = 1
     numbers: bool | None = None
+    takes: Mapping[str, bool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -97,6 +101,13 @@ def first_layer(model: nn.Module) -> nn.Module | None:
     convolutions = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
     kinds = (*convolutions, nn.Linear, nn.Embedding, nn.EmbeddingBag, nn.RNNBase)
     return next((module for module in model.modules() if isinstance(module, kinds)), None)
+
+
+def parameters_of(model: nn.Module) -> dict[str, bool]:
+    """Return the named parameters of a model's forward, each with whether it must be given."""
+    found = signature(model.forward).parameters.values()
+    open_ended = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+    return {p.name: p.default is Parameter.empty for p in found if p.kind not in open_ended}
 
 
 def series_axis(first: nn.Module | None, shape: tuple[int, ...]) -> int:

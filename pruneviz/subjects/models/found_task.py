@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pruneviz.metrics import METRICS, Metric
+from pruneviz.network.inputs import Batch
 from pruneviz.plan import Plan
 from pruneviz.tasks import CLASSIFICATION, TASKS, Task
 from pruneviz.wording import RefusedError
@@ -55,6 +56,6 @@ def chosen_metric(plan: Plan, task: Task) -> Metric | None:
     return metric.of(**plan.metric_parameters)
 
 
-def tokens(x: Tensor) -> bool:
+def tokens(x: Batch) -> bool:
     """Say whether inputs (N, places) are whole numbers, as tokens of a text are."""
-    return x.dtype in (torch.int32, torch.int64)
+    return isinstance(x, Tensor) and x.dtype in (torch.int32, torch.int64)

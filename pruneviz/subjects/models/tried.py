@@ -9,13 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz.network.causes import WrongInputError
-from pruneviz.network.inputs import Given, Inputs
+from pruneviz.network.inputs import Batch, Given, Inputs
 from pruneviz.plan import Plan
 from pruneviz.subjects.models.expectation import (
     Expectation,
     Source,
     first_layer,
     image_channels,
+    parameters_of,
     usual_shape,
 )
 from pruneviz.subjects.models.first_pass import forward, input_dtype
@@ -25,15 +26,18 @@ from pruneviz.subjects.models.found_task import (
 from pruneviz.subjects.models.outputs import class_count
 from pruneviz.subjects.references import parse_data
 from pruneviz.subjects.sample_data import load_sample_data
+from pruneviz.subjects.subject import shape_of
 from pruneviz.wording import Fact, RefusedError, opened
 from pruneviz.wording.refusals.subjects import finding, opening
 
 EXAMPLE_SEED = 0
 
 
-def example_of(model: nn.Module, x: Tensor) -> Tensor:
-    """Return two of the inputs (N, …) in the model's precision, tokens as they are."""
-    return x[:2].clone() if tokens(x) else x[:2].to(input_dtype(model), copy=True)
+def example_of(model: nn.Module, x: Batch) -> Batch:
+    """Return a copy of two of the inputs (N, …) in the model's precision, tokens as they are."""
+    if isinstance(x, Tensor):
+        return x[:2].clone() if tokens(x) else x[:2].to(input_dtype(model), copy=True)
+    return x.take(torch.arange(min(2, len(x)))).to(input_dtype(model))
 
 
 def random_example(model: nn.Module, expects: Expectation) -> Given:
@@ -71,6 +75,7 @@ def expectation_of(plan: Plan, source: Source) -> Expectation:
         source.expects,
         channels=image_channels(source.model),
         first=first_layer(source.model),
+        takes=parameters_of(source.model),
     )
     if source.own_data and plan.data and plan.data != source.own_data:
         # Other data for a sample is normalised as the sample's own was.
@@ -84,18 +89,18 @@ def expectation_of(plan: Plan, source: Source) -> Expectation:
     return replace(expects, shape=plan.input_shape, resize=None)
 
 
-def outputs_of(model: nn.Module, x: Tensor, plan: Plan) -> int:
+def outputs_of(model: nn.Module, x: Batch, plan: Plan) -> int:
     """Return how many classes the model tells apart; ValueError when it is no classifier."""
-    return class_count(forward_of(model, x, plan), len(x))
+    return class_count(forward_of(model, x, plan), min(2, len(x)))
 
 
-def forward_of(model: nn.Module, x: Tensor, plan: Plan) -> Any:
-    """Return the model's output for inputs (N, …); ValueError when it does not take them."""
-    shape = tuple(x.shape[1:])
+def forward_of(model: nn.Module, x: Batch, plan: Plan) -> Any:
+    """Return the model's output for two of the inputs (N, …); ValueError where it takes none."""
+    shape = shape_of(x)
     if plan.input_shape is not None and shape != plan.input_shape:
         raise RefusedError(finding.inputs_of_another_shape(shape, plan.input_shape))
     try:
-        return forward(model, x.clone() if tokens(x) else x.to(input_dtype(model), copy=True))
+        return forward(model, example_of(model, x))
     except WrongInputError as error:
         if not isinstance(first_layer(model), nn.Conv3d):
             raise

@@ -8,6 +8,7 @@ import streamlit as st
 from pruneviz.compare import worsened
 from pruneviz.figures.kit import format as fmt
 from pruneviz.metrics import metric_of
+from pruneviz.network.inputs import only_tensor
 from pruneviz.report import MetricPair
 from pruneviz.ui.compare import numbers, tokens
 from pruneviz.ui.engine.results import Judged
@@ -94,7 +95,8 @@ def draw_worst(judged: Judged) -> None:
         icon=":material/download:",
     )
     tokens.draw(judged, table["index"].head(MOST_ROWS).tolist())
-    widgets.page_link("attributions", "Explain one of them by its number")
+    if judged.data.kind != "several":
+        widgets.page_link("attributions", "Explain one of them by its number")
 
 
 def _with_features(judged: Judged, table: pd.DataFrame) -> pd.DataFrame:
@@ -102,7 +104,7 @@ def _with_features(judged: Judged, table: pd.DataFrame) -> pd.DataFrame:
     data = judged.data
     if data.kind != "tabular":
         return table
-    values = data.raw(data.x[table["index"].tolist()]).numpy()
+    values = data.raw(only_tensor(data.x)[table["index"].tolist()]).numpy()
     names = data.features or tuple(f"feature {i}" for i in range(values.shape[1]))
     features = pd.DataFrame(values, columns=list(names), index=table.index)
     return pd.concat([table, features], axis=1)

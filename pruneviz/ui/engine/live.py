@@ -7,12 +7,11 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
-from torch import Tensor
-
 from pruneviz import run
 from pruneviz.evaluate import predict
 from pruneviz.measure.latency import Timings
 from pruneviz.measure.speed import FEWEST_PASSES
+from pruneviz.network.inputs import Batch, some
 from pruneviz.report import Latency, LatencyPair, Report
 from pruneviz.reuse import Seen
 from pruneviz.run import Baseline, Prepared, Pruned
@@ -268,11 +267,11 @@ def measure_original(subject: Subject) -> Original:
     baseline = run.measure_baseline(subject)
     if subject.data is None:
         return Original(baseline, 0.0)
-    inputs = subject.data.x[:TIMED_INPUTS]
+    inputs = some(subject.data.x, slice(TIMED_INPUTS))
     return Original(baseline, min(_seconds(subject, inputs) for _ in range(5)) / len(inputs))
 
 
-def _seconds(subject: Subject, inputs: Tensor) -> float:
+def _seconds(subject: Subject, inputs: Batch) -> float:
     start = time.perf_counter()
     predict(subject.model, inputs)
     return time.perf_counter() - start

@@ -21,6 +21,7 @@ from pruneviz.export import WEIGHTS_FILE
 from pruneviz.measure.by_group import by_group
 from pruneviz.measure.quality import label_logits, quality
 from pruneviz.metrics import Metric
+from pruneviz.network.inputs import only_tensor
 from pruneviz.plan import Part, Plan
 from pruneviz.registry import Value
 from pruneviz.report import LatencyPair, MetricPair, Report
@@ -157,11 +158,11 @@ def network(plan: Plan, which: Which) -> nn.Module:
 
 
 def one_input(plan: Plan, index: int) -> Tensor:
-    """Return held-out input `index` as a batch of one; ValueError without data."""
+    """Return held-out input `index` as a batch of one; ValueError unless it is one tensor."""
     data = cache.subject(plan).data
     if data is None:
         raise RefusedError(browsing.no_input_without_data())
-    return data.x[index : index + 1]
+    return only_tensor(data.x)[index : index + 1]
 
 
 @cached(cache.plan_key, most=8, spinner="Asking the pruned network …")

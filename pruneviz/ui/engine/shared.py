@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from functools import cached_property, partial
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pruneviz.evaluate import taken
 from pruneviz.measure.threads import computing_threads, usual_threads
 from pruneviz.network.answers import logits_of
+from pruneviz.network.inputs import Batch, some
 from pruneviz.network.one_trace import ONE_TRACE
 from pruneviz.reuse import Evaluator, Seen, seen
 from pruneviz.reuse.order import batch_size_for
@@ -82,7 +83,7 @@ class Shared:
         task = self._subject.task
         for part in self.parts[start:]:
             with computing_threads(self._threads), torch.inference_mode():
-                scores = task.scores(logits_of(network, self._x[part]))
+                scores = task.scores(logits_of(network, some(self._x, part)))
                 found = task.answers(scores, self._y[part])
             yield found
 
@@ -132,7 +133,7 @@ def threads(macs: int) -> int:
     return 1 if macs <= SMALL_MACS else usual_threads()
 
 
-def batch_size(x: Tensor, macs: int) -> int:
+def batch_size(x: Batch, macs: int) -> int:
     """Return how many inputs of `x`, (N, …), are evaluated together, by the MACs that one takes.
 
     A power of two, so that a batch is a fraction of a second of work for networks of any size.

@@ -149,6 +149,14 @@ def no_batch() -> str:
     )
 
 
+@fact(field="data")
+def several_inputs() -> str:
+    return (
+        "each input of these data is several tensors, and this is made for one: choose data of a "
+        "model that takes a single tensor"
+    )
+
+
 @fact()
 def uneven_batch(sizes: tuple[str, ...]) -> str:
     return (

@@ -47,15 +47,16 @@ def shorter_than_said(array: str) -> str:
 
 
 @fact(field="data")
-def half_a_training_part(given: str) -> str:
-    return f"the file has {given} alone; give both train_x and train_y"
+def half_a_training_part(given: tuple[str, ...], needed: tuple[str, ...]) -> str:
+    both = "both " if len(needed) == 2 else ""
+    return f"the file has {' and '.join(given)} alone; give {both}{' and '.join(needed)}"
 
 
 @fact(field="data")
-def not_a_label_each(part: str, inputs: int, labels: int) -> str:
+def not_a_label_each(part: str, array: str, inputs: int, labels: int) -> str:
     return (
-        f"{part}x has {inputs:,} inputs and {part}y {labels:,} labels; give one label for each "
-        "input"
+        f"{part}{array} has {inputs:,} inputs and {part}y {labels:,} labels; give one label for "
+        "each input"
     )
 
 
@@ -98,6 +99,31 @@ def changes_no_images(shape: tuple[int, ...]) -> str:
     return (
         f"flip and shift are for images (N, C, H, W), and the inputs are {list(shape)}; "
         "leave train_flip and train_shift_pixels out"
+    )
+
+
+@fact(field="data")
+def changes_one_tensor() -> str:
+    return (
+        "flip and shift are for images given as one tensor, and these inputs are several; leave "
+        "train_flip and train_shift_pixels out"
+    )
+
+
+@fact(field="data")
+def scales_one_tensor() -> str:
+    return (
+        "mean and std are for inputs given as one tensor, and these are several; give each as the "
+        "model takes it, and leave mean and std out"
+    )
+
+
+@fact(field="data")
+def other_inputs(file: str, there: tuple[str, ...], takes: tuple[str, ...]) -> str:
+    return (
+        f"'{file}' holds {', '.join(there)}, and the model takes {', '.join(takes)}; save each "
+        f"input under its name, numpy.savez(file, {'=…, '.join(takes)}=…, y=…), or as x0, x1, … "
+        "in their order"
     )
 
 

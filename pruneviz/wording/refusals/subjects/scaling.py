@@ -27,6 +27,14 @@ def statistics_in_two_units(mean: float, std: float) -> str:
 
 
 @fact(field="reading")
+def reads_one_tensor() -> str:
+    return (
+        "mean, std and colours are for inputs given as one tensor, and these are several; save "
+        "each as the model takes it, and leave the reading out"
+    )
+
+
+@fact(field="reading")
 def not_resized(kind: str) -> str:
     return f"inputs of a {kind} file have the size they have; leave resize and interpolation out"
 
