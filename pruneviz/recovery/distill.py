@@ -11,6 +11,7 @@ from pruneviz.network.answers import logits_of
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.inputs import Batch
 from pruneviz.recovery.method import RECOVERIES, RecoveryRequest
+from pruneviz.recovery.training.class_weights import loss_of_targets
 from pruneviz.recovery.training.loop import Training
 from pruneviz.recovery.training.settings import TRAINING
 from pruneviz.registry import Parameter, Value
@@ -18,15 +19,23 @@ from pruneviz.tasks import Task
 
 
 def distillation_loss(
-    task: Task, student: Any, teacher: Any, y: Tensor, temperature: float, weight: float
+    task: Task,
+    student: Any,
+    teacher: Any,
+    y: Tensor,
+    temperature: float,
+    weight: float,
+    classes: Tensor | None = None,
 ) -> Tensor:
     """Return weight · T² · distance of student and teacher at T + (1 − weight) · the task's loss.
 
     Both are outputs of the same inputs, y their targets, (B, …). T² keeps the gradients of soft
-    answers as large as those of labels (arXiv 1503.02531, section 2).
+    answers as large as those of labels (arXiv 1503.02531, section 2). `classes` are the weights of
+    the classes in the loss, (classes,), None where all count alike.
     """
     apart = task.distil(student, teacher, temperature, target=y)
-    return weight * temperature**2 * apart + (1 - weight) * task.loss(student, y)
+    own = loss_of_targets(task, student, y, classes)
+    return weight * temperature**2 * apart + (1 - weight) * own
 
 
 @RECOVERIES.register(
@@ -77,4 +86,4 @@ class Distill(Training):
         with torch.no_grad(), self._fabric.autocast():
             teacher = logits_of(self._teacher, x)
         task, temperature = self._asked.task, self._temperature
-        return distillation_loss(task, output, teacher, y, temperature, self._weight)
+        return distillation_loss(task, output, teacher, y, temperature, self._weight, self._weights)

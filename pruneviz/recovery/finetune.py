@@ -6,6 +6,7 @@ from torch import Tensor
 
 from pruneviz.network.inputs import Batch
 from pruneviz.recovery.method import RECOVERIES
+from pruneviz.recovery.training.class_weights import loss_of_targets
 from pruneviz.recovery.training.loop import Training
 from pruneviz.recovery.training.settings import TRAINING
 
@@ -28,6 +29,6 @@ class FineTune(Training):
     doing = "fine-tuning"
 
     def loss(self, output: Any, x: Batch, y: Tensor) -> Tensor:
-        """Return the task's mean loss of an output with targets y, (B, …)."""
+        """Return the task's mean loss of an output with targets y, (B, …), classes weighted."""
         del x
-        return self._asked.task.loss(output, y)
+        return loss_of_targets(self._asked.task, output, y, self._weights)

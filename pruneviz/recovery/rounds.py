@@ -26,12 +26,12 @@ EPOCHS, STOP_AFTER = "epochs", "stop_after"
 
 
 def spelled_out(plan: Plan) -> dict[str, Any]:
-    """Return a plan's schedule and recovery with every default, as fields of a plan."""
+    """Return a plan's schedule and recovery with all but quiet defaults, as fields of a plan."""
     schedule = SCHEDULES.get(plan.schedule).settings(plan.schedule_parameters)
     recovery = tuple(
         RecoveryStep(
             method=step.method,
-            parameters=RECOVERIES.get(step.method).settings(step.parameters),
+            parameters=RECOVERIES.get(step.method).spelled_out(step.parameters),
         )
         for step in plan.recovery
     )

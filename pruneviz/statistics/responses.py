@@ -204,7 +204,8 @@ def of_classes(samples: Samples, named: str) -> Samples:
     wanted = [name.strip() for name in named.split(",") if name.strip()]
     if not wanted:
         return samples
-    numbers = [_class_number(samples, name) for name in wanted]
+    count = len(samples.classes) or int(samples.y.max()) + 1
+    numbers = [class_number(samples.classes, count, name) for name in wanted]
     among = torch.isin(samples.y, torch.tensor(numbers))
     for name, number in zip(wanted, numbers, strict=True):
         if not bool((samples.y == number).any()):
@@ -212,11 +213,11 @@ def of_classes(samples: Samples, named: str) -> Samples:
     return Samples(x=some(samples.x, among), y=samples.y[among], classes=samples.classes)
 
 
-def _class_number(samples: Samples, name: str) -> int:
-    if name in samples.classes:
-        return samples.classes.index(name)
-    count = len(samples.classes) or int(samples.y.max()) + 1
+def class_number(classes: tuple[str, ...], count: int, name: str) -> int:
+    """Return which of `count` classes is called so, or has that number; RefusedError for none."""
+    if name in classes:
+        return classes.index(name)
     if name.isdecimal() and int(name) < count:
         return int(name)
-    known = ", ".join(samples.classes[:10]) or f"0 to {count - 1}"
+    known = ", ".join(classes[:10]) or f"0 to {count - 1}"
     raise RefusedError(choosing.no_such_class(name, known))

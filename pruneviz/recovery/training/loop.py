@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, ClassVar
 
 import torch
@@ -24,6 +25,7 @@ from pruneviz.recovery.training.augment import (
     draws,
 )
 from pruneviz.recovery.training.batches import Order, divide, loader, picked
+from pruneviz.recovery.training.class_weights import class_weights
 from pruneviz.recovery.training.device import make_fabric, world_size
 from pruneviz.recovery.training.masking import Held
 from pruneviz.recovery.training.optimisers import check_schedule, make_optimiser, make_schedule
@@ -66,7 +68,9 @@ class Training:
         choice = self._settings.augmentation
         self._augment = augmenter(asked.data, chosen_augmentation(asked.data, choice))
         self._meter = Meter(asked.task, asked.judge, self._fabric.device)
-        self._unit = asked.task.unit(asked.data.train_y[self._parts.train])
+        y = asked.data.train_y[self._parts.train]
+        self._unit = asked.task.unit(y)
+        self._weights = class_weights(self._settings.class_weights, asked.data, asked.task, y)
         self._open: Iterator[Any] | None = None
         self._done = 0
         self._good, self._good_epochs = copied(self._raw.state_dict()), 0
@@ -80,13 +84,9 @@ class Training:
         self.stopped = ""
 
     def _make_order(self) -> Order:
-        return Order(
-            self._parts.train,
-            self._settings.batch_size,
-            lambda epoch: self._asked.draw(self.name, "order", epoch),
-            self._fabric.global_rank,
-            self._fabric.world_size,
-        )
+        place = self._fabric.global_rank, self._fabric.world_size
+        draw = partial(self._asked.draw, self.name, "order")
+        return Order(self._parts.train, self._settings.batch_size, draw, *place)
 
     def _prepare_model(self) -> None:
         """Put a copy of the model, its optimiser and the learning rates in place."""
@@ -110,7 +110,7 @@ class Training:
     ) -> int:  # fmt: skip
         """Return how many steps training takes at most; ValueError where it cannot be done."""
         given = Settings.of(settings)
-        check_targets(model, data, task)
+        check_targets(model, data, task, given)
         check_good_enough(given, metric or METRICS.get(task.metrics[0]))
         chosen_augmentation(data, given.augmentation)
         order = Order(divide(data, given, 0, task).train, given.batch_size, int, 0, world_size())

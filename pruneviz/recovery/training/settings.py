@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
 from pruneviz.recovery.training.augment import AUGMENTATION
+from pruneviz.recovery.training.class_weights import CLASS_WEIGHTS
 from pruneviz.recovery.training.device import PRECISIONS
 from pruneviz.registry import Parameter, Value
 
@@ -26,6 +27,7 @@ class Settings:
     good_enough: float
     stop_after: int
     precision: str
+    class_weights: str = ""
 
     @classmethod
     def of(cls, given: Mapping[str, Value]) -> Settings:
@@ -128,4 +130,5 @@ TRAINING = (
         help="32-true computes in single precision; bf16-mixed takes half the memory and is "
         "quicker on recent GPUs.",
     ),
+    CLASS_WEIGHTS,
 )

@@ -13,7 +13,9 @@ from pruneviz.network.answers import logits_of
 from pruneviz.network.inputs import Batch, some
 from pruneviz.recovery.method import RecoveryRequest
 from pruneviz.recovery.rows import answered, interval_of
+from pruneviz.recovery.training.class_weights import class_weights
 from pruneviz.recovery.training.device import world_size
+from pruneviz.recovery.training.settings import Settings
 from pruneviz.recovery.training.states import copied
 from pruneviz.report import Interval
 from pruneviz.subjects import Data
@@ -100,8 +102,12 @@ def judge(
     return mean, metric.combine(tally), interval_of(metric, tally)
 
 
-def check_targets(model: nn.Module, data: Data, task: Task) -> None:
-    """Raise ValueError where targets are not of the task, or labels of no class of the model."""
+def check_targets(model: nn.Module, data: Data, task: Task, settings: Settings) -> None:
+    """Raise ValueError where targets are not of the task, or labels of no class of the model.
+
+    And where the settings weigh classes that there are not.
+    """
+    class_weights(settings.class_weights, data, task, data.train_y)
     if not task.labelled:
         few = some(data.train_x, slice(ENOUGH))
         with torch.inference_mode():

@@ -13,6 +13,7 @@ from pruneviz.recovery.recipes import PRESETS, RECIPES
 from pruneviz.recovery.rounds import EPOCHS, STOP_AFTER
 from pruneviz.recovery.schedules import ROUNDS
 from pruneviz.recovery.training.augment import AUGMENTATION, can_move
+from pruneviz.recovery.training.class_weights import CLASS_WEIGHTS
 from pruneviz.registry import Parameter
 from pruneviz.report import ACCURACY
 from pruneviz.subjects import Subject
@@ -87,6 +88,8 @@ def offered(step: RecoveryStep, subject: Subject) -> list[Parameter]:
     if subject.data is None or not can_move(subject.data):
         asked = step.parameters.get(AUGMENTATION.name, AUGMENTATION.default)
         left_out |= {AUGMENTATION.name} if asked == AUGMENTATION.default else set()
+    if not subject.task.labelled:
+        left_out |= {CLASS_WEIGHTS.name} - set(step.parameters)
     return [
         replace(parameter, maximum=most)
         if parameter.name == GOOD_ENOUGH and isfinite(most)

@@ -173,6 +173,22 @@ def damaged(kind: str, reason: str) -> str:
     return f"this checkpoint is damaged ({kind}: {reason}): take the one before, or start over"
 
 
+@fact(field="recovery")
+def weights_of_no_classes() -> str:
+    return (
+        "class_weights are for targets that are one label an input, and these are none: leave them "
+        "out"
+    )
+
+
+@fact(field="recovery")
+def no_class_weight(part: str) -> str:
+    return (
+        f"class_weights has '{part}', which gives no class a weight above 0: write balanced, or "
+        "weights such as cat=2,dog=0.5"
+    )
+
+
 @fact()
 def not_finished() -> str:
     return "the recovery is not finished: step it until it is"
