@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax
 from pruneviz.tasks.classification import predicted
 from pruneviz.tasks.task import (
     IGNORED,
+    NO_SETTINGS,
     TASKS,
     Answers,
     Explained,
@@ -43,6 +44,7 @@ class Segmentation:
 
     metrics = reported = ("mean_iou", "dice")
     labelled = False
+    usual = NO_SETTINGS
 
     def scores(self, output: Any) -> Any:
         """Return the logits, (N, classes, H, W)."""
