@@ -214,7 +214,7 @@ with frame.page("Compare", "What changed in the answers, the speed and the size?
         if other is None:
             widgets.empty("Accuracy needs labelled inputs. Choose data on Home.")
         else:
-            judged.draw(other)
+            judged.draw(view.plan, other)
     if answers is not None or other is not None:
         keeping.button(view.plan, "Keep this run")
     if answers is not None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import pandas as pd
 import torch
 
 from pruneviz.measure.quality import metric_pair
 from pruneviz.metrics import Metric, Tally
+from pruneviz.metrics.areas import ALL, can_be_judged, of_each
 from pruneviz.report import MetricPair
 from pruneviz.subjects.subject import Groups
 
@@ -20,7 +22,8 @@ def by_group(metric: Metric, before: Tally, after: Tally, groups: Groups) -> pd.
     pruned_high, change, change_low, change_high, worst. Where the inputs of a group are too few to
     tell, or of one class, its number may be NaN, and its intervals are as wide as can be. `worst`
     is, in each column, the group that loses most: of those whose interval is all loss, else of
-    those whose interval says something. Groups without an input have no row.
+    those whose interval says something. Groups without an input have no row. Of a mean over labels
+    `labels` is how many of these the inputs of a group can judge.
     """
     rows = []
     for column, (names, index) in groups.items():
@@ -31,12 +34,30 @@ def by_group(metric: Metric, before: Tally, after: Tally, groups: Groups) -> pd.
             for name, which in here
             if which.any()
         }
-        worst = _worst(metric, found)
-        rows += [
-            {"column": column, "group": name, **_row(metric, pair), "worst": name == worst}
-            for name, pair in found.items()
-        ]
-    return pd.DataFrame(rows)
+        rows.append(compared(metric, column, found))
+        if _over_labels(metric, before):
+            rows[-1]["labels"] = [_labels(before, which) for _, which in here if which.any()]
+    return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
+
+
+def compared(metric: Metric, column: str, found: Mapping[str, MetricPair]) -> pd.DataFrame:
+    """Return one row for each named pair of a metric, with the columns of `by_group`."""
+    worst = _worst(metric, found)
+    return pd.DataFrame(
+        {"column": column, "group": name, **_row(metric, pair), "worst": name == worst}
+        for name, pair in found.items()
+    )
+
+
+def _over_labels(metric: Metric, tally: Tally) -> bool:
+    """Return whether a metric is a mean over the labels of inputs that have several."""
+    several = {"logits", "target"} <= {*metric.needs} and tally["target"].dim() == 2
+    return several and metric.given.get("class_index", ALL) == ALL
+
+
+def _labels(tally: Tally, which: torch.Tensor) -> int:
+    target = tally["target"][which]
+    return int(can_be_judged(*of_each(target, target.shape[1])).sum())
 
 
 def _of(tally: Tally, which: torch.Tensor) -> Tally:
@@ -62,7 +83,7 @@ def _row(metric: Metric, pair: MetricPair) -> dict[str, float]:
     }
 
 
-def _worst(metric: Metric, pairs: dict[str, MetricPair]) -> str | None:
+def _worst(metric: Metric, pairs: Mapping[str, MetricPair]) -> str | None:
     """Return the group that loses most, those that surely lose first; None where none loses."""
     losses = {}
     for name, pair in pairs.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from math import nan, sqrt
 
@@ -16,49 +16,90 @@ from torch.nn.functional import embedding_bag
 from pruneviz.metrics.resampling import FEW, between, resampled, widened
 from pruneviz.metrics.statistics import DEVIATIONS, wilson
 from pruneviz.report import Interval
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import cutting
 
+ALL = -1  # in place of a class: the mean over all of them
 EDGE = 1e-9  # of an area, nearer than which it is 0 or 1
 Curve = Callable[[Tensor, Tensor, Tensor], Tensor]  # (score, positive, weights) → an area a column
 
 
+def of_each(y: Tensor, classes: int) -> tuple[Tensor, Tensor]:
+    """Return which inputs are of each class, and of which that is known, (N, classes) bool each.
+
+    `y` is (N,), the class of each, or (N, labels): above ½ where a label is there, below 0 where
+    nobody knows.
+    """
+    if y.dim() == 1:
+        true = y[:, None] == torch.arange(classes)
+        return true, torch.ones_like(true)
+    return y > 0.5, y >= 0
+
+
+def can_be_judged(true: Tensor, known: Tensor) -> Tensor:
+    """Return which classes some inputs are known to be of and others not, (classes,) bool."""
+    return (true & known).any(0) & (~true & known).any(0)
+
+
+def check_class(class_index: int, outputs: int) -> None:
+    """Raise RefusedError where there is no such class."""
+    if class_index >= outputs:
+        raise RefusedError(cutting.no_such_class(class_index, outputs))
+
+
 @dataclass(frozen=True)
 class Ranking:
-    """What ranks the inputs and which are positive, both (rows, N), a row for each class.
+    """What ranks the inputs, which are positive and of which that is known, (rows, N) each.
 
-    Of two classes there is one row, the second's; of more each is against the rest.
+    A row is a class: of two there is one, the second's; of more each is against the rest.
     """
 
     scores: Tensor
     positive: Tensor
+    known: Tensor
 
-    def members(self) -> list[int]:
-        """Return how many inputs are positive in each row."""
-        found: list[int] = self.positive.sum(1).tolist()
-        return found
+    def rows(self) -> Iterator[tuple[Tensor, Tensor, Tensor | slice]]:
+        """Yield the scores and positives of each row's known inputs, and which these are."""
+        for score, positive, known in zip(self.scores, self.positive, self.known, strict=True):
+            which = slice(None) if known.all() else known.nonzero()[:, 0]
+            yield score[which], positive[which], which
+
+    def members(self) -> list[tuple[int, int]]:
+        """Return how many inputs are positive in each row, and how many are not."""
+        return [(int(each.sum()), int((~each).sum())) for _, each, _ in self.rows()]
 
     def drawn(self, curve: Curve, weights: Tensor) -> Tensor:
         """Return the mean area over the classes that each column of weights drew, (N, R) → (R,)."""
-        rows = zip(self.scores, self.positive, strict=True)
-        return torch.stack([curve(*each, weights) for each in rows]).nanmean(0)
+        rows = [curve(score, positive, weights[which]) for score, positive, which in self.rows()]
+        return torch.stack(rows).nanmean(0)
 
 
-def ranked(logits: Tensor, y: Tensor) -> Ranking | None:
+def ranked(logits: Tensor, y: Tensor, class_index: int = ALL) -> Ranking | None:
     """Return how logits (N, classes) rank inputs of labels (N,); None where there is no curve.
 
-    That is where a class has no input, there is one class only, or a logit is not a number.
+    That is where a class has no input, there is one class only, or a logit is not a number. Where
+    each input has several labels, `y` is (N, labels), those that cannot be judged have no row.
     """
-    scores = _scores(logits)
-    counts = torch.bincount(y, minlength=logits.shape[1])
-    if not len(scores) or not counts.all() or not scores.isfinite().all():
+    check_class(class_index, logits.shape[1])
+    scores, first = _scores(logits, y, class_index)
+    true, known = (each.T[first:] for each in of_each(y, logits.shape[1]))
+    if class_index != ALL:
+        true, known = (each[class_index - first][None] for each in (true, known))
+    seen = can_be_judged(true.T, known.T)
+    if y.dim() == 2:
+        scores, true, known = scores[seen], true[seen], known[seen]
+    elif not seen.all():
         return None
-    first = logits.shape[1] - len(scores)  # of two classes the second, else all
-    return Ranking(scores, torch.stack([y == first + index for index in range(len(scores))]))
+    if not len(scores) or not scores.isfinite().all():
+        return None
+    return Ranking(scores, true, known)
 
 
-def auroc(logits: Tensor, y: Tensor) -> tuple[float, Interval]:
+def auroc(logits: Tensor, y: Tensor, class_index: int = ALL) -> tuple[float, Interval]:
     """Return the area under the ROC curve of logits (N, classes), and its 95 % interval.
 
-    Of two classes it is that of the second, with the score interval (Newcombe 2006). Of more it is
+    Labels are (N,), or (N, labels), of which each that can be judged is a class. Of two classes it
+    is that of the second, and of one alone, with the score interval (Newcombe 2006). Of more it is
     the mean over the classes, each against the rest, by its probability, with the percentile
     bootstrap, widened as Student's t is (Hesterberg 2015,
     https://doi.org/10.1080/00031305.2015.1089789): a resample's mean is over the classes that it
@@ -67,21 +108,21 @@ def auroc(logits: Tensor, y: Tensor) -> tuple[float, Interval]:
     is one class only, or a logit is not a number; the interval also where fewer than 10 inputs of
     more than two classes are not apart.
     """
-    ranking = ranked(logits, y)
+    ranking = ranked(logits, y, class_index)
     if ranking is None:
         return nan, (nan, nan)
     areas = areas_of(ranking)
     area, samples = float(areas.mean()), len(y)
     if len(areas) == 1 or area in (0.0, 1.0):
         each = zip(areas, ranking.members(), strict=True)
-        return area, _mean_ends([score_interval(float(a), n, samples - n) for a, n in each])
+        return area, mean_ends([score_interval(float(a), *counts) for a, counts in each])
     if samples < FEW:
         return area, (nan, nan)
     drawn = ranking.drawn(roc_area, resampled(samples))
     return area, between(drawn, widened(samples))
 
 
-def average_precision(logits: Tensor, y: Tensor) -> tuple[float, Interval]:
+def average_precision(logits: Tensor, y: Tensor, class_index: int = ALL) -> tuple[float, Interval]:
     """Return the area under the precision-recall curve of logits (N, classes), and its interval.
 
     Of two classes it is that of the second; of more the mean over the classes, each against the
@@ -91,13 +132,13 @@ def average_precision(logits: Tensor, y: Tensor) -> tuple[float, Interval]:
     and the ends are those of so many proportions. NaN as of `auroc`; the interval also where there
     are fewer than 10 inputs.
     """
-    ranking = ranked(logits, y)
+    ranking = ranked(logits, y, class_index)
     if ranking is None:
         return nan, (nan, nan)
     samples = len(y)
     area = float(ranking.drawn(precision_area, torch.ones(samples, 1)))
     if area > 1 - EDGE:
-        return area, _mean_ends([wilson(n, n) for n in ranking.members()])
+        return area, mean_ends([wilson(n, n) for n, _ in ranking.members()])
     if samples < FEW:
         return area, (nan, nan)
     drawn = ranking.drawn(precision_area, resampled(samples))
@@ -106,7 +147,8 @@ def average_precision(logits: Tensor, y: Tensor) -> tuple[float, Interval]:
     return area, (float(expit(logit(area) - reach)), float(expit(logit(area) + reach)))
 
 
-def _mean_ends(ends: list[Interval]) -> Interval:
+def mean_ends(ends: list[Interval]) -> Interval:
+    """Return the mean of the low and of the high ends of intervals, one at least."""
     low, high = zip(*ends, strict=True)
     return sum(low) / len(low), sum(high) / len(high)
 
@@ -131,21 +173,36 @@ def score_interval(area: float, positives: int, negatives: int) -> Interval:
 
 def areas_of(ranking: Ranking) -> Tensor:
     """Return the area under the ROC curve of each row, by ranks (Mann and Whitney 1947)."""
-    positive = ranking.positive
-    ranks = torch.from_numpy(rankdata(ranking.scores.numpy(), axis=1))
-    members = positive.sum(1).double()
-    above = (ranks * positive).sum(1) - members * (members + 1) / 2
-    return above / (members * (positive.shape[1] - members))
+    return torch.stack([_area(score, positive) for score, positive, _ in ranking.rows()])
 
 
-def _scores(logits: Tensor) -> Tensor:
-    """Return what ranks the inputs, a row for each class that is judged against the rest."""
+def _area(score: Tensor, positive: Tensor) -> Tensor:
+    ranks = torch.from_numpy(rankdata(score.numpy()))
+    members = positive.sum().double()
+    above = (ranks * positive).sum() - members * (members + 1) / 2
+    return above / (members * (len(positive) - members))
+
+
+def _scores(logits: Tensor, y: Tensor, class_index: int) -> tuple[Tensor, int]:
+    """Return what ranks the inputs, a row for each class that is judged, and the first of these.
+
+    Of one label an input each class is judged against the rest: of two the second alone, unless
+    `class_index` says which.
+    """
     wide = logits.double()
-    if wide.shape[1] < 2:
-        return wide[:, :0].T
-    if wide.shape[1] == 2:
-        return (wide[:, 1] - wide[:, 0])[None]
-    return wide.log_softmax(1).T
+    if y.dim() == 2:
+        scores = wide.T
+    elif wide.shape[1] < 2:
+        scores = wide[:, :0].T
+    elif wide.shape[1] == 2:
+        apart = wide[:, 1] - wide[:, 0]
+        scores = torch.stack([-apart, apart])
+    else:
+        scores = wide.log_softmax(1).T
+    if class_index != ALL:
+        return scores[class_index : class_index + 1], 0
+    first = 1 if y.dim() == 1 and wide.shape[1] == 2 else 0
+    return scores[first:], first
 
 
 def roc_area(score: Tensor, positive: Tensor, weights: Tensor) -> Tensor:

@@ -9,17 +9,22 @@ from math import nan, sqrt
 import torch
 from torch import Tensor
 
-from pruneviz.metrics.metric import METRICS, Change, Metric, Tally
-from pruneviz.metrics.rules import Proportion
+from pruneviz.metrics.areas import ALL, can_be_judged, check_class, mean_ends, of_each
+from pruneviz.metrics.metric import METRICS, Change, Metric, Rule, Tally
+from pruneviz.metrics.resampling import FEW, between, resampled, widened
+from pruneviz.metrics.rules import Corpus, Proportion
 from pruneviz.metrics.statistics import DEVIATIONS, wilson
 from pruneviz.registry import Parameter, Value
 from pruneviz.report import Interval
-from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals import cutting
 
 OF_CLASS = (
     Parameter(
-        name="class_index", label="Class", default=1, minimum=0, help="Which output is the class."
+        name="class_index",
+        label="Class",
+        default=1,
+        minimum=ALL,
+        help="Which output is the class; -1 is the mean over all, the default where inputs have "
+        "several labels.",
     ),
     Parameter(
         name="threshold",
@@ -30,21 +35,101 @@ OF_CLASS = (
     ),
 )
 ADDED = 1 / 4  # of an input, to each of 8 outcomes: 2 in all, as for proportions
+MEAN = (
+    "With class -1 the mean over the classes: a label that all inputs have, or none, is left out, "
+    "and where few have one, the interval is too short."
+)
+Weight = Callable[[Tensor, Tensor], Tensor]  # (true, taken) → what each input adds below the line
+
+
+def probabilities(tally: Tally) -> Tensor:
+    """Return the probability of each class, or of each label by itself, (N, classes), float64."""
+    logits = tally["logits"].double()
+    return logits.softmax(1) if tally["target"].dim() == 1 else logits.sigmoid()
 
 
 def decided(tally: Tally, class_index: int, threshold: float) -> tuple[Tensor, Tensor]:
-    """Return which inputs are of the class, and which are taken to be, (N,) bool each."""
+    """Return which inputs are of the class, and which are taken to be, (n,) bool each.
+
+    Of inputs of which nobody knows whether they are of it nothing is returned.
+    """
     outputs = tally["logits"].shape[1]
-    if class_index >= outputs:
-        raise RefusedError(cutting.no_such_class(class_index, outputs))
-    probability = tally["logits"].double().softmax(1)[:, class_index]
-    return tally["target"] == class_index, probability > threshold
+    check_class(class_index, outputs)
+    true, known = (each[:, class_index] for each in of_each(tally["target"], outputs))
+    return true[known], probabilities(tally)[known, class_index] > threshold
 
 
 def recalled(tally: Tally, class_index: int, threshold: float) -> Tensor:
     """Return of each input of the class whether it is taken to be, (n,) bool."""
     true, taken = decided(tally, class_index, threshold)
     return taken[true]
+
+
+@dataclass(frozen=True)
+class OneOrAll:
+    """A number of one class, and with class −1 of all: the mean over those that can be judged.
+
+    `one` is the rule of a class. A class's number is a ratio of counts, Σ `true` of each true
+    positive over Σ `weight`, and 0 where nothing is below the line. The interval of the mean is
+    the percentile bootstrap over inputs, each resample's over the classes that it drew with and
+    without; where every class is judged without an exception, the mean of their own intervals.
+    """
+
+    one: Rule
+    weight: Weight
+    true: float
+
+    def value(self, tally: Tally, **settings: Value) -> float:
+        """Return the number; NaN where there is none."""
+        return self._rule(settings).value(tally, **settings)
+
+    def interval(self, tally: Tally, **settings: Value) -> Interval:
+        """Return its interval."""
+        return self._rule(settings).interval(tally, **settings)
+
+    def paired(self, before: Tally, after: Tally, **settings: Value) -> Change:
+        """Return the change and its interval."""
+        return self._rule(settings).paired(before, after, **settings)
+
+    def _rule(self, settings: dict[str, Value]) -> Rule:
+        return Corpus(self._mean, self._ends, self._drawn) if _of_all(settings) else self.one
+
+    def _mean(self, tally: Tally, **settings: Value) -> float:
+        whole = torch.ones(len(tally["target"]), 1, dtype=torch.double)
+        return float(self._drawn(tally, whole, **settings))
+
+    def _ends(self, tally: Tally, **settings: Value) -> Interval:
+        value, samples = self._mean(tally, **settings), len(tally["target"])
+        if value in (0.0, 1.0):
+            seen = can_be_judged(*of_each(tally["target"], tally["logits"].shape[1]))
+            classes: list[int] = seen.nonzero()[:, 0].tolist()
+            alone = [{**settings, "class_index": index} for index in classes]
+            return mean_ends([self.one.interval(tally, **each) for each in alone])
+        if value != value or samples < FEW:
+            return nan, nan
+        drawn = self._drawn(tally, resampled(samples), **settings)
+        low, high = between(drawn, widened(samples))
+        return min(low, value), max(high, value)
+
+    def _drawn(self, tally: Tally, weights: Tensor, **settings: Value) -> Tensor:
+        """Return the mean over the classes that each column of weights drew, (N, R) → (R,)."""
+        true, known = of_each(tally["target"], tally["logits"].shape[1])
+        seen = can_be_judged(true, known)
+        true, known = (true & known)[:, seen], known[:, seen]
+        taken = known & (probabilities(tally)[:, seen] > float(settings["threshold"]))
+
+        def drawn(columns: Tensor) -> Tensor:
+            return weights.T @ columns.to(weights.dtype)
+
+        above = self.true * drawn(true & taken).double()
+        below = drawn(self.weight(true, taken)).double()
+        ratios = above / below.where(below > 0, 1.0)
+        there = (drawn(true) > 0) & (drawn(known & ~true) > 0)
+        return ratios.where(there, 0.0).sum(1) / there.sum(1)
+
+
+def _of_all(settings: dict[str, Value]) -> bool:
+    return settings["class_index"] == ALL
 
 
 @dataclass(frozen=True)
@@ -61,7 +146,7 @@ class Decided:
 
     among: Callable[[Tensor, Tensor], Tensor]
     of_share: Callable[[float], float]
-    weight: Callable[[Tensor, Tensor], Tensor]  # what each input adds to the denominator
+    weight: Weight
     true: float  # what a true positive adds to the numerator
 
     def value(self, tally: Tally, **settings: Value) -> float:
@@ -104,12 +189,28 @@ class Decided:
         return float(ratio), (above - ratio * over) / whole
 
 
+def _both(true: Tensor, taken: Tensor) -> Tensor:
+    return true.double() + taken.double()
+
+
+PRECISION = Decided(
+    among=lambda true, taken: taken,
+    of_share=lambda share: share,
+    weight=lambda true, taken: taken,
+    true=1.0,
+)
+F1 = Decided(
+    among=lambda true, taken: true | taken,
+    of_share=lambda share: 2 * share / (1 + share),
+    weight=_both,
+    true=2.0,
+)
 METRICS.add(
     Metric(
         name="recall",
         title="Recall",
         family="proportion",
-        sentence="The share of the inputs of a class that are taken to be of it.",
+        sentence=f"The share of the inputs of a class that are taken to be of it. {MEAN}",
         formula="true positives / inputs of the class",
         source="interval: Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953",
         unit="fraction",
@@ -117,7 +218,7 @@ METRICS.add(
         most=1.0,
         needs=("logits", "target"),
         parameters=OF_CLASS,
-        implementation=Proportion(recalled),
+        implementation=OneOrAll(Proportion(recalled), weight=lambda true, taken: true, true=1.0),
     )
 )
 METRICS.add(
@@ -126,7 +227,7 @@ METRICS.add(
         title="Precision",
         family="ratio of counts",
         sentence="The share of the inputs taken to be of a class that are; there is none where no "
-        "input is taken to be.",
+        f"input is taken to be. {MEAN} A label that is never taken counts 0 in it.",
         formula="true positives / inputs taken to be of the class",
         source="interval: Wilson 1927, https://doi.org/10.1080/01621459.1927.10502953",
         unit="fraction",
@@ -134,12 +235,7 @@ METRICS.add(
         most=1.0,
         needs=("logits", "target"),
         parameters=OF_CLASS,
-        implementation=Decided(
-            among=lambda true, taken: taken,
-            of_share=lambda share: share,
-            weight=lambda true, taken: taken,
-            true=1.0,
-        ),
+        implementation=OneOrAll(PRECISION, PRECISION.weight, PRECISION.true),
     )
 )
 METRICS.add(
@@ -148,7 +244,7 @@ METRICS.add(
         title="F1",
         family="ratio of counts",
         sentence="The harmonic mean of precision and recall of a class; there is none where no "
-        "input is of the class or taken to be.",
+        f"input is of the class or taken to be. {MEAN}",
         formula="2 true positives / (inputs of the class + inputs taken to be)",
         source="van Rijsbergen 1979; interval: Lam, Gopal and Qian 2023, arXiv 2309.14621",
         unit="fraction",
@@ -156,11 +252,6 @@ METRICS.add(
         most=1.0,
         needs=("logits", "target"),
         parameters=OF_CLASS,
-        implementation=Decided(
-            among=lambda true, taken: true | taken,
-            of_share=lambda share: 2 * share / (1 + share),
-            weight=lambda true, taken: true.double() + taken.double(),
-            true=2.0,
-        ),
+        implementation=OneOrAll(F1, F1.weight, F1.true),
     )
 )

@@ -21,8 +21,10 @@ Column = Callable[..., Tensor]  # (tally, **settings) → what a rule takes of e
 Change = tuple[float, Interval]
 COLUMNS = {  # what a tally may hold of each input
     "right": "whether the answer is the target, (N,) bool; an answer that is no number is not",
-    "target": "the class, (N,) int64, or the numbers asked for, (N,) or (N, outputs)",
-    "logits": "what the network says of each class, (N, classes); its softmax is the probability",
+    "target": "the class, (N,) int64, the numbers asked for, (N,) or (N, outputs), or whether each "
+    "label is there, (N, labels): above 1/2 where it is, below 0 where nobody knows",
+    "logits": "what the network says of each class, (N, classes); its softmax is the probability, "
+    "and of several labels an input its sigmoid",
     "nll": "the negative log-likelihood of the target, summed over its tokens, in nats, (N,)",
     "kl": "how far the probabilities are from the original's, KL(original ‖ pruned), in nats, (N,)",
     "error": "the answer less the target, (N,) or (N, outputs)",
@@ -96,7 +98,7 @@ class Metric(Entry[Rule]):
 
     def of(self, **given: Value) -> Metric:
         """Return the metric with these settings; ValueError on an unknown or impossible one."""
-        return replace(self, given=self.settings(given))
+        return replace(self, given=self.spelled_out(given))
 
     def combine(self, tally: Tally) -> float:
         """Return the number; NaN without inputs, and where a column holds NaN."""

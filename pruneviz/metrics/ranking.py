@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pruneviz.metrics.areas import (
+    ALL,
     Curve,
     areas_of,
     auroc,
@@ -19,20 +20,32 @@ from pruneviz.metrics.areas import (
 )
 from pruneviz.metrics.metric import METRICS, Metric, Tally
 from pruneviz.metrics.rules import Corpus
+from pruneviz.registry import Parameter
+
+OF_CLASS = Parameter(
+    name="class_index",
+    label="Class",
+    default=ALL,
+    minimum=ALL,
+    quiet=True,
+    help="Which output is judged alone; -1 is the mean over all.",
+)
+LEFT_OUT = "a label that all inputs have, or none, is left out"
 
 
-def _roc(tally: Tally) -> float:
-    ranking = ranked(tally["logits"], tally["target"])
+def _roc(tally: Tally, class_index: int) -> float:
+    ranking = ranked(tally["logits"], tally["target"], class_index)
     return nan if ranking is None else float(areas_of(ranking).mean())
 
 
-def _precision(tally: Tally) -> float:
-    return float(_drawn(precision_area)(tally, torch.ones(len(tally["target"]), 1)))
+def _precision(tally: Tally, class_index: int) -> float:
+    whole = torch.ones(len(tally["target"]), 1)
+    return float(_drawn(precision_area)(tally, whole, class_index))
 
 
-def _drawn(curve: Curve) -> Callable[[Tally, Tensor], Tensor]:
-    def drawn(tally: Tally, weights: Tensor) -> Tensor:
-        ranking = ranked(tally["logits"], tally["target"])
+def _drawn(curve: Curve) -> Callable[[Tally, Tensor, int], Tensor]:
+    def drawn(tally: Tally, weights: Tensor, class_index: int) -> Tensor:
+        ranking = ranked(tally["logits"], tally["target"], class_index)
         if ranking is None:
             return torch.full(weights.shape[1:], nan)
         return ranking.drawn(curve, weights)
@@ -46,7 +59,8 @@ METRICS.add(
         title="AUROC",
         family="corpus",
         sentence="How often an input of a class is given a higher probability of it than one "
-        "of another class, on average over the classes, each against the rest; 0.5 is a guess.",
+        "of another class, on average over the classes, each against the rest; 0.5 is a guess. Of "
+        f"several labels an input each is a class, and {LEFT_OUT}.",
         formula="share of pairs, one of the class and one of the rest, ranked right; ties half",
         source="Hanley and McNeil 1982, https://doi.org/10.1148/radiology.143.1.7063747; "
         "interval: Newcombe 2006, https://doi.org/10.1002/sim.2324, of more than two classes "
@@ -55,8 +69,11 @@ METRICS.add(
         better="higher",
         most=1.0,
         needs=("logits", "target"),
+        parameters=(OF_CLASS,),
         implementation=Corpus(
-            _roc, lambda tally: auroc(tally["logits"], tally["target"])[1], _drawn(roc_area)
+            _roc,
+            lambda tally, class_index: auroc(tally["logits"], tally["target"], class_index)[1],
+            _drawn(roc_area),
         ),
     )
 )
@@ -67,7 +84,7 @@ METRICS.add(
         family="corpus",
         sentence="How many of the inputs ranked as high as an input of a class are of it too, on "
         "average over the inputs of the class and over the classes; the share of the class is a "
-        "guess.",
+        f"guess. Of several labels an input each is a class, and {LEFT_OUT}.",
         formula="Σ (recall − recall before) · precision, over the thresholds",
         source="Davis and Goadrich 2006, https://doi.org/10.1145/1143844.1143874; interval: "
         "bootstrap in log odds (Boyd, Eng and Page 2013, "
@@ -76,9 +93,12 @@ METRICS.add(
         better="higher",
         most=1.0,
         needs=("logits", "target"),
+        parameters=(OF_CLASS,),
         implementation=Corpus(
             _precision,
-            lambda tally: average_precision(tally["logits"], tally["target"])[1],
+            lambda tally, class_index: average_precision(
+                tally["logits"], tally["target"], class_index
+            )[1],
             _drawn(precision_area),
         ),
     )

@@ -155,7 +155,7 @@ def _spread(x: Given) -> Given:
 def _is_row_of_scores(found: Any) -> bool:
     if not isinstance(found, Tensor) or found.ndim != 2 or not found.is_floating_point():
         return False
-    return found.shape[1] > 1 and found.numel() > 0
+    return found.numel() > 0
 
 
 def _in_range(found: Any) -> bool:

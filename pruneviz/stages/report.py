@@ -12,6 +12,7 @@ from pruneviz.coupling import layer_of
 from pruneviz.evaluate import answers
 from pruneviz.home import default_home
 from pruneviz.measure.answers import answer_notes
+from pruneviz.measure.by_label import left_out
 from pruneviz.measure.cost import (
     counted_macs,
     masked_macs,
@@ -37,6 +38,7 @@ from pruneviz.report import (
 from pruneviz.stages.prepare import Baseline, Prepared
 from pruneviz.stages.prune import Pruned
 from pruneviz.subjects import Subject, sent_files
+from pruneviz.tasks.multi_label import MultiLabel
 from pruneviz.wording import Fact
 
 
@@ -96,7 +98,8 @@ def _quality(
     found = quality(task, subject.metrics, before, after, data.y)
     if task.labelled and isinstance(before, Tensor) and isinstance(after, Tensor):
         return found, answer_notes(before, after, data.y, data.classes)
-    return found, ()
+    unjudged = left_out(data.y, data.classes) if isinstance(task, MultiLabel) else None
+    return found, (unjudged,) if unjudged else ()
 
 
 def uncounted(prepared: Prepared, pruned: Pruned) -> Uncounted:

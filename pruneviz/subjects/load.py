@@ -61,6 +61,7 @@ from pruneviz.subjects.subject import (
 )
 from pruneviz.subjects.texts.data import load_text
 from pruneviz.subjects.uploads import upload_path
+from pruneviz.tasks.multi_label import MultiLabel
 from pruneviz.tasks.regression import Regression
 from pruneviz.wording import Fact, RefusedError, opened, passes
 from pruneviz.wording.refusals.subjects import finding, given_subjects, text_files
@@ -105,8 +106,10 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
         random = keep_steady(model, watched)
         company = None if random else company_note(model, watched)
         answers = None
-        if task.labelled:
+        if task.labelled or isinstance(task, MultiLabel):
             answers = mark_probabilities(model, data.x if data else example, real=data is not None)
+            if not task.labelled and answers is not None and answers in opened.probabilities:
+                answers = opened.probabilities_of_labels()
         generated = generated_note(model, example)
     said = (
         *fold_notes(given),

@@ -30,6 +30,7 @@ from pruneviz.subjects.split import (
 from pruneviz.subjects.split import targets as targets_of
 from pruneviz.subjects.subject import Data, Subject, freeze, frozen_names, weights_sha256
 from pruneviz.tasks import CLASSIFICATION, TASKS, Task
+from pruneviz.tasks.multi_label import MultiLabel
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import array_files, given_subjects
 
@@ -209,13 +210,15 @@ def _classes(
     model: nn.Module, task: Task, output: Any, classes: tuple[str, ...]
 ) -> tuple[str, ...]:
     """Return the names of the outputs: those given, the model's own, or their numbers."""
-    if not task.labelled:
+    several = isinstance(task, MultiLabel)
+    if not (task.labelled or several):
         return classes
-    count = class_count(output, 2)
+    count = int(task.scores(output).shape[1]) if several else class_count(output, 2)
     if classes and len(classes) != count:
         raise RefusedError(given_subjects.other_classes(len(classes), count))
     own = own_names(model)
-    return classes or (own if len(own) == count else tuple(map(str, range(count))))
+    numbers = () if several else tuple(map(str, range(count)))
+    return classes or (own if len(own) == count else numbers)
 
 
 def _as_tokens(data: Data) -> Data:

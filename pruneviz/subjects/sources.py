@@ -26,6 +26,7 @@ from pruneviz.subjects.tables.grouped import of_rows
 from pruneviz.subjects.tables.parquet import read_parquet
 from pruneviz.subjects.uploads import upload_path
 from pruneviz.tasks import Task
+from pruneviz.tasks.multi_label import MultiLabel
 from pruneviz.tasks.regression import Regression
 from pruneviz.wording import RefusedError, opened
 from pruneviz.wording.refusals.subjects import finding
@@ -118,7 +119,7 @@ def finish_targets(reference: str, raw: RawData, expects: Expectation, task: Tas
         reference,
         evaluation,
         calibration,
-        classes=raw.classes,
+        classes=raw.classes or _names(raw, expects, task),
         features=raw.features,
         mean=mean,
         std=std,
@@ -130,6 +131,13 @@ def finish_targets(reference: str, raw: RawData, expects: Expectation, task: Tas
     )
     refuse_overflow(data)
     return data
+
+
+def _names(raw: RawData, expects: Expectation, task: Task) -> tuple[str, ...]:
+    """Return the model's own names of the labels, () where it has not one for each."""
+    labels = 0 if raw.targets is None else raw.targets[:1].numel()
+    named = isinstance(task, MultiLabel) and len(expects.classes) == labels
+    return expects.classes if named else ()
 
 
 Part = tuple[Batch, Tensor]

@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from pruneviz.metrics import METRICS, Metric
+from pruneviz.metrics import Metric
 from pruneviz.network.inputs import Batch, Given, Inputs, is_batched, only_tensor
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.labelling import Labelling
 from pruneviz.subjects.texts.tokenizer import Tokenizer
 from pruneviz.tasks import CLASSIFICATION, Task
+from pruneviz.tasks.task import usual_metric
 from pruneviz.wording import Fact
 
 Groups = Mapping[str, tuple[tuple[str, ...], NDArray[np.int64]]]
@@ -140,7 +141,7 @@ class Subject:
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """Return what reports judge the model by: the metric chosen first, then the task's own."""
-        own = [METRICS.get(name) for name in self.task.reported]
+        own = [usual_metric(self.task, name) for name in self.task.reported]
         if self.metric is None:
             return tuple(own)
         return (self.metric, *(each for each in own if each.name != self.metric.name))

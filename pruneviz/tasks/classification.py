@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from pruneviz.tasks.task import (
+    NO_SETTINGS,
     TASKS,
     Answers,
     Explained,
@@ -44,6 +45,7 @@ class Classification:
 
     reported = ("accuracy",)
     labelled = True
+    usual = NO_SETTINGS
 
     def scores(self, output: Any) -> Any:
         """Return the output, which is logits."""

@@ -11,6 +11,7 @@ from torch import Tensor
 from pruneviz.metrics.boxes import matched, of_sizes, overlaps
 from pruneviz.tasks.task import (
     IGNORED,
+    NO_SETTINGS,
     TASKS,
     Answers,
     Explained,
@@ -52,6 +53,7 @@ class Detection:
 
     metrics = reported = ("map_50", "map", "box_recall")
     labelled = False
+    usual = NO_SETTINGS
 
     def __init__(self, decode: Decode | None = None, objective: Objective | None = None) -> None:
         self._decode, self._objective = decode, objective

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax
 
 from pruneviz.tasks.task import (
     IGNORED,
+    NO_SETTINGS,
     TASKS,
     Answers,
     Explained,
@@ -57,6 +58,7 @@ class LanguageModelling:
         return ("perplexity",) if self.token_bytes is None else ("perplexity", "bits_per_byte")
 
     labelled = False
+    usual = NO_SETTINGS
 
     def scores(self, output: Any) -> Any:
         """Return the logits, (N, places, tokens)."""

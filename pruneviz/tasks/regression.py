@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from pruneviz.tasks.task import (
+    NO_SETTINGS,
     TASKS,
     Answers,
     Explained,
@@ -36,6 +37,7 @@ class Regression:
 
     metrics = reported = ("mae", "mse", "r2")
     labelled = False
+    usual = NO_SETTINGS
 
     def scores(self, output: Any) -> Any:
         """Return the output, which is the numbers."""

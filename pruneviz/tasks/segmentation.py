@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax
 from pruneviz.tasks.classification import predicted
 from pruneviz.tasks.task import (
     IGNORED,
+    NO_SETTINGS,
     TASKS,
     Answers,
     Explained,
@@ -44,6 +45,7 @@ class Segmentation:
     metrics: tuple[str, ...] = ("mean_iou", "dice", "pixel_accuracy")
     reported: tuple[str, ...] = ("mean_iou", "dice")
     labelled = False
+    usual = NO_SETTINGS
 
     def logits(self, output: Any) -> Any:
         """Return an output's logits, (N, classes, H, W)."""

@@ -9,12 +9,14 @@ from typing import Any, Literal, Protocol
 import torch
 from torch import Tensor
 
-from pruneviz.registry import Registry
+from pruneviz.metrics import METRICS, Metric
+from pruneviz.registry import Registry, Value
 from pruneviz.wording import Fact, misfits
 
 Reduction = Literal["mean", "sum", "none"]
 Answers = Tensor | Mapping[str, Tensor]  # each (N, …), and small enough to keep for all inputs
 Tally = dict[str, Tensor]  # a column's name → a number or a row for each input, (N,) or (N, …)
+NO_SETTINGS: Mapping[str, Value] = {}  # of a task whose metrics' parameters have their defaults
 IGNORED = -100  # a place that nothing is asked of, as torch's own losses have it
 
 
@@ -45,6 +47,13 @@ class Task(Protocol):
     @property
     def reported(self) -> tuple[str, ...]:
         """The names of those that are reported where nobody asks for others, the primary first."""
+
+    @property
+    def usual(self) -> Mapping[str, Value]:
+        """The settings of its metrics' parameters where nobody says otherwise, by name.
+
+        A parameter that is not named has its own default.
+        """
 
     @property
     def labelled(self) -> bool:
@@ -100,6 +109,14 @@ class Task(Protocol):
 TASKS: Registry[Callable[[], Task]] = Registry("task")
 
 
+def usual_metric(task: Task, name: str) -> Metric:
+    """Return a metric as a task has it where nobody says more; RefusedError for an unknown one."""
+    metric = METRICS.get(name)
+    taken = {parameter.name for parameter in metric.parameters}
+    usual = {name: value for name, value in task.usual.items() if name in taken}
+    return metric.of(**usual) if usual else metric
+
+
 def reduced(values: Tensor, reduction: Reduction) -> Tensor:
     """Return numbers (N,) as they are, their sum or their mean."""
     if reduction == "none":
@@ -122,6 +139,12 @@ def mean_of_judged(values: Tensor, target: Tensor | None) -> Tensor:
     ignored = target == IGNORED
     places = (~ignored).flatten(1).sum(1)
     return values.masked_fill(ignored, 0.0).flatten(1).sum(1) / places.clamp_min(1)
+
+
+def mean_of_known(values: Tensor, known: Tensor) -> Tensor:
+    """Return each input's mean over what is known of it, (N, K) → (N,); 0 where nothing is."""
+    summed = values.where(known, 0.0).sum(1)
+    return summed / known.sum(1).clamp_min(1)
 
 
 def number_of_each_row(rows: Tensor) -> Tensor:

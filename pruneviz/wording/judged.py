@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pruneviz.wording.fact import fact
 
+MOST_NAMED = 6  # labels
+
 
 def percent(share: float) -> str:
     """Return a fraction of inputs as these sentences write it: `97.0 %`."""
@@ -51,6 +53,18 @@ def both_answer(name: str, original: float, pruned: float) -> str:
 def one_answer(who: str, name: str, share: float, true: float) -> str:
     what = "everything" if share == 1 else f"{percent(share)} of the inputs"
     return f"The {who} “{name}” to {what}; {percent(true)} of the inputs are of that class."
+
+
+@fact()
+def labels_left_out(names: tuple[str, ...], of: int) -> str:
+    shown = ", ".join(f"“{name}”" for name in names[:MOST_NAMED])
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    one = len(names) == 1
+    return (
+        f"{len(names)} of {of} labels cannot be judged and {'is' if one else 'are'} left out of "
+        f"the means over labels: all evaluated inputs have {'it' if one else 'one'}, or none has "
+        f"({shown}{more})."
+    )
 
 
 @fact()

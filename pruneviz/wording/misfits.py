@@ -34,6 +34,14 @@ def not_between_0_and_1(low: float, high: float) -> str:
 
 
 @fact(field="data")
+def no_label_known(inputs: int, of: int) -> str:
+    return (
+        f"{inputs:,} of the {of:,} inputs have no label of which is known whether it is there: "
+        "leave them out"
+    )
+
+
+@fact(field="data")
 def targets_not_finite() -> str:
     return "the data have targets that are not finite"
 

@@ -134,6 +134,14 @@ def probabilities(ending: str, seen: bool) -> str:
 
 
 @fact()
+def probabilities_of_labels() -> str:
+    return (
+        "The network answers with a probability for each label. What its last Sigmoid or Softmax "
+        "reads is taken as the logits, and the Sigmoid of these as the probabilities."
+    )
+
+
+@fact()
 def perhaps_probabilities() -> str:
     return (
         "Every answer lies between 0 and 1, and a row does not add up to 1. They are taken as "

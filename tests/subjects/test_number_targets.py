@@ -12,6 +12,7 @@ import torch
 from pruneviz.plan import Plan
 from pruneviz.run import run
 from pruneviz.subjects import Subject, load_subject
+from pruneviz.subjects.files.targets import strata
 from pruneviz.tasks.multi_label import MultiLabel
 from pruneviz.tasks.regression import Regression
 from pruneviz.tasks.segmentation import Segmentation
@@ -91,6 +92,35 @@ def test_several_columns_are_several_numbers_or_labels(opened, table):
     assert labels.data.y.dtype == torch.int64
     with pytest.raises(ValueError, match="several targets, which a classification"):
         opened(signs.assign(z="red"), "two", "y,z")
+
+
+def test_a_label_of_which_nobody_knows_is_a_gap_or_minus_1(opened, table):
+    signs = table.assign(y=np.arange(ROWS) % 2, z=np.arange(ROWS) % 3 - 1)
+    labels = opened(signs, "two", "y,z", task="multi_label")
+    assert sorted(set(labels.data.y[:, 1].tolist())) == [-1, 0, 1]
+    path = opened.folder / "d.npz"
+    y = signs[["y", "z"]].to_numpy(dtype="f4")
+    given = {"model": f"python:{opened.folder}/net.py:two", "data": f"npz:{path}"}
+    for gap in (np.nan, -1):
+        np.savez(path, x=table[list("abc")].to_numpy(dtype="f4"), y=np.where(y < 0, gap, y))
+        data = load_subject(Plan(**given, task="multi_label")).data
+        unknown = data.y[:, 1].isnan() | (data.y[:, 1] == -1)
+        assert abs(3 * int(unknown.sum()) - len(data.y)) <= 9, "about a third, as in the file"
+    np.savez(path, x=table[list("abc")].to_numpy(dtype="f4"), y=np.where(y < 0, np.nan, y))
+    with pytest.raises(ValueError, match="targets that are not finite"):
+        load_subject(Plan(**given, task="regression"))
+    np.savez(path, x=table[list("abc")].to_numpy(dtype="f4"), y=np.full((ROWS, 2), np.nan))
+    with pytest.raises(ValueError, match=r"(\d+) of the \1 inputs have no label"):
+        load_subject(Plan(**given, task="multi_label"))
+
+
+def test_inputs_whose_sets_of_labels_all_differ_are_divided(opened):
+    sets = (np.arange(ROWS)[:, None] >> np.arange(6)) & 1  # each number's digits
+    divided = np.bincount(strata(torch.from_numpy(sets)))
+    assert divided.max() == ROWS
+    few = strata(torch.tensor([[0, 1], [0, 1], [1, 1], [1, -1], [1, 1]]))
+    assert (few[0], few[2]) == (few[1], few[4])
+    assert len({*few.tolist()}) == 3
 
 
 def test_gaps_words_and_dates_beside_a_number_to_foretell_are_prepared(opened, table):

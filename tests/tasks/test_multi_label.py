@@ -17,6 +17,10 @@ LABELS = [[1, 0, 1], [1, 0, 1], [0, 1, 1]]
 Z, Y = torch.tensor(ROWS, dtype=torch.float64), torch.tensor(LABELS)
 
 
+GAPS = torch.tensor([[1, -1, 1], [math.nan, 0, 1], [0, 1, math.nan]], dtype=torch.float64)
+KNOWN = [[0, 2], [1, 2], [0, 1]]  # the labels of each input of which is known whether it is there
+
+
 def sigmoid(z: float) -> float:
     return 1 / (1 + math.exp(-z))
 
@@ -89,8 +93,37 @@ def test_sets_of_labels_that_occur_once_are_divided_together():
         (Z, Y[:, 0], misfits.targets_otherwise((), "3 numbers")),
         (Z, Y[:, :2], misfits.targets_otherwise((2,), "3 numbers")),
         (Z, Y + 1, misfits.not_between_0_and_1(1.0, 2.0)),
-        (Z, Y.double() / 0, misfits.not_between_0_and_1(math.nan, math.nan)),
+        (Z, Y.double() / 0, misfits.not_between_0_and_1(math.inf, math.inf)),
+        (Z, torch.full((3, 3), math.nan), misfits.no_label_known(3, 3)),
+        (Z, torch.tensor([[-1, -1, -1], [0, -1, 1], [1, 1, 1]]), misfits.no_label_known(1, 3)),
+        (Z, GAPS, None),
     ],
 )
 def test_outputs_and_labels_of_another_task_are_told(output, target, expected):
     assert str(TASK.misfit(output, target)) == str(expected)
+
+
+def test_nothing_is_asked_of_a_label_that_nobody_knows():
+    each = zip(ROWS, GAPS.tolist(), KNOWN, strict=True)
+    expected = [sum(surprise(z[k], y[k]) for k in known) / 2 for z, y, known in each]
+    assert TASK.loss(Z, GAPS, "none").tolist() == pytest.approx(expected, rel=1e-12)
+    z = Z.clone().requires_grad_()
+    TASK.loss(z, GAPS).backward()
+    assert [row.nonzero()[:, 0].tolist() for row in z.grad] == KNOWN
+    found = TASK.tally(Z, GAPS)
+    assert found["right"].tolist() == [True, True, True]
+    assert found["target"].tolist() == [[1, -1, 1], [-1, 0, 1], [0, 1, -1]]
+    assert not any(column.isnan().any() for column in found.values())
+    assert TASK.tally(-Z, GAPS)["right"].tolist() == [False, False, False]
+    moved = Z + torch.where(GAPS.isnan() | (GAPS == -1), 3.0, 0.0)
+    assert TASK.distil(moved, Z, target=GAPS).item() == 0 < TASK.distil(moved, Z).item()
+    assert TASK.explained(Z, GAPS)[0].of(Z).tolist() == [2.5, 3.0, 1.5]
+
+
+def test_sets_of_labels_that_occur_once_are_divided_together():
+    rows = torch.tensor([[0, 0], [0, 1], [1, 0], [1, 1], [0, 0]])
+    first, *alone, last = TASK.strata(rows).tolist()
+    assert first == last
+    assert len({*alone}) == 1 == len({*alone} - {first})
+    gap = torch.tensor([[math.nan, 0.0], [math.nan, 0.0], [1.0, 0.0]])
+    assert TASK.strata(gap).tolist()[:2] == TASK.strata(gap).tolist()[1::-1]

@@ -8,8 +8,10 @@ from dataclasses import replace
 from pruneviz.figures.kit import format as fmt
 from pruneviz.history.row import Row
 from pruneviz.metrics import METRICS, Metric
+from pruneviz.metrics.areas import ALL
 from pruneviz.report import ACCURACY, MetricNumbers
 
+OF_ALL, MEAN = ("class_index", ALL), "mean"
 NOT_KNOWN = "not known"
 NO_INTERVAL = "± not known"
 
@@ -22,10 +24,13 @@ def metric_named(name: str) -> Metric:
 
 
 def title(found: MetricNumbers) -> str:
-    """Return a metric's title with its settings: `Recall (class 3)`."""
+    """Return a metric's title with its settings: `Recall (class 3)`, of all classes `(mean)`."""
     metric = metric_named(found.metric)
     labels = {parameter.name: parameter.title.lower() for parameter in metric.parameters}
-    settings = [f"{labels.get(name, name)} {value}" for name, value in found.settings.items()]
+    settings = [
+        MEAN if (name, value) == OF_ALL else f"{labels.get(name, name)} {value}"
+        for name, value in found.settings.items()
+    ]
     return f"{metric.title} ({', '.join(settings)})" if settings else metric.title
 
 

@@ -11,6 +11,7 @@ from pruneviz.metrics import METRICS, Metric
 from pruneviz.network.inputs import Batch
 from pruneviz.plan import Plan
 from pruneviz.tasks import CLASSIFICATION, TASKS, Task
+from pruneviz.tasks.task import usual_metric
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import answering
 
@@ -53,7 +54,7 @@ def chosen_metric(plan: Plan, task: Task) -> Metric | None:
     metric = METRICS.get(plan.metric)
     if metric.name not in task.metrics:
         raise RefusedError(answering.of_another_metric(metric.title, task.metrics))
-    return metric.of(**plan.metric_parameters)
+    return metric.of(**{**usual_metric(task, metric.name).given, **plan.metric_parameters})
 
 
 def tokens(x: Batch) -> bool:

@@ -22,6 +22,9 @@ HELP = (
     "Both networks judged on the evaluated inputs of each group alone, with 95 % intervals. Where "
     "inputs are too few to tell, or all of one class, the intervals are as wide as can be."
 )
+OF_LABELS = (
+    "Of its labels those count that some of its inputs have and others not, as many as is said."
+)
 NUMBERS = ("original", "pruned", "change")
 FIGURE_WIDTH = 540
 
@@ -33,18 +36,27 @@ def draw(plan: Plan) -> None:
         return
     metric, table = found
     for number, (_, rows) in enumerate(table.groupby("column", sort=False)):
-        row = st.container(horizontal=True, gap="medium")
-        with row.container(width=FIGURE_WIDTH):
-            widgets.figure(theme.fit(figures.by_group(rows, metric)), key=f"groups-{number}")
-        with row.container(width=FIGURE_WIDTH):
-            st.markdown("**Each group in numbers**", help=HELP)
-            st.markdown(
-                report_tables.markdown_table(headings(rows, metric), in_numbers(rows, metric))
-            )
+        about = f"{HELP} {OF_LABELS}" if "labels" in table else HELP
+        draw_rows(rows, metric, f"groups-{number}", "Each group in numbers", about)
+    download(table, "Each group as CSV", "groups.csv")
+
+
+def draw_rows(rows: pd.DataFrame, metric: Metric, key: str, title: str, about: str) -> None:
+    """Draw a metric of both networks for each row, as a figure and in numbers."""
+    row = st.container(horizontal=True, gap="medium")
+    with row.container(width=FIGURE_WIDTH):
+        widgets.figure(theme.fit(figures.by_group(rows, metric)), key=key)
+    with row.container(width=FIGURE_WIDTH):
+        st.markdown(f"**{title}**", help=about)
+        st.markdown(report_tables.markdown_table(headings(rows, metric), in_numbers(rows, metric)))
+
+
+def download(table: pd.DataFrame, label: str, file: str) -> None:
+    """Draw the button that gives a table as a file."""
     st.download_button(
-        "Each group as CSV",
+        label,
         table.to_csv(index=False),
-        "groups.csv",
+        file,
         "text/csv",
         icon=":material/download:",
         on_click="ignore",
@@ -56,7 +68,8 @@ def headings(table: pd.DataFrame, metric: Metric) -> tuple[str, ...]:
     symbol, of_changes = UNITS[metric.unit].symbol, metric.symbol_of_changes
     units = [f" ({each.strip()})" if each else "" for each in (symbol, symbol, of_changes)]
     titles = zip(("Original", "Pruned", "Change"), units, strict=True)
-    return (str(table["column"].iloc[0]), "Inputs", *(f"{name}{unit}" for name, unit in titles))
+    inputs = "With it" if "with" in table else "Inputs"
+    return (str(table["column"].iloc[0]), inputs, *(f"{name}{unit}" for name, unit in titles))
 
 
 def in_numbers(table: pd.DataFrame, metric: Metric) -> list[tuple[str, ...]]:
@@ -64,11 +77,19 @@ def in_numbers(table: pd.DataFrame, metric: Metric) -> list[tuple[str, ...]]:
     return [
         (
             f"{row['group']} (loses most)" if row["worst"] else str(row["group"]),
-            f"{row['samples']:,}",
+            _inputs(row),
             *(_number(row, name, metric) for name in NUMBERS),
         )
         for row in table.to_dict("records")
     ]
+
+
+def _inputs(row: dict[Hashable, Any]) -> str:
+    """Return how many inputs a row is of: `213 of 527` that have a label, `120 (4 labels)`."""
+    if "with" in row:
+        return f"{row['with']:,} of {row['samples']:,}"
+    labels = f" ({row['labels']:,} labels)" if "labels" in row else ""
+    return f"{row['samples']:,}{labels}"
 
 
 def _number(row: dict[Hashable, Any], name: str, metric: Metric) -> str:

@@ -7,10 +7,12 @@ import streamlit as st
 
 from pruneviz.compare import worsened
 from pruneviz.figures.kit import format as fmt
+from pruneviz.figures.kit import quality
 from pruneviz.metrics import metric_of
 from pruneviz.network.inputs import only_tensor
-from pruneviz.report import MetricPair
-from pruneviz.ui.compare import numbers, tokens
+from pruneviz.plan import Plan
+from pruneviz.report import MetricNumbers, MetricPair
+from pruneviz.ui.compare import labels, numbers, tokens
 from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.history import report_tables
 from pruneviz.ui.kit import widgets
@@ -24,12 +26,13 @@ HELP = (
 MOST_ROWS = 50
 
 
-def draw(judged: Judged) -> None:
+def draw(plan: Plan, judged: Judged) -> None:
     """Draw the task's metrics, and the answers as the task shows them."""
     st.markdown("  \n".join(sentence(pair, judged) for pair in judged.quality[:1]))
     st.markdown("**Each metric in numbers**", help=HELP)
     st.markdown(report_tables.markdown_table(HEADINGS, [_row(pair) for pair in judged.quality]))
     numbers.draw(judged)
+    labels.draw(plan, judged)
 
 
 def sentence(pair: MetricPair, judged: Judged) -> str:
@@ -63,7 +66,8 @@ def _row(pair: MetricPair) -> tuple[str, ...]:
         )
     )
     spread = fmt.metric_spread(metric, *pair.change_interval)
-    return (metric.title, *both, f"{fmt.metric_change(metric, pair.change)} ({spread})")
+    title = quality.title(MetricNumbers.of(pair))
+    return (title, *both, f"{fmt.metric_change(metric, pair.change)} ({spread})")
 
 
 def draw_worst(judged: Judged) -> None:
@@ -79,8 +83,10 @@ def draw_worst(judged: Judged) -> None:
         "How far each answer is from its target, what became worse by most first."
         + (f" The first {MOST_ROWS} are shown." if len(table) > MOST_ROWS else "")
     )
+    shown = _with_features(judged, table.head(MOST_ROWS))
+    labels.add_words(judged, shown)
     st.dataframe(
-        _with_features(judged, table.head(MOST_ROWS)),
+        shown,
         hide_index=True,
         column_config={
             "index": "input", "name": "called", "original": "original is off by",

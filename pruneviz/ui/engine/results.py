@@ -19,6 +19,7 @@ from pruneviz.evaluate import predict
 from pruneviz.explain import Attribution, Detectors, attribute, detectors
 from pruneviz.export import WEIGHTS_FILE
 from pruneviz.measure.by_group import by_group
+from pruneviz.measure.by_label import by_label, label_names
 from pruneviz.measure.quality import label_logits, quality
 from pruneviz.metrics import Metric
 from pruneviz.network.inputs import only_tensor
@@ -28,6 +29,7 @@ from pruneviz.report import LatencyPair, MetricPair, Report
 from pruneviz.subjects import Data
 from pruneviz.subjects.texts.tokenizer import Tokenizer
 from pruneviz.tasks import Task
+from pruneviz.tasks.task import usual_metric
 from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.cached import cached
 from pruneviz.wording import RefusedError
@@ -97,6 +99,21 @@ def groups(plan: Plan) -> tuple[Metric, pd.DataFrame] | None:
     metric, y = cache.subject(plan).metrics[0], found.data.y
     before, after = (found.task.tally(each, y) for each in (found.original, found.pruned))
     return metric, by_group(metric, before, after, found.data.groups)
+
+
+@cached(cache.plan_key, most=32, spinner="Judging each label …")
+def labels(plan: Plan, name: str) -> tuple[Metric, pd.DataFrame] | None:
+    """Return what each label loses by a metric, what loses most first; None without data."""
+    found, subject = judged(plan), cache.subject(plan)
+    if found is None:
+        return None
+    own = {metric.name: metric for metric in subject.metrics}
+    metric, y = own.get(name) or usual_metric(subject.task, name), found.data.y
+    before, after = (found.task.tally(each, y) for each in (found.original, found.pruned))
+    table = by_label(metric, before, after, label_names(found.data.classes, y.shape[1]))
+    if table.empty:
+        return metric, table
+    return metric, table.iloc[table["change"].map(metric.gain).argsort(kind="stable")]
 
 
 def _deciding(plan: Plan, which: Which, *_: object) -> Plan:

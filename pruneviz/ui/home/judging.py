@@ -5,6 +5,7 @@ from __future__ import annotations
 import streamlit as st
 
 from pruneviz.metrics import METRICS, Metric
+from pruneviz.metrics.areas import ALL
 from pruneviz.plan import Plan, Setting
 from pruneviz.registry import Parameter
 from pruneviz.subjects import Subject
@@ -63,9 +64,14 @@ def _parameter(definition: Parameter, metric: Metric, subject: Subject) -> Setti
     value = metric.given.get(definition.name, definition.default)
     classes = subject.data.classes if subject.data else ()
     if definition.name == "class_index" and int(value) < len(classes):
+        of = range(int(definition.minimum or 0), len(classes))
         return st.selectbox(
-            definition.title, range(len(classes)), int(value), format_func=lambda i: classes[i]
-        )
+            definition.title, of, of.index(int(value)),
+            format_func=lambda i: "the mean over all" if i == ALL else classes[i],
+        )  # fmt: skip
+    if isinstance(definition.default, int):
+        least = None if definition.minimum is None else int(definition.minimum)
+        return st.number_input(definition.title, least, value=int(value), help=definition.help)
     return st.number_input(
         definition.title,
         min_value=definition.minimum,

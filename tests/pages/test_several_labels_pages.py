@@ -1,0 +1,180 @@
+"""The pages and the command line, for a network that answers several questions at once."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from pruneviz import evaluate, run
+from pruneviz.analyses import scans
+from pruneviz.compare import worsened
+from pruneviz.measure.by_group import by_group
+from pruneviz.measure.by_label import by_label, label_names, left_out
+from pruneviz.metrics import METRICS
+from pruneviz.plan import Plan
+from pruneviz.propose import Goal, propose
+from pruneviz.stepwise import complete
+from pruneviz.subjects import load_subject, subject_of
+from pruneviz.tasks.task import usual_metric
+from pruneviz.ui import settings
+from pruneviz.ui.compare.labels import add_words
+from pruneviz.ui.engine.results import Judged
+from pruneviz.wording import RefusedError, opened
+from pruneviz.wording import judged as told
+from pruneviz.wording.refusals.subjects import given_subjects
+from tests import several_labels
+from tests.pages.test_later_pages import _open, _titles
+from tests.pages.test_other_tasks import words
+from tests.several_labels import NAMES
+
+PLAN = Plan(model=f"python:{several_labels.__file__}:build", sparsity=0.6, criterion="magnitude_l1")
+
+
+@pytest.fixture(autouse=True)
+def allowed(monkeypatch):
+    """Let the pages open the factory."""
+    for name, value in settings.variables([PLAN.model], []).items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture(scope="module")
+def known():
+    prepared = run.prepare(load_subject(PLAN), PLAN)
+    data, task = prepared.subject.data, prepared.subject.task
+    after = evaluate.answers(run.prune(prepared, PLAN).model, data.x, data.y, task)
+    return prepared, after
+
+
+def alone(score, y, logits, label):
+    """Return a score of scikit-learn of one label, on the inputs of which it is known."""
+    there = ~y[:, label].isnan()
+    return score(y[there, label], logits[there, label].double().sigmoid())
+
+
+def test_compare_shows_each_metric_and_each_label(known):
+    prepared, after = known
+    y = prepared.subject.data.y
+    losses = [
+        alone(roc_auc_score, y, prepared.baseline.answers, k) - alone(roc_auc_score, y, after, k)
+        for k in range(3)
+    ]
+    at = _open("compare", PLAN)
+    assert not at.exception
+    assert not at.error
+    said = words(at)
+    for name in prepared.subject.task.metrics:
+        assert f"| {METRICS.get(name).title}" in said
+    assert [w.value.replace("\\", "") for w in at.warning] == [
+        str(told.labels_left_out(("no digit",), 4))
+    ]
+    worst = NAMES[int(np.argmax(losses))]
+    titles = [title.replace("<br>", " ") for title in _titles(at)]
+    assert any(f"Label “{worst}” loses most: {max(losses):.3f}" in title for title in titles)
+    assert f"{alone(roc_auc_score, y, after, 2):.3f}" in said
+    box = at.selectbox(key="compare-label-metric")
+    assert box.options == ["AUROC", "Average precision", "F1", "Recall", "Precision"]
+    box.set_value("average_precision").run()
+    assert not at.exception
+    assert f"{alone(average_precision_score, y, after, 2):.3f}" in words(at)
+
+
+@pytest.mark.parametrize("page", ["home", "tune", "sensitivity"])
+def test_a_page_opens_and_speaks_of_the_metric(page):
+    at = _open(page, PLAN.changed(metric="f1"))
+    assert not at.exception
+    assert not at.error
+    assert "F1" in words(at)
+
+
+def test_inputs_that_became_worse_say_which_labels_became_wrong(known):
+    prepared, after = known
+    data, task, before = prepared.subject.data, prepared.subject.task, prepared.baseline.answers
+    table = worsened(task, before, after, data.y)
+    table.insert(1, "name", "")
+    add_words(Judged(data, before, after, task, ()), table)
+    for row in table.to_dict("records"):
+        index = row["index"]
+        for label, name in enumerate(NAMES):
+            true, first, second = (
+                float(each[index, label]) for each in (data.y, before > 0, after > 0)
+            )
+            wrong = not math.isnan(true) and first == true != second
+            right = not math.isnan(true) and first != true == second
+            assert (name in row["has"]) == (true == 1)
+            assert (name in row["missed now"]) == (wrong and true == 1)
+            assert (name in row["said wrongly now"]) == (wrong and true == 0)
+            assert (name in row["right now"]) == right
+    assert (table["missed now"] != "").any()
+
+
+def test_labels_and_groups_are_judged_on_what_is_known_of_them(known):
+    prepared, after = known
+    data, task = prepared.subject.data, prepared.subject.task
+    tallies = [task.tally(each, data.y) for each in (prepared.baseline.answers, after)]
+    table = by_label(METRICS.get("auroc"), *tallies, label_names(data.classes, 4))
+    assert table["group"].tolist() == [*NAMES[:3]]
+    assert table["samples"].tolist() == (~data.y.isnan()).sum(0)[:3].tolist()
+    assert table["with"].tolist() == (data.y == 1).sum(0)[:3].tolist()
+    assert left_out(data.y[:, :3], NAMES[:3]) is None
+    assert label_names(("a",), 2) == label_names(("a", "a"), 2) == ("label 0", "label 1")
+    even = (data.y[:, 0] == 1).numpy()  # a group in which all are even, and one in which none is
+    groups = {"parity": (("odd", "even"), even.astype(np.int64))}
+    for name in ("auroc", "f1"):
+        rows = by_group(usual_metric(task, name), *tallies, groups)
+        assert rows["labels"].tolist() == [2, 2]
+        assert rows["change"].notna().all()
+    assert "labels" not in by_group(METRICS.get("loss"), *tallies, groups)
+
+
+def test_a_goal_and_a_scan_are_of_the_metric():
+    plan = PLAN.changed(metric="average_precision", scope="global")
+    prepared = run.prepare(load_subject(plan), plan)
+    scan = complete(scans.scan(prepared, (0.3, 0.6, 0.9)))
+    points = scan.table()
+    assert {"average_precision", "auroc", "f1_change_low"} <= {*points}
+    assert points["auroc"].notna().all()
+    found = propose(prepared, plan, Goal("average_precision", 0.02), points)
+    assert found.quality.metric == "average_precision"
+    assert -found.quality.change <= 0.02
+    assert found.saved_parameters > 0
+
+
+def test_the_command_line_judges_by_it_and_says_what_is_left_out(pruneviz, tmp_path):
+    def asked(*more):
+        code, out, _ = pruneviz("run", "--model", PLAN.model, "--sparsity", "0.5", *more, "--json")
+        assert code == 0
+        return json.loads(out)
+
+    report = asked("--metric", "average_precision")
+    first, *others = report["quality"]
+    assert (first["metric"], first["settings"]) == ("average_precision", {})
+    assert len(others) == 6
+    assert others[1]["settings"] == {"class_index": -1, "threshold": 0.5}
+    assert str(told.labels_left_out(("no digit",), 4)) in report["notes"]
+    assert str(opened.probabilities_of_labels()) in report["notes"]
+    report = asked("--metric", "recall", "--metric-parameter", "class_index=2")
+    assert report["quality"][0]["settings"] == {"class_index": 2, "threshold": 0.5}
+
+
+def test_a_network_that_ends_in_a_sigmoid_is_judged_as_the_same_without():
+    ended = load_subject(PLAN)
+    bare = torch.nn.Sequential(*list(ended.model)[:-1])
+    answers = evaluate.answers(ended.model, ended.data.x, ended.data.y, ended.task)
+    torch.testing.assert_close(answers, bare(ended.data.x))
+
+
+def test_labels_have_names_for_each_or_none():
+    x, y = torch.rand(40, 3), (torch.rand(40, 2) > 0.5).float()
+    given = {"inputs": x, "targets": y}
+    with pytest.raises(RefusedError) as caught:
+        subject_of(torch.nn.Linear(3, 2), "multi_label", **given, classes=["a"])
+    assert caught.value.fact == given_subjects.other_classes(1, 2)
+    named = torch.nn.Linear(3, 2)
+    named.classes = ["hernia", "mass"]
+    assert subject_of(named, "multi_label", **given).data.classes == ("hernia", "mass")
+    assert subject_of(torch.nn.Linear(3, 2), "multi_label", **given).data.classes == ()
