@@ -88,14 +88,15 @@ REFUSED = {
     ),
     "sample data": (
         lambda: load_split("wine"),
-        finding.no_such_sample("wine", ("digits", "tumour", "diabetes", "stdlib")), "data",
-        "unknown sample data 'wine'; choose from digits, tumour, diabetes, stdlib",
+        finding.no_such_sample("wine", ("digits", "tumour", "diabetes", "scenes", "stdlib")),
+        "data",
+        "unknown sample data 'wine'; choose from digits, tumour, diabetes, scenes, stdlib",
     ),
     "sample": (
         lambda: get_sample("lenet"),
         opening.no_such_sample("lenet", tuple(SAMPLES)), "model",
         "unknown sample model 'lenet'; choose from digits-cnn, digits-resnet, tumour-mlp, "
-        "diabetes-mlp, stdlib-lm",
+        "diabetes-mlp, stdlib-lm, digits-detector",
     ),
     "quantised": (
         lambda: load_torchvision("quantized_resnet18", None, pretrained=False),
