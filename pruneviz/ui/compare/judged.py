@@ -9,7 +9,7 @@ from pruneviz.compare import worsened
 from pruneviz.figures.kit import format as fmt
 from pruneviz.metrics import metric_of
 from pruneviz.report import MetricPair
-from pruneviz.ui.compare import numbers, tokens
+from pruneviz.ui.compare import boxes, numbers, tokens
 from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.history import report_tables
 from pruneviz.ui.kit import widgets
@@ -93,7 +93,9 @@ def draw_worst(judged: Judged) -> None:
         "text/csv",
         icon=":material/download:",
     )
-    tokens.draw(judged, table["index"].head(MOST_ROWS).tolist())
+    worst = table["index"].head(MOST_ROWS).tolist()
+    tokens.draw(judged, worst)
+    boxes.draw(judged, worst)
     widgets.page_link("attributions", "Explain one of them by its number")
 
 
