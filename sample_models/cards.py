@@ -49,6 +49,34 @@ and R. Tibshirani, *Least Angle Regression*, 2004, https://doi.org/10.1214/00905
         "use": """\
 To learn what pruning does to a network that gives a number. **Not for medical use.**""",
     },
+    "digits-detector": {
+        "data": f"""\
+Scenes of 64 by 64 pixels, light over dark, each composed by a seed of one to five real digits, 14
+to 30 pixels large, whose boxes cover a tenth of one another at most. Those to train on are of the
+digits that the other samples train on, those to test on of the digits that these hold out.
+
+{DIGITS_DATA}""",
+        "limits": """\
+- Scenes are composed: digits hardly cover one another, nothing else is in the picture, and the
+  ground is black.
+- It finds one digit at most in each of 8 by 8 cells.
+- Things in photographs are harder by far to find: the number above says nothing of them.""",
+        "use": """\
+To learn what pruning does to a network that finds things and says where they are.""",
+    },
+}
+METRICS = {  # what judges a sample that is no classifier: its name, how it is written
+    "mae": ("Mean absolute error", ".1f"),
+    "map_50": ("mAP at IoU 0.5", ".1%"),
+    "perplexity": ("Perplexity", ".1f"),
+}
+ANSWERS = {
+    "diabetes-mlp": "one number",
+    "digits-detector": "a box, its class of ten digits and a score in each of 8 by 8 cells",
+}
+STRATA = {
+    "diabetes-mlp": "tenths of the target",
+    "digits-detector": "class before scenes were composed",
 }
 TEXT_CARD = """\
 # {title} (`sample:{name}`)
@@ -90,10 +118,6 @@ feed-forward parts, that of the stream. Not to write code.
 - It has read one kind of text, a few million tokens of it, and knows {places} tokens of context.
 - A recovery in the app trains on a part of what the sample was trained on.
 """
-METRICS = {
-    "perplexity": "Perplexity",
-    "mae": "Mean absolute error",
-}  # what judges a sample that is no classifier
 
 CARD = """\
 # {title} (`sample:{name}`)
@@ -139,13 +163,15 @@ def model_card(card: dict[str, Any]) -> str:
         **TEXTS[card["name"]],
         **{key: card[key] for key in ("name", "title", "sentence")},
         **{key: card[key] for key in ("parameters", "sha256", "split_seed", "train_samples")},
-        judge="Accuracy" if labelled else METRICS[card["metric"]],
+        judge="Accuracy" if labelled else METRICS[card["metric"]][0],
         judged=judged(card),
         samples=card["test_samples"],
         kilobytes=card["bytes"] / 1000,
         shape=" by ".join(map(str, card["input_shape"])),
-        answers=f"Classes | {', '.join(card['classes'])}" if labelled else "Answer | one number",
-        strata="class" if labelled else "tenths of the target",
+        answers=f"Answer | {ANSWERS[card['name']]}"
+        if card["name"] in ANSWERS
+        else f"Classes | {', '.join(card['classes'])}",
+        strata=STRATA.get(card["name"], "class"),
     )
     # Percentages are written as in the app, with a space: 98.2 %.
     return text.replace("%", " %").replace("  %", " %")
@@ -173,5 +199,7 @@ def judged(card: dict[str, Any]) -> str:
         inputs = f"{card['correct']} of {samples}; 95 % interval {low:.1%} to {high:.1%}"
         return f"{card['accuracy']:.1%} ({inputs})"
     name = card["metric"]
-    low, high = card[f"{name}_interval"]
-    return f"{card[name]:.1f} ({samples} inputs; 95 % interval {low:.1f} to {high:.1f})"
+    value, low, high = (
+        format(each, METRICS[name][1]) for each in (card[name], *card[f"{name}_interval"])
+    )
+    return f"{value} ({samples} inputs; 95 % interval {low} to {high})"

@@ -26,7 +26,6 @@ from pruneviz.subjects.models.samples import SAMPLES, Sample, sample_directory
 from pruneviz.subjects.sample_data import SPLIT_SEED, Split, load_split
 from pruneviz.subjects.split import normalise
 from pruneviz.subjects.subject import weights_sha256
-from pruneviz.tasks import TASKS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +60,12 @@ def unchanged(x: Tensor, generator: torch.Generator) -> Tensor:
 
 
 DIGITS_AUGMENTATION = "each image moved by -1, 0 or 1 pixel along both axes, black moving in"
-LOSSES = {"classification": "cross-entropy", "regression": "squared error"}
+LOSSES = {
+    "classification": "cross-entropy",
+    "regression": "squared error",
+    "detection": "focal cross-entropy of objectness, 2 · (1 − IoU) and cross-entropy of the class",
+}
+SHOWN = 3  # inputs in a card of a sample that is no classifier
 RECIPES = {
     "digits-cnn": Recipe(
         epochs=30,
@@ -95,6 +99,14 @@ RECIPES = {
         augment=unchanged,
         augmentation="none",
     ),
+    "digits-detector": Recipe(
+        epochs=16,
+        learning_rate=0.005,
+        weight_decay=0.05,
+        batch_size=32,
+        augment=unchanged,
+        augmentation="none",
+    ),
 }
 
 
@@ -103,8 +115,8 @@ def train(sample: Sample, recipe: Recipe, split: Split) -> nn.Module:
     torch.manual_seed(recipe.seed)
     generator = torch.Generator().manual_seed(recipe.seed)
     model = sample.build()
-    task = TASKS.get(sample.task).implementation()
-    place, scale = scale_of(split.train_y)
+    task = sample.new_task()
+    place, scale = scale_of(split.train_y) if sample.task == "regression" else (0, 1)
     optimiser = torch.optim.AdamW(
         model.parameters(), lr=recipe.learning_rate, weight_decay=recipe.weight_decay
     )
@@ -126,9 +138,9 @@ def train(sample: Sample, recipe: Recipe, split: Split) -> nn.Module:
     return in_units(model, place, scale).eval()
 
 
-def scale_of(y: Tensor) -> tuple[Tensor | int, Tensor | int]:
-    """Return mean and standard deviation of numbers, (1, …); labels stay as they are."""
-    return (y.mean(0, True), y.std(0, keepdim=True)) if y.is_floating_point() else (0, 1)
+def scale_of(y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and standard deviation of numbers, (1, …)."""
+    return y.mean(0, True), y.std(0, keepdim=True)
 
 
 def in_units(model: nn.Module, place: Tensor | int, scale: Tensor | int) -> nn.Module:
@@ -144,9 +156,12 @@ def in_units(model: nn.Module, place: Tensor | int, scale: Tensor | int) -> nn.M
 def thumbnail(split: Split) -> list[Any]:
     """Return the first test input of each class: pixels in [0, 1] or standardised values.
 
-    Of numbers, the inputs with the least, the middle and the largest one.
+    Of numbers, the inputs with the least, the middle and the largest one; of boxes the first,
+    half as large.
     """
-    if split.classes:
+    if split.test_y.dim() > 2:
+        firsts = list(range(SHOWN))
+    elif split.classes:
         firsts = [int((split.test_y == label).nonzero()[0]) for label in range(len(split.classes))]
     else:
         order = split.test_y[:, 0].argsort()
@@ -154,6 +169,8 @@ def thumbnail(split: Split) -> list[Any]:
     x = split.test_x[firsts]
     if x.dim() == 2:
         x = normalise(x, split.mean, split.std)
+    if split.test_y.dim() > 2:
+        x = F.avg_pool2d(x, 2)
     return [_rounded(row) for row in x.tolist()]
 
 
@@ -167,7 +184,7 @@ def facts(
     """Return the machine-readable card: what was measured, on what, and how it was trained."""
     with torch.no_grad():
         output = model(normalise(split.test_x, split.mean, split.std))
-    task = TASKS.get(sample.task).implementation()
+    task = sample.new_task()
     tally = task.tally(task.answers(output, split.test_y), split.test_y)
     metric = METRICS.get(task.reported[0])
     judged: dict[str, Any] = {
@@ -211,9 +228,9 @@ def facts(
 def train_and_write(sample: Sample) -> dict[str, Any]:
     """Train a sample's network, write its weights, and return the facts of its card."""
     recipe, split = RECIPES[sample.name], load_split(sample.data)
-    started = time.perf_counter()
+    started = time.process_time()
     model = train(sample, recipe, split)
-    seconds = time.perf_counter() - started
+    seconds = time.process_time() - started
     folder = sample_directory(sample.name)
     folder.mkdir(parents=True, exist_ok=True)
     # Written as bytes: save_file would leave a file that only its owner can read.

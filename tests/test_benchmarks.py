@@ -45,7 +45,14 @@ def test_a_quick_section_says_so(common, monkeypatch, capsys, options):
 
 
 def test_the_documents_name_every_benchmark():
-    parts = {"common.py", "cifar.py", "bound.py", "apart.py", "worlds.py"}  # what the others share
+    parts = {
+        "common.py",
+        "cifar.py",
+        "bound.py",
+        "apart.py",
+        "worlds.py",
+        "fastestdet.py",
+    }  # what the others share
     there = {path.name for path in (ROOT / "benchmarks").glob("*.py")} - parts
     assert there <= set(NAMED)
 

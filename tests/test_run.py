@@ -23,6 +23,7 @@ from pruneviz.report import Report, differences
 from pruneviz.store import read_plan, read_report, write_run
 from pruneviz.subjects import Subject, list_models, load_subject
 from tests.fitting import FITTING, fitting
+from tests.metrics.judged import judged_as_coco
 
 # Each granularity with each scope, and the criteria in turn; how every criterion scores every
 # granularity is tested where it is quicker.
@@ -96,6 +97,10 @@ def test_the_files_say_what_the_report_says(fields, tmp_path):
     elif first.metric == "perplexity":
         nats = cross_entropy(predict(again, x).double().flatten(0, 1), y.flatten())
         assert first.pruned == pytest.approx(float(nats.exp()), rel=1e-6)
+    elif first.metric == "map_50":
+        boxes = prepared.subject.task.answers(predict(again, x), y)
+        expected = float(judged_as_coco(boxes, y)["map_50"])
+        assert first.pruned == pytest.approx(expected, abs=1e-6)
     else:
         assert first.metric == "mae"
         error = (predict(again, x).double() - y).abs().mean()

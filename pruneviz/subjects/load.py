@@ -62,7 +62,6 @@ from pruneviz.subjects.subject import (
 from pruneviz.subjects.texts.data import load_text
 from pruneviz.subjects.uploads import upload_path
 from pruneviz.tasks.multi_label import MultiLabel
-from pruneviz.tasks.regression import Regression
 from pruneviz.wording import Fact, RefusedError, opened, passes
 from pruneviz.wording.refusals.subjects import finding, given_subjects, text_files
 
@@ -200,7 +199,7 @@ def _load_data(
     expects = replace(expects, numbers=None if own is None else not own.labelled)
     raw = _read(plan, source, parsed, expects, home)
     if raw.targets is not None:
-        task = own or Regression()
+        task = own or found_task(raw.targets.float())
         data = finish_targets(reference, raw, expects, task)
         check_task(task, forward_of(source.model, data.x, plan), data.y)
     else:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pruneviz.subjects.augmentation import Augmentation
-from pruneviz.subjects.samples import diabetes, standard_library
+from pruneviz.subjects.samples import diabetes, scenes, standard_library
 from pruneviz.subjects.split import Training, channel_statistics, make_data, spread, stratified
 from pruneviz.subjects.subject import Data
 from pruneviz.wording import RefusedError
@@ -18,6 +18,7 @@ from pruneviz.wording.refusals.subjects import finding
 NAMES = ("digits", "tumour")
 LOADERS: dict[str, Callable[[], Data]] = {  # of other tasks than classification
     diabetes.NAME: diabetes.load,
+    scenes.NAME: scenes.load,
     standard_library.NAME: standard_library.load,
 }
 TEST_FRACTION = 1 / 3
@@ -54,6 +55,18 @@ def load_split(name: str) -> Split:
             test_y=test_y,
             classes=(),
             features=features,
+            mean=channel_statistics(train_x)[0],
+            std=channel_statistics(train_x)[1],
+        )
+    if name == scenes.NAME:
+        (train_x, train_y), (test_x, test_y) = scenes.parts()
+        return Split(
+            train_x=train_x,
+            train_y=train_y,
+            test_x=test_x,
+            test_y=test_y,
+            classes=scenes.DIGITS,
+            features=(),
             mean=channel_statistics(train_x)[0],
             std=channel_statistics(train_x)[1],
         )

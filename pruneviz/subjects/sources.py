@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pruneviz.network.inputs import Batch, some
 from pruneviz.subjects.files.arrays import read_npz
+from pruneviz.subjects.files.coco import read_coco
 from pruneviz.subjects.files.images import read_folder, read_zip
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.files.tables import read_csv
@@ -53,6 +54,7 @@ def read_source(reference: Reference, expects: Expectation, home: Path) -> RawDa
         "npz": lambda: read_npz(path, expects),
         "folder": lambda: read_folder(path, expects),
         "zip": lambda: read_zip(path, expects),
+        "coco": lambda: read_coco(path, expects),
         "csv": lambda: read_csv(path, reference.columns, expects),
         "parquet": lambda: read_parquet(path, reference.columns, expects),
     }
@@ -106,7 +108,7 @@ def finish_data(
 def finish_targets(reference: str, raw: RawData, expects: Expectation, task: Task) -> Data:
     """Return the Data of targets that are numbers: inputs normalised and split as for labels.
 
-    The split keeps tenths of the targets in proportion.
+    The split keeps tenths of the targets in proportion, of boxes nothing.
     """
     if len(raw.labels) < MINIMUM_ROWS:
         raise RefusedError(finding.too_few_inputs(len(raw.labels), MINIMUM_ROWS))
@@ -151,7 +153,7 @@ def _parts(
     And the names and groups of the first.
     """
     y = torch.from_numpy(labels) if raw.targets is None else raw.targets
-    by = "class" if raw.targets is None else "target"
+    by = " by class" if raw.targets is None else " by target" if labels.any() else ""
     if raw.train.x is not None and raw.train.y is not None:
         chosen = spread(len(raw.train.y))
         division = (
@@ -166,7 +168,7 @@ def _parts(
         raise RefusedError(finding.one_input_a_class())
     division = (
         f"Evaluated on {len(evaluation):,} inputs, calibrated on {len(calibration):,} others; "
-        f"split by {by} with seed {SPLIT_SEED}"
+        f"split{by} with seed {SPLIT_SEED}"
     )
     held_out, calibrating = (
         (some(raw.x, torch.from_numpy(part)), y[part]) for part in (evaluation, calibration)

@@ -68,9 +68,13 @@ def test_no_layer_has_a_colour_of_the_two_networks() -> None:
 
 
 def test_montage_and_profiles_are_pictures() -> None:
-    sheet = pictures.montage(np.ones((7, 8, 8)), columns=5, scale=2)
-    assert sheet.shape == (2 * 10 * 2, 5 * 10 * 2)
+    sheet = pictures.montage(np.ones((7, 8, 8)), columns=5)
+    assert sheet.shape == (2 * 10 * 12, 5 * 10 * 12)
     assert sheet.dtype == np.uint8
+    few = pictures.montage(np.ones((3, 32, 32)))
+    assert few.shape == (34 * 5, 3 * 34 * 5), (
+        "no place is left empty, and none is larger than needed"
+    )
     cells = pictures.profiles([[-3.0, 0.0, 3.0], [0.0, 0.0, 0.0]], width=30, height=20)
     assert cells.shape == (20, 30, 3)
     assert tuple(cells[0, 0]) == pictures.LOW

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 from torch.nn.functional import cross_entropy, kl_div, one_hot
+from torchmetrics.detection import MeanAveragePrecision
 
 from pruneviz.metrics.metric import Tally
 from pruneviz.tasks import IGNORED
@@ -60,3 +62,15 @@ def of_boxes(
     others = torch.randint(classes, (samples, 10), generator=own)
     boxes[:, :10, 5] = torch.where(wrong, others, kinds.repeat(1, 2)).float()
     return {"boxes": boxes, "true_boxes": true, **Detection().tally(boxes, true)}
+
+
+def judged_as_coco(boxes: Tensor, true: Tensor) -> dict[str, Tensor]:
+    """Return what torchmetrics says of boxes (N, …, 6) beside true ones (N, …, 5)."""
+    metric = MeanAveragePrecision(backend="faster_coco_eval", class_metrics=True)
+    answers = [each[each[:, 5] >= 0] for each in boxes]
+    truth = [each[each[:, 4] >= 0] for each in true]
+    metric.update(
+        [{"boxes": b[:, :4], "scores": b[:, 4], "labels": b[:, 5].long()} for b in answers],
+        [{"boxes": b[:, :4], "labels": b[:, 4].long()} for b in truth],
+    )
+    return metric.compute()

@@ -8,7 +8,6 @@ import pytest
 import torch
 from sklearn.metrics import balanced_accuracy_score
 from torch.nn.functional import one_hot
-from torchmetrics.detection import MeanAveragePrecision
 from torchmetrics.functional import (
     mean_absolute_error,
     mean_squared_error,
@@ -33,7 +32,7 @@ from pruneviz.registry import Listing
 from pruneviz.sensitivity.points import measured
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import cutting
-from tests.metrics.judged import CLASSES, tally
+from tests.metrics.judged import CLASSES, judged_as_coco, tally
 
 NAMES = METRICS.names()
 # Of these a difference that no input showed may still be; of all others alike is alike.
@@ -51,17 +50,6 @@ def binary(function):
 
 def of_all(function):
     return lambda t: function(probabilities(t), t["target"], CLASSES)
-
-
-def judged_as_coco(t):
-    metric = MeanAveragePrecision(backend="faster_coco_eval", class_metrics=True)
-    answers = [each[each[:, 5] >= 0] for each in t["boxes"]]
-    truth = [each[each[:, 4] >= 0] for each in t["true_boxes"]]
-    metric.update(
-        [{"boxes": b[:, :4], "scores": b[:, 4], "labels": b[:, 5].long()} for b in answers],
-        [{"boxes": b[:, :4], "labels": b[:, 4].long()} for b in truth],
-    )
-    return metric.compute()
 
 
 ORACLES = {
@@ -92,9 +80,9 @@ ORACLES = {
     "token_accuracy": lambda t: t["correct"].sum() / t["tokens"].sum(),
     "perplexity": lambda t: math.exp(t["nll"].sum() / t["tokens"].sum()),
     "bits_per_byte": lambda t: t["nll"].sum() / math.log(2) / t["bytes"].sum(),
-    "map_50": lambda t: judged_as_coco(t)["map_50"],
-    "map": lambda t: judged_as_coco(t)["map"],
-    "box_recall": lambda t: judged_as_coco(t)["mar_100_per_class"][0],
+    "map_50": lambda t: judged_as_coco(t["boxes"], t["true_boxes"])["map_50"],
+    "map": lambda t: judged_as_coco(t["boxes"], t["true_boxes"])["map"],
+    "box_recall": lambda t: judged_as_coco(t["boxes"], t["true_boxes"])["mar_100_per_class"][0],
 }
 
 

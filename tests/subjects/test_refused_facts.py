@@ -83,19 +83,20 @@ REFUSED = {
     "no data": (
         lambda: parse_data("wine.csv"), finding.names_no_data("wine.csv"), "data",
         "'wine.csv' names no data; a data is one of sample:NAME, npz:FILE, folder:DIRECTORY, "
-        "csv:FILE?target=COLUMN, parquet:FILE?target=COLUMN, "
+        "coco:DIRECTORY, csv:FILE?target=COLUMN, parquet:FILE?target=COLUMN, "
         "text:FILE?length=128&stride=128",
     ),
     "sample data": (
         lambda: load_split("wine"),
-        finding.no_such_sample("wine", ("digits", "tumour", "diabetes", "stdlib")), "data",
-        "unknown sample data 'wine'; choose from digits, tumour, diabetes, stdlib",
+        finding.no_such_sample("wine", ("digits", "tumour", "diabetes", "scenes", "stdlib")),
+        "data",
+        "unknown sample data 'wine'; choose from digits, tumour, diabetes, scenes, stdlib",
     ),
     "sample": (
         lambda: get_sample("lenet"),
         opening.no_such_sample("lenet", tuple(SAMPLES)), "model",
         "unknown sample model 'lenet'; choose from digits-cnn, digits-resnet, tumour-mlp, "
-        "diabetes-mlp, stdlib-lm",
+        "diabetes-mlp, stdlib-lm, digits-detector",
     ),
     "quantised": (
         lambda: load_torchvision("quantized_resnet18", None, pretrained=False),

@@ -16,9 +16,11 @@ from pruneviz.plan import Plan
 from pruneviz.subjects import list_models, load_subject, weights_sha256
 from pruneviz.subjects.models.samples import SAMPLES, sample_directory
 from pruneviz.subjects.sample_data import load_sample_data, load_split
+from tests.metrics.judged import judged_as_coco
 
 NAMES = list(SAMPLES)
 LEAST = {"digits-cnn": 0.98, "digits-resnet": 0.98, "tumour-mlp": 0.96}
+FOUND = {"digits-detector": 0.9}
 MOST = {"diabetes-mlp": 45.0}  # a linear model's error is about 43
 
 
@@ -74,6 +76,28 @@ def test_a_language_model_s_files_are_small() -> None:
     assert (folder / "tokenizer.json").stat().st_size <= 200_000
 
 
+@pytest.mark.parametrize("name", FOUND)
+def test_boxes_are_found_exactly_as_on_the_card(name: str) -> None:
+    subject = load_subject(Plan(model=f"sample:{name}"))
+    card = json.loads((sample_directory(name) / "card.json").read_text(encoding="utf-8"))
+    with torch.no_grad():
+        answers = subject.task.answers(subject.model(subject.data.x), subject.data.y)
+    judged = float(judged_as_coco(answers, subject.data.y)["map_50"])
+    assert card["map_50"] == pytest.approx(judged, abs=1e-5)
+    assert card["map_50"] >= FOUND[name]
+    assert len(subject.data.y) == card["test_samples"]
+
+
+def judged_on(card: dict) -> str:
+    """Return what a card's text says of how good the sample is."""
+    samples = card["test_samples"]
+    if "correct" in card:
+        return f"{card['correct']} of {samples}"
+    metric = card["metric"]
+    value = f"{100 * card['map_50']:.1f} %" if metric == "map_50" else f"{card[metric]:.1f}"
+    return f"{value} ({samples}"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_card_belongs_to_the_weights(name: str) -> None:
     subject = load_subject(Plan(model=f"sample:{name}"))
@@ -83,9 +107,7 @@ def test_card_belongs_to_the_weights(name: str) -> None:
     assert card["bytes"] == (folder / "weights.safetensors").stat().st_size
     text = (folder / "README.md").read_text(encoding="utf-8")
     assert card["sha256"] in text
-    metric = card.get("metric")
-    judged = f"{card[metric]:.1f} (" if metric else f"{card['correct']} of "
-    assert f"{judged}{card['test_samples']}" in text
+    assert judged_on(card) in text
     assert subject.sentence == card["sentence"]
     assert subject.title == card["title"]
 
@@ -97,7 +119,7 @@ def test_list_models_agrees_with_the_subjects() -> None:
         assert card.kind == subject.data.kind
         assert card.parameters == sum(p.numel() for p in subject.model.parameters())
         assert card.classes == subject.data.classes
-        assert len(card.thumbnail) == (len(card.classes) or 3)
+        assert len(card.thumbnail) in (len(card.classes), 3)
         assert card.card.is_file()
         assert card.metric == subject.metrics[0].name
         assert card.interval[0] < card.quality < card.interval[1]

@@ -54,14 +54,14 @@ def attribution_pair(raw: Tensor, original: Tensor, pruned: Tensor, title: str) 
     limit = max(max(float(np.abs(m).max()) for m in maps), 1e-12)
     for column, (name, values) in enumerate(zip(("original", "pruned"), maps, strict=True), 1):
         figure.add_trace(
-            go.Image(z=shown, hoverinfo="skip", **_cells(shown.shape[:2], raw)), 1, column
+            go.Image(z=shown, hoverinfo="skip", **cells(shown.shape[:2], raw)), 1, column
         )
         figure.add_trace(
             go.Heatmap(
                 z=np.float32(values),
                 coloraxis="coloraxis",
                 hovertemplate=f"{name}: row %{{y}}, column %{{x}}<br>%{{z:.4f}}<extra></extra>",
-                **_cells(values.shape, raw),
+                **cells(values.shape, raw),
             ),
             1,
             column,
@@ -103,8 +103,8 @@ def _strongest_part(values: Tensor) -> str:
     return f"strongest in the {name}: {100 * part / total:.0f} % of it, mostly {side} the class"
 
 
-def _cells(shape: tuple[int, ...], raw: Tensor) -> dict[str, float]:
-    """Return where the cells of a picture lie, in the pixels of the input (C, H, W)."""
+def cells(shape: tuple[int, ...], raw: Tensor) -> dict[str, float]:
+    """Return where the cells of a picture (height, width) lie, in pixels of the input (C, H, W)."""
     high, wide = raw.shape[-2] / shape[0], raw.shape[-1] / shape[1]
     return {"x0": (wide - 1) / 2, "dx": wide, "y0": (high - 1) / 2, "dy": high}
 

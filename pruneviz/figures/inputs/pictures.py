@@ -9,14 +9,16 @@ from numpy.typing import ArrayLike, NDArray
 
 Picture = NDArray[np.uint8]
 COLUMNS = 5
-SCALE = 12
+WIDTH = 600  # pixels of a picture, or a little less
 LOW, MIDDLE, HIGH = (0, 114, 178), (245, 245, 245), (213, 94, 0)
 
 
-def montage(images: Sequence[ArrayLike], columns: int = COLUMNS, scale: int = SCALE) -> Picture:
+def montage(images: Sequence[ArrayLike], columns: int = COLUMNS) -> Picture:
     """Return grey images (N, H, W) in [0, 1] side by side, enlarged, as (height, width) uint8."""
     tiles = np.asarray(images, dtype=np.float32)
     count, height, width = tiles.shape
+    columns = min(columns, count)
+    scale = max(1, WIDTH // (columns * (width + 2)))
     rows = -(-count // columns)
     sheet = np.zeros((rows * (height + 2), columns * (width + 2)), np.float32)
     for index, tile in enumerate(tiles):
@@ -28,7 +30,7 @@ def montage(images: Sequence[ArrayLike], columns: int = COLUMNS, scale: int = SC
     return enlarged
 
 
-def profiles(rows: Sequence[ArrayLike], width: int = 600, height: int = 240) -> Picture:
+def profiles(rows: Sequence[ArrayLike], width: int = WIDTH, height: int = 240) -> Picture:
     """Return standardised features (N, F) as coloured cells, blue below the mean, red above it.
 
     The picture is (height, width, 3) uint8; a cell is full in colour at two standard deviations.

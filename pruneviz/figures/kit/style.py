@@ -136,6 +136,11 @@ def mosaic(figure: go.Figure, scale: Mapping[str, object]) -> go.Figure:
             "title": {"side": "top"},
         }
     )
+    return square(figure)
+
+
+def square(figure: go.Figure) -> go.Figure:
+    """Give pictures beside each other square pixels and no ticks; the figure itself is changed."""
     figure.update_xaxes(showticklabels=False, ticks="", showgrid=False, constrain="domain")
     figure.update_yaxes(
         showticklabels=False, ticks="", showgrid=False, autorange="reversed", constrain="domain"

@@ -12,7 +12,7 @@ from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.files.values import Scale, Span, statistics_in_unit
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals.subjects import scaling
+from pruneviz.wording.refusals.subjects import coco_files, scaling
 
 LUMINANCE = 0.299, 0.587, 0.114  # of red, green and blue, as Pillow weighs them
 
@@ -42,6 +42,8 @@ def read_as(raw: RawData, reading: Reading | None, kind: str) -> RawData:
     images = raw.x.dim() == 4
     if kind in ("npz", "csv") and (reading.resize or reading.interpolation):
         raise RefusedError(scaling.not_resized(kind))
+    if kind == "coco" and reading.shorter_side is not None:
+        raise RefusedError(coco_files.cut_off())
     if reading.colour and not images:
         raise RefusedError(scaling.no_images(tuple(raw.x.shape[1:])))
     if reading.colour and kind == "npz":

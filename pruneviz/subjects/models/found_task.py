@@ -26,7 +26,9 @@ def chosen_task(plan: Plan, own: Task | None) -> Task | None:
 
 
 def found_task(target: Tensor | None) -> Task:
-    """Return the task that targets (N, …) are of: numbers in place of labels are a regression."""
+    """Return the task that targets (N, …) are of: numbers are a regression's, boxes detection's."""
+    if target is not None and target.is_floating_point() and target.dim() == 3:
+        return TASKS.get("detection").implementation()
     if target is not None and target.is_floating_point():
         return TASKS.get("regression").implementation()
     return CLASSIFICATION

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from pruneviz.subjects.samples import standard_library
+from pruneviz.subjects.samples import scenes, standard_library
 from pruneviz.subjects.samples.diabetes import DiabetesMlp
 from pruneviz.subjects.samples.folders import folder_of
 from pruneviz.subjects.samples.small_llama import SmallLlama
@@ -123,7 +123,10 @@ class TumourMlp(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """A sample model: its name, what it decides in one sentence, its architecture and its data."""
+    """A sample model: its name, what it decides in one sentence, its architecture and its data.
+
+    `task` is the name of what it is for, `made` makes that where the name says too little.
+    """
 
     name: str
     title: str
@@ -133,15 +136,18 @@ class Sample:
     input_shape: tuple[int, ...]
     task: str = "classification"
     tokenizer: Callable[[], Tokenizer] | None = None
+    made: Callable[[], Task] | None = None
 
     def made_for(self) -> tuple[Task | None, Tokenizer | None]:
         """Return the task, None for classification, and the tokenizer of a language model."""
         if self.tokenizer is not None:
             cuts = self.tokenizer()
             return LanguageModelling(cuts.token_bytes), cuts
-        return None if self.task == "classification" else TASKS.get(
-            self.task
-        ).implementation(), None
+        return None if self.task == "classification" else self.new_task(), None
+
+    def new_task(self) -> Task:
+        """Return what the sample is for, other than a language model."""
+        return self.made() if self.made else TASKS.get(self.task).implementation()
 
 
 SAMPLES = {
@@ -189,6 +195,16 @@ SAMPLES = {
             input_shape=(standard_library.PLACES,),
             task="language_modelling",
             tokenizer=standard_library.tokenizer,
+        ),
+        Sample(
+            name="digits-detector",
+            title="Digits, detection",
+            sentence="Finds up to five handwritten digits in an image of 64 by 64 pixels.",
+            build=scenes.DigitsDetector,
+            data=scenes.NAME,
+            input_shape=(1, scenes.SIDE, scenes.SIDE),
+            task="detection",
+            made=scenes.task,
         ),
     )
 }

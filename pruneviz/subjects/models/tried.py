@@ -83,6 +83,8 @@ def expectation_of(plan: Plan, source: Source) -> Expectation:
         expects = replace(
             expects, mean=own.mean, std=own.std, classes=own.classes, features=own.features
         )
+    if expects.shape is None and isinstance(source.example, Tensor):
+        expects = replace(expects, shape=tuple(source.example.shape[1:]))
     if plan.input_shape is None or plan.input_shape == expects.shape:
         return expects
     # Scaling to the pretrained size and cutting a smaller centre out would lose most of an image.

@@ -261,8 +261,9 @@ def model_title(reference: str) -> str:
 
 def picture_sentence(card: ModelCard) -> str:
     """Return what a sample's picture shows, for those who do not see it."""
-    if not card.classes:
-        return "Real images" if card.kind == "image" else "The measurements of a few real inputs"
+    if len(card.thumbnail) != len(card.classes):
+        images = card.kind == "image"
+        return "A few of the images" if images else "The measurements of a few real inputs"
     what = "One real image" if card.kind == "image" else "The measurements of one real input"
     return f"{what} of each class: {', '.join(card.classes)}"
 

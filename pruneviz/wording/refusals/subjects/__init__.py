@@ -3,6 +3,7 @@
 from pruneviz.wording.refusals.subjects import (
     answering,
     array_files,
+    coco_files,
     finding,
     image_files,
     labelled,
@@ -17,6 +18,7 @@ from pruneviz.wording.refusals.subjects import (
 __all__ = [
     "answering",
     "array_files",
+    "coco_files",
     "finding",
     "image_files",
     "labelled",

@@ -1,0 +1,52 @@
+"""The boxes of an image: those that are true, and those that both networks answer with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+from torch import Tensor
+
+from pruneviz.compare.boxes import found_boxes
+from pruneviz.figures.inputs.boxes import WIDTH, answered_boxes, true_boxes
+from pruneviz.figures.kit.style import ORIGINAL, PRUNED
+from pruneviz.tasks import IGNORED
+from pruneviz.tasks.detection import Detection
+from pruneviz.ui.engine.results import Judged
+from pruneviz.ui.kit import widgets
+
+SHOWN_FROM = 0.4  # a score: detectors answer with many boxes that they hardly believe in
+
+
+def draw(judged: Judged, indices: Sequence[int]) -> None:
+    """Draw one of these images, the first unless another is chosen; nothing for other tasks."""
+    before, after, data = judged.original, judged.pruned, judged.data
+    if not isinstance(judged.task, Detection) or data.kind != "image":
+        return
+    assert isinstance(before, Tensor)  # of that task
+    assert isinstance(after, Tensor)
+    with st.container(horizontal=True, gap="medium"):
+        index = st.selectbox(
+            "What is found in", indices, format_func=data.name, key="compare-image", width=320
+        )
+        least = st.slider(
+            "Show boxes of a score from", 0.0, 1.0, SHOWN_FROM, 0.05, key="compare-score", width=320
+        )
+    true = data.y[index]
+    first, second = (found_boxes(each[index], true, least) for each in (before, after))
+    raw, names = data.raw(data.x[index : index + 1])[0], data.classes
+    charts = {
+        "truth": true_boxes(raw, true[true[:, 4] != IGNORED], names),
+        "original": answered_boxes(raw, first, names, "original", ORIGINAL),
+        "pruned": answered_boxes(raw, second, names, "pruned network", PRUNED),
+    }
+    row = st.container(horizontal=True, gap="small")
+    for name, chart in charts.items():
+        with row.container(width=WIDTH):
+            widgets.figure(chart, key=f"compare-boxes-{name}")
+    st.caption(
+        "Each box with its class and score. Solid lines are right: the class is, and both boxes "
+        "overlap by half or more of what they cover together. Dashed ones are wrong, dotted ones "
+        "are missed. In the table an answer is off by 1 for each missed box, by what right ones "
+        "lack of a score of 1 and by the scores of all wrong ones, divided by how many are true."
+    )
