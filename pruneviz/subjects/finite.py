@@ -9,6 +9,7 @@ from torch import Tensor
 
 from pruneviz.subjects.files.image_tree import some_of
 from pruneviz.subjects.files.raw import RawData
+from pruneviz.subjects.split import at_once
 from pruneviz.subjects.subject import Data
 from pruneviz.wording import RefusedError, opened
 
@@ -39,7 +40,7 @@ def refuse_not_finite(
     normalised: bool = False,
 ) -> None:
     """Raise RefusedError where inputs (N, …) hold NaN or infinite values, with where they lie."""
-    if bool(torch.isfinite(x).all()):
+    if all(_are_finite(part) for part in x.split(at_once(x))):
         return
     bad = ~torch.isfinite(x)
     inputs = bad.flatten(1).any(1)
@@ -58,3 +59,8 @@ def refuse_not_finite(
             normalised=normalised,
         )
     )
+
+
+def _are_finite(x: Tensor) -> bool:
+    """Say whether all values are finite: so is their sum then, unless it runs over."""
+    return bool(torch.isfinite(x.sum())) or bool(torch.isfinite(x).all())

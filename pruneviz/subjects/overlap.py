@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from pruneviz.subjects.rescaled import back, units_between
-from pruneviz.subjects.split import normalise
+from pruneviz.subjects.split import at_once, normalise
 from pruneviz.subjects.subject import Data, along
 from pruneviz.wording import Fact, opened
 
@@ -19,6 +19,7 @@ PICTURE, ROUNDED = 0.02, 0.005  # of the user's images, and of tables and series
 FEWEST = 3  # values of an input: fewer come close by chance
 TIGHT = 16  # values: fewer have to agree more closely
 SKETCH = 16  # numbers by which one input is sought among many
+SAMPLED = 256  # values that differ, but for a blank image, wherever inputs do
 PAIRS = 1_000_000_000  # beyond so many, inputs are compared to the bit alone
 CHUNK, ROWS = 10_000_000, 512  # pairs, and inputs, at a time
 
@@ -34,13 +35,13 @@ def overlap_notes(data: Data, trained: Data | None) -> tuple[Fact, ...]:
         if seen:
             notes.append(opened.known_from_training(seen, len(data.x)))
     exact = repeated(data.x, data.train_x)
-    alike = close(data) & ~exact
+    measure = _measure(data)
+    alike = near(data.x, data.train_x, *measure) & ~exact
     twice = int(exact.sum() + alike.sum())
     if twice:
         rounded = int(alike.sum())
         notes.append(opened.in_both_parts(twice, len(data.x), rounded, data.held_out))
-    same, centre, spread = _measure(data)
-    changed = rescaled(data.x, data.train_x, data.axis, same, centre, spread) & ~exact & ~alike
+    changed = rescaled(data.x, data.train_x, data.axis, *measure) & ~exact & ~alike
     if changed.any():
         notes.append(opened.in_other_units(int(changed.sum()), len(data.x), data.held_out))
     return tuple(notes)
@@ -48,16 +49,12 @@ def overlap_notes(data: Data, trained: Data | None) -> tuple[Fact, ...]:
 
 def repeated(x: Tensor, other: Tensor) -> Tensor:
     """Return which inputs of `x` (N, …) occur in `other` (M, …) to the bit, bool (N,)."""
-    known = {_digest(row) for row in other}
-    return torch.tensor([_digest(row) in known for row in x], dtype=torch.bool)
-
-
-def close(data: Data) -> Tensor:
-    """Return which evaluated inputs are in the training part but for rounding, bool (N,).
-
-    Of images a lossy file of high quality counts as rounding too.
-    """
-    return near(data.x, data.train_x, *_measure(data))
+    seen = {_digest(row) for row in _sampled(other)}
+    found = torch.tensor([_digest(row) in seen for row in _sampled(x)], dtype=torch.bool)
+    known = {_digest(row) for row in other} if found.any() else set()
+    for place in found.nonzero().flatten().tolist():
+        found[place] = _digest(x[place]) in known
+    return found
 
 
 def _measure(data: Data) -> tuple[float, Tensor, Tensor]:
@@ -108,8 +105,9 @@ def near(
     def rows(part: Tensor) -> Tensor:
         return ((part.double() - centre) / spread).flatten(1)
 
-    sketch = torch.cat([rows(part) @ sums for part in other.split(ROWS)])
-    for part in torch.arange(len(x)).split(max(1, min(ROWS, CHUNK // len(other)))):
+    most = min(ROWS, at_once(other))
+    sketch = torch.cat([rows(part) @ sums for part in other.split(most)])
+    for part in torch.arange(len(x)).split(max(1, min(most, CHUNK // len(other)))):
         own = rows(x[part])
         place = torch.cdist(own @ sums, sketch).argmin(1)
         found[part] = (own - rows(other[place])).norm(dim=1) <= limit
@@ -127,6 +125,12 @@ def _seen(data: Data, trained: Data) -> int:
         centre, spread = (torch.tensor(each).view(shape) for each in (trained.mean, trained.std))
         seen |= rescaled(raw, trained.raw(known), data.axis, SAME, centre, spread)
     return int(seen.sum())
+
+
+def _sampled(x: Tensor) -> Tensor:
+    """Return some values of each input (N, …), (N, values): all of a small one."""
+    flat = x.flatten(1)
+    return flat[:, :: max(1, flat.shape[1] // SAMPLED)]
 
 
 def _digest(row: Tensor) -> bytes:

@@ -96,6 +96,7 @@ def finish_data(
         names=names,
         axis=raw.axis,
         groups=groups,
+        overwrite=raw.train.x is None,  # both are copies then
     )
     refuse_overflow(data)
     return data
@@ -126,6 +127,7 @@ def finish_targets(reference: str, raw: RawData, expects: Expectation, task: Tas
         names=names,
         axis=raw.axis,
         groups=groups,
+        overwrite=raw.train.x is None,  # both are copies then
     )
     refuse_overflow(data)
     return data
