@@ -49,8 +49,8 @@ def read_source(reference: Reference, expects: Expectation, home: Path) -> RawDa
         path = upload_path(reference.name, home)
     readers: dict[str, Callable[[], RawData]] = {
         "npz": lambda: read_npz(path, expects),
-        "folder": lambda: read_folder(path, expects),
-        "zip": lambda: read_zip(path, expects),
+        "folder": lambda: read_folder(path, expects, home),
+        "zip": lambda: read_zip(path, expects, home),
         "csv": lambda: read_csv(path, reference.columns, expects),
         "parquet": lambda: read_parquet(path, reference.columns, expects),
     }
