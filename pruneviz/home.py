@@ -1,4 +1,4 @@
-"""The folder where this machine keeps uploads and runs."""
+"""The folder where this machine keeps uploads, runs and decoded images."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ from platformdirs import user_data_path
 
 
 def default_home() -> Path:
-    """Return the folder for uploads and runs: PRUNEVIZ_HOME, or the user's data folder."""
+    """Return the folder for all these: PRUNEVIZ_HOME, or the user's data folder."""
     chosen = os.environ.get("PRUNEVIZ_HOME")
     return Path(chosen) if chosen else user_data_path("pruneviz", appauthor=False)

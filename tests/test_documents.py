@@ -21,7 +21,7 @@ from pruneviz.plan.text import MAX_PLAN_CHARACTERS
 from pruneviz.recovery import SCHEDULES
 from pruneviz.recovery.recipes import RECIPES
 from pruneviz.subjects import uploads
-from pruneviz.subjects.files import arrays, images
+from pruneviz.subjects.files import arrays, decoded, images
 from pruneviz.subjects.models.weights import MAX_HEADER_BYTES, PICKLES
 from pruneviz.tasks import TASKS
 from pruneviz.ui.session.link import MAX_LINK_CHARACTERS
@@ -180,6 +180,8 @@ def test_limits_are_those_of_the_code():
         "files in a zip of images": f"{images.MAX_MEMBERS:,}",
         "images in memory": f"{images.MAX_TENSOR_BYTES / giga} GB, of more a share of each class "
         "is taken",
+        "decoded images kept on disk": f"{decoded.MOST_BYTES // giga} GB, those not used the "
+        "longest go",
         "the header of a safetensors file": f"{MAX_HEADER_BYTES // mega} MB",
         "a plan": f"{MAX_PLAN_CHARACTERS:,} characters",
         "the plan in a link": f"{MAX_LINK_CHARACTERS:,} characters",

@@ -9,6 +9,7 @@ import torch
 from pruneviz.network.inputs import Batch, Inputs, is_batched
 from pruneviz.subjects.files.image_tree import some_of
 from pruneviz.subjects.files.raw import RawData
+from pruneviz.subjects.split import at_once
 from pruneviz.subjects.subject import Data
 from pruneviz.wording import RefusedError, opened
 
@@ -44,7 +45,7 @@ def refuse_not_finite(
             if is_batched(leaf):
                 refuse_not_finite(leaf, names=names, part=f"{part}{name} ", normalised=normalised)
         return
-    if bool(torch.isfinite(x).all()):
+    if all(_are_finite(part) for part in x.split(at_once(x))):
         return
     bad = ~torch.isfinite(x.reshape(len(x), -1) if x.dim() < 2 else x)
     inputs = bad.flatten(1).any(1)
@@ -63,3 +64,8 @@ def refuse_not_finite(
             normalised=normalised,
         )
     )
+
+
+def _are_finite(x: Tensor) -> bool:
+    """Say whether all values are finite: so is their sum then, unless it runs over."""
+    return bool(torch.isfinite(x.sum())) or bool(torch.isfinite(x).all())

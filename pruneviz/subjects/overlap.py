@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from pruneviz.network.inputs import Batch, only_tensor, tensors
+from pruneviz.network.inputs import Batch, only_tensor, some, tensors
 from pruneviz.subjects.rescaled import back, units_between
-from pruneviz.subjects.split import normalise
+from pruneviz.subjects.split import at_once, normalise
 from pruneviz.subjects.subject import Data, along
 from pruneviz.wording import Fact, opened
 
@@ -21,6 +21,7 @@ PICTURE, ROUNDED = 0.02, 0.005  # of the user's images, and of tables and series
 FEWEST = 3  # values of an input: fewer come close by chance
 TIGHT = 16  # values: fewer have to agree more closely
 SKETCH = 16  # numbers by which one input is sought among many
+SAMPLED = 256  # values that differ, but for a blank image, wherever inputs do
 PAIRS = 1_000_000_000  # beyond so many, inputs are compared to the bit alone
 CHUNK, ROWS = 10_000_000, 512  # pairs, and inputs, at a time
 
@@ -36,7 +37,8 @@ def overlap_notes(data: Data, trained: Data | None) -> tuple[Fact, ...]:
         if seen:
             notes.append(opened.known_from_training(seen, len(data.x)))
     exact = repeated(data.x, data.train_x)
-    alike = close(data) & ~exact
+    measure = _measure(data)
+    alike = near(data.x, data.train_x, *measure) & ~exact
     twice = int(exact.sum() + alike.sum())
     if twice:
         rounded = int(alike.sum())
@@ -49,8 +51,12 @@ def overlap_notes(data: Data, trained: Data | None) -> tuple[Fact, ...]:
 
 def repeated(x: Batch, other: Batch) -> Tensor:
     """Return which inputs of `x` (N, …) occur in `other` (M, …) to the bit, bool (N,)."""
-    known = set(_digests(other))
-    return torch.tensor([digest in known for digest in _digests(x)], dtype=torch.bool)
+    seen = set(_digests(other, sampled=True))
+    found = torch.tensor([each in seen for each in _digests(x, sampled=True)], dtype=torch.bool)
+    known = set(_digests(other)) if found.any() else set()
+    for place in found.nonzero().flatten().tolist():
+        found[place] = next(_digests(some(x, slice(place, place + 1)))) in known
+    return found
 
 
 def close(data: Data) -> Tensor:
@@ -121,8 +127,9 @@ def near(
     def rows(part: Tensor) -> Tensor:
         return ((part.double() - centre) / spread).flatten(1)
 
-    sketch = torch.cat([rows(part) @ sums for part in other.split(ROWS)])
-    for part in torch.arange(len(x)).split(max(1, min(ROWS, CHUNK // len(other)))):
+    most = min(ROWS, at_once(other))
+    sketch = torch.cat([rows(part) @ sums for part in other.split(most)])
+    for part in torch.arange(len(x)).split(max(1, min(most, CHUNK // len(other)))):
         own = rows(x[part])
         place = torch.cdist(own @ sums, sketch).argmin(1)
         found[part] = (own - rows(other[place])).norm(dim=1) <= limit
@@ -143,8 +150,15 @@ def _seen(data: Data, trained: Data) -> int:
     return int(seen.sum())
 
 
-def _digests(x: Batch) -> Iterator[bytes]:
-    """Yield a digest of each input, of all its tensors."""
-    for rows in zip(*tensors(x), strict=True):
+def _digests(x: Batch, sampled: bool = False) -> Iterator[bytes]:
+    """Yield a digest of each input, of all its tensors, or of some values of each of these."""
+    parts = [_sampled(each) if sampled else each for each in tensors(x)]
+    for rows in zip(*parts, strict=True):
         bytes_of_row = b"".join(row.contiguous().numpy().tobytes() for row in rows)
         yield hashlib.blake2b(bytes_of_row, digest_size=16).digest()
+
+
+def _sampled(x: Tensor) -> Tensor:
+    """Return some values of each input (N, …), (N, values): all of a small one."""
+    flat = x.reshape(len(x), -1)
+    return flat[:, :: max(1, flat.shape[1] // SAMPLED)]

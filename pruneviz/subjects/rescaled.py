@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pruneviz.subjects.split import at_once
 from pruneviz.subjects.split import spread as spread_out
 from pruneviz.subjects.subject import along
 
@@ -28,13 +29,14 @@ def units_between(x: Tensor, other: Tensor, axis: int, same: float) -> Units | N
     """
     if x.shape[1:] != other.shape[1:] or x[0].numel() < DIFFERENT:
         return None
-    probes = _by_channel(x[spread_out(len(x), PROBES)], axis)
     random = torch.Generator().manual_seed(0)
     sums = torch.randn(x[0].numel(), SKETCH, generator=random)
-    sketch = torch.cat([_own(_by_channel(o, axis)).flatten(1) @ sums for o in other.split(ROWS)])
+    most = min(ROWS, at_once(other))
+    sketch = torch.cat([_own(_by_channel(o, axis)).flatten(1) @ sums for o in other.split(most)])
     pairs: list[Tensor] = []
     patterns: list[Tensor] = []
-    for part in probes.split(max(1, min(ROWS, CHUNK // len(other)))):
+    for chosen in spread_out(len(x), PROBES).split(max(1, min(most, CHUNK // len(other)))):
+        part = _by_channel(x[chosen], axis)
         own = _own(part)
         sought = own.flatten(1) @ sums
         match = _by_channel(other[torch.cdist(sought, sketch).argmin(1)], axis)

@@ -52,8 +52,8 @@ def read_source(reference: Reference, expects: Expectation, home: Path) -> RawDa
         path = upload_path(reference.name, home)
     readers: dict[str, Callable[[], RawData]] = {
         "npz": lambda: read_npz(path, expects),
-        "folder": lambda: read_folder(path, expects),
-        "zip": lambda: read_zip(path, expects),
+        "folder": lambda: read_folder(path, expects, home),
+        "zip": lambda: read_zip(path, expects, home),
         "coco": lambda: read_coco(path, expects),
         "csv": lambda: read_csv(path, reference.columns, expects),
         "parquet": lambda: read_parquet(path, reference.columns, expects),
@@ -100,6 +100,7 @@ def finish_data(
         names=names,
         axis=raw.axis,
         groups=groups,
+        overwrite=raw.train.x is None,  # both are copies then
     )
     refuse_overflow(data)
     return data
@@ -130,6 +131,7 @@ def finish_targets(reference: str, raw: RawData, expects: Expectation, task: Tas
         names=names,
         axis=raw.axis,
         groups=groups,
+        overwrite=raw.train.x is None,  # both are copies then
     )
     refuse_overflow(data)
     return data

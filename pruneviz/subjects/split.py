@@ -17,6 +17,7 @@ from pruneviz.wording import RefusedError, opened
 from pruneviz.wording.refusals.subjects import array_files
 
 CALIBRATION_LIMIT = 512
+PART_VALUES = 4_000_000
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -65,21 +66,40 @@ def channel_statistics(x: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]
     return tuple(mean.astype(np.float32).tolist()), tuple(std.astype(np.float32).tolist())
 
 
-def normalise(x: Tensor, mean: tuple[float, ...], std: tuple[float, ...], axis: int = 1) -> Tensor:
-    """Return (x - mean) / std per channel or feature, which lie on `axis`, as float32."""
+def normalise(
+    x: Tensor,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+    axis: int = 1,
+    overwrite: bool = False,
+) -> Tensor:
+    """Return (x - mean) / std per channel or feature, which lie on `axis`, as float32.
+
+    It takes the place of `x` in memory where that may be overwritten and is float32.
+    """
     shape = along(axis, x.dim())
-    return (x.float() - torch.tensor(mean).view(shape)) / torch.tensor(std).view(shape)
+    m, s = torch.tensor(mean).view(shape), torch.tensor(std).view(shape)
+    centred = x.float().sub_(m) if overwrite else x.float() - m
+    return centred.div_(s)
 
 
-def _normalised(x: Batch, mean: tuple[float, ...], std: tuple[float, ...], axis: int) -> Batch:
+def _normalised(
+    x: Batch, mean: tuple[float, ...], std: tuple[float, ...], axis: int, overwrite: bool = False
+) -> Batch:
     """Return inputs normalised; several tensors as they are, numbers with fractions as float32."""
-    return normalise(x, mean, std, axis) if isinstance(x, Tensor) else x.to(torch.float32)
+    several = not isinstance(x, Tensor)
+    return x.to(torch.float32) if several else normalise(x, mean, std, axis, overwrite)
 
 
 def spread(total: int, limit: int = CALIBRATION_LIMIT) -> Tensor:
     """Return at most `limit` indices below `total`, int64, spread evenly and ascending."""
     count = min(limit, total)
     return torch.linspace(0, total - 1, count, dtype=torch.float64).round().long()
+
+
+def at_once(x: Tensor) -> int:
+    """Return how many inputs of `x` (N, …) have about four million values, at least one."""
+    return max(1, PART_VALUES // max(1, x[:1].numel()))
 
 
 def make_data(
@@ -97,13 +117,18 @@ def make_data(
     names: tuple[str, ...] = (),
     axis: int = 1,
     groups: Groups | None = None,
+    overwrite: bool = False,
 ) -> Data:
     """Return the Data of raw inputs with their labels, normalised and fingerprinted.
 
     Without a training part of its own, the calibration part is trained on, and a note says so.
+    To `overwrite` the raw inputs of both parts saves their memory.
     """
-    x, y = _normalised(evaluation[0], mean, std, axis), targets(evaluation[1])
-    calibrating = _normalised(calibration[0], mean, std, axis), targets(calibration[1])
+    def ready(raw: Batch) -> Batch:
+        return _normalised(raw, mean, std, axis, overwrite)
+
+    x, y = ready(evaluation[0]), targets(evaluation[1])
+    calibrating = ready(calibration[0]), targets(calibration[1])
     train = train or Training()
     train_x, train_y = calibrating
     if train.x is not None and train.y is not None:

@@ -9,11 +9,14 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from torch.overrides import TorchFunctionMode
+from torch.utils._pytree import tree_leaves
 
 from pruneviz.figures.kit import format as fmt
 from pruneviz.plan import Plan
-from pruneviz.subjects import Subject, load_subject
-from pruneviz.subjects.overlap import near, rescaled
+from pruneviz.subjects import Subject, load_subject, split
+from pruneviz.subjects.finite import refuse_not_finite
+from pruneviz.subjects.overlap import near, repeated, rescaled
 from pruneviz.subjects.sample_data import load_split
 from pruneviz.wording import opened
 
@@ -69,6 +72,46 @@ def test_images_are_found_after_a_lossy_file(tmp_path: Path) -> None:
     count = len(trained.data.x)
     assert about_training(trained)[0].startswith(f"{count} of the {count} evaluated inputs")
     assert about_training(new) == []
+
+
+class Largest(TorchFunctionMode):
+    """Notes how many values the largest tensor has that is computed meanwhile."""
+
+    values = 0
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        found = func(*args, **(kwargs or {}))
+        given = {t.untyped_storage().data_ptr() for t in tensors_of((args, kwargs))}
+        for tensor in tensors_of(found):  # a view takes no memory
+            if tensor.untyped_storage().data_ptr() not in given:
+                self.values = max(self.values, tensor.numel())
+        return found
+
+
+def tensors_of(tree: object) -> list[torch.Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, torch.Tensor)]
+
+
+def test_large_inputs_are_compared_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = torch.rand(24, 3, 16, 16)
+    other = torch.cat([torch.rand(24, 3, 16, 16), x[:8]])
+    measure = measure_of(other)
+    looks = (
+        lambda: near(x, other),
+        lambda: rescaled(x, other[:24], 1, *measure),
+        lambda: repeated(x, other),
+        lambda: refuse_not_finite(x),
+    )
+    before = [look() for look in looks]
+    monkeypatch.setattr(split, "PART_VALUES", 4 * x[0].numel())
+    for look, wanted in zip(looks, before, strict=True):
+        with Largest() as largest:
+            found = look()
+        assert largest.values <= 16 * x[0].numel()  # the random sums that inputs are sought by
+        assert found is None if wanted is None else torch.equal(found, wanted)
+    assert before[0].tolist() == [True] * 8 + [False] * 16
+    assert not before[1].any()
+    assert before[2].tolist() == before[0].tolist()
 
 
 @pytest.mark.parametrize("shape", [(1, 8, 8), (40,), (4,), (6, 20)], ids=str)

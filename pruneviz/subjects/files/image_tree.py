@@ -25,12 +25,16 @@ Parts = tuple[str, ...]
 
 @dataclass(frozen=True)
 class ImageFile:
-    """An image not yet read: its class, its name for people, how to get its bytes, and its part."""
+    """An image not yet read: its class, its name for people, how to get its bytes, and its part.
+
+    `path` is that in the folder or archive.
+    """
 
     label: str
     name: str
     read: Callable[[], bytes]
     train: bool = False
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,11 @@ def sort_out(
     kept = [p for p in here if len(p) > levels.get(p[depth], len(p)) + 1]
     found = [
         ImageFile(
-            p[levels[p[depth]]], "/".join(p[depth:]), _reader(read, p), split.get(p[depth], False)
+            label=p[levels[p[depth]]],
+            name="/".join(p[depth:]),
+            read=_reader(read, p),
+            train=split.get(p[depth], False),
+            path="/".join(p),
         )
         for p in kept
     ]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from pruneviz.subjects.files.decoded import Shelf, decoded
 from pruneviz.subjects.files.image_tree import ImageFile, Tree, is_image, some_of, sort_out
-from pruneviz.subjects.files.pixels import BrokenImageError, Pixels, decode
+from pruneviz.subjects.files.pixels import BrokenImageError, Pixels
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.files.values import (
     BYTE,
@@ -38,22 +42,54 @@ DARK = 63  # of 255: what 14 of 16 bits come to
 BROKEN = 0.1  # of the images: beyond it, something is wrong with all of them
 
 
-def read_folder(path: Path, expects: Expectation) -> RawData:
-    """Return the images of a folder that holds one folder for each class."""
+def read_folder(path: Path, expects: Expectation, home: Path | None = None) -> RawData:
+    """Return the images of a folder that holds one folder for each class.
+
+    With a `home` they are kept there as they were decoded, for the next time.
+    """
     if not path.is_dir():
         raise RefusedError(image_files.no_folder(str(path)))
-    inside = [(p, p.relative_to(path).as_posix()) for p in path.rglob("*")]
-    files = [name for p, name in inside if p.is_file()]
-    folders = [name for p, name in inside if p.is_dir()]
+    files, folders = _inside(path)
     tree = sort_out(files, folders, lambda name: (path / name).read_bytes(), path.name)
-    return _decode_all(tree, path.name, expects)
+
+    def stamp(name: str) -> str:
+        state = (path / name).stat()
+        return f"{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
+
+    shelf = Shelf.of(home, path, expects, stamp) if home else None
+    return _decode_all(tree, path.name, expects, shelf)
 
 
-def read_zip(path: Path, expects: Expectation) -> RawData:
-    """Return the images of a zip file with one folder for each class, none unpacked to disk."""
+def _inside(path: Path) -> tuple[list[str], list[str]]:
+    """Return the files and the folders in a folder and in those below it, by their paths there."""
+    files, folders, below = list[str](), list[str](), [""]
+    while below:
+        start = below.pop()
+        with suppress(PermissionError), os.scandir(path / start) as entries:
+            for entry in entries:
+                name = f"{start}{entry.name}"
+                if entry.is_file():
+                    files.append(name)
+                elif entry.is_dir():
+                    folders.append(name)
+                    below += [] if entry.is_symlink() else [f"{name}/"]
+    return files, folders
+
+
+def read_zip(path: Path, expects: Expectation, home: Path | None = None) -> RawData:
+    """Return the images of a zip file with one folder for each class, none unpacked to disk.
+
+    With a `home` they are kept there as they were decoded, for the next time.
+    """
     check_zip(path, path.name)
     with zipfile.ZipFile(path) as archive:
-        return _decode_all(_members(archive, path.name), path.name, expects)
+
+        def stamp(name: str) -> str:
+            member = archive.getinfo(name)
+            return f"{member.file_size} {member.CRC}"
+
+        shelf = Shelf.of(home, path, expects, stamp) if home else None
+        return _decode_all(_members(archive, path.name), path.name, expects, shelf)
 
 
 def _members(archive: zipfile.ZipFile, name: str) -> Tree:
@@ -96,7 +132,7 @@ def _check_member(member: zipfile.ZipInfo, name: str) -> None:
         raise RefusedError(image_files.encrypted(name))
 
 
-def _decode_all(tree: Tree, name: str, expects: Expectation) -> RawData:
+def _decode_all(tree: Tree, name: str, expects: Expectation, shelf: Shelf | None) -> RawData:
     """Return every image, or as many of each class as memory allows, in the model's input size."""
     if expects.shape is None:
         raise RefusedError(image_files.size_not_known())
@@ -105,24 +141,25 @@ def _decode_all(tree: Tree, name: str, expects: Expectation) -> RawData:
     files, notes = list(tree.files), list(tree.notes)
     limit = MAX_TENSOR_BYTES // (4 * int(np.prod(expects.shape)))
     if len(files) > limit:
-        strata = sorted({(f.train, f.label) for f in files})
-        index = np.array([strata.index((f.train, f.label)) for f in files], dtype=np.int64)
+        strata = {s: i for i, s in enumerate(sorted({(f.train, f.label) for f in files}))}
+        index = np.array([strata[f.train, f.label] for f in files], dtype=np.int64)
         chosen, _ = stratified(index, limit / len(files), SUBSET_SEED)
         notes.append(
             f"{len(chosen):,} of {len(files):,} images were taken, the same share of each class."
         )
         files = [files[i] for i in chosen]
-    files, pixels = _whole(files, expects, notes)
+    files, pixels = _whole(files, decoded(files, expects, shelf), notes)
     notes.append(_sized(expects))
-    images, scales = _scaled(pixels, name, notes)
+    whites, scales = _whites(pixels, name, notes)
     classes = tuple(sorted({f.label for f in files}))
     labels = np.array([classes.index(f.label) for f in files], dtype=np.int64)
     train = np.array([f.train for f in files])
     training = Training()
     if train.any():
-        training = Training(x=images[train], y=torch.from_numpy(labels[train]))
+        x = _divided(pixels, whites, np.flatnonzero(train))
+        training = Training(x=x, y=torch.from_numpy(labels[train]))
     return RawData(
-        x=images[~train] if train.any() else images,
+        x=_divided(pixels, whites, np.flatnonzero(~train)),
         labels=labels[~train],
         named=True,
         recorded=True,
@@ -150,19 +187,21 @@ def _sized(expects: Expectation) -> str:
 
 
 def _whole(
-    files: list[ImageFile], expects: Expectation, notes: list[str]
+    files: list[ImageFile], images: Iterator[Pixels | RefusedError], notes: list[str]
 ) -> tuple[list[ImageFile], list[Pixels]]:
     """Return the images that are whole and their files; ValueError where too many are not."""
     whole, pixels, broken = [], [], []
-    for file in files:
-        try:
-            pixels.append(decode(file, expects))
+    for file, found in zip(files, images, strict=True):  # to the end, where images are kept
+        if isinstance(found, Pixels):
+            pixels.append(found)
             whole.append(file)
-        except BrokenImageError as error:
-            broken.append(file)
-            if len(broken) > max(1, BROKEN * len(files)):
-                why = image_files.others_not_whole(error.fact, broken[0].name)
-                raise RefusedError(why) from error
+            continue
+        if not isinstance(found, BrokenImageError):
+            raise found
+        broken.append(file)
+        if len(broken) > max(1, BROKEN * len(files)):
+            why = image_files.others_not_whole(found.fact, broken[0].name)
+            raise RefusedError(why) from found
     gone = {f.label for f in broken} - {f.label for f in whole}
     if gone:
         first = next(f for f in broken if f.label in gone)
@@ -181,8 +220,8 @@ def _narrowed(pixels: list[Pixels]) -> tuple[Fact, ...]:
     return () if brightest > DARK else (opened.narrowed_colours(len(narrowed), brightest),)
 
 
-def _scaled(pixels: list[Pixels], name: str, notes: list[str]) -> tuple[Tensor, list[Scale]]:
-    """Return images as (N, C, H, W) in [0, 1], all of one depth on one scale, and these scales."""
+def _whites(pixels: list[Pixels], name: str, notes: list[str]) -> tuple[list[float], list[Scale]]:
+    """Return what divides each image into [0, 1], all of one depth on one scale; these scales."""
     scales: dict[float | None, Scale] = {}
     spans = [p.span for p in pixels if p.span is not None and p.full is None]
     if spans:
@@ -199,7 +238,12 @@ def _scaled(pixels: list[Pixels], name: str, notes: list[str]) -> tuple[Tensor, 
         f"Of the images, {count:,} with 16 bits were divided by {white:,.0f}."
         for white, count in deep.items()
     ]
-    images = torch.empty(len(pixels), *pixels[0].values.shape)
-    for image, one, white in zip(images, pixels, whites, strict=True):
-        torch.div(one.values, white, out=image)
-    return images, list(scales.values())
+    return whites, list(scales.values())
+
+
+def _divided(pixels: list[Pixels], whites: list[float], chosen: NDArray[np.int64]) -> Tensor:
+    """Return the chosen images as (N, C, H, W) in [0, 1]."""
+    images = torch.empty(len(chosen), *pixels[0].values.shape)
+    for image, i in zip(images, chosen.tolist(), strict=True):
+        torch.div(pixels[i].values, whites[i], out=image)
+    return images

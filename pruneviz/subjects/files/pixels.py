@@ -44,6 +44,7 @@ class BrokenImageError(RefusedError):
 class Pixels:
     """An image (C, H, W) in its file's units, `full` the white of its type, None if it has none.
 
+    `values` are bytes, uint8, or of deeper images float32.
     With a `span`, that of the file, it may use less than its type holds. `narrowed` says that the
     file has 16 bits a colour, of which Pillow reads the upper 8.
     """
@@ -87,7 +88,7 @@ def _pixels(image: Image.Image, kind: str, expects: Expectation) -> Pixels:
         return _deep(image, kind, expects)
     grey = channels == 1 or expects.colour == "grey"
     scaled = _resized(image.convert("L" if grey else "RGB"), expects)
-    values = torch.from_numpy(np.array(scaled, dtype=np.uint8)).float()
+    values = torch.from_numpy(np.array(scaled, dtype=np.uint8))
     if grey:
         return Pixels(values.expand(channels, *values.shape), BYTE)
     values = values.permute(2, 0, 1)
