@@ -8,9 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pruneviz.history.folder import RunFolder, runs_directory
+from pruneviz.history.folder import POINTS_FILE, RunFolder, runs_directory
 from pruneviz.home import default_home
 from pruneviz.sensitivity import METRICS, PAIR_COLUMNS, TABLE
+from pruneviz.sensitivity.groups import GROUP_COLUMNS
+from tests import grouped_rows
 
 pytestmark = pytest.mark.usefixtures("_jobs_here")
 MLP = ("--model", "sample:tumour-mlp")
@@ -51,6 +53,25 @@ def test_a_scan_with_other_levels_and_metrics(pruneviz, tmp_path):
     assert lines[0].split() == ["layer", "sparsity", "kl", "kl_low", "kl_high", "samples"]
     assert lines[1].split()[:2] == ["(original)", "0"]
     assert len(lines) == 6
+
+
+def test_the_group_that_loses_most_is_asked_for_as_a_metric_is(pruneviz, tmp_path):
+    asked = ("sensitivity", *MLP, "--levels", "0.9", "--metric", "worst_group")
+    code, _, err = pruneviz(*asked)
+    assert code == 1
+    assert "unknown metric 'worst_group'; choose from accuracy, loss" in err.replace("\n", " ")
+    asked = (*asked, "--data", grouped_rows.reference(tmp_path))
+    code, out, _ = pruneviz(*asked, "--json", "--out", tmp_path / "c.csv")
+    assert code == 0
+    table = pd.read_csv(tmp_path / "c.csv")
+    assert list(table.columns) == ["layer", "sparsity", *GROUP_COLUMNS]
+    found = json.loads(out)["points"]
+    assert [point["worst_group"] for point in found] == table["worst_group"].tolist()
+    points = runs_directory(default_home()) / json.loads(out)["digest"] / POINTS_FILE
+    pd.read_csv(points).drop(columns=GROUP_COLUMNS).to_csv(points, index=False)
+    code, _, err = pruneviz(*asked)
+    assert code == 1
+    assert f"delete it with `pruneviz runs delete {points.parent.name}`" in err.replace("\n", " ")
 
 
 def test_a_class_without_inputs_is_named_where_its_auroc_would_stand(pruneviz, tmp_path):

@@ -40,7 +40,7 @@ def scan(
     refit = _refit(prepared, recalibrate, seed)
     given, removing = _given(prepared), _removing(prepared)
     judged = data.classes, refit, removing, subject.task, subject.metrics
-    return Scan(*given, levels or LEVELS, budget_bytes, *judged)
+    return Scan(*given, levels or LEVELS, budget_bytes, *judged, groups=data.groups)
 
 
 def search(
@@ -116,7 +116,8 @@ def baseline_point(prepared: Prepared) -> Point:
     """Return the original's own point of a scan, at sparsity 0; ValueError without data."""
     data, answers, subject = _data(prepared), prepared.baseline.answers, prepared.subject
     assert answers is not None  # wherever there is data
-    return Judge(answers, data.y, data.classes, subject.task, subject.metrics).baseline
+    judged = data.classes, subject.task, subject.metrics, data.groups
+    return Judge(answers, data.y, *judged).baseline
 
 
 def _given(prepared: Prepared) -> tuple[nn.Module, tuple[Units, ...], Ranking, Batch, Tensor]:

@@ -25,7 +25,8 @@ Metrics = Annotated[
     typer.Option(
         "--metric",
         help="A metric of the model's task, such as mae; of one label an input also accuracy, "
-        "loss, kl, auroc, worst_class. May be given again.",
+        "loss, kl, auroc, worst_class; of data with groups also worst_group, the one that loses "
+        "most. May be given again.",
     ),
 ]
 
@@ -57,9 +58,11 @@ def sensitivity(
     from pruneviz.sensitivity import metrics_of, read_notes, read_points
     from pruneviz.store import check_writable, write_text
     from pruneviz.subjects import load_subject
+    from pruneviz.wording import RefusedError
+    from pruneviz.wording.refusals import analysing
 
     subject = load_subject(plan)
-    known = metrics_of(subject.task, subject.metrics)
+    known = metrics_of(subject.task, subject.metrics, grouped=subject.grouped)
     columns = _columns(metric or list(known)[:1], known)
     if out is not None:
         check_writable(out)
@@ -68,6 +71,8 @@ def sensitivity(
         settings["levels"] = levels
     folder = carry_out("sensitivity", plan, settings=settings, options=memory_option(memory_mb))
     table = read_points(folder.file(POINTS_FILE))
+    if any(column not in table for column in columns):
+        raise RefusedError(analysing.scan_without_groups(folder.digest))
     baseline = read_points(folder.file(BASELINE_FILE))
     notes = read_notes(folder)
     if out is not None:
@@ -98,8 +103,7 @@ def _columns(names: Sequence[str], known: Mapping[str, PointMetric]) -> list[str
 
     found: list[str] = []
     for each in (metric(name, known) for name in names):
-        found += ["worst_class"] if each.metric.name == "worst_class" else []
-        found += each.columns
+        found += [*each.named, *each.columns]
     return list(dict.fromkeys(found))
 
 

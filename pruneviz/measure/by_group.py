@@ -11,8 +11,11 @@ import torch
 from pruneviz.measure.quality import metric_pair
 from pruneviz.metrics import Metric, Tally
 from pruneviz.metrics.areas import ALL, can_be_judged, of_each
+from pruneviz.metrics.metric import Change
 from pruneviz.report import MetricPair
 from pruneviz.subjects.subject import Groups
+
+Group = tuple[str, str]  # a column's name, and that of one of its groups
 
 
 def by_group(metric: Metric, before: Tally, after: Tally, groups: Groups) -> pd.DataFrame:
@@ -26,25 +29,24 @@ def by_group(metric: Metric, before: Tally, after: Tally, groups: Groups) -> pd.
     `labels` is how many of these the inputs of a group can judge.
     """
     rows = []
-    for column, (names, index) in groups.items():
-        placed = torch.from_numpy(index)
-        here = [(name, placed == place) for place, name in enumerate(names)]
+    for column, group in groups.items():
+        parts = {name: which for (_, name), which in members({column: group}).items()}
         found = {
-            name: metric_pair(metric, _of(before, which), _of(after, which))
-            for name, which in here
-            if which.any()
+            name: metric_pair(metric, part_of(metric, before, which), part_of(metric, after, which))
+            for name, which in parts.items()
         }
         rows.append(compared(metric, column, found))
         if _over_labels(metric, before):
-            rows[-1]["labels"] = [_labels(before, which) for _, which in here if which.any()]
+            rows[-1]["labels"] = [_labels(before, which) for which in parts.values()]
     return pd.concat(rows, ignore_index=True) if rows else pd.DataFrame()
 
 
 def compared(metric: Metric, column: str, found: Mapping[str, MetricPair]) -> pd.DataFrame:
     """Return one row for each named pair of a metric, with the columns of `by_group`."""
-    worst = _worst(metric, found)
+    changes = {(column, name): (pair.change, pair.change_interval) for name, pair in found.items()}
+    worst = losing_most(metric, changes)
     return pd.DataFrame(
-        {"column": column, "group": name, **_row(metric, pair), "worst": name == worst}
+        {"column": column, "group": name, **_row(metric, pair), "worst": (column, name) == worst}
         for name, pair in found.items()
     )
 
@@ -60,8 +62,38 @@ def _labels(tally: Tally, which: torch.Tensor) -> int:
     return int(can_be_judged(*of_each(target, target.shape[1])).sum())
 
 
-def _of(tally: Tally, which: torch.Tensor) -> Tally:
-    return {name: values[which] for name, values in tally.items()}
+def members(groups: Groups) -> dict[Group, torch.Tensor]:
+    """Return which inputs are of each group, (N,) bool, of all columns; of those that have some."""
+    found = {
+        (column, name): torch.from_numpy(index == place)
+        for column, (names, index) in groups.items()
+        for place, name in enumerate(names)
+    }
+    return {group: which for group, which in found.items() if which.any()}
+
+
+def part_of(metric: Metric, tally: Tally, which: torch.Tensor) -> Tally:
+    """Return what a metric needs of a tally, of some of its inputs, (N,) bool."""
+    return {name: tally[name][which] for name in metric.needs}
+
+
+def is_known(metric: Metric, change: Change) -> bool:
+    """Return whether a change and its interval say something: not all that can be."""
+    value, (low, high) = change
+    return not math.isnan(value) and high - low < 2 * (metric.most - metric.least)
+
+
+def losing_most(metric: Metric, changes: Mapping[Group, Change]) -> Group | None:
+    """Return the group that loses most, those that surely lose first; None where none loses.
+
+    Of several the first. Those of which nothing is known are none of them.
+    """
+    losses = {}
+    for name, (change, ends) in changes.items():
+        loss = -metric.gain(change)
+        if is_known(metric, (change, ends)) and loss > 0:
+            losses[name] = max(map(metric.gain, ends)) < 0, loss
+    return max(losses, key=lambda name: losses[name]) if losses else None
 
 
 def _row(metric: Metric, pair: MetricPair) -> dict[str, float]:
@@ -81,15 +113,3 @@ def _row(metric: Metric, pair: MetricPair) -> dict[str, float]:
         "change_low": change[0],
         "change_high": change[1],
     }
-
-
-def _worst(metric: Metric, pairs: Mapping[str, MetricPair]) -> str | None:
-    """Return the group that loses most, those that surely lose first; None where none loses."""
-    losses = {}
-    for name, pair in pairs.items():
-        gains = [metric.gain(end) for end in pair.change_interval]
-        known = max(gains) - min(gains) < 2 * (metric.most - metric.least)
-        loss = -metric.gain(pair.change)
-        if known and loss > 0:
-            losses[name] = max(gains) < 0, loss
-    return max(losses, key=lambda name: losses[name]) if losses else None

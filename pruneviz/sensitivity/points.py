@@ -18,7 +18,8 @@ from pruneviz.metrics.areas import auroc
 from pruneviz.metrics.classification import answered_worst
 from pruneviz.metrics.resampling import mean_intervals, number
 from pruneviz.plan import Setting
-from pruneviz.sensitivity.metrics import point_metric
+from pruneviz.sensitivity.groups import GROUP_COLUMNS
+from pruneviz.sensitivity.metrics import WORST_GROUP, point_metric
 from pruneviz.sensitivity.reading import header_of, read_table
 from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.wording import RefusedError, scanned
@@ -45,8 +46,8 @@ class Point:
     the same inputs. `class_correct` counts by class, and `worst_class` is the one of those with
     samples that is answered worst. What each number says, and its interval, is in `METRICS`.
 
-    `others` are the numbers of other metrics by their columns: of a task without labels there are
-    no more than these, and the classification's are NaN.
+    `others` are the numbers of other metrics by their columns, then those of the group that loses
+    most: of a task without labels there are no more than these, and the classification's are NaN.
     """
 
     layer: str
@@ -75,7 +76,7 @@ class Point:
     loss_change: float = nan
     loss_change_low: float = nan
     loss_change_high: float = nan
-    others: tuple[tuple[str, float], ...] = ()
+    others: tuple[tuple[str, float | str], ...] = ()
 
     @property
     def known(self) -> bool:
@@ -141,15 +142,19 @@ def _worst(right: Tensor, y: Tensor, classes: Sequence[str]) -> tuple[str, float
     return name, metric.combine(tally), *metric.interval(tally)
 
 
-def columns_of(names: Iterable[str], *, labelled: bool) -> list[str]:
-    """Return the columns of points that are judged by metrics, in the order of a scan's table."""
+def columns_of(names: Iterable[str], *, labelled: bool, grouped: bool = False) -> list[str]:
+    """Return the columns of points that are judged by metrics, in the order of a scan's table.
+
+    Those of the group that loses most, where inputs are `grouped`, come last.
+    """
     own = [column for name in names for column in point_metric(metrics.METRICS.get(name)).columns]
-    return list(dict.fromkeys([*(COLUMNS if labelled else WITHOUT_LABELS), *own]))
+    first = COLUMNS if labelled else WITHOUT_LABELS
+    return list(dict.fromkeys([*first, *own, *(GROUP_COLUMNS if grouped else ())]))
 
 
 def table_of(rows: Iterable[Point], columns: Sequence[str] = COLUMNS) -> pd.DataFrame:
     """Return points as a table, one a row."""
-    found = [{**vars(point), **dict(point.others)} for point in rows]
+    found = [{WORST_GROUP: "", **vars(point), **dict(point.others)} for point in rows]
     return pd.DataFrame(found, columns=list(columns))
 
 
@@ -180,16 +185,16 @@ def read_points(path: Path) -> pd.DataFrame:
     Which metrics are in it its first line says; what an older file lacks is NaN. ValueError where
     the file is damaged.
     """
-    texts, needed = ("layer", "worst_class"), ("sparsity", "samples")
+    texts, needed = ("layer", "worst_class", WORST_GROUP), ("sparsity", "samples")
     older = (METRIC_COLUMNS, CHANGES, NEEDED)
     return read_table(path, _columns_like(header_of(path)), texts, older, needed)
 
 
 def _columns_like(header: Sequence[str]) -> list[str]:
     """Return the columns of the scan that a file's first line is of, `COLUMNS` without any."""
-    if header[: len(WITHOUT_LABELS)] == WITHOUT_LABELS:
-        return columns_of(metrics_in(header), labelled=False)
-    return columns_of(metrics_in(header[len(COLUMNS) :]), labelled=True)
+    labelled = header[: len(WITHOUT_LABELS)] != WITHOUT_LABELS
+    names = metrics_in(header[len(COLUMNS) :] if labelled else header)
+    return columns_of(names, labelled=labelled, grouped=WORST_GROUP in header)
 
 
 def metrics_in(columns: Sequence[str]) -> list[str]:

@@ -33,6 +33,7 @@ from pruneviz.sensitivity.points import (
 )
 from pruneviz.sensitivity.refit import Refit, refit_notes, refitted
 from pruneviz.stepwise import State
+from pruneviz.subjects.subject import Groups
 from pruneviz.tasks import CLASSIFICATION, Answers, Task
 from pruneviz.wording import Fact, RefusedError, scanned
 from pruneviz.wording.refusals import analysing
@@ -59,20 +60,24 @@ class Scan:
         remove: Remove = apply,
         task: Task = CLASSIFICATION,
         metrics: Sequence[Metric] = (ACCURACY,),
+        groups: Groups | None = None,
     ) -> None:
         """Plan the points, every layer at every level; `x`, `y` (N, …) are held-out data.
 
         `budget_bytes` bounds the activations that are kept. `classes` are the names of what the
-        network answers, `task` says what it is for, `metrics` by what it is judged. `remove` makes
-        the networks; `refit` is done to each before it is looked at, and to the original that they
-        are compared with. ValueError where levels do not rise.
+        network answers, `task` says what it is for, `metrics` by what it is judged, the first one
+        also in each of the `groups` of inputs. `remove` makes the networks; `refit` is done to each
+        before it is looked at, and to the original that they are compared with. ValueError where
+        levels do not rise.
         """
         self.levels = check_levels(levels)
         self._alone = Alone(model, units, ranking, some(x, slice(2)), remove)
         self._model, self._x, self._y, self._budget_bytes = model, x, y, budget_bytes
         self._classes, self._refit = tuple(classes), refit
-        self._task, self._metrics = task, tuple(metrics)
-        self._columns = columns_of((each.name for each in metrics), labelled=task.labelled)
+        self._task, self._metrics, self._groups = task, tuple(metrics), groups or {}
+        self._columns = columns_of(
+            (each.name for each in metrics), labelled=task.labelled, grouped=bool(self._groups)
+        )
         self._open = [(layer.name, level) for layer in units for level in self.levels]
         self.total = len(self._open)
         self.rows: list[Point] = []
@@ -90,7 +95,8 @@ class Scan:
     @cached_property
     def _judge(self) -> Judge:
         original = self.evaluator.original_answers()
-        return Judge(original, self._y, self._classes, self._task, self._metrics)
+        judged = self._classes, self._task, self._metrics, self._groups
+        return Judge(original, self._y, *judged)
 
     @cached_property
     def baseline(self) -> Point:

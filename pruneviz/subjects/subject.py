@@ -147,6 +147,11 @@ class Subject:
         return (self.metric, *(each for each in own if each.name != self.metric.name))
 
     @property
+    def grouped(self) -> bool:
+        """Return whether its data name groups of inputs."""
+        return self.data is not None and bool(self.data.groups)
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """Return the shape of one input, the first where the model takes several."""
         return shape_of(self.example)

@@ -21,6 +21,7 @@ from pruneviz.figures.kit.style import (
 from pruneviz.figures.sensitivity.reading import (
     PERCENT,
     Reading,
+    hovered,
     most_sensitive,
     ranked,
     what_to_see,
@@ -61,7 +62,8 @@ def sensitivity(
 
 
 def add_original(figure: go.Figure, reading: Reading) -> None:
-    """Draw the original's value as a line across, with its number."""
+    """Draw the original's value as a line across, with its number; that of changes is 0."""
+    number = "" if reading.changes else f" {reading.value(reading.original)}"
     figure.add_hline(y=reading.original, line={"color": ORIGINAL, "dash": "dot", "width": 1.5})
     figure.add_annotation(
         x=1,
@@ -69,7 +71,7 @@ def add_original(figure: go.Figure, reading: Reading) -> None:
         xanchor="right",
         y=reading.original,
         yanchor="bottom",
-        text=f"{reading.called} {reading.value(reading.original)}",
+        text=f"{reading.called}{number}",
         showarrow=False,
     )
 
@@ -80,6 +82,12 @@ def value_range(table: pd.DataFrame, reading: Reading) -> list[float]:
     What may lie below 0 or above 1 all the same is on it where it is measured.
     """
     values = [reading.original, *table["value"].dropna()]
+    if reading.changes:
+        far = reading.original - reading.span if reading.falls else reading.original + reading.span
+        values += [end for name in ("low", "high") for end in table[name].dropna()]
+        low, high = float(min(far, *values)), float(max(far, *values))
+        room = 0.06 * (high - low)
+        return [low - room, high + room]
     lowest = min(0.0, 1.08 * float(min(values)))
     if reading.unit == PERCENT:
         return [lowest, 104.0]
@@ -127,5 +135,5 @@ def _curve(
             "dash": "solid" if leads else DASHES[place or 0],
         },
         marker={"symbol": SYMBOLS[place or 0], "size": 9 if leads else 6},
-        hovertemplate=f"{name}: {reading.hover} at %{{x:.0f}} %<extra></extra>",
+        **hovered(name, rows, reading),
     )

@@ -13,7 +13,7 @@ from pruneviz.figures.kit.pool import Matrix
 from pruneviz.figures.kit.rows import ROW, layer_rows
 from pruneviz.figures.kit.style import INK, TRANSPARENT, lay_out
 from pruneviz.figures.sensitivity.curves import LEVEL_AXIS
-from pruneviz.figures.sensitivity.reading import PERCENT, Reading, what_to_see
+from pruneviz.figures.sensitivity.reading import Reading, in_words, what_to_see
 
 # One hue that only grows denser: its order is seen with any kind of colour vision, on light and
 # dark pages, and the numbers can be read on all of it.
@@ -65,7 +65,7 @@ def _matrix(table: pd.DataFrame, names: list[str], levels: list[float]) -> Matri
 
 def _colours(damage: Matrix, names: list[str], levels: list[float], reading: Reading) -> go.Heatmap:
     known = damage[~np.isnan(damage)]
-    worse = "Points" if reading.unit == PERCENT else reading.unit.capitalize()
+    worse = "Points" if reading.in_points else reading.unit.capitalize()
     return go.Heatmap(
         z=damage,
         x=[f"{100 * level:g}" for level in levels],
@@ -102,7 +102,7 @@ def _cells(
         mode="markers+text" if len(known) <= MOST_NUMBERED else "markers",
         text=[_number(value, reading) for value in lost],
         textfont={"color": INK},
-        hovertext=[_hover(row, reading) for _, row in known.iterrows()],
+        hovertext=[in_words(row, reading) for _, row in known.iterrows()],
         hovertemplate="%{hovertext}<extra></extra>",
         marker={"size": ROW, "color": TRANSPARENT, "line": {"width": 0}},
         selected=hidden,
@@ -113,12 +113,5 @@ def _cells(
 
 
 def _number(damage: float, reading: Reading) -> str:
-    text = f"{damage:.0f}".replace("-", MINUS) if reading.unit == PERCENT else reading.alone(damage)
+    text = f"{damage:.0f}".replace("-", MINUS) if reading.in_points else reading.alone(damage)
     return text if any(digit in text for digit in "123456789") else "0"
-
-
-def _hover(row: pd.Series, reading: Reading) -> str:
-    level = f"{row['layer']} at {100 * row['sparsity']:.0f} %"
-    interval = f"{reading.value(row['low'])} to {reading.value(row['high'])}"
-    known = "" if pd.isna(row["low"]) else f" (95 %: {interval})"
-    return f"{level}: {reading.value(row['value'])}{known}"

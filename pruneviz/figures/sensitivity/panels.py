@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 from pruneviz.figures.kit.rows import shortened
 from pruneviz.figures.kit.style import ORIGINAL, PRUNED, SERIES, lay_out
 from pruneviz.figures.sensitivity.curves import band, clickable, value_range
-from pruneviz.figures.sensitivity.reading import Reading, most_sensitive, what_to_see
+from pruneviz.figures.sensitivity.reading import Reading, hovered, most_sensitive, what_to_see
 
 MOST_PANELS = 24
 ACROSS = 4
@@ -80,7 +80,7 @@ def _panel(
         showlegend=False,
         line={"color": PRUNED if leads else QUIET, "width": 2.5 if leads else 1.8},
         marker={"size": 6},
-        hovertemplate=f"{name}: {reading.hover} at %{{x:.0f}} %<extra></extra>",
+        **hovered(name, rows, reading),
     )
     interval = band(rows).update(showlegend=False)
     if not leads:

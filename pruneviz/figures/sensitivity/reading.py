@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -11,19 +13,21 @@ from pruneviz.metrics import Metric
 
 QUOTED_LEVEL = 0.7
 ALONE = "each layer pruned alone, the others whole"
-PERCENT, NATS = "%", "nats"
+PERCENT, NATS, POINTS = "%", "nats", "points"
 
 
 @dataclass(frozen=True)
 class Reading:
     """What is read off a scan. Tables of it have the columns layer, sparsity, value, low, high.
 
+    And `of`, in words, where each value is of another group of inputs, "" where of none.
     `sparsity` is a fraction removed; `value`, its 95 % interval and `original` are in `unit` ("%",
     "nats", …, or "" for none). `falls` says whether less is worse. `of` is what is lost or
     added in words, "" for accuracy, of which points are spoken as they are.
     `called` is what the value is called that all are compared with. `scale` is what counts as much
     as all of a fraction does. `metric` writes values that have no bounds, so that each has digits
-    enough; None where three decimals do.
+    enough; None where three decimals do. `changes` says that values are changes against the
+    original, whose own is 0; those of fractions are in points.
     """
 
     title: str
@@ -34,6 +38,7 @@ class Reading:
     called: str = "original"
     scale: float = 1.0
     metric: Metric | None = None
+    changes: bool = False
 
     @property
     def axis(self) -> str:
@@ -41,24 +46,29 @@ class Reading:
         return f"{self.title} ({self.unit})" if self.unit else self.title
 
     @property
+    def in_points(self) -> bool:
+        """Return whether damage is counted in points."""
+        return self.unit in (PERCENT, POINTS)
+
+    @property
     def span(self) -> float:
         """Return the least that an axis of damage spans, so that noise does not fill a figure."""
-        return 5.0 if self.unit == PERCENT else 0.05 * self.scale
+        return 5.0 if self.in_points else 0.05 * self.scale
 
     @property
     def smallest(self) -> float:
         """Return the damage below which none is spoken of."""
-        return 0.5 if self.unit == PERCENT else 0.005 * self.scale
+        return 0.5 if self.in_points else 0.005 * self.scale
 
     @property
     def noticed(self) -> float:
         """Return the damage from which on a layer is worth a title, if it is surely there."""
-        return 2.0 if self.unit == PERCENT else 0.02 * self.scale
+        return 2.0 if self.in_points else 0.02 * self.scale
 
     @property
     def little(self) -> str:
         """Return a small damage in words, which no layer may reach."""
-        return "a whole point" if self.unit == PERCENT else self.amount(0.01 * self.scale)
+        return "a whole point" if self.in_points else self.amount(0.01 * self.scale)
 
     def damage(self, value: float) -> float:
         """Return how much worse than the original a value is; below 0 where it is better."""
@@ -67,7 +77,7 @@ class Reading:
     def amount(self, damage: float) -> str:
         """Return a damage in words: `12 points`, `0.42 nats of loss`."""
         of = f" of {self.of}" if self.of else ""
-        if self.unit == PERCENT:
+        if self.in_points:
             return fmt.plural(round(damage), "point") + of
         unit = f" {self.unit}" if self.unit else ""
         return self.alone(damage) + unit + of
@@ -78,11 +88,12 @@ class Reading:
         return text.replace("-", fmt.MINUS)
 
     def value(self, value: float) -> str:
-        """Return a value with its unit: `93.2 %`, `0.421 nats`."""
+        """Return a value with its unit: `93.2 %`, `0.421 nats`; a change as `−2.1 points`."""
         if self.unit == PERCENT:
             return f"{value:.1f} %"
-        text = f"{value:.3f}" if self.metric is None else self.metric.written_alone(value)
-        return f"{text} {self.unit}".rstrip()
+        digits = 1 if self.unit == POINTS else 3
+        text = f"{value:.{digits}f}" if self.metric is None else self.metric.written_alone(value)
+        return f"{fmt.signed(text) if self.changes else text} {self.unit}".rstrip()
 
     @property
     def hover(self) -> str:
@@ -94,6 +105,23 @@ class Reading:
     def loses(self) -> str:
         """Return what a layer does to this measure: it loses some of it, or adds some to it."""
         return "loses" if self.falls else "adds"
+
+
+def in_words(row: pd.Series, reading: Reading) -> str:
+    """Return a point as it is read under the mouse: layer, level, value, its interval, of what."""
+    level = f"{row['layer']} at {100 * row['sparsity']:.0f} %"
+    interval = f"{reading.value(row['low'])} to {reading.value(row['high'])}"
+    known = "" if pd.isna(row["low"]) else f" (95 %: {interval})"
+    of = f"<br>{html.escape(row['of'])}" if row.get("of") else ""
+    return f"{level}: {reading.value(row['value'])}{known}{of}"
+
+
+def hovered(name: str, rows: pd.DataFrame, reading: Reading) -> dict[str, Any]:
+    """Return what a layer's points, the original's before them, say under the mouse."""
+    if "of" not in rows:
+        return {"hovertemplate": f"{name}: {reading.hover} at %{{x:.0f}} %<extra></extra>"}
+    texts = [in_words(row, reading) for _, row in rows.iterrows()]
+    return {"hovertemplate": "%{hovertext}<extra></extra>", "hovertext": [reading.called, *texts]}
 
 
 @dataclass(frozen=True)
@@ -141,7 +169,7 @@ def what_to_see(table: pd.DataFrame, reading: Reading, chosen: str = "", wanted:
 
 def _finding(table: pd.DataFrame, reading: Reading, worst: Worst, chosen: str) -> str:
     """Return what the worst layer at the level to quote loses, a chosen one before it."""
-    level, most = fmt.share(worst.sparsity), reading.amount(worst.damage)
+    level, most = fmt.share(worst.sparsity), _amount(table, reading, worst)
     at_level = _at(table, worst.sparsity)
     own = at_level.loc[at_level["layer"] == chosen, "value"]
     if len(own) and chosen != worst.layer:
@@ -154,14 +182,26 @@ def _finding(table: pd.DataFrame, reading: Reading, worst: Worst, chosen: str) -
         return f"No layer {reading.loses} {reading.little} at {level}"
     later = _worst(table, _quoted(table), reading)
     if first_noticed(table, reading) is None:
-        return f"At {level}, {worst.layer} {reading.loses} most: {most}, within chance"
+        amount = reading.amount(worst.damage)
+        return f"At {level}, {worst.layer} {reading.loses} most: {amount}, within chance"
     if later is None or later.sparsity <= worst.sparsity:
         return f"At {level}, {worst.layer} {reading.loses} most: {most}"
     further = f"at {fmt.share(later.sparsity)}, {later.layer} {reading.loses} most"
     return (
         f"{worst.layer} already {reading.loses} {most} at {level}; {further}: "
-        f"{reading.amount(later.damage)}"
+        f"{_amount(table, reading, later)}"
     )
+
+
+def _amount(table: pd.DataFrame, reading: Reading, worst: Worst) -> str:
+    """Return how much a layer costs; of changes, each of other inputs, whether it may be chance."""
+    amount = reading.amount(worst.damage)
+    if not reading.changes:
+        return amount
+    at_level = _at(table, worst.sparsity)
+    row = at_level.loc[at_level["layer"] == worst.layer].iloc[0]
+    surely = reading.damage(float(row["high" if reading.falls else "low"])) > 0
+    return amount if surely else f"{amount} (within chance)"
 
 
 def _worst(table: pd.DataFrame, level: float | None, reading: Reading) -> Worst | None:

@@ -10,11 +10,12 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pruneviz.figures.kit import format as fmt
-from pruneviz.figures.sensitivity import curves, levels, panels
+from pruneviz.figures.sensitivity import curves, groups, levels, panels
 from pruneviz.history.folder import BASELINE_CLASSES_FILE, BASELINE_FILE, CLASSES_FILE, POINTS_FILE
 from pruneviz.jobs.scans import RECALIBRATE
 from pruneviz.plan import Setting
 from pruneviz.sensitivity import LEVELS, read_classes, read_points
+from pruneviz.sensitivity.metrics import WORST_GROUP
 from pruneviz.ui.frame.frame import View
 from pruneviz.ui.kit import widgets
 from pruneviz.ui.sensitivity import amounts, measures, recalibrating, scanning
@@ -70,6 +71,8 @@ def _results(view: View, scan: Scan) -> None:
         widgets.empty(text.escape(read.problem))
     else:
         _figure(scan, read, shape)
+        if name == WORST_GROUP and len(table):
+            st.caption(text.escape(groups.in_words(table, view.subject.metrics[0])))
     known = measures.of(view.subject)
     kept, file = table, "sensitivity.csv"
     if name == ONE_CLASS:
@@ -134,6 +137,8 @@ def _read(view: View, scan: Scan, points: pd.DataFrame, name: str, one: str) -> 
         return measures.by_class(_classes(scan), by_class, one, called, finished=scan.whole)
     if len(baseline):
         original = baseline.iloc[0]
+    if name == WORST_GROUP:
+        return measures.by_group(points, original, view.subject.metrics[0], called)
     return measures.by_metric(points, original, measures.of(view.subject)[name], called, by_class)
 
 

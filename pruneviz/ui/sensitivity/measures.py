@@ -10,11 +10,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from pruneviz.figures.sensitivity.reading import PERCENT, Reading
-from pruneviz.metrics import UNITS
+from pruneviz.figures.kit import format as fmt
+from pruneviz.figures.sensitivity.reading import PERCENT, POINTS, Reading
+from pruneviz.metrics import UNITS, Metric
 from pruneviz.plan import Plan
 from pruneviz.sensitivity import CLASS_COLUMNS, Judge, PointMetric, metrics_of
 from pruneviz.sensitivity.classes import class_table, no_area
+from pruneviz.sensitivity.metrics import GROUP_SAMPLES, WORST_GROUP, point_metric, worst_group
 from pruneviz.sensitivity.points import columns_of, lacks, table_of
 from pruneviz.subjects import Subject
 from pruneviz.ui.engine import cache
@@ -25,6 +27,7 @@ from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import browsing
 
 ONE_CLASS = "one_class"
+TITLES = {WORST_GROUP: "The group that loses most"}
 OF = {
     "accuracy": "",
     "loss": "cross-entropy",
@@ -38,6 +41,8 @@ COLUMN_WORDS = {
     "samples": "Inputs",
     "class": "Class",
     "worst_class": "Worst class",
+    WORST_GROUP: "Group that loses most",
+    GROUP_SAMPLES: "Inputs of that group",
     "change": "Change of accuracy (%)",
     "change_low": "Change, 95 % from (%)",
     "change_high": "Change, 95 % to (%)",
@@ -45,6 +50,10 @@ COLUMN_WORDS = {
     "loss_change_low": "Change of cross-entropy, 95 % from (nats)",
     "loss_change_high": "Change of cross-entropy, 95 % to (nats)",
 }
+NO_GROUP = (
+    "What each group loses is not known: its inputs are too few or all of one class, or answers "
+    "are no finite numbers. Group the rows by a column with larger groups on Home."
+)
 FRACTIONS = {"sparsity", "change", "change_low", "change_high"}
 ENDS = ("", ", 95 % from", ", 95 % to")
 
@@ -60,12 +69,12 @@ class Read:
 
 def of(subject: Subject) -> dict[str, PointMetric]:
     """Return the metrics that a scan of a subject is read by, the primary one first."""
-    return metrics_of(subject.task, subject.metrics)
+    return metrics_of(subject.task, subject.metrics, grouped=subject.grouped)
 
 
 def names(subject: Subject) -> dict[str, str]:
     """Return what a scan can be read by, name to title; one class where each input has one."""
-    titles = {name: each.metric.title for name, each in of(subject).items()}
+    titles = {name: TITLES.get(name, each.metric.title) for name, each in of(subject).items()}
     classes = subject.data.classes if subject.data and subject.task.labelled else ()
     return {**titles, ONE_CLASS: "Accuracy of one class"} if classes else titles
 
@@ -101,6 +110,36 @@ def by_metric(
     )
     if len(table) and table["value"].isna().all():
         return Read(table, reading, _why_missing(each, points, original, classes))
+    return Read(table, reading)
+
+
+def by_group(points: pd.DataFrame, original: pd.Series, metric: Metric, called: str) -> Read:
+    """Return how the group that loses most changes by a metric, each point with its group's name.
+
+    `original` is the point that all are compared with, `called` what it is called.
+    """
+    primary, each = point_metric(metric), worst_group(metric)
+    unit = POINTS if UNITS[metric.unit].symbol.strip() == PERCENT else metric.symbol_of_changes
+    reading = Reading(
+        f"Change of one group's {metric.noun}",
+        unit.strip(),
+        0.0,
+        metric.better == "higher",
+        f"one group's {metric.noun}",
+        called,
+        primary.whole(metric.scale * float(original[primary.value])),
+        None if metric.unit else metric,
+        changes=True,
+    )
+    if len(points) and WORST_GROUP not in points:
+        return Read(pd.DataFrame(), reading, _older("what each group of inputs loses"))
+    table = _table(points, each.change, each.change_low, each.change_high, metric.scale)
+    if len(table) and table["value"].isna().all():
+        return Read(table, reading, NO_GROUP)
+    if len(points):
+        counts = points[GROUP_SAMPLES].fillna(0).astype(int)
+        names = zip(points[WORST_GROUP], counts, strict=True)
+        table["of"] = [f"{name}, {fmt.plural(n, 'input')}" if name else "" for name, n in names]
     return Read(table, reading)
 
 
@@ -189,8 +228,9 @@ def column_formats(known: Mapping[str, PointMetric]) -> dict[str, Any]:
     words, fractions = _columns(known)
     formats: dict[str, Any] = {}
     for column, word in words.items():
-        if column not in ("layer", "class", "worst_class", "samples"):
-            written = "%.0f" if column == "sparsity" else "%.1f" if column in fractions else "%.3f"
+        if column not in ("layer", "class", "worst_class", WORST_GROUP, "samples"):
+            whole = column in ("sparsity", GROUP_SAMPLES)
+            written = "%.0f" if whole else "%.1f" if column in fractions else "%.3f"
             formats[word] = st.column_config.NumberColumn(format=written)
     return formats
 

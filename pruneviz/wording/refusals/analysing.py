@@ -16,6 +16,14 @@ def scan_unreadable(file: str, why: Fact) -> str:
 
 
 @fact()
+def scan_without_groups(digest: str) -> str:
+    return (
+        "this scan was made before what each group of inputs loses was measured: delete it with "
+        f"`pruneviz runs delete {digest}`, and scan again"
+    )
+
+
+@fact()
 def scan_lacks_notes(file: str) -> str:
     return f"'{file}' is damaged: it holds no sentences; scan again"
 
