@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from pruneviz.network.answers import logits_of
-from pruneviz.network.inputs import Batch, Inputs, is_batched, some
+from pruneviz.network.inputs import Batch, Inputs, is_batched, some, tensors
 from pruneviz.network.study import slowly
 from pruneviz.statistics.layers import Layer
 from pruneviz.statistics.observer import LayerObserver, by_channel, find_sites
@@ -191,7 +191,8 @@ def chosen(asked: StatisticRequest) -> Samples:
 
     ValueError where their conductance is asked for and they are tokens.
     """
-    if asked.settings["method"] == "conductance" and not asked.samples.x.is_floating_point():
+    whole = not all(each.is_floating_point() for each in tensors(asked.samples.x))
+    if asked.settings["method"] == "conductance" and whole:
         raise RefusedError(choosing.no_way_to_tokens(asked.criterion))
     return of_classes(asked.samples, str(asked.settings["classes"]))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
+from torch import Tensor
 
 from pruneviz.network.inputs import Batch, Inputs, is_batched
 from pruneviz.subjects.files.image_tree import some_of

@@ -37,13 +37,13 @@ def overlap_notes(data: Data, trained: Data | None) -> tuple[Fact, ...]:
         if seen:
             notes.append(opened.known_from_training(seen, len(data.x)))
     exact = repeated(data.x, data.train_x)
-    measure = _measure(data)
-    alike = near(data.x, data.train_x, *measure) & ~exact
+    near_ones, rescaled_ones = _alike(data)
+    alike = near_ones & ~exact
     twice = int(exact.sum() + alike.sum())
     if twice:
         rounded = int(alike.sum())
         notes.append(opened.in_both_parts(twice, len(data.x), rounded, data.held_out))
-    changed = _in_other_units(data) & ~exact & ~alike
+    changed = rescaled_ones & ~exact & ~alike
     if changed.any():
         notes.append(opened.in_other_units(int(changed.sum()), len(data.x), data.held_out))
     return tuple(notes)
@@ -59,23 +59,17 @@ def repeated(x: Batch, other: Batch) -> Tensor:
     return found
 
 
-def close(data: Data) -> Tensor:
-    """Return which evaluated inputs are in the training part but for rounding, bool (N,).
+def _alike(data: Data) -> tuple[Tensor, Tensor]:
+    """Return which inputs are in the training part but for rounding, which in other units.
 
-    Of images a lossy file of high quality counts as rounding too. Of inputs of several tensors,
-    which have no common scale, none is sought.
+    Of the evaluated inputs, bool (N,) each. Of images a lossy file of high quality counts as
+    rounding too. Of inputs of several tensors, which have no common scale, none is sought.
     """
     if not isinstance(data.x, Tensor):
-        return torch.zeros(len(data.x), dtype=torch.bool)
-    return near(data.x, only_tensor(data.train_x), *_measure(data))
-
-
-def _in_other_units(data: Data) -> Tensor:
-    """Return which evaluated inputs are in the training part in other units, bool (N,)."""
-    if not isinstance(data.x, Tensor):
-        return torch.zeros(len(data.x), dtype=torch.bool)
-    same, centre, spread = _measure(data)
-    return rescaled(data.x, only_tensor(data.train_x), data.axis, same, centre, spread)
+        none = torch.zeros(len(data.x), dtype=torch.bool)
+        return none, none
+    measure, other = _measure(data), only_tensor(data.train_x)
+    return near(data.x, other, *measure), rescaled(data.x, other, data.axis, *measure)
 
 
 def _measure(data: Data) -> tuple[float, Tensor, Tensor]:

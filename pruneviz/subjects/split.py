@@ -87,8 +87,9 @@ def _normalised(
     x: Batch, mean: tuple[float, ...], std: tuple[float, ...], axis: int, overwrite: bool = False
 ) -> Batch:
     """Return inputs normalised; several tensors as they are, numbers with fractions as float32."""
-    several = not isinstance(x, Tensor)
-    return x.to(torch.float32) if several else normalise(x, mean, std, axis, overwrite)
+    if not isinstance(x, Tensor):
+        return x.to(torch.float32)
+    return normalise(x, mean, std, axis, overwrite)
 
 
 def spread(total: int, limit: int = CALIBRATION_LIMIT) -> Tensor:
@@ -124,6 +125,7 @@ def make_data(
     Without a training part of its own, the calibration part is trained on, and a note says so.
     To `overwrite` the raw inputs of both parts saves their memory.
     """
+
     def ready(raw: Batch) -> Batch:
         return _normalised(raw, mean, std, axis, overwrite)
 

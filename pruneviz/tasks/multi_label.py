@@ -129,10 +129,7 @@ class MultiLabel:
 
     def strata(self, target: Tensor) -> Tensor:
         """Return a number for each set of labels that occurs; those that occur once share one."""
-        known = known_labels(target)
-        numbers = number_of_each_row(target.masked_fill(~known, UNKNOWN))
-        alone = torch.bincount(numbers)[numbers] == 1
-        return numbers.masked_fill(alone, int(numbers.max()) + 1) if len(numbers) else numbers
+        return number_of_each_row(target.masked_fill(~known_labels(target), UNKNOWN))
 
 
 def known_labels(target: Tensor) -> Tensor:

@@ -79,12 +79,6 @@ def test_a_fair_split_divides_each_set_of_labels():
     assert first == second != third
 
 
-def test_sets_of_labels_that_occur_once_are_divided_together():
-    sets = torch.tensor([[0, 0, 1], [0, 1, 0], [0, 1, 0], [1, 1, 1], [1, 0, 0]])
-    a, b, c, d, e = TASK.strata(sets).tolist()
-    assert a == d == e != b == c
-
-
 @pytest.mark.parametrize(
     ("output", "target", "expected"),
     [

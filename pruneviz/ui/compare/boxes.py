@@ -10,6 +10,7 @@ from torch import Tensor
 from pruneviz.compare.boxes import found_boxes
 from pruneviz.figures.inputs.boxes import WIDTH, answered_boxes, true_boxes
 from pruneviz.figures.kit.style import ORIGINAL, PRUNED
+from pruneviz.network.inputs import only_tensor
 from pruneviz.tasks import IGNORED
 from pruneviz.tasks.detection import Detection
 from pruneviz.ui.engine.results import Judged
@@ -34,7 +35,7 @@ def draw(judged: Judged, indices: Sequence[int]) -> None:
         )
     true = data.y[index]
     first, second = (found_boxes(each[index], true, least) for each in (before, after))
-    raw, names = data.raw(data.x[index : index + 1])[0], data.classes
+    raw, names = data.raw(only_tensor(data.x)[index : index + 1])[0], data.classes
     charts = {
         "truth": true_boxes(raw, true[true[:, 4] != IGNORED], names),
         "original": answered_boxes(raw, first, names, "original", ORIGINAL),
