@@ -34,7 +34,7 @@ def by_label(
     """Return one row a label that can be judged, with a metric of both networks and its change.
 
     Columns are those of `by_group`, `samples` the inputs of which is known whether they have the
-    label, and `with` those that have it.
+    label, and `with` those that have it. Where no label can be judged there is no row.
     """
     true, known = of_each(before["target"], len(names))
     judged_labels = can_be_judged(true, known).tolist()
@@ -44,6 +44,8 @@ def by_label(
         if judged_labels[index]
     }
     table = compared(metric, column, found)
+    if table.empty:
+        return table
     index = [names.index(name) for name in found]
     table["samples"] = known.sum(0)[index].numpy()
     table.insert(3, "with", (true & known).sum(0)[index].numpy())

@@ -22,8 +22,10 @@ from pruneviz.stepwise import complete
 from pruneviz.subjects import load_subject, subject_of
 from pruneviz.tasks.task import usual_metric
 from pruneviz.ui import settings
+from pruneviz.ui.compare.groups import in_numbers
 from pruneviz.ui.compare.labels import add_words
 from pruneviz.ui.engine.results import Judged
+from pruneviz.ui.session import link
 from pruneviz.wording import RefusedError, opened
 from pruneviz.wording import judged as told
 from pruneviz.wording.refusals.subjects import given_subjects
@@ -91,6 +93,22 @@ def test_a_page_opens_and_speaks_of_the_metric(page):
     assert "F1" in words(at)
 
 
+def test_home_takes_a_label_and_the_mean_over_all():
+    def sent(at, value):
+        next(box for box in at.selectbox if box.label == "Class").set_value(value)
+        next(each for each in at.button if each.label == "Judge it so").click().run()
+        assert not at.exception
+        assert not at.error
+        return link.decode(at.query_params["plan"])
+
+    at = _open("home", PLAN)
+    box = next(box for box in at.selectbox if box.label == "Class")
+    assert box.options == ["the mean over all", *NAMES]
+    plan = sent(at, 2)
+    assert (plan.metric, plan.metric_parameters) == ("auroc", {"class_index": 2})
+    assert sent(at, -1).digest() == PLAN.digest()
+
+
 def test_inputs_that_became_worse_say_which_labels_became_wrong(known):
     prepared, after = known
     data, task, before = prepared.subject.data, prepared.subject.task, prepared.baseline.answers
@@ -121,6 +139,8 @@ def test_labels_and_groups_are_judged_on_what_is_known_of_them(known):
     assert table["samples"].tolist() == (~data.y.isnan()).sum(0)[:3].tolist()
     assert table["with"].tolist() == (data.y == 1).sum(0)[:3].tolist()
     assert left_out(data.y[:, :3], NAMES[:3]) is None
+    nothing = [{**tally, "target": torch.ones_like(data.y)} for tally in tallies]
+    assert by_label(METRICS.get("auroc"), *nothing, NAMES).empty
     assert label_names(("a",), 2) == label_names(("a", "a"), 2) == ("label 0", "label 1")
     even = (data.y[:, 0] == 1).numpy()  # a group in which all are even, and one in which none is
     groups = {"parity": (("odd", "even"), even.astype(np.int64))}
@@ -128,6 +148,8 @@ def test_labels_and_groups_are_judged_on_what_is_known_of_them(known):
         rows = by_group(usual_metric(task, name), *tallies, groups)
         assert rows["labels"].tolist() == [2, 2]
         assert rows["change"].notna().all()
+        counts = [f"{n} (2 labels)" for n in rows["samples"]]
+        assert [row[1] for row in in_numbers(rows, METRICS.get(name))] == counts
     assert "labels" not in by_group(METRICS.get("loss"), *tallies, groups)
 
 

@@ -107,6 +107,8 @@ def _cell(content: str) -> str:
         return shown
     whole = fmt.unbroken(shown)
     whole = whole.replace(f"{text.NO_BREAK}\\(", " \\(")  # an interval may stand below it
+    # where the page is narrow, its upper end below the lower
+    whole = whole.replace(f"{text.NO_BREAK}to{text.NO_BREAK}", f" to{text.NO_BREAK}")
     return whole.replace(f",{text.NO_BREAK}", ", ")
 
 

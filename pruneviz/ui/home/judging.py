@@ -47,8 +47,8 @@ def draw(plan: Plan, subject: Subject) -> Plan | None:
             return None
     if task != (plan.task or FOUND):
         return plan.changed(task=None if task == FOUND else task, metric=None, metric_parameters={})
-    usual = chosen == subject.task.reported[0]
-    own = given if chosen == metric.name else {}
+    own = metric.spelled_out(given) if chosen == metric.name else {}
+    usual = chosen == subject.task.reported[0] and not own
     return plan.changed(metric=None if usual else chosen, metric_parameters=own)
 
 
@@ -63,7 +63,7 @@ def _parameter(definition: Parameter, metric: Metric, subject: Subject) -> Setti
     """Draw a parameter of the metric: a class by its name, or a number."""
     value = metric.given.get(definition.name, definition.default)
     classes = subject.data.classes if subject.data else ()
-    if definition.name == "class_index" and int(value) < len(classes):
+    if classes and definition.name == "class_index" and int(value) < len(classes):
         of = range(int(definition.minimum or 0), len(classes))
         return st.selectbox(
             definition.title, of, of.index(int(value)),
