@@ -23,10 +23,11 @@ from pruneviz.recovery import RECOVERIES, RecoveryRequest
 from pruneviz.reuse import Evaluator
 from pruneviz.stages.prune import Pruned
 from pruneviz.statistics import Samples, StatisticRequest
+from pruneviz.statistics.responses import chosen
 from pruneviz.stepwise import complete
 from pruneviz.subjects import Augmentation, Subject, load_subject, subject_of
 from pruneviz.wording import RefusedError, opened
-from pruneviz.wording.refusals import tracing
+from pruneviz.wording.refusals import choosing, tracing
 from pruneviz.wording.refusals.subjects import array_files, given_subjects, scaling
 from tests import two_inputs
 from tests.recovering import finish, same
@@ -81,6 +82,19 @@ def test_every_criterion_scores_them_alike(subjects, criterion) -> None:
     assert found[0].keys() == found[1].keys()
     for name, scores in found[0].items():
         assert torch.allclose(scores.double(), found[1][name].double(), rtol=1e-4, atol=1e-7), name
+
+
+def test_no_way_leads_from_nothing_to_whole_numbers(subjects) -> None:
+    data = subjects[1].data
+    whole = {"left": data.x.kwargs["left"], "right": data.x.kwargs["right"].long()}
+    settings = {"method": "conductance", "classes": ""}
+    asked = StatisticRequest(
+        criterion="attribution", model=subjects[1].model, example=None, units=(),
+        settings=settings, given=Samples(x=Inputs(kwargs=whole), y=data.y),
+    )  # fmt: skip
+    with pytest.raises(RefusedError) as caught:
+        chosen(asked)
+    assert caught.value.fact == choosing.no_way_to_tokens("attribution")
 
 
 def pruned(subject: Subject) -> tuple[engine.Prepared, Pruned]:

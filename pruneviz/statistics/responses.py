@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils._pytree import tree_map
 
 from pruneviz.network.answers import logits_of
-from pruneviz.network.inputs import Batch, Inputs, is_batched, some, tensors
+from pruneviz.network.inputs import Batch, is_batched, some, tensors
 from pruneviz.network.study import slowly
 from pruneviz.statistics.layers import Layer
 from pruneviz.statistics.observer import LayerObserver, by_channel, find_sites
@@ -177,22 +177,18 @@ def conductance(asked: StatisticRequest, x: Batch, y: Tensor, steps: int) -> Cha
 
 
 def _shrunk(x: Batch, share: float) -> Batch:
-    """Return inputs on the way from 0; of several tensors those that are no whole numbers."""
-    if isinstance(x, Tensor):
-        return x * share
-    moved: Inputs = tree_map(
-        lambda leaf: leaf * share if is_batched(leaf) and leaf.is_floating_point() else leaf, x
-    )
+    """Return inputs on the way from 0."""
+    moved: Batch = tree_map(lambda leaf: leaf * share if is_batched(leaf) else leaf, x)
     return moved
 
 
 def chosen(asked: StatisticRequest) -> Samples:
     """Return the samples of the classes that a criterion's setting `classes` names.
 
-    ValueError where their conductance is asked for and they are tokens.
+    ValueError where their conductance is asked for and they are tokens, or hold whole numbers.
     """
-    whole = not all(each.is_floating_point() for each in tensors(asked.samples.x))
-    if asked.settings["method"] == "conductance" and whole:
+    real = all(each.is_floating_point() for each in tensors(asked.samples.x))
+    if asked.settings["method"] == "conductance" and not real:
         raise RefusedError(choosing.no_way_to_tokens(asked.criterion))
     return of_classes(asked.samples, str(asked.settings["classes"]))
 

@@ -15,14 +15,6 @@ from tests.pages.test_other_tasks import words
 PLAN = Plan(model="sample:digits-detector", sparsity=0.3)
 
 
-def test_attributions_of_a_detector_are_of_its_boxes():
-    at = _open("attributions", PLAN)
-    assert not at.exception
-    assert not at.error
-    assert "mAP" in words(at)
-    assert "Accuracy" not in "\n".join(str(m.value) for m in at.markdown[:6])
-
-
 def names(at) -> list[list[int]]:
     """Return how many boxes each picture has: solid, missed, wrong."""
     specs = [json.loads(chart.proto.spec)["data"] for chart in at.get("plotly_chart")]
@@ -39,6 +31,8 @@ def test_compare_draws_the_boxes_of_the_image_that_became_worse_by_most():
     assert not at.exception
     assert not at.error
     assert "| mAP |" in words(at)
+    assert "Accuracy" not in "\n".join(str(m.value) for m in at.markdown[:6])
+    assert "Explain one of them" not in words(at), "Attributions explains no boxes"
     judged = results.judged(PLAN)
     table = worsened(judged.task, judged.original, judged.pruned, judged.data.y)
     worst = int(table["index"][0])

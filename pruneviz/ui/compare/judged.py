@@ -12,6 +12,7 @@ from pruneviz.metrics import metric_of
 from pruneviz.network.inputs import only_tensor
 from pruneviz.plan import Plan
 from pruneviz.report import MetricNumbers, MetricPair
+from pruneviz.tasks.regression import Regression
 from pruneviz.ui.compare import boxes, labels, numbers, tokens
 from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.history import report_tables
@@ -103,7 +104,7 @@ def draw_worst(judged: Judged) -> None:
     worst = table["index"].head(MOST_ROWS).tolist()
     tokens.draw(judged, worst)
     boxes.draw(judged, worst)
-    if judged.data.kind != "several":
+    if isinstance(judged.task, Regression) and judged.data.kind != "several":
         widgets.page_link("attributions", "Explain one of them by its number")
 
 

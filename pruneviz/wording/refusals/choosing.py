@@ -72,8 +72,9 @@ def inputs_not_finite(criterion: str) -> str:
 @fact(field="criterion")
 def no_way_to_tokens(criterion: str) -> str:
     return (
-        f"criterion '{criterion}' with conductance follows the way from input 0, and tokens have "
-        "none: set its method to activation_x_gradient, or choose another criterion"
+        f"criterion '{criterion}' with conductance follows the way from input 0, and whole "
+        "numbers, such as tokens, have none: set its method to activation_x_gradient, or choose "
+        "another criterion"
     )
 
 
