@@ -193,6 +193,27 @@ def test_folders_inside_a_class_belong_to_it(tmp_path):
                              "oak/0.png", "oak/1.png", "oak/2.png", "oak/a/b/8.png")  # fmt: skip
 
 
+def test_folders_inside_classes_are_groups_of_the_evaluated_images(tmp_path):
+    sites = {"ash/east": 2, "ash/west": 3, "oak/west": 2, "oak/east/scanner": 1, "oak": 1}
+    files = {
+        f"{part}/{site}/{i}.png": png(10 * i + len(site))
+        for part in ("train", "test")
+        for site, count in sites.items()
+        for i in range(count * (1 if part == "test" else 2))
+    }
+    for raw in read_both(lay(tmp_path / "data", files)):
+        names, index = raw.groups["folder"]
+        assert sorted(names) == ["(none)", "east", "west"]
+        inner = [name.split("/")[2:-1] for name in raw.names]
+        assert [names[place] for place in index] == [folders[0] if folders else "(none)"
+                                                     for folders in inner]  # fmt: skip
+        assert len(index) == len(raw.x) == 9
+    each_apart = {f"{label}/{label}{i}/a.png": png(i) for label in "ab" for i in range(3)}
+    for number, lone in enumerate((plain(), each_apart)):
+        for raw in read_both(lay(tmp_path / f"lone-{number}", lone)):
+            assert raw.groups == {}, "one folder, or one for each image"
+
+
 def test_what_is_left_out_is_counted_and_named(tmp_path):
     files = {
         **plain(count=12),

@@ -27,7 +27,8 @@ Parts = tuple[str, ...]
 class ImageFile:
     """An image not yet read: its class, its name for people, how to get its bytes, and its part.
 
-    `path` is that in the folder or archive.
+    `path` is that in the folder or archive, `inside` the folder within that of its class, "" where it
+    lies in the latter itself.
     """
 
     label: str
@@ -35,6 +36,7 @@ class ImageFile:
     read: Callable[[], bytes]
     train: bool = False
     path: str = ""
+    inside: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,16 +87,7 @@ def sort_out(
         top: _level(here, depth, top) if split else depth for top in split or _tops(here, depth)
     }
     kept = [p for p in here if len(p) > levels.get(p[depth], len(p)) + 1]
-    found = [
-        ImageFile(
-            label=p[levels[p[depth]]],
-            name="/".join(p[depth:]),
-            read=_reader(read, p),
-            train=split.get(p[depth], False),
-            path="/".join(p),
-        )
-        for p in kept
-    ]
+    found = [_file(p, depth, levels[p[depth]], split, read) for p in kept]
     _refuse_empty(folders, files, {f.label for f in found}, depth, levels)
     deep = [p for p in kept if len(p) > levels[p[depth]] + 2]
     notes = [f"In folders inside their class's folder: {len(deep):,}."] * bool(deep)
@@ -114,6 +107,20 @@ def sort_out(
         if names
     ]
     return Tree(tuple(found), tuple(notes))
+
+
+def _file(
+    parts: Parts, depth: int, level: int, split: Mapping[str, bool], read: Callable[[str], bytes]
+) -> ImageFile:
+    """Return the image at a path below `depth` folders, whose class's folder is at `level`."""
+    return ImageFile(
+        label=parts[level],
+        name="/".join(parts[depth:]),
+        read=_reader(read, parts),
+        train=split.get(parts[depth], False),
+        path="/".join(parts),
+        inside=parts[level + 1] if len(parts) > level + 2 else "",
+    )
 
 
 def _reader(read: Callable[[str], bytes], parts: Parts) -> Callable[[], bytes]:

@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -31,6 +32,8 @@ from pruneviz.subjects.files.values import (
 )
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.split import Training, stratified
+from pruneviz.subjects.subject import Groups
+from pruneviz.subjects.tables.grouped import groups_of
 from pruneviz.wording import Fact, RefusedError, opened
 from pruneviz.wording.refusals.subjects import image_files
 
@@ -39,6 +42,7 @@ MAX_MEMBERS = 50_000
 MAX_UNPACKED_BYTES = 1_000_000_000
 SUBSET_SEED = 0
 DARK = 63  # of 255: what 14 of 16 bits come to
+DIRECTLY = "(none)"  # the group of images in a class's folder itself
 BROKEN = 0.1  # of the images: beyond it, something is wrong with all of them
 
 
@@ -168,8 +172,18 @@ def _decode_all(tree: Tree, name: str, expects: Expectation, shelf: Shelf | None
         notes=(*(note for scale in scales for note in scale.notes), *_narrowed(pixels)),
         white=white_above_bytes(scales),
         names=tuple(f.name for f in files if not f.train),
+        groups=_groups([f for f in files if not f.train]),
         train=training,
     )
+
+
+def _groups(files: Sequence[ImageFile]) -> Groups:
+    """Return images by the folders within their class's folder; {} where these do not group them.
+
+    As where there is one at most, or hardly more images than folders.
+    """
+    inside = pd.Series([f.inside or DIRECTLY for f in files], dtype=object)
+    return {"folder": groups_of(inside)} if 1 < inside.nunique() <= len(files) / 2 else {}
 
 
 def _sized(expects: Expectation) -> str:

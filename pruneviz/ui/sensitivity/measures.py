@@ -52,7 +52,7 @@ COLUMN_WORDS = {
 }
 NO_GROUP = (
     "What each group loses is not known: its inputs are too few or all of one class, or answers "
-    "are no finite numbers. Group the rows by a column with larger groups on Home."
+    "are no finite numbers. Choose data with larger groups on Home."
 )
 FRACTIONS = {"sparsity", "change", "change_low", "change_high"}
 ENDS = ("", ", 95 % from", ", 95 % to")
