@@ -27,8 +27,8 @@ Parts = tuple[str, ...]
 class ImageFile:
     """An image not yet read: its class, its name for people, how to get its bytes, and its part.
 
-    `path` is that in the folder or archive, `inside` the folder within that of its class, "" where it
-    lies in the latter itself.
+    `path` is that in the folder or archive, `inside` the folder within that of its class, "" where
+    it lies in the latter itself.
     """
 
     label: str

@@ -94,6 +94,14 @@ def plan_differences(first: Plan, second: Plan) -> list[tuple[str, str, str]]:
     ]
 
 
+# Where the page is narrow an interval may stand below its number, and its upper end below the lower.
+BREAKS = (
+    (f"{text.NO_BREAK}\\(", " \\("),
+    (f"{text.NO_BREAK}to{text.NO_BREAK}", f" to{text.NO_BREAK}"),
+    (f",{text.NO_BREAK}", ", "),
+)
+
+
 def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a table as Markdown; its headings are Markdown, its cells are not read as such."""
     lines = [f"| {' | '.join(map(_cell, row))} |" for row in rows]
@@ -106,10 +114,9 @@ def _cell(content: str) -> str:
     if content[:1] not in "0123456789±−+":
         return shown
     whole = fmt.unbroken(shown)
-    whole = whole.replace(f"{text.NO_BREAK}\\(", " \\(")  # an interval may stand below it
-    # where the page is narrow, its upper end below the lower
-    whole = whole.replace(f"{text.NO_BREAK}to{text.NO_BREAK}", f" to{text.NO_BREAK}")
-    return whole.replace(f",{text.NO_BREAK}", ", ")
+    for unbroken, broken in BREAKS:
+        whole = whole.replace(unbroken, broken)
+    return whole
 
 
 def _by_title(report: Report) -> dict[str, MetricNumbers]:
