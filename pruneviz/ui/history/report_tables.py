@@ -94,7 +94,7 @@ def plan_differences(first: Plan, second: Plan) -> list[tuple[str, str, str]]:
     ]
 
 
-# Where the page is narrow an interval may stand below its number, and its upper end below the lower.
+# On a narrow page an interval may stand below its number, and its upper end below the lower.
 BREAKS = (
     (f"{text.NO_BREAK}\\(", " \\("),
     (f"{text.NO_BREAK}to{text.NO_BREAK}", f" to{text.NO_BREAK}"),
