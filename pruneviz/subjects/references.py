@@ -13,7 +13,9 @@ from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import finding, sending, text_files
 
 MODEL_KINDS = ("sample", "torchvision", "timm", "hf", "python")
-DATA_KINDS = ("sample", "npz", "folder", "csv", "parquet", "text", "upload", "python")
+DATA_KINDS = (
+    "sample", "npz", "folder", "masks", "csv", "parquet", "text", "upload", "python",
+)  # fmt: skip
 TABLES = ("csv", "parquet")
 HARMLESS = ("sample:", "torchvision:", "timm:", "upload:")
 NOTHING_SAID = Columns()

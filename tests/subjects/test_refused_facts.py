@@ -84,7 +84,7 @@ REFUSED = {
         lambda: parse_data("wine.csv"), finding.names_no_data("wine.csv"), "data",
         "'wine.csv' names no data; a data is one of sample:NAME, npz:FILE, folder:DIRECTORY, "
         "csv:FILE?target=COLUMN, parquet:FILE?target=COLUMN, "
-        "text:FILE?length=128&stride=128",
+        "masks:DIRECTORY, text:FILE?length=128&stride=128",
     ),
     "sample data": (
         lambda: load_split("wine"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import stat
 import zipfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 import torch
@@ -36,6 +36,8 @@ MAX_UNPACKED_BYTES = 1_000_000_000
 SUBSET_SEED = 0
 DARK = 63  # of 255: what 14 of 16 bits come to
 BROKEN = 0.1  # of the images: beyond it, something is wrong with all of them
+F = TypeVar("F")
+T = TypeVar("T")
 
 
 def read_folder(path: Path, expects: Expectation) -> RawData:
@@ -98,12 +100,8 @@ def _check_member(member: zipfile.ZipInfo, name: str) -> None:
 
 def _decode_all(tree: Tree, name: str, expects: Expectation) -> RawData:
     """Return every image, or as many of each class as memory allows, in the model's input size."""
-    if expects.shape is None:
-        raise RefusedError(image_files.size_not_known())
-    if len(expects.shape) != 3 or expects.shape[0] not in (1, 3):
-        raise RefusedError(image_files.model_takes_no_images(expects.shape))
     files, notes = list(tree.files), list(tree.notes)
-    limit = MAX_TENSOR_BYTES // (4 * int(np.prod(expects.shape)))
+    limit = MAX_TENSOR_BYTES // (4 * int(np.prod(image_form(expects))))
     if len(files) > limit:
         strata = sorted({(f.train, f.label) for f in files})
         index = np.array([strata.index((f.train, f.label)) for f in files], dtype=np.int64)
@@ -113,8 +111,8 @@ def _decode_all(tree: Tree, name: str, expects: Expectation) -> RawData:
         )
         files = [files[i] for i in chosen]
     files, pixels = _whole(files, expects, notes)
-    notes.append(_sized(expects))
-    images, scales = _scaled(pixels, name, notes)
+    notes.append(sized(expects))
+    images, scales = scaled(pixels, name, notes)
     classes = tuple(sorted({f.label for f in files}))
     labels = np.array([classes.index(f.label) for f in files], dtype=np.int64)
     train = np.array([f.train for f in files])
@@ -128,14 +126,23 @@ def _decode_all(tree: Tree, name: str, expects: Expectation) -> RawData:
         recorded=True,
         classes=classes,
         note=" ".join(notes),
-        notes=(*(note for scale in scales for note in scale.notes), *_narrowed(pixels)),
+        notes=(*(note for scale in scales for note in scale.notes), *narrowed(pixels)),
         white=white_above_bytes(scales),
         names=tuple(f.name for f in files if not f.train),
         train=training,
     )
 
 
-def _sized(expects: Expectation) -> str:
+def image_form(expects: Expectation) -> tuple[int, ...]:
+    """Return the shape (C, H, W) of images that a model takes; RefusedError where it takes none."""
+    if expects.shape is None:
+        raise RefusedError(image_files.size_not_known())
+    if len(expects.shape) != 3 or expects.shape[0] not in (1, 3):
+        raise RefusedError(image_files.model_takes_no_images(expects.shape))
+    return expects.shape
+
+
+def sized(expects: Expectation) -> str:
     """Return how images got their size and colours."""
     assert expects.shape is not None
     _, height, width = expects.shape
@@ -153,35 +160,44 @@ def _whole(
     files: list[ImageFile], expects: Expectation, notes: list[str]
 ) -> tuple[list[ImageFile], list[Pixels]]:
     """Return the images that are whole and their files; ValueError where too many are not."""
-    whole, pixels, broken = [], [], []
+    kept, pixels = whole(files, lambda file: decode(file, expects), notes)
+    labels = {f.label for f in kept}
+    first = next((f for f in files if f.label not in labels), None)
+    if first is not None:
+        raise RefusedError(image_files.only_one_not_whole(first.name))
+    return kept, pixels
+
+
+def whole(files: Sequence[F], read: Callable[[F], T], notes: list[str]) -> tuple[list[F], list[T]]:
+    """Return the files that are whole and what is read of each, with a note of those that are not.
+
+    ValueError where these are too many.
+    """
+    kept: list[F] = []
+    found: list[T] = []
+    broken: list[str] = []
     for file in files:
         try:
-            pixels.append(decode(file, expects))
-            whole.append(file)
+            found.append(read(file))
+            kept.append(file)
         except BrokenImageError as error:
-            broken.append(file)
+            broken.append(str(error.fact.values["image"]))
             if len(broken) > max(1, BROKEN * len(files)):
-                why = image_files.others_not_whole(error.fact, broken[0].name)
-                raise RefusedError(why) from error
-    gone = {f.label for f in broken} - {f.label for f in whole}
-    if gone:
-        first = next(f for f in broken if f.label in gone)
-        raise RefusedError(image_files.only_one_not_whole(first.name))
+                raise RefusedError(image_files.others_not_whole(error.fact, broken[0])) from error
     if broken:
-        names = some_of([f.name for f in broken])
         what = "images are" if len(broken) > 1 else "image is"
-        notes.append(f"Left out: {len(broken):,} {what} broken ({names}).")
-    return whole, pixels
+        notes.append(f"Left out: {len(broken):,} {what} broken ({some_of(broken)}).")
+    return kept, found
 
 
-def _narrowed(pixels: list[Pixels]) -> tuple[Fact, ...]:
+def narrowed(pixels: list[Pixels]) -> tuple[Fact, ...]:
     """Return a note where colours of 16 bits, read with 8, are so dark that fewer may be used."""
-    narrowed = [p.values.max() for p in pixels if p.narrowed]
-    brightest = int(max(narrowed, default=BYTE))
-    return () if brightest > DARK else (opened.narrowed_colours(len(narrowed), brightest),)
+    largest = [p.values.max() for p in pixels if p.narrowed]
+    brightest = int(max(largest, default=BYTE))
+    return () if brightest > DARK else (opened.narrowed_colours(len(largest), brightest),)
 
 
-def _scaled(pixels: list[Pixels], name: str, notes: list[str]) -> tuple[Tensor, list[Scale]]:
+def scaled(pixels: list[Pixels], name: str, notes: list[str]) -> tuple[Tensor, list[Scale]]:
     """Return images as (N, C, H, W) in [0, 1], all of one depth on one scale, and these scales."""
     scales: dict[float | None, Scale] = {}
     spans = [p.span for p in pixels if p.span is not None and p.full is None]

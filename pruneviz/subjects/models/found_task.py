@@ -9,9 +9,10 @@ from torch import Tensor
 
 from pruneviz.metrics import METRICS, Metric
 from pruneviz.plan import Plan
-from pruneviz.tasks import CLASSIFICATION, TASKS, Task
+from pruneviz.tasks import CLASSIFICATION, IGNORED, TASKS, Task
+from pruneviz.tasks.segmentation import Segmentation
 from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals.subjects import answering
+from pruneviz.wording.refusals.subjects import answering, mask_files
 
 
 def chosen_task(plan: Plan, own: Task | None) -> Task | None:
@@ -24,9 +25,14 @@ def chosen_task(plan: Plan, own: Task | None) -> Task | None:
 
 
 def found_task(target: Tensor | None) -> Task:
-    """Return the task that targets (N, …) are of: numbers in place of labels are a regression."""
+    """Return the task that targets (N, …) are of.
+
+    Numbers in place of labels are a regression, masks of whole numbers a segmentation.
+    """
     if target is not None and target.is_floating_point():
         return TASKS.get("regression").implementation()
+    if target is not None and target.dim() == 3:
+        return TASKS.get("segmentation").implementation()
     return CLASSIFICATION
 
 
@@ -41,6 +47,25 @@ def check_task(task: Task, output: Any, target: Tensor) -> None:
     if fault is not None:
         title = next((e.title for e in TASKS if e.implementation is type(task)), "own task")
         raise RefusedError(answering.of_another_task(title, fault, tuple(TASKS.names())))
+
+
+def refuse_other_than_maps(own: Task | None, title: str) -> None:
+    """Raise RefusedError where a model is known to be for another task than segmentation."""
+    if own is not None and not isinstance(own, Segmentation):
+        raise RefusedError(mask_files.no_segmentation(title))
+
+
+def classes_of_maps(output: Any, targets: Tensor) -> int:
+    """Return how many classes an output (N, classes, H, W) has; RefusedError where it has none.
+
+    Masks (N, H, W) must be as large; which classes they show is not asked.
+    """
+    task = Segmentation()
+    check_task(task, output, torch.full_like(targets, IGNORED))
+    count = int(task.scores(output).shape[1])
+    if count == 1:
+        raise RefusedError(mask_files.single_score())
+    return count
 
 
 def chosen_metric(plan: Plan, task: Task) -> Metric | None:
