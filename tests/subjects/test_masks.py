@@ -14,9 +14,10 @@ from PIL import Image
 from pruneviz.plan import Plan
 from pruneviz.run import run
 from pruneviz.subjects import Subject, load_subject
+from pruneviz.subjects import load as loading
 from pruneviz.subjects.files.masks import read_masks
 from pruneviz.subjects.labelling import UnknownClassesError
-from pruneviz.subjects.models.expectation import Expectation
+from pruneviz.subjects.models.expectation import Expectation, Source
 from pruneviz.tasks import IGNORED
 from pruneviz.tasks.segmentation import Segmentation
 from pruneviz.wording import Fact, RefusedError, opened
@@ -325,3 +326,13 @@ def test_a_class_beyond_the_outputs_is_named(folder):
         load(data)
     # once the plan says which output it is, it is judged as such
     assert int(load(data, classes={"7": 1}).data.y.max()) == 2
+
+
+def test_a_model_that_masks_judge_is_not_said_to_be_unjudged(folder):
+    data, unjudged = load(folder()).data, opened.not_judged("segmentation")
+    source = Source(
+        model=torch.nn.Identity(), title="", sentence="", weights_label="", expects=FORM,
+        notes=(opened.random_weights(), unjudged),
+    )  # fmt: skip
+    assert loading._of_the_model(source, None) == source.notes
+    assert loading._of_the_model(source, data) == (opened.random_weights(),)

@@ -136,6 +136,11 @@ def mosaic(figure: go.Figure, scale: Mapping[str, object]) -> go.Figure:
             "title": {"side": "top"},
         }
     )
+    return squares(figure)
+
+
+def squares(figure: go.Figure) -> go.Figure:
+    """Give the pictures of a figure square pixels, rows from the top down, and no ticks."""
     figure.update_xaxes(showticklabels=False, ticks="", showgrid=False, constrain="domain")
     figure.update_yaxes(
         showticklabels=False, ticks="", showgrid=False, autorange="reversed", constrain="domain"

@@ -9,7 +9,7 @@ from pruneviz.compare import worsened
 from pruneviz.figures.kit import format as fmt
 from pruneviz.metrics import metric_of
 from pruneviz.report import MetricPair
-from pruneviz.ui.compare import numbers, tokens
+from pruneviz.ui.compare import masks, numbers, tokens
 from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.history import report_tables
 from pruneviz.ui.kit import widgets
@@ -67,6 +67,10 @@ def _row(pair: MetricPair) -> tuple[str, ...]:
 
 def draw_worst(judged: Judged) -> None:
     """Draw the inputs whose answers became worse by most."""
+    both = masks.of(judged)
+    if both is not None:
+        masks.draw_worst(judged, both)
+        return
     table = worsened(judged.task, judged.original, judged.pruned, judged.data.y)
     lost = int((table["change"] > 0).sum())
     st.subheader(
