@@ -36,6 +36,7 @@ def sky():
     return made
 def one(): return net(1)
 def seven(): return net(7)
+def half(): return nn.Sequential(net(), nn.MaxPool2d(2))
 def labels(): return nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.ReLU(), nn.Linear(8, 3))
 """
 RANDOM = np.random.default_rng(0)
@@ -157,6 +158,14 @@ def test_a_mask_is_sized_by_the_nearest_pixel_and_cut_as_its_image(folder):
     assert cut.targets.tolist() == CLASSES[:, 2:6, 2:6].tolist()
 
 
+def test_a_network_that_says_no_size_takes_that_of_the_images(folder):
+    data = folder()
+    assert load(data, input_shape=None).shape == (1, SIDE, SIDE)
+    wide = Image.fromarray(PICTURES[3].repeat(2, 0))
+    wide.save(data / "images/03.jpg")
+    assert refused(lambda: load(data, input_shape=None)) == image_files.size_not_known()
+
+
 def test_accuracy_and_mean_iou_are_those_of_the_formula(folder):
     numbers = CLASSES.copy()
     numbers[:, 0, 0] = 255
@@ -206,6 +215,12 @@ def test_parts_are_told_by_their_folders(folder, form, outer):
     assert raw.train.y.tolist() == CLASSES.tolist()
     assert all("val" in name for name in raw.names)
     assert "'train' trains and calibrates, 'val' evaluates" in raw.note
+    first, *others = sorted(p for p in data.rglob("*.jpg") if "val" in p.parts)
+    first.write_bytes(b"")
+    for path in others:
+        path.unlink()
+    left = refused(lambda: read_masks(data, FORM))
+    assert left == mask_files.no_images("data", "images to judge on")
 
 
 def test_what_has_no_other_is_left_out_named_and_counted(folder):
@@ -308,6 +323,7 @@ def test_what_cannot_be_read_is_named_with_the_remedy(folder, case):
 def test_models_that_give_no_classes_to_pixels_are_told(folder):
     data = folder()
     assert refused(lambda: load(data, "one")) == mask_files.single_score()
+    assert refused(lambda: load(data, "half")) == mask_files.smaller_maps((4, 4), (SIDE, SIDE))
     title = load(data).title
     other = refused(lambda: load(data, task="regression"))
     assert other == mask_files.no_segmentation(title)
@@ -336,3 +352,18 @@ def test_a_model_that_masks_judge_is_not_said_to_be_unjudged(folder):
     )  # fmt: skip
     assert loading._of_the_model(source, None) == source.notes
     assert loading._of_the_model(source, data) == (opened.random_weights(),)
+
+
+def test_an_image_and_its_mask_are_turned_upright_alike(folder):
+    data = folder()
+    turn = Image.Exif()
+    turn[0x0112] = 6  # a quarter to the right
+    for i, (picture, mask) in enumerate(zip(PICTURES, CLASSES, strict=True)):
+        on_its_side = Image.fromarray(np.rot90(picture[:4]))
+        on_its_side.save(data / f"images/{i:02}.jpg", exif=turn, quality=95)
+        palette(mask[:4]).save(data / f"masks/{i:02}.png")
+    subject = load(data, input_shape=None)
+    assert subject.shape == (1, 4, SIDE)
+    raw = read_masks(data, Expectation(shape=(1, 4, SIDE)))
+    assert raw.targets.tolist() == CLASSES[:, :4].tolist()
+    assert float((raw.x[:, 0] * 255 - torch.from_numpy(PICTURES[:, :4])).abs().mean()) < 12

@@ -34,6 +34,7 @@ MAX_TENSOR_BYTES = 1_500_000_000
 MAX_MEMBERS = 50_000
 MAX_UNPACKED_BYTES = 1_000_000_000
 SUBSET_SEED = 0
+COLOURS = (1, 3)  # channels of an image
 DARK = 63  # of 255: what 14 of 16 bits come to
 BROKEN = 0.1  # of the images: beyond it, something is wrong with all of them
 F = TypeVar("F")
@@ -137,7 +138,7 @@ def image_form(expects: Expectation) -> tuple[int, ...]:
     """Return the shape (C, H, W) of images that a model takes; RefusedError where it takes none."""
     if expects.shape is None:
         raise RefusedError(image_files.size_not_known())
-    if len(expects.shape) != 3 or expects.shape[0] not in (1, 3):
+    if len(expects.shape) != 3 or expects.shape[0] not in COLOURS:
         raise RefusedError(image_files.model_takes_no_images(expects.shape))
     return expects.shape
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -24,6 +24,7 @@ from pruneviz.subjects.files.image_tree import (
     word_of,
 )
 from pruneviz.subjects.files.images import (
+    COLOURS,
     MAX_TENSOR_BYTES,
     image_form,
     narrowed,
@@ -31,7 +32,7 @@ from pruneviz.subjects.files.images import (
     sized,
     whole,
 )
-from pruneviz.subjects.files.pixels import Pixels, decode, decode_mask
+from pruneviz.subjects.files.pixels import Pixels, decode, decode_mask, size_of
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.files.values import BYTE, WORD, white_above_bytes
 from pruneviz.subjects.models.expectation import Expectation
@@ -62,8 +63,10 @@ def read_masks(path: Path, expects: Expectation) -> RawData:
     """
     if not path.is_dir():
         raise RefusedError(mask_files.no_folder(str(path)))
-    form = image_form(expects)
     pairs, notes = _pairs(path)
+    if expects.shape is None:
+        expects = _of_one_size(pairs, expects)
+    form = image_form(expects)
     limit = MAX_TENSOR_BYTES // (4 * int(np.prod(form)) + 8 * int(np.prod(form[1:])))
     if len(pairs) > limit:
         notes.append(f"{limit:,} of {len(pairs):,} images were taken, evenly by their names.")
@@ -74,6 +77,8 @@ def read_masks(path: Path, expects: Expectation) -> RawData:
     images, scales = scaled(pixels, path.name, notes)
     targets, said = class_numbers(torch.stack([mask for _, mask in read]))
     train = np.array([pair.image.train for pair in pairs])
+    if train.all():
+        raise RefusedError(mask_files.no_images(path.name, "images to judge on"))
     training = Training()
     if train.any():
         training = Training(x=images[train], y=targets[train])
@@ -130,6 +135,18 @@ def in_outputs(targets: Tensor, outputs: Mapping[int, int]) -> Tensor:
 def _read(pair: Pair, expects: Expectation) -> tuple[Pixels, Tensor]:
     pixels = decode(pair.image, expects)
     return pixels, decode_mask(pair.mask, expects, pixels.size)
+
+
+def _of_one_size(pairs: Sequence[Pair], expects: Expectation) -> Expectation:
+    """Return what is expected, with the size that all images have, where a convolution takes any.
+
+    Without such a size nothing is changed.
+    """
+    sizes = {size_of(pair.image) for pair in pairs} - {None}
+    if len(sizes) != 1 or expects.channels not in COLOURS:
+        return expects
+    width, height = sizes.pop() or (0, 0)
+    return replace(expects, shape=(expects.channels, height, width))
 
 
 def _pairs(path: Path) -> tuple[list[Pair], list[str]]:

@@ -34,6 +34,7 @@ DAMAGE = (
 NAMED = "PGM"  # one whose header says what white is
 KEEPING = ("PNG", "BMP", "GIF", "TIFF")  # formats that keep numbers as they are
 NUMBERED = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")  # modes with one whole number a pixel
+ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # EXIF's tag, and its values of images on their side
 SPREAD = {"L;2": 85, "L;4": 17}  # what Pillow multiplies grey of 2 and 4 bits by
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
@@ -78,6 +79,19 @@ def decode(file: ImageFile, expects: Expectation) -> Pixels:
         return replace(pixels, narrowed=narrowed and pixels.full == BYTE, size=upright.size)
 
     return _opened(file, read)
+
+
+def size_of(file: ImageFile) -> tuple[int, int] | None:
+    """Return an image's (width, height) as it is shown; None for a file that is none."""
+
+    def read(image: OpenedImage) -> tuple[int, int]:
+        turned = image.getexif().get(ORIENTATION, 1) in TURNED
+        return (image.height, image.width) if turned else image.size
+
+    try:
+        return _opened(file, read)
+    except RefusedError:
+        return None
 
 
 def decode_mask(file: ImageFile, expects: Expectation, size: tuple[int, int]) -> Tensor:

@@ -61,11 +61,15 @@ def classes_of_maps(output: Any, targets: Tensor) -> int:
     Masks (N, H, W) must be as large; which classes they show is not asked.
     """
     task = Segmentation()
+    scores, masks = task.scores(output), (int(targets.shape[2]), int(targets.shape[1]))
+    if isinstance(scores, Tensor) and scores.dim() == 4:
+        _, count, height, width = scores.shape
+        if (width, height) != masks:
+            raise RefusedError(mask_files.smaller_maps((width, height), masks))
+        if count == 1:
+            raise RefusedError(mask_files.single_score())
     check_task(task, output, torch.full_like(targets, IGNORED))
-    count = int(task.scores(output).shape[1])
-    if count == 1:
-        raise RefusedError(mask_files.single_score())
-    return count
+    return int(scores.shape[1])
 
 
 def chosen_metric(plan: Plan, task: Task) -> Metric | None:

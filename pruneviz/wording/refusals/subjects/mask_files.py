@@ -77,6 +77,14 @@ def no_segmentation(model: str) -> str:
 
 
 @fact(field="model")
+def smaller_maps(answered: tuple[int, int], masks: tuple[int, int]) -> str:
+    return (
+        f"the model gives classes to {_size(answered)} pixels of images with {_size(masks)}; let "
+        "its forward return as many: torch.nn.functional.interpolate(z, x.shape[-2:])"
+    )
+
+
+@fact(field="model")
 def single_score() -> str:
     return (
         "the model gives one score a pixel; let its forward return two, one a class: "
