@@ -1,6 +1,5 @@
 """Attributions: what do both networks look at, and what do their channels see?"""
 
-import plotly.graph_objects as go
 import streamlit as st
 
 from pruneviz.explain import (
@@ -47,7 +46,7 @@ def explain(view: frame.View, data: Data, asked: Asked, method: str) -> None:
     if data.kind == "image":
         raw = data.raw(results.one_input(view.plan, index))[0]
         chart = images.attribution_pair(raw, original.places, pruned.places, found.title)
-        pictures(chart, "attributions-figure", 2)
+        widgets.pictures(chart, "attributions-figure", 2)
         st.caption(images.where(original.places, pruned.places))
     elif data.kind == "series":
         own = data.raw(results.one_input(view.plan, index))
@@ -105,19 +104,6 @@ def opening_layer(view: frame.View, names: tuple[str, ...]) -> str:
     return next((name for name in reversed(candidates) if name in pruned), candidates[-1])
 
 
-def pictures(chart: go.Figure, key: str, across: int) -> None:
-    """Draw `across` pictures beside each other, as high as the page's width makes them wide."""
-    margins = chart.layout.margin.t + chart.layout.margin.b
-    height = f"min({chart.layout.height}px, calc(100cqw / {across} + {margins}px))"
-    st.html(
-        f"<style>.st-key-{key}-room {{container-type: inline-size}}"
-        f".st-key-{key}-frame {{flex: none; height: {height}}}"
-        f".st-key-{key}-frame > * {{min-height: 0}}</style>"
-    )
-    with st.container(key=f"{key}-room"), st.container(key=f"{key}-frame"):
-        widgets.figure(chart, key=key, height="stretch")
-
-
 def look_at_channels(view: frame.View, asked: Asked) -> None:
     """Draw what the channels of one layer show in both networks, under the original's numbers."""
     index, target = asked.index, asked.target
@@ -139,7 +125,7 @@ def look_at_channels(view: frame.View, asked: Asked) -> None:
     channels = detectors.Channels(layer, before.maps, after.maps, keep, shares)
     if before.maps.dim() == 3:
         chart = detectors.grid(channels)
-        pictures(chart, "attributions-channels", 2)
+        widgets.pictures(chart, "attributions-channels", 2)
     elif before.maps.dim() == 2:
         chart = detectors.tracks(channels)
         widgets.figure(theme.fit(chart), key="attributions-channels")

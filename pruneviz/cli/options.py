@@ -23,8 +23,8 @@ Weights = Annotated[str | None, typer.Option(help="The model's weights, a safete
 Data = Annotated[
     str | None,
     typer.Option(
-        help="sample:NAME, npz:FILE, folder:DIR, coco:DIR, csv:FILE?target=COLUMN, parquet:… or "
-        "text:FILE"
+        help="sample:NAME, npz:FILE, folder:DIR, masks:DIR, coco:DIR, csv:FILE?target=COLUMN, "
+        "parquet:… or text:FILE"
     ),
 ]
 InputShape = Annotated[str | None, typer.Option(help="Shape of one input, such as 3,224,224.")]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from pruneviz.coupling.accept import check_folded
 from pruneviz.home import default_home
 from pruneviz.network.answers import mark_probabilities
@@ -17,14 +15,13 @@ from pruneviz.network.generated import generated_note
 from pruneviz.network.inputs import Given, some
 from pruneviz.network.steady import keep_steady
 from pruneviz.plan import Plan
-from pruneviz.subjects.files.raw import RawData
-from pruneviz.subjects.files.read_as import expecting, read_as
 from pruneviz.subjects.files.tables import order_note
 from pruneviz.subjects.models.expectation import (
     Expectation,
     Source,
 )
 from pruneviz.subjects.models.first_pass import company_note, forward, input_dtype
+from pruneviz.subjects.models.fitted import fitted
 from pruneviz.subjects.models.found_task import (
     check_task,
     chosen_metric,
@@ -32,7 +29,7 @@ from pruneviz.subjects.models.found_task import (
     found_task,
 )
 from pruneviz.subjects.models.hugging_face import load_hugging_face
-from pruneviz.subjects.models.outputs import class_count, one_number
+from pruneviz.subjects.models.outputs import class_count
 from pruneviz.subjects.models.python_factory import load_python
 from pruneviz.subjects.models.samples import get_sample, sample_directory
 from pruneviz.subjects.models.timm_models import load_timm
@@ -42,14 +39,12 @@ from pruneviz.subjects.models.tried import (
     expectation_of,
     forward_of,
     guessed_example,
-    outputs_of,
     random_example,
 )
 from pruneviz.subjects.models.weights import fit_weights, read_weights
 from pruneviz.subjects.overlap import overlap_notes
 from pruneviz.subjects.references import Reference, parse_data, parse_model
 from pruneviz.subjects.sample_data import load_sample_data
-from pruneviz.subjects.sources import finish_data, finish_targets, kind_of, read_source
 from pruneviz.subjects.split import spread
 from pruneviz.subjects.subject import (
     Data,
@@ -127,13 +122,18 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
         data=data,
         weights_label=source.weights_label,
         sha256=sha256,
-        notes=(*source.notes, *(note for note in said if note)),
+        notes=(*_of_the_model(source, data), *(note for note in said if note)),
         random=random,
         frozen=frozen,
         task=task,
         metric=chosen_metric(plan, task),
         tokenizer=source.tokenizer,
     )
+
+
+def _of_the_model(source: Source, data: Data | None) -> tuple[Fact, ...]:
+    """Return a model's own notes; where data judge it, none says that it is not judged."""
+    return tuple(n for n in source.notes if data is None or n not in opened.not_judged)
 
 
 def _load_model(plan: Plan, home: Path, pretrained: bool) -> Source:
@@ -195,16 +195,7 @@ def _load_data(
         if expects.shape is None:
             return None, *guessed_example(source.model)
         return None, random_example(source.model, expects), ()
-    own = chosen_task(plan, source.task)
-    expects = replace(expects, numbers=None if own is None else not own.labelled)
-    raw = _read(plan, source, parsed, expects, home)
-    if raw.targets is not None:
-        task = own or found_task(raw.targets.float())
-        data = finish_targets(reference, raw, expects, task)
-        check_task(task, forward_of(source.model, data.x, plan), data.y)
-    else:
-        outputs = outputs_of(source.model, raw.x, plan)
-        data = finish_data(reference, raw, expects, outputs, plan.classes)
+    raw, data = fitted(plan, source, reference, expects, home)
     trained = None
     if source.own_data and plan.weights is None:
         trained = load_sample_data(parse_data(source.own_data).name)
@@ -216,23 +207,6 @@ def _load_data(
     )
     notes = (*(note for note in said if note), *overlap_notes(data, trained))
     return data, example_of(source.model, data.x), notes
-
-
-def _read(
-    plan: Plan, source: Source, parsed: Reference, expects: Expectation, home: Path
-) -> RawData:
-    """Return the raw data; targets of many whole numbers are foretold by a model of one output."""
-
-    def read(expected: Expectation) -> RawData:
-        raw = read_source(parsed, expecting(expected, plan.reading), home)
-        return read_as(raw, plan.reading, kind_of(parsed))
-
-    raw = read(expects)
-    if expects.numbers is not None or raw.targets is not None or raw.named:
-        return raw
-    if len(np.unique(raw.labels)) <= 2 or not one_number(forward_of(source.model, raw.x, plan)):
-        return raw
-    return read(replace(expects, numbers=True))
 
 
 def _of_its_own_form(plan: Plan, reference: str, parsed: Reference, source: Source) -> Data:

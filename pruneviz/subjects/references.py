@@ -14,7 +14,7 @@ from pruneviz.wording.refusals.subjects import finding, sending, text_files
 
 MODEL_KINDS = ("sample", "torchvision", "timm", "hf", "python")
 DATA_KINDS = (
-    "sample", "npz", "folder", "coco", "csv", "parquet", "text", "upload", "python",
+    "sample", "npz", "folder", "masks", "coco", "csv", "parquet", "text", "upload", "python",
 )  # fmt: skip
 TABLES = ("csv", "parquet")
 HARMLESS = ("sample:", "torchvision:", "timm:", "upload:")

@@ -15,6 +15,7 @@ from pruneviz.network.inputs import Batch, some
 from pruneviz.subjects.files.arrays import read_npz
 from pruneviz.subjects.files.coco import read_coco
 from pruneviz.subjects.files.images import read_folder, read_zip
+from pruneviz.subjects.files.masks import in_outputs, read_masks, shown_classes
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.files.tables import read_csv
 from pruneviz.subjects.finite import refuse_no_numbers, refuse_overflow
@@ -29,6 +30,7 @@ from pruneviz.subjects.uploads import upload_path
 from pruneviz.tasks import Task
 from pruneviz.tasks.multi_label import MultiLabel
 from pruneviz.tasks.regression import Regression
+from pruneviz.tasks.segmentation import Segmentation
 from pruneviz.wording import RefusedError, opened
 from pruneviz.wording.refusals.subjects import finding
 
@@ -55,6 +57,7 @@ def read_source(reference: Reference, expects: Expectation, home: Path) -> RawDa
         "folder": lambda: read_folder(path, expects, home),
         "zip": lambda: read_zip(path, expects, home),
         "coco": lambda: read_coco(path, expects),
+        "masks": lambda: read_masks(path, expects),
         "csv": lambda: read_csv(path, reference.columns, expects),
         "parquet": lambda: read_parquet(path, reference.columns, expects),
     }
@@ -106,7 +109,43 @@ def finish_data(
     return data
 
 
-def finish_targets(reference: str, raw: RawData, expects: Expectation, task: Task) -> Data:
+def finish_masks(
+    reference: str, raw: RawData, expects: Expectation, outputs: int, given: Mapping[str, int]
+) -> Data:
+    """Return the Data of masks: their classes matched with the model's outputs as labels are.
+
+    What the plan names in `given` and the masks do not is the name of its output.
+    """
+    assert raw.targets is not None
+    known = expects.classes if len(expects.classes) == outputs else ()
+    named = {output: name for name, output in given.items() if not name.isdecimal()}
+    own = tuple(named.get(output, str(output)) for output in range(outputs)) if named else ()
+    y = raw.train.y
+    training = None if y is None else torch.from_numpy(shown_classes(y))
+    shown = replace(
+        raw,
+        labels=shown_classes(raw.targets),
+        classes=raw.classes or own,
+        train=replace(raw.train, y=training),
+    )
+    _, labelling, classes = _labelled(shown, known, outputs, given)
+    output = {int(number): place for number, place in labelling.outputs.items()}
+    whole = replace(
+        raw,
+        targets=in_outputs(raw.targets, output),
+        classes=classes,
+        train=replace(raw.train, y=None if y is None else in_outputs(y, output)),
+    )
+    return finish_targets(reference, whole, expects, Segmentation(), labelling)
+
+
+def finish_targets(
+    reference: str,
+    raw: RawData,
+    expects: Expectation,
+    task: Task,
+    labelling: Labelling | None = None,
+) -> Data:
     """Return the Data of targets that are numbers: inputs normalised and split as for labels.
 
     The split keeps tenths of the targets in proportion, of boxes nothing.
@@ -128,6 +167,7 @@ def finish_targets(reference: str, raw: RawData, expects: Expectation, task: Tas
         std=std,
         note=f"{division}; {how}. {raw.note}".strip(),
         train=raw.train,
+        labelling=labelling,
         names=names,
         axis=raw.axis,
         groups=groups,

@@ -7,7 +7,7 @@ from pruneviz.wording.fact import Fact, fact
 LEFT = "this model is opened without data, with its size, arithmetic and speed, and no accuracy"
 NOT_JUDGED = {
     "detection": f"Boxes are not judged on data yet: {LEFT}.",
-    "segmentation": f"Maps of pixels are not judged on data yet: {LEFT}.",
+    "segmentation": f"Maps of pixels are judged on images with masks (masks:FOLDER); else {LEFT}.",
     "optical_flow": f"Motion is not judged on data yet: {LEFT}.",
     "video": f"Films are not read as data yet: {LEFT}.",
 }
@@ -64,6 +64,18 @@ def tensors_not_used(count: int, names: str) -> str:
 @fact(field="model")
 def no_tokenizer(reason: str) -> str:
     return f"The folder's tokenizer cannot be read ({reason}), so texts are not: put its own there."
+
+
+@fact(field="data")
+def masks_of_two(white: int) -> str:
+    return f"The masks hold 0 and {white:,} alone, which were taken for the classes 0 and 1."
+
+
+@fact(field="data")
+def pixels_not_judged(white: int, masks: int, of: int) -> str:
+    return (
+        f"Pixels that are {white:,} in a mask are not judged ({masks:,} of {of:,} masks have some)."
+    )
 
 
 @fact(field="data")

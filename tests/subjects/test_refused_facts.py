@@ -83,7 +83,7 @@ REFUSED = {
     "no data": (
         lambda: parse_data("wine.csv"), finding.names_no_data("wine.csv"), "data",
         "'wine.csv' names no data; a data is one of sample:NAME, npz:FILE, folder:DIRECTORY, "
-        "coco:DIRECTORY, csv:FILE?target=COLUMN, parquet:FILE?target=COLUMN, "
+        "masks:DIRECTORY, coco:DIRECTORY, csv:FILE?target=COLUMN, parquet:FILE?target=COLUMN, "
         "text:FILE?length=128&stride=128",
     ),
     "sample data": (

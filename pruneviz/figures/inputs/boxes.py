@@ -12,7 +12,7 @@ from torch import Tensor
 from pruneviz.compare.boxes import Found
 from pruneviz.figures.inputs.images import cells, picture
 from pruneviz.figures.kit.format import percent
-from pruneviz.figures.kit.style import INK, SERIES, lay_out, square
+from pruneviz.figures.kit.style import INK, SERIES, lay_out, squares
 
 TRUE = SERIES[0]
 SOLID, DASHED, DOTTED = "solid", "9px,5px", "2px,4px"  # right, wrong, missed
@@ -58,7 +58,7 @@ def _on(raw: Tensor, drawn: _Drawn, title: str) -> go.Figure:
     lay_out(figure, title=title, x="", y="")
     pixels = round(WIDTH * min(height / width, HIGHEST))
     figure.update_layout(showlegend=False, height=figure.layout.margin.t + pixels)
-    square(figure)
+    squares(figure)
     figure.update_xaxes(range=[-FIRST, width - FIRST])
     return figure.update_yaxes(range=[height - FIRST, -FIRST], autorange=False)
 

@@ -39,6 +39,17 @@ def picture(raw: Tensor, least: int = 0) -> Picture:
     return pixels[::step, ::step].repeat(factor, axis=0).repeat(factor, axis=1)
 
 
+def pale(raw: Tensor) -> Picture:
+    """Return an image (C, H, W) in [0, 1] in grey as RGB bytes (H, W, 3), to lie under colours.
+
+    It is paler and flatter than it is, so that colours are seen on all of it.
+    """
+    grey = picture(raw).astype(np.float64) @ LUMINANCE
+    flat = (PALEST - FLATTER * (255 - grey)).round().astype(np.uint8)
+    shown: Picture = flat[..., None].repeat(3, axis=2)
+    return shown
+
+
 def attribution_pair(raw: Tensor, original: Tensor, pruned: Tensor, title: str) -> go.Figure:
     """Return both networks' attributions (H, W) over the input (C, H, W), on one symmetric scale.
 
@@ -47,9 +58,7 @@ def attribution_pair(raw: Tensor, original: Tensor, pruned: Tensor, title: str) 
     figure = make_subplots(
         1, 2, subplot_titles=("original looks at", "pruned looks at"), horizontal_spacing=0.03
     )
-    under = picture(raw).astype(np.float64) @ LUMINANCE
-    # paler and flatter than it is, so that both colours are seen on all of it
-    shown = (PALEST - FLATTER * (255 - under)).round().astype(np.uint8)[..., None].repeat(3, axis=2)
+    shown = pale(raw)
     maps = [strongest(m.double().numpy()) for m in (original, pruned)]
     limit = max(max(float(np.abs(m).max()) for m in maps), 1e-12)
     for column, (name, values) in enumerate(zip(("original", "pruned"), maps, strict=True), 1):

@@ -136,11 +136,11 @@ def mosaic(figure: go.Figure, scale: Mapping[str, object]) -> go.Figure:
             "title": {"side": "top"},
         }
     )
-    return square(figure)
+    return squares(figure)
 
 
-def square(figure: go.Figure) -> go.Figure:
-    """Give pictures beside each other square pixels and no ticks; the figure itself is changed."""
+def squares(figure: go.Figure) -> go.Figure:
+    """Give the pictures of a figure square pixels, rows from the top down, and no ticks."""
     figure.update_xaxes(showticklabels=False, ticks="", showgrid=False, constrain="domain")
     figure.update_yaxes(
         showticklabels=False, ticks="", showgrid=False, autorange="reversed", constrain="domain"

@@ -91,22 +91,26 @@ def sort_out(
     _refuse_empty(folders, files, {f.label for f in found}, depth, levels)
     deep = [p for p in kept if len(p) > levels[p[depth]] + 2]
     notes = [f"In folders inside their class's folder: {len(deep):,}."] * bool(deep)
-    notes[:0] = [_split_note(split)] if split else _alike(here, depth)
+    notes[:0] = [split_note(split)] if split else _alike(here, depth)
     chosen = set(kept)
     others = [p for p in images if p not in chosen]
-    spare = [p for p in others if split and len(p) > depth + 2 and _word(p[depth])]
+    spare = [p for p in others if split and len(p) > depth + 2 and word_of(p[depth])]
     left = {
         "of no kind that is read": [p for p in files if not is_image(p)],
         "of parts that are not needed": ["/".join(p) for p in spare],
         "in no class's folder": ["/".join(p) for p in others if p not in spare],
     }
-    notes += [
+    return Tree(tuple(found), (*notes, *left_out(left)))
+
+
+def left_out(files: Mapping[str, Sequence[str]]) -> list[str]:
+    """Return a sentence on the files left out for each reason, by their names."""
+    return [
         f"Left out: {len(names):,} {'files' if len(names) > 1 else 'file'} {why} "
         f"({some_of(names)})."
-        for why, names in left.items()
+        for why, names in files.items()
         if names
     ]
-    return Tree(tuple(found), tuple(notes))
 
 
 def _file(
@@ -146,7 +150,7 @@ def _split(images: list[Parts], depth: int) -> dict[str, bool]:
     the same classes, or where one is called by the word alone.
     """
     inside = _inside(images, depth)
-    words = {top: word for top in inside if (word := _word(top))}
+    words = {top: word for top in inside if (word := word_of(top))}
     plain = {top for top in words if top.lower() in WORDS}
     full = {top for top, classes in inside.items() if classes}
     shared = [inside[top] for top in words if top in full]
@@ -164,7 +168,7 @@ def _split(images: list[Parts], depth: int) -> dict[str, bool]:
     return {}
 
 
-def _word(top: str) -> str:
+def word_of(top: str) -> str:
     """Return which word for a part a folder's name holds, "" for none."""
     if top.lower() in WORDS:
         return top.lower()
@@ -212,7 +216,8 @@ def _no_classes(files: Sequence[str], images: list[Parts], name: str) -> Fact:
     return image_files.no_images_that_are_read(name, some_of(endings))
 
 
-def _split_note(split: dict[str, bool]) -> str:
+def split_note(split: dict[str, bool]) -> str:
+    """Return which folder trains and which is judged on, as a sentence."""
     if len(split) == 1:
         return f"Of its parts, only '{next(iter(split))}' has folders of classes."
     train, judge = sorted(split, key=lambda top: not split[top])

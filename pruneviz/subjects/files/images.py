@@ -6,10 +6,10 @@ import os
 import stat
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
-from typing import IO
+from typing import IO, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -41,9 +41,12 @@ MAX_TENSOR_BYTES = 1_500_000_000
 MAX_MEMBERS = 50_000
 MAX_UNPACKED_BYTES = 1_000_000_000
 SUBSET_SEED = 0
+COLOURS = (1, 3)  # channels of an image
 DARK = 63  # of 255: what 14 of 16 bits come to
 DIRECTLY = "(none)"  # the group of images in a class's folder itself
 BROKEN = 0.1  # of the images: beyond it, something is wrong with all of them
+F = TypeVar("F")
+T = TypeVar("T")
 
 
 def read_folder(path: Path, expects: Expectation, home: Path | None = None) -> RawData:
@@ -138,12 +141,8 @@ def _check_member(member: zipfile.ZipInfo, name: str) -> None:
 
 def _decode_all(tree: Tree, name: str, expects: Expectation, shelf: Shelf | None) -> RawData:
     """Return every image, or as many of each class as memory allows, in the model's input size."""
-    if expects.shape is None:
-        raise RefusedError(image_files.size_not_known())
-    if len(expects.shape) != 3 or expects.shape[0] not in (1, 3):
-        raise RefusedError(image_files.model_takes_no_images(expects.shape))
     files, notes = list(tree.files), list(tree.notes)
-    limit = MAX_TENSOR_BYTES // (4 * int(np.prod(expects.shape)))
+    limit = MAX_TENSOR_BYTES // (4 * int(np.prod(image_form(expects))))
     if len(files) > limit:
         strata = {s: i for i, s in enumerate(sorted({(f.train, f.label) for f in files}))}
         index = np.array([strata[f.train, f.label] for f in files], dtype=np.int64)
@@ -153,23 +152,23 @@ def _decode_all(tree: Tree, name: str, expects: Expectation, shelf: Shelf | None
         )
         files = [files[i] for i in chosen]
     files, pixels = _whole(files, decoded(files, expects, shelf), notes)
-    notes.append(_sized(expects))
-    whites, scales = _whites(pixels, name, notes)
+    notes.append(sized(expects))
+    whites, scales = whites_of(pixels, name, notes)
     classes = tuple(sorted({f.label for f in files}))
     labels = np.array([classes.index(f.label) for f in files], dtype=np.int64)
     train = np.array([f.train for f in files])
     training = Training()
     if train.any():
-        x = _divided(pixels, whites, np.flatnonzero(train))
+        x = divided(pixels, whites, np.flatnonzero(train))
         training = Training(x=x, y=torch.from_numpy(labels[train]))
     return RawData(
-        x=_divided(pixels, whites, np.flatnonzero(~train)),
+        x=divided(pixels, whites, np.flatnonzero(~train)),
         labels=labels[~train],
         named=True,
         recorded=True,
         classes=classes,
         note=" ".join(notes),
-        notes=(*(note for scale in scales for note in scale.notes), *_narrowed(pixels)),
+        notes=(*(note for scale in scales for note in scale.notes), *narrowed(pixels)),
         white=white_above_bytes(scales),
         names=tuple(f.name for f in files if not f.train),
         groups=_groups([f for f in files if not f.train]),
@@ -186,7 +185,16 @@ def _groups(files: Sequence[ImageFile]) -> Groups:
     return {"folder": groups_of(inside)} if 1 < inside.nunique() <= len(files) / 2 else {}
 
 
-def _sized(expects: Expectation) -> str:
+def image_form(expects: Expectation) -> tuple[int, ...]:
+    """Return the shape (C, H, W) of images that a model takes; RefusedError where it takes none."""
+    if expects.shape is None:
+        raise RefusedError(image_files.size_not_known())
+    if len(expects.shape) != 3 or expects.shape[0] not in COLOURS:
+        raise RefusedError(image_files.model_takes_no_images(expects.shape))
+    return expects.shape
+
+
+def sized(expects: Expectation) -> str:
     """Return how images got their size and colours."""
     assert expects.shape is not None
     _, height, width = expects.shape
@@ -204,37 +212,57 @@ def _whole(
     files: list[ImageFile], images: Iterator[Pixels | RefusedError], notes: list[str]
 ) -> tuple[list[ImageFile], list[Pixels]]:
     """Return the images that are whole and their files; ValueError where too many are not."""
-    whole, pixels, broken = [], [], []
-    for file, found in zip(files, images, strict=True):  # to the end, where images are kept
-        if isinstance(found, Pixels):
-            pixels.append(found)
-            whole.append(file)
-            continue
-        if not isinstance(found, BrokenImageError):
-            raise found
-        broken.append(file)
-        if len(broken) > max(1, BROKEN * len(files)):
-            why = image_files.others_not_whole(found.fact, broken[0].name)
-            raise RefusedError(why) from found
-    gone = {f.label for f in broken} - {f.label for f in whole}
-    if gone:
-        first = next(f for f in broken if f.label in gone)
+    kept, pixels = whole(files, images, notes)
+    labels = {f.label for f in kept}
+    first = next((f for f in files if f.label not in labels), None)
+    if first is not None:
         raise RefusedError(image_files.only_one_not_whole(first.name))
+    return kept, pixels
+
+
+def attempts(files: Iterable[F], read: Callable[[F], T]) -> Iterator[T | RefusedError]:
+    """Yield what is read of each file, or why it is not."""
+    for file in files:
+        try:
+            yield read(file)
+        except RefusedError as error:
+            yield error
+
+
+def whole(
+    files: Sequence[F], read: Iterable[T | RefusedError], notes: list[str]
+) -> tuple[list[F], list[T]]:
+    """Return the files that are whole and what was read of each, with a note of the others.
+
+    ValueError where these are too many, and for what is wrong with more than one image.
+    """
+    kept: list[F] = []
+    found: list[T] = []
+    broken: list[str] = []
+    for file, each in zip(files, read, strict=True):  # to the end, where images are kept
+        if not isinstance(each, RefusedError):
+            found.append(each)
+            kept.append(file)
+            continue
+        if not isinstance(each, BrokenImageError):
+            raise each
+        broken.append(str(each.fact.values["image"]))
+        if len(broken) > max(1, BROKEN * len(files)):
+            raise RefusedError(image_files.others_not_whole(each.fact, broken[0])) from each
     if broken:
-        names = some_of([f.name for f in broken])
         what = "images are" if len(broken) > 1 else "image is"
-        notes.append(f"Left out: {len(broken):,} {what} broken ({names}).")
-    return whole, pixels
+        notes.append(f"Left out: {len(broken):,} {what} broken ({some_of(broken)}).")
+    return kept, found
 
 
-def _narrowed(pixels: list[Pixels]) -> tuple[Fact, ...]:
+def narrowed(pixels: list[Pixels]) -> tuple[Fact, ...]:
     """Return a note where colours of 16 bits, read with 8, are so dark that fewer may be used."""
-    narrowed = [p.values.max() for p in pixels if p.narrowed]
-    brightest = int(max(narrowed, default=BYTE))
-    return () if brightest > DARK else (opened.narrowed_colours(len(narrowed), brightest),)
+    largest = [p.values.max() for p in pixels if p.narrowed]
+    brightest = int(max(largest, default=BYTE))
+    return () if brightest > DARK else (opened.narrowed_colours(len(largest), brightest),)
 
 
-def _whites(pixels: list[Pixels], name: str, notes: list[str]) -> tuple[list[float], list[Scale]]:
+def whites_of(pixels: list[Pixels], name: str, notes: list[str]) -> tuple[list[float], list[Scale]]:
     """Return what divides each image into [0, 1], all of one depth on one scale; these scales."""
     scales: dict[float | None, Scale] = {}
     spans = [p.span for p in pixels if p.span is not None and p.full is None]
@@ -255,7 +283,7 @@ def _whites(pixels: list[Pixels], name: str, notes: list[str]) -> tuple[list[flo
     return whites, list(scales.values())
 
 
-def _divided(pixels: list[Pixels], whites: list[float], chosen: NDArray[np.int64]) -> Tensor:
+def divided(pixels: list[Pixels], whites: list[float], chosen: NDArray[np.int64]) -> Tensor:
     """Return the chosen images as (N, C, H, W) in [0, 1]."""
     images = torch.empty(len(chosen), *pixels[0].values.shape)
     for image, i in zip(images, chosen.tolist(), strict=True):

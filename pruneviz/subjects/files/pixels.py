@@ -1,22 +1,25 @@
-"""One image file as a tensor of the size and colours that the model takes."""
+"""One image file, or mask, as a tensor of the size and colours that the model takes."""
 
 from __future__ import annotations
 
 import io
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 import torch
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.ImageFile import ImageFile as OpenedImage
 from torch import Tensor
 
 from pruneviz.subjects.files.image_tree import ImageFile
 from pruneviz.subjects.files.values import BYTE, WORD, Span, span_of
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals.subjects import image_files
+from pruneviz.wording.refusals.subjects import image_files, mask_files
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF", "PPM")
 MAX_PIXELS = 50_000_000
@@ -29,11 +32,18 @@ DAMAGE = (
     zlib.error,
 )
 NAMED = "PGM"  # one whose header says what white is
+KEEPING = ("PNG", "BMP", "GIF", "TIFF")  # formats that keep numbers as they are
+NUMBERED = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")  # modes with one whole number a pixel
+ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # EXIF's tag, and its values of images on their side
+SPREAD = {"L;2": 85, "L;4": 17}  # what Pillow multiplies grey of 2 and 4 bits by
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
     "bilinear": Image.Resampling.BILINEAR,
     "bicubic": Image.Resampling.BICUBIC,
 }
+
+
+T = TypeVar("T")
 
 
 class BrokenImageError(RefusedError):
@@ -46,30 +56,82 @@ class Pixels:
 
     `values` are bytes, uint8, or of deeper images float32.
     With a `span`, that of the file, it may use less than its type holds. `narrowed` says that the
-    file has 16 bits a colour, of which Pillow reads the upper 8.
+    file has 16 bits a colour, of which Pillow reads the upper 8. `size` is (width, height) in the
+    file.
     """
 
     values: Tensor
     full: float | None
     span: Span | None = None
     narrowed: bool = False
+    size: tuple[int, int] = (0, 0)
 
 
 def decode(file: ImageFile, expects: Expectation) -> Pixels:
     """Return one image; BrokenImageError names a file that is none, ValueError one too large."""
+
+    def read(image: OpenedImage) -> Pixels:
+        # a PGM may name its white, and Pillow scales that to 65,535
+        named = any(tile[0] in ("ppm", "ppm_plain") for tile in image.tile)
+        kind = NAMED if named else image.format or ""
+        narrowed = any(";16" in _raw_mode(tile[3]) for tile in image.tile)
+        upright = ImageOps.exif_transpose(image)
+        pixels = _pixels(upright, kind, expects)
+        return replace(pixels, narrowed=narrowed and pixels.full == BYTE, size=upright.size)
+
+    return _opened(file, read)
+
+
+def size_of(file: ImageFile) -> tuple[int, int] | None:
+    """Return an image's (width, height) as it is shown; None for a file that is none."""
+
+    def read(image: OpenedImage) -> tuple[int, int]:
+        turned = image.getexif().get(ORIENTATION, 1) in TURNED
+        return (image.height, image.width) if turned else image.size
+
+    try:
+        return _opened(file, read)
+    except RefusedError:
+        return None
+
+
+def decode_mask(file: ImageFile, expects: Expectation, size: tuple[int, int]) -> Tensor:
+    """Return a mask's numbers, int32 (H, W) in the model's size, the nearest pixel's each.
+
+    `size` is (width, height) of its image. BrokenImageError as of images; RefusedError where it is
+    of another size, or its pixels are no whole numbers.
+    """
+
+    def read(image: OpenedImage) -> Tensor:
+        if image.format not in KEEPING:
+            raise RefusedError(mask_files.changes_numbers(file.name, image.format or ""))
+        if image.mode not in NUMBERED:
+            colours = image.mode != "F"
+            raise RefusedError(mask_files.no_class_numbers(file.name, colours))
+        spread = max((SPREAD.get(_raw_mode(tile[3]), 1) for tile in image.tile), default=1)
+        upright = ImageOps.exif_transpose(image)
+        if upright.size != size:
+            raise RefusedError(mask_files.other_size(file.name, upright.size, size))
+        numbers = np.asarray(upright).astype(np.int32) // spread
+        if numbers.min() < 0:
+            raise RefusedError(mask_files.no_class_numbers(file.name, False))
+        sized = _resized(Image.fromarray(numbers), replace(expects, interpolation="nearest"))
+        return torch.from_numpy(np.array(sized, dtype=np.int32))
+
+    return _opened(file, read)
+
+
+def _opened(file: ImageFile, read: Callable[[OpenedImage], T]) -> T:
+    """Return what is read of an opened image file; BrokenImageError, ValueError for a large one."""
     try:
         with Image.open(io.BytesIO(file.read()), formats=FORMATS) as image:
-            fits = image.width * image.height <= MAX_PIXELS
-            if fits:
-                # a PGM may name its white, and Pillow scales that to 65,535
-                named = any(tile[0] in ("ppm", "ppm_plain") for tile in image.tile)
-                kind = NAMED if named else image.format or ""
-                narrowed = any(";16" in _raw_mode(tile[3]) for tile in image.tile)
-                pixels = _pixels(ImageOps.exif_transpose(image), kind, expects)
-                return replace(pixels, narrowed=narrowed and pixels.full == BYTE)
+            if image.width * image.height <= MAX_PIXELS:
+                return read(image)
             width, height = image.size
     except Image.DecompressionBombError:
         width, height = 0, 0  # Pillow does not say
+    except RefusedError:
+        raise
     except DAMAGE as error:
         raise BrokenImageError(image_files.not_whole(file.name)) from error
     millions = MAX_PIXELS // 1_000_000

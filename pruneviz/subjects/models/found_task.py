@@ -10,10 +10,11 @@ from torch import Tensor
 from pruneviz.metrics import METRICS, Metric
 from pruneviz.network.inputs import Batch
 from pruneviz.plan import Plan
-from pruneviz.tasks import CLASSIFICATION, TASKS, Task
+from pruneviz.tasks import CLASSIFICATION, IGNORED, TASKS, Task
+from pruneviz.tasks.segmentation import Segmentation
 from pruneviz.tasks.task import usual_metric
 from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals.subjects import answering
+from pruneviz.wording.refusals.subjects import answering, mask_files
 
 
 def chosen_task(plan: Plan, own: Task | None) -> Task | None:
@@ -26,11 +27,17 @@ def chosen_task(plan: Plan, own: Task | None) -> Task | None:
 
 
 def found_task(target: Tensor | None) -> Task:
-    """Return the task that targets (N, …) are of: numbers are a regression's, boxes detection's."""
+    """Return the task that targets (N, …) are of.
+
+    Numbers in place of labels are a regression's, boxes (N, most, 5) detection's, and masks of
+    whole numbers (N, H, W) a segmentation's.
+    """
     if target is not None and target.is_floating_point() and target.dim() == 3:
         return TASKS.get("detection").implementation()
     if target is not None and target.is_floating_point():
         return TASKS.get("regression").implementation()
+    if target is not None and target.dim() == 3:
+        return TASKS.get("segmentation").implementation()
     return CLASSIFICATION
 
 
@@ -45,6 +52,29 @@ def check_task(task: Task, output: Any, target: Tensor) -> None:
     if fault is not None:
         title = next((e.title for e in TASKS if e.implementation is type(task)), "own task")
         raise RefusedError(answering.of_another_task(title, fault, tuple(TASKS.names())))
+
+
+def refuse_other_than_maps(own: Task | None, title: str) -> None:
+    """Raise RefusedError where a model is known to be for another task than segmentation."""
+    if own is not None and not isinstance(own, Segmentation):
+        raise RefusedError(mask_files.no_segmentation(title))
+
+
+def classes_of_maps(output: Any, targets: Tensor) -> int:
+    """Return how many classes an output (N, classes, H, W) has; RefusedError where it has none.
+
+    Masks (N, H, W) must be as large; which classes they show is not asked.
+    """
+    task = Segmentation()
+    scores, masks = task.scores(output), (int(targets.shape[2]), int(targets.shape[1]))
+    if isinstance(scores, Tensor) and scores.dim() == 4:
+        _, count, height, width = scores.shape
+        if (width, height) != masks:
+            raise RefusedError(mask_files.smaller_maps((width, height), masks))
+        if count == 1:
+            raise RefusedError(mask_files.single_score())
+    check_task(task, output, torch.full_like(targets, IGNORED))
+    return int(scores.shape[1])
 
 
 def chosen_metric(plan: Plan, task: Task) -> Metric | None:

@@ -13,7 +13,7 @@ from pruneviz.network.inputs import only_tensor
 from pruneviz.plan import Plan
 from pruneviz.report import MetricNumbers, MetricPair
 from pruneviz.tasks.regression import Regression
-from pruneviz.ui.compare import boxes, labels, numbers, tokens
+from pruneviz.ui.compare import boxes, labels, masks, numbers, tokens
 from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.history import report_tables
 from pruneviz.ui.kit import widgets
@@ -73,6 +73,10 @@ def _row(pair: MetricPair) -> tuple[str, ...]:
 
 def draw_worst(judged: Judged) -> None:
     """Draw the inputs whose answers became worse by most."""
+    both = masks.of(judged)
+    if both is not None:
+        masks.draw_worst(judged, both)
+        return
     table = worsened(judged.task, judged.original, judged.pruned, judged.data.y)
     lost = int((table["change"] > 0).sum())
     st.subheader(

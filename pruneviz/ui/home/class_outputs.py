@@ -35,15 +35,16 @@ def draw(plan: Plan) -> None:
     waiting = st.session_state.get(ASKED)
     asked = edits.with_data(plan, waiting) if waiting and waiting != plan.data else plan
     try:
-        data = cache.subject(asked).data
+        subject = cache.subject(asked)
     except UnknownClassesError as error:
         st.warning(text.escape(text.sentence(str(error))), icon=":material/warning:")
         _table(asked, error.counts, error.choices, {**asked.classes})
         return
     except ValueError:
         return  # the strip says it of the plan; of data that waits, the button says it again
+    data = subject.data
     if data is not None and data.labelling is not None and asked is plan:
-        logits = cache.original(plan).baseline.answers
+        logits = cache.original(plan).baseline.answers if subject.task.labelled else None
         found = permutation(label_logits(logits), data.y) if logits is not None else None
         doubtful = data.labelling.basis in PROPOSED or found is not None
         with st.expander("Classes and outputs", expanded=doubtful):

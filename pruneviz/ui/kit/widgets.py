@@ -68,6 +68,19 @@ def figure(chart: go.Figure, key: str, **options: Any) -> Any:
     )
 
 
+def pictures(chart: go.Figure, key: str, across: int) -> None:
+    """Draw `across` pictures beside each other, as high as the page's width makes them wide."""
+    margins = chart.layout.margin.t + chart.layout.margin.b
+    height = f"min({chart.layout.height}px, calc(100cqw / {across} + {margins}px))"
+    st.html(
+        f"<style>.st-key-{key}-room {{container-type: inline-size}}"
+        f".st-key-{key}-frame {{flex: none; height: {height}}}"
+        f".st-key-{key}-frame > * {{min-height: 0}}</style>"
+    )
+    with st.container(key=f"{key}-room"), st.container(key=f"{key}-frame"):
+        figure(chart, key=key, height="stretch")
+
+
 def scrolled(chart: go.Figure, key: str, **options: Any) -> Any:
     """Draw a figure, in a box of its own to scroll where it is higher than HIGHEST pixels."""
     tall = chart.layout.height is not None and chart.layout.height > HIGHEST

@@ -1,0 +1,73 @@
+"""Data of the user's own as the model takes them: read, of a task, matched with its outputs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from pruneviz.plan import Plan
+from pruneviz.subjects.files.raw import RawData
+from pruneviz.subjects.files.read_as import expecting, read_as
+from pruneviz.subjects.models.expectation import Expectation, Source
+from pruneviz.subjects.models.found_task import (
+    check_task,
+    chosen_task,
+    classes_of_maps,
+    found_task,
+    refuse_other_than_maps,
+)
+from pruneviz.subjects.models.outputs import one_number
+from pruneviz.subjects.models.tried import forward_of, outputs_of
+from pruneviz.subjects.references import Reference, parse_data
+from pruneviz.subjects.sources import (
+    finish_data,
+    finish_masks,
+    finish_targets,
+    kind_of,
+    read_source,
+)
+from pruneviz.subjects.subject import Data
+
+
+def fitted(
+    plan: Plan, source: Source, reference: str, expects: Expectation, home: Path
+) -> tuple[RawData, Data]:
+    """Return the data that a reference names as they were read, and the Data made of them.
+
+    RefusedError where the model does not take them, or they are of another task.
+    """
+    parsed, own = parse_data(reference), chosen_task(plan, source.task)
+    if parsed.kind == "masks":
+        refuse_other_than_maps(own, source.title)
+    expects = replace(expects, numbers=None if own is None else not own.labelled)
+    raw = _read(plan, source, parsed, expects, home)
+    if raw.targets is None:
+        outputs = outputs_of(source.model, raw.x, plan)
+        return raw, finish_data(reference, raw, expects, outputs, plan.classes)
+    if parsed.kind == "masks":
+        outputs = classes_of_maps(forward_of(source.model, raw.x, plan), raw.targets)
+        return raw, finish_masks(reference, raw, expects, outputs, plan.classes)
+    numbers = raw.targets if raw.targets.dim() == 3 else raw.targets.float()
+    task = own or found_task(numbers)
+    data = finish_targets(reference, raw, expects, task)
+    check_task(task, forward_of(source.model, data.x, plan), data.y)
+    return raw, data
+
+
+def _read(
+    plan: Plan, source: Source, parsed: Reference, expects: Expectation, home: Path
+) -> RawData:
+    """Return the raw data; targets of many whole numbers are foretold by a model of one output."""
+
+    def read(expected: Expectation) -> RawData:
+        raw = read_source(parsed, expecting(expected, plan.reading), home)
+        return read_as(raw, plan.reading, kind_of(parsed))
+
+    raw = read(expects)
+    if expects.numbers is not None or raw.targets is not None or raw.named:
+        return raw
+    if len(np.unique(raw.labels)) <= 2 or not one_number(forward_of(source.model, raw.x, plan)):
+        return raw
+    return read(replace(expects, numbers=True))
