@@ -109,6 +109,7 @@ def test_a_figure_shows_changes_with_their_sign_and_names_the_group():
     chart = curves.sensitivity(read.table, read.reading)
     title = chart.layout.title.text.replace("<br>", " ")
     assert title.startswith("At 70 %, fc1 loses most: 34 points of one group's accuracy")
+    assert chart.layout.yaxis.title.text == "Change (points)"
     low, high = chart.layout.yaxis.range
     assert -55 < low < -50 < 10 < high < 15, "all intervals are on the axis"
     (curve,) = [trace for trace in chart.data if trace.name == "fc1"]

@@ -121,7 +121,7 @@ def by_group(points: pd.DataFrame, original: pd.Series, metric: Metric, called: 
     primary, each = point_metric(metric), worst_group(metric)
     unit = POINTS if UNITS[metric.unit].symbol.strip() == PERCENT else metric.symbol_of_changes
     reading = Reading(
-        f"Change of one group's {metric.noun}",
+        "Change",  # the title says of what, and a small chart has no room for it
         unit.strip(),
         0.0,
         metric.better == "higher",
