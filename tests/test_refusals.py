@@ -38,7 +38,6 @@ LEFT = {
     "pruneviz/jobs/kind.py": (1, "who writes a kind of job reads it when the file is imported"),
     "pruneviz/propose/propose.py": (1, "whoever steps a search asks whether it is done"),
     "pruneviz/registry.py": (2, "who writes a method reads it when the file is imported"),
-    "pruneviz/subjects/files/coco.py": (2, "the file's own refusal holds it as its reason"),
     "pruneviz/sensitivity/search.py": (1, "whoever steps a search asks whether it is done"),
 }
 

@@ -116,6 +116,8 @@ def _listed(file: Path) -> Listed:
         place = {each["id"]: index for index, each in enumerate(images)}
         sizes = [(float(each["width"]), float(each["height"])) for each in images]
         annotations = [_annotation(each, place) for each in content["annotations"]]
+    except RefusedError as error:
+        raise RefusedError(coco_files.unreadable(file.name, error.fact)) from error
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise RefusedError(coco_files.unreadable(file.name, repr(error)[:100])) from error
     if not images or not classes:
@@ -169,17 +171,17 @@ def _sorted_out(
 
 
 def _number(given: Any) -> int:
-    """Return a class's number; ValueError for what is none."""
+    """Return a class's number; RefusedError for what is none."""
     if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given < MAX_CLASS:
-        raise ValueError(f"id {given!r}")
+        raise RefusedError(coco_files.no_class(repr(given)[:100]))
     return given
 
 
 def _corners(box: Any) -> list[float]:
-    """Return x1, y1, x2, y2 of x, y, width, height; ValueError for what is no box."""
+    """Return x1, y1, x2, y2 of x, y, width, height; RefusedError for what is no box."""
     x, y, width, height = map(float, box)
     if not all(map(isfinite, (x, y, width, height))):
-        raise ValueError(f"bbox {box!r}")
+        raise RefusedError(coco_files.no_box(repr(box)[:100]))
     return [x, y, x + width, y + height]
 
 

@@ -29,12 +29,22 @@ def too_large(file: str) -> str:
 
 
 @fact(field="data")
-def unreadable(file: str, why: str) -> str:
+def unreadable(file: str, why: str | Fact) -> str:
     return (
         f"'{file}' is no file of COCO's annotations ({why}): it lists images (id, file_name, "
         "width, height), annotations (image_id, category_id, bbox of x, y, width, height) and "
         "categories (id from 0 to 9,999, name)"
     )
+
+
+@fact(field="data")
+def no_class(given: str) -> str:
+    return f"the id {given}"
+
+
+@fact(field="data")
+def no_box(given: str) -> str:
+    return f"the bbox {given}"
 
 
 @fact(field="data")
