@@ -29,6 +29,7 @@ LEFT = {
     "pruneviz/network/inputs.py: call": "it is the one",
     "pruneviz/network/plain_layers.py: _plain": "a layer without the hooks that set its weight",
     "pruneviz/subjects/models/samples.py: forward": "a sample calls its own parts",
+    "pruneviz/subjects/samples/scenes.py: forward": "a sample calls its own parts",
     "pruneviz/granularity/bypassable.py: _at_zero": "a part of a network, as the network called it",
 }
 
