@@ -117,13 +117,19 @@ class Detection:
         }
 
     def fault(self, tally: Tally) -> Tensor:
-        """Return how many boxes are missed or wrong, by their scores, of as many as there are."""
+        """Return 1 less each input's average precision at an overlap of a half, in [0, 1].
+
+        Boxes of all classes are ranked together by their scores, and it is the mean over the true
+        boxes of the precision down to where each is found, 0 where it is not (Everingham et al.
+        2010, without interpolation). Of an input without true boxes: the score of its surest box.
+        """
         answered = tally["classes"] != IGNORED
-        scores = torch.where(answered, tally["scores"].double(), 0.0)
-        right = tally["hits"][..., 0] & answered  # at an overlap of a half
+        scores = tally["scores"].double().masked_fill(~answered, 0.0)
+        right = (tally["hits"][..., 0] & answered).double()
+        precision = right.cumsum(1) / answered.double().cumsum(1).clamp_min(1)
         there = (tally["true_classes"] >= 0).sum(1)
-        wrong = there - torch.where(right, scores, -scores).sum(1)
-        return wrong / there.clamp_min(1)
+        found = (right * precision).sum(1) / there.clamp_min(1)
+        return torch.where(there > 0, 1 - found, scores.amax(1))
 
     def distil(
         self, output: Any, teacher: Any, temperature: float = 1.0, reduction: Reduction = "mean",

@@ -67,6 +67,16 @@ def test_what_is_right_and_what_is_found_is_counted():
     assert found["true_sizes"].sum(1).tolist() == [[2, 2, 0, 0], [1, 1, 0, 0]]
 
 
+def test_an_answer_is_off_by_what_its_average_precision_lacks_of_1():
+    late = listed([0, 0, 10, 8, 0.9, 1], [50, 50, 60, 60, 0.6, 2], [20, 0, 30, 10, 0.2, 2])
+    truth = torch.cat([Y[:1]] * 3)
+    found = TASK.fault(TASK.tally(TASK.answers([late, FIRST, listed()], truth), truth))
+    assert found.tolist() == pytest.approx([1 - (1 + 2 / 3) / 2, 0.0, 1.0])
+    none = torch.tensor([[NOTHING, NOTHING]] * 2)
+    found = TASK.fault(TASK.tally(TASK.answers([FIRST, listed()], none), none))
+    assert found.tolist() == pytest.approx([0.9, 0.0])  # the surest of what is not there
+
+
 def test_without_an_objective_nothing_is_differentiated_and_it_is_told():
     with pytest.raises(RefusedError) as caught:
         TASK.loss([FIRST], Y[:1])

@@ -48,6 +48,6 @@ def draw(judged: Judged, indices: Sequence[int]) -> None:
     st.caption(
         "Each box with its class and score. Solid lines are right: the class is, and both boxes "
         "overlap by half or more of what they cover together. Dashed ones are wrong, dotted ones "
-        "are missed. In the table an answer is off by 1 for each missed box, by what right ones "
-        "lack of a score of 1 and by the scores of all wrong ones, divided by how many are true."
+        "are missed. In the table an answer is off by 1 less the image's average precision: 0 "
+        "where every box is found and before all wrong ones, 1 where none is found."
     )
