@@ -141,4 +141,5 @@ def build() -> Subject:
     network.load_state_dict(load_file(DATA / "fastestdet.safetensors"))
     read = SingleMap((SIDE, SIDE))
     example = torch.zeros(2, 3, SIDE, SIDE)
-    return subject_of(network.eval(), Detection(read.decode, read.objective), example=example)
+    task = Detection(read.decode, read.objective, CLASSES)
+    return subject_of(network.eval(), task, example=example)

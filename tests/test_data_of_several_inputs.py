@@ -26,6 +26,7 @@ from pruneviz.statistics import Samples, StatisticRequest
 from pruneviz.statistics.responses import chosen
 from pruneviz.stepwise import complete
 from pruneviz.subjects import Augmentation, Subject, load_subject, subject_of
+from pruneviz.subjects.files.several import input_names
 from pruneviz.wording import RefusedError, opened
 from pruneviz.wording.refusals import choosing, tracing
 from pruneviz.wording.refusals.subjects import array_files, given_subjects, scaling
@@ -263,3 +264,17 @@ def test_what_is_made_for_one_tensor_says_so(subjects) -> None:
     with pytest.raises(RefusedError) as caught:
         _ = replace(data).average
     assert caught.value.fact == tracing.several_inputs()
+
+
+def test_an_input_that_may_be_left_out_is_taken_where_it_is_there() -> None:
+    takes = {"x": True, "mask": False}
+    assert input_names("a.npz", ("x", "mask"), ("y",), takes) == ("x", "mask")
+    assert input_names("a.npz", ("x",), ("y",), takes) == ("x",)
+    assert input_names("a.npz", ("x", "other"), ("y",), takes) == ("x",)
+
+
+def test_arrays_by_place_are_several_inputs() -> None:
+    x, y = numbers()
+    given = tuple(each.numpy() for each in apart(x).values())
+    found = subject_of(two_inputs.two(), inputs=given, targets=y).data
+    assert [tuple(each.shape[1:]) for each in found.x.args] == [(4,), (3,)]

@@ -114,10 +114,12 @@ def _part(name: str, inputs: Any, targets: Any) -> Part | None:
 
 def _batch(part: str, inputs: Any) -> Batch:
     """Return inputs as a tensor, or several by place or by name as they are given, on the CPU."""
-    several = isinstance(inputs, tuple) and all(isinstance(each, Tensor) for each in inputs)
+    arrays = Tensor | np.ndarray
+    several = isinstance(inputs, tuple) and all(isinstance(each, arrays) for each in inputs)
     if several or isinstance(inputs, Mapping | Inputs):
+        given = tuple(map(_array, inputs)) if several else inputs
         whole = {} if several or isinstance(inputs, Inputs) else dict(inputs)
-        batch = as_given({name: _array(value) for name, value in whole.items()} or inputs)
+        batch = as_given({name: _array(value) for name, value in whole.items()} or given)
         assert isinstance(batch, Inputs)
         own: Inputs = tree_map_only(Tensor, lambda leaf: leaf.detach().cpu(), batch)
         return own

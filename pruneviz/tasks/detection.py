@@ -24,6 +24,7 @@ from pruneviz.tasks.task import (
 )
 from pruneviz.wording import Fact, RefusedError, misfits
 
+PAIRS = 4_000_000  # of answered and true boxes that are compared at once
 MOST = 100  # boxes that are kept of an input, those of the highest scores
 TOLD_APART = 0.5  # the overlap from which a box of the same class is the same thing
 EXPLAINED = 10
@@ -45,18 +46,23 @@ class Detection:
     """Outputs are lists of mappings with boxes, labels and scores, as torchvision's, or one map.
 
     Of a map, a tensor (N, …), `decode` gives the boxes of each input, with the scores' gradient,
-    and `objective` the loss (N,) beside targets; both come from whoever knows the map, and without
-    `objective` nothing can be trained or differentiated. Boxes are x1, y1, x2, y2 in pixels of the
-    network's input. Targets are (N, most, 5) floating point: boxes, and the class of each last,
-    `IGNORED` in rows that pad.
+    `objective` the loss (N,) beside targets, and `classes` says how many of these it knows, where
+    that is told. All come from whoever knows the map, and without `objective` nothing can be
+    trained or differentiated. Boxes are x1, y1, x2, y2 in pixels of the network's input. Targets
+    are (N, most, 5) floating point: boxes, and the class of each last, `IGNORED` in rows that pad.
     """
 
     metrics = reported = ("map_50", "map", "box_recall")
     labelled = False
     usual = NO_SETTINGS
 
-    def __init__(self, decode: Decode | None = None, objective: Objective | None = None) -> None:
-        self._decode, self._objective = decode, objective
+    def __init__(
+        self,
+        decode: Decode | None = None,
+        objective: Objective | None = None,
+        classes: int | None = None,
+    ) -> None:
+        self._decode, self._objective, self._classes = decode, objective, classes
 
     def scores(self, output: Any) -> Any:
         """Return the output: a map, or boxes of each input."""
@@ -71,7 +77,14 @@ class Detection:
         if target.ndim != 3 or target.shape[2] != 5:
             wanted = "boxes with their classes, (boxes, 5)"
             return misfits.targets_otherwise(tuple(target.shape[1:]), wanted)
-        return _no_boxes(target[target[..., 4] != IGNORED])
+        rows = target[target[..., 4] != IGNORED]
+        return _no_boxes(rows) or self._beyond(rows[:, 4])
+
+    def _beyond(self, classes: Tensor) -> Fact | None:
+        """Return why classes (k,) are none of those that the network knows."""
+        if self._classes is None or not len(classes) or int(classes.max()) < self._classes:
+            return None
+        return misfits.labels_beyond_outputs(int(classes.min()), int(classes.max()), self._classes)
 
     def answers(self, output: Any, target: Tensor) -> Tensor:
         """Return the boxes of the 100 highest scores of each input, (N, 100, 6), float32.
@@ -105,7 +118,10 @@ class Detection:
         """
         assert isinstance(answers, Tensor)
         classes = answers[..., 5].long()
-        hits, found = matched(answers[..., :4], classes, target)
+        size = max(1, PAIRS // max(1, classes.shape[1] * target.shape[1]))
+        parts = zip(answers.split(size), classes.split(size), target.split(size), strict=True)
+        each = [matched(boxes[..., :4], kinds, true) for boxes, kinds, true in parts]
+        hits, found = (torch.cat(both) for both in zip(*each, strict=True))
         true = target[..., 4].long()
         return {
             "scores": answers[..., 4],

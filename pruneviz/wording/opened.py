@@ -6,7 +6,7 @@ from pruneviz.wording.fact import Fact, fact
 
 LEFT = "this model is opened without data, with its size, arithmetic and speed, and no accuracy"
 NOT_JUDGED = {
-    "detection": f"Boxes are not judged on data yet: {LEFT}.",
+    "detection": f"Boxes are judged on images with boxes (coco:FOLDER); else {LEFT}.",
     "segmentation": f"Maps of pixels are judged on images with masks (masks:FOLDER); else {LEFT}.",
     "optical_flow": f"Motion is not judged on data yet: {LEFT}.",
     "video": f"Films are not read as data yet: {LEFT}.",

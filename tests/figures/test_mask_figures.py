@@ -137,3 +137,10 @@ def test_images_are_ordered_by_the_right_pixels_that_they_lose():
         assert row.most_lost == (lost.index(max(lost)) if max(lost) > 0 else NO_CLASS)
     counts = torch.bincount(y[y != IGNORED], minlength=3)
     assert largest_class(TASK.answers(z, y)) == int(counts.argmax())
+
+
+def test_many_classes_leave_room_for_the_pictures():
+    many = torch.arange(150).reshape(10, 15)
+    figure = four_pictures(torch.zeros(3, 10, 15), (many, many, many), (), 0, SAID, "a.png")
+    margin = figure.layout.margin
+    assert figure.layout.height - margin.t - margin.b >= 250

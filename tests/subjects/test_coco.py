@@ -31,7 +31,8 @@ def build():  # images half as high and a quarter as wide as the files
     net = nn.Sequential(
         nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Conv2d(8, 9, 1)
     )
-    return subject_of(net, Detection(read.decode, read.objective), example=torch.rand(2, 3, 20, 10))
+    task = Detection(read.decode, read.objective, 4)
+    return subject_of(net, task, example=torch.rand(2, 3, 20, 10))
 
 def row():
     return nn.Linear(30, 2)
@@ -229,3 +230,26 @@ def test_models_that_find_no_boxes_are_refused(folder):
     fact = refused(folder, **small, task="classification")
     assert fact in answering.of_another_task
     assert fact.values["why"] in misfits.targets_otherwise
+
+
+def test_an_image_of_another_size_than_listed_is_refused_turned_ones_too(folder):
+    shown = Image.new("RGB", (80, 40))
+    shown.save(folder / "images" / "03.png")
+    assert refused(folder) == coco_files.other_size("03.png", (80, 40), (40, 40))
+    turned = Image.Exif()
+    turned[0x0112] = 6  # on its side
+    Image.new("RGB", (80, 40)).save(folder / "images" / "03.jpg", exif=turned)
+    listed = [image(number) for number in range(12)]
+    listed[3] |= {"file_name": "03.jpg", "width": 80}
+    write(folder, "val.json", (), [], listed)
+    assert refused(folder) == coco_files.other_size("03.jpg", (40, 80), (80, 40))
+
+
+def test_a_category_twice_and_one_beyond_the_model_are_refused(folder):
+    twice = [*CATEGORIES, {"id": 0, "name": "bird"}]
+    write(folder, "val.json", range(12), [box(1, [4, 8, 12, 20])], categories=twice)
+    assert refused(folder) == coco_files.categories_twice("val.json")
+    beyond = [*CATEGORIES, {"id": 7, "name": "bird"}]
+    write(folder, "val.json", range(12), [box(1, [4, 8, 12, 20])])
+    write(folder, "train.json", range(12, 24), [box(12, [0, 0, 9, 9], 7)], categories=beyond)
+    assert misfits.labels_beyond_outputs(7, 7, 4) in refused(folder).values.values()

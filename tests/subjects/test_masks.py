@@ -90,7 +90,6 @@ FORMS = {
     "16 bits": (deep, ".png"),
     "16 bits in tiff": (deep, ".tif"),
     "bmp": (Image.fromarray, ".bmp"),
-    "gif": (palette, ".gif"),
 }
 
 
@@ -269,6 +268,12 @@ REFUSED = {
             (d / "masks/02.png").unlink(), Image.new("L", (SIDE, SIDE)).save(d / "masks/02.jpg"),
         ),
         mask_files.changes_numbers("masks/02.jpg", "JPEG"),
+    ),
+    "a gif": (
+        lambda d: (
+            (d / "masks/02.png").unlink(), Image.new("L", (SIDE, SIDE)).save(d / "masks/02.gif"),
+        ),
+        mask_files.changes_numbers("masks/02.gif", "GIF"),
     ),
     "fractions": (
         lambda d: (

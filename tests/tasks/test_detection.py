@@ -9,7 +9,7 @@ import torch
 from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 from torchvision.ops import box_iou, nms
 
-from pruneviz.tasks import IGNORED, TASKS
+from pruneviz.tasks import IGNORED, TASKS, detection
 from pruneviz.tasks.detection import BOXES, Detection
 from pruneviz.tasks.single_map import SingleMap
 from pruneviz.wording import RefusedError, misfits
@@ -199,3 +199,10 @@ def test_the_loss_of_a_map_is_that_of_its_formula():
                 shared = float(box_iou(torch.tensor([box]), wanted[None, :4].double()))
                 total += 2 * (1 - shared) - math.log(p[int(wanted[4])])
         assert found[image] == pytest.approx(total / max(1, len(asked[image])), rel=1e-6)
+
+
+def test_boxes_are_matched_a_few_inputs_at_a_time_and_to_the_same_end(monkeypatch):
+    answers = TASK.answers([FIRST, SECOND], Y)
+    whole = TASK.tally(answers, Y)
+    monkeypatch.setattr(detection, "PAIRS", 1)
+    assert all(torch.equal(each, whole[name]) for name, each in TASK.tally(answers, Y).items())

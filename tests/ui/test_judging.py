@@ -100,3 +100,11 @@ def test_batches_in_any_order_come_to_the_same():
         found.append((parts[0] + parts[1] + parts[2]).quality())
     assert found[0] == found[1]
     assert found[0][0].samples == 90
+
+
+def test_a_parameter_of_choices_is_chosen_among_them():
+    at = opened(Plan(model="sample:digits-detector", metric="box_recall"))
+    assert not at.error
+    box(at, "Size").set_value("small")
+    at = send(at)
+    assert plan_of(at).metric_parameters["size"] == "small"

@@ -61,3 +61,20 @@ def test_without_a_tokenizer_nothing_is_drawn():
     assert not at.exception
     assert not at.get("plotly_chart")
     assert not at.selectbox
+
+
+def test_labels_of_tokens_are_no_likelihoods():
+    def labelled() -> None:
+        import torch
+
+        from pruneviz.tasks import TASKS
+        from pruneviz.ui.compare import tokens
+        from pruneviz.ui.engine.results import Judged
+
+        task = TASKS.get("token_classification").implementation()
+        answers = task.answers(torch.zeros(2, 3, 4), torch.zeros(2, 3, dtype=torch.long))
+        tokens.draw(Judged(None, answers, answers, task, (), object()), [0])
+
+    at = AppTest.from_function(labelled).run()
+    assert not at.exception
+    assert not at.selectbox

@@ -31,6 +31,7 @@ MIDDLE = 190  # grey of the legend: an image's beneath masks is from 100 to 240
 UNJUDGED, NOTHING = "not judged", "no number"
 HEIGHT = 500  # on a wide screen
 NAMES = 46  # pixels above pictures for three lines
+LINES = 2  # of the legend, for which there is room
 ACROSS = 3  # entries of the legend in a row of a narrow screen
 
 
@@ -102,6 +103,7 @@ def four_pictures(
     lay_out(figure, title=title, x="", y="", height=HEIGHT)
     figure.update_annotations(font={"size": 13})
     lines = -(-len(entries) // ACROSS)
+    figure.update_layout(height=HEIGHT + LEGEND * max(0, lines - LINES))
     margin = {"t": figure.layout.margin.t + NAMES, "b": 8 + LEGEND * lines}
     figure.update_layout(
         margin=margin, legend={"y": 0, "yref": "container", "itemclick": False},

@@ -112,7 +112,7 @@ def in_words(row: pd.Series, reading: Reading) -> str:
     level = f"{row['layer']} at {100 * row['sparsity']:.0f} %"
     interval = f"{reading.value(row['low'])} to {reading.value(row['high'])}"
     known = "" if pd.isna(row["low"]) else f" (95 %: {interval})"
-    of = f"<br>{html.escape(row['of'])}" if row.get("of") else ""
+    of = f"<br>{html.escape(row['of'], quote=False)}" if row.get("of") else ""
     return f"{level}: {reading.value(row['value'])}{known}{of}"
 
 

@@ -112,7 +112,8 @@ def _listed(file: Path) -> Listed:
     try:
         content = json.loads(file.read_bytes())
         images = tuple(sorted(content["images"], key=lambda each: str(each["file_name"])))
-        classes = {_number(each["id"]): str(each["name"]) for each in content["categories"]}
+        named = [(_number(each["id"]), str(each["name"])) for each in content["categories"]]
+        classes = dict(named)
         place = {each["id"]: index for index, each in enumerate(images)}
         sizes = [(float(each["width"]), float(each["height"])) for each in images]
         annotations = [_annotation(each, place) for each in content["annotations"]]
@@ -124,6 +125,8 @@ def _listed(file: Path) -> Listed:
         raise RefusedError(coco_files.empty(file.name))
     if len(place) < len(images) or not all(isfinite(s) and s > 0 for pair in sizes for s in pair):
         raise RefusedError(coco_files.images_wrong(file.name))
+    if len(classes) < len(named):
+        raise RefusedError(coco_files.categories_twice(file.name))
     strange = sorted({each.kind for each in annotations} - classes.keys())
     if strange:
         raise RefusedError(coco_files.unknown_category(file.name, strange[0]))
@@ -208,6 +211,9 @@ def _read(
             pixels = decode(ImageFile("", path.name, path.read_bytes), expects)
         except BrokenImageError as error:
             raise RefusedError(coco_files.broken_image(error.fact)) from error
+        listed_size = int(image["width"]), int(image["height"])
+        if pixels.size != listed_size:
+            raise RefusedError(coco_files.other_size(path.name, pixels.size, listed_size))
         if pixels.full is None:
             raise RefusedError(coco_files.unknown_white(path.name))
         x[index] = pixels.values / pixels.full

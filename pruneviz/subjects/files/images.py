@@ -56,7 +56,7 @@ def read_folder(path: Path, expects: Expectation, home: Path | None = None) -> R
     """
     if not path.is_dir():
         raise RefusedError(image_files.no_folder(str(path)))
-    files, folders = _inside(path)
+    files, folders = inside(path)
     tree = sort_out(files, folders, lambda name: (path / name).read_bytes(), path.name)
 
     def stamp(name: str) -> str:
@@ -67,7 +67,7 @@ def read_folder(path: Path, expects: Expectation, home: Path | None = None) -> R
     return _decode_all(tree, path.name, expects, shelf)
 
 
-def _inside(path: Path) -> tuple[list[str], list[str]]:
+def inside(path: Path) -> tuple[list[str], list[str]]:
     """Return the files and the folders in a folder and in those below it, by their paths there."""
     files, folders, below = list[str](), list[str](), [""]
     while below:

@@ -29,6 +29,7 @@ from pruneviz.subjects.files.images import (
     attempts,
     divided,
     image_form,
+    inside,
     narrowed,
     sized,
     whites_of,
@@ -154,8 +155,7 @@ def _of_one_size(pairs: Sequence[Pair], expects: Expectation) -> Expectation:
 
 def _pairs(path: Path) -> tuple[list[Pair], list[str]]:
     """Return a folder's images with their masks in order of their names, and what is to be said."""
-    inside = [p.relative_to(path).as_posix() for p in path.rglob("*") if p.is_file()]
-    seen = sorted((name for name in inside if not is_hidden(name)), key=_key)
+    seen = sorted((name for name in inside(path)[0] if not is_hidden(name)), key=_key)
     images, masks = (_named([n for n in seen if _kind(n) == kind]) for kind in (IMAGES, MASKS))
     for kind, found in ((IMAGES, images), (MASKS, masks)):
         if not found:
@@ -239,6 +239,8 @@ def _names(path: Path) -> tuple[str, ...]:
 
 def _refuse_one_class(targets: Tensor) -> None:
     found = set(shown_classes(targets).tolist())
+    if not found:
+        raise RefusedError(mask_files.nothing_judged())
     if len(found) == 1:
         raise RefusedError(mask_files.one_class(found.pop()))
 

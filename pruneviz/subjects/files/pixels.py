@@ -32,7 +32,7 @@ DAMAGE = (
     zlib.error,
 )
 NAMED = "PGM"  # one whose header says what white is
-KEEPING = ("PNG", "BMP", "GIF", "TIFF")  # formats that keep numbers as they are
+KEEPING = ("PNG", "BMP", "TIFF")  # formats that keep numbers: GIF renumbers its palette
 NUMBERED = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")  # modes with one whole number a pixel
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # EXIF's tag, and its values of images on their side
 SPREAD = {"L;2": 85, "L;4": 17}  # what Pillow multiplies grey of 2 and 4 bits by

@@ -28,7 +28,7 @@ def input_names(
     """
     needed = [name for name, must in takes.items() if must]
     named = tuple(name for name in takes if name in there and name not in other)
-    if "x" in there and not (len(needed) > 1 and set(needed) <= set(named)):
+    if "x" in there and not (len(named) > 1 and set(needed) <= set(named)):
         return ONE
     if len(named) > 1 and set(needed) <= set(named):
         return named

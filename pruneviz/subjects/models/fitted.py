@@ -52,7 +52,9 @@ def fitted(
     numbers = raw.targets if raw.targets.dim() == 3 else raw.targets.float()
     task = own or found_task(numbers)
     data = finish_targets(reference, raw, expects, task)
-    check_task(task, forward_of(source.model, data.x, plan), data.y)
+    output = forward_of(source.model, data.x, plan)
+    for targets in (data.y, data.calibration_y, data.train_y):
+        check_task(task, output, targets)
     return raw, data
 
 

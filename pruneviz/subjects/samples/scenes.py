@@ -58,7 +58,7 @@ def _layer(inputs: int, outputs: int) -> nn.Sequential:
 def task() -> Detection:
     """Return what the detector is for."""
     read = SingleMap((SIDE, SIDE))
-    return Detection(read.decode, read.objective)
+    return Detection(read.decode, read.objective, len(DIGITS))
 
 
 @lru_cache(maxsize=1)

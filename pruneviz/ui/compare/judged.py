@@ -88,10 +88,10 @@ def draw_worst(judged: Judged) -> None:
         "How far each answer is from its target, what became worse by most first."
         + (f" The first {MOST_ROWS} are shown." if len(table) > MOST_ROWS else "")
     )
-    shown = _with_features(judged, table.head(MOST_ROWS))
+    shown = table.head(MOST_ROWS).copy()
     labels.add_words(judged, shown)
     st.dataframe(
-        shown,
+        _with_features(judged, shown),
         hide_index=True,
         column_config={
             "index": "input", "name": "called", "original": "original is off by",
@@ -119,5 +119,6 @@ def _with_features(judged: Judged, table: pd.DataFrame) -> pd.DataFrame:
         return table
     values = data.raw(only_tensor(data.x)[table["index"].tolist()]).numpy()
     names = data.features or tuple(f"feature {i}" for i in range(values.shape[1]))
-    features = pd.DataFrame(values, columns=list(names), index=table.index)
+    own = [f"feature {name}" if name in table.columns else name for name in names]
+    features = pd.DataFrame(values, columns=own, index=table.index)
     return pd.concat([table, features], axis=1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import streamlit as st
 from torch import Tensor
@@ -10,6 +12,7 @@ from pruneviz.measure.by_label import judges_labels, label_names, left_out
 from pruneviz.metrics import METRICS
 from pruneviz.metrics.areas import of_each
 from pruneviz.plan import Plan
+from pruneviz.report import MetricPair
 from pruneviz.tasks.multi_label import MultiLabel
 from pruneviz.ui.compare import groups
 from pruneviz.ui.engine import results
@@ -17,6 +20,7 @@ from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.words import text
 
 MOST_SHOWN = 25  # labels
+HALF = 0.5  # of the probability, where no metric says otherwise
 HELP = (
     "Both networks judged on each label alone, on the inputs of which is known whether they have "
     "it, with 95 % intervals; what loses most comes first. Of an interval as wide as can be "
@@ -59,7 +63,8 @@ def add_words(judged: Judged, table: pd.DataFrame) -> None:
     assert isinstance(after, Tensor)  # of the same task
     rows = table["index"].tolist()
     true, known = (each[rows] for each in of_each(judged.data.y, before.shape[1]))
-    first, second = before[rows] > 0, after[rows] > 0
+    least = threshold(judged.quality)
+    first, second = (each[rows].double().sigmoid() > least for each in (before, after))
     names = label_names(judged.data.classes, before.shape[1])
     told = {
         "has": true & known,
@@ -69,6 +74,12 @@ def add_words(judged: Judged, table: pd.DataFrame) -> None:
     }
     for place, (title, which) in enumerate(told.items()):
         table.insert(2 + place, title, [_listed(names, row) for row in which.tolist()])
+
+
+def threshold(quality: Sequence[MetricPair]) -> float:
+    """Return the probability from which an input has a label: that of the metrics, else a half."""
+    given = [pair.settings["threshold"] for pair in quality if "threshold" in pair.settings]
+    return float(given[0]) if given else HALF
 
 
 def _listed(names: tuple[str, ...], which: list[bool]) -> str:

@@ -108,7 +108,7 @@ def _in_numbers(table: pd.DataFrame) -> None:
         hide_index=True,
         column_config={
             "index": "input", "name": "called", "most_lost": "most lost of",
-            "change": column.NumberColumn("change, of all pixels", format="percent"),
+            "change": column.NumberColumn("change, of judged pixels", format="percent"),
             **{n: column.NumberColumn(title, format="percent") for n, title in shares.items()},
         },
     )  # fmt: skip

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pruneviz.figures.inputs.tokens import lost_tokens
 from pruneviz.tasks import IGNORED
+from pruneviz.tasks.language_modelling import LanguageModelling
 from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.kit import theme, widgets
 
@@ -15,8 +16,10 @@ from pruneviz.ui.kit import theme, widgets
 def draw(judged: Judged, indices: Sequence[int]) -> None:
     """Draw one of these texts, the first unless another is chosen; nothing without a tokenizer."""
     before, after, tokenizer = judged.original, judged.pruned, judged.tokenizer
-    if tokenizer is None or not (isinstance(before, Mapping) and isinstance(after, Mapping)):
+    if tokenizer is None or not isinstance(judged.task, LanguageModelling):
         return
+    assert isinstance(before, Mapping)  # of that task
+    assert isinstance(after, Mapping)
     index = st.selectbox(
         "What was lost on the tokens of", indices, format_func=judged.data.name,
         key="compare-text",

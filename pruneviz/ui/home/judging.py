@@ -69,6 +69,10 @@ def _parameter(definition: Parameter, metric: Metric, subject: Subject) -> Setti
             definition.title, of, of.index(int(value)),
             format_func=lambda i: "the mean over all" if i == ALL else classes[i],
         )  # fmt: skip
+    if definition.choices:
+        known = [str(choice) for choice in definition.choices]
+        at = known.index(str(value))
+        return st.selectbox(definition.title, known, at, help=definition.help)
     if isinstance(definition.default, int):
         least = None if definition.minimum is None else int(definition.minimum)
         return st.number_input(definition.title, least, value=int(value), help=definition.help)

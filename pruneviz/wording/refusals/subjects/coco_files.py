@@ -63,6 +63,20 @@ def unknown_category(file: str, category: int) -> str:
 
 
 @fact(field="data")
+def categories_twice(file: str) -> str:
+    return f"'{file}' lists two categories of one id; give each its own"
+
+
+@fact(field="data")
+def other_size(file: str, size: tuple[int, int], listed: tuple[int, int]) -> str:
+    (width, height), (across, down) = size, listed
+    return (
+        f"'{file}' shows {width:,} × {height:,} pixels and is listed with {across:,} × {down:,}, "
+        "so that its boxes may lie elsewhere: list size and boxes of the image as it is shown"
+    )
+
+
+@fact(field="data")
 def unknown_image(file: str) -> str:
     return f"'{file}' has boxes of images that it does not list; add these or remove the boxes"
 

@@ -69,6 +69,11 @@ def one_class(number: int) -> str:
 
 
 @fact(field="data")
+def nothing_judged() -> str:
+    return "no pixel of the evaluated masks is judged; give masks that show classes"
+
+
+@fact(field="data")
 def no_segmentation(model: str) -> str:
     return (
         f"{model} gives no class to each pixel, and masks are nothing else's data; choose a "
