@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -20,9 +22,11 @@ from pruneviz.plan import Plan
 from pruneviz.propose import Goal, propose
 from pruneviz.stepwise import complete
 from pruneviz.subjects import load_subject, subject_of
+from pruneviz.tasks import TASKS
 from pruneviz.tasks.task import usual_metric
 from pruneviz.ui import settings
 from pruneviz.ui.compare.groups import in_numbers
+from pruneviz.ui.compare.judged import _with_features
 from pruneviz.ui.compare.labels import add_words
 from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.session import link
@@ -200,3 +204,27 @@ def test_labels_have_names_for_each_or_none():
     named.classes = ["hernia", "mass"]
     assert subject_of(named, "multi_label", **given).data.classes == ("hernia", "mass")
     assert subject_of(torch.nn.Linear(3, 2), "multi_label", **given).data.classes == ()
+
+
+def judged_at(least: float) -> Judged:
+    """Return two inputs with one label of two each, judged from a probability on."""
+    y = torch.tensor([[1.0, 0.0], [1.0, 0.0]])
+    data = SimpleNamespace(
+        y=y, x=torch.zeros(2, 2), kind="tabular", classes=("a", "b"), features=("index", "b"),
+        raw=lambda x: x,
+    )  # fmt: skip
+    before, after = torch.tensor([[2.0, -2.0]] * 2), torch.tensor([[-0.5, -2.0], [-3.0, 1.0]])
+    pair = SimpleNamespace(settings={"threshold": least})
+    return Judged(data, before, after, TASKS.get("multi_label").implementation(), (pair,), None)
+
+
+@pytest.mark.parametrize(("least", "missed"), [(0.5, ["a", "a"]), (0.2, ["", "a"])])
+def test_the_words_decide_where_the_metrics_do_beside_features_of_any_name(least, missed):
+    found = judged_at(least)
+    table = pd.DataFrame({"index": [0, 1], "name": ["0", "1"], "original": 0.0, "pruned": 1.0})
+    add_words(found, table)
+    assert table["missed now"].tolist() == missed
+    assert table["said wrongly now"].tolist() == ["", "b"]
+    shown = _with_features(found, table)
+    assert shown.columns.is_unique
+    assert [*shown.columns][-2:] == ["feature index", "b"]
