@@ -107,8 +107,8 @@ REFUSED = {
     "a loss": (
         lambda: class_count(torch.tensor(0.5), 2),
         answering.no_classifier("shape []", answering.one_number_for_all()), "model",
-        "only classifiers can be judged on data, and the model's output (shape []) is one number "
-        "for all inputs, such as a loss; return the class scores from its forward, or load it "
+        "one class an input judges classifiers alone, and the model's output (shape []) is one "
+        "number for all inputs, such as a loss; return the class scores from its forward, or load it "
         "without data",
     ),
     "a pickle": (

@@ -189,10 +189,10 @@ def test_detectors_load_without_data(tmp_path: Path) -> None:
     subject = load_subject(Plan(model=model), pretrained=False)
     assert subject.data is None
     assert "finds objects" in subject.sentence
-    assert any("Boxes are not judged" in str(note) for note in subject.notes)
+    assert any("Boxes are judged on images with boxes" in str(note) for note in subject.notes)
     np.savez(tmp_path / "d.npz", x=np.zeros((8, 3, 32, 32), np.uint8), y=np.arange(8))
     plan = Plan(model="torchvision:lraspp_mobilenet_v3_large", data=f"npz:{tmp_path / 'd.npz'}")
     with pytest.raises(
-        ValueError, match=r"only classifiers can be judged on data.*OrderedDict.*segmentation"
+        ValueError, match=r"one class an input judges classifiers alone.*OrderedDict.*segmentation"
     ):
         load_subject(plan, pretrained=False)

@@ -54,7 +54,7 @@ def scores_inside(output: str, code: str) -> str:
 
 @fact(field="model")
 def no_classifier(output: str, why: Fact) -> str:
-    return f"only classifiers can be judged on data, and {_output_is(output)} {why}"
+    return f"one class an input judges classifiers alone, and {_output_is(output)} {why}"
 
 
 @fact(field="model")
@@ -72,12 +72,15 @@ def one_number_an_input() -> str:
 
 @fact(field="model")
 def boxes() -> str:
-    return f"holds boxes, as a detector's does; {WITHOUT}"
+    return f"holds boxes, as a detector's does: give images with boxes (coco:FOLDER), or {WITHOUT}"
 
 
 @fact(field="model")
 def maps() -> str:
-    return f"holds a map for each input, as of a segmentation; {WITHOUT}"
+    return (
+        "holds a map for each input, as of a segmentation: give images with masks (masks:FOLDER), "
+        f"or {WITHOUT}"
+    )
 
 
 @fact(field="model")
