@@ -108,8 +108,8 @@ REFUSED = {
         lambda: class_count(torch.tensor(0.5), 2),
         answering.no_classifier("shape []", answering.one_number_for_all()), "model",
         "one class an input judges classifiers alone, and the model's output (shape []) is one "
-        "number for all inputs, such as a loss; return the class scores from its forward, or load it "
-        "without data",
+        "number for all inputs, such as a loss; return the class scores from its forward, or load "
+        "it without data",
     ),
     "a pickle": (
         lambda: check_header("w.pt", b"PK\x03\x04", 4), weight_files.pickled("w.pt"), "weights",
