@@ -160,7 +160,7 @@ def test_shape_other_than_the_plans(load: Loader, pixels, labels) -> None:
 
 
 def test_output_that_is_no_class_score(load: Loader, pixels, labels) -> None:
-    with pytest.raises(ValueError, match=r"only classifiers .*shape \[2, 4, 6, 6\]"):
+    with pytest.raises(ValueError, match=r"judges classifiers alone.*shape \[2, 4, 6, 6\]"):
         load("undecided", x=pixels, y=labels)
 
 
