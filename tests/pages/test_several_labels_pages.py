@@ -75,9 +75,9 @@ def test_compare_shows_each_metric_and_each_label(known):
     said = words(at)
     for name in prepared.subject.task.metrics:
         assert f"| {METRICS.get(name).title}" in said
-    assert [w.value.replace("\\", "") for w in at.warning] == [
-        str(told.labels_left_out(("no digit",), 4))
-    ]
+    # beside it may stand that the speed was not measured well, on a machine that is busy
+    warnings = [w.value.replace("\\", "") for w in at.warning]
+    assert str(told.labels_left_out(("no digit",), 4)) in warnings
     worst = NAMES[int(np.argmax(losses))]
     titles = [title.replace("<br>", " ") for title in _titles(at)]
     assert any(f"Label “{worst}” loses most: {max(losses):.3f}" in title for title in titles)
