@@ -28,13 +28,13 @@ def _weights() -> tuple[Tensor, Tensor, dict[str, Tensor]]:
     torch.manual_seed(0)
     bunch = load_digits()
     x, y = torch.from_numpy(bunch.data).float() / 16, asked(torch.from_numpy(bunch.target))
-    network = _network()
+    network = _network().double()  # or the number of threads shows in the trained weights
     adam, known = torch.optim.Adam(network.parameters(), 0.01), ~y.isnan()
     for _ in range(60):
         adam.zero_grad()
-        nn.functional.binary_cross_entropy(network(x)[known], y[known]).backward()
+        nn.functional.binary_cross_entropy(network(x.double())[known], y[known].double()).backward()
         adam.step()
-    return x[-400:], y[-400:], network.state_dict()
+    return x[-400:], y[-400:], network.float().state_dict()
 
 
 def _network() -> nn.Sequential:
