@@ -137,12 +137,8 @@ def make_data(
         train_x, train_y = _normalised(train.x, mean, std, axis), targets(train.y)
     fingerprinted: dict[str, Batch] = {
         "x": x, "y": y, "calibration_x": calibrating[0], "calibration_y": calibrating[1],
+        **_fingerprinted(train, train_x, train_y),
     }  # fmt: skip
-    if train.fingerprinted and train.x is not None:
-        fingerprinted |= {"train_x": train_x, "train_y": train_y}
-    if train.fingerprinted and train.augmentation.known:
-        changes = [int(train.augmentation.flip), train.augmentation.shift_pixels]
-        fingerprinted["augmentation"] = torch.tensor(changes)
     return Data(
         reference=reference,
         classes=classes,
@@ -165,6 +161,17 @@ def make_data(
         train_x=train_x,
         train_y=train_y,
     )
+
+
+def _fingerprinted(train: Training, x: Batch, y: Tensor) -> dict[str, Batch]:
+    """Return what of training belongs to the data's SHA-256: the part, and its augmentation."""
+    found: dict[str, Batch] = {}
+    if train.fingerprinted and train.x is not None:
+        found |= {"train_x": x, "train_y": y}
+    if train.fingerprinted and train.augmentation.known:
+        changes = [int(train.augmentation.flip), train.augmentation.shift_pixels]
+        found["augmentation"] = torch.tensor(changes)
+    return found
 
 
 def targets(y: Tensor) -> Tensor:

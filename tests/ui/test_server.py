@@ -16,22 +16,25 @@ from pruneviz.ui.server.server import ClosedTab
 CONNECTED = {"type": "websocket", "path": "/", "headers": [], "query_string": b""}
 
 
-async def gone(message):
-    """Send as a server does whose other side has closed the connection after it was accepted."""
-    if message["type"] != "websocket.accept":
-        raise OSError("closed")
-
-
 async def asking():
     return {"type": "websocket.connect"}
 
 
-def served(endpoint) -> None:
+def served(endpoint) -> list[str]:
+    """Return what an endpoint sent, or tried to: its other side has gone once it is accepted."""
+    sent: list[str] = []
+
+    async def gone(message):
+        sent.append(message["type"])
+        if len(sent) > 1:
+            raise OSError("closed")
+
     app = Starlette(
         routes=[WebSocketRoute("/", endpoint)],
         middleware=[Middleware(ClosedTab)],
     )
     asyncio.run(app(dict(CONNECTED), asking, gone))
+    return sent
 
 
 async def answers(websocket: WebSocket) -> None:
@@ -57,7 +60,7 @@ async def breaks(websocket: WebSocket) -> None:
 
 @pytest.mark.parametrize("endpoint", [answers, answers_then_listens])
 def test_a_tab_that_was_closed_ends_quietly(endpoint):
-    served(endpoint)
+    assert served(endpoint) == ["websocket.accept", "websocket.send"]
 
 
 def test_a_fault_of_the_app_is_not_hidden():
