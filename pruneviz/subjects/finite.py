@@ -11,6 +11,7 @@ from pruneviz.network.inputs import Batch, Inputs, is_batched
 from pruneviz.subjects.files.image_tree import some_of
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.split import at_once
+from pruneviz.subjects.stored.images import StoredImages
 from pruneviz.subjects.subject import Data
 from pruneviz.wording import RefusedError, opened
 
@@ -46,6 +47,8 @@ def refuse_not_finite(
             if is_batched(leaf):
                 refuse_not_finite(leaf, names=names, part=f"{part}{name} ", normalised=normalised)
         return
+    if isinstance(x, StoredImages):
+        x = x if not _are_finite(x.extremes()) else x.extremes()
     if all(_are_finite(part) for part in x.split(at_once(x))):
         return
     bad = ~torch.isfinite(x.reshape(len(x), -1) if x.dim() < 2 else x)

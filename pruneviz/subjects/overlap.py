@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
+from torch.nn.functional import adaptive_avg_pool2d
 
-from pruneviz.network.inputs import Batch, only_tensor, some, tensors
+from pruneviz.network.inputs import Batch, batches, only_tensor, some, tensors
 from pruneviz.subjects.rescaled import back, units_between
 from pruneviz.subjects.split import at_once, normalise
+from pruneviz.subjects.split import spread as spread_out
+from pruneviz.subjects.stored.images import StoredImages
 from pruneviz.subjects.subject import Data, along
 from pruneviz.wording import Fact, opened
 
@@ -18,11 +21,13 @@ from pruneviz.wording import Fact, opened
 # third of what lies between the two most alike of different measurements in the samples' data.
 SAME = 0.05
 PICTURE, ROUNDED = 0.02, 0.005  # of the user's images, and of tables and series: they may be alike
+SIDE = 16  # parts along an image's side
 FEWEST = 3  # values of an input: fewer come close by chance
 TIGHT = 16  # values: fewer have to agree more closely
 SKETCH = 16  # numbers by which one input is sought among many
 SAMPLED = 256  # values that differ, but for a blank image, wherever inputs do
 PAIRS = 1_000_000_000  # beyond so many, inputs are compared to the bit alone
+MEASURED, PICTURES = 2**24, 64  # values of which the spread is measured, at least of so many
 CHUNK, ROWS = 10_000_000, 512  # pairs, and inputs, at a time
 
 
@@ -37,7 +42,7 @@ def overlap_notes(data: Data, trained: Data | None) -> tuple[Fact, ...]:
         if seen:
             notes.append(opened.known_from_training(seen, len(data.x)))
     exact = repeated(data.x, data.train_x)
-    near_ones, rescaled_ones = _alike(data)
+    near_ones, rescaled_ones = _alike(data, exact)
     alike = near_ones & ~exact
     twice = int(exact.sum() + alike.sum())
     if twice:
@@ -51,15 +56,25 @@ def overlap_notes(data: Data, trained: Data | None) -> tuple[Fact, ...]:
 
 def repeated(x: Batch, other: Batch) -> Tensor:
     """Return which inputs of `x` (N, …) occur in `other` (M, …) to the bit, bool (N,)."""
-    seen = set(_digests(other, sampled=True))
-    found = torch.tensor([each in seen for each in _digests(x, sampled=True)], dtype=torch.bool)
-    known = set(_digests(other)) if found.any() else set()
-    for place in found.nonzero().flatten().tolist():
-        found[place] = next(_digests(some(x, slice(place, place + 1)))) in known
+
+    def among(x: Batch, other: Batch, sampled: bool = False) -> Tensor:
+        seen = set(_digests(other, sampled))
+        return torch.tensor([each in seen for each in _digests(x, sampled)], dtype=torch.bool)
+
+    return _confirmed(among, x, other, among(x, other, sampled=True))
+
+
+def _confirmed(
+    alike: Callable[[Batch, Batch], Tensor], x: Batch, other: Batch, likely: Tensor
+) -> Tensor:
+    """Return which of the likely inputs, bool (N,), are alike when they are looked at in full."""
+    found = likely.clone()
+    if likely.any():
+        found[likely] = alike(some(x, likely), other)
     return found
 
 
-def _alike(data: Data) -> tuple[Tensor, Tensor]:
+def _alike(data: Data, exact: Tensor) -> tuple[Tensor, Tensor]:
     """Return which inputs are in the training part but for rounding, which in other units.
 
     Of the evaluated inputs, bool (N,) each. Of images a lossy file of high quality counts as
@@ -68,13 +83,36 @@ def _alike(data: Data) -> tuple[Tensor, Tensor]:
     if not isinstance(data.x, Tensor):
         none = torch.zeros(len(data.x), dtype=torch.bool)
         return none, none
-    measure, other = _measure(data), only_tensor(data.train_x)
-    return near(data.x, other, *measure), rescaled(data.x, other, data.axis, *measure)
+    measure, x, other = _measure(data), data.x, only_tensor(data.train_x)
+
+    def close(x: Batch, other: Batch) -> Tensor:
+        return near(only_tensor(x), only_tensor(other), *measure)
+
+    def in_other_units(x: Batch, other: Batch) -> Tensor:
+        return rescaled(only_tensor(x), only_tensor(other), data.axis, *measure)
+
+    if not isinstance(x, StoredImages):
+        return close(x, other), in_other_units(x, other)
+    # what is alike is so, too, in the means of its parts
+    small = _small(x), _small(other)
+    found = [
+        _confirmed(alike, x, other, alike(*small) & ~exact) for alike in (close, in_other_units)
+    ]
+    return found[0], found[1]
+
+
+def _small(x: Tensor) -> Tensor:
+    """Return images (N, C, H, W) by the means of their parts, (N, C, 16, 16) at most."""
+    form = min(SIDE, x.shape[2]), min(SIDE, x.shape[3])
+    return torch.cat([adaptive_avg_pool2d(part, form) for part in x.split(at_once(x))])
 
 
 def _measure(data: Data) -> tuple[float, Tensor, Tensor]:
     """Return how far apart the same inputs may be, in spreads, and centre and spread by channel."""
-    x = only_tensor(data.train_x)
+    whole = only_tensor(data.train_x)
+    x = only_tensor(
+        some(whole, spread_out(len(whole), max(PICTURES, MEASURED // whole[:1].numel())))
+    )
     axes = [axis for axis in range(x.dim()) if axis != data.axis]
     spread, centre = torch.std_mean(x, axes, correction=0, keepdim=True)
     spread = torch.where(spread > 0, spread, 1.0)
@@ -146,10 +184,11 @@ def _seen(data: Data, trained: Data) -> int:
 
 def _digests(x: Batch, sampled: bool = False) -> Iterator[bytes]:
     """Yield a digest of each input, of all its tensors, or of some values of each of these."""
-    parts = [_sampled(each) if sampled else each for each in tensors(x)]
-    for rows in zip(*parts, strict=True):
-        bytes_of_row = b"".join(row.contiguous().numpy().tobytes() for row in rows)
-        yield hashlib.blake2b(bytes_of_row, digest_size=16).digest()
+    for batch in batches(x, min(ROWS, *map(at_once, tensors(x)))):
+        parts = [_sampled(each) if sampled else each for each in tensors(batch)]
+        for rows in zip(*parts, strict=True):
+            bytes_of_row = b"".join(row.contiguous().numpy().tobytes() for row in rows)
+            yield hashlib.blake2b(bytes_of_row, digest_size=16).digest()
 
 
 def _sampled(x: Tensor) -> Tensor:

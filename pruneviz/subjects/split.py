@@ -12,6 +12,7 @@ from torch import Tensor
 from pruneviz.network.inputs import Batch
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.labelling import Labelling
+from pruneviz.subjects.stored.images import StoredImages
 from pruneviz.subjects.subject import Data, Groups, along, data_sha256
 from pruneviz.wording import RefusedError, opened
 from pruneviz.wording.refusals.subjects import array_files
@@ -77,6 +78,8 @@ def normalise(
 
     It takes the place of `x` in memory where that may be overwritten and is float32.
     """
+    if isinstance(x, StoredImages):
+        return x.normalised(mean, std)
     shape = along(axis, x.dim())
     m, s = torch.tensor(mean).view(shape), torch.tensor(std).view(shape)
     centred = x.float().sub_(m) if overwrite else x.float() - m

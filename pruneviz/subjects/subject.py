@@ -18,6 +18,7 @@ from pruneviz.metrics import Metric
 from pruneviz.network.inputs import Batch, Given, Inputs, is_batched, only_tensor
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.labelling import Labelling
+from pruneviz.subjects.stored.images import StoredImages
 from pruneviz.subjects.texts.tokenizer import Tokenizer
 from pruneviz.tasks import CLASSIFICATION, Task
 from pruneviz.tasks.task import usual_metric
@@ -89,6 +90,8 @@ class Data:
         It is one value a channel, or a feature; 0 where these are standardised.
         """
         x = only_tensor(self.train_x)
+        if isinstance(x, StoredImages):
+            return x.average()
         axes = [axis for axis in range(x.dim()) if axis != self.axis]
         mean = x.mean(axes, keepdim=True, dtype=torch.float64)
         largest = torch.maximum(x.amax(axes, True), -x.amin(axes, True))
@@ -193,9 +196,10 @@ def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
-        flat = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
-        # Viewed as bytes, because numpy does not know bfloat16.
-        digest.update(flat.view(torch.uint8).numpy().data)
+        for part in tensor.parts() if isinstance(tensor, StoredImages) else (tensor,):
+            flat = part.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
+            # Viewed as bytes, because numpy does not know bfloat16.
+            digest.update(flat.view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 

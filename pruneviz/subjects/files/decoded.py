@@ -57,12 +57,12 @@ class Bytes:
         row = self.rows.get(mark)
         if row is None:
             return None
-        return Pixels(self.values[row], BYTE, narrowed=bool(self.narrowed[row]))
+        return Pixels(self.values[row], BYTE, narrowed=bool(self.narrowed[row]), row=row)
 
     def put(self, row: int, mark: str, image: Pixels) -> Pixels:
         """Take an image of 8 bits in, and return it as it lies there."""
         self.values[row], self.narrowed[row], self.rows[mark] = image.values, image.narrowed, row
-        return replace(image, values=self.values[row])
+        return replace(image, values=self.values[row], row=row)
 
 
 @dataclass(frozen=True)
@@ -139,11 +139,30 @@ class Shelf:
 
 def decoded(
     files: Sequence[ImageFile], expects: Expectation, shelf: Shelf | None
+) -> tuple[Tensor, Iterator[Pixels | RefusedError]]:
+    """Return room for the bytes of images, uint8 (rows, C, H, W), and what fills it.
+
+    The latter are each file's image, or why it gives none, in their order; what is new is kept.
+    """
+    assert expects.shape is not None
+    known = shelf.recall() if shelf else Bytes.empty(0, ())
+    marks = [shelf.mark(file) if shelf else "" for file in files]
+    found = [known.get(mark) for mark in marks]
+    if all(each is not None for each in found):
+        return known.values, (each for each in found if each is not None)
+    images = Bytes.empty(len(files), expects.shape)
+    return images.values, _decoded(files, expects, shelf, known, images)
+
+
+def _decoded(
+    files: Sequence[ImageFile],
+    expects: Expectation,
+    shelf: Shelf | None,
+    known: Bytes,
+    images: Bytes,
 ) -> Iterator[Pixels | RefusedError]:
     """Yield each file's image, or why it gives none, in their order; what is new is kept."""
-    assert expects.shape is not None
-    images, new = Bytes.empty(len(files), expects.shape), False
-    known = shelf.recall() if shelf else Bytes.empty(0, ())
+    new = False
 
     def read(file: ImageFile) -> tuple[str, bool, Pixels | RefusedError]:
         mark = shelf.mark(file) if shelf else ""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import stat
 import zipfile
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -14,27 +13,18 @@ from typing import IO, TypeVar
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from pruneviz.subjects.files.decoded import Shelf, decoded
 from pruneviz.subjects.files.image_tree import ImageFile, Tree, is_image, some_of, sort_out
 from pruneviz.subjects.files.pixels import BrokenImageError, Pixels
 from pruneviz.subjects.files.raw import RawData
-from pruneviz.subjects.files.values import (
-    BYTE,
-    WORD,
-    Scale,
-    joined,
-    scale_of,
-    scale_of_words,
-    white_above_bytes,
-)
+from pruneviz.subjects.files.values import white_above_bytes
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.split import Training, stratified
+from pruneviz.subjects.stored.whites import divided, narrowed, whites_of
 from pruneviz.subjects.subject import Groups
 from pruneviz.subjects.tables.grouped import groups_of
-from pruneviz.wording import Fact, RefusedError, opened
+from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import image_files
 
 MAX_TENSOR_BYTES = 1_500_000_000
@@ -42,7 +32,6 @@ MAX_MEMBERS = 50_000
 MAX_UNPACKED_BYTES = 1_000_000_000
 SUBSET_SEED = 0
 COLOURS = (1, 3)  # channels of an image
-DARK = 63  # of 255: what 14 of 16 bits come to
 DIRECTLY = "(none)"  # the group of images in a class's folder itself
 BROKEN = 0.1  # of the images: beyond it, something is wrong with all of them
 F = TypeVar("F")
@@ -151,7 +140,8 @@ def _decode_all(tree: Tree, name: str, expects: Expectation, shelf: Shelf | None
             f"{len(chosen):,} of {len(files):,} images were taken, the same share of each class."
         )
         files = [files[i] for i in chosen]
-    files, pixels = _whole(files, decoded(files, expects, shelf), notes)
+    room, read = decoded(files, expects, shelf)
+    files, pixels = _whole(files, read, notes)
     notes.append(sized(expects))
     whites, scales = whites_of(pixels, name, notes)
     classes = tuple(sorted({f.label for f in files}))
@@ -159,10 +149,10 @@ def _decode_all(tree: Tree, name: str, expects: Expectation, shelf: Shelf | None
     train = np.array([f.train for f in files])
     training = Training()
     if train.any():
-        x = divided(pixels, whites, np.flatnonzero(train))
+        x = divided(pixels, whites, np.flatnonzero(train), room)
         training = Training(x=x, y=torch.from_numpy(labels[train]))
     return RawData(
-        x=divided(pixels, whites, np.flatnonzero(~train)),
+        x=divided(pixels, whites, np.flatnonzero(~train), room),
         labels=labels[~train],
         named=True,
         recorded=True,
@@ -253,39 +243,3 @@ def whole(
         what = "images are" if len(broken) > 1 else "image is"
         notes.append(f"Left out: {len(broken):,} {what} broken ({some_of(broken)}).")
     return kept, found
-
-
-def narrowed(pixels: list[Pixels]) -> tuple[Fact, ...]:
-    """Return a note where colours of 16 bits, read with 8, are so dark that fewer may be used."""
-    largest = [p.values.max() for p in pixels if p.narrowed]
-    brightest = int(max(largest, default=BYTE))
-    return () if brightest > DARK else (opened.narrowed_colours(len(largest), brightest),)
-
-
-def whites_of(pixels: list[Pixels], name: str, notes: list[str]) -> tuple[list[float], list[Scale]]:
-    """Return what divides each image into [0, 1], all of one depth on one scale; these scales."""
-    scales: dict[float | None, Scale] = {}
-    spans = [p.span for p in pixels if p.span is not None and p.full is None]
-    if spans:
-        scale = scales[None] = scale_of(joined(spans))
-        if not scale.unit:
-            raise RefusedError(image_files.white_not_known(name, str(scale.span)))
-        notes.append(scale.sentence)
-    words = [p.span for p in pixels if p.span is not None and p.full is not None]
-    if words:
-        scales[WORD] = scale_of_words(joined(words))
-    whites = [p.full or 1.0 if p.span is None else scales[p.full].divisor for p in pixels]
-    deep = Counter(white for p, white in zip(pixels, whites, strict=True) if p.full == WORD)
-    notes += [
-        f"Of the images, {count:,} with 16 bits were divided by {white:,.0f}."
-        for white, count in deep.items()
-    ]
-    return whites, list(scales.values())
-
-
-def divided(pixels: list[Pixels], whites: list[float], chosen: NDArray[np.int64]) -> Tensor:
-    """Return the chosen images as (N, C, H, W) in [0, 1]."""
-    images = torch.empty(len(chosen), *pixels[0].values.shape)
-    for image, i in zip(images, chosen.tolist(), strict=True):
-        torch.div(pixels[i].values, whites[i], out=image)
-    return images

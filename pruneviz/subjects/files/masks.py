@@ -27,12 +27,9 @@ from pruneviz.subjects.files.images import (
     COLOURS,
     MAX_TENSOR_BYTES,
     attempts,
-    divided,
     image_form,
     inside,
-    narrowed,
     sized,
-    whites_of,
     whole,
 )
 from pruneviz.subjects.files.pixels import Pixels, decode, decode_mask, size_of
@@ -40,6 +37,7 @@ from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.files.values import BYTE, WORD, white_above_bytes
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.split import Training, spread
+from pruneviz.subjects.stored.whites import divided, narrowed, whites_of
 from pruneviz.tasks import IGNORED
 from pruneviz.tasks.segmentation import Segmentation
 from pruneviz.wording import Fact, RefusedError, opened

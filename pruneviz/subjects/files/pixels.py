@@ -57,7 +57,7 @@ class Pixels:
     `values` are bytes, uint8, or of deeper images float32.
     With a `span`, that of the file, it may use less than its type holds. `narrowed` says that the
     file has 16 bits a colour, of which Pillow reads the upper 8. `size` is (width, height) in the
-    file.
+    file. `row` is where the bytes lie among those of all images, None where they do not.
     """
 
     values: Tensor
@@ -65,6 +65,7 @@ class Pixels:
     span: Span | None = None
     narrowed: bool = False
     size: tuple[int, int] = (0, 0)
+    row: int | None = None
 
 
 def decode(file: ImageFile, expects: Expectation) -> Pixels:
