@@ -12,7 +12,7 @@ from pruneviz.network.attempts import explained
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.folding import fold_notes, folded
 from pruneviz.network.generated import generated_note
-from pruneviz.network.inputs import Given, some
+from pruneviz.network.inputs import Batch, Given, some, tensors
 from pruneviz.network.steady import keep_steady
 from pruneviz.plan import Plan
 from pruneviz.subjects.files.tables import order_note
@@ -45,7 +45,7 @@ from pruneviz.subjects.models.weights import fit_weights, read_weights
 from pruneviz.subjects.overlap import overlap_notes
 from pruneviz.subjects.references import Reference, parse_data, parse_model
 from pruneviz.subjects.sample_data import load_sample_data
-from pruneviz.subjects.split import spread
+from pruneviz.subjects.split import at_once, spread
 from pruneviz.subjects.subject import (
     Data,
     Subject,
@@ -60,7 +60,8 @@ from pruneviz.tasks.multi_label import MultiLabel
 from pruneviz.wording import Fact, RefusedError, opened, passes
 from pruneviz.wording.refusals.subjects import finding, given_subjects, text_files
 
-WATCHED = 64  # inputs on which a network is watched when it is opened
+WATCHED = 64  # inputs on which a network is watched when it is opened, fewer of large ones
+LEAST = 8
 
 
 def load_subject(plan: Plan, *, home: Path | None = None, pretrained: bool = True) -> Subject:
@@ -95,7 +96,7 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
     if plan.data_sha256 and plan.data_sha256 != read:
         raise RefusedError(finding.other_data(plan.data_sha256, read))
     check_folded(given, model, example)
-    watched = some(data.x, spread(len(data.x), WATCHED)) if data else example
+    watched = _watched(data.x) if data else example
     with explained(model, watched):
         random = keep_steady(model, watched)
         company = None if random else company_note(model, watched)
@@ -129,6 +130,12 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
         metric=chosen_metric(plan, task),
         tokenizer=source.tokenizer,
     )
+
+
+def _watched(x: Batch) -> Batch:
+    """Return some of the inputs, spread evenly."""
+    most = min(WATCHED, *(max(LEAST, at_once(each)) for each in tensors(x)))
+    return some(x, spread(len(x), most))
 
 
 def _of_the_model(source: Source, data: Data | None) -> tuple[Fact, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ from pruneviz.wording import Fact, opened
 SAME = 0.05
 PICTURE, ROUNDED = 0.02, 0.005  # of the user's images, and of tables and series: they may be alike
 SIDE = 16  # parts along an image's side
+COMPARED = 500  # images of each part that are compared where each is decoded for it
 FEWEST = 3  # values of an input: fewer come close by chance
 TIGHT = 16  # values: fewer have to agree more closely
 SKETCH = 16  # numbers by which one input is sought among many
@@ -35,8 +37,14 @@ def overlap_notes(data: Data, trained: Data | None) -> tuple[Fact, ...]:
     """Return a note for each kind of evaluated input that is not new; `data` are the user's.
 
     `trained` is the data that the model is known to have been trained on, None where it is unknown.
+    Of images that are decoded when they are needed some are compared, which is said.
     """
     notes = []
+    if isinstance(data.x, StoredImages) and data.x.rows.digests is not None:
+        every = len(data.x)
+        data = _some_of(data)
+        if len(data.x) < every:
+            notes.append(opened.some_compared(len(data.x), every, len(data.train_x)))
     if trained is not None:
         seen = _seen(data, trained)
         if seen:
@@ -52,6 +60,13 @@ def overlap_notes(data: Data, trained: Data | None) -> tuple[Fact, ...]:
     if changed.any():
         notes.append(opened.in_other_units(int(changed.sum()), len(data.x), data.held_out))
     return tuple(notes)
+
+
+def _some_of(data: Data) -> Data:
+    """Return data with few inputs to judge and to train on, spread evenly."""
+    parts = data.x, data.train_x
+    x, train_x = (some(part, spread_out(len(part), COMPARED)) for part in parts)
+    return replace(data, x=x, train_x=train_x)
 
 
 def repeated(x: Batch, other: Batch) -> Tensor:

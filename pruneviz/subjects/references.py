@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pruneviz.plan import Plan
 from pruneviz.subjects.tables.columns import Columns, taken_apart
 from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals.subjects import finding, sending, text_files
+from pruneviz.wording.refusals.subjects import finding, image_files, sending, text_files
 
 MODEL_KINDS = ("sample", "torchvision", "timm", "hf", "python")
 DATA_KINDS = (
@@ -21,6 +21,8 @@ HARMLESS = ("sample:", "torchvision:", "timm:", "upload:")
 NOTHING_SAID = Columns()
 ON_THE_HUB = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")  # OWNER/NAME
 CHOICES = re.compile(r"(length|stride)=([1-9]\d{0,8})")  # of a text
+IMAGES = re.compile(r"images=(all|[1-9]\d{0,8})")  # of a folder
+EVERY = 10**9  # images: more than any folder has
 UPLOAD = re.compile(r"([0-9a-f]{64})(?:\.(npz|csv|parquet|zip))?")
 
 
@@ -28,7 +30,8 @@ UPLOAD = re.compile(r"([0-9a-f]{64})(?:\.(npz|csv|parquet|zip))?")
 class Reference:
     """A reference taken apart: `csv:wine.csv?target=kind` is csv, wine.csv and kind.
 
-    `length` and `stride` are those of the windows of `text:words.txt?length=128&stride=64`.
+    `length` and `stride` are those of the windows of `text:words.txt?length=128&stride=64`,
+    `images` is how many are taken of `folder:pictures?images=5000`.
     """
 
     kind: str
@@ -36,6 +39,7 @@ class Reference:
     columns: Columns = NOTHING_SAID
     length: int | None = None
     stride: int | None = None
+    images: int | None = None
 
 
 def parse_model(text: str) -> Reference:
@@ -53,6 +57,8 @@ def parse_data(text: str) -> Reference:
         raise RefusedError(finding.names_no_data(text))
     if reference.kind == "text":
         return _with_choices(reference)
+    if reference.kind == "folder":
+        return _with_count(reference)
     if reference.kind not in (*TABLES, "upload"):
         return reference
     return Reference(reference.kind, *taken_apart(reference.name))
@@ -71,6 +77,17 @@ def _with_choices(reference: Reference) -> Reference:
         chosen[match[1]] = int(match[2])
     length, stride = (chosen.get(each) for each in ("length", "stride"))
     return Reference(reference.kind, name, length=length, stride=stride)
+
+
+def _with_count(reference: Reference) -> Reference:
+    """Return a folder's reference with how many images are taken; ValueError for no number."""
+    name, mark, end = reference.name.rpartition("?")
+    if not mark or "=" not in end:
+        return reference
+    match = IMAGES.fullmatch(end)
+    if match is None:
+        raise RefusedError(image_files.no_count_of_images(end))
+    return replace(reference, name=name, images=EVERY if match[1] == "all" else int(match[1]))
 
 
 def _parse(text: str, kinds: tuple[str, ...]) -> Reference | None:

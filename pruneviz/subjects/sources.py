@@ -54,7 +54,7 @@ def read_source(reference: Reference, expects: Expectation, home: Path) -> RawDa
         path = upload_path(reference.name, home)
     readers: dict[str, Callable[[], RawData]] = {
         "npz": lambda: read_npz(path, expects),
-        "folder": lambda: read_folder(path, expects, home),
+        "folder": lambda: read_folder(path, expects, home, reference.images),
         "zip": lambda: read_zip(path, expects, home),
         "coco": lambda: read_coco(path, expects),
         "masks": lambda: read_masks(path, expects),

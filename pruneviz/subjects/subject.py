@@ -196,7 +196,7 @@ def tensors_sha256(tensors: Mapping[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name}\0{tensor.dtype}\0{tuple(tensor.shape)}\0".encode())
-        for part in tensor.parts() if isinstance(tensor, StoredImages) else (tensor,):
+        for part in tensor.known_by() if isinstance(tensor, StoredImages) else (tensor,):
             flat = part.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
             # Viewed as bytes, because numpy does not know bfloat16.
             digest.update(flat.view(torch.uint8).numpy().data)

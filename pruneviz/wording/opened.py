@@ -171,6 +171,14 @@ def known_from_training(seen: int, inputs: int) -> str:
 
 
 @fact(field="data")
+def some_compared(compared: int, inputs: int, others: int) -> str:
+    return (
+        f"Of the {inputs:,} evaluated images {compared:,}, spread evenly, were compared with "
+        f"{others:,} that train or calibrate: whether others are in both parts is not known."
+    )
+
+
+@fact(field="data")
 def in_both_parts(twice: int, inputs: int, rounded: int, held_out: bool) -> str:
     part = "its training part" if held_out else "what calibrates"
     but = f" ({rounded:,} but for rounding or compression)" if rounded else ""

@@ -193,14 +193,14 @@ def test_a_process_that_is_killed_leaves_nothing_that_is_read(folder, home, open
 
 def test_two_that_open_a_folder_at_once_both_have_it(folder, home, monkeypatch):
     """Another process comes to its end between the first one's look and its writing."""
-    make_room, others = decoded._make_room, []
+    make_room, others = decoded.make_room, []
 
     def meanwhile(file, size):
-        monkeypatch.setattr(decoded, "_make_room", make_room)
+        monkeypatch.setattr(decoded, "make_room", make_room)
         others.append(read_folder(folder, COLOUR, home))
         make_room(file, size)
 
-    monkeypatch.setattr(decoded, "_make_room", meanwhile)
+    monkeypatch.setattr(decoded, "make_room", meanwhile)
     first = read_folder(folder, COLOUR, home)
     plain = read_folder(folder, COLOUR)
     assert same(first, plain)

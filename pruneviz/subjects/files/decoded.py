@@ -88,6 +88,11 @@ class Shelf:
         digest = hashlib.sha256(repr(of).encode()).hexdigest()
         return cls(home / "images" / f"{digest}{ENDING}", source, stamp)
 
+    def named(self, further: str) -> Path:
+        """Return another file beside, named by this one's name and by something further."""
+        digest = hashlib.sha256(f"{self.file.name}\0{further}".encode()).hexdigest()
+        return self.file.with_name(f"{digest}{ENDING}")
+
     def mark(self, file: ImageFile) -> str:
         """Return what an image is known by, "" where its file cannot be looked at."""
         try:
@@ -125,7 +130,7 @@ class Shelf:
         tensors = {"values": images.values, "narrowed": images.narrowed}
         try:
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            _make_room(self.file, images.values.nbytes)
+            make_room(self.file, images.values.nbytes)
             handle, part = tempfile.mkstemp(dir=self.file.parent, suffix=UNFINISHED)
             os.close(handle)
             try:
@@ -193,7 +198,7 @@ def _sha256(images: Bytes) -> str:
     return found.hexdigest()
 
 
-def _make_room(file: Path, size: int) -> None:
+def make_room(file: Path, size: int) -> None:
     """Remove, beside a file to come, what is of no use and what was not used the longest.
 
     OSError where the disk would be nearly full even so.

@@ -43,11 +43,12 @@ class ImageFile:
 class Tree:
     """The images of a folder or archive in order of their names, and sentences on what was found.
 
-    Where some are to train on, the others are to judge on.
+    Where some are to train on, the others are to judge on. `packed` says that they are a zip's.
     """
 
     files: tuple[ImageFile, ...]
     notes: tuple[str, ...]
+    packed: bool = False
 
 
 def is_image(path: str) -> bool:

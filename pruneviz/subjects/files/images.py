@@ -7,20 +7,25 @@ import stat
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO, TypeVar
 
 import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
+from torch import Tensor
 
 from pruneviz.subjects.files.decoded import Shelf, decoded
 from pruneviz.subjects.files.image_tree import ImageFile, Tree, is_image, some_of, sort_out
 from pruneviz.subjects.files.pixels import BrokenImageError, Pixels
 from pruneviz.subjects.files.raw import RawData
-from pruneviz.subjects.files.values import white_above_bytes
+from pruneviz.subjects.files.values import Scale, white_above_bytes
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.split import Training, stratified
+from pruneviz.subjects.stored.images import StoredImages
+from pruneviz.subjects.stored.many import many_images
 from pruneviz.subjects.stored.whites import divided, narrowed, whites_of
 from pruneviz.subjects.subject import Groups
 from pruneviz.subjects.tables.grouped import groups_of
@@ -38,10 +43,13 @@ F = TypeVar("F")
 T = TypeVar("T")
 
 
-def read_folder(path: Path, expects: Expectation, home: Path | None = None) -> RawData:
+def read_folder(
+    path: Path, expects: Expectation, home: Path | None = None, most: int | None = None
+) -> RawData:
     """Return the images of a folder that holds one folder for each class.
 
-    With a `home` they are kept there as they were decoded, for the next time.
+    With a `home` they are kept there as they were decoded, for the next time. `most` says how many
+    are taken; of more than memory should hold each is decoded when it is needed.
     """
     if not path.is_dir():
         raise RefusedError(image_files.no_folder(str(path)))
@@ -53,7 +61,7 @@ def read_folder(path: Path, expects: Expectation, home: Path | None = None) -> R
         return f"{state.st_size} {state.st_mtime_ns} {state.st_ctime_ns}"
 
     shelf = Shelf.of(home, path, expects, stamp) if home else None
-    return _decode_all(tree, path.name, expects, shelf)
+    return _decode_all(tree, path.name, expects, shelf, most)
 
 
 def inside(path: Path) -> tuple[list[str], list[str]]:
@@ -85,7 +93,8 @@ def read_zip(path: Path, expects: Expectation, home: Path | None = None) -> RawD
             return f"{member.file_size} {member.CRC}"
 
         shelf = Shelf.of(home, path, expects, stamp) if home else None
-        return _decode_all(_members(archive, path.name), path.name, expects, shelf)
+        tree = replace(_members(archive, path.name), packed=True)
+        return _decode_all(tree, path.name, expects, shelf)
 
 
 def _members(archive: zipfile.ZipFile, name: str) -> Tree:
@@ -128,31 +137,47 @@ def _check_member(member: zipfile.ZipInfo, name: str) -> None:
         raise RefusedError(image_files.encrypted(name))
 
 
-def _decode_all(tree: Tree, name: str, expects: Expectation, shelf: Shelf | None) -> RawData:
-    """Return every image, or as many of each class as memory allows, in the model's input size."""
+def _decode_all(
+    tree: Tree, name: str, expects: Expectation, shelf: Shelf | None, most: int | None = None
+) -> RawData:
+    """Return images in the model's input size: `most` of them, or as many as memory should hold."""
     files, notes = list(tree.files), list(tree.notes)
-    limit = MAX_TENSOR_BYTES // (4 * int(np.prod(image_form(expects))))
+    held = MAX_TENSOR_BYTES // (4 * int(np.prod(image_form(expects))))
+    limit = most or held
     if len(files) > limit:
         strata = {s: i for i, s in enumerate(sorted({(f.train, f.label) for f in files}))}
         index = np.array([strata[f.train, f.label] for f in files], dtype=np.int64)
         chosen, _ = stratified(index, limit / len(files), SUBSET_SEED)
         notes.append(
-            f"{len(chosen):,} of {len(files):,} images were taken, the same share of each class."
+            f"{len(chosen):,} of {len(files):,} images were taken, the same share of each class"
+            f"{'' if most or tree.packed else ' (?images=all behind the folder takes all)'}."
         )
         files = [files[i] for i in chosen]
-    room, read = decoded(files, expects, shelf)
-    files, pixels = _whole(files, read, notes)
-    notes.append(sized(expects))
-    whites, scales = whites_of(pixels, name, notes)
+    pixels, scales = list[Pixels](), list[Scale]()
+    if len(files) > held and shelf is not None:
+        many = many_images(files, expects, shelf)
+        files, rows = _whole(files, many.look(), notes)
+        notes.append(f"{sized(expects)} Each is decoded when it is needed.")
+
+        def taken(chosen: NDArray[np.int64]) -> Tensor:
+            return StoredImages(many).taken(torch.tensor(rows)[chosen])
+    else:
+        room, read = decoded(files, expects, shelf)
+        files, pixels = _whole(files, read, notes)
+        notes.append(sized(expects))
+        whites, scales = whites_of(pixels, name, notes)
+
+        def taken(chosen: NDArray[np.int64]) -> Tensor:
+            return divided(pixels, whites, chosen, room)
+
     classes = tuple(sorted({f.label for f in files}))
     labels = np.array([classes.index(f.label) for f in files], dtype=np.int64)
     train = np.array([f.train for f in files])
     training = Training()
     if train.any():
-        x = divided(pixels, whites, np.flatnonzero(train), room)
-        training = Training(x=x, y=torch.from_numpy(labels[train]))
+        training = Training(x=taken(np.flatnonzero(train)), y=torch.from_numpy(labels[train]))
     return RawData(
-        x=divided(pixels, whites, np.flatnonzero(~train), room),
+        x=taken(np.flatnonzero(~train)),
         labels=labels[~train],
         named=True,
         recorded=True,
@@ -199,8 +224,8 @@ def sized(expects: Expectation) -> str:
 
 
 def _whole(
-    files: list[ImageFile], images: Iterator[Pixels | RefusedError], notes: list[str]
-) -> tuple[list[ImageFile], list[Pixels]]:
+    files: list[ImageFile], images: Iterator[T | RefusedError], notes: list[str]
+) -> tuple[list[ImageFile], list[T]]:
     """Return the images that are whole and their files; ValueError where too many are not."""
     kept, pixels = whole(files, images, notes)
     labels = {f.label for f in kept}

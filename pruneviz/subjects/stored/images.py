@@ -32,6 +32,10 @@ class Rows(Protocol):
     def shape(self) -> tuple[int, ...]:
         """(N, C, H, W)."""
 
+    @property
+    def digests(self) -> Tensor | None:
+        """By what each image is known, uint8 (N, 32); None where it is by its bytes."""
+
     def read(self, which: Tensor) -> Tensor:
         """Return the images of these numbers, uint8 (B, C, H, W)."""
 
@@ -41,6 +45,7 @@ class InMemory:
     """Bytes (N, C, H, W) that memory holds."""
 
     values: Tensor
+    digests: None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -117,6 +122,15 @@ class StoredImages(Tensor):
             largest = torch.maximum(largest, part.abs().amax((0, 2, 3), True).cpu())
         mean = total / (self.numel() // self.shape[1])
         return torch.where(mean.abs() <= ROUNDING * largest, 0.0, mean).to(self.form.dtype)
+
+    def known_by(self) -> Iterator[Tensor]:
+        """Yield what a digest of the images is made of: their numbers, or what stands for them."""
+        digests = self.rows.digests
+        if digests is None:
+            yield from self.parts()
+            return
+        yield digests[self.chosen]
+        yield torch.tensor((self.form.mean or (), self.form.std or ()), dtype=torch.float64)
 
     def parts(self) -> Iterator[Tensor]:
         """Yield all images in their order, some at a time, as plain tensors."""

@@ -36,6 +36,27 @@ def empty_class(label: str, endings: str) -> str:
 
 
 @fact(field="data")
+def deep_among_many(image: str) -> str:
+    return (
+        f"'{image}' has more than 8 bits a colour; images that are decoded when they are needed "
+        "have 8: convert it, or leave ?images= out, and a share of the images is taken"
+    )
+
+
+@fact(field="data")
+def not_whole_any_more(image: str) -> str:
+    return (
+        f"'{image}' is no whole image, which only decoding it showed: remove it from its folder, "
+        "and open the folder again"
+    )
+
+
+@fact(field="data")
+def no_count_of_images(given: str) -> str:
+    return f"'{given}' is no choice for a folder; write folder:DIR?images=all, or how many"
+
+
+@fact(field="data")
 def no_whole_zip(file: str) -> str:
     return f"'{file}' is not a whole zip file; pack it again"
 
