@@ -82,7 +82,7 @@ def _with_choices(reference: Reference) -> Reference:
 def _with_count(reference: Reference) -> Reference:
     """Return a folder's reference with how many images are taken; ValueError for no number."""
     name, mark, end = reference.name.rpartition("?")
-    if not mark or "=" not in end:
+    if not mark or not end.startswith("images="):
         return reference
     match = IMAGES.fullmatch(end)
     if match is None:

@@ -168,11 +168,12 @@ def test_as_many_are_taken_as_were_asked_for(folder, home, little_memory):
     assert "(?images=all behind the folder takes all)" in share.note
 
 
-@pytest.mark.parametrize("end", ["images=0", "images=some", "images=-3", "pictures=3"])
+@pytest.mark.parametrize("end", ["images=0", "images=some", "images=-3", "images=3&a=b"])
 def test_another_choice_is_refused(end):
     with pytest.raises(RefusedError, match=r"write folder:DIR\?images=all"):
         parse_data(f"folder:x?{end}")
-    assert parse_data("folder:what?").name == "what?"
+    for name in ("what?", "what?pictures=3"):
+        assert parse_data(f"folder:{name}").name == name
 
 
 def test_a_run_on_them_is_that_on_numbers(folder, tmp_path, monkeypatch):
