@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import exp, log
 
 import numpy as np
@@ -12,16 +12,23 @@ from numpy.random import Generator
 from scipy.stats import norm
 
 from pruneviz.metrics import METRICS, Tally
+from pruneviz.metrics.areas import ALL
+from pruneviz.registry import Value
 
 Draw = Callable[[Generator, int], tuple[Tally, Tally]]
 
 
 @dataclass(frozen=True)
 class World:
-    """Draws of the same inputs answered by two networks, and what each metric is of all inputs."""
+    """Draws of the same inputs answered by two networks, and what each metric is of all inputs.
+
+    `given` are the settings of its metrics, `sizes` how many inputs are drawn at once.
+    """
 
     draw: Draw
     truths: Mapping[str, tuple[float, float]]  # by metric: of the first network, of the second
+    given: Mapping[str, Value] = field(default_factory=dict)
+    sizes: tuple[int, ...] = (30, 100, 400)
 
 
 @dataclass(frozen=True)
@@ -34,7 +41,7 @@ class Cover:
 
 def covers(name: str, world: World, samples: int, draws: int, seed: int = 0) -> Cover:
     """Return how often the intervals of a metric hold what is true."""
-    metric, generator = METRICS.get(name), np.random.default_rng(seed)
+    metric, generator = METRICS.get(name).of(**world.given), np.random.default_rng(seed)
     first, second = world.truths[name]
     alone = paired = 0
     for _ in range(draws):
@@ -92,12 +99,48 @@ def of_scores(generator: Generator, samples: int) -> tuple[Tally, Tally]:
 THIRD, APART = 1 / 3, (1.5, 1.0)
 
 
-def true_precision(apart: float) -> float:
+def true_precision(apart: float, share: float = THIRD) -> float:
     """Return the area under the precision-recall curve of normal scores so far apart."""
     cuts = np.linspace(-8, 10, 200_001)
     recall, alarms = norm.sf(cuts - apart), norm.sf(cuts)
-    precision = THIRD * recall / (THIRD * recall + (1 - THIRD) * alarms)
+    precision = share * recall / (share * recall + (1 - share) * alarms)
     return float(np.sum((precision[:-1] + precision[1:]) / 2 * -np.diff(recall)))
+
+
+def of_labels(generator: Generator, samples: int) -> tuple[Tally, Tally]:
+    """Draw four labels an input, from common to rare, and normal scores of each, half in common."""
+    target = (generator.random((samples, 4)) < LABEL_SHARES).astype(np.int64)
+    shared, *own = generator.normal(size=(3, samples, 4))
+    first, second = (
+        (shared + each) / 2**0.5 + apart * target - CUTS
+        for each, apart in zip(own, LABELS_APART, strict=True)
+    )
+    return _tensors(target=target, logits=first), _tensors(target=target, logits=second)
+
+
+LABEL_SHARES, CUTS = np.array([0.5, 0.35, 0.25, 0.15]), np.array([0.8, 0.8, 0.9, 1.0])
+LABELS_APART = np.array([[2.0, 1.8, 1.8, 2.0], [1.6, 1.5, 1.4, 1.6]])
+
+
+def true_decisions(apart: np.ndarray) -> dict[str, float]:
+    """Return recall, precision and F1 of scores above their cuts, each the mean over the labels."""
+    recall = norm.sf(CUTS - apart)
+    right, wrong = LABEL_SHARES * recall, (1 - LABEL_SHARES) * norm.sf(CUTS)
+    each = {
+        "recall": recall,
+        "precision": right / (right + wrong),
+        "f1": 2 * right / (LABEL_SHARES + right + wrong),
+    }
+    return {name: float(values.mean()) for name, values in each.items()}
+
+
+def true_areas(apart: np.ndarray) -> dict[str, float]:
+    """Return the areas under both curves, each the mean over the labels."""
+    precisions = map(true_precision, apart, LABEL_SHARES)
+    return {
+        "auroc": float(norm.cdf(apart / 2**0.5).mean()),
+        "average_precision": sum(precisions) / len(apart),
+    }
 
 
 def of_confidence(generator: Generator, samples: int) -> tuple[Tally, Tally]:
@@ -121,6 +164,19 @@ POWERS = (1.5, 2.0)
 def true_confidence_error(power: float) -> float:
     """Return the mean of confidence less accuracy, confidence ** power, over 0.5 to 1."""
     return 2 * ((1 - 0.25) / 2 - (1 - 0.5 ** (power + 1)) / (power + 1))
+
+
+def true_brier(power: float) -> float:
+    """Return the mean of both classes' squared distance where confidence ** power is right."""
+    sure = np.linspace(0.5, 1, 100_001)
+    apart = 2 * (sure**power * (1 - sure) ** 2 + (1 - sure**power) * sure**2)
+    return float(np.trapezoid(apart, sure) / 0.5)
+
+
+def of_divergence(generator: Generator, samples: int) -> tuple[Tally, Tally]:
+    """Draw how far answers are from the original's: most hardly, a few by much, as Gamma of 1/2."""
+    first = generator.gamma(0.5, 0.2, samples)
+    return _tensors(kl=first), _tensors(kl=first + generator.gamma(0.5, 0.2, samples))
 
 
 def of_numbers(generator: Generator, samples: int) -> tuple[Tally, Tally]:
@@ -239,6 +295,7 @@ WORLDS = {
         {
             "accuracy": _both(*(RECALLS @ CLASS_SHARES)),
             "balanced_accuracy": _both(*RECALLS.mean(1)),
+            "worst_class": _both(*RECALLS.min(1)),
         },
     ),
     "decisions": World(
@@ -256,7 +313,23 @@ WORLDS = {
             "average_precision": _both(*map(true_precision, APART)),
         },
     ),
-    "confidence": World(of_confidence, {"ece": _both(*map(true_confidence_error, POWERS))}),
+    "labels": World(
+        of_labels,
+        {
+            name: _both(*(truths(apart)[name] for apart in LABELS_APART))
+            for truths in (true_areas, true_decisions)
+            for name in truths(LABELS_APART[0])
+        },
+        {"class_index": ALL},
+    ),
+    "confidence": World(
+        of_confidence,
+        {
+            "brier": _both(*map(true_brier, POWERS)),
+            "ece": _both(*map(true_confidence_error, POWERS)),
+        },
+    ),
+    "divergence": World(of_divergence, {"kl": (0.1, 0.2)}),
     "numbers": World(
         of_numbers,
         {
@@ -280,6 +353,7 @@ WORLDS = {
             "map": _both(*(true_precisions(chance).mean() for chance in FOUND)),
             "box_recall": _both(*map(true_recall, FOUND)),
         },
+        sizes=(30, 100),
     ),
     "places": World(
         of_places, {"pixel_accuracy": (0.8, 0.8 * 0.9), "token_accuracy": (0.8, 0.8 * 0.9)}

@@ -8,10 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pruneviz import jobs, subjects
 from pruneviz.history.folder import POINTS_FILE, RunFolder, runs_directory
 from pruneviz.home import default_home
 from pruneviz.sensitivity import METRICS, PAIR_COLUMNS, TABLE
 from pruneviz.sensitivity.groups import GROUP_COLUMNS
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import commanding
 from tests import grouped_rows
 
 pytestmark = pytest.mark.usefixtures("_jobs_here")
@@ -53,6 +56,27 @@ def test_a_scan_with_other_levels_and_metrics(pruneviz, tmp_path):
     assert lines[0].split() == ["layer", "sparsity", "kl", "kl_low", "kl_high", "samples"]
     assert lines[1].split()[:2] == ["(original)", "0"]
     assert len(lines) == 6
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("propose", "--lose", "1"), ("propose", "--macs", "0.5"), ("thresholds", "--lose", "1"),
+        ("sensitivity",), ("interactions",),
+    ],
+)  # fmt: skip
+def test_a_command_opens_its_model_once(asked, pruneviz, monkeypatch):
+    opened, load, refused = [], subjects.load_subject, commanding.job_failed("no job is begun")
+    monkeypatch.setattr(subjects, "load_subject", lambda plan: opened.append(plan) or load(plan))
+
+    def submit(*given, **more):
+        raise RefusedError(refused)
+
+    monkeypatch.setattr(jobs, "submit", submit)
+    code, _, err = pruneviz(*asked, *MLP)
+    assert code == 1
+    assert "no job is begun" in err
+    assert len(opened) == 1
 
 
 def test_the_group_that_loses_most_is_asked_for_as_a_metric_is(pruneviz, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
@@ -15,6 +16,9 @@ from pruneviz.plan import Plan, Setting
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import commanding
 
+if TYPE_CHECKING:
+    from pruneviz.subjects import Subject
+
 INTERRUPTED = 130  # what a shell expects of a command that Ctrl-C ended
 
 
@@ -22,6 +26,7 @@ def carry_out(
     kind: str,
     plan: Plan,
     *,
+    subject: Subject | None = None,
     parent: str | None = None,
     options: Options | None = None,
     settings: Mapping[str, Setting] | None = None,
@@ -29,15 +34,15 @@ def carry_out(
 ) -> RunFolder:
     """Begin a job or go on with it, follow it to its end and return its folder.
 
-    `settings` are what the kind asks beyond the plan, `options` how it is computed. Without
-    `resume`, one that was begun before is refused with the remedy. ValueError with the job's own
-    sentence where it fails or is stopped elsewhere; SystemExit on Ctrl-C, which stops the job and
-    leaves it resumable.
+    `subject` is the plan's, where it is open already. `settings` are what the kind asks beyond the
+    plan, `options` how it is computed. Without `resume`, one that was begun before is refused with
+    the remedy. ValueError with the job's own sentence where it fails or is stopped elsewhere;
+    SystemExit on Ctrl-C, which stops the job and leaves it resumable.
     """
     from pruneviz.run import bind
     from pruneviz.subjects import load_subject
 
-    bound = bind(plan, load_subject(plan))
+    bound = bind(plan, subject or load_subject(plan))
     if not resume:
         _refuse_begun(kind, bound)
     folder = jobs.submit(

@@ -52,15 +52,18 @@ def propose(
     """
     from pruneviz.history.folder import PROPOSAL_FILE
     from pruneviz.propose import read_proposal
+    from pruneviz.propose.goal import ACCURACY, loss_kind
     from pruneviz.store import check_writable, write_text
+    from pruneviz.subjects import load_subject
 
-    loss = _loss_kind(plan) if lose is not None else "accuracy_points"
+    subject = load_subject(plan) if lose is not None else None
+    loss = loss_kind(subject.metrics[0]) if subject else ACCURACY
     given = {loss: lose, "megabytes": megabytes, "macs": macs, "parameters": parameters,
              "milliseconds": milliseconds}  # fmt: skip
     goal = _goal(save, given)
     if out is not None:
         check_writable(out)
-    folder = carry_out("proposal", plan, settings=goal.settings())
+    folder = carry_out("proposal", plan, subject=subject, settings=goal.settings())
     found = read_proposal(folder.file(PROPOSAL_FILE))
     if out is not None:
         write_text(out, found.onto(plan).to_yaml())
@@ -69,14 +72,6 @@ def propose(
         print_json({"digest": folder.digest, **found.model_dump(mode="json")})
     else:
         _print(found)
-
-
-def _loss_kind(plan: Plan) -> str:
-    """Return the kind of goal that is about what the plan's network is judged by."""
-    from pruneviz.propose.goal import loss_kind
-    from pruneviz.subjects import load_subject
-
-    return loss_kind(load_subject(plan).metrics[0])
 
 
 def _goal(save: str, given: Mapping[str, float | None]) -> Goal:

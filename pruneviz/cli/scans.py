@@ -20,6 +20,8 @@ from pruneviz.wording.refusals import commanding
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pruneviz.subjects import Subject
+
 Out = Annotated[Path | None, typer.Option(help="CSV file with the table")]
 
 
@@ -46,21 +48,21 @@ def thresholds(
     The search is a job: Ctrl-C stops it, the same command goes on, a finished one is not repeated.
     """
     from pruneviz.sensitivity import read_probes, read_thresholds
+    from pruneviz.subjects import load_subject
 
-    settings: dict[str, Setting] = {**_too_much(plan, lose), "recalibrate": recalibrate}
+    subject = load_subject(plan)
+    settings: dict[str, Setting] = {**_too_much(subject, lose), "recalibrate": recalibrate}
     if levels is not None:
         settings["levels"] = levels
-    folder = _carry_out("thresholds", plan, settings, memory_mb, out)
+    folder = _carry_out("thresholds", plan, subject, settings, memory_mb, out)
     table = read_thresholds(folder.file(THRESHOLDS_FILE))
     evaluations = len(read_probes(folder.file(PROBES_FILE)))
     _show(folder, table, "thresholds", out, as_json, {**settings, "evaluations": evaluations})
 
 
-def _too_much(plan: Plan, lose: float | None) -> dict[str, Setting]:
-    """Return how much of the plan's metric is too much; ValueError where that is not said."""
-    from pruneviz.subjects import load_subject
-
-    metric = load_subject(plan).metrics[0]
+def _too_much(subject: Subject, lose: float | None) -> dict[str, Setting]:
+    """Return how much of the primary metric is too much; ValueError where that is not said."""
+    metric = subject.metrics[0]
     if metric.scale != 1:
         return {"loss": float(f"{(2.0 if lose is None else lose) / metric.scale:.12g}")}
     if lose is None:
@@ -88,9 +90,10 @@ def interactions(
     from pruneviz.sensitivity import read_pairs
     from pruneviz.subjects import load_subject
 
-    asked = pairs_asked(load_subject(plan), plan, pairs)
+    subject = load_subject(plan)
+    asked = pairs_asked(subject, plan, pairs)
     settings: dict[str, Setting] = {"level": level, "pairs": asked, "recalibrate": recalibrate}
-    folder = _carry_out("interactions", plan, settings, memory_mb, out)
+    folder = _carry_out("interactions", plan, subject, settings, memory_mb, out)
     beside = {"level": level, "recalibrate": recalibrate}
     _show(folder, read_pairs(folder.file(PAIRS_FILE)), "pairs", out, as_json, beside)
 
@@ -98,6 +101,7 @@ def interactions(
 def _carry_out(
     kind: str,
     plan: Plan,
+    subject: Subject,
     settings: Mapping[str, Setting],
     memory_mb: float | None,
     out: Path | None,
@@ -107,7 +111,8 @@ def _carry_out(
 
     if out is not None:
         check_writable(out)
-    return carry_out(kind, plan, settings=settings, options=memory_option(memory_mb))
+    options = memory_option(memory_mb)
+    return carry_out(kind, plan, subject=subject, settings=settings, options=options)
 
 
 def _show(

@@ -69,7 +69,8 @@ def sensitivity(
     settings: dict[str, Setting] = {"recalibrate": recalibrate}
     if levels is not None:
         settings["levels"] = levels
-    folder = carry_out("sensitivity", plan, settings=settings, options=memory_option(memory_mb))
+    options = memory_option(memory_mb)
+    folder = carry_out("sensitivity", plan, subject=subject, settings=settings, options=options)
     table = read_points(folder.file(POINTS_FILE))
     if any(column not in table for column in columns):
         raise RefusedError(analysing.scan_without_groups(folder.digest))

@@ -45,17 +45,21 @@ class Levels:
 
 @dataclass(frozen=True)
 class Course:
-    """What a recovery is planned to be, on how many held-out inputs, and how far it is."""
+    """What a recovery is planned to be, on how many held-out inputs, and how far it is.
+
+    `weighted` says that its training counts inputs of some classes more than others.
+    """
 
     epochs: int
     rounds: int
     samples: int
     over: bool = False
+    weighted: bool = False
 
     @classmethod
-    def of(cls, quality: MetricPair, recovery: RecoveryReport) -> Course:
+    def of(cls, quality: MetricPair, recovery: RecoveryReport, *, weighted: bool = False) -> Course:
         """Return what a finished recovery was."""
-        return cls(recovery.epochs, recovery.rounds, quality.samples, over=True)
+        return cls(recovery.epochs, recovery.rounds, quality.samples, True, weighted)
 
 
 def what_to_see(curves: Curves, levels: Levels, course: Course) -> str:

@@ -50,7 +50,7 @@ def recovery(curves: Curves, levels: Levels, course: Course) -> go.Figure:
     else:
         _add_seeds(figure, curves, course, metric)
     if "loss" in panels:
-        _add_losses(figure, curves, metric)
+        _add_losses(figure, curves, course, metric)
     if "removed" in panels:
         _add_removed(figure, next(iter(curves.values())))
     _add_rounds(figure, next(iter(curves.values())), panels)
@@ -180,15 +180,19 @@ def _add_seeds(figure: go.Figure, curves: Curves, course: Course, metric: Metric
         _add_mark(figure, mean, mean[-1], course, "mean", metric)
 
 
-def _add_losses(figure: go.Figure, curves: Curves, metric: Metric) -> None:
-    """Draw both losses in the panel below, the mean of several seeds as one line."""
+def _add_losses(figure: go.Figure, curves: Curves, course: Course, metric: Metric) -> None:
+    """Draw both losses in the panel below, the mean of several seeds as one line.
+
+    Where training weighs the classes it is said beside them: that of evaluated inputs never does.
+    """
     rows = thinned(mean_of(list(curves.values())), MOST_DRAWN)
     grey = {"color": SERIES[4], "dash": "dot", "width": 1.8}
     what, unit = ("cross-entropy", " nats") if metric.name == ACCURACY else ("loss", "")
     for field, name, group, style, told in (
         ("held_out_loss", "evaluated inputs", "held-out", {"color": PRUNED, "width": 2},
          f"{what} on evaluated inputs"),
-        ("loss", "training inputs", "training", grey, "what training makes small"),
+        ("loss", "training inputs", "training", grey,
+         "what training makes small" + ", classes weighted" * course.weighted),
     ):  # fmt: skip
         known = [row for row in rows if getattr(row, field) is not None]
         figure.add_scatter(
@@ -202,6 +206,12 @@ def _add_losses(figure: go.Figure, curves: Curves, metric: Metric) -> None:
             line=style,
             hovertemplate=f"{told} %{{y:.3f}}{unit}<extra></extra>",
         )
+
+    if course.weighted:
+        figure.add_annotation(
+            x=1, xref="paper", xanchor="right", y=1, yref="y2 domain", yanchor="bottom",
+            text="training inputs: classes weighted", showarrow=False,
+        )  # fmt: skip
 
 
 def _add_removed(figure: go.Figure, rows: Rows) -> None:

@@ -15,6 +15,7 @@ from pruneviz.metrics import Metric
 from pruneviz.plan import Plan, RecoveryStep
 from pruneviz.recovery.method import RECOVERIES
 from pruneviz.recovery.schedules import SCHEDULES
+from pruneviz.recovery.training.class_weights import CLASS_WEIGHTS
 from pruneviz.registry import Value
 from pruneviz.report import EpochRow
 from pruneviz.subjects import Data
@@ -53,6 +54,11 @@ def recovery_key(plan: Plan) -> str:
 def trains(step: RecoveryStep) -> bool:
     """Return whether a recovery step has epochs, which its rounds share."""
     return any(p.name == EPOCHS for p in RECOVERIES.get(step.method).parameters)
+
+
+def weighs_classes(plan: Plan) -> bool:
+    """Return whether a training of a plan counts inputs of some classes more than others."""
+    return any(str(step.parameters.get(CLASS_WEIGHTS.name, "")).strip() for step in plan.recovery)
 
 
 def with_epochs(plan: Plan, epochs: int) -> Plan:

@@ -1,5 +1,6 @@
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -7,6 +8,8 @@ from pruneviz.figures import recovery
 from pruneviz.figures.epochs import Course, Levels, best_and_last, mean_of, thinned, what_to_see
 from pruneviz.figures.kit.style import ORIGINAL_ON_DARK, describe, on_dark
 from pruneviz.metrics import METRICS
+from pruneviz.plan import Plan
+from pruneviz.recovery.rounds import weighs_classes
 from pruneviz.report import EpochRow
 
 LEVELS = Levels(0.9, 0.5, 0.88)
@@ -112,6 +115,18 @@ def test_best_and_last_are_told_apart_by_symbol_and_in_words():
     symbols = {named(FIGURES["done"], name).marker.symbol for name in ("best", "last")}
     assert len(symbols) == 2
     assert texts(FIGURES["running"]) == ["<b>now 80.0 %</b>"]
+
+
+def test_losses_that_weigh_the_classes_are_said_to_beside_those_that_do_not():
+    weighted = recovery.recovery({0: SHORT}, LEVELS, replace(DONE, weighted=True))
+    assert "training inputs: classes weighted" in labels(weighted)
+    assert not [text for text in labels(FIGURES["done"]) if "weighted" in text]
+    held_out, learnt = (trace for trace in weighted.data if trace.yaxis == "y2")
+    assert "weighted" in learnt.hovertemplate
+    assert "weighted" not in held_out.hovertemplate
+    for said in ("balanced", " 3=2 ", ""):
+        step = {"method": "finetune", "parameters": {"class_weights": said}}
+        assert weighs_classes(Plan(recovery=[{"method": "recalibrate"}, step])) == bool(said)
 
 
 def test_the_best_is_of_the_last_round_alone():

@@ -245,6 +245,21 @@ def test_an_image_of_another_size_than_listed_is_refused_turned_ones_too(folder)
     assert refused(folder) == coco_files.other_size("03.jpg", (40, 80), (80, 40))
 
 
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_an_image_whose_size_hides_that_it_is_turned_is_refused_where_it_has_boxes(
+    folder, orientation
+):
+    mark = Image.Exif()
+    mark[0x0112] = orientation
+    Image.new("RGB", (40, 40)).save(folder / "images" / "03.jpg", exif=mark)
+    listed = [image(number) for number in range(12)]
+    listed[3] |= {"file_name": "03.jpg"}
+    write(folder, "val.json", (), [box(1, [4, 8, 12, 20])], listed)
+    read(folder)
+    write(folder, "val.json", (), [box(3, [4, 8, 12, 20])], listed)
+    assert refused(folder) == coco_files.turned("03.jpg")
+
+
 def test_a_category_twice_and_one_beyond_the_model_are_refused(folder):
     twice = [*CATEGORIES, {"id": 0, "name": "bird"}]
     write(folder, "val.json", range(12), [box(1, [4, 8, 12, 20])], categories=twice)

@@ -20,6 +20,7 @@ from pruneviz.ui.home import named_cards, uploads
 from pruneviz.ui.server import launch
 from pruneviz.ui.session import edits, link
 from pruneviz.ui.settings import NamedModel
+from pruneviz.ui.words import text
 
 HOME = str(Path(__file__).parents[2] / "pages" / "home.py")
 NET = """from torch import nn
@@ -187,6 +188,37 @@ def test_one_model_and_one_data_set_open_each_other(files, monkeypatch):
     assert not any("Tokens (tokens.py)**" in value for value in shown)
     monkeypatch.setenv(settings.DATA_VARIABLE, json.dumps([data, f"npz:{files}/e.npz"]))
     assert edits.opening().data is None
+
+
+WHOLE = """import torch
+from torch import nn
+from pruneviz.subjects import subject_of
+
+def build():
+    x = torch.rand(40, 6, generator=torch.Generator().manual_seed(0))
+    model = nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 1))
+    return subject_of(model, task="regression", inputs=x, targets=x.sum(1))
+
+def bare():
+    return nn.Sequential(nn.Linear(6, 9), nn.ReLU(), nn.Linear(9, 2)), torch.rand(2, 6)
+"""
+
+
+def test_a_criterion_that_needs_data_stays_where_a_factory_brings_them(files, monkeypatch):
+    (files / "whole.py").write_text(WHOLE)
+    whole, bare = (f"python:{files}/whole.py:{name}" for name in ("build", "bare"))
+    start(monkeypatch, [whole, bare], [])
+    at = AppTest.from_file(HOME, default_timeout=300).run()
+    assert not at.exception
+    opened = link.decode(at.query_params["plan"])
+    assert (opened.model, opened.criterion) == (whole, link.OPENING.criterion)
+    at.button(key="use-named-1").click().run()
+    without = link.decode(at.query_params["plan"])
+    assert (without.model, without.criterion) == (bare, edits.INSTEAD)
+    assert "in place of" in text.ranking_line(without)
+    chosen = opened.changed(criterion=edits.INSTEAD)
+    cache.subject(chosen)
+    assert "in place of" not in text.ranking_line(chosen), "it has data: nothing gave way"
 
 
 def test_a_model_goes_by_the_name_that_it_was_given(monkeypatch):

@@ -214,6 +214,8 @@ def _read(
         listed_size = int(image["width"]), int(image["height"])
         if pixels.size != listed_size:
             raise RefusedError(coco_files.other_size(path.name, pixels.size, listed_size))
+        if pixels.turned and len(rows):
+            raise RefusedError(coco_files.turned(path.name))
         if pixels.full is None:
             raise RefusedError(coco_files.unknown_white(path.name))
         x[index] = pixels.values / pixels.full

@@ -35,6 +35,7 @@ NAMED = "PGM"  # one whose header says what white is
 KEEPING = ("PNG", "BMP", "TIFF")  # formats that keep numbers: GIF renumbers its palette
 NUMBERED = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")  # modes with one whole number a pixel
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # EXIF's tag, and its values of images on their side
+MARKED = (2, 3, 4, *TURNED)  # and of all that are not shown as they are stored
 SPREAD = {"L;2": 85, "L;4": 17}  # what Pillow multiplies grey of 2 and 4 bits by
 FILTERS = {
     "nearest": Image.Resampling.NEAREST,
@@ -56,8 +57,9 @@ class Pixels:
 
     `values` are bytes, uint8, or of deeper images float32.
     With a `span`, that of the file, it may use less than its type holds. `narrowed` says that the
-    file has 16 bits a colour, of which Pillow reads the upper 8. `size` is (width, height) in the
-    file. `row` is where the bytes lie among those of all images, None where they do not.
+    file has 16 bits a colour, of which Pillow reads the upper 8. `size` is (width, height) as the
+    image is shown; `turned` says that it is stored turned or mirrored, in that same size. `row` is
+    where the bytes lie among those of all images, None where they do not.
     """
 
     values: Tensor
@@ -65,6 +67,7 @@ class Pixels:
     span: Span | None = None
     narrowed: bool = False
     size: tuple[int, int] = (0, 0)
+    turned: bool = False
     row: int | None = None
 
 
@@ -78,7 +81,9 @@ def decode(file: ImageFile, expects: Expectation) -> Pixels:
         narrowed = any(";16" in _raw_mode(tile[3]) for tile in image.tile)
         upright = ImageOps.exif_transpose(image)
         pixels = _pixels(upright, kind, expects)
-        return replace(pixels, narrowed=narrowed and pixels.full == BYTE, size=upright.size)
+        turned = image.getexif().get(ORIENTATION, 1) in MARKED and image.size == upright.size
+        narrowed = narrowed and pixels.full == BYTE
+        return replace(pixels, narrowed=narrowed, size=upright.size, turned=turned)
 
     return _opened(file, read)
 

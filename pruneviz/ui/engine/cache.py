@@ -42,6 +42,14 @@ def subject(plan: Plan) -> Subject:
     return load_subject(plan)
 
 
+def brings_data(plan: Plan) -> bool:
+    """Return whether there are data for a plan's model, opened; False where it cannot be."""
+    try:
+        return subject(plan).data is not None
+    except ValueError:  # whoever shows the plan says why
+        return False
+
+
 def plan_key(plan: Plan) -> Key:
     """Return the digests of the whole plan and of the files it reads.
 

@@ -18,6 +18,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -30,6 +31,7 @@ from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.live import Live
 from pruneviz.ui.frame import strip
 from pruneviz.ui.session import edits, hand, state
+from pruneviz.ui.words import text
 from pruneviz.wording import Fact
 
 log = logging.getLogger(__name__)
@@ -106,7 +108,7 @@ def page(
     """
     configure(title)
     hand.hear()
-    desk = state.begin(edits.opening())
+    desk = state.begin(partial(edits.opening, _brings_data))
     view = View(desk.plan)
     if introduction:
         _heading(title, question, view)
@@ -123,6 +125,11 @@ def page(
         # Whatever else goes wrong, the reader of a page gets a sentence and the log the traceback.
         log.exception("the page '%s' failed", title)
         strip.show_error("this page failed; the plan is safe, and the server's log says where")
+
+
+def _brings_data(plan: Plan) -> bool:
+    with st.spinner(text.waiting(plan)):
+        return cache.brings_data(plan)
 
 
 def _heading(title: str, question: str | Callable[[View], str], view: View) -> None:

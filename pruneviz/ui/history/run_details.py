@@ -15,6 +15,7 @@ from pruneviz.history.index import History
 from pruneviz.history.lineage import Lineage
 from pruneviz.history.row import Row
 from pruneviz.jobs.job import Job, job_of
+from pruneviz.recovery.rounds import weighs_classes
 from pruneviz.report import MetricPair, RecoveryReport, Report
 from pruneviz.ui.history import report_tables, run_actions, runs
 from pruneviz.ui.kit import keeping, theme, widgets
@@ -121,7 +122,8 @@ def _numbers(folder: RunFolder) -> None:
 
 def _recovery(report: Report, found: RecoveryReport, quality: MetricPair) -> None:
     """Draw how a network's metric came back, beside what it is compared with."""
-    levels, course = Levels.of(quality, found), Course.of(quality, found)
+    levels = Levels.of(quality, found)
+    course = Course.of(quality, found, weighted=weighs_classes(report.plan))
     chart = figures.recovery({report.plan.seed: found.curve}, levels, course)
     with st.grid(2, min_column_width=380, gap="medium") as grid:
         with grid.cell():

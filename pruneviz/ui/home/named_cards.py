@@ -28,6 +28,7 @@ class Facts:
     sentence: str
     weights_label: str
     parameters: int
+    brings_data: bool
 
 
 def draw(plan: Plan) -> None:
@@ -47,10 +48,9 @@ def titles() -> dict[str, str]:
 
 
 def _card(number: int, named: settings.NamedModel, plan: Plan) -> None:
-    candidate = edits.with_named(plan, named)
     try:
         with st.spinner("Loading the model …"):
-            facts = _facts(candidate)
+            facts = _facts(edits.with_named(plan, named))
     except ValueError as error:
         st.markdown(f"**{text.escape(named.name or text.model_title(named.reference))}**")
         strip.show_error(error)
@@ -60,6 +60,7 @@ def _card(number: int, named: settings.NamedModel, plan: Plan) -> None:
     count = f"{fmt.count(facts.parameters)} parameters".replace(" ", text.NO_BREAK)
     line = f"{text.escape(f'{facts.weights_label}{file}')} · {count}"
     st.markdown(f":small[:gray[{line}]]")
+    candidate = edits.with_named(plan, named, brings_data=facts.brings_data)
     in_use = (plan.model, plan.weights) == (named.reference, named.weights)
     st.button(
         "In use" if in_use else "Use this model",
@@ -75,4 +76,5 @@ def _card(number: int, named: settings.NamedModel, plan: Plan) -> None:
 def _facts(plan: Plan) -> Facts:
     subject = cache.subject(plan)
     count = sum(parameters_by_name(subject.model).values())
-    return Facts(subject.title, subject.sentence, subject.weights_label, count)
+    has_data = subject.data is not None
+    return Facts(subject.title, subject.sentence, subject.weights_label, count, has_data)

@@ -31,8 +31,10 @@ def plan_with_weights(plan: Plan, model: str, content: bytes, file_name: str) ->
     weights = accept(file_name, content, default_home())
     candidate = edits.with_model(plan, model, weights=weights)
     with _named(weights, file_name):
-        cache.subject(candidate)
-    return candidate
+        opened = cache.subject(candidate)
+    if opened.data is None:
+        return candidate
+    return edits.with_model(plan, model, brings_data=True, weights=weights)
 
 
 def plan_with_data(plan: Plan, content: bytes, file_name: str, columns: Columns) -> Plan:

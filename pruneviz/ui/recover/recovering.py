@@ -17,7 +17,7 @@ from pruneviz.history.folder import CURVE_FILE, RunFolder, State
 from pruneviz.history.row import Row
 from pruneviz.jobs.job import Job
 from pruneviz.plan import Part, Plan
-from pruneviz.recovery.rounds import epochs_reached, trains
+from pruneviz.recovery.rounds import epochs_reached, trains, weighs_classes
 from pruneviz.report import EpochRow, MetricPair, Report
 from pruneviz.store import read_report
 from pruneviz.ui.engine import cache
@@ -196,6 +196,7 @@ def course(now: RecoveryJob, samples: int) -> Course:
         rounds=recipes.rounds(now.asked),
         samples=samples,
         over=now.finished,
+        weighted=weighs_classes(now.asked),
     )
 
 

@@ -108,7 +108,7 @@ def _warm_up() -> None:
 
     # The first visitor's page asks for the same and finds it, or waits for it.
     try:
-        cache.follow(edits.opening())
+        cache.follow(edits.opening(cache.brings_data))
     except ValueError as error:  # the strip says it to the visitor
         log.warning("the first model cannot be opened: %s", error)
     time.sleep(PAUSE_SECONDS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from pruneviz.allocate import WIDTHS
@@ -16,18 +16,20 @@ from pruneviz.wording import Fact, RefusedError, opened
 from pruneviz.wording.refusals import browsing
 
 DEPTH = "depth"
+FACTORY = "python:"  # how models begin that may bring data
 INSTEAD = Plan().criterion  # of one that needs data, where there is none
 # What belongs to one model or its data, and means nothing for another.
 OF_ONE_MODEL = Part.SUBJECT | Part.LAYERS | Part.LOCKS
 
 
-def with_model(plan: Plan, model: str, **fields: Any) -> Plan:
+def with_model(plan: Plan, model: str, *, brings_data: bool = False, **fields: Any) -> Plan:
     """Return the plan for another model: criterion and amounts stay, what was the model's goes.
 
-    A criterion that needs data gives way where the model brings none, and so does a recovery.
+    A criterion that needs data gives way where there are none, and so does a recovery. Whether a
+    model that is no sample `brings_data` of its own is known once it is open.
     """
     changed = plan.without(OF_ONE_MODEL).changed(**{"model": model, **fields})
-    if _has_data(changed):
+    if brings_data or _has_data(changed):
         return changed
     changed = changed.without(Part.RECOVERY)
     if needs_data(CRITERIA.get(plan.criterion).needs):
@@ -51,20 +53,30 @@ def gave_way(plan: Plan) -> Fact | None:
     return opened.in_place_of(CRITERIA.get(before).title.replace(",", "")) if known else None
 
 
-def with_named(plan: Plan, named: settings.NamedModel) -> Plan:
+def with_named(plan: Plan, named: settings.NamedModel, *, brings_data: bool = False) -> Plan:
     """Return the plan for a model that the operator named, with the weights named for it.
 
-    The data too, where one model and one data set were named: each is for the other.
+    The data too, where one model and one data set were named: each is for the other. `brings_data`
+    is as of `with_model`.
     """
     models, data = settings.named_models(), settings.data()
     alone = data[0] if len(models) == len(data) == 1 else None
-    return with_model(plan, named.reference, weights=named.weights, data=alone)
+    fields = {"weights": named.weights, "data": alone}
+    return with_model(plan, named.reference, brings_data=brings_data, **fields)
 
 
-def opening() -> Plan:
-    """Return what a session without a link begins with: of the first model named at start."""
+def opening(brings_data: Callable[[Plan], bool] = lambda plan: False) -> Plan:
+    """Return what a session without a link begins with: of the first model named at start.
+
+    `brings_data` opens a plan's model and says whether it has data of its own, as a factory's may.
+    """
     named = settings.named_models()
-    return with_named(link.OPENING, named[0]) if named else link.OPENING
+    if not named:
+        return link.OPENING
+    plan = with_named(link.OPENING, named[0])
+    if _has_data(plan) or not plan.model.startswith(FACTORY) or not brings_data(plan):
+        return plan
+    return with_named(link.OPENING, named[0], brings_data=True)
 
 
 def with_data(plan: Plan, data: str | None, classes: Mapping[str, int] | None = None) -> Plan:

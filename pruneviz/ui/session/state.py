@@ -55,11 +55,11 @@ class Desk:
     news: dict[str, float] = field(default_factory=dict)
 
 
-def begin(opening: Plan = link.OPENING) -> Desk:
+def begin(opening: Callable[[], Plan] = lambda: link.OPENING) -> Desk:
     """Take over a new link, write the plan into the link, and return the session's desk.
 
-    `opening` is the plan of a session whose link has none. The frame calls this once at
-    the top of every page.
+    `opening` gives the plan of a session whose link has none, and is asked of no other. The frame
+    calls this once at the top of every page.
     """
     desk = current()
     _settle(desk)
@@ -242,18 +242,18 @@ def _settle(desk: Desk) -> None:
         doubtful[0]()
 
 
-def _adopt(desk: Desk, opening: Plan) -> None:
+def _adopt(desk: Desk, opening: Callable[[], Plan]) -> None:
     """Take over the link's plan when it is one that this session did not just write itself."""
     given = st.query_params.get("plan", "")
     first = desk.link is None
-    if first:
-        desk.plan = opening
     if not first and (not given or given == desk.link or _is_late(desk, given)):
         return
     try:
-        given_plan = link.decode(given) if given else opening
+        given_plan = link.decode(given) if given else opening()
         snapshots = link.decode_snapshots(st.query_params.get("snapshots", ""))
     except ValueError as error:
+        if first:
+            desk.plan = opening()
         shown = "The default plan" if first else "The plan from before"
         desk.problem = f"The plan in this link cannot be used: {error}. {shown} is shown instead."
         return

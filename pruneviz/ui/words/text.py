@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,7 @@ from pruneviz.report import ACCURACY, LayerReport, LeftOut
 from pruneviz.subjects import ModelCard, Subject
 from pruneviz.subjects.models.python_factory import python_title
 from pruneviz.subjects.models.samples import SAMPLES
+from pruneviz.ui.engine import cache
 from pruneviz.ui.session import edits, recipes
 from pruneviz.wording import Fact, RefusedError, words
 
@@ -70,8 +72,17 @@ def ranking_line(plan: Plan) -> str:
 
     Where another criterion gave way to that, it says so.
     """
-    ranked, instead = _criterion(plan.criterion), edits.gave_way(plan)
+    ranked, instead = _criterion(plan.criterion), _gave_way(plan)
     return f"{units_removed(plan)}, {ranked}" + (f" ({instead})" if instead else "")
+
+
+def _gave_way(plan: Plan) -> Fact | None:
+    """Return that another criterion gave way, unless the model is open and has data of its own."""
+    found = edits.gave_way(plan)
+    with suppress(ValueError):  # of a plan that cannot be opened nothing more is known
+        subject = cache.subject.kept(plan) if found else None
+        return None if subject is not None and subject.data is not None else found
+    return found
 
 
 def units_removed(plan: Plan) -> str:

@@ -77,6 +77,15 @@ def other_size(file: str, size: tuple[int, int], listed: tuple[int, int]) -> str
 
 
 @fact(field="data")
+def turned(file: str) -> str:
+    return (
+        f"'{file}' is stored turned or mirrored (EXIF's orientation), and its size does not tell "
+        "whether its boxes lie in the image as it is stored or as it is shown: save it as it is "
+        "shown, without that mark, and list the boxes of that image"
+    )
+
+
+@fact(field="data")
 def unknown_image(file: str) -> str:
     return f"'{file}' has boxes of images that it does not list; add these or remove the boxes"
 
