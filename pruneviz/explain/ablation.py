@@ -13,7 +13,7 @@ from pruneviz.registry import Parameter
     name="feature_ablation",
     title="Feature Ablation",
     family="ablation",
-    sentence="How much the answer falls when one patch, or one feature, becomes average.",
+    sentence="How much the answer falls when one patch, feature or token becomes average.",
     formula="f(x) − f(x with the patch set to x₀)",
     source="https://arxiv.org/abs/1311.2901",
     parameters=(
@@ -23,7 +23,7 @@ from pruneviz.registry import Parameter
             minimum=2,
             maximum=32,
             help="Patches along each side of an image, or stretches of each channel of a series; "
-            "features of a table go one by one.",
+            "features of a table and tokens of a text go one by one.",
         ),
     ),
 )
@@ -31,15 +31,19 @@ def feature_ablation(question: Question) -> Answer:
     """Return each part's fall, spread over the input values of the part."""
     from captum.attr import FeatureAblation
 
-    mask = patches(question.x, int(question.settings["patches"]), question.axis)
+    if question.tokens:
+        mask = torch.arange(question.x.shape[1])[:, None].expand_as(question.x)
+    else:
+        mask = patches(question.x, int(question.settings["patches"]), question.axis)
     with torch.no_grad():
         values = FeatureAblation(question.answer).attribute(
             question.x,
             baselines=question.average,
             feature_mask=mask,
-            perturbations_per_eval=16,
+            perturbations_per_eval=question.batch,
         )
-    channels = question.x.shape[1] if question.x.dim() == 4 else 1
+    several = question.tokens or question.x.dim() == 4
+    channels = question.x.shape[question.axis] if several else 1
     return Answer(values=values / channels)  # summed over channels it is the patch's fall again
 
 

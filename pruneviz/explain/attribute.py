@@ -6,21 +6,24 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from pruneviz.explain.method import METHODS, Question
+from pruneviz.explain.embedded import WIDTH, OnEmbeddings
+from pruneviz.explain.method import BATCH, METHODS, Question
 from pruneviz.network.answers import answering_logits
 from pruneviz.network.duplicate import duplicate
-from pruneviz.network.inputs import call
+from pruneviz.network.inputs import call, tensors
 from pruneviz.registry import Value
-from pruneviz.tasks import CLASSIFICATION, Task
+from pruneviz.tasks import CLASSIFICATION, Explained
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import explaining
 
 STEPS = "steps"
 MORE_SECONDS = 10.0
+MOST_VALUES = 2**24  # of the answers to all inputs that are asked about at once
 MISSING_SHARE = 0.05  # of f(x) − f(x₀): beyond it, an attribution is not to be trusted
 # From so many steps on, a sum that is missed as before, to a tenth, is not missed for want of them.
 ENOUGH_STEPS, SAME_SHARE = 1_600, 0.1
@@ -28,17 +31,17 @@ ENOUGH_STEPS, SAME_SHARE = 1_600, 0.1
 
 @dataclass(frozen=True)
 class Attribution:
-    """What each input value adds to what is explained, at `target`: such as that class's logit.
+    """What each input value adds to what is explained, by its name: such as a class's logit.
 
-    `values` has the input's shape. `steps` is how many were taken, None of a method without.
-    `delta` is the sum of the values minus f(x) − f(x₀), which is 0 in theory (None where a method
-    promises no sum), `valid` whether the numbers may be trusted, `note` a sentence on both. `more`
-    is how many steps the check asks for, 0 where it holds or more do not help, and `seconds` what
-    these took. `of` is the noun for what is explained.
+    `values` has the input's shape: of a text it is one number a token. `steps` is how many were
+    taken, None of a method without. `delta` is the sum of the values minus f(x) − f(x₀), which is 0
+    in theory (None where a method promises no sum), `valid` whether the numbers may be trusted,
+    `note` a sentence on both. `more` is how many steps the check asks for, 0 where it holds or more
+    do not help, and `seconds` what these took. `of` is the noun for what is explained.
     """
 
     method: str
-    target: int
+    name: str
     values: Tensor
     delta: float | None
     valid: bool
@@ -58,56 +61,97 @@ class Attribution:
 def attribute(
     model: nn.Module,
     x: Tensor,
-    target: int,
+    of: int | Explained,
     method: str,
     settings: Mapping[str, Value] | None = None,
     average: Tensor | None = None,
     axis: int = 1,
     seconds: float = MORE_SECONDS,
     progress: Callable[[int], None] = lambda steps: None,
-    task: Task = CLASSIFICATION,
 ) -> Attribution:
-    """Explain what `task` says is explained at `target`, such as that class's logit, on one input.
+    """Explain something of an answer, as a task says it, on one input; a number is that class.
 
     The input is (1, …); this works on a copy of the model.
     `average` is the average input x₀ as the model gets it, broadcast to the input; None is 0, that
-    of standardised inputs. On `axis` lie the input's channels. Of a method with steps, unless
-    `settings` name their number, they are doubled until its check holds, for about `seconds`;
-    `progress` is told each number. ValueError when the method does not fit the model or the input.
+    of standardised inputs. Tokens (1, places) are explained by their embeddings: there it is the
+    share of each token in the texts, (tokens,), whose mean embedding is x₀. On `axis` lie the
+    input's channels. Of a method with steps, unless `settings` name their number, they are doubled
+    until its check holds, for about `seconds`; `progress` is told each number. ValueError when the
+    method does not fit the model or the input.
     """
     entry = METHODS.get(method)
     if len(x) != 1:
         raise RefusedError(explaining.several_inputs(len(x)))
-    own = answering_logits(working_copy(model))
-    start = torch.zeros_like(x) if average is None else average.to(x).expand_as(x).clone()
+    own, x, start, axis = as_numbers(answering_logits(working_copy(model)), x, average, axis)
     with torch.no_grad():
-        logits = call(own, torch.cat([x, start]))  # (2, classes)
-    every = task.explained(logits[:1])
-    if not 0 <= target < len(every):
-        raise RefusedError(explaining.no_such_class(target, len(every)))
-    of = every[target].of
+        answer = call(own, torch.cat([x, start]))  # of 2 inputs
+    explained = the_explained(of, answer)
     question = Question(
         model=own,
         x=x.detach().clone().requires_grad_("gradients" in entry.needs),
         average=start,
-        explained=every[target],
+        explained=explained,
         axis=axis,
         settings=entry.settings(settings or {}),
+        tokens=isinstance(own, OnEmbeddings),
+        batch=_at_once(answer),
     )
-    rise = float(of(logits[:1]) - of(logits[1:]))
-    noun = "logit" if task.labelled else "answer"
-    found = _answered(question, method, target, rise, noun)
+    here, there = explained.of(answer)
+    found = _trusted(question, method, settings or {}, float(here - there), seconds, progress)
+    return replace(found, values=found.values.sum(WIDTH)) if question.tokens else found
+
+
+def as_numbers(
+    network: nn.Module, x: Tensor, average: Tensor | None, axis: int
+) -> tuple[nn.Module, Tensor, Tensor, int]:
+    """Return a network, an input (1, …), the average one and the axis of channels, all of numbers.
+
+    Whole numbers are tokens: the network is then one on their embeddings, which are the input.
+    """
+    if not x.is_floating_point():
+        network = OnEmbeddings(network, x)
+        return network, network.given, network.average(average), WIDTH
+    start = torch.zeros_like(x) if average is None else average.to(x).expand_as(x).clone()
+    return network, x, start, axis
+
+
+def the_explained(of: int | Explained, answer: Any) -> Explained:
+    """Return what is to be explained of an answer; a number is that class of a classification."""
+    if isinstance(of, Explained):
+        return of
+    classes = CLASSIFICATION.explained(answer[:1])
+    if not 0 <= of < len(classes):
+        raise RefusedError(explaining.no_such_class(of, len(classes)))
+    return classes[of]
+
+
+def _at_once(answer: Any) -> int:
+    """Return how many inputs' answers have not more values than are held; of these there are 2."""
+    values = sum(leaf.numel() for leaf in tensors(answer)) / 2
+    return max(1, min(BATCH, int(MOST_VALUES / max(1, values))))
+
+
+def _trusted(
+    question: Question,
+    method: str,
+    settings: Mapping[str, Value],
+    rise: float,
+    seconds: float,
+    progress: Callable[[int], None],
+) -> Attribution:
+    """Return a method's answer with what its check says, after more steps where these help."""
+    found = _answered(question, method, rise)
     if found.steps is None or found.valid:
         return found
-    if STEPS not in (settings or {}):
+    if STEPS not in settings:
         return _until_it_holds(question, found, rise, seconds, progress)
     if found.steps < ENOUGH_STEPS:
         return found
     half = replace(question, settings={**question.settings, STEPS: found.steps // 2})
-    return _judged(found, rise, _answered(half, method, target, rise, noun))
+    return _judged(found, rise, _answered(half, method, rise))
 
 
-def _answered(question: Question, method: str, target: int, rise: float, noun: str) -> Attribution:
+def _answered(question: Question, method: str, rise: float) -> Attribution:
     """Return a method's answer to a question with what its own check says of it."""
     entry, started = METHODS.get(method), time.perf_counter()
     try:
@@ -119,14 +163,14 @@ def _answered(question: Question, method: str, target: int, rise: float, noun: s
     steps = int(question.settings[STEPS]) if STEPS in question.settings else None
     found = Attribution(
         method=method,
-        target=target,
+        name=question.explained.name,
         values=values,
         delta=answer.delta,
         valid=False,
         note="",
         steps=steps,
         seconds=time.perf_counter() - started,
-        of=noun,
+        of=question.explained.noun,
     )
     return _judged(found, rise)
 
@@ -155,7 +199,7 @@ def _until_it_holds(
             break
         progress(taken)
         more = replace(question, settings={**question.settings, STEPS: taken})
-        answered = _answered(more, found.method, found.target, rise, found.of)
+        answered = _answered(more, found.method, rise)
         found = _judged(answered, rise, found)
     return found
 
@@ -186,8 +230,8 @@ def _verdict(values: Tensor, delta: float | None, rise: float, noun: str) -> tup
     if delta is None:
         return True, "This method promises no sum, so there is no error to check."
     share = abs(delta) / max(abs(rise), 1e-6)
-    numbers = f"the values add up to {rise + delta:.2f}, the {noun} changes by {rise:.2f}"
-    numbers = numbers.replace("-", "−")
+    summed, change = (f"{number:.2f}".replace("-", "−") for number in (rise + delta, rise))
+    numbers = f"the values add up to {summed}, the {noun} changes by {change}"
     if share > MISSING_SHARE:
         return False, f"Do not trust this: {numbers} (off by {100 * share:.0f} %)."
     return True, f"Checked: {numbers} (off by {100 * share:.1f} %)."

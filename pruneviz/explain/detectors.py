@@ -9,9 +9,10 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-from pruneviz.explain.attribute import working_copy
-from pruneviz.network.answers import answering_logits, logits_of
-from pruneviz.tasks import CLASSIFICATION, Task
+from pruneviz.explain.attribute import as_numbers, the_explained, working_copy
+from pruneviz.network.answers import answering_logits
+from pruneviz.network.inputs import call
+from pruneviz.tasks import Explained
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import explaining
 
@@ -51,13 +52,11 @@ def convolutions_and_linears(model: nn.Module) -> tuple[str, ...]:
     return tuple(name for name, module in model.named_modules() if isinstance(module, kinds))
 
 
-def detectors(
-    model: nn.Module, x: Tensor, layer: str, target: int, task: Task = CLASSIFICATION
-) -> Detectors:
+def detectors(model: nn.Module, x: Tensor, layer: str, of: int | Explained) -> Detectors:
     """Return what the channels of `layer` show on one input, (1, …), and their share in the answer.
 
-    The answer is what `task` says is explained at `target`. ValueError when there is no such layer,
-    or it does not run on this input.
+    `of` is what of the answer, as a task says it; a number is that class. ValueError when there is
+    no such layer, or it does not run on this input.
     """
     from captum.attr import LayerActivation, LayerGradientXActivation
 
@@ -65,12 +64,13 @@ def detectors(
     module = dict(own.named_modules()).get(layer)
     if module is None:
         raise RefusedError(explaining.no_such_layer(layer))
+    whole, given, _, _ = as_numbers(answering_logits(own), x, None, 1)
+    given = given.detach().clone().requires_grad_()
     try:
-        whole, given = answering_logits(own), x.detach().clone().requires_grad_()
         maps = LayerActivation(whole, module).attribute(given).detach()
         with torch.no_grad():
-            of = task.explained(logits_of(own, x))[target].of
-        shares = LayerGradientXActivation(lambda t: of(logits_of(whole, t)), module)
+            explained = the_explained(of, call(whole, given))
+        shares = LayerGradientXActivation(lambda t: explained.of(call(whole, t)), module)
         shares = shares.attribute(given).detach()
     except (RuntimeError, AssertionError, AttributeError, LookupError, TypeError) as error:
         raise RefusedError(explaining.no_channels(layer)) from error

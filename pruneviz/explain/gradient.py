@@ -71,7 +71,7 @@ def integrated_gradients(question: Question) -> Answer:
         n_steps=steps,
         # the nodes of Gauss's rule take time with the cube of their number
         method="gausslegendre" if steps <= MOST_NODES else "riemann_middle",
-        internal_batch_size=16,
+        internal_batch_size=question.batch,
         return_convergence_delta=True,
     )
     return Answer(values=values, delta=float(delta))

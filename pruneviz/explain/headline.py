@@ -104,6 +104,13 @@ def _name(answer: int, classes: Sequence[str]) -> str:
 def _trust(maps: tuple[Attribution, Attribution]) -> tuple[str, bool]:
     """Return what the method's own check says of both maps, and whether they may be compared."""
     names = ("original", "pruned network")
+    flat = [name for name, found in zip(names, maps, strict=True) if not found.values.any()]
+    if flat:
+        whose = " and the ".join(flat)
+        return (
+            f"Every attribution on the {whose} is 0: there is nothing to see in its picture",
+            False,
+        )
     failed = [name for name, found in zip(names, maps, strict=True) if not found.valid]
     if failed:
         whose = " and the ".join(failed)

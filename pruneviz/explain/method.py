@@ -11,6 +11,8 @@ from pruneviz.network.answers import logits_of
 from pruneviz.registry import Registry, Value
 from pruneviz.tasks import Explained
 
+BATCH = 16
+
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
@@ -18,6 +20,8 @@ class Question:
 
     The model and the input belong to the method: it may hook and change them. `average`, shaped as
     the input, is what every method calls the average input, x₀; `axis` is that of the channels.
+    `tokens`: the input is the embeddings of a text's tokens, (1, places, width). `batch` is how
+    many inputs may be asked about at once.
     """
 
     model: nn.Module
@@ -26,6 +30,8 @@ class Question:
     explained: Explained
     settings: dict[str, Value]
     axis: int = 1
+    tokens: bool = False
+    batch: int = BATCH
 
     def answer(self, x: Tensor) -> Tensor:
         """Return the number that is explained, (B,), of inputs (B, …)."""

@@ -87,11 +87,14 @@ class Data:
     def average(self) -> Tensor:
         """Return the mean training input as the model gets it, (1, C, 1, 1), (1, C, 1) or (1, F).
 
-        It is one value a channel, or a feature; 0 where these are standardised.
+        It is one value a channel, or a feature; 0 where these are standardised. Of texts it is the
+        share of each token in them, (tokens,), float64.
         """
         x = only_tensor(self.train_x)
         if isinstance(x, StoredImages):
             return x.average()
+        if not x.is_floating_point():
+            return x.flatten().bincount().double() / x.numel()
         axes = [axis for axis in range(x.dim()) if axis != self.axis]
         mean = x.mean(axes, keepdim=True, dtype=torch.float64)
         largest = torch.maximum(x.amax(axes, True), -x.amin(axes, True))

@@ -14,6 +14,7 @@ from pruneviz.tasks.task import (
     Explained,
     Reduction,
     Tally,
+    Within,
     each_column,
     for_each,
     shape_of,
@@ -103,8 +104,11 @@ class Classification:
             return kl_div(found, wanted, reduction=summed, log_target=True)
         return kl_div(found, wanted, reduction="none", log_target=True).sum(1)
 
-    def explained(self, output: Tensor, target: Tensor | None = None) -> list[Explained]:
+    def explained(
+        self, output: Tensor, target: Tensor | None = None, within: Within = ()
+    ) -> list[Explained]:
         """Return the logit of each input's own label, where labels are given, and of each class."""
+        del within
         classes = each_column("class", output.shape[1])
         if target is None:
             return classes
@@ -112,7 +116,7 @@ class Classification:
         def own(out: Tensor) -> Tensor:
             return out.gather(1, for_each(target, len(out))[:, None])[:, 0]
 
-        return [Explained("label", own), *classes]
+        return [Explained("label", own, "logit"), *classes]
 
     def strata(self, target: Tensor) -> Tensor:
         """Return the labels."""

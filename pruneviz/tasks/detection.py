@@ -17,6 +17,7 @@ from pruneviz.tasks.task import (
     Explained,
     Reduction,
     Tally,
+    Within,
     for_each,
     number_of_each_row,
     reduced,
@@ -28,6 +29,7 @@ PAIRS = 4_000_000  # of answered and true boxes that are compared at once
 MOST = 100  # boxes that are kept of an input, those of the highest scores
 TOLD_APART = 0.5  # the overlap from which a box of the same class is the same thing
 EXPLAINED = 10
+SCORE = "score"
 Boxes = tuple[Tensor, Tensor, Tensor]  # of one input: corners (k, 4), scores (k,), classes (k,)
 Decode = Callable[[Any], Iterable[Boxes]]
 Objective = Callable[[Any, Tensor], Tensor]
@@ -163,26 +165,30 @@ class Detection:
         each = torch.stack([_apart(mine, theirs) for mine, theirs in pairs])
         return reduced(each / temperature**2, reduction)
 
-    def explained(self, output: Any, target: Tensor | None = None) -> list[Explained]:
+    def explained(
+        self, output: Any, target: Tensor | None = None, within: Within = ()
+    ) -> list[Explained]:
         """Return the scores of the 10 boxes of the highest scores, each by itself.
 
-        And before them, where targets are given, the sum of those of the true boxes. A box's score
-        in another output is that of the box there that is the same thing.
+        And before them, where targets are given, the sum of those of the true boxes, and behind
+        them the true boxes of the first input that this output misses. A box's score in another
+        output is that of the box there that is the same thing.
         """
+        del within
         kept = _padded(*self.boxes(output)[0])[:EXPLAINED]
-        found = [
-            Explained(f"box {number}, class {int(box[5])}", self._scored(box[None]))
-            for number, box in enumerate(kept[kept[:, 5] != IGNORED].detach())
-        ]
+        found = self._each("box", kept[kept[:, 5] != IGNORED].detach())
         if target is None:
             return found
+        there = target[0][target[0, :, 4] != IGNORED]
+        missed = there[_scores_of(there, self.boxes(output)[0]).detach() == 0]
+        found += self._each("missed box", missed)
 
         def true(out: Any) -> Tensor:
             boxes = self.boxes(out)
             pairs = zip(boxes, for_each(target, len(boxes)), strict=True)
             return torch.stack([_scores_of(y[y[:, 4] != IGNORED], each).sum() for each, y in pairs])
 
-        return [Explained("true boxes", true), *found]
+        return [Explained("true boxes", true, SCORE), *found]
 
     def strata(self, target: Tensor) -> Tensor:
         """Return a number for each set of classes of which there are boxes."""
@@ -190,6 +196,15 @@ class Detection:
         there = [(labels == label).any(1) for label in labels[labels != IGNORED].unique()]
         none = torch.zeros(len(target), dtype=torch.bool)
         return number_of_each_row(torch.stack([*there, none], 1))
+
+    def _each(self, what: str, boxes: Tensor) -> list[Explained]:
+        """Return the score of each of some boxes (k, 5 or 6), named with its number and class."""
+        each = enumerate(zip(boxes, boxes[:, [0, 1, 2, 3, -1]].tolist(), strict=True))
+        return [
+            Explained(f"{what} {number}, class {int(label)}", self._scored(box[None]), SCORE,
+                      int(label), tuple(corners))
+            for number, (box, (*corners, label)) in each
+        ]  # fmt: skip
 
     def _scored(self, box: Tensor) -> Callable[[Any], Tensor]:
         return lambda out: torch.stack([_scores_of(box, each).sum() for each in self.boxes(out)])

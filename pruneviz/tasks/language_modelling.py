@@ -17,6 +17,7 @@ from pruneviz.tasks.task import (
     Explained,
     Reduction,
     Tally,
+    Within,
     for_each,
     mean_of_judged,
     reduced,
@@ -25,6 +26,7 @@ from pruneviz.tasks.task import (
 )
 from pruneviz.wording import Fact, misfits
 
+NOUN = "log-likelihood"
 PLACES = 128  # whose logits are looked at in double precision at once
 
 
@@ -128,22 +130,27 @@ class LanguageModelling:
         each = kl_div(found, wanted, reduction="none", log_target=True).sum(2)  # (N, places)
         return reduced(mean_of_judged(each, target), reduction)
 
-    def explained(self, output: Any, target: Tensor | None = None) -> list[Explained]:
+    def explained(
+        self, output: Any, target: Tensor | None = None, within: Within = ()
+    ) -> list[Explained]:
         """Return the log-likelihood of all tokens, and of the token after each place.
 
         It is that of the targets, else of the tokens that this output says are most likely.
         """
+        del within
         logits = logits_of_tokens(output)
         wanted = logits.argmax(2) if target is None else target
         places = [
-            Explained(f"place {at}", _likelihood(wanted, at)) for at in range(logits.shape[1])
+            Explained(f"place {at}", _likelihood(wanted, at), NOUN, at)
+            for at in range(logits.shape[1])
         ]
         if target is None:
             return places
-        return [
-            Explained("text", lambda out: log_likelihoods(logits_of_tokens(out), target).sum(1)),
-            *places,
-        ]
+
+        def text(out: Any) -> Tensor:
+            return log_likelihoods(logits_of_tokens(out), target).sum(1)
+
+        return [Explained("text", text, NOUN), *places]
 
     def strata(self, target: Tensor) -> None:
         """Return None: texts are alike."""

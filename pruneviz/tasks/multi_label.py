@@ -17,6 +17,7 @@ from pruneviz.tasks.task import (
     Explained,
     Reduction,
     Tally,
+    Within,
     each_column,
     mean_of_known,
     not_numbers_of,
@@ -119,13 +120,20 @@ class MultiLabel:
             known = known_labels(target).expand_as(output)
         return reduced(mean_of_known(present + absent, known), reduction)
 
-    def explained(self, output: Tensor, target: Tensor | None = None) -> list[Explained]:
+    def explained(
+        self, output: Tensor, target: Tensor | None = None, within: Within = ()
+    ) -> list[Explained]:
         """Return the summed logits of the labels that are there, where given, and each logit."""
+        del within
         labels = each_column("label", output.shape[1])
         if target is None:
             return labels
         weights = there(target, known_labels(target))
-        return [Explained("labels", lambda out: (out * weights.to(out.dtype)).sum(1)), *labels]
+
+        def named(out: Tensor) -> Tensor:
+            return (out * weights.to(out.dtype)).sum(1)
+
+        return [Explained("labels", named, "logit"), *labels]
 
     def strata(self, target: Tensor) -> Tensor:
         """Return a number for each set of labels that occurs; those that occur once share one."""

@@ -15,6 +15,7 @@ from pruneviz.tasks.task import (
     Explained,
     Reduction,
     Tally,
+    Within,
     each_column,
     not_numbers_of,
     reduced,
@@ -91,9 +92,12 @@ class Regression:
         del target
         return self.loss(rows(output) / temperature, rows(teacher) / temperature, reduction)
 
-    def explained(self, output: Tensor, target: Tensor | None = None) -> list[Explained]:
+    def explained(
+        self, output: Tensor, target: Tensor | None = None, within: Within = ()
+    ) -> list[Explained]:
         """Return each of the numbers, and before them their sum where targets are given."""
-        numbers = each_column("number", rows(output).shape[1], rows)
+        del within
+        numbers = each_column("number", rows(output).shape[1], rows, "answer")
         if target is None:
             return numbers
         return [Explained("numbers", lambda out: rows(out).sum(1)), *numbers]

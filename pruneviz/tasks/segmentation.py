@@ -18,6 +18,7 @@ from pruneviz.tasks.task import (
     Explained,
     Reduction,
     Tally,
+    Within,
     for_each,
     mean_of_judged,
     number_of_each_row,
@@ -25,7 +26,10 @@ from pruneviz.tasks.task import (
     shape_of,
     within_outputs,
 )
-from pruneviz.wording import Fact, misfits
+from pruneviz.wording import Fact, RefusedError, misfits
+from pruneviz.wording.refusals import explaining
+
+NOUN = "mean logit"
 
 
 @TASKS.register(
@@ -129,15 +133,23 @@ class Segmentation:
         each = kl_div(found, wanted, reduction="none", log_target=True).sum(1)  # (N, H, W)
         return reduced(mean_of_judged(each, target), reduction)
 
-    def explained(self, output: Any, target: Tensor | None = None) -> list[Explained]:
-        """Return of each class its mean logit over the pixels that this output gives it.
+    def explained(
+        self, output: Any, target: Tensor | None = None, within: Within = ()
+    ) -> list[Explained]:
+        """Return of each class its mean logit over the pixels `within`.
 
-        And before them, where masks are given, the mean logit of the labelled pixels' own classes.
+        Without these it is over the pixels that this output gives the class. And before them, where
+        masks are given, the mean logit of the labelled pixels' own classes.
         """
         logits = self.logits(output)
-        found = predicted(logits)
+        found, chosen = predicted(logits), _chosen(within, logits) if within else None
         classes = [
-            Explained(f"class {number}", self._mean_logit(number, found == number))
+            Explained(
+                f"class {number}",
+                self._mean_logit(number, (found == number) if chosen is None else chosen),
+                NOUN,
+                number,
+            )
             for number in range(logits.shape[1])
         ]
         if target is None:
@@ -149,7 +161,7 @@ class Segmentation:
             chosen = logits.gather(1, wanted.clamp_min(0)[:, None])[:, 0]
             return mean_of_judged(chosen, wanted)
 
-        return [Explained("labels", own), *classes]
+        return [Explained("labels", own, NOUN), *classes]
 
     def strata(self, target: Tensor) -> Tensor:
         """Return a number for each set of classes that a mask shows."""
@@ -167,6 +179,19 @@ class Segmentation:
             return (logits * where).flatten(1).sum(1) / where.flatten(1).sum(1).clamp_min(1)
 
         return mean
+
+
+def _chosen(within: Within, logits: Tensor) -> Tensor:
+    """Return which places of logits (N, classes, …) lie within, (1, …) bool."""
+    sizes = tuple(logits.shape[2:])
+    fits = len(within) == len(sizes) and all(
+        0 <= first < end <= size for (first, end), size in zip(within, sizes, strict=True)
+    )
+    if not fits:
+        raise RefusedError(explaining.no_places(within, sizes))
+    chosen = torch.zeros(1, *sizes, dtype=torch.bool, device=logits.device)
+    chosen[(slice(None), *(slice(*ends) for ends in within))] = True
+    return chosen
 
 
 def _cross_entropy(logits: Tensor, target: Tensor) -> Tensor:

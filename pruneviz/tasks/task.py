@@ -16,6 +16,7 @@ from pruneviz.wording import Fact, misfits
 Reduction = Literal["mean", "sum", "none"]
 Answers = Tensor | Mapping[str, Tensor]  # each (N, …), and small enough to keep for all inputs
 Tally = dict[str, Tensor]  # a column's name → a number or a row for each input, (N,) or (N, …)
+Within = tuple[tuple[int, int], ...]  # of each axis of places the first and the one after the last
 NO_SETTINGS: Mapping[str, Value] = {}  # of a task whose metrics' parameters have their defaults
 IGNORED = -100  # a place that nothing is asked of, as torch's own losses have it
 
@@ -25,11 +26,15 @@ class Explained:
     """Something of an output that can be explained: its name, and its number for each input.
 
     `of` turns an output for inputs (B, …) into numbers (B,), with their gradient. Where it was
-    made of a single input, all of these are on a way to it.
+    made of a single input, all of these are on a way to it. `noun` says what these numbers are,
+    `number` of which class, label, number or place, `box` of which box, x1, y1, x2, y2, if any.
     """
 
     name: str
     of: Callable[[Any], Tensor]
+    noun: str = "answer"
+    number: int | None = None
+    box: tuple[float, ...] = ()
 
 
 class Task(Protocol):
@@ -96,10 +101,14 @@ class Task(Protocol):
         1503.02531, section 2). Where targets are given, what the loss leaves out is left out.
         """
 
-    def explained(self, output: Any, target: Tensor | None = None) -> Sequence[Explained]:
+    def explained(
+        self, output: Any, target: Tensor | None = None, within: Within = ()
+    ) -> Sequence[Explained]:
         """Return what of an output can be explained; what the targets name, if given, comes first.
 
-        Outputs of other inputs may be given to it: those on a way to these, or parts of them.
+        Outputs of other inputs may be given to it: those on a way to these, or parts of them; or of
+        another network for the same input. Where a class is answered at places, it is explained
+        over those `within`; else over those at which this output gives it.
         """
 
     def strata(self, target: Tensor) -> Tensor | None:
@@ -157,14 +166,17 @@ def number_of_each_row(rows: Tensor) -> Tensor:
 
 
 def each_column(
-    noun: str, count: int, columns: Callable[[Tensor], Tensor] = lambda output: output
+    what: str,
+    count: int,
+    columns: Callable[[Tensor], Tensor] = lambda output: output,
+    noun: str = "logit",
 ) -> list[Explained]:
     """Return each of the columns (B, count) of an output, named with its number."""
 
     def column(number: int) -> Callable[[Tensor], Tensor]:
         return lambda output: columns(output)[:, number]
 
-    return [Explained(f"{noun} {number}", column(number)) for number in range(count)]
+    return [Explained(f"{what} {number}", column(number), noun, number) for number in range(count)]
 
 
 def not_numbers_of(output: Any, target: Tensor, wanted: str) -> Fact | None:

@@ -13,7 +13,7 @@ from pruneviz.plan import Plan
 from pruneviz.subjects import Subject, load_subject
 from pruneviz.subjects.sample_data import load_sample_data
 from pruneviz.ui import settings
-from pruneviz.ui.engine import results
+from pruneviz.ui.engine import explaining
 
 METHODS = ("integrated_gradients", "input_x_gradient", "feature_ablation")
 NETWORKS = """
@@ -69,7 +69,7 @@ def test_a_column_that_decides_nothing_gets_nothing(load, method, monkeypatch):
     data = subject.data
     assert data is not None
     for index in range(4):
-        found = results.explanation(plan, "original", index, 1, method, {})
+        found = explaining.explanation(plan, "original", index, "class 1", (), method, {})
         shares = found.values[0].abs() / found.values.abs().sum()
         assert shares[0] > 0.99
         assert shares[1] == 0

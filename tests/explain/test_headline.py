@@ -33,7 +33,7 @@ SAID = {
 
 
 def found(*, valid: bool = True, delta: float | None = 0.0) -> Attribution:
-    return Attribution("integrated_gradients", 0, MAP, delta, valid, "")
+    return Attribution("integrated_gradients", "class 0", MAP, delta, valid, "")
 
 
 @pytest.mark.parametrize(("truth", "before", "after"), SAID)

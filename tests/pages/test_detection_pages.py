@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
+
 from pruneviz.compare import worsened
 from pruneviz.compare.boxes import found_boxes
 from pruneviz.plan import Plan
 from pruneviz.ui.compare.boxes import SHOWN_FROM
 from pruneviz.ui.engine import results
+from tests.pages.test_attributions_of_tasks import labelled, opened
 from tests.pages.test_later_pages import _open
 from tests.pages.test_other_tasks import words
 
@@ -32,7 +35,6 @@ def test_compare_draws_the_boxes_of_the_image_that_became_worse_by_most():
     assert not at.error
     assert "| mAP |" in words(at)
     assert "Accuracy" not in "\n".join(str(m.value) for m in at.markdown[:6])
-    assert "Explain one of them" not in words(at), "Attributions explains no boxes"
     judged = results.judged(PLAN)
     table = worsened(judged.task, judged.original, judged.pruned, judged.data.y)
     worst = int(table["index"][0])
@@ -50,3 +52,19 @@ def test_compare_draws_the_boxes_of_the_image_that_became_worse_by_most():
     ]
     at = at.slider(key="compare-score").set_value(1.0).run()
     assert names(at) == [[there, 0, 0], [0, there, 0], [0, there, 0]]
+
+
+def test_a_box_is_explained_and_drawn_in_both_pictures():
+    judged = results.judged(PLAN)
+    index = int((judged.original[:, 0, 4] > 0.4).nonzero()[0])
+    at = opened(_open("attributions", PLAN, input=str(index)))
+    row = judged.original[index, labelled(at, "Box to explain").value].tolist()
+    (spec, *_) = [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
+    lines = [trace for trace in spec["data"] if trace.get("line", {}).get("width") == 2.5]
+    assert len(lines) == 2
+    for line in lines:
+        found = [min(line["x"]), min(line["y"]), max(line["x"]), max(line["y"])]
+        np.testing.assert_allclose(found, np.array(row[:4]) - 0.5, atol=1e-3)
+    assert f"**{100 * row[4]:.1f}\u00a0%**" in words(at)
+    assert "score units" in json.dumps(spec["layout"])
+    assert "mostly for the box" in words(at)

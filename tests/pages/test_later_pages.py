@@ -14,7 +14,7 @@ from streamlit.testing.v1 import AppTest
 from pruneviz.explain import Attribution
 from pruneviz.export import rebuild
 from pruneviz.plan import Plan
-from pruneviz.ui.engine import cache, results
+from pruneviz.ui.engine import cache, explaining, results
 from pruneviz.ui.frame import speeds
 from pruneviz.ui.session import link
 
@@ -144,15 +144,17 @@ def test_without_a_chosen_layer_a_page_opens_on_one_that_loses_something():
 def test_an_explanation_that_fails_its_check_offers_more_steps_and_takes_them(monkeypatch):
     asked: list[dict] = []
 
-    def fails(model, x, target, method, settings, average, axis, progress, task):
+    def fails(model, x, of, method, settings, average, axis, progress):
         asked.append(dict(settings))
         steps = int(settings.get("steps", 50))
         valid = steps >= 400
         more = 0 if valid else 400
-        return Attribution(method, target, torch.ones_like(x), 0.5, valid, "a note", steps, more, 2)
+        return Attribution(
+            method, of.name, torch.ones_like(x), 0.5, valid, "a note", steps, more, 2
+        )
 
-    monkeypatch.setattr(results, "attribute", fails)
-    results.explanation.clear()
+    monkeypatch.setattr(explaining, "attribute", fails)
+    explaining.explanation.clear()
     at = _open("attributions", Plan(sparsity=0.41), input="3")
     assert asked == [{}, {}]
     assert any("fails its own check" in title.replace("<br>", " ") for title in _titles(at))
@@ -161,7 +163,7 @@ def test_an_explanation_that_fails_its_check_offers_more_steps_and_takes_them(mo
     offer.click().run()
     assert asked[2:] == [{"steps": 400}] * 2
     assert not any(button.key == "attributions-more-steps" for button in at.button)
-    results.explanation.clear()
+    explaining.explanation.clear()
 
 
 def test_the_headline_of_a_wrong_answer_begins_with_it():

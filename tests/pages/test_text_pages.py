@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
+import torch
 
 from pruneviz.compare import worsened
 from pruneviz.plan import Plan
 from pruneviz.tasks import IGNORED
 from pruneviz.ui.engine import results
-from tests.pages.test_later_pages import _open
+from tests.pages.test_attributions_of_tasks import drawn, labelled, opened
+from tests.pages.test_later_pages import _open, _titles
 from tests.pages.test_other_tasks import words
 
 PLAN = Plan(model="sample:stdlib-lm", sparsity=0.3, granularity="head")
@@ -40,3 +43,15 @@ def test_compare_draws_the_text_that_lost_most_token_by_token():
     target = judged.data.y[worst]
     assert sum("original" in text for text in hovers) >= int((target != IGNORED).sum())
     assert "nats" in chart["layout"]["title"]["text"]
+
+
+def test_the_next_token_that_lost_most_is_explained_by_those_before_it():
+    at = opened(_open("attributions", PLAN, input="0"))
+    judged = results.judged(PLAN)
+    lost = judged.original["log_likelihood"][0] - judged.pruned["log_likelihood"][0]
+    place = int(lost.masked_fill(judged.data.y[0] == IGNORED, -torch.inf).argmax())
+    chosen = labelled(at, "Next token to explain")
+    assert chosen.options[chosen.index].startswith(f"{place + 1}: ")
+    shown = [each.size - int(np.isnan(each).sum()) for each in drawn(at, "heatmap")]
+    assert shown == [place + 1] * 2
+    assert not any("class" in title for title in _titles(at))

@@ -47,11 +47,11 @@ class Weighed(Classification):
     def distil(self, output, teacher, temperature=1.0, reduction="mean", target=None):
         return 8 * super().distil(output, teacher, temperature, reduction, target)
 
-    def explained(self, output, target=None):
+    def explained(self, output, target=None, within=()):
         def more(each):
             return Explained(each.name, lambda out: 16 * each.of(out))
 
-        return [more(each) for each in super().explained(output, target)]
+        return [more(each) for each in super().explained(output, target, within)]
 
 
 @pytest.fixture(scope="module")
@@ -179,14 +179,15 @@ def test_explanations_are_of_what_the_task_says(plain):
         if method != "grad_cam":  # a table has no map
             given = {"steps": 50} if method == "integrated_gradients" else {}
             first, second = (
-                attribute(plain.model, x, 1, method, given, task=task)
+                attribute(plain.model, x, task.explained(plain.model(x))[1], method, given)
                 for task in (CLASSIFICATION, Weighed())
             )
             assert first.values.any()
             torch.testing.assert_close(second.values, 16 * first.values, rtol=1e-5, atol=0)
     layer = convolutions_and_linears(plain.model)[0]
     first, second = (
-        detectors(plain.model, x, layer, 1, task) for task in (CLASSIFICATION, Weighed())
+        detectors(plain.model, x, layer, task.explained(plain.model(x))[1])
+        for task in (CLASSIFICATION, Weighed())
     )
     assert torch.equal(second.importance, 16 * first.importance)
     assert torch.equal(second.maps, first.maps)
@@ -195,8 +196,9 @@ def test_explanations_are_of_what_the_task_says(plain):
 def test_a_map_of_places_is_of_what_the_task_says():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)).eval()
+    x = torch.ones(1, 1, 8, 8)
     first, second = (
-        attribute(model, torch.ones(1, 1, 8, 8), 2, "grad_cam", task=task).values
+        attribute(model, x, task.explained(model(x))[2], "grad_cam").values
         for task in (CLASSIFICATION, Weighed())
     )
     assert first.any()

@@ -10,17 +10,14 @@ import plotly.graph_objects as go
 from torch import Tensor
 
 from pruneviz.compare.boxes import Found
-from pruneviz.figures.inputs.images import cells, picture
+from pruneviz.figures.inputs.images import FIRST, HALO, LINE, PALE, cells, picture
 from pruneviz.figures.kit.format import percent
 from pruneviz.figures.kit.style import INK, SERIES, lay_out, squares
 
 TRUE = SERIES[0]
 SOLID, DASHED, DOTTED = "solid", "9px,5px", "2px,4px"  # right, wrong, missed
-LINE, HALO = 2.5, 5  # pixels; the halo keeps lines apart from any picture
 MOST_NAMES = 6  # of boxes of one kind in a picture, those of the highest scores; more hide it
-PALE = "rgba(255, 255, 255, 0.85)"
 WIDTH, HIGHEST = 350, 1.5  # pixels of a picture on a wide screen; height to width at most
-FIRST = 0.5  # where the first pixel begins to the left of its centre, which lies at 0
 TOP, SIDE = 0.08, 0.6  # of an image: less is no room for a name; from here names end with a box
 
 

@@ -11,6 +11,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 from torch import Tensor
 
+from pruneviz.figures.kit.format import units_of
 from pruneviz.figures.kit.pool import LIMIT, Matrix, strongest
 from pruneviz.figures.kit.style import (
     DIVERGING,
@@ -39,6 +40,7 @@ class Channels:
     """What a layer's channels put out on one input, (channels, h, w) or (channels, steps).
 
     `keep` is bool (channels,), `importance` (channels,) of the original and of the pruned network.
+    `of` is the noun for what is explained, `side` what channels speak for.
     """
 
     layer: str
@@ -46,6 +48,8 @@ class Channels:
     pruned: Tensor
     keep: Tensor
     importance: tuple[Tensor, Tensor]
+    of: str = "logit"
+    side: str = "the class"
 
     def title(self, shown: int) -> str:
         """Return how many channels stay, and how many of them all are shown."""
@@ -66,7 +70,7 @@ class Channels:
             gone = [column == 2 and not bool(self.keep[c]) for c in shown]
             rows = [m[None] if m.dim() == 1 else m for m in maps[shown].double()]
             tiles = [strongest(row.numpy(), limit) for row in rows]
-            labels = _labels(shown, self.importance[column - 1], gone)
+            labels = _labels(shown, self.importance[column - 1], gone, self.side)
             _mosaic(figure, column, tiles, gone, labels, across)
         bar = {"title": {"text": "activation"}}
         return {"colorscale": DIVERGING, "cmin": -most, "cmax": most, "colorbar": bar}
@@ -82,8 +86,11 @@ def grid(channels: Channels, most: int = MOST) -> go.Figure:
     return mosaic(figure, scale)
 
 
-def tracks(channels: Channels, most: int = MOST) -> go.Figure:
-    """Return the outputs (channels, steps) of both networks, a row a channel; removed are pale."""
+def tracks(channels: Channels, most: int = MOST, along: str = "step") -> go.Figure:
+    """Return the outputs (channels, steps) of both networks, a row a channel; removed are pale.
+
+    `along` is what the steps are called.
+    """
     shown = choose(channels.importance[0], most)
     figure = make_subplots(
         1, 2, subplot_titles=NETWORKS, horizontal_spacing=0.04, shared_yaxes=True
@@ -93,7 +100,7 @@ def tracks(channels: Channels, most: int = MOST) -> go.Figure:
     lay_out(
         figure,
         title=channels.title(len(shown)),
-        x="step",
+        x=along,
         y="channel (original number)",
         height=TRACK_ROOM + TRACK * len(shown),
     )
@@ -104,8 +111,8 @@ def tracks(channels: Channels, most: int = MOST) -> go.Figure:
     return figure.update_layout(coloraxis=scale)
 
 
-def bars(channels: Channels, target: str, most: int = 40, of: str = "logit") -> go.Figure:
-    """Return how much each channel does for class `target`, both networks, by original number."""
+def bars(channels: Channels, target: str, most: int = 40) -> go.Figure:
+    """Return how much each channel does for `target`, both networks, by original number."""
     keep, importance = channels.keep, channels.importance
     shown = choose(importance[0], most)
     stay, gone = ([c for c in shown if bool(keep[c]) is here] for here in (True, False))
@@ -128,7 +135,7 @@ def bars(channels: Channels, target: str, most: int = 40, of: str = "logit") -> 
         figure,
         title=_verdict(channels, target),
         x="channel (original number)",
-        y=f"activation × gradient ({of} units)",
+        y=f"activation × gradient ({units_of(channels.of)})",
     )
     order = [str(c) for c in shown]
     return figure.update_xaxes(type="category", categoryorder="array", categoryarray=order)
@@ -142,17 +149,18 @@ def _verdict(channels: Channels, target: str) -> str:
     return f"{channels.layer}: channel {most} matters most, speaks {side} “{target}” and {fate}"
 
 
-def _labels(shown: list[int], importance: Tensor, gone: list[bool]) -> list[str]:
+def _labels(shown: list[int], importance: Tensor, gone: list[bool], side: str) -> list[str]:
+    does = [_for_or_against(value, side) for value in importance.tolist()]
     return [
-        f"channel {c}: removed" if lost else f"channel {c}: {_for_or_against(float(importance[c]))}"
+        f"channel {c}: {'removed' if lost else does[c]}"
         for c, lost in zip(shown, gone, strict=True)
     ]
 
 
-def _for_or_against(importance: float) -> str:
-    """Return what a channel does for the class: `speaks for the class by 0.123`."""
+def _for_or_against(importance: float, what: str) -> str:
+    """Return what a channel does: `speaks for the class by 0.123`."""
     side = "for" if importance > 0 else "against"
-    return f"speaks {side} the class by {abs(importance):.3f}" if importance else "does nothing"
+    return f"speaks {side} {what} by {abs(importance):.3f}" if importance else "does nothing"
 
 
 def _mosaic(

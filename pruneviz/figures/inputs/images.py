@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 from torch import Tensor
 
+from pruneviz.figures.kit.format import units_of
 from pruneviz.figures.kit.pool import LIMIT, strongest
 from pruneviz.figures.kit.style import (
     GRID,
     ORIGINAL,
     OVERLAY,
     PRUNED,
+    SERIES,
     STRIPES,
     lay_out,
     legend_below,
@@ -23,6 +27,9 @@ from pruneviz.figures.kit.style import (
 Picture = NDArray[np.uint8]
 PAIR_HEIGHT = 640  # on a wide screen
 PALEST, FLATTER = 240, 0.55
+PALE, BOX = "rgba(255, 255, 255, 0.85)", SERIES[2]
+LINE, HALO = 2.5, 5  # pixels; the halo keeps lines apart from any picture
+FIRST = 0.5  # where the first pixel begins to the left of its centre, which lies at 0
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of red, green and blue
 ROWS, COLUMNS = ("top", "middle", "bottom"), ("left", "middle", "right")
 
@@ -50,10 +57,18 @@ def pale(raw: Tensor) -> Picture:
     return shown
 
 
-def attribution_pair(raw: Tensor, original: Tensor, pruned: Tensor, title: str) -> go.Figure:
+def attribution_pair(
+    raw: Tensor,
+    original: Tensor,
+    pruned: Tensor,
+    title: str,
+    of: str = "logit",
+    box: Sequence[float] = (),
+) -> go.Figure:
     """Return both networks' attributions (H, W) over the input (C, H, W), on one symmetric scale.
 
-    The input lies under them in grey: the more of it is seen, the less a place counts.
+    The input lies under them in grey: the more of it is seen, the less a place counts. `of` is the
+    noun for what is explained, `box` what it is about where it is a part: x1, y1, x2, y2 in pixels.
     """
     figure = make_subplots(
         1, 2, subplot_titles=("original looks at", "pruned looks at"), horizontal_spacing=0.03
@@ -75,29 +90,45 @@ def attribution_pair(raw: Tensor, original: Tensor, pruned: Tensor, title: str) 
             1,
             column,
         )
+        figure.add_traces(_lines(box), 1, column)
     lay_out(figure, title=title, x="", y="", height=PAIR_HEIGHT)
     scale = {
         "colorscale": OVERLAY,
         "cmin": -limit,
         "cmax": limit,
         "colorbar": {
-            "title": {"text": "attribution (logit units); the clearer the input, the less"},
+            "title": {"text": f"attribution ({units_of(of)}); the clearer the input, the less"},
             "tickvals": [-limit, 0, limit],
             "ticktext": [f"against {limit:.2g}", "0: input alone", f"for {limit:.2g}"],
         },
     }
-    return mosaic(figure, scale)
+    return mosaic(figure, scale).update_layout(showlegend=False)
 
 
-def where(original: Tensor, pruned: Tensor) -> str:
-    """Return in words where both attributions (H, W) are strongest, for who does not see them."""
+def _lines(box: Sequence[float]) -> list[go.Scatter]:
+    """Return a box's outline, on a pale halo that keeps it apart from any picture."""
+    if not box:
+        return []
+    x1, y1, x2, y2 = (end - FIRST for end in box)
+    path = {"x": [x1, x2, x2, x1, x1], "y": [y1, y1, y2, y2, y1], "mode": "lines"}
+    return [
+        go.Scatter(**path, line={"color": ink, "width": width}, hoverinfo="skip", name="explained")
+        for ink, width in ((PALE, HALO), (BOX, LINE))
+    ]
+
+
+def where(original: Tensor, pruned: Tensor, side: str = "the class") -> str:
+    """Return in words where both attributions (H, W) are strongest, for who does not see them.
+
+    `side` is what they speak for.
+    """
     return (
-        f"The original's attribution is {_strongest_part(original)}. "
-        f"The pruned network's is {_strongest_part(pruned)}."
+        f"The original's attribution is {_strongest_part(original, side)}. "
+        f"The pruned network's is {_strongest_part(pruned, side)}."
     )
 
 
-def _strongest_part(values: Tensor) -> str:
+def _strongest_part(values: Tensor, speaks_for: str) -> str:
     """Return which of nine parts of the picture has most of the attribution, and its share."""
     parts = {
         " ".join(dict.fromkeys((row, column))): block
@@ -109,7 +140,7 @@ def _strongest_part(values: Tensor) -> str:
     if not total:
         return "0 everywhere"
     side = "for" if float(parts[name].sum()) > 0 else "against"
-    return f"strongest in the {name}: {100 * part / total:.0f} % of it, mostly {side} the class"
+    return f"strongest in the {name}: {100 * part / total:.0f} % of it, mostly {side} {speaks_for}"
 
 
 def cells(shape: tuple[int, ...], raw: Tensor) -> dict[str, float]:
@@ -144,7 +175,7 @@ def attribution_bars(
             hovertemplate=f"{name}, %{{y}}: %{{x:.3f}}<extra></extra>",
         )
     figure.update_layout(barmode="group", bargap=0.25)
-    lay_out(figure, title=title, x=f"attribution ({of} units)", y="", height=120 + 28 * most)
+    lay_out(figure, title=title, x=f"attribution ({units_of(of)})", y="", height=120 + 28 * most)
     legend_below(figure)
     figure.update_xaxes(zeroline=True, zerolinecolor=GRID)
     return figure.update_yaxes(autorange="reversed")

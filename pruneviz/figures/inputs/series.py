@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 from torch import Tensor
 
-from pruneviz.figures.kit.format import plural
+from pruneviz.figures.kit.format import plural, units_of
 from pruneviz.figures.kit.pool import LIMIT, Matrix, strongest
 from pruneviz.figures.kit.style import INK, OVERLAY, SERIES, SUBTITLE, lay_out
 
@@ -41,7 +41,12 @@ def small(raw: Tensor) -> str:
 
 
 def attribution_lines(
-    raw: Tensor, original: Tensor, pruned: Tensor, title: str, names: Sequence[str] = ()
+    raw: Tensor,
+    original: Tensor,
+    pruned: Tensor,
+    title: str,
+    names: Sequence[str] = (),
+    of: str = "logit",
 ) -> go.Figure:
     """Return both networks' attributions under the lines of a series, all (C, steps).
 
@@ -81,7 +86,7 @@ def attribution_lines(
             "cmax": limit,
             "colorbar": {
                 "thickness": 10,
-                "title": {"text": "attribution<br>(logit units)"},
+                "title": {"text": f"attribution<br>({units_of(of)})"},
                 "tickvals": [-limit, 0, limit],
                 "ticktext": [f"against {limit:.2g}", "0", f"for {limit:.2g}"],
             },
@@ -100,19 +105,24 @@ def strongest_channels(original: Tensor, pruned: Tensor) -> list[int]:
     return sorted(strength.argsort(descending=True, stable=True)[:MOST].tolist())
 
 
-def where(original: Tensor, pruned: Tensor, names: Sequence[str] = ()) -> str:
-    """Return in words where both attributions (C, steps) are strongest, and which are shown."""
+def where(
+    original: Tensor, pruned: Tensor, names: Sequence[str] = (), side: str = "the class"
+) -> str:
+    """Return in words where both attributions (C, steps) are strongest, and which are shown.
+
+    `side` is what they speak for.
+    """
     shown, total = len(strongest_channels(original, pruned)), len(original)
     left = "" if shown == total else (
         f" Shown: the {plural(shown, 'channel')} of {total} with the most."
     )  # fmt: skip
     return (
-        f"The original's attribution is {_strongest_part(original, names)}. "
-        f"The pruned network's is {_strongest_part(pruned, names)}.{left}"
+        f"The original's attribution is {_strongest_part(original, names, side)}. "
+        f"The pruned network's is {_strongest_part(pruned, names, side)}.{left}"
     )
 
 
-def _strongest_part(values: Tensor, names: Sequence[str]) -> str:
+def _strongest_part(values: Tensor, names: Sequence[str], speaks_for: str) -> str:
     """Return in which channel and third of its steps most of the attribution is, and its share."""
     total = float(values.double().abs().sum())
     if not total:
@@ -127,7 +137,7 @@ def _strongest_part(values: Tensor, names: Sequence[str]) -> str:
     side = "for" if float(block.sum()) > 0 else "against"
     share = 100 * float(block.abs().sum()) / total
     where = f"{channel_name(channel, names)}, {third}"
-    return f"strongest in {where}: {share:.0f} % of it, mostly {side} the class"
+    return f"strongest in {where}: {share:.0f} % of it, mostly {side} {speaks_for}"
 
 
 def _band(who: str, name: str, values: Tensor, line: NDArray[np.float64]) -> go.Heatmap:

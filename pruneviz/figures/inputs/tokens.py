@@ -11,10 +11,12 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pruneviz.figures.kit.format import percent
+from pruneviz.figures.kit.format import percent, units_of
 from pruneviz.figures.kit.style import DIVERGING, GRID, SUBTITLE, lay_out
 
-COLUMNS = 8
+COLUMNS, ACROSS = 8, 6  # tokens in a row, and of two figures beside each other
+# The middle of the diverging colours: words are read on all of it.
+PALE = [[0, DIVERGING[1][1]], [0.5, DIVERGING[2][1]], [1, DIVERGING[3][1]]]
 ROW = 44  # pixels: a token, and its number below it
 MARKED = 1.0  # nats lost, e times less likely: such a token is underlined
 SEEN = str.maketrans({" ": "·", "\n": "⏎", "\t": "⇥"})  # what is there and shows nothing
@@ -31,26 +33,73 @@ def lost_tokens(pieces: Sequence[str], original: Tensor, pruned: Tensor) -> go.F
     shown = [_cell(piece, by) for piece, by in zip(pieces, change.tolist(), strict=True)]
     rows = -(-len(shown) // COLUMNS)
     limit = max(float(np.nanmax(np.abs(change), initial=0.0)), 1e-12)
-    figure = go.Figure(
+    texts, hovers = np.array(shown, dtype=object), _hovers(pieces, original, pruned)
+    figure = _coloured(change, texts, hovers, limit, "nats", COLUMNS)
+    lay_out(figure, title=_title(pieces, change), x="", y="", height=ROW * rows + 4 * SUBTITLE)
+    figure.update_xaxes(visible=False)
+    return figure.update_yaxes(visible=False, autorange="reversed", gridcolor=GRID)
+
+
+def attributed_tokens(
+    pieces: Sequence[str], values: Tensor, limit: float, title: str, of: str
+) -> go.Figure:
+    """Return a text's tokens in the order read, each coloured by its attribution (places,).
+
+    The number stands under each token too. `limit` is the end of the colours, so that two networks'
+    figures have one scale, `of` the noun for what is explained.
+    """
+    numbers = values.double().numpy()
+    shown = [f"{_seen(piece)}<br>{_short(by)}" for piece, by in zip(pieces, numbers, strict=True)]
+    hovers = [
+        f"token {at}, “{_seen(piece)}”<br>attribution {by:.4f}".replace("-", "−")
+        for at, (piece, by) in enumerate(zip(pieces, numbers, strict=True))
+    ]
+    texts, hovered = np.array(shown, dtype=object), np.array(hovers, dtype=object)
+    figure = _coloured(numbers, texts, hovered, max(limit, 1e-12), units_of(of), ACROSS)
+    rows = -(-len(shown) // ACROSS)
+    lay_out(figure, title=title, x="", y="", height=ROW * rows + 4 * SUBTITLE)
+    figure.update_xaxes(visible=False)
+    return figure.update_yaxes(visible=False, autorange="reversed")
+
+
+def strongest_tokens(pieces: Sequence[str], values: Tensor, most: int = 3) -> str:
+    """Return in words which tokens have the most attribution (places,), for who sees no colours."""
+    order = values.abs().argsort(descending=True, stable=True)[:most].tolist()
+    named = [f"“{seen(pieces[at])}” ({_short(float(values[at]))})" for at in order if values[at]]
+    return ", ".join(named) if named else "0 everywhere"
+
+
+def _short(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
+
+
+def _coloured(
+    values: NDArray[np.float64],
+    texts: NDArray[Any],
+    hovers: NDArray[Any],
+    limit: float,
+    unit: str,
+    columns: int,
+) -> go.Figure:
+    """Return cells in the order read, so many a row, coloured by their values (cells,)."""
+    rows = -(-len(values) // columns)
+    return go.Figure(
         go.Heatmap(
-            z=_grid(change, rows, np.nan),
-            text=_grid(np.array(shown, dtype=object), rows, ""),
-            customdata=_grid(_hovers(pieces, original, pruned), rows, ""),
+            z=_grid(values, rows, np.nan, columns),
+            text=_grid(texts, rows, "", columns),
+            customdata=_grid(hovers, rows, "", columns),
             texttemplate="%{text}",
             hovertemplate="%{customdata}<extra></extra>",
             hoverongaps=False,
-            colorscale=DIVERGING,
+            colorscale=PALE,
             zmin=-limit,
             zmax=limit,
             xgap=2,
             ygap=2,
-            textfont={"color": "#22252b"},  # on the pale middle of the scale, in either theme
-            colorbar={"title": {"text": "nats", "side": "right"}},
+            textfont={"color": "#22252b"},  # on pale colours, in either theme
+            colorbar={"title": {"text": unit, "side": "right"}},
         )
     )
-    lay_out(figure, title=_title(pieces, change), x="", y="", height=ROW * rows + 4 * SUBTITLE)
-    figure.update_xaxes(visible=False)
-    return figure.update_yaxes(visible=False, autorange="reversed", gridcolor=GRID)
 
 
 def _cell(piece: str, change: float) -> str:
@@ -62,10 +111,14 @@ def _cell(piece: str, change: float) -> str:
     return f"{f'<u>{text}</u>' if change <= -MARKED else text}<br>{number}"
 
 
-def _seen(piece: str) -> str:
+def seen(piece: str) -> str:
+    """Return a token with its blanks as signs, and its beginning where it is long."""
     text = piece.translate(SEEN)
-    short = text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…"
-    return escape(short, quote=False)
+    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…"
+
+
+def _seen(piece: str) -> str:
+    return escape(seen(piece), quote=False)
 
 
 def _hovers(pieces: Sequence[str], original: Tensor, pruned: Tensor) -> NDArray[Any]:
@@ -76,11 +129,11 @@ def _hovers(pieces: Sequence[str], original: Tensor, pruned: Tensor) -> NDArray[
     return np.array(said, dtype=object)
 
 
-def _grid(values: NDArray[Any], rows: int, rest: object) -> NDArray[Any]:
+def _grid(values: NDArray[Any], rows: int, rest: object, columns: int) -> NDArray[Any]:
     """Return values (places,) in rows of a grid, the last one filled up."""
-    filled = np.full(rows * COLUMNS, rest, dtype=values.dtype)
+    filled = np.full(rows * columns, rest, dtype=values.dtype)
     filled[: len(values)] = values
-    return filled.reshape(rows, COLUMNS)
+    return filled.reshape(rows, columns)
 
 
 def _title(pieces: Sequence[str], change: NDArray[Any]) -> str:

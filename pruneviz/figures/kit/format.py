@@ -11,6 +11,7 @@ from pruneviz.plan import Plan
 
 MINUS = "−"
 ABOUT = "≈"
+OF_NOUNS = {"log-likelihood": "nats"}
 
 
 def signed(text: str) -> str:
@@ -18,6 +19,11 @@ def signed(text: str) -> str:
     if text.startswith("-"):
         return MINUS + text[1:]
     return text if not any(digit in text for digit in "123456789") else f"+{text}"
+
+
+def units_of(noun: str) -> str:
+    """Return the units of what attributions add up to: `logit units`, `nats`."""
+    return OF_NOUNS.get(noun, f"{noun} units")
 
 
 def percent(fraction: float, decimals: int = 1) -> str:

@@ -1,1 +1,1 @@
-"""The page Attributions: what is asked, by the task."""
+"""The page Attributions: what is asked, in the words of the task, and what is shown."""

@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import streamlit as st
+from torch import Tensor
 
+from pruneviz.compare import worsened
+from pruneviz.registry import Value
 from pruneviz.subjects import Data
+from pruneviz.tasks import IGNORED, Within
+from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.kit import widgets
 from pruneviz.ui.session import selection
 
 MOST_NAMES = 2000  # that a browser lists with ease
+BOTH = ":blue[The original]", ":orange[the pruned network]"
 
 
 @dataclass(frozen=True)
 class Asked:
-    """An input, what of the answer to it is explained and its name, and what both answer.
+    """An input, what of the answer to it is explained, and what both answer.
 
-    `said` is Markdown, `answer` a sentence without, `warnings` are what both must be warned of, and
-    `of` is the noun for what is explained.
+    `sought` is what the task calls it, over the places `within`; `name` is what the data call it,
+    and `side` what attributions speak for. `said` is Markdown, `answer` a sentence without,
+    `warnings` are what both must be warned of, and `of` is the noun for what is explained. `box` is
+    what it is about where it is a part of an image: x1, y1, x2, y2 in pixels. `method` is shown
+    where none is chosen, with its `settings`.
     """
 
     index: int
-    target: int
+    sought: str
     name: str
     said: str
     answer: str
     warnings: tuple[str, ...] = ()
     of: str = "logit"
+    side: str = "the class"
+    within: Within = ()
+    box: tuple[float, ...] = ()
+    method: str = "integrated_gradients"
+    settings: Mapping[str, Value] = field(default_factory=dict)
+
+
+def choose_worse(judged: Judged) -> int:
+    """Draw the choice of an input, what became worse by most first."""
+    table = worsened(judged.task, judged.original, judged.pruned, judged.data.y)
+    worse = table.loc[table["change"] > 0, "index"].tolist()
+    hint = "The next input whose answer became worse, what became worse by most first."
+    return choose_input(judged.data, worse, "worse answer", hint)
 
 
 def choose_input(data: Data, telling: Sequence[int], noun: str, hint: str) -> int:
@@ -67,3 +89,11 @@ def choose_input(data: Data, telling: Sequence[int], noun: str, hint: str) -> in
         args=(telling[place % len(telling)] if telling else index,),
     )
     return index
+
+
+def pieces(judged: Judged, tokens: Tensor) -> list[str]:
+    """Return each of the tokens (places,) as text; as its number where there is no tokenizer."""
+    tokenizer, numbers = judged.tokenizer, tokens.tolist()
+    if tokenizer is None:
+        return ["" if number == IGNORED else str(number) for number in numbers]
+    return ["" if number == IGNORED else tokenizer.decode([number]) for number in numbers]

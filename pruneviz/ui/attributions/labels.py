@@ -32,7 +32,8 @@ def ask(answers: Answers) -> Asked:
     networks = {"The original": answers.original, "The pruned network": answers.pruned}
     guessing = (at_chance(logits, data.y, who) for who, logits in networks.items())
     words = answers_in_words(truth, given, classes)
-    return Asked(index, target, classes[target], said, words, tuple(filter(None, guessing)))
+    warnings = tuple(filter(None, guessing))
+    return Asked(index, f"class {target}", classes[target], said, words, warnings)
 
 
 def _choose_class(classes: tuple[str, ...], default: int) -> int:

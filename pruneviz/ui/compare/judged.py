@@ -12,7 +12,6 @@ from pruneviz.metrics import metric_of
 from pruneviz.network.inputs import only_tensor
 from pruneviz.plan import Plan
 from pruneviz.report import MetricNumbers, MetricPair
-from pruneviz.tasks.regression import Regression
 from pruneviz.ui.compare import boxes, labels, masks, numbers, tokens
 from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.history import report_tables
@@ -108,7 +107,7 @@ def draw_worst(judged: Judged) -> None:
     worst = table["index"].head(MOST_ROWS).tolist()
     tokens.draw(judged, worst)
     boxes.draw(judged, worst)
-    if isinstance(judged.task, Regression) and judged.data.kind != "several":
+    if judged.data.kind != "several":
         widgets.page_link("attributions", "Explain one of them by its number")
 
 

@@ -1,4 +1,4 @@
-"""Cached work of the pages that judge and ship: answers, times, explanations, the files to take."""
+"""Cached work of the pages that judge and ship: answers, times, the files to take."""
 
 from __future__ import annotations
 
@@ -11,20 +11,17 @@ from pathlib import Path
 from typing import Literal
 
 import pandas as pd
-import streamlit as st
 from torch import Tensor, nn
 
 from pruneviz import evaluate, run, store, tasks
 from pruneviz.evaluate import predict
-from pruneviz.explain import Attribution, Detectors, attribute, detectors
 from pruneviz.export import WEIGHTS_FILE
 from pruneviz.measure.by_group import by_group
 from pruneviz.measure.by_label import by_label, label_names
 from pruneviz.measure.quality import label_logits, quality
 from pruneviz.metrics import Metric
 from pruneviz.network.inputs import only_tensor
-from pruneviz.plan import Part, Plan
-from pruneviz.registry import Value
+from pruneviz.plan import Plan
 from pruneviz.report import LatencyPair, MetricPair, Report
 from pruneviz.subjects import Data
 from pruneviz.subjects.texts.tokenizer import Tokenizer
@@ -114,48 +111,6 @@ def labels(plan: Plan, name: str) -> tuple[Metric, pd.DataFrame] | None:
     if table.empty:
         return metric, table
     return metric, table.iloc[table["change"].map(metric.gain).argsort(kind="stable")]
-
-
-def _deciding(plan: Plan, which: Which, *_: object) -> Plan:
-    """Return what of a plan decides a network: of the original, its model and data alone."""
-    return plan.without(~Part.SUBJECT) if which == "original" else plan
-
-
-@cached(cache.plan_key, of=_deciding, most=256)
-def explanation(
-    plan: Plan, which: Which, index: int, target: int, method: str, settings: Mapping[str, Value]
-) -> Attribution:
-    """Return why one of the networks gives `target` its logit on held-out input `index`.
-
-    Meanwhile a line says what is computed; whoever goes elsewhere ends it between steps.
-    """
-    place, subject = st.empty(), cache.subject(plan)
-    data = subject.data
-
-    def say(steps: int) -> None:
-        place.caption(f"The check fails with fewer: {steps:,} steps on the {which} network …")
-
-    with st.spinner("Explaining …"):
-        found = attribute(
-            network(plan, which),
-            one_input(plan, index),
-            target,
-            method,
-            settings,
-            data.average if data is not None else None,
-            data.axis if data is not None else 1,
-            progress=say,
-            task=subject.task,
-        )
-    place.empty()
-    return found
-
-
-@cached(cache.plan_key, of=_deciding, most=64, spinner="Looking at the channels …")
-def channels(plan: Plan, which: Which, index: int, layer: str, target: int) -> Detectors:
-    """Return what a layer's channels show in one of the networks on held-out input `index`."""
-    task = cache.subject(plan).task
-    return detectors(network(plan, which), one_input(plan, index), layer, target, task)
 
 
 def files(plan: Plan, timed: Callable[[Plan], LatencyPair]) -> Files:

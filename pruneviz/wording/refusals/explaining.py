@@ -16,6 +16,34 @@ def no_such_class(number: int, outputs: int) -> str:
 
 
 @fact()
+def no_places(within: tuple[tuple[int, int], ...], sizes: tuple[int, ...]) -> str:
+    asked = " × ".join(f"{first} to {end}" for first, end in within)
+    return f"places {asked} are none of the answer's {' × '.join(map(str, sizes))}; choose others"
+
+
+@fact()
+def no_such_thing(name: str) -> str:
+    return f"there is no '{name}' in the original's answer to this input; choose what there is"
+
+
+@fact()
+def no_embedding() -> str:
+    return (
+        "tokens are whole numbers, which have no gradient, and this network reads them without an "
+        "embedding layer (torch.nn.Embedding) whose values could be explained; Compare shows where "
+        "its answers changed"
+    )
+
+
+@fact()
+def several_embeddings(count: int) -> str:
+    return (
+        f"{count} embedding layers of this network read the same tokens, so that none alone holds "
+        "what a token does; Compare shows where its answers changed"
+    )
+
+
+@fact()
 def method_fails(method: str, why: str) -> str:
     return f"{method} cannot explain this network: {why}"
 
