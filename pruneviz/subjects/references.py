@@ -14,7 +14,8 @@ from pruneviz.wording.refusals.subjects import finding, sending, text_files
 
 MODEL_KINDS = ("sample", "torchvision", "timm", "hf", "python")
 DATA_KINDS = (
-    "sample", "npz", "folder", "masks", "coco", "csv", "parquet", "text", "upload", "python",
+    "sample", "npz", "folder", "masks", "coco", "csv", "parquet", "text", "texts", "upload",
+    "python",
 )  # fmt: skip
 TABLES = ("csv", "parquet")
 HARMLESS = ("sample:", "torchvision:", "timm:", "upload:")
@@ -53,9 +54,12 @@ def parse_data(text: str) -> Reference:
         raise RefusedError(finding.names_no_data(text))
     if reference.kind == "text":
         return _with_choices(reference)
-    if reference.kind not in (*TABLES, "upload"):
+    if reference.kind not in (*TABLES, "texts", "upload"):
         return reference
-    return Reference(reference.kind, *taken_apart(reference.name))
+    name, columns = taken_apart(reference.name)
+    if reference.kind in TABLES and (columns.text or columns.length):
+        raise RefusedError(text_files.texts_in_a_table(name))
+    return Reference(reference.kind, name, columns)
 
 
 def _with_choices(reference: Reference) -> Reference:

@@ -26,11 +26,11 @@ from pruneviz.subjects.split import CALIBRATION_LIMIT, make_data, spread, strati
 from pruneviz.subjects.subject import Data, Groups
 from pruneviz.subjects.tables.grouped import of_rows
 from pruneviz.subjects.tables.parquet import read_parquet
+from pruneviz.subjects.texts.labelled import read_texts
 from pruneviz.subjects.uploads import upload_path
 from pruneviz.tasks import Task
 from pruneviz.tasks.multi_label import MultiLabel
 from pruneviz.tasks.regression import Regression
-from pruneviz.tasks.segmentation import Segmentation
 from pruneviz.wording import RefusedError, opened
 from pruneviz.wording.refusals.subjects import finding
 
@@ -60,6 +60,7 @@ def read_source(reference: Reference, expects: Expectation, home: Path) -> RawDa
         "masks": lambda: read_masks(path, expects),
         "csv": lambda: read_csv(path, reference.columns, expects),
         "parquet": lambda: read_parquet(path, reference.columns, expects),
+        "texts": lambda: read_texts(path, reference.columns, expects),
     }
     if kind not in readers:
         raise RefusedError(finding.weights_are_no_data(f"upload:{reference.name}"))
@@ -109,12 +110,17 @@ def finish_data(
     return data
 
 
-def finish_masks(
-    reference: str, raw: RawData, expects: Expectation, outputs: int, given: Mapping[str, int]
+def finish_places(
+    reference: str,
+    raw: RawData,
+    expects: Expectation,
+    outputs: int,
+    given: Mapping[str, int],
+    task: Task,
 ) -> Data:
-    """Return the Data of masks: their classes matched with the model's outputs as labels are.
+    """Return the Data of classes of pixels or words, matched with outputs as labels are.
 
-    What the plan names in `given` and the masks do not is the name of its output.
+    What the plan names in `given` and the data do not is the name of its output.
     """
     assert raw.targets is not None
     known = expects.classes if len(expects.classes) == outputs else ()
@@ -129,14 +135,15 @@ def finish_masks(
         train=replace(raw.train, y=training),
     )
     _, labelling, classes = _labelled(shown, known, outputs, given)
-    output = {int(number): place for number, place in labelling.outputs.items()}
+    number = raw.classes.index if raw.named else int
+    output = {number(name): place for name, place in labelling.outputs.items()}
     whole = replace(
         raw,
         targets=in_outputs(raw.targets, output),
         classes=classes,
         train=replace(raw.train, y=None if y is None else in_outputs(y, output)),
     )
-    return finish_targets(reference, whole, expects, Segmentation(), labelling)
+    return finish_targets(reference, whole, expects, task, labelling)
 
 
 def finish_targets(
@@ -276,7 +283,7 @@ def _normalisation(
     raw: RawData, expects: Expectation
 ) -> tuple[tuple[float, ...], tuple[float, ...], str]:
     """Return mean and std for each channel or feature, and where they come from in a few words."""
-    if not isinstance(raw.x, Tensor):
+    if not isinstance(raw.x, Tensor) or not raw.x.is_floating_point():
         return (), (), "not normalised"
     channels = int(raw.x.shape[raw.axis])
     if raw.mean is not None and raw.std is not None:

@@ -90,7 +90,7 @@ def read_masks(path: Path, expects: Expectation) -> RawData:
     _refuse_one_class(judged)
     return RawData(
         x=divided(pixels, whites, np.flatnonzero(~train)),
-        labels=_kept_in_proportion(judged),
+        labels=kept_in_proportion(judged),
         named=False,
         recorded=True,
         classes=_names(path),
@@ -245,7 +245,7 @@ def _refuse_one_class(targets: Tensor) -> None:
         raise RefusedError(mask_files.one_class(found.pop()))
 
 
-def _kept_in_proportion(targets: Tensor) -> NDArray[np.int64]:
+def kept_in_proportion(targets: Tensor) -> NDArray[np.int64]:
     """Return a number for each set of classes that a mask shows, one for all seldom sets, (N,)."""
     sets = Segmentation().strata(targets).numpy()
     _, places, counts = np.unique(sets, return_inverse=True, return_counts=True)

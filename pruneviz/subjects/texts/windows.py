@@ -69,11 +69,11 @@ def read_windows(
     return Windows(x=x, y=y, train_x=train_x, train_y=train_y, note=note, names=names)
 
 
-def read_plain(path: Path) -> str:
+def read_plain(path: Path, most: int | None = None) -> str:
     """Return a file's text; RefusedError where it is too large, empty, binary or no UTF-8."""
-    size = path.stat().st_size
-    if size > MAX_TEXT_BYTES:
-        raise RefusedError(text_files.too_large(path.name, size / 1e6, MAX_TEXT_BYTES / 1e6))
+    size, most = path.stat().st_size, MAX_TEXT_BYTES if most is None else most
+    if size > most:
+        raise RefusedError(text_files.too_large(path.name, size / 1e6, most / 1e6))
     content = path.read_bytes()
     if b"\0" in content:
         raise RefusedError(text_files.no_text(path.name))
