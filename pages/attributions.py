@@ -28,6 +28,10 @@ from pruneviz.ui.words import text
 
 METHOD_KEY = "attributions-chosen-method"
 NOT_YET = "explain a class or a number."
+TOKENS = (
+    "Attributions lie over numbers that can be changed a little, and tokens cannot. Compare shows "
+    "where this network's answers changed."
+)
 SEVERAL = (
     "Attributions lie over one tensor, and each of these inputs is several. Compare shows where "
     "this network's answers changed."
@@ -138,8 +142,8 @@ with frame.page("Attributions", "What do both networks look at, before and after
     if judged is None:
         widgets.empty("An attribution explains the answer to one input. Choose data on Home.")
         st.stop()
-    if judged.data.kind == "several":
-        widgets.empty(SEVERAL)
+    if not judged.data.of_numbers:
+        widgets.empty(SEVERAL if judged.data.kind == "several" else TOKENS)
         st.stop()
     if answers is None and not isinstance(judged.task, Regression):
         widgets.empty(f"Attributions {NOT_YET} Compare shows where this network's answers changed.")

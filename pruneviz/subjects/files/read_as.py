@@ -39,6 +39,8 @@ def read_as(raw: RawData, reading: Reading | None, kind: str) -> RawData:
         return raw
     if not isinstance(raw.x, Tensor):
         raise RefusedError(scaling.reads_one_tensor())
+    if not raw.x.is_floating_point():
+        raise RefusedError(scaling.reads_no_tokens())
     images = raw.x.dim() == 4
     if kind in ("npz", "csv") and (reading.resize or reading.interpolation):
         raise RefusedError(scaling.not_resized(kind))

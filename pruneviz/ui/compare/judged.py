@@ -108,7 +108,7 @@ def draw_worst(judged: Judged) -> None:
     worst = table["index"].head(MOST_ROWS).tolist()
     tokens.draw(judged, worst)
     boxes.draw(judged, worst)
-    if isinstance(judged.task, Regression) and judged.data.kind != "several":
+    if isinstance(judged.task, Regression) and judged.data.of_numbers:
         widgets.page_link("attributions", "Explain one of them by its number")
 
 
