@@ -81,7 +81,8 @@ def own_data(plan: Plan) -> None:
         type=list(uploads.DATA_ENDINGS),
         key="home-data",
         help="npz: arrays x and y, several inputs by their names. csv and parquet: one row an "
-        "input, one column its class. zip: one folder of images for each class.",
+        "input, one column its class. zip: one folder of images for each class; folders images and "
+        "masks; or images with boxes as COCO lists them.",
     )
     chosen = Columns()
     with widgets.problems_here():

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pruneviz.network.inputs import Batch, some
+from pruneviz.subjects.archives.zips import read_zip
 from pruneviz.subjects.files.arrays import read_npz
 from pruneviz.subjects.files.coco import read_coco
-from pruneviz.subjects.files.images import read_folder, read_zip
+from pruneviz.subjects.files.images import read_folder
 from pruneviz.subjects.files.masks import in_outputs, read_masks, shown_classes
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.files.tables import read_csv

@@ -11,8 +11,8 @@ from typing import BinaryIO, Literal
 
 from pruneviz.plan import Plan
 from pruneviz.sent import SentFile, sent_name
+from pruneviz.subjects.archives.zips import check_zip
 from pruneviz.subjects.files.arrays import check_npz
-from pruneviz.subjects.files.images import check_zip
 from pruneviz.subjects.files.tables import csv_columns
 from pruneviz.subjects.models.weights import PICKLES, check_header
 from pruneviz.subjects.references import parse_data, parse_upload
@@ -119,7 +119,7 @@ def accept(name: str, content: bytes | BinaryIO, home: Path) -> str:
     """Check a file, keep it in `home`/uploads, and return its reference.
 
     Weights (safetensors) become `upload:SHA256`, for a plan's `weights`; data (npz, csv, parquet,
-    or a zip of class folders) become `upload:SHA256.ending`, for its `data`. Nothing is unpickled.
+    or a zip of images) become `upload:SHA256.ending`, for its `data`. Nothing is unpickled.
     `name` gives the ending, appears in messages and is kept beside the file. ValueError says why
     a file is refused.
     """

@@ -44,7 +44,8 @@ def read_as(raw: RawData, reading: Reading | None, kind: str) -> RawData:
     images = raw.x.dim() == 4
     if kind in ("npz", "csv") and (reading.resize or reading.interpolation):
         raise RefusedError(scaling.not_resized(kind))
-    if kind == "coco" and reading.shorter_side is not None:
+    boxes = raw.targets is not None and raw.targets.is_floating_point() and raw.targets.dim() == 3
+    if boxes and reading.shorter_side is not None:
         raise RefusedError(coco_files.cut_off())
     if reading.colour and not images:
         raise RefusedError(scaling.no_images(tuple(raw.x.shape[1:])))

@@ -57,13 +57,8 @@ def fitted(
     if raw.targets is None:
         outputs = outputs_of(source.model, raw.x, plan)
         return raw, finish_data(reference, raw, expects, outputs, plan.classes)
-    if parsed.kind == "masks":
-        outputs = classes_of_maps(forward_of(source.model, raw.x, plan), raw.targets)
-        return raw, finish_places(reference, raw, expects, outputs, plan.classes, Segmentation())
-    if expects.tagged and kind_of(parsed) == "texts":
-        assert own is not None
-        outputs = classes_of_tokens(forward_of(source.model, raw.x, plan), raw.targets)
-        return raw, finish_places(reference, raw, expects, outputs, plan.classes, own)
+    if raw.by_place:
+        return raw, _of_places(plan, source, reference, expects, raw)
     numbers = raw.targets if raw.targets.dim() == 3 else raw.targets.float()
     task = own or found_task(numbers)
     data = finish_targets(reference, raw, expects, task)
@@ -71,6 +66,20 @@ def fitted(
     for targets in (data.y, data.calibration_y, data.train_y):
         check_task(task, output, targets)
     return raw, data
+
+
+def _of_places(
+    plan: Plan, source: Source, reference: str, expects: Expectation, raw: RawData
+) -> Data:
+    """Return the Data of classes of pixels, or of words where these are what is asked for."""
+    assert raw.targets is not None
+    words = raw.targets.dim() == 2
+    if not words:
+        refuse_other_than_maps(chosen_task(plan, source.task), source.title)
+    output = forward_of(source.model, raw.x, plan)
+    outputs = (classes_of_tokens if words else classes_of_maps)(output, raw.targets)
+    task = TokenClassification() if words else Segmentation()
+    return finish_places(reference, raw, expects, outputs, plan.classes, task)
 
 
 def _read(

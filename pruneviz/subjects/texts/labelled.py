@@ -100,6 +100,7 @@ def _tagged(rows: Rows, expects: Expectation) -> RawData:
         names=tuple(map(rows.named, range(len(words)))),
         groups=_groups(rows),
         targets=targets,
+        by_place=True,
     )
 
 
