@@ -22,7 +22,7 @@ from pruneviz.subjects.files.tables import read_csv
 from pruneviz.subjects.finite import refuse_no_numbers, refuse_overflow
 from pruneviz.subjects.labelling import Classes, Labelling, counts_of
 from pruneviz.subjects.models.expectation import Expectation
-from pruneviz.subjects.references import Reference, parse_upload
+from pruneviz.subjects.references import Reference, kind_of
 from pruneviz.subjects.split import CALIBRATION_LIMIT, make_data, spread, stratified
 from pruneviz.subjects.subject import Data, Groups
 from pruneviz.subjects.tables.grouped import of_rows
@@ -38,11 +38,6 @@ from pruneviz.wording.refusals.subjects import finding
 CALIBRATION_FRACTION = 0.25
 MINIMUM_ROWS = 8
 SPLIT_SEED = 0
-
-
-def kind_of(reference: Reference) -> str:
-    """Return the kind of file that a data reference names, also of an upload."""
-    return parse_upload(reference.name)[1] if reference.kind == "upload" else reference.kind
 
 
 def read_source(reference: Reference, expects: Expectation, home: Path) -> RawData:

@@ -15,7 +15,7 @@ from pruneviz import run as engine
 from pruneviz.metrics import METRICS
 from pruneviz.network.inputs import Inputs, call
 from pruneviz.plan import Plan
-from pruneviz.subjects import load_subject, own_paths
+from pruneviz.subjects import accept, load_subject, own_paths, table_columns
 from pruneviz.subjects.labelling import UnknownClassesError
 from pruneviz.subjects.references import parse_data
 from pruneviz.tasks import IGNORED
@@ -274,3 +274,52 @@ def test_texts_too_many_for_memory_are_refused(tmp_path, monkeypatch, folder):
     monkeypatch.setattr(encoded, "MAX_VALUES", 100)
     file = lines(tmp_path / "t.jsonl", rows())
     assert refused(Plan(model=folder, data=f"texts:{file}")) in text_files.too_many_places
+
+
+def test_sent_texts_are_read_as_files_are(tmp_path, folder):
+    home = tmp_path / "home"
+    sent = "\n".join(map(json.dumps, rows())).encode()
+    file = lines(tmp_path / "t.jsonl", rows())
+    upload = accept("t.jsonl", sent, home)
+    asked = f"{upload}?target=label&groups=site&text=text"
+    found = load_subject(Plan(model=folder, data=asked), home=home).data
+    wanted = load_subject(Plan(model=folder, data=f"texts:{file}?groups=site")).data
+    assert found.sha256 == wanted.sha256
+    assert table_columns(asked, home) == ["text", "label", "site"]
+    table = "text,label\n" + "\n".join(f"{row['text']},{row['label']}" for row in rows())
+    upload = accept("t.csv", table.encode(), home)
+    asked = f"{upload}?target=label&text=text"
+    assert load_subject(Plan(model=folder, data=asked), home=home).data.sha256 == wanted.sha256
+    saved(tmp_path / "tags", "BertForTokenClassification", id2label=TAGS)
+    words = "\n\n".join(["film B-WORK\na O\n", "good O\nbook I-WORK\nthe O\n"] * 6)
+    tagger = Plan(model=f"hf:{tmp_path / 'tags'}", data=accept("t.txt", words.encode(), home))
+    assert load_subject(tagger, home=home).data.classes == tuple(TAGS.values())
+    short = tagger.changed(data=f"{tagger.data}?length=4")
+    assert load_subject(short, home=home).data.y.shape[1] == 4
+    with pytest.raises(RefusedError) as caught:
+        load_subject(Plan(data=tagger.data), home=home)
+    assert caught.value.fact in text_files.no_tokenizer
+
+
+def test_a_sent_text_is_cut_into_windows_for_a_language_model(tmp_path):
+    text = "def words(text):\n    return [word for word in text.split() if word]\n" * 60
+    upload = accept("t.txt", text.encode(), tmp_path / "home")
+    file = tmp_path / "t.txt"
+    file.write_text(text)
+    for choice in ("", "?length=32&stride=16"):
+        found = load_subject(Plan(model="sample:stdlib-lm", data=upload + choice),
+                             home=tmp_path / "home").data  # fmt: skip
+        wanted = load_subject(Plan(model="sample:stdlib-lm", data=f"text:{file}{choice}")).data
+        assert found.sha256 == wanted.sha256
+
+
+@pytest.mark.parametrize(("name", "content", "kind"), [
+    ("t.jsonl", b"{", text_files.wrong_line), ("t.jsonl", b"[1]", text_files.wrong_line),
+    ("t.jsonl", b"\xff", text_files.no_utf8), ("t.txt", b"a\0b", text_files.no_text),
+    ("t.txt", b" \n", text_files.empty),
+])  # fmt: skip
+def test_what_is_sent_is_checked_before_it_is_kept(tmp_path, name, content, kind):
+    with pytest.raises(RefusedError) as caught:
+        accept(name, content, tmp_path)
+    assert caught.value.fact in kind
+    assert not (tmp_path / "uploads").exists()

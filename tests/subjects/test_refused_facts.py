@@ -32,7 +32,7 @@ from pruneviz.subjects.models.torchvision_models import load_torchvision
 from pruneviz.subjects.models.weights import check_header, fit_weights
 from pruneviz.subjects.references import parse_data, parse_model
 from pruneviz.subjects.sample_data import load_split
-from pruneviz.subjects.uploads import supply
+from pruneviz.subjects.uploads import KINDS, supply
 from pruneviz.wording import Fact, RefusedError
 from pruneviz.wording.refusals.subjects import (
     answering,
@@ -189,9 +189,10 @@ REFUSED = {
         "NAME=OUTPUT, or on Home under Your data",
     ),
     "no kind": (
-        lambda: accept("a.txt", b"text", Path()),
-        sending.no_kind("a.txt", ("safetensors", "npz", "csv", "parquet", "zip")), "",
-        "'a.txt' is no kind of file that can be used; upload safetensors, npz, csv, parquet, zip",
+        lambda: accept("a.doc", b"text", Path()),
+        sending.no_kind("a.doc", KINDS), "",
+        "'a.doc' is no kind of file that can be used; upload safetensors, npz, csv, parquet, zip, "
+        "jsonl, txt",
     ),
     "gone": (
         lambda: load_subject(Plan(data=ABSENT), home=Path("nowhere")),

@@ -22,12 +22,11 @@ from pruneviz.subjects.models.found_task import (
 )
 from pruneviz.subjects.models.outputs import one_number
 from pruneviz.subjects.models.tried import forward_of, outputs_of
-from pruneviz.subjects.references import Reference, parse_data
+from pruneviz.subjects.references import Reference, kind_of, parse_data
 from pruneviz.subjects.sources import (
     finish_data,
     finish_places,
     finish_targets,
-    kind_of,
     read_source,
 )
 from pruneviz.subjects.subject import Data

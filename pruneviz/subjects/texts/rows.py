@@ -70,6 +70,13 @@ def read_rows(path: Path, columns: Columns, tagged: bool) -> Rows:
     return Rows(file=path.name, table=table, lines=lines, chosen=chosen)
 
 
+def keys_of(text: str, name: str) -> list[str]:
+    """Return the names that the first object of lines of JSON has for its values."""
+    first = text.lstrip()
+    line = first if first.startswith("[") else first.partition("\n")[0]
+    return list(next((found for _, found in _objects(line, name)), {}))
+
+
 def _chosen(columns: Columns, there: Sequence[str], file: str, usual: tuple[str, str]) -> Columns:
     """Return which columns are texts, targets and groups; RefusedError where they are not there."""
     text, target = columns.text or usual[:1], columns.target or usual[1:]
