@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
-from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from torch.nn.functional import cross_entropy
 
 from pruneviz import run as engine
@@ -266,6 +266,21 @@ def test_a_reference_names_its_file_and_is_for_the_operator(tmp_path):
     with pytest.raises(RefusedError) as caught:
         parse_data("csv:a.csv?text=t&target=y")
     assert caught.value.fact in text_files.texts_in_a_table
+
+
+def test_a_text_of_which_the_tokenizer_makes_nothing_is_refused(tmp_path, folder):
+    bare = cutter()
+    bare.post_processor = None
+    bare.normalizer = normalizers.Replace("the", " ")
+    net = Path(folder[3:])
+    bare.save(str(net / "tokenizer.json"))
+    settings = {"model_max_length": 10**30}  # as of a tokenizer without a limit
+    (net / "tokenizer_config.json").write_text(json.dumps(settings))
+    file = lines(tmp_path / "t.jsonl", rows())
+    assert load_subject(Plan(model=folder, data=f"texts:{file}")).data is not None
+    file = lines(tmp_path / "t.jsonl", changed(3, text="the the"))
+    fact = refused(Plan(model=folder, data=f"texts:{file}"))
+    assert fact == text_files.nothing_made_of(1, 4)
 
 
 def test_texts_too_many_for_memory_are_refused(tmp_path, monkeypatch, folder):

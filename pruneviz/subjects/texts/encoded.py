@@ -34,6 +34,9 @@ def encoded(cut: Cut, pairs: bool, expects: Expectation, columns: Columns) -> li
     if most is not None and most <= ends:
         raise RefusedError(text_files.length_too_short(most, ends + 1))
     found = cut(most)
+    without = [place for place, each in enumerate(found, 1) if not each.tokens]
+    if without:
+        raise RefusedError(text_files.nothing_made_of(len(without), without[0]))
     largest = max((token for each in found for token in each.tokens), default=0)
     if expects.tokens is not None and largest >= expects.tokens:
         raise RefusedError(text_files.token_beyond(largest, expects.tokens))

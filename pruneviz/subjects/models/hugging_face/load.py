@@ -29,6 +29,7 @@ from pruneviz.wording.refusals.subjects import hub_folders, weight_files
 
 PLACES = 64  # of an example of text, where a network takes as many
 SEED = 0
+BEYOND_MEASURE = 10**9  # tokens of a text
 # What a network is for, by the name of transformers' own table of its classes.
 TABLES = {
     "language": "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
@@ -188,8 +189,9 @@ def _most_places(folder: Folder, most: int | None, model: nn.Module) -> int | No
             most = part.num_embeddings - (0 if part.padding_idx is None else part.padding_idx + 1)
     file = folder.path / "tokenizer_config.json"
     said = read_json(file).get("model_max_length") if file.is_file() else None
-    known = [limit for limit in (most, said) if isinstance(limit, int)]
-    return max(1, min(known)) if known else None
+    # a tokenizer without a limit says one beyond all measure
+    known = [n for n in (most, said) if isinstance(n, int) and 0 < n < BEYOND_MEASURE]
+    return min(known) if known else None
 
 
 def _image_shape(config: Any, made: dict[str, Any]) -> tuple[int, int, int]:

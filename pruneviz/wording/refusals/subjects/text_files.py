@@ -199,3 +199,11 @@ def texts_of_another_task(model: str, whole: bool) -> str:
     """`whole` says that the model continues whole texts."""
     remedy = "give it a text as a whole: text:FILE" if whole else "choose other data"
     return f"{model} judges no texts with labels; {remedy}"
+
+
+@fact(field="data")
+def nothing_made_of(count: int, first: int) -> str:
+    return (
+        f"the tokenizer makes nothing of {count:,} text{'s' if count > 1 else ''}, the first of "
+        f"which is number {first:,}; leave them out"
+    )
