@@ -74,20 +74,26 @@ def own_weights(plan: Plan) -> None:
             adopt(uploads.plan_with_weights(plan, architecture, file.getvalue(), file.name))
 
 
-def own_data(plan: Plan) -> None:
+def own_data(view: frame.View) -> None:
     """Take a data file that fits the model, checked before the plan changes."""
+    plan, subject = view.plan, view.subject
     file = st.file_uploader(
-        "Data with labels (npz, csv, parquet, or a zip of image folders)",
+        "Data with labels (npz, csv, parquet, jsonl, txt, or a zip of image folders)",
         type=list(uploads.DATA_ENDINGS),
         key="home-data",
         help="npz: arrays x and y, several inputs by their names. csv and parquet: one row an "
-        "input, one column its class. zip: one folder of images for each class.",
+        "input, one column its class. zip: one folder of images for each class; folders images and "
+        "masks; or images with boxes as COCO lists them. jsonl: a text with its label a line. "
+        "txt: a text for a language model, or a word with its class a line.",
     )
     chosen = Columns()
     with widgets.problems_here():
         if file is not None and uploads.is_table(file.name):
             header = uploads.columns(file.getvalue(), file.name)
-            chosen = columns_form.choose(header, chosen, "home-data", folded=True)
+            if uploads.is_of_texts(file.name, subject):
+                chosen = columns_form.choose_texts(header, chosen, "home-data")
+            else:
+                chosen = columns_form.choose(header, chosen, "home-data", folded=True)
     incomplete = file is None or (uploads.is_table(file.name) and not chosen.target)
     if st.button("Use this data", key="home-use-data", disabled=incomplete) and file:
         sent = (file.getvalue(), file.name, chosen)
@@ -170,7 +176,7 @@ with frame.page("Home", "Which model, which data?", introduction=INTRODUCTION) a
         with grid.cell():
             st.subheader("Your data", anchor=False)
             in_use = st.container()  # drawn last: a file that was just given may wait for classes
-            own_data(view.plan)
+            own_data(view)
             named_data(view.plan)
             with in_use:
                 class_outputs.draw(view.plan)

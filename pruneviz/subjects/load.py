@@ -56,6 +56,7 @@ from pruneviz.subjects.subject import (
 )
 from pruneviz.subjects.texts.data import load_text
 from pruneviz.subjects.uploads import upload_path
+from pruneviz.tasks.language_modelling import LanguageModelling
 from pruneviz.tasks.multi_label import MultiLabel
 from pruneviz.wording import Fact, RefusedError, opened, passes
 from pruneviz.wording.refusals.subjects import finding, given_subjects, text_files
@@ -191,6 +192,7 @@ def _load_data(
     parsed = parse_data(reference) if reference else None
     if reference is None and source.example is not None:
         return _given(plan, source, source.data)
+    parsed = _as_whole_text(plan, source, parsed, home)
     if reference and parsed and parsed.kind in ("sample", "text"):
         data = _of_its_own_form(plan, reference, parsed, source)
         _check_data(plan, source, data)
@@ -214,6 +216,18 @@ def _load_data(
     )
     notes = (*(note for note in said if note), *overlap_notes(data, trained))
     return data, example_of(source.model, data.x), notes
+
+
+def _as_whole_text(
+    plan: Plan, source: Source, parsed: Reference | None, home: Path
+) -> Reference | None:
+    """Return an upload of text as the text that a language model reads, any other as it is."""
+    sent = parsed is not None and parsed.kind == "upload" and parsed.name.endswith(".txt")
+    if parsed is None or not sent:
+        return parsed
+    if not isinstance(chosen_task(plan, source.task), LanguageModelling):
+        return parsed
+    return replace(parsed, kind="text", name=str(upload_path(parsed.name, home)))
 
 
 def _of_its_own_form(plan: Plan, reference: str, parsed: Reference, source: Source) -> Data:

@@ -93,9 +93,9 @@ def _alike(data: Data, exact: Tensor) -> tuple[Tensor, Tensor]:
     """Return which inputs are in the training part but for rounding, which in other units.
 
     Of the evaluated inputs, bool (N,) each. Of images a lossy file of high quality counts as
-    rounding too. Of inputs of several tensors, which have no common scale, none is sought.
+    rounding too. Of inputs of several tensors, and of tokens, which have no scale, none is sought.
     """
-    if not isinstance(data.x, Tensor):
+    if not isinstance(data.x, Tensor) or not data.x.is_floating_point():
         none = torch.zeros(len(data.x), dtype=torch.bool)
         return none, none
     measure, x, other = _measure(data), data.x, only_tensor(data.train_x)

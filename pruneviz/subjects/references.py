@@ -14,7 +14,8 @@ from pruneviz.wording.refusals.subjects import finding, image_files, sending, te
 
 MODEL_KINDS = ("sample", "torchvision", "timm", "hf", "python")
 DATA_KINDS = (
-    "sample", "npz", "folder", "masks", "coco", "csv", "parquet", "text", "upload", "python",
+    "sample", "npz", "folder", "masks", "coco", "csv", "parquet", "text", "texts", "upload",
+    "python",
 )  # fmt: skip
 TABLES = ("csv", "parquet")
 HARMLESS = ("sample:", "torchvision:", "timm:", "upload:")
@@ -23,7 +24,8 @@ ON_THE_HUB = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")  # OWNER/NAME
 CHOICES = re.compile(r"(length|stride)=([1-9]\d{0,8})")  # of a text
 IMAGES = re.compile(r"images=(all|[1-9]\d{0,8})")  # of a folder
 EVERY = 10**9  # images: more than any folder has
-UPLOAD = re.compile(r"([0-9a-f]{64})(?:\.(npz|csv|parquet|zip))?")
+WINDOWS = re.compile(r"\.txt\?(length|stride)=[^&]*(&(length|stride)=[^&]*)?$")
+UPLOAD = re.compile(r"([0-9a-f]{64})(?:\.(npz|csv|parquet|zip|jsonl|txt))?")
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,15 @@ def parse_data(text: str) -> Reference:
         return _with_choices(reference)
     if reference.kind == "folder":
         return _with_count(reference)
-    if reference.kind not in (*TABLES, "upload"):
+    if reference.kind not in (*TABLES, "texts", "upload"):
         return reference
-    return Reference(reference.kind, *taken_apart(reference.name))
+    if reference.kind == "upload" and WINDOWS.search(reference.name):
+        return _with_choices(reference)
+    name, columns = taken_apart(reference.name)
+    table = reference.kind in TABLES or name.endswith(".parquet")
+    if reference.kind != "texts" and table and (columns.text or columns.length):
+        raise RefusedError(text_files.texts_in_a_table(name))
+    return Reference(reference.kind, name, columns)
 
 
 def _with_choices(reference: Reference) -> Reference:
@@ -76,7 +84,9 @@ def _with_choices(reference: Reference) -> Reference:
             raise RefusedError(text_files.no_choice(given))
         chosen[match[1]] = int(match[2])
     length, stride = (chosen.get(each) for each in ("length", "stride"))
-    return Reference(reference.kind, name, length=length, stride=stride)
+    # of a text with labels, a word a line, the length is a choice as of columns
+    columns = Columns(length=(str(length),)) if length and not stride else NOTHING_SAID
+    return Reference(reference.kind, name, columns, length=length, stride=stride)
 
 
 def _with_count(reference: Reference) -> Reference:
@@ -98,12 +108,23 @@ def _parse(text: str, kinds: tuple[str, ...]) -> Reference | None:
 def parse_upload(name: str) -> tuple[str, str]:
     """Return (hash, file ending) of an upload's name; weights have none and end in safetensors.
 
-    Only hexadecimal digits and five endings pass, so no upload can name a file elsewhere.
+    Only hexadecimal digits and seven endings pass, so no upload can name a file elsewhere.
     """
     match = UPLOAD.fullmatch(name)
     if match is None:
         raise RefusedError(sending.no_upload(f"upload:{name}"))
     return match[1], match[2] or "safetensors"
+
+
+def kind_of(reference: Reference) -> str:
+    """Return the kind of file that a data reference names, also of an upload.
+
+    A table of which columns are texts is of texts, as are lines of JSON, and of words.
+    """
+    if reference.kind != "upload":
+        return reference.kind
+    ending = parse_upload(reference.name)[1]
+    return "texts" if ending in ("jsonl", "txt") or reference.columns.text else ending
 
 
 def own_paths(plan: Plan) -> list[Path]:

@@ -12,36 +12,32 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pruneviz.network.inputs import Batch, some
+from pruneviz.subjects.archives.zips import read_zip
 from pruneviz.subjects.files.arrays import read_npz
 from pruneviz.subjects.files.coco import read_coco
-from pruneviz.subjects.files.images import read_folder, read_zip
+from pruneviz.subjects.files.images import read_folder
 from pruneviz.subjects.files.masks import in_outputs, read_masks, shown_classes
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.files.tables import read_csv
 from pruneviz.subjects.finite import refuse_no_numbers, refuse_overflow
 from pruneviz.subjects.labelling import Classes, Labelling, counts_of
 from pruneviz.subjects.models.expectation import Expectation
-from pruneviz.subjects.references import Reference, parse_upload
+from pruneviz.subjects.references import Reference, kind_of
 from pruneviz.subjects.split import CALIBRATION_LIMIT, make_data, spread, stratified
 from pruneviz.subjects.subject import Data, Groups
 from pruneviz.subjects.tables.grouped import of_rows
 from pruneviz.subjects.tables.parquet import read_parquet
+from pruneviz.subjects.texts.labelled import read_texts
 from pruneviz.subjects.uploads import upload_path
 from pruneviz.tasks import Task
 from pruneviz.tasks.multi_label import MultiLabel
 from pruneviz.tasks.regression import Regression
-from pruneviz.tasks.segmentation import Segmentation
 from pruneviz.wording import RefusedError, opened
 from pruneviz.wording.refusals.subjects import finding
 
 CALIBRATION_FRACTION = 0.25
 MINIMUM_ROWS = 8
 SPLIT_SEED = 0
-
-
-def kind_of(reference: Reference) -> str:
-    """Return the kind of file that a data reference names, also of an upload."""
-    return parse_upload(reference.name)[1] if reference.kind == "upload" else reference.kind
 
 
 def read_source(reference: Reference, expects: Expectation, home: Path) -> RawData:
@@ -60,6 +56,7 @@ def read_source(reference: Reference, expects: Expectation, home: Path) -> RawDa
         "masks": lambda: read_masks(path, expects),
         "csv": lambda: read_csv(path, reference.columns, expects),
         "parquet": lambda: read_parquet(path, reference.columns, expects),
+        "texts": lambda: read_texts(path, reference.columns, expects),
     }
     if kind not in readers:
         raise RefusedError(finding.weights_are_no_data(f"upload:{reference.name}"))
@@ -109,12 +106,17 @@ def finish_data(
     return data
 
 
-def finish_masks(
-    reference: str, raw: RawData, expects: Expectation, outputs: int, given: Mapping[str, int]
+def finish_places(
+    reference: str,
+    raw: RawData,
+    expects: Expectation,
+    outputs: int,
+    given: Mapping[str, int],
+    task: Task,
 ) -> Data:
-    """Return the Data of masks: their classes matched with the model's outputs as labels are.
+    """Return the Data of classes of pixels or words, matched with outputs as labels are.
 
-    What the plan names in `given` and the masks do not is the name of its output.
+    What the plan names in `given` and the data do not is the name of its output.
     """
     assert raw.targets is not None
     known = expects.classes if len(expects.classes) == outputs else ()
@@ -129,14 +131,15 @@ def finish_masks(
         train=replace(raw.train, y=training),
     )
     _, labelling, classes = _labelled(shown, known, outputs, given)
-    output = {int(number): place for number, place in labelling.outputs.items()}
+    number = raw.classes.index if raw.named else int
+    output = {number(name): place for name, place in labelling.outputs.items()}
     whole = replace(
         raw,
         targets=in_outputs(raw.targets, output),
         classes=classes,
         train=replace(raw.train, y=None if y is None else in_outputs(y, output)),
     )
-    return finish_targets(reference, whole, expects, Segmentation(), labelling)
+    return finish_targets(reference, whole, expects, task, labelling)
 
 
 def finish_targets(
@@ -276,7 +279,7 @@ def _normalisation(
     raw: RawData, expects: Expectation
 ) -> tuple[tuple[float, ...], tuple[float, ...], str]:
     """Return mean and std for each channel or feature, and where they come from in a few words."""
-    if not isinstance(raw.x, Tensor):
+    if not isinstance(raw.x, Tensor) or not raw.x.is_floating_point():
         return (), (), "not normalised"
     channels = int(raw.x.shape[raw.axis])
     if raw.mean is not None and raw.std is not None:

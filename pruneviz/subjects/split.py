@@ -89,9 +89,11 @@ def normalise(
 def _normalised(
     x: Batch, mean: tuple[float, ...], std: tuple[float, ...], axis: int, overwrite: bool = False
 ) -> Batch:
-    """Return inputs normalised; several tensors as they are, numbers with fractions as float32."""
+    """Return inputs normalised; tokens and several tensors as they are, fractions as float32."""
     if not isinstance(x, Tensor):
         return x.to(torch.float32)
+    if not x.is_floating_point():
+        return x  # tokens
     return normalise(x, mean, std, axis, overwrite)
 
 

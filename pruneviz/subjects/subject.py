@@ -83,6 +83,11 @@ class Data:
             return "text"
         return "image" if self.x.dim() == 4 else "series" if self.x.dim() == 3 else "tabular"
 
+    @property
+    def of_numbers(self) -> bool:
+        """Return whether inputs are one tensor of numbers, which can be changed a little."""
+        return self.kind not in ("several", "text")
+
     @cached_property
     def average(self) -> Tensor:
         """Return the mean training input as the model gets it, (1, C, 1, 1), (1, C, 1) or (1, F).

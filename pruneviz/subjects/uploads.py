@@ -11,23 +11,25 @@ from typing import BinaryIO, Literal
 
 from pruneviz.plan import Plan
 from pruneviz.sent import SentFile, sent_name
+from pruneviz.subjects.archives.zips import check_zip
 from pruneviz.subjects.files.arrays import check_npz
-from pruneviz.subjects.files.images import check_zip
 from pruneviz.subjects.files.tables import csv_columns
 from pruneviz.subjects.models.weights import PICKLES, check_header
 from pruneviz.subjects.references import parse_data, parse_upload
 from pruneviz.subjects.tables.columns import Columns, taken_apart
 from pruneviz.subjects.tables.parquet import check_parquet
+from pruneviz.subjects.texts.rows import keys_of
+from pruneviz.subjects.texts.windows import as_text, read_plain
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import sending
 
 MAX_FILE_BYTES = 200_000_000
 MAX_TOTAL_BYTES = 2_000_000_000
 SHOWN = 12  # digits of a digest
-KINDS = ("safetensors", "npz", "csv", "parquet", "zip")
+KINDS = ("safetensors", "npz", "csv", "parquet", "zip", "jsonl", "txt")
 ZIP_START = b"PK\x03\x04"
 NAME_ENDING = ".name"  # beside an upload: the name by which it was sent last
-FILE_KINDS = ("npz:", "csv:", "parquet:", "zip:", "folder:")
+FILE_KINDS = ("npz:", "csv:", "parquet:", "zip:", "folder:", "text:", "texts:")
 
 
 def upload_path(reference: str, home: Path) -> Path:
@@ -103,7 +105,7 @@ def _given_file(reference: str, given: str) -> Path:
 
 
 def table_columns(reference: str, home: Path) -> list[str]:
-    """Return the column names of a table that a data reference names, to choose from.
+    """Return the column names of a table, or of lines of JSON, that a data reference names.
 
     [] of what is no table; ValueError where the file is not there, or is none.
     """
@@ -112,6 +114,8 @@ def table_columns(reference: str, home: Path) -> list[str]:
     kind = parse_upload(parsed.name)[1] if parsed.kind == "upload" else parsed.kind
     if kind == "parquet":
         return check_parquet(path, path.name)
+    if kind == "jsonl":
+        return keys_of(read_plain(path, MAX_FILE_BYTES), path.name)
     return csv_columns(path) if kind == "csv" else []
 
 
@@ -119,9 +123,9 @@ def accept(name: str, content: bytes | BinaryIO, home: Path) -> str:
     """Check a file, keep it in `home`/uploads, and return its reference.
 
     Weights (safetensors) become `upload:SHA256`, for a plan's `weights`; data (npz, csv, parquet,
-    or a zip of class folders) become `upload:SHA256.ending`, for its `data`. Nothing is unpickled.
-    `name` gives the ending, appears in messages and is kept beside the file. ValueError says why
-    a file is refused.
+    jsonl, txt, or a zip of images) become `upload:SHA256.ending`, for its `data`. Nothing is
+    unpickled. `name` gives the ending, appears in messages and is kept beside the file. ValueError
+    says why a file is refused.
     """
     name = sent_name(name) or "file"
     ending = Path(name).suffix.lower().removeprefix(".")
@@ -146,6 +150,10 @@ def _check(name: str, ending: str, data: bytes) -> None:
         check_header(name, data, len(data))
     elif ending == "csv":
         _check_text(name, data)
+    elif ending == "jsonl":
+        keys_of(as_text(data, name), name)
+    elif ending == "txt":
+        as_text(data, name)
     elif ending == "parquet":
         check_parquet(io.BytesIO(data), name)
     elif not data.startswith(ZIP_START):

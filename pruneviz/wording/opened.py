@@ -79,6 +79,22 @@ def pixels_not_judged(white: int, masks: int, of: int) -> str:
 
 
 @fact(field="data")
+def texts_cut(count: int, of: int, length: int) -> str:
+    return (
+        f"Of {count:,} of {of:,} texts only the first {length:,} tokens are read: the others have "
+        "more."
+    )
+
+
+@fact(field="data")
+def words_not_judged(count: int) -> str:
+    return (
+        f"{count:,} words with a class are not judged: they lie behind what is read of their text, "
+        "or the tokenizer makes nothing of them."
+    )
+
+
+@fact(field="data")
 def not_judged(task: str) -> str:
     return NOT_JUDGED[task]
 

@@ -32,7 +32,7 @@ from pruneviz.subjects.models.torchvision_models import load_torchvision
 from pruneviz.subjects.models.weights import check_header, fit_weights
 from pruneviz.subjects.references import parse_data, parse_model
 from pruneviz.subjects.sample_data import load_split
-from pruneviz.subjects.uploads import supply
+from pruneviz.subjects.uploads import KINDS, supply
 from pruneviz.wording import Fact, RefusedError
 from pruneviz.wording.refusals.subjects import (
     answering,
@@ -84,7 +84,7 @@ REFUSED = {
         lambda: parse_data("wine.csv"), finding.names_no_data("wine.csv"), "data",
         "'wine.csv' names no data; a data is one of sample:NAME, npz:FILE, folder:DIRECTORY, "
         "masks:DIRECTORY, coco:DIRECTORY, csv:FILE?target=COLUMN, parquet:FILE?target=COLUMN, "
-        "text:FILE?length=128&stride=128",
+        "text:FILE?length=128&stride=128, texts:FILE?text=COLUMN&target=COLUMN",
     ),
     "sample data": (
         lambda: load_split("wine"),
@@ -189,9 +189,10 @@ REFUSED = {
         "NAME=OUTPUT, or on Home under Your data",
     ),
     "no kind": (
-        lambda: accept("a.txt", b"text", Path()),
-        sending.no_kind("a.txt", ("safetensors", "npz", "csv", "parquet", "zip")), "",
-        "'a.txt' is no kind of file that can be used; upload safetensors, npz, csv, parquet, zip",
+        lambda: accept("a.doc", b"text", Path()),
+        sending.no_kind("a.doc", KINDS), "",
+        "'a.doc' is no kind of file that can be used; upload safetensors, npz, csv, parquet, zip, "
+        "jsonl, txt",
     ),
     "gone": (
         lambda: load_subject(Plan(data=ABSENT), home=Path("nowhere")),

@@ -143,7 +143,7 @@ def test_without_a_tokenizer_or_a_language_model_the_remedy_is_named(folder, fil
         load_subject(Plan(model="sample:digits-cnn", data=text))
     assert caught.value.fact in text_files.no_language_model
     (Path(folder.removeprefix("hf:")) / "tokenizer.json").unlink()
-    with pytest.raises(RefusedError, match="has none; choose a language model with") as caught:
+    with pytest.raises(RefusedError, match="has none; choose a model with") as caught:
         load_subject(Plan(model=folder, data=text))
     assert caught.value.fact in text_files.no_tokenizer
 

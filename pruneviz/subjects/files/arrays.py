@@ -19,7 +19,14 @@ from pruneviz.network.inputs import Batch, tensors
 from pruneviz.subjects.augmentation import Augmentation
 from pruneviz.subjects.files.label_arrays import Labels, read_labels
 from pruneviz.subjects.files.raw import RawData
-from pruneviz.subjects.files.several import ONE, TRAIN, as_inputs, input_names
+from pruneviz.subjects.files.several import (
+    ONE,
+    TRAIN,
+    are_tokens,
+    as_inputs,
+    as_tokens,
+    input_names,
+)
 from pruneviz.subjects.files.targets import are_numbers, as_targets, strata
 from pruneviz.subjects.files.values import (
     Scale,
@@ -43,7 +50,8 @@ def read_npz(path: Path, expects: Expectation) -> RawData:
     """Return the inputs and labels of an npz file.
 
     x is images, (N, H, W), (N, C, H, W) or (N, H, W, C), rows (N, F), or, for a model that takes
-    them, series, (N, channels, steps) or (N, steps, channels), in units that its range tells; y is
+    them, series, (N, channels, steps) or (N, steps, channels), in units that its range tells, or
+    whole numbers (N, places) of a model that begins with an embedding, which looks them up; y is
     (N,) numbers or names of classes, or one-hot (N, classes). Optional: mean and std for each
     channel or feature, names of the outputs in `classes`; a training part in `train_x` and
     `train_y`, alike, after which all of x is held out; and how training changed its images:
@@ -55,9 +63,7 @@ def read_npz(path: Path, expects: Expectation) -> RawData:
         arrays, inputs = _read_arrays(path, expects)
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise RefusedError(array_files.not_whole(path.name)) from error
-    if inputs != ONE:
-        return _several(arrays, inputs, expects)
-    return _single(arrays, expects)
+    return _single(arrays, expects) if inputs == ONE else _several(arrays, inputs, expects)
 
 
 def _several(
@@ -74,6 +80,8 @@ def _several(
 
 
 def _single(arrays: dict[str, NDArray[Any]], expects: Expectation) -> RawData:
+    if are_tokens(arrays["x"], expects.first):
+        return _tokens(arrays, expects)
     notes = _channels_first(arrays, expects.channels)
     parts = _parts(arrays, ONE)
     axis, kept = _series(arrays["x"].shape[1:], expects)
@@ -96,6 +104,16 @@ def _single(arrays: dict[str, NDArray[Any]], expects: Expectation) -> RawData:
     )
     mean, std = _statistics(arrays, int(inputs[0].shape[raw.axis]))
     return raw if mean is None or std is None else with_statistics(raw, mean, std, scale)
+
+
+def _tokens(arrays: dict[str, NDArray[Any]], expects: Expectation) -> RawData:
+    """Return tokens, as the model's first layer looks them up, and labels."""
+    if "mean" in arrays or "std" in arrays:
+        raise RefusedError(array_files.scales_no_tokens())
+    parts = _parts(arrays, ONE)
+    inputs = [as_tokens(arrays[f"{part}x"], f"{part}x", expects.first) for part in parts]
+    made = _with_labels(arrays, parts, inputs, expects)
+    return replace(made, note="Inputs are whole numbers, which the model looks up.")
 
 
 def _with_labels(

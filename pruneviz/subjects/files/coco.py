@@ -7,14 +7,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, prod
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from pruneviz.subjects.files.image_tree import ImageFile, some_of
+from pruneviz.subjects.files.image_tree import ImageFile, Place, bytes_of, is_hidden, some_of
 from pruneviz.subjects.files.pixels import BrokenImageError, decode
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.models.expectation import Expectation
@@ -41,7 +41,7 @@ class Listed:
     left_out: Counter[str]
 
 
-def read_coco(folder: Path, expects: Expectation) -> RawData:
+def read_coco(folder: Place, expects: Expectation) -> RawData:
     """Return the images of a folder, stretched to the model's input, and their boxes.
 
     `val.json` evaluates and `train.json` trains and calibrates; a single other file is split. A
@@ -90,24 +90,24 @@ def _names(listed: list[Listed]) -> tuple[str, ...]:
     return tuple(known.get(number, str(number)) for number in range(max(known) + 1))
 
 
-def _annotations(folder: Path) -> list[Path]:
+def _annotations(folder: Place) -> list[Place]:
     """Return the file to judge on and, where there is one, that to train on."""
-    here = [folder, folder / "annotations"]
+    here: list[Place] = [folder, folder / "annotations"]
     pairs = [(place / JUDGE, place / TRAIN) for place in here]
     for judge, train in pairs:
         if judge.is_file() and train.is_file():
             return [judge, train]
-    found = sorted(file for place in here if place.is_dir() for file in place.glob("*.json"))
+    found = [file for place in here if place.is_dir() for file in place.iterdir()]
+    found = [f for f in found if f.name.endswith(".json") and not is_hidden(f.name)]
     if len(found) != 1:
-        raise RefusedError(
-            coco_files.which_annotations(folder.name, some_of([f.name for f in found]))
-        )
+        names = sorted(file.name for file in found)
+        raise RefusedError(coco_files.which_annotations(folder.name, some_of(names)))
     return found
 
 
-def _listed(file: Path) -> Listed:
+def _listed(file: Place) -> Listed:
     """Return what a JSON file lists, checked; RefusedError says what is wrong in it."""
-    if file.stat().st_size > MAX_JSON_BYTES:
+    if bytes_of(file) > MAX_JSON_BYTES:
         raise RefusedError(coco_files.too_large(file.name))
     try:
         content = json.loads(file.read_bytes())
@@ -193,7 +193,7 @@ def _within(point: list[float], size: tuple[float, float]) -> list[float]:
 
 
 def _read(
-    folder: Path, listed: Listed, expects: Expectation, padding: int
+    folder: Place, listed: Listed, expects: Expectation, padding: int
 ) -> tuple[Tensor, Tensor]:
     """Return images (N, C, H, W) in [0, 1] and boxes (N, padding, 5) in their pixels."""
     paths = [_path(folder, str(each["file_name"])) for each in listed.images]
@@ -225,7 +225,7 @@ def _read(
     return x, y
 
 
-def _path(folder: Path, name: str) -> Path:
+def _path(folder: Place, name: str) -> Place:
     """Return where an image lies, in `images` or beside it; RefusedError for one outside."""
     if PurePosixPath(name).is_absolute() or ".." in PurePosixPath(name).parts or "\\" in name:
         raise RefusedError(coco_files.leads_outside(name))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
+import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from pruneviz.wording import Fact, RefusedError
 from pruneviz.wording.refusals.subjects import image_files
@@ -21,6 +24,7 @@ WORDS = TRAINING + JUDGING
 ADDED = re.compile(r"(set|data|images|imgs)$")  # to such a word, as in testset
 NAMED = 3
 Parts = tuple[str, ...]
+Place = Path | zipfile.Path  # a file or folder of the disk, or within a zip file
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,38 @@ def is_hidden(path: str) -> bool:
     """Say whether a file or a folder above it is one that systems write for themselves."""
     parts = PurePosixPath(path).parts
     return any(p.startswith(UNSEEN) for p in parts) or bool(parts and parts[-1].lower() in JUNK)
+
+
+def inside(path: Path) -> tuple[list[str], list[str]]:
+    """Return the files and the folders in a folder and in those below it, by their paths there."""
+    files, folders, below = list[str](), list[str](), [""]
+    while below:
+        start = below.pop()
+        with suppress(PermissionError), os.scandir(path / start) as entries:
+            for entry in entries:
+                name = f"{start}{entry.name}"
+                if entry.is_file():
+                    files.append(name)
+                elif entry.is_dir():
+                    folders.append(name)
+                    below += [] if entry.is_symlink() else [f"{name}/"]
+    return files, folders
+
+
+def files_in(place: Place) -> list[str]:
+    """Return the files in a folder and in those below it, by their paths there."""
+    if isinstance(place, Path):
+        return inside(place)[0]
+    start = len(place.at)
+    every = (name[start:] for name in place.root.namelist() if name.startswith(place.at))
+    return [name for name in every if name and not name.endswith("/")]
+
+
+def bytes_of(place: Place) -> int:
+    """Return how many bytes a file has, as its folder or archive says."""
+    if isinstance(place, Path):
+        return place.stat().st_size
+    return place.root.getinfo(place.at).file_size
 
 
 def some_of(names: Sequence[str]) -> str:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import stat
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import IO, TypeVar
@@ -18,7 +16,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pruneviz.subjects.files.decoded import Shelf, decoded
-from pruneviz.subjects.files.image_tree import ImageFile, Tree, is_image, some_of, sort_out
+from pruneviz.subjects.files.image_tree import (
+    ImageFile,
+    Tree,
+    inside,
+    is_image,
+    some_of,
+    sort_out,
+)
 from pruneviz.subjects.files.pixels import BrokenImageError, Pixels
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.files.values import Scale, white_above_bytes
@@ -64,22 +69,6 @@ def read_folder(
     return _decode_all(tree, path.name, expects, shelf, most)
 
 
-def inside(path: Path) -> tuple[list[str], list[str]]:
-    """Return the files and the folders in a folder and in those below it, by their paths there."""
-    files, folders, below = list[str](), list[str](), [""]
-    while below:
-        start = below.pop()
-        with suppress(PermissionError), os.scandir(path / start) as entries:
-            for entry in entries:
-                name = f"{start}{entry.name}"
-                if entry.is_file():
-                    files.append(name)
-                elif entry.is_dir():
-                    folders.append(name)
-                    below += [] if entry.is_symlink() else [f"{name}/"]
-    return files, folders
-
-
 def read_zip(path: Path, expects: Expectation, home: Path | None = None) -> RawData:
     """Return the images of a zip file with one folder for each class, none unpacked to disk.
 
@@ -111,13 +100,14 @@ def check_zip(file: Path | IO[bytes], name: str) -> None:
     try:
         with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
-            _check_members(members, name)
+            check_members(members, name)
             _members(archive, name)
     except (zipfile.BadZipFile, NotImplementedError) as error:
         raise RefusedError(image_files.no_whole_zip(name)) from error
 
 
-def _check_members(members: Sequence[zipfile.ZipInfo], name: str) -> None:
+def check_members(members: Sequence[zipfile.ZipInfo], name: str) -> None:
+    """Raise ValueError where an archive has too many files, too large ones, or some elsewhere."""
     if len(members) > MAX_MEMBERS:
         raise RefusedError(image_files.too_many_files(name, len(members), MAX_MEMBERS))
     if sum(m.file_size for m in members) > MAX_UNPACKED_BYTES:

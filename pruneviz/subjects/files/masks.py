@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 import numpy as np
 import torch
@@ -17,6 +17,9 @@ from pruneviz.subjects.files.image_tree import (
     WORDS,
     ImageFile,
     Parts,
+    Place,
+    bytes_of,
+    files_in,
     is_hidden,
     is_image,
     left_out,
@@ -28,7 +31,6 @@ from pruneviz.subjects.files.images import (
     MAX_TENSOR_BYTES,
     attempts,
     image_form,
-    inside,
     sized,
     whole,
 )
@@ -56,7 +58,7 @@ class Pair:
     mask: ImageFile
 
 
-def read_masks(path: Path, expects: Expectation) -> RawData:
+def read_masks(path: Place, expects: Expectation) -> RawData:
     """Return the images of a folder, each with its mask as targets (N, H, W), int64.
 
     A mask's numbers are classes; `classes` are those that a file `classes.txt` names, one a line.
@@ -88,9 +90,10 @@ def read_masks(path: Path, expects: Expectation) -> RawData:
     _refuse_one_class(judged)
     return RawData(
         x=divided(pixels, whites, np.flatnonzero(~train)),
-        labels=_kept_in_proportion(judged),
+        labels=kept_in_proportion(judged),
         named=False,
         recorded=True,
+        by_place=True,
         classes=_names(path),
         note=" ".join(notes),
         notes=(*said, *(note for scale in scales for note in scale.notes), *narrowed(pixels)),
@@ -151,10 +154,10 @@ def _of_one_size(pairs: Sequence[Pair], expects: Expectation) -> Expectation:
     return replace(expects, shape=(expects.channels, height, width))
 
 
-def _pairs(path: Path) -> tuple[list[Pair], list[str]]:
+def _pairs(path: Place) -> tuple[list[Pair], list[str]]:
     """Return a folder's images with their masks in order of their names, and what is to be said."""
-    seen = sorted((name for name in inside(path)[0] if not is_hidden(name)), key=_key)
-    images, masks = (_named([n for n in seen if _kind(n) == kind]) for kind in (IMAGES, MASKS))
+    seen = sorted((name for name in files_in(path) if not is_hidden(name)), key=_key)
+    images, masks = (_named([n for n in seen if kind_of(n) == kind]) for kind in (IMAGES, MASKS))
     for kind, found in ((IMAGES, images), (MASKS, masks)):
         if not found:
             raise RefusedError(mask_files.no_images(path.name, kind))
@@ -178,11 +181,11 @@ def _pairs(path: Path) -> tuple[list[Pair], list[str]]:
     return pairs, [*([split_note(split)] if split else []), *left_out(left)]
 
 
-def _file(path: Path, name: str, train: bool) -> ImageFile:
+def _file(path: Place, name: str, train: bool) -> ImageFile:
     return ImageFile("", name, lambda: (path / name).read_bytes(), train)
 
 
-def _kind(name: str) -> str:
+def kind_of(name: str) -> str:
     """Return in which of both folders an image lies, "" for neither and for other files."""
     above = (part.lower() for part in PurePosixPath(name).parts[:-1])
     return next((part for part in above if part in (IMAGES, MASKS)), "") if is_image(name) else ""
@@ -221,12 +224,12 @@ def _split(keys: Iterable[Parts]) -> dict[str, bool]:
     return {training[0]: True, judging[0]: False} if training and judging else {}
 
 
-def _names(path: Path) -> tuple[str, ...]:
+def _names(path: Place) -> tuple[str, ...]:
     """Return the names of the classes that a folder's list has, in order; () without a list."""
     file = path / NAMES
     if not file.is_file():
         return ()
-    if file.stat().st_size > MOST_NAME_BYTES:
+    if bytes_of(file) > MOST_NAME_BYTES:
         raise RefusedError(mask_files.no_names(NAMES, MOST_NAME_BYTES))
     try:
         lines = file.read_text(encoding="utf-8-sig").rstrip().splitlines()
@@ -243,7 +246,7 @@ def _refuse_one_class(targets: Tensor) -> None:
         raise RefusedError(mask_files.one_class(found.pop()))
 
 
-def _kept_in_proportion(targets: Tensor) -> NDArray[np.int64]:
+def kept_in_proportion(targets: Tensor) -> NDArray[np.int64]:
     """Return a number for each set of classes that a mask shows, one for all seldom sets, (N,)."""
     sets = Segmentation().strata(targets).numpy()
     _, places, counts = np.unique(sets, return_inverse=True, return_counts=True)

@@ -27,7 +27,8 @@ class RawData:
     divided by, `notes` are what a user must know of how the file was read. `groups` are those of
     the inputs in `x`, as in Data. With a training part in `train`, all of `x` is held out.
     `targets` (N, …) are numbers in place of labels, and `labels` then say what a split keeps in
-    proportion. Of a model that takes several tensors, `x` is `Inputs`, as the model takes them.
+    proportion; `by_place` says that they are classes of pixels or words, matched as labels are. Of
+    a model that takes several tensors, `x` is `Inputs`, as the model takes them; tokens are int64.
     """
 
     x: Batch
@@ -48,3 +49,4 @@ class RawData:
     groups: Groups = field(default_factory=dict)
     train: Training = field(default_factory=Training)
     targets: Tensor | None = None
+    by_place: bool = False

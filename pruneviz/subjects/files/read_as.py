@@ -39,10 +39,13 @@ def read_as(raw: RawData, reading: Reading | None, kind: str) -> RawData:
         return raw
     if not isinstance(raw.x, Tensor):
         raise RefusedError(scaling.reads_one_tensor())
+    if not raw.x.is_floating_point():
+        raise RefusedError(scaling.reads_no_tokens())
     images = raw.x.dim() == 4
     if kind in ("npz", "csv") and (reading.resize or reading.interpolation):
         raise RefusedError(scaling.not_resized(kind))
-    if kind == "coco" and reading.shorter_side is not None:
+    boxes = raw.targets is not None and raw.targets.is_floating_point() and raw.targets.dim() == 3
+    if boxes and reading.shorter_side is not None:
         raise RefusedError(coco_files.cut_off())
     if reading.colour and not images:
         raise RefusedError(scaling.no_images(tuple(raw.x.shape[1:])))

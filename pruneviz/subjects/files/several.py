@@ -1,4 +1,4 @@
-"""Inputs of several tensors in an npz file: which of its arrays a model's forward takes."""
+"""Inputs of an npz file that are taken as they are: several tensors, and tokens."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from pruneviz.network.inputs import Inputs
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import array_files
 
 ONE = ("x",)
+LOOKS_UP = nn.Embedding | nn.EmbeddingBag
 TRAIN = "train_"
 
 
@@ -51,6 +52,22 @@ def as_inputs(
     """
     found = {name: _tensor(arrays[f"{part}{name}"], f"{part}{name}") for name in names}
     return Inputs(kwargs=found) if set(names) <= set(takes) else Inputs(tuple(found.values()))
+
+
+def are_tokens(x: NDArray[Any], first: nn.Module | None) -> bool:
+    """Say whether x is whole numbers (N, places) that a model's first layer looks up."""
+    return isinstance(first, LOOKS_UP) and x.dtype.kind in "iu" and x.ndim == 2 and x.size > 0
+
+
+def as_tokens(x: NDArray[Any], name: str, first: nn.Module | None) -> Tensor:
+    """Return whole numbers (N, places), int64; RefusedError where the layer knows them not."""
+    assert isinstance(first, LOOKS_UP)
+    if not are_tokens(x, first):
+        raise RefusedError(array_files.no_tokens(name, tuple(x.shape), str(x.dtype)))
+    low, high, known = int(x.min()), int(x.max()), first.num_embeddings
+    if low < 0 or high >= known:
+        raise RefusedError(array_files.beyond_the_layer(name, low, high, known))
+    return torch.from_numpy(x.astype(np.int64))
 
 
 def _tensor(values: NDArray[Any], name: str) -> Tensor:

@@ -29,7 +29,9 @@ class Expectation:
     shorter side gets before the centre is cut out; None squeezes the whole image into `shape`.
     `channels` are those that the first convolution takes, `colour` their order, or grey thrice.
     `first` is the model's first layer, which tells series from grey images. `tokens` says of how
-    many tokens texts are made, where inputs are their numbers and `shape` is (places,). `beside`
+    many tokens texts are made, where inputs are their numbers and `shape` is (places,), `places`
+    how many a text may have, `padding` the token behind shorter ones, `tokenizer` what cuts them,
+    and `tagged` that each word of a text has a class of its own. `beside`
     are how many inputs of that shape the model takes side by side, as frames of a film. `numbers`
     says that targets are numbers in place of labels; None leaves it to the data. `takes` are the
     parameters of the model's forward, each with whether it must be given.
@@ -46,6 +48,10 @@ class Expectation:
     channels: int | None = None
     first: nn.Module | None = None
     tokens: int | None = None
+    places: int | None = None
+    padding: int | None = None
+    tokenizer: Tokenizer | None = None
+    tagged: bool = False
     beside: int = 1
     numbers: bool | None = None
     takes: Mapping[str, bool] = field(default_factory=dict)

@@ -10,11 +10,14 @@ from torch import Tensor
 from pruneviz.metrics import METRICS, Metric
 from pruneviz.network.inputs import Batch
 from pruneviz.plan import Plan
+from pruneviz.subjects.texts.tokenizer import Tokenizer
 from pruneviz.tasks import CLASSIFICATION, IGNORED, TASKS, Task
+from pruneviz.tasks.language_modelling import LanguageModelling
 from pruneviz.tasks.segmentation import Segmentation
 from pruneviz.tasks.task import usual_metric
+from pruneviz.tasks.token_classification import TokenClassification
 from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals.subjects import answering, mask_files
+from pruneviz.wording.refusals.subjects import answering, mask_files, text_files
 
 
 def chosen_task(plan: Plan, own: Task | None) -> Task | None:
@@ -75,6 +78,22 @@ def classes_of_maps(output: Any, targets: Tensor) -> int:
             raise RefusedError(mask_files.single_score())
     check_task(task, output, torch.full_like(targets, IGNORED))
     return int(scores.shape[1])
+
+
+def classes_of_tokens(output: Any, targets: Tensor) -> int:
+    """Return how many classes an output (N, places, classes) has; RefusedError for none."""
+    task = TokenClassification()
+    check_task(task, output, torch.full_like(targets, IGNORED))
+    return int(task.scores(output).shape[2])
+
+
+def refuse_other_than_texts(own: Task | None, title: str, tokenizer: Tokenizer | None) -> None:
+    """Raise RefusedError where a model has no tokenizer, or gives texts no labels."""
+    whole = isinstance(own, LanguageModelling)
+    if whole or (isinstance(own, Segmentation) and not isinstance(own, TokenClassification)):
+        raise RefusedError(text_files.texts_of_another_task(title, whole))
+    if tokenizer is None:
+        raise RefusedError(text_files.no_tokenizer(title))
 
 
 def chosen_metric(plan: Plan, task: Task) -> Metric | None:

@@ -76,6 +76,7 @@ def expectation_of(plan: Plan, source: Source) -> Expectation:
         channels=image_channels(source.model),
         first=first_layer(source.model),
         takes=parameters_of(source.model),
+        tokenizer=source.tokenizer,
     )
     if source.own_data and plan.data and plan.data != source.own_data:
         # Other data for a sample is normalised as the sample's own was.

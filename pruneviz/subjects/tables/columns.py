@@ -1,4 +1,4 @@
-"""What a data reference says of a table's columns: `?target=kind&groups=sex,age&ignore=id`."""
+"""What a data reference says of a file's columns: `?target=kind&groups=sex,age&ignore=id`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from pruneviz.subjects.models.weights import some
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import tables
 
-KEYS = ("target", "groups", "ignore", "keep", "prepare")
+NAMES = ("target", "groups", "ignore", "keep", "text")
+KEYS = (*NAMES, "prepare", "length")
 BEGIN = re.compile(rf"\?(?=(?:{'|'.join(KEYS)})=)")
 NEXT = re.compile(rf"&(?=(?:{'|'.join(KEYS)})=)")
 ALWAYS = "yes"
@@ -22,7 +23,8 @@ class Columns:
     """Names of columns: what is to be answered, what groups the rows, what is left out.
 
     `keep` are columns that stay although they look like names of rows. `prepare` is ("yes",) where
-    a table of numbers alone is prepared, too.
+    a table of numbers alone is prepared, too. `text` are the columns with texts, or their words,
+    and `length` how many tokens of each are read.
     """
 
     target: tuple[str, ...] = ()
@@ -30,6 +32,8 @@ class Columns:
     ignore: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     prepare: tuple[str, ...] = ()
+    text: tuple[str, ...] = ()
+    length: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Return the choices as they stand in a reference, "" for none."""
@@ -51,7 +55,7 @@ class Columns:
         chosen = replace(self, target=target)
         there = {
             key: tuple(_found(name, header) or name for name in getattr(chosen, key))
-            for key in KEYS[:-1]
+            for key in NAMES
         }
         missing = {key: [n for n in names if n not in header] for key, names in there.items()}
         if missing["target"]:

@@ -77,7 +77,7 @@ class Asked:
         return whole[torch.from_numpy(rows)]
 
 
-def _asked(sheet: Sheet, expects: Expectation) -> Asked:
+def asked_of(sheet: Sheet, expects: Expectation) -> Asked:
     """Return what is asked of each row: numbers where the task or the cells say so."""
     names = sheet.chosen.target
     read = [_as_numbers(sheet.table[name], name, expects.numbers) for name in names]
@@ -117,8 +117,8 @@ def arranged(sheet: Sheet, expects: Expectation) -> RawData:
     if not features:
         raise RefusedError(tables.no_features())
     for target in sheet.chosen.target:
-        _refuse_holes(sheet, target)
-    asked = _asked(sheet, expects)
+        refuse_holes(sheet, target)
+    asked = asked_of(sheet, expects)
     groups = {name: groups_of(sheet.table[name]) for name in sheet.chosen.groups}
     columns = sheet.table[features]
     whole = all(map(pd.api.types.is_numeric_dtype, columns.dtypes)) and not columns.isna().any(
@@ -235,7 +235,7 @@ def _refuse_infinite(sheet: Sheet, columns: pd.DataFrame, kinds: dict[str, Kind]
         )
 
 
-def _refuse_holes(sheet: Sheet, target: str) -> None:
+def refuse_holes(sheet: Sheet, target: str) -> None:
     """Raise RefusedError where a row has no target; a class may be called None or NA."""
     column = sheet.table[target]
     rows = int((column.isna() | (column.str.strip() == "")).sum())

@@ -69,20 +69,24 @@ def read_windows(
     return Windows(x=x, y=y, train_x=train_x, train_y=train_y, note=note, names=names)
 
 
-def read_plain(path: Path) -> str:
+def read_plain(path: Path, most: int | None = None) -> str:
     """Return a file's text; RefusedError where it is too large, empty, binary or no UTF-8."""
-    size = path.stat().st_size
-    if size > MAX_TEXT_BYTES:
-        raise RefusedError(text_files.too_large(path.name, size / 1e6, MAX_TEXT_BYTES / 1e6))
-    content = path.read_bytes()
+    size, most = path.stat().st_size, MAX_TEXT_BYTES if most is None else most
+    if size > most:
+        raise RefusedError(text_files.too_large(path.name, size / 1e6, most / 1e6))
+    return as_text(path.read_bytes(), path.name)
+
+
+def as_text(content: bytes, name: str) -> str:
+    """Return the text of bytes; RefusedError where it is empty, binary or no UTF-8."""
     if b"\0" in content:
-        raise RefusedError(text_files.no_text(path.name))
+        raise RefusedError(text_files.no_text(name))
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise RefusedError(text_files.no_utf8(path.name, error.start)) from error
+        raise RefusedError(text_files.no_utf8(name, error.start)) from error
     if not text.strip():
-        raise RefusedError(text_files.empty(path.name))
+        raise RefusedError(text_files.empty(name))
     return text
 
 

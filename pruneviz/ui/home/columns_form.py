@@ -20,6 +20,9 @@ PREPARE = (
     "this leaves out what numbers the rows, and normalises by a training half."
 )
 
+PAIRS = "Two columns are read as a pair, the first one first."
+TEXTS, LABELS = ("text", "tokens", "sentence"), ("label", "tags", "labels", "ner_tags")
+
 
 def choose(columns: Sequence[str], said: Columns, key: str, *, folded: bool = False) -> Columns:
     """Draw the choices that a table's columns leave and return them.
@@ -54,6 +57,19 @@ def choose(columns: Sequence[str], said: Columns, key: str, *, folded: bool = Fa
     )
 
 
+def choose_texts(columns: Sequence[str], said: Columns, key: str) -> Columns:
+    """Draw the choices of columns with texts, or with lists of their words, and return them."""
+    usual = [name for name in columns if name in TEXTS][:1] or list(columns[:1])
+    text = _several("Columns with the text", columns, said.text or usual, f"{key}-text", PAIRS)
+    asked = [name for name in columns if name in LABELS][:1] or list(columns[-1:])
+    targets = _several(
+        "Columns with the label, or a label a word", columns, said.target or asked,
+        f"{key}-targets",
+    )  # fmt: skip
+    groups = _several("Columns that group the texts", columns, said.groups, f"{key}-groups")
+    return Columns(target=targets, groups=groups, text=text, length=said.length)
+
+
 def draw(plan: Plan, data: Data | None) -> Plan | None:
     """Draw the choices for the table in use; return the changed plan once they are sent."""
     if data is None or plan.data is None:
@@ -62,11 +78,14 @@ def draw(plan: Plan, data: Data | None) -> Plan | None:
     if not said.target:
         return None
     header = table_columns(plan.data, default_home())
+    if not header:
+        return None
     with (
         st.expander("Which columns"),
         st.form(f"home-columns-{plan.digest()[:12]}", border=False),
     ):
-        chosen = choose(header, said.found_in(header, file), f"home-columns-{plan.digest()[:12]}")
+        found, key = said.found_in(header, file), f"home-columns-{plan.digest()[:12]}"
+        chosen = choose_texts(header, found, key) if said.text else choose(header, found, key)
         if not st.form_submit_button("Take these columns"):
             return None
     classes = plan.classes if chosen.target == said.target else {}

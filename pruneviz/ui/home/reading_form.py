@@ -22,7 +22,7 @@ def draw(plan: Plan, data: Data | None) -> Plan | None:
 
     ValueError says what was typed and cannot be.
     """
-    if data is None or data.labelling is None or data.kind == "several":
+    if data is None or data.labelling is None or not data.of_numbers:
         return None
     said = plan.reading or Reading()
     with (

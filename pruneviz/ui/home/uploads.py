@@ -14,15 +14,19 @@ from pruneviz.sent import SentFile
 from pruneviz.subjects.files.tables import header_of
 from pruneviz.subjects.labelling import UnknownClassesError
 from pruneviz.subjects.references import TABLES
+from pruneviz.subjects.subject import Subject
 from pruneviz.subjects.tables.columns import Columns
 from pruneviz.subjects.tables.parquet import check_parquet
+from pruneviz.subjects.texts.rows import keys_of
+from pruneviz.subjects.texts.windows import as_text
 from pruneviz.subjects.uploads import accept, sent_files, upload_path
+from pruneviz.tasks.language_modelling import LanguageModelling
 from pruneviz.ui.engine import cache
 from pruneviz.ui.session import edits
 from pruneviz.wording import Fact, RefusedError, said_by
 from pruneviz.wording.refusals import browsing
 
-DATA_ENDINGS = ("npz", "csv", "parquet", "zip")
+DATA_ENDINGS = ("npz", "csv", "parquet", "zip", "jsonl", "txt")
 HEADER_BYTES = 1_000_000
 
 
@@ -91,14 +95,23 @@ def sent(plan: Plan) -> tuple[SentFile, ...]:
 
 
 def is_table(name: str) -> bool:
-    """Return whether a file's name says that it is a table."""
-    return PurePath(name).suffix.lower().removeprefix(".") in TABLES
+    """Return whether a file's name says that it is a table, or lines of JSON."""
+    return PurePath(name).suffix.lower().removeprefix(".") in (*TABLES, "jsonl")
+
+
+def is_of_texts(name: str, subject: Subject) -> bool:
+    """Return whether a file holds texts with labels: as it says, or a table for such a network."""
+    if PurePath(name).suffix.lower() != ".csv":
+        return name.lower().endswith(".jsonl")
+    return subject.tokenizer is not None and not isinstance(subject.task, LanguageModelling)
 
 
 def columns(content: bytes, file_name: str) -> list[str]:
     """Return the column names of a table; ValueError when it has no header row."""
     if file_name.lower().endswith(".parquet"):
         return check_parquet(io.BytesIO(content), file_name)
+    if file_name.lower().endswith(".jsonl"):
+        return keys_of(as_text(content, file_name), file_name)
     head = content[:HEADER_BYTES].decode("utf-8-sig", errors="replace")
     found = header_of(head.rpartition("\n")[0] or head, "the file")
     if len(found) < 2:

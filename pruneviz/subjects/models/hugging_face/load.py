@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pruneviz.subjects.models.expectation import Expectation, Source
 from pruneviz.subjects.models.hugging_face.folder import (
@@ -16,6 +16,7 @@ from pruneviz.subjects.models.hugging_face.folder import (
     tensors_of,
     told,
 )
+from pruneviz.subjects.models.hugging_face.scores import scores_of
 from pruneviz.subjects.models.hugging_face.tokenizer import FileTokenizer, tokenizer_of
 from pruneviz.subjects.models.own_names import own_names
 from pruneviz.subjects.models.published import first_line, library
@@ -28,6 +29,7 @@ from pruneviz.wording.refusals.subjects import hub_folders, weight_files
 
 PLACES = 64  # of an example of text, where a network takes as many
 SEED = 0
+BEYOND_MEASURE = 10**9  # tokens of a text
 # What a network is for, by the name of transformers' own table of its classes.
 TABLES = {
     "language": "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
@@ -45,19 +47,6 @@ PROBLEMS = {"regression": "regression", "multi_label_classification": "multi_lab
 RESAMPLING = {0: "nearest", 2: "bilinear", 3: "bicubic"}  # as Pillow numbers them
 
 
-class Scores(nn.Module):
-    """A classifier of transformers that answers with its logits alone, of inputs or of tokens."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Return the logits of images (N, C, H, W) or of texts (N, places)."""
-        logits: Tensor = self.network(x).logits
-        return logits
-
-
 def load_hugging_face(name: str, weights: Path | None, pretrained: bool) -> Source:
     """Return the network of a folder, or of the hub's OWNER/NAME, with its or the given weights.
 
@@ -72,7 +61,7 @@ def load_hugging_face(name: str, weights: Path | None, pretrained: bool) -> Sour
     millions = sum(p.numel() for p in network.parameters()) / 1e6
     tokens = None if kind == "image" else int(config.get_text_config().vocab_size)
     tokenizer, missing = (None, None) if tokens is None else _tokenizer(folder, tokens)
-    model = network if kind == "language" else Scores(network)
+    model = network if kind == "language" else scores_of(network, kind)
     return Source(
         model=model,
         title=f"{Path(name).name} (Hugging Face)",
@@ -167,7 +156,13 @@ def _expectation(folder: Folder, config: Any, kind: str, model: nn.Module) -> Ex
         text = config.get_text_config()
         most = getattr(text, "max_position_embeddings", None) or PLACES
         places = max(1, min(PLACES, most // 2))  # some count places from beyond 0
-        return Expectation(shape=(places,), tokens=int(text.vocab_size), classes=own_names(model))
+        return Expectation(
+            shape=(places,),
+            tokens=int(text.vocab_size),
+            classes=own_names(model),
+            places=_most_places(folder, most, model),
+            padding=config.pad_token_id,
+        )
     file = folder.path / "preprocessor_config.json"
     made = read_json(file) if file.is_file() else {}
     shape = _image_shape(config, made)
@@ -182,6 +177,21 @@ def _expectation(folder: Folder, config: Any, kind: str, model: nn.Module) -> Ex
         resize=int(shorter) if made.get("do_center_crop") and shorter else None,
         interpolation=RESAMPLING.get(made.get("resample", 2), "bilinear"),
     )
+
+
+def _most_places(folder: Folder, most: int | None, model: nn.Module) -> int | None:
+    """Return how many tokens a text may have, as the network or its tokenizer says, else None.
+
+    A table of places that has one for padding is counted from behind it, as RoBERTa's.
+    """
+    for name, part in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(part, nn.Embedding):
+            most = part.num_embeddings - (0 if part.padding_idx is None else part.padding_idx + 1)
+    file = folder.path / "tokenizer_config.json"
+    said = read_json(file).get("model_max_length") if file.is_file() else None
+    # a tokenizer without a limit says one beyond all measure
+    known = [n for n in (most, said) if isinstance(n, int) and 0 < n < BEYOND_MEASURE]
+    return min(known) if known else None
 
 
 def _image_shape(config: Any, made: dict[str, Any]) -> tuple[int, int, int]:

@@ -12,6 +12,9 @@ import torch
 from torch import Tensor
 
 from pruneviz.subjects.models.hugging_face.folder import Folder
+from pruneviz.subjects.texts.tokenizer import Encoded
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals.subjects import hub_folders
 
 BYTE = re.compile(r"<0x[0-9A-Fa-f]{2}>")  # one byte, where no token has it
 SPACE = "\u2581"  # what stands for a space in pieces of sentences
@@ -29,6 +32,27 @@ class FileTokenizer:
         """Return the numbers of a text's tokens, without any that stand at its ends."""
         return list(self._cuts.encode(text, add_special_tokens=False).ids)
 
+    def least(self, pairs: bool) -> int:
+        """Return how many tokens stand at the ends of a text, or of two."""
+        return int(self._cuts.num_special_tokens_to_add(pairs))
+
+    def encode_texts(self, texts: Sequence[tuple[str, ...]], most: int | None) -> list[Encoded]:
+        """Return the tokens of texts, or of pairs of these, each of `most` tokens at most."""
+        given = [text if len(text) > 1 else text[0] for text in texts]
+        return _encoded(type(self._cuts).from_str(self._cuts.to_str()), given, most)
+
+    def encode_words(self, texts: Sequence[Sequence[str]], most: int | None) -> list[Encoded]:
+        """Return the tokens of texts that are words already, each of `most` tokens at most.
+
+        A blank stands before each word, where the tokenizer takes blanks for a part of words.
+        """
+        settings = json.loads(self._cuts.to_str())
+        for part in _parts(settings.get("pre_tokenizer"), "pretokenizers"):
+            if part.get("type") == "ByteLevel":
+                part["add_prefix_space"] = True
+        cuts = type(self._cuts).from_str(json.dumps(settings))
+        return _encoded(cuts, list(map(list, texts)), most, is_pretokenized=True)
+
     def decode(self, tokens: Sequence[int]) -> str:
         """Return the text that tokens stand for."""
         return str(self._cuts.decode(list(tokens), skip_special_tokens=False))
@@ -40,7 +64,8 @@ class FileTokenizer:
         And for those that the network has beside the tokenizer's.
         """
         added = self._cuts.get_added_tokens_decoder()
-        kinds = set(_kinds(json.loads(self._cuts.to_str()).get("decoder")))
+        decoder = json.loads(self._cuts.to_str()).get("decoder")
+        kinds = {str(part.get("type")) for part in _parts(decoder, "decoders")}
         return torch.tensor([self._bytes(token, added, kinds) for token in range(self._tokens)])
 
     def _bytes(self, number: int, added: dict[int, Any], kinds: set[str]) -> int:
@@ -58,16 +83,27 @@ class FileTokenizer:
         return len(token.replace(SPACE, " ").encode())
 
 
-def _kinds(part: Any) -> Iterator[str]:
-    """Yield the kinds of a decoder, which may be a sequence of others."""
+def _parts(part: Any, inside: str) -> Iterator[dict[str, Any]]:
+    """Yield a part of a tokenizer's settings, and those `inside` it where it is a sequence."""
     if isinstance(part, dict):
-        yield str(part.get("type"))
-        for each in part.get("decoders", ()):
-            yield from _kinds(each)
+        yield part
+        for each in part.get(inside, ()):
+            yield from _parts(each, inside)
+
+
+def _encoded(cuts: Any, texts: list[Any], most: int | None, **how: bool) -> list[Encoded]:
+    """Return the tokens of texts, cut by a tokenizer that is changed for it."""
+    if most is not None:
+        cuts.enable_truncation(most)
+    found = cuts.encode_batch(texts, add_special_tokens=True, **how)
+    return [Encoded(e.ids, e.type_ids, e.word_ids, bool(e.overflowing)) for e in found]
 
 
 def tokenizer_of(folder: Folder, tokens: int) -> FileTokenizer:
-    """Return a folder's tokenizer, for a network of so many tokens; any error of its reader."""
+    """Return a folder's tokenizer, for a network of so many tokens; any error of its reader.
+
+    RefusedError where the folder has none: transformers makes one that knows no word, then.
+    """
     file = folder.path / "tokenizer.json"
     if file.is_file():
         from tokenizers import Tokenizer
@@ -76,4 +112,7 @@ def tokenizer_of(folder: Folder, tokens: int) -> FileTokenizer:
     from transformers import AutoTokenizer
 
     found = AutoTokenizer.from_pretrained(folder.path, **folder.options)
+    files = sorted(found.vocab_files_names.values())
+    if not folder.gguf and not any((folder.path / name).is_file() for name in files):
+        raise RefusedError(hub_folders.no_vocabulary(tuple(files)))
     return FileTokenizer(found.backend_tokenizer, tokens)

@@ -119,6 +119,30 @@ def scales_one_tensor() -> str:
 
 
 @fact(field="data")
+def scales_no_tokens() -> str:
+    return (
+        "the model's first layer looks whole numbers up, which have no mean and std; leave mean "
+        "and std out"
+    )
+
+
+@fact(field="data")
+def no_tokens(array: str, shape: tuple[int, ...], dtype: str) -> str:
+    return (
+        f"{array} is {dtype} of shape {list(shape)}, and x whole numbers that the model's first "
+        "layer looks up; give both as whole numbers, (inputs, places)"
+    )
+
+
+@fact(field="data")
+def beyond_the_layer(array: str, low: int, high: int, known: int) -> str:
+    return (
+        f"{array} has numbers from {low:,} to {high:,}, and the model's first layer, an embedding, "
+        f"knows 0 to {known - 1:,}; number the tokens as in its training"
+    )
+
+
+@fact(field="data")
 def other_inputs(file: str, there: tuple[str, ...], takes: tuple[str, ...]) -> str:
     return (
         f"'{file}' holds {', '.join(there)}, and the model takes {', '.join(takes)}; save each "

@@ -66,3 +66,8 @@ def no_weights(path: str) -> str:
 @fact(field="model")
 def not_opened(file: str, reason: str) -> str:
     return f"transformers cannot open '{file}': {reason}; copy the folder again, or choose another"
+
+
+@fact(field="model")
+def no_vocabulary(files: tuple[str, ...]) -> str:
+    return f"there is no {' or '.join(files)} in it"

@@ -35,6 +35,14 @@ def reads_one_tensor() -> str:
 
 
 @fact(field="reading")
+def reads_no_tokens() -> str:
+    return (
+        "the model's first layer looks whole numbers up, which have no mean, std and colours; "
+        "leave the reading out"
+    )
+
+
+@fact(field="reading")
 def not_resized(kind: str) -> str:
     return f"inputs of a {kind} file have the size they have; leave resize and interpolation out"
 
