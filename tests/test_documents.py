@@ -23,6 +23,7 @@ from pruneviz.recovery.recipes import RECIPES
 from pruneviz.subjects import uploads
 from pruneviz.subjects.files import arrays, decoded, images
 from pruneviz.subjects.models.weights import MAX_HEADER_BYTES, PICKLES
+from pruneviz.subjects.texts import rows, windows
 from pruneviz.tasks import TASKS
 from pruneviz.ui.session.link import MAX_LINK_CHARACTERS
 from tests.documents import NAMES, ROOT, lines, named, spans, table, text_of
@@ -176,6 +177,8 @@ def test_limits_are_those_of_the_code():
         "an upload": f"{uploads.MAX_FILE_BYTES // mega} MB",
         "all uploads together": f"{uploads.MAX_TOTAL_BYTES // giga} GB",
         "an npz or zip, unpacked": f"{arrays.MAX_UNPACKED_BYTES // giga} GB",
+        "a text for a language model": f"{windows.MAX_TEXT_BYTES // mega} MB",
+        "texts with labels": f"{rows.MAX_BYTES // mega} MB",
         "values of one array": f"{arrays.MAX_VALUES:,}",
         "files in a zip of images": f"{images.MAX_MEMBERS:,}",
         "images in memory": f"{images.MAX_TENSOR_BYTES / giga} GB, of more a share of each class "
