@@ -160,7 +160,7 @@ def show_rows(answers: results.Answers, table: pd.DataFrame) -> None:
         for name in ("original", "pruned")
     }
     st.dataframe(shown, hide_index=True, column_config={**labels, **shares})
-    if answers.data.of_numbers:
+    if answers.data.kind != "several":
         widgets.page_link("attributions", "Explain one of them by its number")
 
 
