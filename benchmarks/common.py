@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import importlib
+import json
 import os
 import re
 import statistics
@@ -16,6 +17,7 @@ from types import ModuleType
 
 from pruneviz.measure.machine import this_machine
 
+FIGURES = "PRUNEVIZ_FIGURES"  # names the file that figures are kept in
 RESULTS = Path(os.environ.get("PRUNEVIZ_RESULTS", Path(__file__).with_name("RESULTS.md")))
 
 
@@ -32,6 +34,13 @@ def needed(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         raise SystemExit(f"this benchmark needs {name}: run `make bench` first") from error
+
+
+def compared(what: str, ours: float, expected: float, by: str) -> None:
+    """Keep a figure of this run beside the same by another tool, where `tasks.py` asks for it."""
+    if FIGURES in os.environ:
+        with Path(os.environ[FIGURES]).open("a", encoding="utf-8") as file:
+            file.write(json.dumps([what, ours, expected, by]) + "\n")
 
 
 def median_seconds(action: Callable[[], object], runs: int) -> float:

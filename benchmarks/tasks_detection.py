@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import fastestdet
 import torch
-from common import finish, quick_asked
+from common import compared, finish, quick_asked
 from torch import Tensor, nn
 from torchmetrics.detection import MeanAveragePrecision
 
@@ -57,6 +57,15 @@ def judged_elsewhere(boxes: Tensor, targets: Tensor) -> dict[str, float]:
     return {name: float(metric.compute()[name]) for name in ("map_50", "map")}
 
 
+def agreed(what: str, boxes: Tensor, targets: Tensor, found: Tally) -> None:
+    """Compare with torchmetrics; AssertionError where a number is not the same."""
+    elsewhere = judged_elsewhere(boxes, targets)
+    for name, metric in (("map_50", MAP_50), ("map", MAP)):
+        ours = metric.combine(found)
+        assert abs(ours - elsewhere[name]) < 1e-6, (what, name, elsewhere)
+        compared(f"{metric.title}, {what}", ours, elsewhere[name], "torchmetrics")
+
+
 def described(name: str, parameters: float, found: Tally, before: Tally) -> list[str]:
     """Return a row: what stays, how well it answers, how much that is less."""
     change, (low, high) = MAP_50.paired(before, found)
@@ -78,9 +87,7 @@ def main() -> None:
     quick = quick_asked(__doc__)
     subject = load_subject(PLAN)
     boxes, before = tally(subject.model, subject)
-    elsewhere = judged_elsewhere(boxes, subject.data.y)
-    for name, metric in (("map_50", MAP_50), ("map", MAP)):
-        assert abs(metric.combine(before) - elsewhere[name]) < 1e-6, (name, elsewhere)
+    agreed("dense", boxes, subject.data.y, before)
     prepared = run.prepare(replace(subject, data=None), PLAN)
     whole = sum(p.numel() for p in subject.model.parameters())
     rows = [described("dense", 1.0, before, before)]
@@ -88,7 +95,8 @@ def main() -> None:
     left = {}
     for level in QUICK_LEVELS if quick else LEVELS:
         network = run.prune(prepared, PLAN.changed(sparsity=level)).model
-        found = tally(network, subject)[1]
+        boxes, found = tally(network, subject)
+        agreed(f"{100 * level:.0f} % of channels removed", boxes, subject.data.y, found)
         left[level] = MAP_50.combine(found) / MAP_50.combine(before)
         share = sum(p.numel() for p in network.parameters()) / whole
         rows.append(described(f"all layers, {100 * level:.0f} %", share, found, before))

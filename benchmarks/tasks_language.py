@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from common import finish, needed, quick_asked
+from common import compared, finish, needed, quick_asked
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
@@ -137,6 +137,7 @@ def main() -> None:
         pairs = {pair.metric: pair for pair in found.quality}
         mine = pairs["perplexity"].original
         if not rows:
+            compared("perplexity, dense", mine, theirs, "transformers")
             rows.append(row("original", found.parameters.original, pairs, "original"))
         name = f"{SPARSITY:.0%} of {len(widths)} feed-forward widths, {criterion}"
         rows.append(row(name, found.parameters.pruned, pairs, "pruned"))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from common import finish, needed, quick_asked
+from common import compared, finish, needed, quick_asked
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
@@ -83,7 +83,7 @@ def main() -> None:
         train_targets=y[:CALIBRATING], mean=[0.5] * 3, std=[0.5] * 3,
     )  # fmt: skip
     dense = counted(subject.model, subject)
-    rows, first = [], 0.0
+    rows, first, by = [], 0.0, "torchmetrics"
     for granularity, sparsity in STEPS[::3] if quick else STEPS:
         plan = Plan(
             model=f"timm:{NAME}", criterion="magnitude_l2", granularity=granularity,
@@ -97,10 +97,15 @@ def main() -> None:
         left = counted(pruned.model, subject)
         assert abs(found.accuracy.original - dense) < 1e-6
         assert abs(found.accuracy.pruned - left) < 1e-6
+        if not rows:
+            compared("accuracy, dense", found.accuracy.original, dense, by)
+        removed = f"{granularity}, {sparsity:.0%}"
+        amount = f"{100 * sparsity:.0f} % of {granularity}s removed"
+        compared(f"accuracy, {amount}", found.accuracy.pruned, left, by)
         first = found.accuracy.original
         shares = (found.parameters, found.macs)
         rows.append([
-            f"{granularity}, {sparsity:.0%}", f"{first:.1%}", f"{found.accuracy.pruned:.1%}",
+            removed, f"{first:.1%}", f"{found.accuracy.pruned:.1%}",
             *(f"{pair.pruned / pair.original:.1%}" for pair in shares), f"{pruned.error:.1e}",
         ])  # fmt: skip
         print(*rows[-1], flush=True)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from common import finish
+from common import compared, finish
 from safetensors.torch import save_file
 from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
@@ -152,7 +152,7 @@ def rows(
 
 def judged(title: str, plan: Plan) -> tuple[list[tuple[str, ...]], float]:
     """Return the rows of a trained network and all its prunings, and how far from scikit-learn."""
-    lines, apart = [], 0.0
+    lines, known = [], {}  # ours and scikit-learn's, by network
     subject = load_subject(plan)
     data, task = subject.data, subject.task
     assert data is not None
@@ -173,10 +173,16 @@ def judged(title: str, plan: Plan) -> tuple[list[tuple[str, ...]], float]:
             lines += rows(title, f"{what}, {label}", metric, pair, *tallies, data)
             print(f"{title}: {what}, {label}: {pair.original:.3f} to {pair.pruned:.3f}", flush=True)
             if name == "average_precision":
-                for logits, ours in ((original, pair.original), (pruned, pair.pruned)):
+                both = {
+                    "dense": (original, pair.original),
+                    f"{what} removed": (pruned, pair.pruned),
+                }
+                for which, (logits, ours) in both.items():
                     score = (logits.double()[:, 1] - logits.double()[:, 0]).numpy()
-                    apart = max(apart, abs(average_precision_score(data.y.numpy(), score) - ours))
-    return lines, apart
+                    known[which] = ours, float(average_precision_score(data.y.numpy(), score))
+    for which, (ours, expected) in known.items():
+        compared(f"average precision, {title}, {which}", ours, expected, "scikit-learn")
+    return lines, max(abs(ours - expected) for ours, expected in known.values())
 
 
 def main() -> None:
