@@ -90,7 +90,7 @@ def attribution_pair(
             1,
             column,
         )
-        figure.add_traces(_lines(box), 1, column)
+        figure.add_traces(_lines(box, raw.shape[-2:]), 1, column)
     lay_out(figure, title=title, x="", y="", height=PAIR_HEIGHT)
     scale = {
         "colorscale": OVERLAY,
@@ -105,11 +105,15 @@ def attribution_pair(
     return mosaic(figure, scale).update_layout(showlegend=False)
 
 
-def _lines(box: Sequence[float]) -> list[go.Scatter]:
-    """Return a box's outline, on a pale halo that keeps it apart from any picture."""
+def _lines(box: Sequence[float], size: Sequence[int]) -> list[go.Scatter]:
+    """Return the outline of a box in an image (height, width), as far as it lies there.
+
+    A pale halo keeps it apart from any picture.
+    """
     if not box:
         return []
-    x1, y1, x2, y2 = (end - FIRST for end in box)
+    ends = zip(box, (size[1], size[0]) * 2, strict=True)
+    x1, y1, x2, y2 = (min(max(end, 0.0), most) - FIRST for end, most in ends)
     path = {"x": [x1, x2, x2, x1, x1], "y": [y1, y1, y2, y2, y1], "mode": "lines"}
     return [
         go.Scatter(**path, line={"color": ink, "width": width}, hoverinfo="skip", name="explained")

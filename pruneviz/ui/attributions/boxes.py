@@ -18,8 +18,7 @@ SETTINGS = {"patches": 16}  # along each side: boxes are small
 HELP = (
     "The score of this box in both networks: of the box of its class that overlaps it by half or "
     "more of what they cover together, 0 where there is none. First come the boxes that the "
-    "original finds, then true ones that it misses. Default: the box whose score fell "
-    "most, of those that both find where there are any."
+    "original finds, then true ones that it misses. Default: the box whose score fell most."
 )
 
 
@@ -29,8 +28,7 @@ def ask(plan: Plan, judged: Judged) -> Asked | None:
     found = [aim for aim in explaining.aims(plan, index) if aim.box]
     if not found:
         return None
-    both = [aim for aim in found if aim.original and aim.pruned]
-    worst = max(both or found, key=lambda aim: aim.lost)
+    worst = max(found, key=lambda aim: aim.lost)
     place = st.selectbox(
         "Box to explain",
         range(len(found)),
