@@ -13,6 +13,8 @@ from pruneviz import run
 from pruneviz.plan import Plan
 from pruneviz.plan.reading import Reading
 from pruneviz.subjects import load_subject
+from pruneviz.subjects.stored import images as stored
+from pruneviz.subjects.stored.images import StoredImages
 from pruneviz.tasks import IGNORED
 from pruneviz.tasks.detection import Detection
 from pruneviz.wording import RefusedError, misfits
@@ -144,6 +146,23 @@ def test_colours_and_normalisation_are_those_asked_for(folder):
     assert data.x[0, :, 0, 0].tolist() == pytest.approx([2, -2, -2])
     cropped = refused(folder, reading=Reading(resize="crop:30"))
     assert cropped == coco_files.cut_off()
+
+
+@pytest.mark.parametrize("deep", [False, True], ids=["bytes", "one of 16 bits"])
+def test_many_images_stay_bytes_and_are_the_same_numbers(folder, monkeypatch, deep):
+    if deep:
+        pixels = np.arange(1600).reshape(40, 40).astype(np.uint16) * 40
+        Image.fromarray(pixels).save(folder / "images" / "03.png")
+    reading = Reading(mean=(0.5,), std=(0.25,))
+    plain = read(folder, reading=reading)
+    monkeypatch.setattr(stored, "WHOLE_BYTES", 0)
+    data = read(folder, reading=reading)
+    assert isinstance(data.x, StoredImages) != deep
+    assert isinstance(data.train_x, StoredImages)
+    assert data.sha256 == plain.sha256
+    assert torch.equal(data.x + 0, plain.x)
+    if deep:
+        assert data.x[3, 0].unique().numel() > 256 / 2
 
 
 def test_a_single_file_is_split_by_a_seed(folder):

@@ -19,6 +19,7 @@ from pruneviz.subjects.files.pixels import BrokenImageError, decode
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.subjects.split import Training
+from pruneviz.subjects.stored.images import WHITE, InMemory, StoredImages
 from pruneviz.tasks import IGNORED
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import coco_files, image_files
@@ -58,7 +59,7 @@ def read_coco(folder: Place, expects: Expectation) -> RawData:
     expects = replace(expects, resize=None)  # nothing is cut off in which a box may lie
     listed = [_listed(file) for file in _annotations(folder)]
     total = sum(len(each.images) for each in listed)
-    most = MAX_TENSOR_BYTES // (4 * prod(shape))
+    most = MAX_TENSOR_BYTES // prod(shape)
     if total > most:
         raise RefusedError(coco_files.too_many_images(folder.name, total, most))
     padding = max(1, *(len(rows) for each in listed for rows in each.boxes))
@@ -195,14 +196,18 @@ def _within(point: list[float], size: tuple[float, float]) -> list[float]:
 def _read(
     folder: Place, listed: Listed, expects: Expectation, padding: int
 ) -> tuple[Tensor, Tensor]:
-    """Return images (N, C, H, W) in [0, 1] and boxes (N, padding, 5) in their pixels."""
+    """Return images (N, C, H, W) in [0, 1] and boxes (N, padding, 5) in their pixels.
+
+    Many images are stored as bytes, but where some are deeper.
+    """
     paths = [_path(folder, str(each["file_name"])) for each in listed.images]
     gone = [path.name for path in paths if not path.is_file()]
     if gone:
         raise RefusedError(coco_files.missing_images(len(gone), gone[0]))
     assert expects.shape is not None
     channels, height, width = expects.shape
-    x = torch.empty(len(paths), channels, height, width)
+    x = torch.empty(len(paths), channels, height, width, dtype=torch.uint8)
+    deep: dict[int, Tensor] = {}
     y = torch.full((len(paths), padding, 5), float(IGNORED))
     for index, (path, image, rows) in enumerate(
         zip(paths, listed.images, listed.boxes, strict=True)
@@ -218,11 +223,20 @@ def _read(
             raise RefusedError(coco_files.turned(path.name))
         if pixels.full is None:
             raise RefusedError(coco_files.unknown_white(path.name))
-        x[index] = pixels.values / pixels.full
+        if pixels.full == WHITE:
+            x[index] = pixels.values
+        else:
+            deep[index] = pixels.values / pixels.full
         across, down = width / float(image["width"]), height / float(image["height"])
         scale = torch.tensor([across, down, across, down, 1.0], dtype=torch.float64)
         y[index, : len(rows)] = (rows * scale).float()
-    return x, y
+    stored = StoredImages(InMemory(x))
+    if not deep:
+        return stored.taken(torch.arange(len(paths))), y
+    numbers = stored.whole()
+    for index, values in deep.items():
+        numbers[index] = values
+    return numbers, y
 
 
 def _path(folder: Place, name: str) -> Place:
