@@ -79,8 +79,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as work:
         few, many, home = Path(work, "few"), Path(work, "many"), Path(work, "home")
         write_photographs(few, FEW)
+        seconds, _, base, _ = opened(str(few), home)
+        print(f"{FEW} images open in {seconds:.1f} s", flush=True)
         write_photographs(many, count)
-        base = opened(str(few), home)[2]
         rows, first = [], 0.0
         for name, end in (
             ("a share, first time", ""),

@@ -25,7 +25,7 @@ from pruneviz.measure.quality import accuracy_pair, by_class
 from pruneviz.network.inputs import only_tensor
 from pruneviz.subjects import Data
 from pruneviz.ui import classes
-from pruneviz.ui.compare import groups, judged
+from pruneviz.ui.compare import given, groups, judged
 from pruneviz.ui.engine import results
 from pruneviz.ui.frame import frame, speeds
 from pruneviz.ui.kit import keeping, theme, widgets
@@ -147,6 +147,7 @@ def show_rows(answers: results.Answers, table: pd.DataFrame) -> None:
             "" if answers.data.features else "feature "
         )
         shown = pd.concat([shown, raw], axis=1)
+    shown = given.beside(shown, answers.data, answers.tokenizer)
     labels = {
         "index": "input",
         "name": "called",

@@ -57,6 +57,12 @@ def test_texts_are_sent_their_columns_chosen_and_both_networks_compared(model: s
     ]
     assert names
     assert all(name.startswith("line ") and ":" in name for name in names)
+    texts = [t for table in at.dataframe if "text" in table.value for t in table.value["text"]]
+    spoken = " ".join(row["text"] for row in rows()).lower()
+    assert len(texts) == len(names)
+    pieces = {word.strip("#") for each in texts for word in each.lower().split()}
+    assert {each for each in pieces if each not in spoken} <= {"[cls]", "[sep]"}
+    assert any("film" in each for each in texts)
     said = " ".join(str(each.value) for each in opened("attributions", plan).info)
     assert "Attributions lie over one tensor" in said
 

@@ -55,7 +55,12 @@ def test_compare_shows_rows_without_pictures(plan: Plan) -> None:
     assert any("They disagree" in each.value for each in at.subheader)
     tables = [frame.value for frame in at.dataframe if "original_probability" in frame.value]
     answers = {f"{which}{what}" for which in NETWORKS for what in ("", "_probability")}
-    assert set(tables[0].columns) == {"index", "name", "true", *answers}
+    shown = tables[0]
+    assert set(shown.columns) == {"index", "name", "true", *answers, "left", "right"}
+    with np.load(str(plan.data).partition(":")[2]) as file:
+        given = {each.tobytes() for each in file["left"].astype(np.float32).round(2)}
+    for row in shown["left"].str.split(", "):
+        assert np.array(row, dtype=np.float32).round(2).tobytes() in given
 
 
 def test_attributions_say_why_there_are_none(plan: Plan) -> None:

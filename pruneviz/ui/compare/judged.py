@@ -12,7 +12,7 @@ from pruneviz.metrics import metric_of
 from pruneviz.network.inputs import only_tensor
 from pruneviz.plan import Plan
 from pruneviz.report import MetricNumbers, MetricPair
-from pruneviz.ui.compare import boxes, labels, masks, numbers, tokens
+from pruneviz.ui.compare import boxes, given, labels, masks, numbers, tokens
 from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.history import report_tables
 from pruneviz.ui.kit import widgets
@@ -115,7 +115,7 @@ def _with_features(judged: Judged, table: pd.DataFrame) -> pd.DataFrame:
     """Return rows of a table with the input's features beside them, in the units recorded."""
     data = judged.data
     if data.kind != "tabular":
-        return table
+        return given.beside(table, data, judged.tokenizer)
     values = data.raw(only_tensor(data.x)[table["index"].tolist()]).numpy()
     names = data.features or tuple(f"feature {i}" for i in range(values.shape[1]))
     own = [f"feature {name}" if name in table.columns else name for name in names]

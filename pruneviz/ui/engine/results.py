@@ -37,12 +37,16 @@ Which = Literal["original", "pruned"]
 
 @dataclass(frozen=True)
 class Answers:
-    """Both networks' logits, (N, classes), on all held-out inputs of `data`, and their task."""
+    """Both networks' logits, (N, classes), on all held-out inputs of `data`, and their task.
+
+    `tokenizer` is the network's own, where it has one.
+    """
 
     data: Data
     original: Tensor
     pruned: Tensor
     task: Task
+    tokenizer: Tokenizer | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,8 @@ def answers(plan: Plan) -> Answers | None:
     subject, logits = cache.subject(plan), cache.prepared(plan).baseline.answers
     if subject.data is None or logits is None or not subject.task.labelled:
         return None
-    return Answers(subject.data, label_logits(logits), _logits(plan), subject.task)
+    before, after = label_logits(logits), _logits(plan)
+    return Answers(subject.data, before, after, subject.task, subject.tokenizer)
 
 
 @cached(cache.plan_key, most=16, spinner="Judging each group …")
