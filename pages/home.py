@@ -74,9 +74,8 @@ def own_weights(plan: Plan) -> None:
             adopt(uploads.plan_with_weights(plan, architecture, file.getvalue(), file.name))
 
 
-def own_data(view: frame.View) -> None:
+def own_data(plan: Plan) -> None:
     """Take a data file that fits the model, checked before the plan changes."""
-    plan, subject = view.plan, view.subject
     file = st.file_uploader(
         "Data with labels (npz, csv, parquet, jsonl, txt, or a zip of image folders)",
         type=list(uploads.DATA_ENDINGS),
@@ -90,7 +89,7 @@ def own_data(view: frame.View) -> None:
     with widgets.problems_here():
         if file is not None and uploads.is_table(file.name):
             header = uploads.columns(file.getvalue(), file.name)
-            if uploads.is_of_texts(file.name, subject):
+            if uploads.is_of_texts(file.name, plan):
                 chosen = columns_form.choose_texts(header, chosen, "home-data")
             else:
                 chosen = columns_form.choose(header, chosen, "home-data", folded=True)
@@ -176,7 +175,7 @@ with frame.page("Home", "Which model, which data?", introduction=INTRODUCTION) a
         with grid.cell():
             st.subheader("Your data", anchor=False)
             in_use = st.container()  # drawn last: a file that was just given may wait for classes
-            own_data(view)
+            own_data(view.plan)
             named_data(view.plan)
             with in_use:
                 class_outputs.draw(view.plan)

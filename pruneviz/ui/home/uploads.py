@@ -14,7 +14,6 @@ from pruneviz.sent import SentFile
 from pruneviz.subjects.files.tables import header_of
 from pruneviz.subjects.labelling import UnknownClassesError
 from pruneviz.subjects.references import TABLES
-from pruneviz.subjects.subject import Subject
 from pruneviz.subjects.tables.columns import Columns
 from pruneviz.subjects.tables.parquet import check_parquet
 from pruneviz.subjects.texts.rows import keys_of
@@ -99,10 +98,14 @@ def is_table(name: str) -> bool:
     return PurePath(name).suffix.lower().removeprefix(".") in (*TABLES, "jsonl")
 
 
-def is_of_texts(name: str, subject: Subject) -> bool:
+def is_of_texts(name: str, plan: Plan) -> bool:
     """Return whether a file holds texts with labels: as it says, or a table for such a network."""
     if PurePath(name).suffix.lower() != ".csv":
         return name.lower().endswith(".jsonl")
+    try:
+        subject = cache.subject(edits.with_data(plan, None))
+    except ValueError:  # the strip says why, and a table is one of numbers for most networks
+        return False
     return subject.tokenizer is not None and not isinstance(subject.task, LanguageModelling)
 
 
