@@ -246,6 +246,8 @@ def _remedy(found: Attribution, rise: float, before: Attribution | None) -> tupl
     taken, most, share = found.steps or 0, most_steps(found.method), _missed(found, rise)
     if not math.isfinite(share):
         return 0, ": choose another method."
+    if share <= MISSING_SHARE:
+        return 0, ": more would show nothing either, as the answer does not change."
     if taken >= most:
         return 0, ", the most there are: choose another method."
     same = before is not None and abs(_missed(before, rise) - share) <= SAME_SHARE * share

@@ -103,6 +103,16 @@ def test_a_sum_that_is_missed_is_said():
     assert "Do not trust" in found.note
 
 
+@pytest.mark.parametrize("method", METHODS.names())
+def test_an_answer_that_never_changes_has_nothing_to_see(method):
+    torch.manual_seed(0)
+    dead = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 14 * 14, 2))
+    nn.init.zeros_(dead[3].weight)
+    found = attribute(dead.eval().requires_grad_(False), torch.randn(IMAGE), 1, method)
+    assert not found.valid
+    assert found.note.startswith("Nothing to see: every attribution is 0.")
+
+
 def test_ablation_patches_cover_the_image_and_add_up():
     x = torch.randn(1, 3, 10, 7)
     mask = patches(x, 4)

@@ -20,8 +20,8 @@ def ask(plan: Plan, judged: Judged) -> Asked | None:
     aim = found[st.selectbox("What to explain", list(found))]
     original, pruned = BOTH
     said = (
-        f"Of {text.escape(judged.data.name(index))}, {original} gives **{aim.original:.4g}** for "
-        f"{text.escape(aim.name)}, {pruned} **{aim.pruned:.4g}**."
+        f"{original} gives **{aim.original:.4g}** for {text.escape(aim.name)} of "
+        f"{text.escape(judged.data.name(index))}, {pruned} **{aim.pruned:.4g}**."
     )
     answer = f"{aim.name}: {aim.original:.4g} became {aim.pruned:.4g}"
     return Asked(index, aim.name, aim.name, said, answer, of=aim.noun, side="a larger number")

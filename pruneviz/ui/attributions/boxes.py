@@ -40,8 +40,8 @@ def ask(plan: Plan, judged: Judged) -> Asked | None:
     name = class_name(aim.number or 0, data.classes)
     original, pruned = BOTH
     said = (
-        f"In {text.escape(data.name(index))}, {original} {_says(aim.original)} this "
-        f"**{text.escape(name)}**, {pruned} {_says(aim.pruned)} it."
+        f"{original} {_says(aim.original)} this **{text.escape(name)}** in "
+        f"{text.escape(data.name(index))}, {pruned} {_says(aim.pruned)} it."
     )
     return Asked(
         index, aim.name, name, said, _answer(aim, name),
