@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -121,12 +123,21 @@ def test_a_file_that_changed_is_read_anew_and_damage_is_noticed(
     assert len(decoded) == 1
 
 
-@pytest.mark.parametrize("trouble", ["too many for the disk", "a home that cannot be written"])
+TROUBLES = ["too many for what is kept", "a full disk", "a home that cannot be written"]
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
 def test_without_room_each_is_decoded_when_it_is_read(
     folder, home, monkeypatch, little_memory, decoded, trouble
 ):
-    if trouble == "too many for the disk":
+    if trouble == TROUBLES[0]:
         monkeypatch.setattr(kept, "MOST_BYTES", 100)
+    elif trouble == TROUBLES[1]:
+
+        def full(*_):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
     else:
         home.write_text("no folder")
     raw = read_folder(folder, EXPECTS, home, ALL)

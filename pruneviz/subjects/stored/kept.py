@@ -110,12 +110,20 @@ def _is_of(file: Path, head: bytes, length: int) -> bool:
 
 
 def _write_empty(file: Path, head: bytes, length: int) -> None:
-    """Write a file of zeros after its head; the disk holds what is not zero."""
+    """Write a file of zeros after its head, for all of which the disk has room from then on.
+
+    A disk that is full when a mapped page is written would end the process.
+    """
     handle, part = tempfile.mkstemp(dir=file.parent, suffix=UNFINISHED)
     try:
         with os.fdopen(handle, "wb") as opened:
             opened.write(head)
-            opened.truncate(length)
+            opened.flush()
+            reserve = getattr(os, "posix_fallocate", None)
+            if reserve is None:  # where systems lack it
+                opened.truncate(length)
+            else:
+                reserve(opened.fileno(), 0, length)
         Path(part).replace(file)
     finally:
         Path(part).unlink(missing_ok=True)
