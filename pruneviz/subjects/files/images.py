@@ -144,7 +144,7 @@ def _decode_all(
         )
         files = [files[i] for i in chosen]
     pixels, scales = list[Pixels](), list[Scale]()
-    if len(files) > held and shelf is not None:
+    if most and len(files) > held and shelf is not None:
         many = many_images(files, expects, shelf)
         files, rows = _whole(files, many.look(), notes)
         notes.append(f"{sized(expects)} Each is decoded when it is needed.")
