@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -15,8 +16,11 @@ from PIL import Image
 from pruneviz.plan import Plan
 from pruneviz.plan.reading import Reading
 from pruneviz.subjects import accept, load_subject
+from pruneviz.subjects.archives.zips import read_zip
+from pruneviz.subjects.files import images
+from pruneviz.subjects.models.expectation import Expectation
 from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals.subjects import coco_files, image_files, mask_files
+from pruneviz.wording.refusals.subjects import array_files, coco_files, image_files, mask_files
 
 NET = """
 import torch
@@ -156,3 +160,73 @@ def test_what_could_harm_or_does_not_fit_is_refused(load, tmp_path, masks, boxes
     listed.write_text("{")
     upload = accept("b.zip", packed(boxes), home)
     assert refused(lambda: load("boxes", upload)) in coco_files.unreadable
+
+
+def small(files: dict[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
+@pytest.fixture
+def classes() -> dict[str, bytes]:
+    drawn = io.BytesIO()
+    Image.fromarray(np.arange(192, dtype=np.uint8).reshape(8, 8, 3)).save(drawn, "PNG")
+    return {
+        f"{label}/{i}.png": drawn.getvalue() for label in ("ash", "elm", "oak") for i in range(8)
+    }
+
+
+@pytest.mark.parametrize("around", ["", "images/"])
+def test_another_list_beside_classes_makes_no_boxes_of_them(load, tmp_path, classes, around):
+    files = {f"{around}{name}": content for name, content in classes.items()}
+    beside = {"about.json": b'{"images": 16}', "seen.png": classes["ash/0.png"]}
+    upload = accept("a.zip", small({**files, **beside}), tmp_path / "home")
+    assert load("rows", upload, input_shape=(3, 8, 8)).data.classes == ("ash", "elm", "oak")
+
+
+@pytest.mark.parametrize("method", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_only_what_unpacks_within_bounds_is_read(tmp_path, classes, method):
+    with pytest.raises(RefusedError) as caught:
+        accept("a.zip", small(classes, method), tmp_path)
+    assert caught.value.fact in image_files.other_packing
+    with pytest.raises(RefusedError) as caught:
+        accept("a.npz", small({"x.npy": b"1"}, method), tmp_path)
+    assert caught.value.fact in array_files.not_whole
+    with pytest.raises(RefusedError) as caught:
+        accept("a.zip", small({f"./{name}": held for name, held in classes.items()}), tmp_path)
+    assert caught.value.fact in image_files.roundabout
+
+
+def test_no_byte_is_unpacked_beyond_what_a_zip_says_it_holds(tmp_path, masks):
+    file, size = tmp_path / "a.zip", 60_000_000
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(masks.rglob("*.png")):
+            archive.write(path, str(path.relative_to(masks)))
+        archive.writestr("classes.txt", b"0" * size)
+        archive.getinfo("classes.txt").file_size = 10
+    tracemalloc.start()
+    try:
+        with pytest.raises(RefusedError) as caught:
+            read_zip(file, Expectation(shape=(3, 8, 8)))
+        assert tracemalloc.get_traced_memory()[1] < size / 3
+    finally:
+        tracemalloc.stop()
+    assert caught.value.fact in image_files.no_whole_zip
+
+
+def test_damaged_arrays_are_refused(tmp_path):
+    whole = bytearray(small({"x.npy": np.random.RandomState(0).bytes(9000)}))
+    whole[35:95] = [(each * 7 + 113) % 256 for each in whole[35:95]]  # where its content begins
+    with pytest.raises(RefusedError) as caught:
+        accept("a.npz", bytes(whole), tmp_path)
+    assert caught.value.fact in array_files.not_whole
+
+
+def test_a_share_of_a_zip_is_read_while_it_is_open(load, tmp_path, monkeypatch, classes):
+    monkeypatch.setattr(images, "MAX_TENSOR_BYTES", 8 * 3 * 8 * 8 * 4)  # a share is rounded up
+    data = load("rows", accept("a.zip", small(classes), tmp_path / "home"), input_shape=(3, 8, 8))
+    assert len(data.data.x) + len(data.data.calibration_x) == 9
+    assert "decoded when it is needed" not in data.data.note

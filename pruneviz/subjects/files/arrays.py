@@ -241,9 +241,11 @@ def check_npz(file: Path | IO[bytes], name: str) -> None:
             if sum(m.file_size for m in members) > MAX_UNPACKED_BYTES:
                 raise RefusedError(array_files.too_large(name))
             for member in members:
+                if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+                    raise RefusedError(array_files.not_whole(name))
                 with archive.open(member) as array:
                     _check_array(array, member.filename.removesuffix(".npy"), member.file_size)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+    except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
         raise RefusedError(array_files.not_whole(name)) from error
 
 

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import isfinite, prod
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,7 +15,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pruneviz.subjects.files.image_tree import ImageFile, Place, bytes_of, is_hidden, some_of
+from pruneviz.subjects.files.image_tree import (
+    ImageFile,
+    Place,
+    bytes_of,
+    content_of,
+    is_hidden,
+    some_of,
+)
 from pruneviz.subjects.files.pixels import BrokenImageError, decode
 from pruneviz.subjects.files.raw import RawData
 from pruneviz.subjects.models.expectation import Expectation
@@ -111,7 +119,7 @@ def _listed(file: Place) -> Listed:
     if bytes_of(file) > MAX_JSON_BYTES:
         raise RefusedError(coco_files.too_large(file.name))
     try:
-        content = json.loads(file.read_bytes())
+        content = json.loads(content_of(file))
         images = tuple(sorted(content["images"], key=lambda each: str(each["file_name"])))
         named = [(_number(each["id"]), str(each["name"])) for each in content["categories"]]
         classes = dict(named)
@@ -213,7 +221,7 @@ def _read(
         zip(paths, listed.images, listed.boxes, strict=True)
     ):
         try:
-            pixels = decode(ImageFile("", path.name, path.read_bytes), expects)
+            pixels = decode(ImageFile("", path.name, partial(content_of, path)), expects)
         except BrokenImageError as error:
             raise RefusedError(coco_files.broken_image(error.fact)) from error
         listed_size = int(image["width"]), int(image["height"])

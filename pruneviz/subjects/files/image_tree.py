@@ -98,6 +98,20 @@ def bytes_of(place: Place) -> int:
     return place.root.getinfo(place.at).file_size
 
 
+def content_of(place: Place) -> bytes:
+    """Return what a file holds, of an archive's no more than it says that there is."""
+    if isinstance(place, Path):
+        return place.read_bytes()
+    return unpacked(place.root, place.at)
+
+
+def unpacked(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Return what a member of an archive holds: no byte beyond what it says is unpacked."""
+    size = archive.getinfo(name).file_size
+    with archive.open(name) as member:
+        return member.read(size)
+
+
 def some_of(names: Sequence[str]) -> str:
     """Return the first names, and how many more there are."""
     more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""

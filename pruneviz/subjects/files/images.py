@@ -6,6 +6,7 @@ import stat
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO, TypeVar
 
@@ -23,6 +24,7 @@ from pruneviz.subjects.files.image_tree import (
     is_image,
     some_of,
     sort_out,
+    unpacked,
 )
 from pruneviz.subjects.files.pixels import BrokenImageError, Pixels
 from pruneviz.subjects.files.raw import RawData
@@ -92,7 +94,7 @@ def _members(archive: zipfile.ZipFile, name: str) -> Tree:
     if not any(is_image(file) for file in files):
         raise RefusedError(image_files.no_images(name))
     folders = {str(parent) for m in members for parent in PurePosixPath(m + "x").parents} - {"."}
-    return sort_out(files, folders, archive.read, name)
+    return sort_out(files, folders, partial(unpacked, archive), name)
 
 
 def check_zip(file: Path | IO[bytes], name: str) -> None:
@@ -121,6 +123,10 @@ def _check_member(member: zipfile.ZipInfo, name: str) -> None:
     parts = PurePosixPath(path).parts
     if path.startswith("/") or "\\" in path or ":" in path or ".." in parts:
         raise RefusedError(image_files.leads_outside(name, path))
+    if path.removesuffix("/") != str(PurePosixPath(path)):
+        raise RefusedError(image_files.roundabout(name, path))
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise RefusedError(image_files.other_packing(name, path))
     if stat.S_ISLNK(member.external_attr >> 16):
         raise RefusedError(image_files.holds_a_link(name, path))
     if member.flag_bits & 1:

@@ -19,6 +19,7 @@ from pruneviz.subjects.files.image_tree import (
     Parts,
     Place,
     bytes_of,
+    content_of,
     files_in,
     is_hidden,
     is_image,
@@ -182,7 +183,7 @@ def _pairs(path: Place) -> tuple[list[Pair], list[str]]:
 
 
 def _file(path: Place, name: str, train: bool) -> ImageFile:
-    return ImageFile("", name, lambda: (path / name).read_bytes(), train)
+    return ImageFile("", name, lambda: content_of(path / name), train)
 
 
 def kind_of(name: str) -> str:
@@ -232,7 +233,7 @@ def _names(path: Place) -> tuple[str, ...]:
     if bytes_of(file) > MOST_NAME_BYTES:
         raise RefusedError(mask_files.no_names(NAMES, MOST_NAME_BYTES))
     try:
-        lines = file.read_text(encoding="utf-8-sig").rstrip().splitlines()
+        lines = content_of(file).decode("utf-8-sig").rstrip().splitlines()
     except UnicodeDecodeError as error:
         raise RefusedError(mask_files.no_names(NAMES, MOST_NAME_BYTES)) from error
     return tuple(line.strip() or str(place) for place, line in enumerate(lines))

@@ -77,6 +77,18 @@ def leads_outside(file: str, path: str) -> str:
 
 
 @fact(field="data")
+def roundabout(file: str, path: str) -> str:
+    return (
+        f"'{file}' holds the path '{path}', which is no plain one; pack it again without ./ and //"
+    )
+
+
+@fact(field="data")
+def other_packing(file: str, path: str) -> str:
+    return f"'{path}' in '{file}' is packed in a way that is not read; pack it again by deflate"
+
+
+@fact(field="data")
 def holds_a_link(file: str, path: str) -> str:
     return f"'{file}' holds the link '{path}'; pack the images themselves"
 
