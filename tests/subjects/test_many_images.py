@@ -160,8 +160,55 @@ def test_what_is_no_whole_image_is_left_out_by_its_name(folder, home, little_mem
     content[len(content) // 2] ^= 255  # between a sound beginning and a sound end
     whole.write_bytes(content)
     raw = read_folder(folder, EXPECTS, home, ALL)
+    assert "Left out: 3 images are broken" in raw.note
+    assert "test/ash/5.png" not in raw.names
+
+
+def test_what_only_decoding_shows_is_said_and_left_out_from_then_on(
+    folder, home, monkeypatch, little_memory
+):
+    hurt = folder / "test" / "ash" / "5.png"
+    content = bytearray(hurt.read_bytes())
+    content[len(content) // 2] ^= 255
+    hurt.write_bytes(content)
+    monkeypatch.setattr(many, "is_deep", lambda file: (file.name[-3:].upper(), False))
+    raw = read_folder(folder, EXPECTS, home, ALL)
     with pytest.raises(RefusedError, match=r"'test/ash/5\.png' is no whole image"):
         numbers(raw)
+    again = read_folder(folder, EXPECTS, home, ALL)
+    assert len(numbers(again)[0]) == 39
+    assert "Left out: 1 image is broken (test/ash/5.png)" in again.note
+
+
+def test_a_file_that_is_another_by_now_is_never_taken_for_the_first(folder, home, little_memory):
+    raw = read_folder(folder, EXPECTS, home, ALL)
+    deep = Image.fromarray(np.full((11, 14), 40_000, np.uint16))
+    deep.save(folder / "test" / "oak" / "1.png")
+    with pytest.raises(RefusedError, match=r"'test/oak/1\.png' is another file"):
+        numbers(raw)
+    (folder / "test" / "oak" / "1.png").unlink()
+    with pytest.raises(RefusedError, match=r"'test/oak/1\.png' is another file"):
+        numbers(raw)
+
+
+def test_of_files_that_changed_alone_new_images_are_made(folder, home, little_memory, decoded):
+    before = numbers(read_folder(folder, EXPECTS, home, ALL))
+    decoded.clear()
+    os.utime(folder / "train" / "ash" / "1.png")
+    assert all(map(torch.equal, before, numbers(read_folder(folder, EXPECTS, home, ALL))))
+    assert decoded == ["train/ash/1.png"]
+    decoded.clear()
+    numbers(read_folder(folder, EXPECTS, home, 40))
+    assert decoded == []
+
+
+def test_as_many_are_kept_as_there_is_room_for(folder, home, monkeypatch, little_memory, decoded):
+    monkeypatch.setattr(kept, "MOST_BYTES", 30 * 3 * 8 * 8)
+    raw = read_folder(folder, EXPECTS, home, ALL)
+    first = numbers(raw)
+    decoded.clear()
+    assert all(map(torch.equal, numbers(raw), first))
+    assert len(decoded) == 80 - 30
 
 
 def test_deeper_images_are_refused_by_their_name(folder, home, little_memory):

@@ -212,14 +212,17 @@ def make_room(file: Path, size: int) -> None:
             is_old = time.time() - state.st_mtime > UNFINISHED_SECONDS
             if path.suffix == UNFINISHED and is_old:
                 path.unlink()
-    total = size
+    total, useless = size, []
     for _, own, path in sorted(kept, reverse=True):
         if _is_left_behind(path) or total + own > MOST_BYTES:
-            path.unlink(missing_ok=True)
+            useless.append((path, own))
         else:
             total += own
-    if shutil.disk_usage(file.parent).free - size < SPARE_BYTES:
+    free = shutil.disk_usage(file.parent).free + sum(own for _, own in useless)
+    if free - size < SPARE_BYTES:
         raise OSError(f"less than {SPARE_BYTES // 1_000_000_000} GB of the disk would be left")
+    for path, _ in useless:
+        path.unlink(missing_ok=True)
 
 
 def _is_left_behind(path: Path) -> bool:

@@ -102,14 +102,17 @@ def size_of(file: ImageFile) -> tuple[int, int] | None:
 
 
 def is_deep(file: ImageFile) -> tuple[str, bool]:
-    """Return an image's format, and whether it has more than 8 bits a colour, by its head alone.
+    """Return an image's format, and whether it has more than 8 bits a colour, without decoding it.
 
-    BrokenImageError and ValueError as of `decode`.
+    BrokenImageError and ValueError as of `decode`, of a PNG also where its checksums do not hold.
     """
 
     def read(image: OpenedImage) -> tuple[str, bool]:
         narrowed = any(";16" in _raw_mode(tile[3]) for tile in image.tile)
-        return image.format or "", narrowed or image.mode.startswith(("I", "F"))
+        found = image.format or "", narrowed or image.mode.startswith(("I", "F"))
+        if found[0] == "PNG":
+            image.verify()
+        return found
 
     return _opened(file, read)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -29,7 +29,7 @@ NEAR = 4096  # bytes: what may stand behind an image's end
 class ManyImages:
     """Images of 8 bits, (N, C, H, W), each decoded when it is read, and kept where there is room.
 
-    Reading raises RefusedError for a file that is no longer whole, by its name.
+    Reading raises RefusedError for a file that is another than it was, or not whole, by its name.
     """
 
     files: Sequence[ImageFile]
@@ -63,7 +63,7 @@ class ManyImages:
             rows = new[start : start + TOGETHER]
             for row, digest in zip(rows, self.workers.map(self._digest, rows), strict=True):
                 digests[row] = np.frombuffer(digest, np.uint8)
-        broken = (digests == 255).all(1)
+        broken = (digests == 255).all(1) | ~digests.any(1)
         for row, file in enumerate(self.files):
             if broken[row]:
                 yield BrokenImageError(image_files.not_whole(file.name))
@@ -71,14 +71,15 @@ class ManyImages:
                 yield row
 
     def _digest(self, row: int) -> bytes:
-        """Return the SHA-256 of a file, of one that is no whole image `BROKEN`."""
-        file = self.files[row]
-        content = file.read()
+        """Return the SHA-256 of a file, zeros where it cannot be read, `BROKEN` of no image."""
         try:
+            file, content = _read(self.files[row])
             if not _is_whole(content, file):
                 decode(file, self.expects)
         except BrokenImageError:
             return BROKEN
+        except OSError:
+            return bytes(len(BROKEN))
         return hashlib.sha256(content).digest()
 
     def read(self, which: Tensor) -> Tensor:
@@ -93,11 +94,18 @@ class ManyImages:
         known = self.kept.get(row)
         if known is not None:
             return known
-        file = self.files[row]
+        name, expected = self.files[row].name, self.kept.digests[row].tobytes()
+        try:
+            file, content = _read(self.files[row])
+        except OSError as error:
+            raise RefusedError(image_files.another_by_now(name)) from error
+        if hashlib.sha256(content).digest() != expected:
+            raise RefusedError(image_files.another_by_now(name))
         try:
             image = decode(file, self.expects).values.numpy()
-        except (BrokenImageError, OSError) as error:
-            raise RefusedError(image_files.not_whole_any_more(file.name)) from error
+        except BrokenImageError as error:
+            self.kept.digests[row] = np.frombuffer(BROKEN, np.uint8)  # left out from now on
+            raise RefusedError(image_files.not_whole_after_all(name)) from error
         self.kept.put(row, image)
         return image
 
@@ -109,13 +117,18 @@ def many_images(files: Sequence[ImageFile], expects: Expectation, shelf: Shelf) 
     return ManyImages(files, expects, Kept.opened(shelf, marks, expects.shape))
 
 
+def _read(file: ImageFile) -> tuple[ImageFile, bytes]:
+    """Return a file that is read already, and what it holds."""
+    content = file.read()
+    return replace(file, read=lambda: content), content
+
+
 def _is_whole(content: bytes, file: ImageFile) -> bool:
     """Say whether a file begins and ends as an image does; False where only decoding it tells.
 
     BrokenImageError where it does not begin so, RefusedError for more than 8 bits a colour.
     """
-    held = ImageFile(file.label, file.name, lambda: content)
-    format_, deep = is_deep(held)
+    format_, deep = is_deep(file)
     if deep:
         raise RefusedError(image_files.deep_among_many(file.name))
     return format_ in ENDS and ENDS[format_] in content[-NEAR:]

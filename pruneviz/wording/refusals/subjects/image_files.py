@@ -44,11 +44,16 @@ def deep_among_many(image: str) -> str:
 
 
 @fact(field="data")
-def not_whole_any_more(image: str) -> str:
+def not_whole_after_all(image: str) -> str:
     return (
-        f"'{image}' is no whole image, which only decoding it showed: remove it from its folder, "
-        "and open the folder again"
+        f"'{image}' is no whole image, which only decoding it showed: open the folder again, and "
+        "it is left out"
     )
+
+
+@fact(field="data")
+def another_by_now(image: str) -> str:
+    return f"'{image}' is another file than when its folder was opened: open the folder again"
 
 
 @fact(field="data")
