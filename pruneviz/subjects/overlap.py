@@ -37,14 +37,17 @@ def overlap_notes(data: Data, trained: Data | None) -> tuple[Fact, ...]:
     """Return a note for each kind of evaluated input that is not new; `data` are the user's.
 
     `trained` is the data that the model is known to have been trained on, None where it is unknown.
-    Of images that are decoded when they are needed some are compared, which is said.
+    Images that are decoded when they are needed are the same where their files are; for others
+    that are alike some are compared, which is said.
     """
     notes = []
-    if isinstance(data.x, StoredImages) and data.x.rows.digests is not None:
-        every = len(data.x)
-        data = _some_of(data)
-        if len(data.x) < every:
-            notes.append(opened.some_compared(len(data.x), every, len(data.train_x)))
+    files = _same_files(data.x, data.train_x)
+    if files:
+        notes.append(opened.in_both_parts(files, len(data.x), 0, data.held_out))
+    fewer = _some_of(data)
+    if len(fewer.x) < len(data.x) or len(fewer.train_x) < len(data.train_x):
+        notes.append(opened.some_compared(len(fewer.x), len(data.x), len(fewer.train_x)))
+    data = fewer
     if trained is not None:
         seen = _seen(data, trained)
         if seen:
@@ -52,9 +55,9 @@ def overlap_notes(data: Data, trained: Data | None) -> tuple[Fact, ...]:
     exact = repeated(data.x, data.train_x)
     near_ones, rescaled_ones = _alike(data, exact)
     alike = near_ones & ~exact
-    twice = int(exact.sum() + alike.sum())
+    rounded = int(alike.sum())
+    twice = rounded if files else rounded + int(exact.sum())  # files are counted already
     if twice:
-        rounded = int(alike.sum())
         notes.append(opened.in_both_parts(twice, len(data.x), rounded, data.held_out))
     changed = rescaled_ones & ~exact & ~alike
     if changed.any():
@@ -62,10 +65,28 @@ def overlap_notes(data: Data, trained: Data | None) -> tuple[Fact, ...]:
     return tuple(notes)
 
 
+def _digests_of_files(x: Batch) -> Tensor | None:
+    """Return by what images are known that are decoded when they are needed, None of others."""
+    if not isinstance(x, StoredImages) or x.rows.digests is None:
+        return None
+    return x.rows.digests[x.chosen]
+
+
+def _same_files(x: Batch, other: Batch) -> int:
+    """Return how many inputs have a file that another has, too, 0 where files are not known."""
+    one, two = _digests_of_files(x), _digests_of_files(other)
+    if one is None or two is None:
+        return 0
+    known = {row.tobytes() for row in two.numpy()}
+    return sum(row.tobytes() in known for row in one.numpy())
+
+
 def _some_of(data: Data) -> Data:
-    """Return data with few inputs to judge and to train on, spread evenly."""
-    parts = data.x, data.train_x
-    x, train_x = (some(part, spread_out(len(part), COMPARED)) for part in parts)
+    """Return data with few of the images that would be decoded for it, spread evenly."""
+    x, train_x = (
+        part if _digests_of_files(part) is None else some(part, spread_out(len(part), COMPARED))
+        for part in (data.x, data.train_x)
+    )
     return replace(data, x=x, train_x=train_x)
 
 

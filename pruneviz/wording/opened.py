@@ -190,7 +190,7 @@ def known_from_training(seen: int, inputs: int) -> str:
 def some_compared(compared: int, inputs: int, others: int) -> str:
     return (
         f"Of the {inputs:,} evaluated images {compared:,}, spread evenly, were compared with "
-        f"{others:,} that train or calibrate: whether others are in both parts is not known."
+        f"{others:,} that train or calibrate: whether more of them are alike is not known."
     )
 
 

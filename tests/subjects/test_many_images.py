@@ -259,7 +259,7 @@ def test_a_run_on_them_is_that_on_numbers(folder, tmp_path, monkeypatch):
 
 
 def test_some_are_compared_with_what_trains_and_it_is_said(
-    folder, tmp_path, monkeypatch, little_memory
+    folder, tmp_path, monkeypatch, little_memory, decoded
 ):
     (tmp_path / "net.py").write_text(FACTORY)
     for i in range(20):  # all of one class are in both parts
@@ -275,4 +275,20 @@ def test_some_are_compared_with_what_trains_and_it_is_said(
     )
     said = [str(note) for note in load_subject(plan, home=tmp_path).notes]
     assert any("Of the 40 evaluated images 10, spread evenly, were compared" in n for n in said)
+    assert any("20 of the 40 evaluated inputs are in its training part, too:" in n for n in said)
+    assert len([n for n in said if "in its training part" in n]) == 1
+    for path in (folder / "test" / "oak").iterdir():  # the same pictures in other files
+        path.write_bytes(path.read_bytes() + b" ")
+    said = [str(note) for note in load_subject(plan, home=tmp_path).notes]
     assert any("5 of the 10 evaluated inputs are in its training part, too" in n for n in said)
+    # of few to judge, which memory holds, and many to train on, no more are decoded than that
+    monkeypatch.setattr(stored_images, "WHOLE_BYTES", 8 * 3 * 8 * 8 * 4)
+    for path in sorted((folder / "test").rglob("*.*")):
+        if int(path.stem) > 3:
+            path.unlink()
+    monkeypatch.setattr(kept, "MOST_BYTES", 0)
+    decoded.clear()
+    found = load_subject(plan, home=tmp_path / "other")
+    assert not isinstance(found.data.x, StoredImages)
+    assert any("compared with 10 that train" in str(note) for note in found.notes)
+    assert len(decoded) < 3 * len(found.data.train_x)
