@@ -13,6 +13,7 @@ from pruneviz import run
 from pruneviz.plan import Plan
 from pruneviz.plan.reading import Reading
 from pruneviz.subjects import load_subject
+from pruneviz.subjects.files import coco
 from pruneviz.subjects.stored import images as stored
 from pruneviz.subjects.stored.images import StoredImages
 from pruneviz.tasks import IGNORED
@@ -277,6 +278,28 @@ def test_an_image_whose_size_hides_that_it_is_turned_is_refused_where_it_has_box
     read(folder)
     write(folder, "val.json", (), [box(3, [4, 8, 12, 20])], listed)
     assert refused(folder) == coco_files.turned("03.jpg")
+
+
+def test_sizes_may_be_listed_as_text(folder):
+    before = read(folder)
+    for name in ("val.json", "train.json"):
+        text = (folder / name).read_text()
+        assert '"width": 40' in text
+        (folder / name).write_text(text.replace('"width": 40', '"width": "40.0"'))
+    assert read(folder).sha256 == before.sha256
+
+
+def test_more_images_or_boxes_than_memory_holds_are_refused(folder, monkeypatch):
+    size = 3 * 20 * 10
+    monkeypatch.setattr(coco, "MAX_TENSOR_BYTES", 24 * size - 1)
+    assert refused(folder) in coco_files.too_many_images
+    monkeypatch.setattr(coco, "MAX_TENSOR_BYTES", 24 * size)
+    read(folder)
+    write(folder, "val.json", range(12), [box(1, [4, 8, 12, 20])] * 31)
+    assert refused(folder) in coco_files.too_many_images
+    write(folder, "val.json", range(12), [box(1, [4, 8, 12, 20])])
+    Image.fromarray(np.full((40, 40), 40_000, np.uint16)).save(folder / "images" / "03.png")
+    assert refused(folder) in coco_files.too_many_images  # four bytes a number where one is deep
 
 
 def test_a_category_twice_and_one_beyond_the_model_are_refused(folder):

@@ -18,6 +18,8 @@ from pruneviz.plan import Plan
 from pruneviz.subjects import accept, load_subject, own_paths, table_columns
 from pruneviz.subjects.labelling import UnknownClassesError
 from pruneviz.subjects.references import parse_data
+from pruneviz.subjects.tables.columns import Columns
+from pruneviz.subjects.texts.rows import read_rows
 from pruneviz.tasks import IGNORED
 from pruneviz.wording import RefusedError, opened
 from pruneviz.wording.refusals.subjects import finding, text_files
@@ -204,6 +206,48 @@ WRONG = {
     "three texts": (rows(), "?text=text,site,text", text_files.too_many_texts),
     "a table's choice": (rows(), "?ignore=site", text_files.no_column_choice),
 }
+
+
+WRITTEN = {
+    "commas alone": (",,,\n,,\n", ".csv", text_files.empty),
+    "a separator alone": ("sep=;\n", ".csv", text_files.empty),
+    "a header alone": ("text,label\n", ".csv", text_files.empty),
+    "a header alone between tabs": ("text\tlabel\n", ".tsv", text_files.empty),
+    "a name twice": ("text,label,label\na good film,1,1\nbad,0,0\n", ".csv", text_files.wrong_line),
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_tables_without_rows_or_with_a_name_twice_are_refused(tmp_path, folder, name):
+    text, ending, kind = WRITTEN[name]
+    file = tmp_path / f"t{ending}"
+    file.write_text(text)
+    assert refused(Plan(model=folder, data=f"texts:{file}")) in kind
+
+
+def read(path: Path, text: str, tagged: bool = False) -> list[list[object]]:
+    path.write_bytes(text.encode())
+    found = read_rows(path, Columns(), tagged)
+    return [*found.table.to_numpy().tolist(), list(found.lines)]
+
+
+def test_only_ends_of_lines_end_a_line(tmp_path):
+    signs = "\u2028 \u2029 \x85 \x0b \x0c \x1c"
+    for end in ("\n", "\r\n", "\r"):
+        objects = [{"text": f"a {signs} b", "label": 1}, {"text": "c", "label": 0}]
+        text = end.join(json.dumps(each, ensure_ascii=False) for each in objects)
+        assert read(tmp_path / "t.jsonl", text) == [[f"a {signs} b", 1], ["c", 0], [1, 2]]
+        words = end.join(["a\x85b O", "c  B", "", "d O", ""])
+        found = read(tmp_path / "t.txt", words, True)
+        assert found == [[["a\x85b", "c"], ["O", "B"]], [["d"], ["O"]], [1, 4]]
+
+
+def test_quotation_marks_in_lines_with_tabs_are_signs_like_others(tmp_path):
+    text = 'text\tlabel\n"Hello there\t1\n\nfoo bar\t0\nthe end" he said\t1\n'
+    wanted = [['"Hello there', "1"], ["foo bar", "0"], ['the end" he said', "1"], [2, 4, 5]]
+    assert read(tmp_path / "t.tsv", text) == wanted
+    broken = 'text\tlabel\n"over\ntwo lines"\t1\nb\t0\n'
+    assert read(tmp_path / "t.tsv", broken) == [["over\ntwo lines", "1"], ["b", "0"], [2, 4]]
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -66,6 +66,14 @@ def test_whole_numbers_are_outputs(csv: Csv, table: pd.DataFrame, labels: np.nda
         csv(table.assign(kind=labels + 2))
 
 
+def test_labels_of_more_digits_than_numbers_hold_are_names(
+    csv: Csv, table: pd.DataFrame, labels: np.ndarray
+) -> None:
+    long = [str(10**20 + label) for label in labels]
+    data = csv(table.assign(kind=long))
+    assert set(data.classes) == set(long)
+
+
 def test_a_sample_finds_its_own_columns_and_classes(tmp_path: Path) -> None:
     split = load_split("tumour")
     frame = pd.DataFrame(split.test_x.numpy(), columns=list(split.features))

@@ -67,10 +67,9 @@ def read_coco(folder: Place, expects: Expectation) -> RawData:
     expects = replace(expects, resize=None)  # nothing is cut off in which a box may lie
     listed = [_listed(file) for file in _annotations(folder)]
     total = sum(len(each.images) for each in listed)
-    most = MAX_TENSOR_BYTES // prod(shape)
-    if total > most:
-        raise RefusedError(coco_files.too_many_images(folder.name, total, most))
     padding = max(1, *(len(rows) for each in listed for rows in each.boxes))
+    _refuse_many(folder, total, prod(shape))
+    _refuse_many(folder, total, padding * 5 * 4)
     (x, y), *trained = [_read(folder, each, expects, padding) for each in listed]
     left_out = sum((each.left_out for each in listed), Counter[str]())
     without = "".join(
@@ -89,6 +88,13 @@ def read_coco(folder: Place, expects: Expectation) -> RawData:
         train=Training(x=trained[0][0], y=trained[0][1]) if trained else Training(),
         targets=y,
     )
+
+
+def _refuse_many(folder: Place, images: int, bytes_each: int) -> None:
+    """Raise RefusedError where so many images, or their boxes, are more than memory should hold."""
+    most = MAX_TENSOR_BYTES // bytes_each
+    if images > most:
+        raise RefusedError(coco_files.too_many_images(folder.name, images, most))
 
 
 def _names(listed: list[Listed]) -> tuple[str, ...]:
@@ -224,7 +230,7 @@ def _read(
             pixels = decode(ImageFile("", path.name, partial(content_of, path)), expects)
         except BrokenImageError as error:
             raise RefusedError(coco_files.broken_image(error.fact)) from error
-        listed_size = int(image["width"]), int(image["height"])
+        listed_size = float(image["width"]), float(image["height"])
         if pixels.size != listed_size:
             raise RefusedError(coco_files.other_size(path.name, pixels.size, listed_size))
         if pixels.turned and len(rows):
@@ -241,6 +247,7 @@ def _read(
     stored = StoredImages(InMemory(x))
     if not deep:
         return stored.taken(torch.arange(len(paths))), y
+    _refuse_many(folder, len(paths), 4 * x[:1].numel())
     numbers = stored.whole()
     for index, values in deep.items():
         numbers[index] = values

@@ -52,6 +52,8 @@ def find_separator(text: str, name: str) -> str:
     }
     if alike:
         return max(alike, key=lambda mark: alike[mark])
+    if not any(counts.values()):
+        raise RefusedError(tables.no_table(name, ""))
     mark = max(SEPARATORS, key=lambda m: counts[m][0][1] if counts[m] else 0)
     _, header = counts[mark][0]
     if header == 1:

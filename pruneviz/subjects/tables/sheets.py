@@ -30,6 +30,7 @@ TRUTH = {"true": 1, "false": 0}
 TRAINING_FRACTION = 0.5
 MINIMUM_ROWS = 16  # so that 8 are left to evaluate
 SPLIT_SEED = 0
+MOST = 1e15  # of labels that are numbers: beyond it not each whole number is one
 LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -251,7 +252,8 @@ def _classes(column: pd.Series, name: str) -> tuple[NDArray[np.int64], bool, tup
     missing = values.isna() & column.isin(EMPTY)
     if missing.any() and values[~missing].notna().all() and not missing.all():
         raise RefusedError(tables.no_class(name, column[missing].iloc[0]))
-    if values.notna().all() and (values == values.round()).all():
+    whole = values.notna().all() and (values == values.round()).all()
+    if whole and (values.abs() < MOST).all():
         return values.to_numpy(dtype=np.int64, copy=True), False, ()
     names = sorted(set(column))
     index = {name: i for i, name in enumerate(names)}

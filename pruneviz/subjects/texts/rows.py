@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ def read_rows(path: Path, columns: Columns, tagged: bool) -> Rows:
     ending = path.suffix.lower()
     text = read_plain(path, MAX_BYTES)
     if ending in TABLES:
-        table, lines = _table(text, path.name)
+        table, lines = _table(text, path.name, quoted=ending != ".tsv")
     elif ending in JSON_LINES:
         table, lines = _json_lines(text, path.name)
     else:
@@ -89,22 +90,52 @@ def _chosen(columns: Columns, there: Sequence[str], file: str, usual: tuple[str,
     return Columns(text=text, target=target, groups=columns.groups, length=columns.length)
 
 
-def _table(text: str, name: str) -> tuple[pd.DataFrame, list[int]]:
-    """Return the cells of a table with a header line, as text."""
+def _table(text: str, name: str, quoted: bool) -> tuple[pd.DataFrame, list[int]]:
+    """Return the cells of a table with a header line, as text.
+
+    Where it is not `quoted`, each line is a row with tabs between its cells, and a quotation mark a
+    sign like any other; unless the lines do not fit so.
+    """
     text = SEPARATOR_LINE.sub("", text)
+    if not text.strip():
+        raise RefusedError(text_files.empty(name))
+    if not quoted:
+        found = [(line, row.split("\t")) for line, row in _lines(text) if row.strip()]
+        if len({len(row) for _, row in found}) == 1 and len(found[0][1]) > 1:
+            (_, header), *below = found
+            return _framed(header, [row for _, row in below], name), [line for line, _ in below]
     mark = find_separator(text, name)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark, skipinitialspace=True)
     try:
-        header, *rows = (row for row in reader if any(cell.strip() for cell in row))
+        every = [row for row in reader if any(cell.strip() for cell in row)]
     except csv.Error as error:  # a cell beyond all measure
         raise RefusedError(text_files.wrong_line(name, reader.line_num, str(error))) from error
+    if not every:
+        raise RefusedError(text_files.empty(name))
+    header, rows = every[0], every[1:]
     uneven = next((place for place, row in enumerate(rows) if len(row) != len(header)), None)
     lines = lines_of_rows(text, mark)
     if uneven is not None:
         cells = f"{len(rows[uneven])} cells and not {len(header)}"
         raise RefusedError(text_files.wrong_line(name, lines[uneven], cells))
+    return _framed(header, rows, name), lines
+
+
+def _framed(header: Sequence[str], rows: Sequence[list[str]], name: str) -> pd.DataFrame:
+    """Return rows by the names of their columns; RefusedError without rows, for a name twice."""
     names = [cell.strip() for cell in header]
-    return pd.DataFrame(rows, columns=names, dtype=object), lines
+    twice = next((each for place, each in enumerate(names) if each in names[:place]), None)
+    if twice is not None:
+        raise RefusedError(text_files.wrong_line(name, 1, f"two columns called '{twice}'"))
+    if not rows:
+        raise RefusedError(text_files.empty(name))
+    return pd.DataFrame(rows, columns=names, dtype=object)
+
+
+def _lines(text: str) -> list[tuple[int, str]]:
+    """Return lines with their numbers; other signs that may end a line belong to a text."""
+    ended = text.replace("\r\n", "\n").replace("\r", "\n")
+    return list(enumerate(ended.split("\n"), 1))
 
 
 def _json_lines(text: str, name: str) -> tuple[pd.DataFrame, list[int]]:
@@ -119,8 +150,7 @@ def _json_lines(text: str, name: str) -> tuple[pd.DataFrame, list[int]]:
 def _objects(text: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the objects of lines of JSON, each with its line; of one list, with its place."""
     whole = text.lstrip().startswith("[")
-    parts = [text] if whole else text.splitlines()
-    for line, part in enumerate(parts, 1):
+    for line, part in [(1, text)] if whole else _lines(text):
         if not part.strip():
             continue
         try:
@@ -138,13 +168,13 @@ def _word_lines(text: str, name: str) -> tuple[pd.DataFrame, list[int]]:
 
     Cells are divided by tabs, where there are any, else by blanks.
     """
-    mark = "\t" if "\t" in text else None
+    divider = re.compile("\t" if "\t" in text else " +")
     texts: list[list[list[str]]] = []
     lines: list[int] = []
     width, within = 0, False
-    for line, content in enumerate(text.splitlines(), 1):
-        cells = [cell.strip() for cell in content.strip("\r\n ").split(mark)]
-        comment = mark is not None and len(cells) == 1 and cells[0].startswith("#")
+    for line, content in _lines(text):
+        cells = [cell.strip() for cell in divider.split(content.strip(" "))]
+        comment = "\t" in divider.pattern and len(cells) == 1 and cells[0].startswith("#")
         if not any(cells) or cells[0] == NEW_DOCUMENT:
             within = False
             continue

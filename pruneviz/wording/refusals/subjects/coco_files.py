@@ -68,10 +68,10 @@ def categories_twice(file: str) -> str:
 
 
 @fact(field="data")
-def other_size(file: str, size: tuple[int, int], listed: tuple[int, int]) -> str:
+def other_size(file: str, size: tuple[int, int], listed: tuple[float, float]) -> str:
     (width, height), (across, down) = size, listed
     return (
-        f"'{file}' shows {width:,} × {height:,} pixels and is listed with {across:,} × {down:,}, "
+        f"'{file}' shows {width:,} × {height:,} pixels and is listed with {across:,g} × {down:,g}, "
         "so that its boxes may lie elsewhere: list size and boxes of the image as it is shown"
     )
 
