@@ -69,7 +69,7 @@ def test_whole_numbers_are_outputs(csv: Csv, table: pd.DataFrame, labels: np.nda
 def test_labels_of_more_digits_than_numbers_hold_are_names(
     csv: Csv, table: pd.DataFrame, labels: np.ndarray
 ) -> None:
-    long = [str(10**20 + label) for label in labels]
+    long = [str(10**20 + int(label)) for label in labels]
     data = csv(table.assign(kind=long))
     assert set(data.classes) == set(long)
 
