@@ -11,7 +11,9 @@ import torch
 from pruneviz.explain import attribute
 from pruneviz.plan import Plan
 from pruneviz.ui import settings
+from pruneviz.ui.attributions import maps
 from pruneviz.ui.engine import results
+from pruneviz.ui.words import text
 from tests import explained_networks, several_labels
 from tests.pages.test_later_pages import _open, _titles
 from tests.pages.test_other_tasks import words
@@ -101,6 +103,15 @@ def test_a_label_of_one_token_is_drawn_token_by_token(monkeypatch):
     np.testing.assert_allclose(drawn(at, "heatmap")[0][0][:5], wanted.values[0, :5], rtol=1e-4)
     assert "1 token not shown" in words(at)
     assert "Tokens are whole numbers and have no gradient" in words(at)
+
+
+def test_signs_of_a_text_are_shown_as_they_stand(monkeypatch):
+    sign = "*[a](b)$"
+    monkeypatch.setattr(maps, "pieces", lambda judged, tokens: [sign] * len(tokens))
+    at = opened(_open("attributions", plan_of("tags", monkeypatch)))
+    (said,) = [each.value for each in at.caption if "attribution is strongest" in each.value]
+    assert sign not in said
+    assert text.escape(f"“{sign}”") in said
 
 
 def test_a_label_is_chosen_by_its_name_and_its_probability_is_said(monkeypatch):

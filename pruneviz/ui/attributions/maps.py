@@ -13,6 +13,7 @@ from pruneviz.network.inputs import only_tensor
 from pruneviz.ui.attributions.asked import Asked, pieces
 from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.kit import theme, widgets
+from pruneviz.ui.words import text
 
 KEY = "attributions-figure"
 FIGURE_WIDTH = 540  # two beside each other on a wide screen, else one below the other
@@ -26,12 +27,12 @@ def draw(
     judged: Judged, asked: Asked, original: Attribution, pruned: Attribution, title: str
 ) -> None:
     """Draw both attributions over the input, and say in words where they are strongest."""
-    data, title = judged.data, escape(title, quote=False)
+    data, shown = judged.data, escape(title, quote=False)
     x = only_tensor(data.x)[asked.index : asked.index + 1]
     if data.kind == "image":
         raw = data.raw(x)[0]
         chart = images.attribution_pair(
-            raw, original.places, pruned.places, title, asked.of, asked.box
+            raw, original.places, pruned.places, shown, asked.of, asked.box
         )
         widgets.pictures(chart, KEY, 2)
         st.caption(images.where(original.places, pruned.places, asked.side))
@@ -39,14 +40,14 @@ def draw(
         raw, before, after = (
             data.by_channel(values[0]) for values in (data.raw(x), original.values, pruned.values)
         )
-        chart = series.attribution_lines(raw, before, after, title, data.features, asked.of)
+        chart = series.attribution_lines(raw, before, after, shown, data.features, asked.of)
         widgets.figure(theme.fit(chart), key=KEY)
         st.caption(series.where(before, after, data.features, asked.side))
     elif data.kind == "text":
         _tokens(judged, asked, original, pruned, title)
     else:
         chart = images.attribution_bars(
-            data.features, original.places, pruned.places, title, of=asked.of
+            data.features, original.places, pruned.places, shown, of=asked.of
         )
         widgets.figure(theme.fit(chart), key=KEY)
 
@@ -60,7 +61,7 @@ def _tokens(
     some = (original.places != 0) | (pruned.places != 0)
     shown = int(some.nonzero().max()) + 1 if bool(some.any()) else len(read)
     limit = max(float(values.abs().max()) for values in both.values())
-    st.markdown(f"**{title}**", unsafe_allow_html=False)
+    st.markdown(f"**{text.escape(title)}**")
     row = st.container(horizontal=True, gap="medium")
     for which, values in both.items():
         with row.container(width=FIGURE_WIDTH):
@@ -68,7 +69,7 @@ def _tokens(
                 read[:shown], values[:shown], limit, f"The {which} looks at", asked.of
             )
             widgets.scrolled(theme.fit(chart), key=f"{KEY}-{which}")
-    words = [tokens.strongest_tokens(read, values) for values in both.values()]
+    words = [text.escape(tokens.strongest_tokens(read, values)) for values in both.values()]
     rest = len(read) - shown
     behind = f" What comes after adds nothing: {plural(rest, 'token')} not shown." if rest else ""
     st.caption(
