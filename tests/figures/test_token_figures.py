@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from pruneviz.figures.inputs.tokens import COLUMNS, lost_tokens
+from pruneviz.figures.inputs.tokens import (
+    COLUMNS,
+    attributed_tokens,
+    lost_tokens,
+    strongest_tokens,
+)
 from pruneviz.figures.kit.format import percent
 from pruneviz.figures.kit.style import describe
 
@@ -56,3 +61,14 @@ def test_what_is_not_judged_has_no_colour_and_no_number():
     change, text = cells(lost_tokens(PIECES, nothing, nothing))
     assert np.isnan(change).all()
     assert text[0] == "def"
+
+
+def test_a_dash_in_a_token_stays_one_and_a_number_has_a_minus():
+    values = torch.tensor([-1.5, 2.0])
+    figure = attributed_tokens(["a-b", "-"], values, 2.0, "What counts", "logit")
+    hovers = np.asarray(figure.data[0].customdata).ravel().tolist()
+    assert hovers[:2] == [
+        "token 0, “a-b”<br>attribution −1.5000",
+        "token 1, “-”<br>attribution 2.0000",
+    ]
+    assert strongest_tokens(["a-b", "-"], values) == "“-” (+2.00), “a-b” (−1.50)"

@@ -51,7 +51,7 @@ def attributed_tokens(
     numbers = values.double().numpy()
     shown = [f"{_seen(piece)}<br>{_short(by)}" for piece, by in zip(pieces, numbers, strict=True)]
     hovers = [
-        f"token {at}, “{_seen(piece)}”<br>attribution {by:.4f}".replace("-", "−")
+        f"token {at}, “{_seen(piece)}”<br>attribution {_minus(f'{by:.4f}')}"
         for at, (piece, by) in enumerate(zip(pieces, numbers, strict=True))
     ]
     texts, hovered = np.array(shown, dtype=object), np.array(hovers, dtype=object)
@@ -70,7 +70,11 @@ def strongest_tokens(pieces: Sequence[str], values: Tensor, most: int = 3) -> st
 
 
 def _short(value: float) -> str:
-    return f"{value:+.2f}".replace("-", "−")
+    return _minus(f"{value:+.2f}")
+
+
+def _minus(number: str) -> str:
+    return number.replace("-", "−")
 
 
 def _coloured(
@@ -107,7 +111,7 @@ def _cell(piece: str, change: float) -> str:
     text = _seen(piece)
     if np.isnan(change):
         return text
-    number = f"{change:+.1f}".replace("-", "−")
+    number = _minus(f"{change:+.1f}")
     return f"{f'<u>{text}</u>' if change <= -MARKED else text}<br>{number}"
 
 

@@ -57,10 +57,11 @@ def ask(plan: Plan, judged: Judged) -> Asked:
     aim, name = found[number], class_name(number, judged.data.classes)
     places = here if within else before == number
     counts = [int((each[places] == number).sum()) for each in (judged.data.y[index], before, after)]
-    answer = f"The mean logit of “{name}” there was {aim.original:.2f} and is {aim.pruned:.2f}"
+    was, now = (f"{each:.2f}".replace("-", "−") for each in (aim.original, aim.pruned))
+    answer = f"The mean logit of “{name}” there was {was} and is {now}"
     said = _said(judged.data.name(index), name, int(places.sum()), noun, counts)
     return Asked(
-        index, aim.name, name, said, answer.replace("-", "−"),
+        index, aim.name, name, said, answer,
         of=aim.noun, within=within, box=_box(judged, within, before),
     )  # fmt: skip
 
