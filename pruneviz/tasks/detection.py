@@ -171,17 +171,22 @@ class Detection:
         """Return the scores of the 10 boxes of the highest scores, each by itself.
 
         And before them, where targets are given, the sum of those of the true boxes, and behind
-        them the true boxes of the first input that this output misses. A box's score in another
-        output is that of the box there that is the same thing.
+        them the other true boxes of the first input: those that this output finds with lower
+        scores, and those that it misses. A box's score in another output is that of the box there
+        that is the same thing.
         """
         del within
-        kept = _padded(*self.boxes(output)[0])[:EXPLAINED]
-        found = self._each("box", kept[kept[:, 5] != IGNORED].detach())
+        every = self.boxes(output)[0]
+        kept = _padded(*every)[:EXPLAINED]
+        kept = kept[kept[:, 5] != IGNORED].detach()
+        found = self._each("box", kept)
         if target is None:
             return found
         there = target[0][target[0, :, 4] != IGNORED]
-        missed = there[_scores_of(there, self.boxes(output)[0]).detach() == 0]
-        found += self._each("missed box", missed)
+        score = _scores_of(there, every).detach()
+        listed = _scores_of(there, (kept[:, :4], kept[:, 4], kept[:, 5])) > 0
+        found += self._each("true box", there[(score > 0) & ~listed])
+        found += self._each("missed box", there[score == 0])
 
         def true(out: Any) -> Tensor:
             boxes = self.boxes(out)

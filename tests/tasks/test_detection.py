@@ -114,6 +114,22 @@ def test_what_can_be_explained_is_the_score_of_the_box_that_is_the_same_thing():
     assert len(TASK.explained([listed()])) == 0
 
 
+def test_every_true_box_is_explained_by_itself_however_many_are_found():
+    places = torch.arange(13)[:, None] * 10.0
+    boxes = torch.cat([places, places, places + 5, places + 5], 1)
+    scores = 1 - torch.arange(13) / 20
+    labels = torch.zeros(13, dtype=torch.int64)
+    found = {"boxes": boxes[:12], "scores": scores[:12], "labels": labels[:12]}
+    true = torch.cat([boxes, labels[:, None].float()], 1)[None]
+    _, *each = TASK.explained([found], true)
+    names = [f"box {i}, class 0" for i in range(10)]
+    names += ["true box 0, class 0", "true box 1, class 0", "missed box 0, class 0"]
+    assert [box.name for box in each] == names
+    given = [float(box.of([found])) for box in each]
+    assert given == pytest.approx([*scores[:12].tolist(), 0.0])
+    assert [box.box for box in each] == [tuple(row) for row in boxes.tolist()]
+
+
 def test_a_fair_split_divides_each_set_of_classes():
     other = torch.tensor([[[0.0, 0, 1, 1, 2], [5, 5, 7, 7, 1]], [NOTHING, NOTHING]])
     a, b, c, d, e, f = TASK.strata(torch.cat([Y, other, Y[1:], other[1:]])).tolist()

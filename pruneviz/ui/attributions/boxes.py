@@ -18,7 +18,8 @@ SETTINGS = {"patches": 16}  # along each side: boxes are small
 HELP = (
     "The score of this box in both networks: of the box of its class that overlaps it by half or "
     "more of what they cover together, 0 where there is none. First come the boxes that the "
-    "original finds, then true ones that it misses. Default: the box whose score fell most."
+    "original is surest of, then other true ones, found or missed. Default: the box whose score "
+    "fell most."
 )
 
 
