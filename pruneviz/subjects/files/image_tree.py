@@ -8,6 +8,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from pruneviz.wording import Fact, RefusedError
@@ -62,8 +63,12 @@ def is_image(path: str) -> bool:
 
 def is_hidden(path: str) -> bool:
     """Say whether a file or a folder above it is one that systems write for themselves."""
-    parts = PurePosixPath(path).parts
+    parts = _parts(path)
     return any(p.startswith(UNSEEN) for p in parts) or bool(parts and parts[-1].lower() in JUNK)
+
+
+def _parts(path: str) -> Parts:
+    return tuple([part for part in path.split("/") if part and part != "."])
 
 
 def inside(path: Path) -> tuple[list[str], list[str]]:
@@ -127,8 +132,8 @@ def sort_out(
     beside `test` (or val, dev, test_set and the like) keeps both apart. ValueError where there are
     no classes, or a class folder is empty.
     """
-    files = sorted((p for p in paths if not is_hidden(p)), key=lambda p: PurePosixPath(p).parts)
-    images = [PurePosixPath(p).parts for p in files if is_image(p)]
+    files = sorted((p for p in paths if not is_hidden(p)), key=_parts)
+    images = [_parts(p) for p in files if is_image(p)]
     depth = _wrapping(images)
     here = [parts for parts in images if len(parts) > depth + 1]
     if not here:
@@ -171,15 +176,11 @@ def _file(
     return ImageFile(
         label=parts[level],
         name="/".join(parts[depth:]),
-        read=_reader(read, parts),
+        read=partial(read, "/".join(parts)),
         train=split.get(parts[depth], False),
         path="/".join(parts),
         inside=parts[level + 1] if len(parts) > level + 2 else "",
     )
-
-
-def _reader(read: Callable[[str], bytes], parts: Parts) -> Callable[[], bytes]:
-    return lambda: read("/".join(parts))
 
 
 def _wrapping(images: list[Parts]) -> int:
