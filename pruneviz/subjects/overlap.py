@@ -30,6 +30,7 @@ SKETCH = 16  # numbers by which one input is sought among many
 SAMPLED = 256  # values that differ, but for a blank image, wherever inputs do
 PAIRS = 1_000_000_000  # beyond so many, inputs are compared to the bit alone
 MEASURED, PICTURES = 2**24, 64  # values of which the spread is measured, at least of so many
+Pair = tuple[Tensor, Tensor]
 CHUNK, ROWS = 10_000_000, 512  # pairs, and inputs, at a time
 
 
@@ -52,8 +53,9 @@ def overlap_notes(data: Data, trained: Data | None) -> tuple[Fact, ...]:
         seen = _seen(data, trained)
         if seen:
             notes.append(opened.known_from_training(seen, len(data.x)))
-    exact = repeated(data.x, data.train_x)
-    near_ones, rescaled_ones = _alike(data, exact)
+    small = _small_ones(data)
+    exact = repeated(data.x, data.train_x, small)
+    near_ones, rescaled_ones = _alike(data, exact, small)
     alike = near_ones & ~exact
     rounded = int(alike.sum())
     twice = rounded if files else rounded + int(exact.sum())  # files are counted already
@@ -90,14 +92,17 @@ def _some_of(data: Data) -> Data:
     return replace(data, x=x, train_x=train_x)
 
 
-def repeated(x: Batch, other: Batch) -> Tensor:
-    """Return which inputs of `x` (N, …) occur in `other` (M, …) to the bit, bool (N,)."""
+def repeated(x: Batch, other: Batch, small: Pair | None = None) -> Tensor:
+    """Return which inputs of `x` (N, …) occur in `other` (M, …) to the bit, bool (N,).
+
+    They are sought among some of their values, or where they are given, among `small` ones of both.
+    """
 
     def among(x: Batch, other: Batch, sampled: bool = False) -> Tensor:
         seen = set(_digests(other, sampled))
         return torch.tensor([each in seen for each in _digests(x, sampled)], dtype=torch.bool)
 
-    return _confirmed(among, x, other, among(x, other, sampled=True))
+    return _confirmed(among, x, other, among(*(small or (x, other)), sampled=True))
 
 
 def _confirmed(
@@ -110,7 +115,7 @@ def _confirmed(
     return found
 
 
-def _alike(data: Data, exact: Tensor) -> tuple[Tensor, Tensor]:
+def _alike(data: Data, exact: Tensor, small: Pair | None) -> tuple[Tensor, Tensor]:
     """Return which inputs are in the training part but for rounding, which in other units.
 
     Of the evaluated inputs, bool (N,) each. Of images a lossy file of high quality counts as
@@ -127,14 +132,19 @@ def _alike(data: Data, exact: Tensor) -> tuple[Tensor, Tensor]:
     def in_other_units(x: Batch, other: Batch) -> Tensor:
         return rescaled(only_tensor(x), only_tensor(other), data.axis, *measure)
 
-    if not isinstance(x, StoredImages):
+    if small is None:
         return close(x, other), in_other_units(x, other)
-    # what is alike is so, too, in the means of its parts
-    small = _small(x), _small(other)
     found = [
         _confirmed(alike, x, other, alike(*small) & ~exact) for alike in (close, in_other_units)
     ]
     return found[0], found[1]
+
+
+def _small_ones(data: Data) -> Pair | None:
+    """Return stored images, and what trains, by means: what is alike is so, too, in these."""
+    if not isinstance(data.x, StoredImages):
+        return None
+    return _small(data.x), _small(only_tensor(data.train_x))
 
 
 def _small(x: Tensor) -> Tensor:
