@@ -24,7 +24,7 @@ FLOORS = [
     {"apply", "compare", "criteria", "explain", "export", "reuse"},
     {"proof", "recovery", "store"},
     {"catalogue", "history", "stages"},
-    {"run"},
+    {"blockwise", "run"},
     {"sensitivity"},
     {"analyses"},
     {"propose"},

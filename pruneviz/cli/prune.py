@@ -22,7 +22,7 @@ from pruneviz.cli.options import (
     takes_plan,
 )
 from pruneviz.cli.supplying import supply_uploads
-from pruneviz.cli.tables import print_check, print_report
+from pruneviz.cli.tables import print_blocks, print_check, print_report
 from pruneviz.plan import Plan
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import commanding
@@ -90,6 +90,41 @@ def _fitted(plan: Plan, milliseconds: float) -> Plan:
         f"(the median of {FINAL_RUNS} passes; the table's are timed anew)"
     )
     return fitted
+
+
+@app.command()
+@aside
+@takes_plan("sparsity", "layers", "locks")
+def blockwise(
+    plan: Plan,
+    out: Annotated[
+        Path, typer.Option(help="Folder for the pruned model; what was begun there goes on.")
+    ] = Path("pruned"),
+    windows: Annotated[int, typer.Option(min=1, help="Windows of the text to calibrate on.")] = 128,
+    judged: Annotated[int, typer.Option(min=0, help="Windows to judge both models on.")] = 32,
+    inputs: Annotated[
+        str, typer.Option(help="Calibrate on answers of 'pruned' or of 'original' blocks.")
+    ] = "pruned",
+    as_json: AsJson = False,
+) -> None:
+    """Prune a language model of a folder one block at a time, in the memory of one block."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from pruneviz.blockwise import BlockByBlock, Choices
+
+    work = BlockByBlock(plan, Choices.of(windows=windows, judged=judged, inputs=inputs), out)
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=work.total, completed=work.done)
+        while not work.finished:
+            work.step()
+            bar.update(task, completed=work.done, description=work.sentence)
+    if as_json:
+        print_json(asdict(work.progress))
+    else:
+        print_blocks(work.progress)
 
 
 @app.command()

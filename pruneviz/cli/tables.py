@@ -17,6 +17,8 @@ from pruneviz.report import MetricNumbers, MetricPair, Report
 if TYPE_CHECKING:
     import pandas as pd
 
+    from pruneviz.blockwise.work import Progress
+
 
 FRACTION = "fraction"  # the unit of metrics that are shares
 
@@ -32,6 +34,29 @@ def print_report(report: Report) -> None:
         f"{sparsity.removed:,} of {sparsity.units:,} units ({noun(sparsity.unit)}) removed: "
         f"asked {sparsity.requested:.4g}, reached {sparsity.achieved:.4g}"
     )
+    console.print(table)
+
+
+def print_blocks(done: Progress) -> None:
+    """Print what a pruning block by block came to."""
+    from pruneviz.blockwise.judged import PERPLEXITY
+
+    gone = done.weights - done.stay
+    console, found = output(), done.judged
+    console.print(f"{gone:,} of {done.weights:,} weights of the blocks removed", highlight=False)
+    if found is None:
+        return
+    table = Table("", "original", "pruned", "change")
+    title = f"Perplexity ({found.tokens:,} tokens in windows of {found.length:,})"
+    values = (
+        f"{write(value)} [{write(low)}, {write(high)}]"
+        for write, value, (low, high) in (
+            (PERPLEXITY.written, found.original, found.original_interval),
+            (PERPLEXITY.written, found.pruned, found.pruned_interval),
+            (PERPLEXITY.written_change, found.change, found.change_interval),
+        )
+    )
+    table.add_row(title, *values)
     console.print(table)
 
 

@@ -14,6 +14,7 @@ from pruneviz.statistics.loss import check_derivatives, check_loss
 from pruneviz.statistics.norms import scales
 from pruneviz.statistics.responses import chosen
 from pruneviz.statistics.statistic import (
+    BATCH_SIZE,
     STATISTICS,
     Observer,
     StatisticRequest,
@@ -38,7 +39,8 @@ def _kinds(names: Iterable[str]) -> set[str]:
 
 
 def _finite(x: Tensor) -> bool:
-    return bool(torch.isfinite(x).all())
+    parts = x.split(BATCH_SIZE) if x.ndim else (x,)  # some at a time: they may lie in a file
+    return all(bool(torch.isfinite(part).all()) for part in parts)
 
 
 def check(names: Iterable[str], asked: StatisticRequest) -> None:

@@ -83,7 +83,7 @@ def squared_gradients(asked: StatisticRequest) -> Table:
     weights = {name: p.detach() for name, p in model.named_parameters()}
     total = {name: _zeros(w) for name, w in weights.items()}
     together = PER_SAMPLE_NUMBERS // max(1, sum(w.numel() for w in weights.values()))
-    for x, y in samples.batches(max(1, min(BATCH_SIZE, together))):
+    for x, y in samples.batches(max(1, together)):
         for name, squares in _squares(asked.task, model, weights, x, y).items():
             total[name] += squares
     return {name: each / len(samples.y) for name, each in total.items()}

@@ -27,14 +27,19 @@ Table = Mapping[str, Tensor]  # a parameter's name → numbers in its shape, or 
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """Calibration inputs, `x` (N, …), their labels, `y` int64 (N,), and the classes' names."""
+    """Calibration inputs, `x` (N, …), their labels, `y` int64 (N,), and the classes' names.
+
+    `at_once` is how many of them run through a network together.
+    """
 
     x: Batch
     y: Tensor
     classes: tuple[str, ...] = ()
+    at_once: int = BATCH_SIZE
 
-    def batches(self, size: int = BATCH_SIZE) -> Iterator[tuple[Batch, Tensor]]:
-        """Yield the samples in batches."""
+    def batches(self, most: int | None = None) -> Iterator[tuple[Batch, Tensor]]:
+        """Yield the samples in batches, of `most` at most where that is said."""
+        size = self.at_once if most is None else min(most, self.at_once)
         return zip(batches(self.x, size), self.y.split(size), strict=True)
 
     def spread(self, count: int) -> Samples:

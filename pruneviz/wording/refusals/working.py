@@ -113,3 +113,107 @@ def no_seconds(variable: str, given: str) -> str:
 @fact()
 def no_niceness(variable: str, most: int, given: str) -> str:
     return f"{variable} must be 0 to {most}, got '{given}'"
+
+
+@fact(field="model")
+def no_folder_of_blocks(model: str) -> str:
+    return (
+        f"'{model}' is no language model in a folder of Hugging Face's: give hf:FOLDER with "
+        "config.json, safetensors and tokenizer.json, or prune it whole with pruneviz run"
+    )
+
+
+@fact(field="model")
+def no_blocks_of_gguf(file: str) -> str:
+    return (
+        f"'{file}' is packed, and no part of it can be read alone: give a folder with safetensors, "
+        "or prune it whole with pruneviz run"
+    )
+
+
+@fact(field="data")
+def no_text_for_blocks() -> str:
+    return (
+        "blocks are calibrated on a text: name one with --data text:FILE, such as "
+        "text:words.txt?length=512"
+    )
+
+
+@fact(field="model")
+def missing_files(folder: str, files: str) -> str:
+    return f"'{folder}' lacks files that its index names: {files}; copy or download them again"
+
+
+@fact(field="model")
+def tensors_not_found(names: str) -> str:
+    return (
+        f"the files do not hold these tensors under the names that the network has: {names}; "
+        "prune it whole with pruneviz run"
+    )
+
+
+@fact(field="model")
+def no_blocks(network: str) -> str:
+    return f"{network} is no stack of blocks, one after another: prune it whole with pruneviz run"
+
+
+@fact(field="model")
+def blocks_answer_otherwise(kind: str) -> str:
+    return (
+        f"its blocks answer with {kind} and not with the states that the next one reads: prune it "
+        "whole with pruneviz run"
+    )
+
+
+@fact(field="model")
+def calls_differ() -> str:
+    return (
+        "it calls its blocks otherwise from text to text, so that none can be looked at alone: "
+        "prune it whole with pruneviz run"
+    )
+
+
+@fact(field="granularity")
+def widths_of_blocks(title: str) -> str:
+    return (
+        f"{title} go together across all blocks, which are not there at once: choose one that sets "
+        "weights to zero, such as weight or n_m"
+    )
+
+
+@fact(field="criterion")
+def needs_whole_network(criterion: str) -> str:
+    return (
+        f"criterion '{criterion}' needs the whole network's loss or normalisation: choose one of a "
+        "layer's own weights and inputs, such as wanda, sparsegpt or magnitude_l1"
+    )
+
+
+@fact(field="scope")
+def scope_of_blocks(scope: str) -> str:
+    return (
+        f"scope '{scope}' compares layers of all blocks, which are not there at once: choose layer"
+    )
+
+
+@fact(field="recovery")
+def recovery_of_blocks() -> str:
+    return "no block is trained on its own: leave recovery out, and recover what was written"
+
+
+@fact()
+def other_work(folder: str) -> str:
+    return (
+        f"'{folder}' holds a pruning of another plan or with other choices: give them as they "
+        "were, or another folder"
+    )
+
+
+@fact()
+def folder_in_use(folder: str, file: str) -> str:
+    return f"'{folder}' holds '{file}' already: give a folder that is empty or not there"
+
+
+@fact()
+def no_such_inputs(inputs: str, known: tuple[str, ...]) -> str:
+    return f"there are no inputs '{inputs}': choose {' or '.join(known)}"

@@ -56,7 +56,7 @@ def load_hugging_face(name: str, weights: Path | None, pretrained: bool) -> Sour
     library("transformers", "language")
     folder = find_folder(name, pretrained)
     with told(folder):
-        config, kind, architecture = _configuration(folder)
+        config, kind, architecture = configuration(folder)
         network, notes = _network(folder, config, architecture, weights)
     millions = sum(p.numel() for p in network.parameters()) / 1e6
     tokens = None if kind == "image" else int(config.get_text_config().vocab_size)
@@ -75,7 +75,7 @@ def load_hugging_face(name: str, weights: Path | None, pretrained: bool) -> Sour
     )
 
 
-def _configuration(folder: Folder) -> tuple[Any, str, str]:
+def configuration(folder: Folder) -> tuple[Any, str, str]:
     """Return a folder's configuration, what its network is for, and the network's class."""
     from transformers import AutoConfig
 
