@@ -17,6 +17,7 @@ from pruneviz.network.folding import folded
 from pruneviz.network.masks import with_parameters
 from pruneviz.plan import plan_faults
 from pruneviz.pruned.bypass import is_bypassed, names_left, with_bypasses
+from pruneviz.pruned.cache_places import move_up
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import cutting
 
@@ -144,6 +145,7 @@ def cut(
     for size in sizes:
         if not is_bypassed(size.attribute, bypassed):
             _remember(pruned, size)
+    move_up(pruned, bypassed)
     return pruned
 
 

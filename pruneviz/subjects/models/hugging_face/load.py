@@ -77,7 +77,7 @@ def load_hugging_face(name: str, weights: Path | None, pretrained: bool) -> Sour
 
 def configuration(folder: Folder) -> tuple[Any, str, str]:
     """Return a folder's configuration, what its network is for, and the network's class."""
-    from transformers import AutoConfig
+    import transformers
 
     given = {} if folder.gguf else read_json(folder.path / "config.json")
     if given.get("quantization_config"):
@@ -85,10 +85,12 @@ def configuration(folder: Folder) -> tuple[Any, str, str]:
     named = (given.get("architectures") or [None])[0]
     if not folder.gguf:
         _kind(given.get("model_type"), named)  # before anything is built of the file
-    config = AutoConfig.from_pretrained(folder.path, **folder.options)
+    config = transformers.AutoConfig.from_pretrained(folder.path, **folder.options)
     config.use_cache = False  # what was computed for earlier tokens would be answered, too
-    config._attn_implementation = "sdpa"  # a file may name another, which would be downloaded
     kind, architecture = _kind(config.model_type, named)
+    sdpa = getattr(transformers, architecture)._supports_sdpa
+    # a file may name another, which would be downloaded
+    config._attn_implementation = "sdpa" if sdpa else "eager"
     return config, kind, architecture
 
 
