@@ -23,9 +23,11 @@ def chosen(view: View) -> list[str]:
     key = "methods-chosen"
     if key not in st.session_state:
         st.session_state[key] = comparisons.first_chosen(view.plan)
+    offered = comparisons.offered(view.plan)
+    st.session_state[key] = [name for name in st.session_state[key] if name in offered]
     names: list[str] = st.multiselect(
         "Methods to compare",
-        CRITERIA.names(),
+        offered,
         key=key,
         format_func=lambda name: CRITERIA.get(name).title,
         max_selections=8,

@@ -42,7 +42,7 @@ def _methods(plan: Plan) -> None:
     with grid.cell(), st.container(gap="xsmall"):
         widgets.choose(
             CRITERIA, "How to rank the units", "tune-criterion", plan.criterion,
-            edits.set_criterion, by_family=True,
+            edits.set_criterion, by_family=True, granularity=plan.granularity,
         )  # fmt: skip
         widgets.parameters(CRITERIA, plan.criterion, plan.criterion_parameters, edits.set_parameter)
     with grid.cell(), st.container(gap="xsmall"):

@@ -81,7 +81,8 @@ class Entry(Generic[F]):
     `needs` are the names of what must be measured first; `update` is a second function, where a
     method has one, that gives what it keeps new values. `cost` is one of `COSTS`, or empty where a
     kind of method costs nothing to speak of. `unit` is what a granularity counts, in the singular;
-    "" where it is called by its name.
+    "" where it is called by its name. `only` are the granularities whose units a criterion ranks,
+    () where any, `never` those whose units it says nothing of.
     """
 
     name: str
@@ -96,11 +97,17 @@ class Entry(Generic[F]):
     update: Callable[..., Any] | None = None
     cost: str = ""
     unit: str = ""
+    only: tuple[str, ...] = ()
+    never: tuple[str, ...] = ()
 
     @property
     def is_slow(self) -> bool:
         """Return whether a reader should be told what is waited for."""
         return self.cost in SLOW
+
+    def fits(self, granularity: str) -> bool:
+        """Return whether a criterion ranks the units of a granularity."""
+        return granularity not in self.never and (not self.only or granularity in self.only)
 
     def settings(self, given: Mapping[str, Value]) -> dict[str, Value]:
         """Return every parameter's value, defaults filled in; ValueError on an unknown name."""
@@ -175,6 +182,8 @@ class Registry(Listing[Entry[F]]):
         update: Callable[..., Any] | None = None,
         cost: str = "",
         unit: str = "",
+        only: tuple[str, ...] = (),
+        never: tuple[str, ...] = (),
     ) -> Callable[[F], F]:
         """Return a decorator that adds the function under `name`; ValueError on a duplicate."""
         if cost and cost not in COSTS:
@@ -196,6 +205,8 @@ class Registry(Listing[Entry[F]]):
                     update=update,
                     cost=cost,
                     unit=unit,
+                    only=only,
+                    never=never,
                 )
             )
             return implementation

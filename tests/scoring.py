@@ -43,7 +43,13 @@ def all_scored(*args: object, **options: object) -> Scored:
 
 
 def is_refused(criterion: str, model: nn.Module, units: tuple[Units, ...]) -> bool:
-    """Return whether a criterion asks for what a model or units lack: norms, layers that read."""
+    """Return whether a criterion asks for what a model or units lack: norms, layers that read.
+
+    Or for blocks, or for what is none.
+    """
+    blocks = all(bool(each.places) for each in units)
+    if units and criterion in ("fpgm", "similarity", "block_influence"):
+        return blocks == (criterion != "block_influence")
     norms = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules())
     read = all(readers(each, layers_of(model)) for each in units)
     return (criterion == "bn_scale" and not norms) or (criterion == "thinet" and not read)

@@ -11,10 +11,18 @@ from torch import Tensor, nn
 
 from pruneviz.coupling.ids import Axis, Ids, connected, distinct
 from pruneviz.network.cuttable_forms import kind_of
+from pruneviz.network.plain_layers import inputs_first
 from pruneviz.report import LeftOut
 from pruneviz.wording import Fact, stays
 
 LAYER_TYPES = (nn.Linear, nn.modules.conv._ConvNd)
+
+
+def is_layer(module: object) -> bool:
+    """Return whether something is a convolution or linear layer, whichever way its weight lies."""
+    return isinstance(module, LAYER_TYPES) or (
+        isinstance(module, nn.Module) and inputs_first(module)
+    )
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ def left_out(model: nn.Module, left: Left) -> tuple[LeftOut, ...]:
     for name, parameter in model.named_parameters():
         if parameter.ndim > 1 and name not in producing and name not in left.taken:
             owner = model.get_submodule(layer_of(name)) if "." in name else model
-            shown = layer_of(name) if isinstance(owner, LAYER_TYPES) else name
+            shown = layer_of(name) if is_layer(owner) else name
             if shown not in skipped:
                 skipped[shown] = {why.of_no_units(name, parameter, owner): None}
     return tuple(LeftOut(name, tuple(found)) for name, found in skipped.items())
@@ -123,4 +131,4 @@ class _Why:
         number = next((self._reasons[u] for u in units if u in self._reasons), None)
         single = stays.single() if parameter.shape[0] == 1 else stays.no_units()
         why = single if number is None else self.ids.fixed[number][1]
-        return why if isinstance(owner, LAYER_TYPES) else stays.part_of(kind_of(owner), why)
+        return why if is_layer(owner) else stays.part_of(kind_of(owner), why)

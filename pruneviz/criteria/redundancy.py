@@ -8,10 +8,19 @@ from torch import Tensor
 from pruneviz.criteria.criterion import CRITERIA, Evidence
 from pruneviz.criteria.reduce import reduce_layers
 from pruneviz.granularity.units import Units
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import choosing
 
 
-def _by_filter(units: Units, evidence: Evidence, score: Callable[[Tensor], Tensor]) -> Tensor:
-    """Return the mean over each unit of its filters' scores; `score` takes (outputs, weights)."""
+def _by_filter(
+    criterion: str, units: Units, evidence: Evidence, score: Callable[[Tensor], Tensor]
+) -> Tensor:
+    """Return the mean over each unit of its filters' scores; `score` takes (outputs, weights).
+
+    ValueError for whole blocks: what their filters say twice is not what the blocks do.
+    """
+    if units.places:
+        raise RefusedError(choosing.no_filters(criterion))
 
     def values(name: str) -> Tensor:
         layer = evidence.layer(name)
@@ -29,6 +38,7 @@ def _by_filter(units: Units, evidence: Evidence, score: Callable[[Tensor], Tenso
     formula="mean over j of ‖wᵢ − wⱼ‖₂ over the layer's filters",
     source="He et al. 2019, arXiv 1811.00250",
     cost="weights",
+    never=("depth",),
 )
 def fpgm(units: Units, evidence: Evidence) -> Tensor:
     """Return the mean distance of each unit's filters to all filters of their layer.
@@ -36,7 +46,7 @@ def fpgm(units: Units, evidence: Evidence) -> Tensor:
     The paper sums; the mean ranks a layer alike and compares layers of different widths.
     Torch-Pruning squares the weights first, so that signs are lost; here, as in the paper, not.
     """
-    return _by_filter(units, evidence, _mean_distance)
+    return _by_filter("fpgm", units, evidence, _mean_distance)
 
 
 def _mean_distance(filters: Tensor) -> Tensor:
@@ -52,13 +62,14 @@ def _mean_distance(filters: Tensor) -> Tensor:
     formula="1 − max over j ≠ i of cos(wᵢ, wⱼ)",
     source="RoyChowdhury et al. 2017; Ayinde et al. 2019",
     cost="weights",
+    never=("depth",),
 )
 def similarity(units: Units, evidence: Evidence) -> Tensor:
     """Return how far each unit's filters are from their most similar one, 0 to 2.
 
     A filter of zeros says nothing, 0; a filter alone in its layer is as far as can be from none, 1.
     """
-    return _by_filter(units, evidence, _distance_to_nearest)
+    return _by_filter("similarity", units, evidence, _distance_to_nearest)
 
 
 def _distance_to_nearest(filters: Tensor) -> Tensor:

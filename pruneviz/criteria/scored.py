@@ -11,7 +11,8 @@ from pruneviz.criteria.criterion import CRITERIA, Evidence, score
 from pruneviz.network.duplicate import sharing
 from pruneviz.network.folding import folded
 from pruneviz.statistics import StatisticRequest, check, collect, gradients, needs_derivatives
-from pruneviz.wording import Fact, judged
+from pruneviz.wording import Fact, RefusedError, judged
+from pruneviz.wording.refusals import choosing
 
 BATCH_BY_BATCH = "gradients"
 
@@ -23,6 +24,14 @@ class Scored:
     scores: Mapping[str, Tensor]
     evidence: Evidence
     notes: tuple[Fact, ...] = ()
+
+
+def check_fits(criterion: str, granularity: str) -> None:
+    """Raise ValueError for a criterion that does not rank the units of a granularity."""
+    entry = CRITERIA.get(criterion)
+    if not entry.fits(granularity):
+        refused = choosing.blocks_alone if entry.only else choosing.no_filters
+        raise RefusedError(refused(criterion))
 
 
 def check_asked(asked: StatisticRequest) -> None:

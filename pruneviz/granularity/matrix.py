@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from pruneviz.network.plain_layers import inputs_first
 from pruneviz.wording import RefusedError, unseen
 
 
@@ -56,6 +57,8 @@ class Axes:
 def axes(module: nn.Module) -> Axes:
     """Return how a convolution's or linear layer's weights lie: transposed ones inputs first."""
     shape = tuple(module.get_parameter("weight").shape)
+    if inputs_first(module):
+        return Axes(shape, shape, (1,), 0, ())
     if not getattr(module, "transposed", False):
         return Axes(shape, shape, (0,), 1, tuple(range(2, len(shape))))
     groups = int(module.groups)  # type: ignore[arg-type]

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruneviz.coupling.left_out import LAYER_TYPES
+from pruneviz.coupling.left_out import is_layer
 from pruneviz.granularity.matrix import Axes, LeftOutError, MatrixView, axes, kernel_size
 from pruneviz.granularity.tiles import owns_weight, tiled
 from pruneviz.granularity.units import GRANULARITIES, NO_INTERPRETATIONS, Found, Interpretations
@@ -136,7 +136,7 @@ def _kernels(model: nn.Module, entries: int) -> dict[tuple[int, ...], list[Tenso
     model = folded(model)
     found: dict[tuple[int, ...], list[Tensor]] = {}
     for name, module in model.named_modules():
-        if isinstance(module, LAYER_TYPES) and owns_weight(model, name, module):
+        if is_layer(module) and owns_weight(model, name, module):
             layer = axes(module)
             size = math.prod(layer.kernel)
             if layer.kernel and size > entries:

@@ -9,13 +9,12 @@ from typing import Literal
 from torch import nn
 
 from pruneviz.coupling import Member, layer_of
-from pruneviz.coupling.left_out import LAYER_TYPES
+from pruneviz.coupling.left_out import is_layer
 from pruneviz.granularity.channel import ChannelUnits
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import choosing
 
 Role = Literal["output", "input", "bias", "vectors", "statistics", "part"]
-MATRIX_HOLDERS = (*LAYER_TYPES, nn.MultiheadAttention)
 
 
 @dataclass(frozen=True)
@@ -80,6 +79,6 @@ def _role(model: nn.Module, units: ChannelUnits, member: Member) -> Role:
     if member.parameter in units.buffers:
         return "statistics" if vector else "part"
     owner = model.get_submodule(layer_of(member.parameter)) if "." in member.parameter else model
-    if isinstance(owner, MATRIX_HOLDERS):
+    if is_layer(owner) or isinstance(owner, nn.MultiheadAttention):
         return "bias" if vector else "input"
     return "vectors" if vector else "part"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from pruneviz.coupling.interpretations import ViewInterpretation
-from pruneviz.coupling.left_out import LAYER_TYPES
+from pruneviz.coupling.left_out import is_layer
 from pruneviz.granularity.matrix import Axes, LeftOutError, MatrixView, axes
 from pruneviz.granularity.units import NOTHING, AxisKeep, Found, Rule, Units, Values
 from pruneviz.network.folding import folded
@@ -98,7 +98,7 @@ def tiled(model: nn.Module, see: Callable[[Axes], tuple[MatrixView, Rule | None]
     found: list[Units] = []
     skipped = []
     for name, module in model.named_modules():
-        if not isinstance(module, LAYER_TYPES):
+        if not is_layer(module):
             why = _no_layer(module)
         elif module._parameters.get("weight") is None:
             why = unseen.no_parameter()

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from pruneviz.coupling import layer_of
 from pruneviz.coupling.groups import Member
-from pruneviz.coupling.left_out import LAYER_TYPES
+from pruneviz.coupling.left_out import is_layer
 from pruneviz.granularity.channel import ChannelUnits
 from pruneviz.granularity.units import Units
+from pruneviz.network.plain_layers import inputs_first
 from pruneviz.report import Amount, LeftOut
 
 REST = "norms and the rest"
@@ -174,8 +175,12 @@ def _width(model: nn.Module, name: str, matrix: str, gone: tuple[int, int] | Non
     said = [getattr(owner, size, None) for size in OUTPUTS]
     width = next((size for size in said if isinstance(size, int)), None)
     if width is None:
-        width = shape[0] if isinstance(owner, LAYER_TYPES) else shape[-1]
+        width = shape[0 if is_layer(owner) and not _lies_turned(owner) else -1]
     return Amount(original=width, pruned=width)
+
+
+def _lies_turned(owner: nn.Module | Tensor) -> bool:
+    return isinstance(owner, nn.Module) and inputs_first(owner)
 
 
 def _in_forward_order(model: nn.Module, macs: Counts) -> dict[str, list[str]]:

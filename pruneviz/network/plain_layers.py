@@ -7,6 +7,7 @@ convolution or linear layer, one around such a layer whose weight it sets, or a 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import cache
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from pruneviz.network.duplicate import duplicate
+from pruneviz.network.duplicate import duplicate, sharing
 from pruneviz.network.inputs import call
 
 KINDS: tuple[type[Any], ...] = (
@@ -32,6 +33,7 @@ CALLS: Mapping[str, tuple[type[Any], tuple[str, ...]]] = {
 }
 MORE = 3  # pixels beyond what a kernel covers
 SAME = 1e-6  # of the largest output
+ROUGHLY = 1e-2  # where numbers have some three digits
 
 
 def plain_layer(module: nn.Module) -> nn.Module | None:
@@ -208,6 +210,82 @@ def _by_product(product: Mapping[str, Any]) -> nn.Module:
     return made
 
 
+def inputs_first(module: nn.Module) -> bool:
+    """Return whether a module is a linear layer whose weight lies (inputs, outputs): x @ W + b.
+
+    It is told by what it computes: of user code, such as transformers' Conv1D, the name says
+    nothing. Such a layer has one weight, at most a bias, and nothing else.
+    """
+    kind: Any = type(module)
+    own: dict[str, Tensor | None] = vars(module)["_parameters"]
+    weight, bias = own.get("weight"), own.get("bias")
+    if isinstance(module, KINDS) or not isinstance(weight, Tensor) or weight.ndim != 2:
+        return False
+    parts = module._modules or module._buffers or module._forward_hooks or module._forward_pre_hooks
+    if parts or not own.keys() <= {"weight", "bias"} or _is_of_torch(kind):
+        return False
+    if weight.is_meta or (bias is not None and bias.shape != weight.shape[1:]):
+        return False
+    # Any code of any user: whatever it raises, it is no such layer.
+    with suppress(Exception), torch.no_grad(), torch.random.fork_rng(devices=[]):
+        return _multiplies_inputs_first(module, weight)
+    return False
+
+
+def _multiplies_inputs_first(module: nn.Module, weight: Tensor) -> bool:
+    own, random = sharing(module).eval(), torch.Generator().manual_seed(0)
+    if weight.shape[0] == weight.shape[1]:  # one that lies the other way has the same shape
+        drawn = torch.randn(weight.shape, generator=random).to(weight.dtype)
+        own = sharing(module, {id(weight): nn.Parameter(drawn, False)}).eval()
+        weight = drawn
+    share = SAME if weight.dtype.itemsize > 2 else ROUGHLY
+    for shape in ((2, len(weight)), (2, 3, len(weight))):
+        x = torch.randn(shape, generator=random).to(weight.dtype)
+        expected = x @ weight
+        bias = own._parameters.get("bias")
+        expected = expected if bias is None else expected + bias
+        if not _alike(expected, call(own, x), share):
+            return False
+    return True
+
+
+def call_as_linear(model: nn.Module) -> None:
+    """Let those layers of a copy that is nobody else's multiply as `linear` does.
+
+    The same products, in calls that are followed like those of torch's own layers; what such a
+    layer remembers of its sizes is `fit_remembered`'s.
+    """
+    for module in model.modules():
+        kind: Any = type(module)
+        if inputs_first(module):
+            module.__class__ = _as_linear(kind)
+
+
+@cache
+def _as_linear(kind: Any) -> Any:
+    return type(kind.__name__, (kind,), {"forward": _linear})
+
+
+def _linear(module: nn.Module, x: Tensor) -> Tensor:
+    weight: Any = module.weight  # others may stand there for one call
+    return nn.functional.linear(x, weight.t(), getattr(module, "bias", None))
+
+
+def fit_remembered(module: nn.Module, before: torch.Size) -> None:
+    """Let the whole numbers that such a layer remembers follow its weight, which was cut.
+
+    `before` is the weight's old shape. A number may count inputs or outputs where there were as
+    many of both: those are taken with which the layer multiplies.
+    """
+    now = module.get_parameter("weight").shape
+    own = {name: n for name, n in vars(module).items() if type(n) is int and n in before}
+    follow = [[now[at] for at in (0, 1) if before[at] == n] for n in own.values()]
+    for sizes in itertools.product(*follow):
+        vars(module).update(zip(own, sizes, strict=True))
+        if inputs_first(module):
+            return
+
+
 def _alike(one: Tensor, other: Tensor, share: float) -> bool:
     if one.shape != other.shape:
         return False
@@ -215,4 +293,4 @@ def _alike(one: Tensor, other: Tensor, share: float) -> bool:
     return torch.allclose(one, other, rtol=0, atol=atol)
 
 
-__all__ = ["memory_of", "plain_layer"]
+__all__ = ["call_as_linear", "fit_remembered", "inputs_first", "memory_of", "plain_layer"]

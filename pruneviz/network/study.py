@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from pruneviz.network.cuttable_forms import make_explicit
 from pruneviz.network.duplicate import sharing
+from pruneviz.network.plain_layers import call_as_linear
 
 REGIONS = 16
 NO_THRESHOLD = -1.0  # every score is above it
@@ -25,7 +26,8 @@ def study(model: nn.Module, others: Mapping[int, Tensor] = MappingProxyType({}))
     """Return a copy with the same tensors, so that hooks and sizes of it are nobody else's.
 
     `others` gives by identity the tensors that stand there instead. The copy is in eval mode
-    whatever the model is in, and its attention in the form that can be cut. A detector that resizes
+    whatever the model is in, its attention in the form that can be cut, and all its linear layers
+    call `linear`, whichever way their weights lie. A detector that resizes
     its inputs gets small ones, and reports even what it doubts: what goes together does not depend
     on it, and an answer without any box proves nothing.
     """
@@ -35,6 +37,7 @@ def study(model: nn.Module, others: Mapping[int, Tensor] = MappingProxyType({}))
 def studied(own: nn.Module, model: nn.Module) -> nn.Module:
     """Make `own`, a copy that is nobody else's, one that is looked at as `study` says."""
     make_explicit(own, model)
+    call_as_linear(own)
     for module in own.modules():
         _look_at_little(module)
     return own.eval()

@@ -15,6 +15,7 @@ from pruneviz.granularity.units import AxisKeep
 from pruneviz.network.cuttable_forms import fit_sizes, make_explicit
 from pruneviz.network.folding import folded
 from pruneviz.network.masks import with_parameters
+from pruneviz.network.plain_layers import fit_remembered, inputs_first
 from pruneviz.plan import plan_faults
 from pruneviz.pruned.bypass import is_bypassed, names_left, with_bypasses
 from pruneviz.pruned.cache_places import move_up
@@ -140,8 +141,10 @@ def cut(
         smaller[each.parameter] = tensor.index_select(each.axis, torch.tensor(each.kept))
     pruned = with_bypasses(model, bypassed, smaller)
     make_explicit(pruned, model, lambda path: any(name.startswith(f"{path}.") for name in smaller))
-    for module in pruned.modules():
+    for path, module in pruned.named_modules():
         fit_sizes(module)
+        if f"{path}.weight" in smaller and inputs_first(model.get_submodule(path)):
+            fit_remembered(module, tensors[f"{path}.weight"].shape)
     for size in sizes:
         if not is_bypassed(size.attribute, bypassed):
             _remember(pruned, size)

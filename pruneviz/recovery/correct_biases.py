@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from pruneviz.metrics import Metric
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.inputs import Batch, call, some
+from pruneviz.network.plain_layers import inputs_first
 from pruneviz.recovery.changed_copy import TrainingFreeRecovery
 from pruneviz.recovery.frozen import frozen_note, held
 from pruneviz.recovery.method import RECOVERIES, RecoveryRequest
@@ -174,4 +175,5 @@ def _dim(module: nn.Module) -> int | None:
     bias = getattr(module, "bias", None)
     if not isinstance(bias, nn.Parameter) or bias.ndim != 1 or not bias.is_floating_point():
         return None
-    return next((dim for kind, dim in UNITS_DIM.items() if isinstance(module, kind)), None)
+    known = (dim for kind, dim in UNITS_DIM.items() if isinstance(module, kind))
+    return next(known, -1 if inputs_first(module) else None)

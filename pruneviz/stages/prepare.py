@@ -9,7 +9,15 @@ from torch import Tensor, nn
 
 from pruneviz.allocate import Costs, Ranking
 from pruneviz.coupling.accept import accept
-from pruneviz.criteria import CRITERIA, Evidence, Scored, check_asked, score_asked, updates
+from pruneviz.criteria import (
+    CRITERIA,
+    Evidence,
+    Scored,
+    check_asked,
+    check_fits,
+    score_asked,
+    updates,
+)
 from pruneviz.evaluate import answers, predict
 from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.measure.answers import unanswered
@@ -134,6 +142,7 @@ def prepare(subject: Subject, plan: Plan, baseline: Baseline | None = None) -> P
     """Find the units and score them; ValueError says what the plan asks that the subject lacks."""
     accept(subject.model)
     subject = plainly(subject)
+    check_fits(plan.criterion, plan.granularity)
     check_asked(_asked(subject.model, subject, plan, ()))
     units, skipped = find_units(
         subject.model, subject.example, plan.granularity, plan.granularity_parameters

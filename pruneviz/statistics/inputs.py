@@ -56,6 +56,9 @@ class InputSquares(Inputs):
 
     def add(self, layer: Layer, x: Tensor, options: Mapping[str, Any]) -> None:
         """Add the squares: those of a batch at once, and only then place by place."""
+        if options["table"]:
+            self.keep(layer, x.reshape(-1).bincount(minlength=layer.columns)[None])
+            return
         if options["linear"]:
             self.keep(layer, x.reshape(-1, x.shape[-1]).square().sum(0)[None])
             return
@@ -81,7 +84,9 @@ class Grams(Inputs):
             raise RefusedError(
                 choosing.too_many_inputs(self.asked.criterion, layer.parameter, layer.columns, most)
             )
-        if options["linear"]:
+        if options["table"]:
+            x = nn.functional.one_hot(x, layer.columns).double()
+        if options["linear"] or options["table"]:
             rows = x.reshape(-1, x.shape[-1])
             self.keep(layer, (rows.T @ rows)[None])
             return

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from pruneviz.coupling.left_out import LAYER_TYPES
+from pruneviz.coupling.left_out import is_layer
 from pruneviz.network.cuttable_forms import Explicit
+from pruneviz.network.plain_layers import inputs_first
 from pruneviz.network.study import study
 
 
@@ -18,9 +19,9 @@ from pruneviz.network.study import study
 class Layer:
     """Where outputs and inputs lie in a weight: (outputs, inputs / groups, …) as a rule.
 
-    A transposed convolution's and an embedding's is (inputs, outputs / groups, …). Where a packed
-    projection's parts are used apart, each is a group, and a layer of its own too: `whole` is then
-    the name of the parameter.
+    A transposed convolution's and an embedding's is (inputs, outputs / groups, …), and so is that
+    of a linear layer whose weight lies so. Where a packed projection's parts are used apart, each
+    is a group, and a layer of its own too: `whole` is then the name of the parameter.
     """
 
     parameter: str
@@ -99,17 +100,18 @@ def layers_of(model: nn.Module) -> dict[str, Layer]:
     embedding and a linear layer share is the linear layer's, whose calls are looked at.
     """
     names = {id(parameter): name for name, parameter in model.named_parameters()}
-    called = {id(m.weight) for m in model.modules() if isinstance(m, LAYER_TYPES)}
+    called = {id(m.weight) for m in model.modules() if is_layer(m)}
     found: dict[str, Layer] = {}
     for module in model.modules():
-        if isinstance(module, (*LAYER_TYPES, nn.Embedding)) and id(module.weight) in names:
-            embeds = isinstance(module, nn.Embedding)
+        embeds = isinstance(module, nn.Embedding)
+        if (embeds or is_layer(module)) and id(module.weight) in names:
             if embeds and id(module.weight) in called:
                 continue
-            name = names[id(module.weight)]
+            own = module.get_parameter("weight")
+            name = names[id(own)]
             groups = getattr(module, "groups", 1)
-            turned = embeds or getattr(module, "transposed", False)
-            found.setdefault(name, Layer(name, tuple(module.weight.shape), int(groups), turned))
+            turned = embeds or getattr(module, "transposed", False) or inputs_first(module)
+            found.setdefault(name, Layer(name, tuple(own.shape), int(groups), turned))
     for module in study(model).modules():
         for name, count in module.projections.items() if isinstance(module, Explicit) else ():
             weight = dict(module.named_parameters()).get(name)

@@ -16,13 +16,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from pruneviz.coupling.left_out import is_layer
 from pruneviz.network.inputs import call
 from pruneviz.network.study import slowly
 from pruneviz.statistics.layers import Layer
 
 CONVOLUTIONS = (F.conv1d, F.conv2d, F.conv3d)
 TURNED = (F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d)
-LAYER_CALLS = frozenset({F.linear, *CONVOLUTIONS, *TURNED})
+LAYER_CALLS = frozenset({F.linear, F.embedding, *CONVOLUTIONS, *TURNED})
 FOLLOWING = frozenset(
     getattr(place, name)
     for place, names in (
@@ -42,10 +43,14 @@ TURNED_OPTIONS = (
 
 
 def call_options(func: Any, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a layer's call by name, and whether it is `turned` or `linear`."""
+    """Return the arguments of a layer's call by name, and whether it is `turned` or `linear`.
+
+    Or a `table`: numbers look up its rows, as if each read 1 for its row and 0 for the others.
+    """
     names = TURNED_OPTIONS if func in TURNED else OPTIONS
     found = {**dict(zip(names, args, strict=False)), **kwargs}
-    return {**found, "turned": func in TURNED, "linear": func is F.linear}
+    kinds = {"turned": func in TURNED, "linear": func is F.linear, "table": func is F.embedding}
+    return {**found, **kinds}
 
 
 @dataclass
@@ -104,9 +109,10 @@ class _Finder(TorchFunctionMode):
     def _layer(self, options: Mapping[str, Any], known: list[_Met], out: Tensor) -> None:
         for each in known:
             each.is_read = True
-        name = self.weights.name(options["weight"])
+        name = self.weights.of_call(options)
         if name:
-            dim = -1 if options["linear"] else 1 - options["weight"].ndim
+            last = options["linear"] or options["table"]
+            dim = -1 if last else 1 - options["weight"].ndim
             self.met.append(_Met(name, dim, self.calls))
             self.tagged[id(out)] = (out, [self.met[-1]])
 
@@ -144,15 +150,30 @@ class Weights:
 
     def __init__(self, model: nn.Module) -> None:
         self._names = {id(parameter): name for name, parameter in model.named_parameters()}
+        self._multiplied = {id(module.weight) for module in model.modules() if is_layer(module)}
+
+    def of_call(self, options: Mapping[str, Any]) -> str:
+        """Return the name of a call's weight; "" for a table that a layer multiplies by as well.
+
+        Such a weight is the layer's, whose calls are looked at.
+        """
+        weight: Tensor = options["weight"]
+        return "" if options["table"] and id(weight) in self._multiplied else self.name(weight)
 
     def name(self, weight: Tensor | None) -> str:
-        """Return the name of a parameter, or of some rows of one; "" of anything else."""
+        """Return the name of a parameter, of one turned, or of some rows; "" of anything else."""
         whole = None if weight is None else weight._base
         if weight is None or whole is None or id(whole) not in self._names:
             return self._names.get(id(weight), "")
+        if weight.ndim == 2 and weight.shape == whole.shape[::-1] and _turned(weight, whole):
+            return self._names[id(whole)]
         rows = weight.stride() == whole.stride() and weight.shape[1:] == whole.shape[1:]
         first = weight.storage_offset() - whole.storage_offset()
         return f"{self._names[id(whole)]}[{first // max(1, weight.numel())}]" if rows else ""
+
+
+def _turned(weight: Tensor, whole: Tensor) -> bool:
+    return weight.stride() == whole.stride()[::-1] and whole.is_contiguous()
 
 
 class LayerObserver(TorchFunctionMode):
@@ -186,7 +207,7 @@ class LayerObserver(TorchFunctionMode):
             return func(*args, **kwargs)
         if func in LAYER_CALLS and self._reads is not None:
             options = call_options(func, args, kwargs)
-            layer = self._layers.get(self._weights.name(options["weight"]))
+            layer = self._layers.get(self._weights.of_call(options))
             if layer is not None:
                 self._reads(layer, options["input"], options)
         out = func(*args, **kwargs)

@@ -34,6 +34,11 @@ def first_chosen(plan: Plan) -> list[str]:
     return list(dict.fromkeys((plan.criterion, *USUAL)))
 
 
+def offered(plan: Plan) -> list[str]:
+    """Return the criteria that rank the plan's units, and the plan's own."""
+    return [e.name for e in CRITERIA if e.fits(plan.granularity) or e.name == plan.criterion]
+
+
 def title(method: MethodJob) -> str:
     """Return the title of a part's criterion."""
     return CRITERIA.get(method.plan.criterion).title

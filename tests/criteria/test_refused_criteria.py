@@ -55,8 +55,10 @@ def test_a_plan_is_refused_before_units_are_looked_for(criterion, settings, says
     monkeypatch.setattr(
         "pruneviz.stages.prepare.find_units", lambda *args: pytest.fail("looked for units")
     )
+    granularity = "channel" if CRITERIA.get(criterion).fits("channel") else "depth"
+    plan = Plan(criterion=criterion, criterion_parameters=settings, granularity=granularity)
     with pytest.raises(ValueError, match=says):
-        run.prepare(subject, Plan(criterion=criterion, criterion_parameters=settings))
+        run.prepare(subject, plan)
 
 
 def test_data_that_do_not_fit_are_refused_before_units_are_looked_for(monkeypatch):

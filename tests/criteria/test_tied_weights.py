@@ -1,4 +1,4 @@
-"""A weight that an embedding and a layer share: what is known of it is of the layer's calls."""
+"""Embeddings: a weight that a layer shares is the layer's; any other is looked up row by row."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pruneviz.criteria import CRITERIA, score_asked
 from pruneviz.statistics import layers_of
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import choosing
-from tests.scoring import all_scored, asked, is_refused
+from tests.scoring import all_scored, asked, is_refused, scored
 
 
 class Tied(nn.Module):
@@ -33,10 +33,10 @@ def network():
     return Tied().eval(), torch.randint(0, 7, (9, 5))
 
 
-def known(network, criterion, kind):
+def known(network, criterion, kind, name="embedding.weight"):
     model, x = network
-    found = all_scored(model, x, criterion, "channel", torch.randint(0, 7, (9,)))
-    return found.evidence.statistics[kind]["embedding.weight"]
+    found = all_scored(model, x, criterion, "channel", torch.randint(0, 3, (len(x),)))
+    return found.evidence.statistics[kind][name]
 
 
 def test_it_is_the_layer_that_answers_with_it(network):
@@ -71,3 +71,33 @@ def test_conductance_says_that_tokens_have_none(network):
     with pytest.raises(RefusedError) as caught:
         score_asked(asked(*network, "attribution", "channel", torch.zeros(9, dtype=torch.long)))
     assert caught.value.fact == choosing.no_way_to_tokens("attribution")
+
+
+class Looked(nn.Module):
+    """Tables of tokens and places, added up, and a layer that reads them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tokens, self.places = nn.Embedding(7, 4), nn.Embedding(5, 4)
+        self.hidden, self.head = nn.Linear(4, 6), nn.Linear(6, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        there = torch.arange(x.shape[1])[None]
+        return self.head(torch.relu(self.hidden(self.tokens(x) + self.places(there))).mean(1))
+
+
+def test_a_table_that_no_layer_shares_reads_how_often_each_row_is_looked_up():
+    torch.manual_seed(0)
+    model, x = Looked().eval(), torch.randint(0, 7, (70, 5))
+    for criterion in ("wanda", "sparsegpt", "activation_mean", "taylor_activation"):
+        _, scores = scored(model, x, criterion, "channel")
+        assert scores["tokens"].shape == (4,)
+        assert scores["tokens"].unique().numel() == 4
+    squares = known((model, x), "wanda", "input_squares", "tokens.weight")
+    often = torch.bincount(x.flatten(), minlength=7).double()
+    torch.testing.assert_close(squares, often[:, None].expand(7, 4))
+    products = known((model, x), "sparsegpt", "input_products", "tokens.weight")
+    torch.testing.assert_close(products[0], torch.diag(often) / 70)
+    answers = (model.tokens(x) + model.places.weight).abs().double().mean((0, 1))
+    sizes = known((model, x), "activation_mean", "activation_mean", "tokens.weight")
+    torch.testing.assert_close(sizes[0].double(), answers, rtol=1e-5, atol=0)

@@ -177,12 +177,16 @@ def choose(
     edit: Callable[[str], None],
     *,
     by_family: bool = False,
+    granularity: str | None = None,
 ) -> None:
     """Draw a select box over a registry's methods; `edit` is called with the chosen name.
 
-    `by_family` puts those of one family together, and says it beside each.
+    `by_family` puts those of one family together, and says it beside each. Where a `granularity` is
+    given, what ranks no such units is not offered, but for what is chosen already.
     """
     names, shown = list(registry.names()), {entry.name: entry.title for entry in registry}
+    if granularity is not None:
+        names = [name for name in names if name == value or registry.get(name).fits(granularity)]
     if by_family:
         names.sort(key=lambda name: registry.get(name).family)
         shown = {entry.name: f"{entry.title} ({entry.family})" for entry in registry}

@@ -122,6 +122,24 @@ def no_readers(criterion: str, units: str) -> str:
 
 
 @fact(field="criterion")
+def no_filters(criterion: str) -> str:
+    return (
+        f"criterion '{criterion}' says which filters of a layer are alike, not what a network "
+        "loses without a whole block: choose a criterion that looks at blocks, block_influence or "
+        "ablation, or another granularity"
+    )
+
+
+@fact(field="criterion")
+def blocks_alone(criterion: str) -> str:
+    return (
+        f"criterion '{criterion}' compares what goes into a whole block with what comes out: "
+        "choose the granularity depth, or choose a criterion that ranks other units, such as "
+        "magnitude_l1"
+    )
+
+
+@fact(field="criterion")
 def no_second_derivatives(criterion: str, reason: str) -> str:
     return (
         f"criterion '{criterion}' needs second derivatives, which this model does "
