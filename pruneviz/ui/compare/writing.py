@@ -60,7 +60,7 @@ def draw(plan: Plan) -> None:
 def _ask(plan: Plan) -> tuple[str, int, float, int]:
     """Draw the widgets; return the prompt, how many tokens, the temperature and the seed."""
     prompt = st.text_area(
-        "Prompt", engine.beginning(plan), max_chars=MOST_CHARACTERS, height=100,
+        "Prompt", engine.beginning(plan), max_chars=MOST_CHARACTERS, height=130,
         key="compare-prompt",
     )  # fmt: skip
     with st.container(horizontal=True, vertical_alignment="bottom"):
