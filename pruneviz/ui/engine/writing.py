@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pruneviz.compare.next_tokens import apart_by_token
 from pruneviz.language.generate import SideBySide, Way, prompt_tokens
+from pruneviz.measure.quality import quality
+from pruneviz.metrics import Tally
 from pruneviz.network.inputs import only_tensor
 from pruneviz.plan import Plan
+from pruneviz.report import MetricPair
 from pruneviz.tasks.language_modelling import LanguageModelling
+from pruneviz.tasks.task import usual_metric
 from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.cached import cached
-from pruneviz.ui.engine.results import network
+from pruneviz.ui.engine.results import judged, network
 from pruneviz.ui.engine.shared import TURNS
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.language import writing
@@ -45,3 +50,24 @@ def go_on(texts: SideBySide) -> None:
     """Let both write a token; no timing runs meanwhile."""
     with TURNS.taken(urgent=True):
         texts.step()
+
+
+@cached(cache.plan_key, most=32, spinner="Asking both networks how far they lie apart …")
+def apart(plan: Plan) -> Tally | None:
+    """Return how far both lie apart at the judged places of each text; None without texts."""
+    subject = cache.subject(plan)
+    if subject.data is None or not isinstance(subject.task, LanguageModelling):
+        return None
+    both = network(plan, "original"), network(plan, "pruned")
+    return apart_by_token(*both, subject.data.x, subject.data.y)
+
+
+@cached(cache.plan_key, most=32)
+def others(plan: Plan) -> tuple[MetricPair, ...]:
+    """Return the metrics of the next token that fit and are not reported: right, among five."""
+    found = judged(plan)
+    if found is None or not isinstance(found.task, LanguageModelling):
+        return ()
+    there = {pair.metric for pair in found.quality}
+    metrics = [usual_metric(found.task, n) for n in found.task.metrics if n not in there]
+    return quality(found.task, metrics, found.original, found.pruned, found.data.y)
