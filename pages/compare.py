@@ -25,7 +25,7 @@ from pruneviz.measure.quality import accuracy_pair, by_class
 from pruneviz.network.inputs import only_tensor
 from pruneviz.subjects import Data
 from pruneviz.ui import classes
-from pruneviz.ui.compare import given, groups, judged
+from pruneviz.ui.compare import given, groups, judged, writing
 from pruneviz.ui.engine import results
 from pruneviz.ui.frame import frame, speeds
 from pruneviz.ui.kit import keeping, theme, widgets
@@ -221,6 +221,7 @@ with frame.page("Compare", "What changed in the answers, the speed and the size?
     if answers is not None:
         show_warnings(answers)
         show_classes(answers)
+    writing.draw(view.plan)
     groups.draw(view.plan)
     show_cost(view)
     if answers is not None:

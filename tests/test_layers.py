@@ -22,7 +22,7 @@ FLOORS = [
     {"granularity", "subjects"},
     {"allocate", "measure", "pruned", "statistics"},
     {"apply", "compare", "criteria", "explain", "export", "reuse"},
-    {"proof", "recovery", "store"},
+    {"language", "proof", "recovery", "store"},
     {"catalogue", "history", "stages"},
     {"blockwise", "run"},
     {"sensitivity"},

@@ -22,6 +22,18 @@ def bits(means: Tensor) -> Tensor:
     return means[:, 0] / means[:, 1] / log(2)
 
 
+def of_tokens(means: Tensor) -> Tensor:
+    """Return how much there is of something for each token, of that and tokens."""
+    return means[:, 0] / means[:, 1]
+
+
+def _by_token(column: str) -> OfMeans:
+    """Return the rule of a column's sum over the tokens of all texts."""
+    return OfMeans(
+        lambda tally: torch.stack([tally[column].double(), tally["tokens"].double()], 1), of_tokens
+    )
+
+
 def _nats_and(size: str, tally: Tally) -> Tensor:
     return torch.stack([tally["nll"].double(), tally[size].double()], 1)
 
@@ -57,5 +69,53 @@ METRICS.add(
         better="lower",
         needs=("nll", "bytes"),
         implementation=OfMeans(lambda tally: _nats_and("bytes", tally), bits),
+    )
+)
+METRICS.add(
+    Metric(
+        name="top5_token_accuracy",
+        title="Top-5 token accuracy",
+        family="function of means",
+        sentence="How many of the judged tokens are among the five that the network holds most "
+        "likely, over all texts together.",
+        formula="Σ among five / Σ tokens",
+        source=f"Russakovsky et al. 2015, arXiv 1409.0575; interval: {STUDENT}",
+        unit="fraction",
+        better="higher",
+        most=1.0,
+        needs=("among_five", "tokens"),
+        implementation=_by_token("among_five"),
+    )
+)
+METRICS.add(
+    Metric(
+        name="token_kl",
+        title="KL divergence from the original by token",
+        family="function of means",
+        sentence="How far what the network says of the next token is from what the original says, "
+        "over the judged places of all texts; the text itself is not asked.",
+        formula="Σ Σ p log(p / q) / Σ tokens, p the original's probabilities",
+        source=f"Kullback and Leibler 1951, https://doi.org/10.1214/aoms/1177729694; "
+        f"interval: {STUDENT}",
+        unit="nats",
+        better="lower",
+        needs=("kl", "tokens"),
+        implementation=_by_token("kl"),
+    )
+)
+METRICS.add(
+    Metric(
+        name="token_agreement",
+        title="Agreement with the original by token",
+        family="function of means",
+        sentence="At how many of the judged places the network holds the same next token most "
+        "likely as the original does, over all texts.",
+        formula="Σ agreed / Σ tokens",
+        source=f"Geirhos et al. 2020, arXiv 2006.16736; interval: {STUDENT}",
+        unit="fraction",
+        better="higher",
+        most=1.0,
+        needs=("agreed", "tokens"),
+        implementation=_by_token("agreed"),
     )
 )

@@ -26,13 +26,16 @@ COLUMNS = {  # what a tally may hold of each input
     "logits": "what the network says of each class, (N, classes); its softmax is the probability, "
     "and of several labels an input its sigmoid",
     "nll": "the negative log-likelihood of the target, summed over its tokens, in nats, (N,)",
-    "kl": "how far the probabilities are from the original's, KL(original ‖ pruned), in nats, (N,)",
+    "kl": "how far the probabilities are from the original's, KL(original ‖ pruned), summed over "
+    "its tokens, in nats, (N,)",
     "error": "the answer less the target, (N,) or (N, outputs)",
     "intersections": "pixels of each class that are also answered so, (N, classes)",
     "unions": "pixels that are of each class or answered so, (N, classes)",
     "tokens": "how many tokens were predicted, (N,)",
     "pixels": "how many pixels are labelled, (N,)",
     "correct": "how many of the tokens or pixels are answered right, (N,)",
+    "among_five": "how many of the tokens are among the five likeliest answers, (N,)",
+    "agreed": "at how many of these places the answer is the original's, (N,)",
     "bytes": "how many bytes of text those tokens are, (N,)",
     "scores": "how sure each answered box is, the highest first, (N, 100)",
     "classes": "the class of each answered box, below 0 where there is none, (N, 100)",

@@ -126,13 +126,18 @@ Given: TypeAlias = Batch | tuple[Any, ...]
 
 
 def call(
-    model: Callable[..., Any], given: Given, weights: Mapping[str, Tensor] | None = None
+    model: Callable[..., Any],
+    given: Given,
+    weights: Mapping[str, Tensor] | None = None,
+    beside: Mapping[str, Any] | None = None,
 ) -> Any:
     """Return a model's answer; `weights` are parameters and buffers in the place of its own.
 
+    `beside` is given by name too, and is no input: what it remembers of an earlier call.
     Every model is called here, but by the tools that call modules themselves: captum, torch.export.
     """
     args, kwargs = arguments(given)
+    kwargs = {**kwargs, **(beside or {})}
     if weights is None:
         return model(*args, **kwargs)
     return functional_call(model, dict(weights), args, kwargs)  # type: ignore[arg-type]

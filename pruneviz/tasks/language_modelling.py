@@ -51,8 +51,8 @@ class LanguageModelling:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The perplexity, the bits a byte where bytes of a token are known, right next tokens."""
-        return (*self.reported, "token_accuracy")
+        """The perplexity, the bits a byte where a token's bytes are known, right next tokens."""
+        return (*self.reported, "token_accuracy", "top5_token_accuracy")
 
     @property
     def reported(self) -> tuple[str, ...]:
@@ -77,15 +77,17 @@ class LanguageModelling:
         return within_outputs(target[target != IGNORED], logits.shape[2])
 
     def answers(self, output: Any, target: Tensor) -> Answers:
-        """Return `log_likelihood`, float64, 0 where none is judged, and `right`, (N, places) each.
+        """Return `log_likelihood`, float64, 0 where none is judged, (N, places).
 
-        Of `tokens` logits a place one number is kept.
+        And `right` and `among_five`, whether the likeliest token, or one of the five likeliest, is
+        the next one. Of `tokens` logits a place these alone are kept.
         """
         parts = zip(logits_of_tokens(output).split(PLACES, 1), target.split(PLACES, 1), strict=True)
-        found = [(log_likelihoods(part.double(), wanted), part.argmax(2) == wanted)
+        found = [(log_likelihoods(part.double(), wanted), *among_likeliest(part, wanted))
                  for part, wanted in parts]  # fmt: skip
-        likelihoods, right = (torch.cat(each, 1) for each in zip(*found, strict=True))
-        return {"log_likelihood": likelihoods, "right": right & ~likelihoods.isnan()}
+        likelihoods, *places = (torch.cat(each, 1) for each in zip(*found, strict=True))
+        right, among = (each & ~likelihoods.isnan() for each in places)
+        return {"log_likelihood": likelihoods, "right": right, "among_five": among}
 
     def loss(self, output: Any, target: Tensor, reduction: Reduction = "mean") -> Tensor:
         """Return the mean over an input's judged places of the cross-entropy; 0 without any."""
@@ -99,7 +101,7 @@ class LanguageModelling:
         return 1.0
 
     def tally(self, answers: Answers, target: Tensor) -> Tally:
-        """Return `nll`, summed over an input's tokens, float64, `tokens`, `correct`, (N,) each.
+        """Return `nll`, summed over an input's tokens, float64, `tokens`, `correct`, `among_five`.
 
         And `bytes`, how many bytes those tokens stand for, where that is known.
         """
@@ -109,6 +111,7 @@ class LanguageModelling:
             "nll": -answers["log_likelihood"].sum(1),
             "tokens": judged.sum(1),
             "correct": answers["right"].sum(1),
+            "among_five": answers["among_five"].sum(1),
         }
         if self.token_bytes is None:
             return found
@@ -167,6 +170,16 @@ def log_likelihoods(logits: Tensor, target: Tensor) -> Tensor:
     wanted = for_each(target, len(logits))
     chosen = logits.gather(2, wanted.clamp_min(0)[..., None])[..., 0]
     return torch.where(wanted == IGNORED, 0.0, chosen - logits.logsumexp(2))
+
+
+def among_likeliest(logits: Tensor, target: Tensor, most: int = 5) -> tuple[Tensor, Tensor]:
+    """Return whether each target is the likeliest token, and one of the `most` likeliest.
+
+    Logits are (N, places, tokens), the rest (N, places).
+    """
+    likeliest = logits.argmax(2) == target
+    best = logits.topk(min(most, logits.shape[2]), 2).indices == target[..., None]
+    return likeliest, best.any(2) | likeliest
 
 
 def _likelihood(target: Tensor, at: int) -> Callable[[Any], Tensor]:

@@ -39,6 +39,8 @@ def tally(seed: int = 0, samples: int = 83, classes: int = CLASSES, better: floa
         "bytes": size * 4,
         "pixels": size * 9,
         "correct": torch.minimum(size, (size * better / 4 + noise[:, 0]).round().clamp_min(0)),
+        "among_five": torch.minimum(size, (size * better / 4 + noise[:, 1]).round().clamp_min(0)),
+        "agreed": torch.minimum(size, (size * better / 4 + noise[:, 2]).round().clamp_min(0)),
         **of_boxes(own, shared, samples, classes, better),
     }
 

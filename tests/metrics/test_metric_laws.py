@@ -78,6 +78,9 @@ ORACLES = {
     ).mean(),
     "pixel_accuracy": lambda t: t["correct"].sum() / t["pixels"].sum(),
     "token_accuracy": lambda t: t["correct"].sum() / t["tokens"].sum(),
+    "top5_token_accuracy": lambda t: t["among_five"].sum() / t["tokens"].sum(),
+    "token_kl": lambda t: t["kl"].double().sum() / t["tokens"].sum(),
+    "token_agreement": lambda t: t["agreed"].sum() / t["tokens"].sum(),
     "perplexity": lambda t: math.exp(t["nll"].sum() / t["tokens"].sum()),
     "bits_per_byte": lambda t: t["nll"].sum() / math.log(2) / t["bytes"].sum(),
     "map_50": lambda t: judged_as_coco(t["boxes"], t["true_boxes"])["map_50"],
@@ -292,7 +295,7 @@ def test_a_class_that_no_output_is_and_a_parameter_that_there_is_not_are_refused
 def test_better_answers_are_better(name):
     metric = METRICS.get(name)
     change, _ = metric.paired(tally(1, better=0.5), tally(1, better=4.0))
-    if name == "kl":  # nearer to an original that knows nothing is not to know
+    if name in ("kl", "token_kl"):  # nearer to an original that knows nothing is not to know
         change = -change
     assert metric.gain(change) > 0
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from pruneviz.compare import worsened
+from pruneviz.compare.next_tokens import apart_by_token, apart_metrics
 from pruneviz.plan import Plan
 from pruneviz.tasks import IGNORED
 from pruneviz.ui.engine import results
@@ -31,6 +32,15 @@ def test_a_page_opens_for_a_language_model_and_says_nothing_of_accuracy(page):
 def test_compare_draws_the_text_that_lost_most_token_by_token():
     at = _open("compare", PLAN)
     assert "Bits per byte" in words(at)
+    assert "Top-5 token accuracy" in words(at)
+    apart = apart_by_token(
+        *(results.network(PLAN, which) for which in ("original", "pruned")), *(
+            getattr(results.cache.subject(PLAN).data, name) for name in ("x", "y")
+        )
+    )  # fmt: skip
+    kl, agreement = apart_metrics()
+    assert f"**{kl.combine(apart):.3f} nats** apart" in words(at).replace("\u00a0", " ")
+    assert f"**{100 * agreement.combine(apart):.1f} %** of 8," in words(at).replace("\u00a0", " ")
     judged = results.judged(PLAN)
     table = worsened(judged.task, judged.original, judged.pruned, judged.data.y)
     worst = int(table["index"][0])

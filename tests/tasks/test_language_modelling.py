@@ -61,10 +61,19 @@ def test_tokens_bytes_and_what_is_right_are_counted():
     right = (Z.argmax(2) == Y).sum(1).tolist()
     assert found["correct"].tolist() == right
     assert sum(right) > 0
+    ranks = (Z.gather(2, Y.clamp_min(0)[..., None]) < Z).sum(2)  # how many are likelier
+    among = ((ranks < 5) & (Y != IGNORED)).sum(1).tolist()
+    assert found["among_five"].tolist() == among
+    assert sum(right) < sum(among) < sum(found["tokens"].tolist())
+
+
+def test_of_few_tokens_all_are_among_the_likeliest():
+    z, y = torch.randn(1, 4, 3), torch.tensor([[0, 1, 2, IGNORED]])
+    assert TASK.answers(z, y)["among_five"].tolist() == [[True, True, True, False]]
 
 
 def test_bits_a_byte_fit_where_it_is_known_how_many_bytes_tokens_have():
-    assert TASK.metrics == ("perplexity", "token_accuracy")
+    assert TASK.metrics == ("perplexity", "token_accuracy", "top5_token_accuracy")
     assert "bytes" not in TASK.tally(TASK.answers(Z, Y), Y)
     assert LanguageModelling(torch.ones(11)).reported == ("perplexity", "bits_per_byte")
 
@@ -75,6 +84,7 @@ def test_a_place_whose_logits_are_no_number_is_no_right_one_and_its_text_has_no_
     found = TASK.tally(TASK.answers(z, Y), Y)
     assert found["nll"].isnan().tolist() == [False, True, False]
     assert not TASK.answers(z, Y)["right"][1, 2]
+    assert not TASK.answers(z, Y)["among_five"][1, 2]
 
 
 def test_a_student_is_apart_from_its_teacher_place_by_place():

@@ -12,7 +12,8 @@ from pruneviz.metrics import metric_of
 from pruneviz.network.inputs import only_tensor
 from pruneviz.plan import Plan
 from pruneviz.report import MetricNumbers, MetricPair
-from pruneviz.ui.compare import boxes, given, labels, masks, numbers, tokens
+from pruneviz.ui.compare import boxes, given, labels, masks, next_tokens, numbers, tokens
+from pruneviz.ui.engine import writing
 from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.history import report_tables
 from pruneviz.ui.kit import widgets
@@ -30,7 +31,9 @@ def draw(plan: Plan, judged: Judged) -> None:
     """Draw the task's metrics, and the answers as the task shows them."""
     st.markdown("  \n".join(sentence(pair, judged) for pair in judged.quality[:1]))
     st.markdown("**Each metric in numbers**", help=HELP)
-    st.markdown(report_tables.markdown_table(HEADINGS, [_row(pair) for pair in judged.quality]))
+    every = (*judged.quality, *writing.others(plan))
+    st.markdown(report_tables.markdown_table(HEADINGS, [_row(pair) for pair in every]))
+    next_tokens.draw(plan)
     numbers.draw(judged)
     labels.draw(plan, judged)
 

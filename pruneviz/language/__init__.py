@@ -1,0 +1,1 @@
+"""Language models as their users see them: texts that they write, and how fast."""

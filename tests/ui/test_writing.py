@@ -1,0 +1,79 @@
+"""Compare lets both networks go on with a text, shows it as text, and says where they part."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+import pytest
+
+from pruneviz.language.generate import Way, Writer, prompt_tokens
+from pruneviz.plan import Plan
+from pruneviz.ui.compare import writing
+from pruneviz.ui.engine import results
+from pruneviz.ui.engine import writing as engine
+from pruneviz.ui.session import link
+from tests.pages.test_later_pages import _open
+
+PLAN = Plan(model="sample:stdlib-lm", sparsity=0.3, granularity="head")
+PROMPT = "def read(path):\n    *a* <b>"
+
+
+def asked(at, **values):
+    at.text_area(key="compare-prompt").set_value(values.pop("prompt", PROMPT))
+    at.number_input(key="compare-new-tokens").set_value(values.pop("most", 6))
+    return at.button(key="compare-write").click().run()
+
+
+def texts(at) -> list[str]:
+    """Return what both wrote, each with the prompt, without the marks and signs."""
+    found = [e.proto.body for e in at.get("html") if 'class="written"' in e.proto.body]
+    bodies = [each.split("<div", 1)[1].split(">", 1)[1].removesuffix("</div>") for each in found]
+    return [unescape(re.sub(r"</?(span|mark)[^>]*>", "", each)) for each in bodies]
+
+
+def test_both_write_what_the_engine_writes_and_it_is_no_markup():
+    at = asked(_open("compare", PLAN))
+    assert not at.exception
+    assert not at.error
+    tokenizer = results.cache.subject(PLAN).tokenizer
+    tokens = prompt_tokens(tokenizer, PROMPT)
+    for which, shown in zip(("original", "pruned"), texts(at), strict=True):
+        writer = Writer(results.network(PLAN, which), tokens, Way(most=6))
+        while writer.step() is not None:
+            pass
+        assert shown.replace("⏎", "") == tokenizer.decode([*tokens, *writer.written])
+    body = next(e.proto.body for e in at.get("html") if 'class="written"' in e.proto.body)
+    assert "&lt;b&gt;" in body
+    assert "<b>" not in body
+    assert any("each token took a whole pass" in each.value for each in at.caption)
+    at.query_params["plan"] = link.encode(PLAN.changed(sparsity=0.5))
+    assert not texts(at.run()), "it was asked of another plan"
+
+
+def test_what_is_unpruned_writes_the_same_with_the_same_seed():
+    at = _open("compare", PLAN.changed(sparsity=0.0))
+    at = at.segmented_control(key="compare-drawn").set_value(writing.DRAWN).run()
+    at = asked(at, most=12)
+    first, second = texts(at)
+    assert first == second
+    assert any("Both write the same 12 tokens" in each.value for each in at.caption)
+
+
+def test_nothing_to_go_on_with_is_said_in_place():
+    at = asked(_open("compare", PLAN), prompt="")
+    assert not at.exception
+    assert [e.value for e in at.error if "prompt has no token" in e.value.replace("\\", "")]
+    assert not texts(at)
+
+
+@pytest.mark.parametrize("model", ["sample:digits-cnn", "sample:diabetes-mlp"])
+def test_other_networks_write_nothing(model):
+    assert not engine.can_write(Plan(model=model))
+
+
+def test_marks_show_what_shows_nothing_and_no_token_is_markup():
+    found = writing.markup("<i>", ["a\n", "<script>"], [True, False], "red", "x")
+    assert "&lt;i&gt;" in found
+    assert "<mark>a⏎\n</mark>" in found
+    assert "<script>" not in found
