@@ -24,7 +24,7 @@ FLOORS = [
     {"apply", "compare", "criteria", "explain", "export", "reuse"},
     {"language", "proof", "recovery", "store"},
     {"catalogue", "history", "stages"},
-    {"blockwise", "run"},
+    {"blockwise", "run", "vocabulary"},
     {"sensitivity"},
     {"analyses"},
     {"propose"},

@@ -22,7 +22,7 @@ from pruneviz.cli.options import (
     takes_plan,
 )
 from pruneviz.cli.supplying import supply_uploads
-from pruneviz.cli.tables import print_blocks, print_check, print_report
+from pruneviz.cli.tables import print_blocks, print_check, print_report, print_vocabulary
 from pruneviz.plan import Plan
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import commanding
@@ -125,6 +125,28 @@ def blockwise(
         print_json(asdict(work.progress))
     else:
         print_blocks(work.progress)
+
+
+@app.command()
+@aside
+@takes_plan()
+def vocabulary(
+    plan: Plan,
+    out: Annotated[Path, typer.Option(help="Folder for the smaller model, new or empty.")] = Path(
+        "fewer-tokens"
+    ),
+    as_json: AsJson = False,
+) -> None:
+    """Take the tokens that a text never uses out of a language model and its tokenizer."""
+    from dataclasses import asdict
+
+    from pruneviz.vocabulary import cut_vocabulary
+
+    found = cut_vocabulary(plan, out)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        print_vocabulary(found)
 
 
 @app.command()

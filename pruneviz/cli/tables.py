@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from pruneviz.blockwise.work import Progress
+    from pruneviz.vocabulary import Fewer
 
 
 FRACTION = "fraction"  # the unit of metrics that are shares
@@ -58,6 +59,18 @@ def print_blocks(done: Progress) -> None:
     )
     table.add_row(title, *values)
     console.print(table)
+
+
+def print_vocabulary(found: Fewer) -> None:
+    """Print what a cut of the vocabulary came to."""
+    table = Table("", "original", "fewer tokens")
+    table.add_row("Tokens that the model knows", *(f"{n:,}" for n in found.tokens))
+    table.add_row("Parameters", *(f"{n:,}" for n in found.parameters))
+    table.add_row("Tokens of the text's last quarter", *(f"{n:,}" for n in found.judged_tokens))
+    cells = zip(found.bits_per_byte, found.intervals, strict=True)
+    bits = (f"{value:.3f} [{low:.3f}, {high:.3f}]" for value, (low, high) in cells)
+    table.add_row("Bits per byte of it", *bits)
+    output().print(table)
 
 
 Row = tuple[str, str, str, str]

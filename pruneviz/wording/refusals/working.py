@@ -217,3 +217,48 @@ def folder_in_use(folder: str, file: str) -> str:
 @fact()
 def no_such_inputs(inputs: str, known: tuple[str, ...]) -> str:
     return f"there are no inputs '{inputs}': choose {' or '.join(known)}"
+
+
+@fact(field="data")
+def no_text_of_tokens() -> str:
+    return "tokens stay that a text uses: name one with --data text:FILE"
+
+
+@fact(field="model")
+def no_tokenizer_file(folder: str) -> str:
+    return (
+        f"'{folder}' has no tokenizer.json, so no tokens can be taken out of its tokenizer: save "
+        "it once with the library tokenizers"
+    )
+
+
+@fact(field="model")
+def other_tokenizer(kind: str) -> str:
+    return (
+        f"its tokenizer is of the kind '{kind}', of which no tokens can be taken out: "
+        "choose a network with BPE, Unigram, WordPiece or WordLevel"
+    )
+
+
+@fact()
+def more_rows_of_tokens(name: str, tokens: int) -> str:
+    return (
+        f"'{name}' has a size of {tokens:,}, as many as there are tokens, and it is not known "
+        "whether it stands for these: no token can go"
+    )
+
+
+@fact()
+def cuts_otherwise() -> str:
+    return (
+        "without the other tokens the text is cut otherwise than before, so the tokenizer does "
+        "more than its file says: keep the vocabulary whole"
+    )
+
+
+@fact()
+def other_logits(error: float) -> str:
+    return (
+        f"the network written answers otherwise than the one it was cut from ({error:.1e} of the "
+        "largest logit): what was written is not to be used"
+    )
