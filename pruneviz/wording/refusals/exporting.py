@@ -207,8 +207,8 @@ def not_uniform(
 ) -> str:
     return (
         f"config.json sizes '{one}' and '{other}' with one number, {entry}, and they were cut "
-        f"differently, to {size} of {before} and {other_size} of {other_before}: take the same "
-        "share of each layer (scope layer) for a Hugging Face folder, or weights and recipe"
+        f"differently, to {size} of {before} and {other_size} of {other_before}: cut both alike, "
+        "as scope layer does, for a Hugging Face folder, or take weights and recipe"
     )
 
 
@@ -226,3 +226,8 @@ def folder_differs(error: float) -> str:
         f"a network of these sizes that transformers builds answers differently (relative error "
         f"{error:.1e}), as its class computes more from its sizes: take weights and recipe"
     )
+
+
+@fact()
+def folder_exists(path: str) -> str:
+    return f"'{path}' is there already: name a folder that is not"
