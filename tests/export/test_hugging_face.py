@@ -39,6 +39,7 @@ FAMILIES = {
     "Phi3": GROUPED,
     "GPT2": {**SIZES, "n_positions": 64, "n_inner": None},
     "GPTNeoX": SIZES,
+    "Bloom": {**SIZES, "n_head": 4},
     "OPT": {**SIZES, "ffn_dim": 48, "word_embed_proj_dim": 32},
     "Mixtral": {**GROUPED, "num_local_experts": 4},
     "Qwen3Moe": {**GROUPED, "head_dim": 8, "num_experts": 4, "num_experts_per_tok": 2,
