@@ -13,6 +13,7 @@ from pruneviz.subjects.models.hugging_face.folder import (
     Folder,
     find_folder,
     read_json,
+    refuse_unknown_kind,
     tensors_of,
     told,
 )
@@ -85,7 +86,13 @@ def _configuration(folder: Folder) -> tuple[Any, str, str]:
     named = (given.get("architectures") or [None])[0]
     if not folder.gguf:
         _kind(given.get("model_type"), named)  # before anything is built of the file
-    config = transformers.AutoConfig.from_pretrained(folder.path, **folder.options)
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder.path, **folder.options)
+    # What a library can raise over files that anybody wrote is without end.
+    except Exception:
+        if folder.gguf:
+            refuse_unknown_kind(folder)
+        raise
     config.use_cache = False  # what was computed for earlier tokens would be answered, too
     kind, architecture = _kind(config.model_type, named)
     sdpa = getattr(transformers, architecture)._supports_sdpa
