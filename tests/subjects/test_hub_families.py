@@ -71,9 +71,9 @@ def test_a_gguf_file_of_a_kind_without_a_reader_is_named(tmp_path):
 def test_a_tokenizer_of_another_network_is_said(tmp_path):
     made("GPT2LMHeadModel", vocab_size=200).save_pretrained(tmp_path)
     cutter().save(str(tmp_path / "tokenizer.json"))
-    source = load_hugging_face(str(tmp_path), None, pretrained=False)
-    assert source.tokenizer is None
     known = cutter().get_vocab_size(with_added_tokens=False)
-    reason = str(hub_folders.foreign_tokenizer(known, 200))
-    assert source.notes == (opened.no_tokenizer(reason),)
-    assert f"{known} tokens" in reason
+    note = opened.foreign_tokenizer(known, 200)
+    assert load_hugging_face(str(tmp_path), None, pretrained=False).notes == (note,)
+    assert f"{known} tokens" in str(note)
+    made("GPT2LMHeadModel", vocab_size=known).save_pretrained(tmp_path)
+    assert load_hugging_face(str(tmp_path), None, pretrained=False).notes == ()

@@ -142,10 +142,12 @@ def _network(
 
 
 def _tokenizer(folder: Folder, tokens: int) -> tuple[FileTokenizer | None, Fact | None]:
-    """Return the folder's tokenizer, or a note that says why there is none."""
+    """Return the folder's tokenizer, None where it cannot be read, and a note on what is amiss."""
     try:
         with told(folder):
-            return tokenizer_of(folder, tokens), None
+            found = tokenizer_of(folder, tokens)
+            foreign = found.known > tokens
+            return found, opened.foreign_tokenizer(found.known, tokens) if foreign else None
     except RefusedError as error:
         return None, opened.no_tokenizer(first_line(error.__cause__ or error))
 

@@ -28,6 +28,11 @@ class FileTokenizer:
         cuts.no_padding()
         self._cuts, self._tokens = cuts, tokens
 
+    @property
+    def known(self) -> int:
+        """Return how many tokens a text may have, without those that were added, of no text."""
+        return int(self._cuts.get_vocab_size(with_added_tokens=False))
+
     def encode(self, text: str) -> list[int]:
         """Return the numbers of a text's tokens, without any that stand at its ends."""
         return list(self._cuts.encode(text, add_special_tokens=False).ids)
@@ -108,22 +113,11 @@ def tokenizer_of(folder: Folder, tokens: int) -> FileTokenizer:
     if file.is_file():
         from tokenizers import Tokenizer
 
-        return _of_network(Tokenizer.from_file(str(file)), tokens)
+        return FileTokenizer(Tokenizer.from_file(str(file)), tokens)
     from transformers import AutoTokenizer
 
     found = AutoTokenizer.from_pretrained(folder.path, **folder.options)
     files = sorted(found.vocab_files_names.values())
     if not folder.gguf and not any((folder.path / name).is_file() for name in files):
         raise RefusedError(hub_folders.no_vocabulary(tuple(files)))
-    return _of_network(found.backend_tokenizer, tokens)
-
-
-def _of_network(cuts: Any, tokens: int) -> FileTokenizer:
-    """Return a tokenizer; RefusedError where texts would have tokens that a network has not.
-
-    Tokens that were added to it are of no text, and a network may do without them.
-    """
-    known = int(cuts.get_vocab_size(with_added_tokens=False))
-    if known > tokens:
-        raise RefusedError(hub_folders.foreign_tokenizer(known, tokens))
-    return FileTokenizer(cuts, tokens)
+    return FileTokenizer(found.backend_tokenizer, tokens)

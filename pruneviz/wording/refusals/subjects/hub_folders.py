@@ -89,8 +89,3 @@ def other_gguf(file: str, kind: str) -> str:
         f"'{file}' holds a network of the kind '{kind}', which transformers cannot read from GGUF: "
         "give the folder that it was made of, with config.json and model.safetensors"
     )
-
-
-@fact(field="model")
-def foreign_tokenizer(known: int, tokens: int) -> str:
-    return f"it knows {known:,} tokens and the network {tokens:,}, so it is another network's"
