@@ -4,8 +4,9 @@ import streamlit as st
 
 from pruneviz.figures.kit.format import size
 from pruneviz.network.answers import gives_probabilities
-from pruneviz.plan import Part
+from pruneviz.plan import Part, Plan
 from pruneviz.run import asks_for_rounds
+from pruneviz.store import goes_home
 from pruneviz.subjects import Subject
 from pruneviz.ui.engine import cache, results
 from pruneviz.ui.frame import frame, speeds
@@ -74,6 +75,29 @@ def download_all(files: results.Files) -> None:
             st.markdown(f"{what} :small[:gray[{size(len(content))}]]", width="stretch")
 
 
+def offer_home(plan: Plan) -> None:
+    """Offer a network of transformers as a folder that its own classes open."""
+    st.subheader("Hugging Face folder", anchor=False)
+    st.markdown(
+        "`from_pretrained` opens it without PruneViz: `config.json` with the new sizes, weights "
+        "and tokenizer. It is opened again here, and must answer as the pruned network does."
+    )
+    if results.home.kept(plan) is None and not st.button("Write the Hugging Face folder"):
+        return
+    made = results.home(plan)
+    if made.why is not None:
+        st.info(text.escape(text.sentence(str(made.why))), icon=":material/info:")
+        return
+    st.download_button(
+        f"Download the Hugging Face folder as zip ({size(len(made.archive))})",
+        made.archive,
+        "pruned.zip",
+        "application/zip",
+        icon=":material/folder_zip:",
+        on_click="ignore",
+    )
+
+
 def prepare(view: frame.View) -> None:
     """Offer the files: made here for a quick network, else by a job, which leaves time to go on."""
     plan = view.plan
@@ -100,6 +124,8 @@ def prepare(view: frame.View) -> None:
     st.caption(text.escape(text.sentence(times)))
     for note in files.notes:
         st.caption(text.escape(note))
+    if goes_home(plan.model):
+        offer_home(plan)
 
 
 with frame.page("Export", "Download the pruned network.") as view:

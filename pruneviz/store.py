@@ -11,12 +11,15 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 
 from pruneviz.export import RECIPE_FILE, WEIGHTS_FILE, write_network
+from pruneviz.export.hugging_face import write_hugging_face
 from pruneviz.measure.packing import pack
 from pruneviz.network.held import LIFTED, held_tensors
 from pruneviz.plan import Plan, plan_faults
 from pruneviz.report import Report
+from pruneviz.subjects.models.hugging_face.folder import find_folder
+from pruneviz.subjects.references import parse_model
 from pruneviz.wording import Fact, RefusedError, judged, said_by
-from pruneviz.wording.refusals import storing
+from pruneviz.wording.refusals import exporting, storing
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -95,6 +98,43 @@ def _write_network(directory: Path, prepared: Prepared, pruned: Pruned) -> list[
             *_beside_state(pruned.model, held),
         ]
     return []
+
+
+def goes_home(reference: str) -> bool:
+    """Return whether a model's reference is of transformers, which opens folders by itself."""
+    return parse_model(reference).kind == "hf"
+
+
+def check_home(directory: Path, reference: str) -> None:
+    """Raise RefusedError unless such a folder can be begun: before the work, not after."""
+    if not goes_home(reference):
+        raise RefusedError(exporting.not_of_transformers())
+    if directory.exists():
+        raise RefusedError(exporting.folder_exists(str(directory)))
+
+
+def write_home(directory: Path, prepared: Prepared, pruned: Pruned) -> None:
+    """Write a pruned network of `hf:` as a folder that transformers opens without other code.
+
+    The folder is complete or absent. RefusedError where there is one already, where no
+    configuration describes the network, or where it came from elsewhere.
+    """
+    subject = prepared.subject
+    check_home(directory, subject.reference)
+    source = find_folder(parse_model(subject.reference).name, pretrained=False)
+    try:
+        directory.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=directory.parent, prefix=".writing-") as name:
+            beside = Path(name) / directory.name
+            beside.mkdir()
+            write_hugging_face(
+                beside, subject.model, pruned.model, pruned.bypassed, subject.example, source
+            )
+            beside.replace(directory)
+    except OSError as error:
+        raise RefusedError(
+            storing.not_written(str(directory), error.strerror or str(error))
+        ) from error
 
 
 def _beside_state(model: nn.Module, held: Mapping[str, Tensor]) -> list[Fact]:

@@ -40,6 +40,9 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Folder for plan, report, masks and weights.")
     ] = None,
+    hugging_face: Annotated[
+        Path | None, typer.Option(help="A new folder that transformers opens by itself (hf: only).")
+    ] = None,
     keep: Annotated[bool, typer.Option(help="Keep it among the runs, too.")] = False,
     force: Annotated[bool, typer.Option(help="Overwrite another run in that folder.")] = False,
     latency_runs: Annotated[int, typer.Option(min=3, help="Timed passes of each model.")] = 100,
@@ -53,8 +56,10 @@ def run(
     from pruneviz.history.adopt import adopt
     from pruneviz.home import default_home
     from pruneviz.jobs.control import default_threads
-    from pruneviz.store import write_run
+    from pruneviz.store import check_home, write_home, write_run
 
+    if hugging_face is not None:
+        check_home(hugging_face, plan.model)
     if engine.asks_for_rounds(plan):
         torch.set_num_threads(default_threads())  # as many as a job has, for the same last digits
     if within_ms is not None:
@@ -63,6 +68,8 @@ def run(
     notes = list(report.notes)
     if out is not None:
         notes += write_run(out, prepared, pruned, report, force)
+    if hugging_face is not None:
+        write_home(hugging_face, prepared, pruned)
     if keep:
         with tempfile.TemporaryDirectory() as folder:
             write_run(Path(folder), prepared, pruned, report)

@@ -30,7 +30,7 @@ SIZE_OPERATORS: dict[str, Callable[..., Any]] = {
     "operator.getitem": operator.getitem,
 }
 _SIZE_NAMES = {function: name for name, function in SIZE_OPERATORS.items()}
-_ATEN = re.compile(r"aten\.([a-z]\w*)\.(\w+)", re.ASCII)
+_ATEN = re.compile(r"aten\.([a-z]\w*|__(?:and|or|xor)__)\.(\w+)", re.ASCII)
 # Checks of the tracer that compute nothing.
 CHECKS = ("aten._assert_", "aten.sym_constrain_range")
 

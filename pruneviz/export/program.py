@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx import Node
+from torch.utils._pytree import tree_leaves
 
 from pruneviz import __version__
 from pruneviz.export.constants import Constants, as_text
@@ -66,10 +67,16 @@ def largest_difference(model: nn.Module, rebuilt: nn.Module, example: Tensor) ->
     worst = 0.0
     for batch in (example[:1], torch.cat([example, example[:1]])[-3:]):
         with torch.inference_mode():
-            expected, got = call(model, batch.clone()), call(rebuilt, batch.clone())
+            expected, got = _answer(call(model, batch.clone())), call(rebuilt, batch.clone())
         scale = max(float(expected.abs().max()), 1e-12)
         worst = max(worst, float((expected - got).abs().max()) / scale)
     return worst
+
+
+def _answer(output: Any) -> Tensor:
+    """Return the one tensor of an answer, which may stand in a mapping, as transformers' do."""
+    (tensor,) = (leaf for leaf in tree_leaves(output) if isinstance(leaf, Tensor))
+    return tensor
 
 
 def describe(
@@ -135,14 +142,24 @@ def _trace(model: nn.Module, example: Tensor) -> ExportedProgram:
     if model.training:
         raise RefusedError(exporting.in_training_mode())
     try:
-        # A copy: tracing swaps parameters for a moment, and the model may be in use elsewhere.
-        with ONE_TRACE:
-            return torch.export.export(
-                duplicate(model), (example[:2],), dynamic_shapes=({0: Dim.AUTO},), strict=False
-            )
+        program = _exported(model, example)
+        if any(node.op == "get_attr" for node in program.graph.nodes):
+            # a part that switches gradients off is a graph of its own, unless they are off
+            with torch.no_grad():
+                program = _exported(model, example)
     except Exception as error:  # the tracer raises many types; each means "cannot be traced"
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise RefusedError(exporting.not_traced(reason[0])) from error
+    return program
+
+
+def _exported(model: nn.Module, example: Tensor) -> ExportedProgram:
+    """Return the graph of a copy: tracing swaps parameters for a moment, and the model may be in
+    use elsewhere."""
+    with ONE_TRACE:
+        return torch.export.export(
+            duplicate(model), (example[:2],), dynamic_shapes=({0: Dim.AUTO},), strict=False
+        )
 
 
 def _input(program: ExportedProgram) -> dict[str, Any]:

@@ -66,6 +66,14 @@ def no_tokenizer(reason: str) -> str:
     return f"The folder's tokenizer cannot be read ({reason}), so texts are not: put its own there."
 
 
+@fact(field="model")
+def foreign_tokenizer(known: int, tokens: int) -> str:
+    return (
+        f"The folder's tokenizer knows {known:,} tokens and the network {tokens:,}: it may be "
+        "another network's, and texts with a token beyond are refused."
+    )
+
+
 @fact(field="data")
 def masks_of_two(white: int) -> str:
     return f"The masks hold 0 and {white:,} alone, which were taken for the classes 0 and 1."

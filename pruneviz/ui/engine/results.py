@@ -29,7 +29,7 @@ from pruneviz.tasks import Task
 from pruneviz.tasks.task import usual_metric
 from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.cached import cached
-from pruneviz.wording import RefusedError
+from pruneviz.wording import Fact, RefusedError
 from pruneviz.wording.refusals import browsing
 
 Which = Literal["original", "pruned"]
@@ -57,6 +57,14 @@ class Files:
     archive: bytes
     notes: tuple[str, ...]
     report: Report
+
+
+@dataclass(frozen=True)
+class Home:
+    """A folder that transformers opens by itself, as one zip; or why there is none."""
+
+    archive: bytes
+    why: Fact | None = None
 
 
 @dataclass(frozen=True)
@@ -127,6 +135,22 @@ def files(plan: Plan, timed: Callable[[Plan], LatencyPair]) -> Files:
     if cache.is_carried_out(plan):
         return _files(plan, None)
     return _files(plan, timed(plan))
+
+
+@cached(cache.plan_key, most=2, spinner="Writing the folder, and opening it again …")
+def home(plan: Plan) -> Home:
+    """Return the plan's pruned network as a folder that transformers opens by itself."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name) / "pruned"
+        try:
+            store.write_home(folder, cache.prepared(plan), cache.pruned(plan))
+        except RefusedError as error:
+            return Home(b"", error.fact)
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
+            for file in sorted(folder.iterdir()):
+                archive.write(file, f"{folder.name}/{file.name}")
+    return Home(packed.getvalue())
 
 
 def network(plan: Plan, which: Which) -> nn.Module:

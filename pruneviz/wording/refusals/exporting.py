@@ -167,3 +167,67 @@ def node_not_held(kind: str) -> str:
 @fact()
 def argument_not_held(argument: str) -> str:
     return f"the network's graph has the argument {argument}, which a recipe cannot hold"
+
+
+@fact()
+def not_of_transformers() -> str:
+    return (
+        "only a network that came from hf: is written as a Hugging Face folder: take weights and "
+        "recipe"
+    )
+
+
+@fact()
+def block_of_no_list(block: str) -> str:
+    return (
+        f"no Hugging Face folder says that '{block}' is left out, which is in no list of blocks "
+        "alone: take weights and recipe"
+    )
+
+
+@fact()
+def blocks_not_counted(stage: str) -> str:
+    return (
+        f"no entry of config.json counts the blocks of '{stage}' alone, so that no Hugging Face "
+        "folder has fewer of them: take weights and recipe"
+    )
+
+
+@fact()
+def other_tensors_of_a_class() -> str:
+    return (
+        "the class of this network makes other tensors than it has, so that no Hugging Face folder "
+        "describes it: take weights and recipe"
+    )
+
+
+@fact()
+def not_uniform(
+    entry: str, one: str, size: int, before: int, other: str, other_size: int, other_before: int
+) -> str:
+    return (
+        f"config.json sizes '{one}' and '{other}' with one number, {entry}, and they were cut "
+        f"differently, to {size} of {before} and {other_size} of {other_before}: cut both alike, "
+        "as scope layer does, for a Hugging Face folder, or take weights and recipe"
+    )
+
+
+@fact()
+def no_entry(tensor: str, size: int, before: int) -> str:
+    return (
+        f"no entry of config.json sizes '{tensor}', which was cut to {size} of {before}, as it was "
+        "cut: keep that layer whole for a Hugging Face folder, or take weights and recipe"
+    )
+
+
+@fact()
+def folder_differs(error: float) -> str:
+    return (
+        f"a network of these sizes that transformers builds answers differently (relative error "
+        f"{error:.1e}), as its class computes more from its sizes: take weights and recipe"
+    )
+
+
+@fact()
+def folder_exists(path: str) -> str:
+    return f"'{path}' is there already: name a folder that is not"

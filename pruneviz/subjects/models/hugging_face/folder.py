@@ -98,6 +98,9 @@ def tensors_of(folder: Folder, empty: nn.Module) -> dict[str, Tensor]:
         outside = [part for part in parts if Path(part).name != part]
         if outside or not parts:
             raise RefusedError(hub_folders.no_json(index.name, "it names no files beside it"))
+        missing = tuple(part for part in parts if not (folder.path / part).is_file())
+        if 0 < len(missing) < len(parts):
+            raise RefusedError(hub_folders.parts_missing(index.name, missing, len(parts)))
     else:
         parts = ["model.safetensors"]
     if not (folder.path / parts[0]).is_file():
@@ -106,6 +109,17 @@ def tensors_of(folder: Folder, empty: nn.Module) -> dict[str, Tensor]:
             raise RefusedError(weight_files.pickled(pickled[0]))
         raise RefusedError(hub_folders.no_weights(str(folder.path)))
     return {name: t for part in parts for name, t in read_weights(folder.path / part).items()}
+
+
+def refuse_unknown_kind(folder: Folder) -> None:
+    """Raise RefusedError where transformers has no reader for a GGUF file's kind of network."""
+    gguf = library("gguf", "language")
+    known = library("transformers.modeling_gguf_pytorch_utils", "language")
+    field = gguf.GGUFReader(folder.path / str(folder.gguf)).fields["general.architecture"]
+    kind = str(field.contents())
+    kinds = [name.replace("_", "") for name in known.GGUF_SUPPORTED_ARCHITECTURES]
+    if not any(name in kind.replace("_", "").replace("-", "") for name in kinds):
+        raise RefusedError(hub_folders.other_gguf(str(folder.gguf), kind))
 
 
 def _unpacked(path: Path, empty: nn.Module) -> dict[str, Tensor]:

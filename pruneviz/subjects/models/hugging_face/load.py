@@ -13,6 +13,7 @@ from pruneviz.subjects.models.hugging_face.folder import (
     Folder,
     find_folder,
     read_json,
+    refuse_unknown_kind,
     tensors_of,
     told,
 )
@@ -85,7 +86,13 @@ def configuration(folder: Folder) -> tuple[Any, str, str]:
     named = (given.get("architectures") or [None])[0]
     if not folder.gguf:
         _kind(given.get("model_type"), named)  # before anything is built of the file
-    config = transformers.AutoConfig.from_pretrained(folder.path, **folder.options)
+    try:
+        config = transformers.AutoConfig.from_pretrained(folder.path, **folder.options)
+    # What a library can raise over files that anybody wrote is without end.
+    except Exception:
+        if folder.gguf:
+            refuse_unknown_kind(folder)
+        raise
     config.use_cache = False  # what was computed for earlier tokens would be answered, too
     kind, architecture = _kind(config.model_type, named)
     sdpa = getattr(transformers, architecture)._supports_sdpa
@@ -135,10 +142,12 @@ def _network(
 
 
 def _tokenizer(folder: Folder, tokens: int) -> tuple[FileTokenizer | None, Fact | None]:
-    """Return the folder's tokenizer, or a note that says why there is none."""
+    """Return the folder's tokenizer, None where it cannot be read, and a note on what is amiss."""
     try:
         with told(folder):
-            return tokenizer_of(folder, tokens), None
+            found = tokenizer_of(folder, tokens)
+            foreign = found.known > tokens
+            return found, opened.foreign_tokenizer(found.known, tokens) if foreign else None
     except RefusedError as error:
         return None, opened.no_tokenizer(first_line(error.__cause__ or error))
 

@@ -28,6 +28,11 @@ class FileTokenizer:
         cuts.no_padding()
         self._cuts, self._tokens = cuts, tokens
 
+    @property
+    def known(self) -> int:
+        """Return how many tokens a text may have, without those that were added, of no text."""
+        return int(self._cuts.get_vocab_size(with_added_tokens=False))
+
     def encode(self, text: str) -> list[int]:
         """Return the numbers of a text's tokens, without any that stand at its ends."""
         return list(self._cuts.encode(text, add_special_tokens=False).ids)

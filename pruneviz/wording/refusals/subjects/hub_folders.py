@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pruneviz.wording.fact import fact
 
+MOST_NAMED = 3  # files
 GIVE = "give a folder with config.json, model.safetensors and tokenizer.json, or with a GGUF file"
 
 
@@ -71,3 +72,20 @@ def not_opened(file: str, reason: str) -> str:
 @fact(field="model")
 def no_vocabulary(files: tuple[str, ...]) -> str:
     return f"there is no {' or '.join(files)} in it"
+
+
+@fact(field="weights")
+def parts_missing(index: str, missing: tuple[str, ...], of: int) -> str:
+    named = ", ".join(missing[:MOST_NAMED]) + (", …" if len(missing) > MOST_NAMED else "")
+    return (
+        f"{len(missing)} of the {of} files that '{index}' names are not beside it: {named}; "
+        "copy or download these, too"
+    )
+
+
+@fact(field="model")
+def other_gguf(file: str, kind: str) -> str:
+    return (
+        f"'{file}' holds a network of the kind '{kind}', which transformers cannot read from GGUF: "
+        "give the folder that it was made of, with config.json and model.safetensors"
+    )
