@@ -74,6 +74,36 @@ def propose(
         _print(found)
 
 
+@app.command()
+@aside
+@takes_plan("sparsity", "scope_parameters")
+def preset(
+    plan: Plan,
+    first: Annotated[
+        int | None, typer.Option(min=1, help="Blocks kept whole at the beginning.")
+    ] = None,
+    last: Annotated[int | None, typer.Option(min=1, help="Blocks kept whole at the end.")] = None,
+    out: Annotated[Path | None, typer.Option(help="YAML file for the plan.")] = None,
+) -> None:
+    """Write LLM-Pruner's way as a plan for a model: what is ranked, kept and trained afterwards.
+
+    Channels by Taylor over all that goes with them, blocks at both ends kept, then low-rank
+    adapters. Without --out the plan is printed.
+    """
+    from pruneviz.analyses.llm_pruner import llm_pruner
+    from pruneviz.store import check_writable, write_text
+    from pruneviz.subjects import load_subject
+
+    if out is not None:
+        check_writable(out)
+    found = llm_pruner(load_subject(plan), plan, first, last)
+    if out is None:
+        output().print(found.to_yaml(), markup=False, highlight=False, soft_wrap=True)
+        return
+    write_text(out, found.to_yaml())
+    note(f"the plan is in '{out}': pruneviz run {out}")
+
+
 def _goal(save: str, given: Mapping[str, float | None]) -> Goal:
     """Return the one goal that was asked for; ValueError where there is none, or several."""
     from pruneviz.propose import Goal

@@ -41,6 +41,22 @@ def taylor_weight(units: Units, evidence: Evidence, reduction: str) -> Tensor:
 
 
 @CRITERIA.register(
+    name="taylor_group",
+    title="Taylor, whole group",
+    family="gradient",
+    sentence="As Taylor, weight by weight, over everything that is cut with a unit: what makes it "
+    "and all that reads it. LLM-Pruner's way to rank the parts of a transformer.",
+    formula="Σ |g·w| over all that goes with the unit, averaged over batches",
+    source="Ma et al. 2023 (LLM-Pruner), arXiv 2305.11627, equations 3 and 5",
+    needs=("gradients",),
+    cost="backward",
+)
+def taylor_group(units: Units, evidence: Evidence) -> Tensor:
+    """Return the summed first-order changes in loss of each unit's whole group on one batch."""
+    return units.sum_coupled(lambda name: _product(evidence, name).abs())
+
+
+@CRITERIA.register(
     name="taylor_activation",
     title="Taylor, activations",
     family="gradient",

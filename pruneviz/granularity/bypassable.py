@@ -19,18 +19,35 @@ from pruneviz.network.study import slowly, study
 from pruneviz.wording import Fact, stays, unseen
 
 CLOSE = 1e-6  # relative to the input's largest value
+PARTS = ".."  # no path of a module holds it
+
+
+def bypass_of(path: str, parts: int) -> str:
+    """Return how a bypass is written: its module's path, and of how many parts its answer is.
+
+    `h.0..2` returns a tuple of two, whose first is its input; `h.0` returns its input itself.
+    """
+    return f"{path}{PARTS}{parts}" if parts else path
+
+
+def read_bypass(written: str) -> tuple[str, int]:
+    """Return the path of a bypass, and of how many parts its answer is, 0 for a tensor."""
+    path, _, parts = written.partition(PARTS)
+    return path, int(parts) if parts.isdecimal() else 0
 
 
 @dataclass(frozen=True)
 class Watched:
     """A forward pass: the paths of the blocks and of all modules called, in its order.
 
-    `against` says by path why a module that holds a matrix is no block.
+    `against` says by path why a module that holds a matrix is no block, `parts` of how many parts
+    a block's answer is, where it is a tuple.
     """
 
     blocks: tuple[str, ...]
     called: tuple[str, ...]
     against: dict[str, Fact]
+    parts: dict[str, int]
 
     def in_order(self, paths: set[str]) -> tuple[str, ...]:
         """Return paths in the order in which they are first called; others come last, by name."""
@@ -57,6 +74,7 @@ def watch(model: nn.Module, example: Any) -> Watched:
 
     A block is a module that holds a matrix, owns its parameters alone, is called once, and returns
     the tensor it is given, unchanged, when all its parameters are 0; of nested ones the innermost.
+    It may return it as the first of a tuple: whether others read the rest, the proof says.
     """
     copied, often = study(model), dict[str, int]()
     while True:
@@ -65,7 +83,7 @@ def watch(model: nn.Module, example: Any) -> Watched:
             call(copied, example)
         again = {path: trial.calls[path] for path in trial.blocks if trial.calls[path] > 1}
         if not again:
-            return Watched(tuple(trial.blocks), tuple(trial.calls), trial.against)
+            return Watched(tuple(trial.blocks), tuple(trial.calls), trial.against, trial.parts)
         often.update(again)  # what is around them may be a block in their place
 
 
@@ -83,6 +101,7 @@ class _Trial:
         self.calls: Counter[str] = Counter()
         self.blocks: list[str] = []
         self.against: dict[str, Fact] = {}
+        self.parts: dict[str, int] = {}
 
     @contextmanager
     def hooked(self) -> Iterator[None]:
@@ -123,6 +142,8 @@ class _Trial:
                 self.against[path] = fault
             else:
                 self.blocks.append(path)
+                if not isinstance(out, Tensor):
+                    self.parts[path] = len(out)
 
         return before, after
 
@@ -136,6 +157,7 @@ class _Trial:
             own = [name for name in names if belongs(name, path)]
             if 0 < len(own) < len(names):
                 return unseen.shares(own[0])
+        out = answered(out)
         if not isinstance(out, Tensor):
             return unseen.no_single_tensor(type(out).__name__)
         if out.shape != given.shape or out.dtype != given.dtype:
@@ -143,7 +165,7 @@ class _Trial:
         if not bool(given.any()) or not bool(torch.isfinite(given).all()):
             return unseen.nothing_proved()
         try:
-            zeroed = _at_zero(module, given.clone(), args, kwargs)
+            zeroed = answered(_at_zero(module, given.clone(), args, kwargs))
         # Any code of any user: whatever it raises, it does not run on zeros.
         except Exception as error:
             return unseen.fails_on_zeros(type(error).__name__)
@@ -161,6 +183,11 @@ def _size(tensor: Tensor) -> str:
 def first(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Return the first argument of a call, by place or by name; None where there is none."""
     return args[0] if args else next(iter(kwargs.values()), None)
+
+
+def answered(out: Any) -> Any:
+    """Return what a module answers, of a tuple its first part."""
+    return out[0] if type(out) is tuple and out else out
 
 
 def _at_zero(module: nn.Module, given: Tensor, args: Any, kwargs: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from pruneviz.coupling import layer_of
 from pruneviz.coupling.accept import ready
 from pruneviz.coupling.interpretations import ViewInterpretation
-from pruneviz.granularity.bypassable import Watched, watch
+from pruneviz.granularity.bypassable import Watched, bypass_of, watch
 from pruneviz.granularity.units import (
     GRANULARITIES,
     NO_INTERPRETATIONS,
@@ -30,12 +30,16 @@ ROOT = "blocks"  # what the blocks of the network itself are called together
 
 @dataclass(frozen=True)
 class BlockUnits:
-    """The blocks of one stage; unit i is the i-th of them in forward order."""
+    """The blocks of one stage; unit i is the i-th of them in forward order.
+
+    `parts` says of how many parts a block's answer is, where it is a tuple.
+    """
 
     name: str
     blocks: tuple[str, ...]
     layers: tuple[str, ...]
     shapes: tuple[Mapping[str, tuple[int, ...]], ...]  # of each block's parameters, by name
+    parts: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
@@ -99,9 +103,9 @@ class BlockUnits:
         return {}
 
     def bypassed(self, keep: Tensor) -> tuple[str, ...]:
-        """Return the paths of the blocks that go."""
+        """Return the bypasses of the blocks that go."""
         pairs = zip(self.blocks, keep.tolist(), strict=True)
-        return tuple(block for block, stays in pairs if not stays)
+        return tuple(bypass_of(b, self.parts.get(b, 0)) for b, stays in pairs if not stays)
 
     @property
     def interpretations(self) -> frozenset[ViewInterpretation]:
@@ -139,7 +143,8 @@ def _stage(name: str, stage: list[str], model: nn.Module, watched: Watched) -> B
         for block in stage
     )
     layers = {layer_of(parameter) for block in shapes for parameter in block}
-    return BlockUnits(name, tuple(stage), watched.in_order(layers), shapes)
+    parts = {block: watched.parts[block] for block in stage if block in watched.parts}
+    return BlockUnits(name, tuple(stage), watched.in_order(layers), shapes, parts)
 
 
 def _skipped(model: nn.Module, watched: Watched) -> tuple[LeftOut, ...]:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pruneviz.apply import apply
 from pruneviz.granularity import Units
+from pruneviz.granularity.bypassable import read_bypass
 from pruneviz.granularity.units import belongs
 from pruneviz.proof.prove import CutError, prove
 from pruneviz.report import Skipped
@@ -78,7 +79,8 @@ def provable(
 def _reaches(layer: Units, owner: str | None) -> bool:
     """Whether units take something along that belongs to a module."""
     none = torch.zeros(layer.count, dtype=torch.bool)
-    names = (*(name for name, _ in layer.axis_keep(none)), *layer.bypassed(none))
+    paths = (read_bypass(each)[0] for each in layer.bypassed(none))
+    names = (*(name for name, _ in layer.axis_keep(none)), *paths)
     return bool(owner) and any(belongs(name, str(owner)) for name in names)
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from pruneviz.granularity.bypassable import first
+from pruneviz.granularity.bypassable import first, read_bypass
 from pruneviz.granularity.units import belongs
 from pruneviz.network.masks import with_parameters
 from pruneviz.wording import RefusedError
@@ -20,13 +20,13 @@ _ANY_MODULE = frozenset(vars(nn.Module()))
 
 
 class Bypass(nn.Module):
-    """Returns the first argument of a call, whatever else it is given.
+    """Returns the first argument of a call, whatever else it is given, where `parts` in a tuple.
 
     The code around a block may read its settings, or those of its parts (`layer.attn.batch_first`):
     these stay, as far as they are plain values. Tensors do not.
     """
 
-    def __init__(self, instead_of: nn.Module) -> None:
+    def __init__(self, instead_of: nn.Module, parts: int = 0) -> None:
         super().__init__()
         for name, value in vars(instead_of).items():
             if name not in _ANY_MODULE and all(isinstance(x, PLAIN) for x in tree_leaves(value)):
@@ -34,11 +34,12 @@ class Bypass(nn.Module):
         for name, part in instead_of.named_children():
             self.add_module(name, Bypass(part))
         self._instead_of: str = getattr(instead_of, "_instead_of", type(instead_of).__name__)
-        self.training = instead_of.training
+        self._parts, self.training = parts, instead_of.training
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the first argument."""
-        return first(args, kwargs)
+        """Return the first argument, and nothing in the place of what stood beside it."""
+        given = first(args, kwargs)
+        return (given, *[None] * (self._parts - 1)) if self._parts else given
 
     def __repr__(self) -> str:
         """Return what it stands for, without its parts, which compute nothing."""
@@ -47,7 +48,7 @@ class Bypass(nn.Module):
 
 def is_bypassed(name: str, bypassed: Iterable[str]) -> bool:
     """Return whether a parameter, buffer or attribute belongs to a bypassed module."""
-    return any(belongs(name, path) for path in bypassed)
+    return any(belongs(name, read_bypass(each)[0]) for each in bypassed)
 
 
 def names_left(model: nn.Module, bypassed: Sequence[str]) -> dict[str, str | None]:
@@ -70,20 +71,21 @@ def names_left(model: nn.Module, bypassed: Sequence[str]) -> dict[str, str | Non
 def with_bypasses(
     model: nn.Module, bypassed: Sequence[str], replaced: Mapping[str, Tensor]
 ) -> nn.Module:
-    """Return a copy of a model with tensors replaced by name, and modules bypassed by path.
+    """Return a copy of a model with tensors replaced by name, and modules bypassed.
 
     Nothing that goes is copied. ValueError where the model has no such module.
     """
     if not bypassed:
         return with_parameters(model, replaced)
     modules = dict(model.named_modules())
-    for path in bypassed:
+    places = dict(map(read_bypass, bypassed))
+    for path in places:
         if path not in modules:
             raise RefusedError(cutting.no_module_to_bypass(path))
     gone = {n: torch.empty(0) for n, left in names_left(model, bypassed).items() if left is None}
     copied = with_parameters(model, {**replaced, **gone})
-    for path in bypassed:
-        copied.set_submodule(path, Bypass(copied.get_submodule(path)))
+    for path, parts in places.items():
+        copied.set_submodule(path, Bypass(copied.get_submodule(path), parts))
     return copied
 
 

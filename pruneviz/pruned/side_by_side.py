@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.coupling.rules.averages import kept_only, spread
+from pruneviz.granularity.bypassable import read_bypass
 from pruneviz.network.inputs import call
 from pruneviz.network.one_trace import ONE_TRACE
 from pruneviz.network.steady import generators
@@ -102,7 +103,7 @@ class _Decisions(_Mode):
 
         hooks = []
         try:
-            for module in map(model.get_submodule, paths):
+            for module in (model.get_submodule(read_bypass(path)[0]) for path in paths):
                 hooks.append(module.register_forward_pre_hook(step(1)))
                 hooks.append(module.register_forward_hook(step(-1)))
             yield model

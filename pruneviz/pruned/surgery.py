@@ -123,7 +123,7 @@ def cut(
 ) -> nn.Module:
     """Return a copy of the model with the cuts applied; the model itself is left as it was.
 
-    `sizes` are those that its modules remember beside their tensors, `bypassed` the paths of
+    `sizes` are those that its modules remember beside their tensors, `bypassed` (`bypass_of`) the
     modules that return their input from now on. Raises ValueError where a cut names a tensor, axis
     or index, a size an attribute, or a bypass a module, that the model does not have, or where an
     axis is not as long as it was when the cut was made.

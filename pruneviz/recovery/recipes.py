@@ -9,6 +9,7 @@ from typing import Any
 import pruneviz.recovery.correct_biases
 import pruneviz.recovery.distill
 import pruneviz.recovery.finetune
+import pruneviz.recovery.lora
 import pruneviz.recovery.recalibrate  # noqa: F401  # recipes are made of them
 from pruneviz.plan import ONE_SHOT, Plan
 from pruneviz.recovery.method import RECOVERIES
@@ -106,6 +107,15 @@ def _register_all() -> None:
         "prune → train on the original's answers",
         ONE_SHOT,
         ("distill",),
+    )
+    _recipe(
+        "lora",
+        "Train low-rank adapters",
+        "Trains a small addition to each linear layer: for transformers, with few inputs or little "
+        "memory.",
+        "prune → train adapters → merge",
+        ONE_SHOT,
+        ("lora",),
     )
     _recipe(
         "iterative",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
-from pruneviz.granularity.bypassable import first
+from pruneviz.granularity.bypassable import first, read_bypass
 from pruneviz.granularity.units import Units
 from pruneviz.network.inputs import call
 from pruneviz.network.study import slowly
@@ -52,7 +52,7 @@ def blocks_of(units: Units) -> tuple[str, ...]:
     found = units.bypassed(torch.zeros(units.count, dtype=torch.bool))
     if len(found) != units.count:
         raise RefusedError(choosing.blocks_alone("block_influence"))
-    return found
+    return tuple(read_bypass(each)[0] for each in found)
 
 
 class _Turned:

@@ -101,3 +101,13 @@ def diverged(doing: str, epoch: int, good: int, rate: float) -> str:
 @fact(field="recovery")
 def in_round(number: int, what: Fact) -> str:
     return f"Round {number}: {what}."
+
+
+@fact()
+def adapters(layers: int, rank: int, trained: int, masked: bool) -> str:
+    named = "one linear layer" if layers == 1 else f"{layers:,} linear layers"
+    kept = "; what was removed of these stays 0 meanwhile and afterwards" if masked else ""
+    return (
+        f"low-rank adapters of rank {rank} are trained on {named}, {trained:,} numbers, all else "
+        f"stays as it is; at the end they are added to the weights{kept}"
+    )

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 import torch
 import torchvision
+import transformers
 from torch import Tensor, nn
 
 from pruneviz.allocate import SCOPES, Ranking, allocate, decides_amount
@@ -168,17 +169,52 @@ class Ties(nn.Module):
                 lambda p, x: p(x).flatten(1)), "it turns 8 numbers into 1×8"),
         (Around(Beside(linear()), lambda p, x: p(p(x) + 1)), "called 2 times"),
         (Around(Beside(linear()), lambda p, x: p(0 * x) + x), "is 0 everywhere"),
-        (Around(Beside(linear(), lambda x: (x, x)), lambda p, x: p(x)[0]), "returns a tuple"),
+        (Around(Beside(linear(), lambda x: {"x": x}), lambda p, x: p(x)["x"]), "returns a dict"),
         (Around(Beside(linear()), lambda p, x: p(x) @ p.inner.weight), "holds a fixed|no attr"),
         (Ties(), "shares 'part.inner.weight'"),
     ],
-    ids=["linear", "post-norm", "relu", "shape", "twice", "zeros", "tuple", "read", "tied"],
+    ids=["linear", "post-norm", "relu", "shape", "twice", "zeros", "dict", "read", "tied"],
 )  # fmt: skip
 def test_what_is_no_block_says_why(model, words):
     units, skipped = find_units(model.eval(), torch.randn(2, 8), "depth")
     assert units == ()
     reasons = " ".join(item.reason for item in skipped)
     assert re.search(words, reasons), reasons
+
+
+def test_a_block_may_return_its_input_first_in_a_tuple_where_nobody_reads_the_rest():
+    alone = Around(Beside(linear(), lambda x: (x, x.sum())), lambda p, x: p(x)[0]).eval()
+    units, skipped = find_units(alone, torch.randn(2, 8), "depth")
+    assert units[0].blocks == ("part",)
+    applied = apply(alone, units, {units[0].name: torch.tensor([False])})
+    assert applied.bypassed == ("part..2",)
+    assert applied.max_relative_error(torch.randn(3, 8)) == 0
+    x = torch.randn(3, 8)
+    assert applied.model.part(x) == (x, None)
+    torch.testing.assert_close(applied.model(x), alone.head(alone.stem(x)))
+    again = Surgery.from_json(applied.surgery.model_dump_json()).perform(alone)
+    assert torch.equal(again(x), applied.model(x))
+    assert torch.equal(applied.full_size()(x), applied.model(x))
+    read = Around(Beside(linear(), lambda x: (x, x.sum())), lambda p, x: sum(p(x)))
+    units, skipped = find_units(read.eval(), torch.randn(2, 8), "depth")
+    assert units == ()
+    assert "blocks" in {item.name for item in skipped}
+
+
+def test_blooms_blocks_are_bypassed_and_their_influence_is_known():
+    torch.manual_seed(0)
+    config = transformers.BloomConfig(vocab_size=29, hidden_size=16, n_layer=3, n_head=2)
+    network = transformers.BloomForCausalLM(config).eval()
+    for parameter in network.parameters():
+        nn.init.normal_(parameter, 0, 0.2)
+    config.use_cache = False
+    tokens = torch.randint(0, 29, (3, 7))
+    units, _ = find_units(network, tokens, "depth")
+    assert units[0].blocks == tuple(f"transformer.h.{n}" for n in range(3))
+    applied = apply(network, units, {units[0].name: torch.tensor([True, False, True])})
+    assert applied.max_relative_error(tokens) < 1e-6
+    del network.transformer.h[1]
+    torch.testing.assert_close(applied.model(tokens).logits, network(tokens).logits)
 
 
 def test_the_innermost_block_counts_and_one_called_twice_gives_way_to_what_is_around_it():

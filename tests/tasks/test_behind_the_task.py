@@ -76,7 +76,7 @@ def losses_of(name: str) -> bool:
 TIMES = {  # what each score is multiplied by where the loss counts 4 times; None: as it was
     "ablation": 4, "attribution": 16, "fisher": 16, "fisher_activation": 16,
     "gradient_magnitude": 4, "grasp": 16, "movement": None, "obd": 4, "snip": 4, "taylor": 16,
-    "taylor_activation": 1, "taylor_weight": 16,
+    "taylor_activation": 1, "taylor_group": 4, "taylor_weight": 16,
 }  # fmt: skip
 
 

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import training
@@ -55,3 +56,12 @@ def make_fabric(device: str, precision: str) -> Fabric:
     if world > 1:
         fabric.launch()
     return fabric
+
+
+def everywhere(fabric: Fabric, value: Tensor, how: str) -> Tensor:
+    """Return the sum or mean of a value over all processes, so that all decide alike."""
+    if fabric.world_size == 1:
+        return value
+    together = fabric.all_reduce(value.clone(), reduce_op=how)
+    assert isinstance(together, Tensor)
+    return together

@@ -26,7 +26,7 @@ from pruneviz.recovery.training.augment import (
 )
 from pruneviz.recovery.training.batches import Order, divide, loader, picked
 from pruneviz.recovery.training.class_weights import class_weights
-from pruneviz.recovery.training.device import make_fabric, world_size
+from pruneviz.recovery.training.device import everywhere, make_fabric, world_size
 from pruneviz.recovery.training.masking import Held
 from pruneviz.recovery.training.optimisers import check_schedule, make_optimiser, make_schedule
 from pruneviz.recovery.training.settings import Settings
@@ -90,14 +90,18 @@ class Training:
 
     def _prepare_model(self) -> None:
         """Put a copy of the model, its optimiser and the learning rates in place."""
-        self._raw = duplicate(self._asked.model)
-        self._still = thaw(self._raw, held(self._asked.teacher, self._asked.frozen))
+        self._raw, self._still = self._trained_copy()
         optimiser = make_optimiser(self._raw, self._settings)
         self._network, self._optimiser = self._fabric.setup(self._raw, optimiser)
         steps, first = self._batches * self._planned, self._batches * self._asked.epochs_earlier
         self._rates = make_schedule(optimiser, self._settings, steps, first)
         self._plain_optimiser = optimiser
         self._held = Held(self._raw, self._asked.masks)
+
+    def _trained_copy(self) -> tuple[nn.Module, list[nn.Module]]:
+        """Return a copy in which what is trained asks for gradients, and BatchNorms that stay."""
+        raw = duplicate(self._asked.model)
+        return raw, thaw(raw, held(self._asked.teacher, self._asked.frozen))
 
     def loss(self, output: Any, x: Batch, y: Tensor) -> Tensor:
         """Return what training makes small, for an output of inputs x with targets y, (B, …)."""
@@ -151,7 +155,7 @@ class Training:
             output = logits_of(self._raw, x, through=self._network)
             loss = self.loss(output, x, y)
             self._fabric.backward(loss / self._unit)
-        if not math.isfinite(self._everywhere(loss.detach(), "sum").item()):
+        if not math.isfinite(everywhere(self._fabric, loss.detach(), "sum").item()):
             self._give_up(epoch)
             return
         self._held.gradients()
@@ -181,14 +185,6 @@ class Training:
         x, y = next(self._open)
         return x, y
 
-    def _everywhere(self, value: Tensor, how: str) -> Tensor:
-        """Return the sum or mean of a value over all processes, so that all decide alike."""
-        if self._fabric.world_size == 1:
-            return value
-        together = self._fabric.all_reduce(value.clone(), reduce_op=how)
-        assert isinstance(together, Tensor)
-        return together
-
     def _draws(self, epoch: int, batch: int) -> Tensor:
         """Return this process's share of a step's draws for augmentation."""
         seed = self._asked.draw(self.name, "augmentation", epoch, batch)
@@ -209,7 +205,7 @@ class Training:
         self._raw.eval()
         for buffer in self._raw.buffers():  # BatchNorm of each process saw its share alone
             if buffer.is_floating_point():
-                buffer.copy_(self._everywhere(buffer, "mean"))
+                buffer.copy_(everywhere(self._fabric, buffer, "mean"))
         data, metric = self._asked.data, self._asked.judge
         held_out, value, interval = self._judge(data.x, data.y)
         if not finite(self._raw) or not math.isfinite(held_out):

@@ -26,6 +26,7 @@ DONE = {
     "correct_biases": "bias-corrected",
     "finetune": "fine-tuned",
     "distill": "distilled",
+    "lora": "adapted",
 }
 
 

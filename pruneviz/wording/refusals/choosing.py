@@ -121,6 +121,23 @@ def no_readers(criterion: str, units: str) -> str:
     )
 
 
+@fact(field="model")
+def too_few_blocks(blocks: int, kept: int) -> str:
+    found = f"{blocks} residual block" + "s" * (blocks != 1)
+    return (
+        f"this preset keeps {kept} residual blocks whole, at both ends of a network, and prunes "
+        f"those between: this model has {found}; keep fewer, or choose a deeper model"
+    )
+
+
+@fact(field="granularity")
+def nothing_between_the_ends() -> str:
+    return (
+        "no unit lies in one block between the two ends: all of them go together with others "
+        "across blocks, so there is nothing that this preset could prune"
+    )
+
+
 @fact(field="criterion")
 def no_filters(criterion: str) -> str:
     return (

@@ -109,6 +109,14 @@ def no_biases() -> str:
 
 
 @fact(field="recovery")
+def nothing_to_adapt() -> str:
+    return (
+        "there is nothing to put low-rank adapters on: no linear layer of the model has a weight "
+        "of its own that may be trained; fine-tune instead"
+    )
+
+
+@fact(field="recovery")
 def nothing_to_recalibrate() -> str:
     return (
         "there is nothing to recalibrate: the model has no BatchNorm layer with running "
