@@ -110,6 +110,10 @@ class MultipleChoice:
         """Return None: choices of one question stay together."""
         del target
 
+    def together(self, target: Tensor) -> Tensor:
+        """Return the number of each choice's question."""
+        return target[:, SAID.index("question")]
+
 
 def tokens_of(target: Tensor) -> Tensor:
     """Return the tokens of targets (N, 5 + places), `IGNORED` where none is judged."""

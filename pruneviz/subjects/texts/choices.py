@@ -74,7 +74,8 @@ def load_choices(text: str, reference: Reference, source: Source, task: Task | N
     first, rest = stratified(np.zeros(len(found), dtype=np.int64), part, SEED)
     calibrating = [found[at][questions[at].right] for at in first.tolist()]
     judged = [each for at in rest.tolist() for each in found[at]]
-    return data_of(text, _windows(judged, calibrating, len(rest), len(first)))
+    filler = (source.tokenizer.encode(DELIMITER) or [0])[0]
+    return data_of(text, _windows(judged, calibrating, (len(rest), len(first)), filler))
 
 
 def _each(question: Question) -> range:
@@ -109,26 +110,29 @@ def choice_of(
 
 
 def _windows(
-    judged: Sequence[Choice], calibrating: Sequence[Choice], asked: int, others: int
+    judged: Sequence[Choice], calibrating: Sequence[Choice], asked: tuple[int, int], filler: int
 ) -> Windows:
-    """Return what is read of choices, and what is said of them with the tokens after each place."""
+    """Return what is read of choices, and what is said of them with the tokens after each place.
+
+    `asked` are the questions that they are of; the token `filler` stands behind shorter ones.
+    """
     length = max(len(each.tokens) for each in (*judged, *calibrating)) - 1
     rows = len(judged) + len(calibrating)
     if rows * length > MAX_VALUES:
         raise RefusedError(refused.too_many_values(rows, length, MAX_VALUES))
-    (x, y), (train_x, train_y) = (_filled(part, length) for part in (judged, calibrating))
+    (x, y), (train_x, train_y) = (_filled(part, length, filler) for part in (judged, calibrating))
     note = (
-        f"Judged on {asked:,} questions with {len(judged):,} choices, each read behind its "
-        f"question; trained and calibrated on the right choices of {others:,} others; split with "
+        f"Judged on {asked[0]:,} questions with {len(judged):,} choices, each read behind its "
+        f"question; trained and calibrated on the right choices of {asked[1]:,} others; split with "
         f"seed {SEED}"
     )
     names = tuple(each.name for each in judged)
     return Windows(x=x, y=y, train_x=train_x, train_y=train_y, note=note, names=names)
 
 
-def _filled(choices: Sequence[Choice], length: int) -> tuple[Tensor, Tensor]:
+def _filled(choices: Sequence[Choice], length: int, filler: int) -> tuple[Tensor, Tensor]:
     """Return tokens (N, length) and targets (N, 5 + length); behind a choice nothing is judged."""
-    x = torch.zeros(len(choices), length, dtype=torch.int64)
+    x = torch.full((len(choices), length), filler, dtype=torch.int64)
     y = torch.full((len(choices), length), IGNORED, dtype=torch.int64)
     for row, each in enumerate(choices):
         count = len(each.tokens) - 1

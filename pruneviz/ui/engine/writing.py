@@ -10,6 +10,7 @@ from pruneviz.network.inputs import only_tensor
 from pruneviz.plan import Plan
 from pruneviz.report import MetricPair
 from pruneviz.tasks.language_modelling import LanguageModelling
+from pruneviz.tasks.multiple_choice import MultipleChoice
 from pruneviz.tasks.task import usual_metric
 from pruneviz.ui.engine import cache
 from pruneviz.ui.engine.cached import cached
@@ -24,7 +25,8 @@ BEGINNING = 16  # tokens of the first text that is judged, to begin with
 def can_write(plan: Plan) -> bool:
     """Return whether a plan's networks go on with texts."""
     subject = cache.subject(plan)
-    return subject.tokenizer is not None and isinstance(subject.task, LanguageModelling)
+    of_texts = isinstance(subject.task, LanguageModelling | MultipleChoice)
+    return subject.tokenizer is not None and of_texts
 
 
 def beginning(plan: Plan) -> str:
