@@ -175,6 +175,7 @@ METRICS.add(
         needs=OF_CHOICES,
         implementation=Proportion(_by_sum),
         count=questions,
+        counted="question",
     )
 )
 METRICS.add(
@@ -192,5 +193,6 @@ METRICS.add(
         needs=(*OF_CHOICES, "characters"),
         implementation=Proportion(_by_length),
         count=questions,
+        counted="question",
     )
 )

@@ -99,7 +99,8 @@ class Metric(Entry[Rule]):
     `needs` are the names of those columns (`COLUMNS`), `unit` is one of `UNITS`, `better` says
     which way a network answers better, and the number lies from `least` to `most`. `family` is how
     its interval is had. `given` are the settings of its parameters, defaults where it says none.
-    `count` has one entry for each of what its number is of, where that is not the inputs.
+    `count` has one entry for each of what its number is of, where that is not the inputs, and
+    `counted` is the noun for one of these.
     """
 
     better: Literal["higher", "lower"]
@@ -107,6 +108,7 @@ class Metric(Entry[Rule]):
     most: float = inf
     given: Mapping[str, Value] = field(default_factory=dict, hash=False)
     count: Column | None = None
+    counted: str = "input"
 
     def of(self, **given: Value) -> Metric:
         """Return the metric with these settings; ValueError on an unknown or impossible one."""

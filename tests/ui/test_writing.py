@@ -99,6 +99,13 @@ def test_both_are_timed_on_request(monkeypatch):
     assert not at.exception
     assert any("not measured well enough" in each.value for each in at.markdown)
     assert any(each.value.startswith("2 turns") for each in at.caption)
+    made = []
+    timer = engine.WritingTimer
+    monkeypatch.setattr(engine, "WritingTimer", lambda *given: made.append(1) or timer(*given))
+    at = at.run()
+    assert not made, "what is measured stays"
+    at.button(key="compare-write-time").click().run()
+    assert len(made) == 1, "and is measured again where that is asked for"
 
 
 @pytest.mark.parametrize("model", ["sample:digits-cnn", "sample:diabetes-mlp"])

@@ -25,7 +25,8 @@ MOST_TOKENS, USUAL_TOKENS = 400, 40
 MOST_CHARACTERS = 8_000  # of a prompt
 HOTTEST = 5.0
 ASKED = "pruneviz-written"  # what the session asked for last: of which plan, and the rest
-TIMED_FOR = "pruneviz-written-timed"
+TIMED_FOR = "pruneviz-written-timed"  # of which plan, with which prompt, how many times
+NOT_TIMED = (None, "", 0)
 TIMED = (
     "Both go on with the prompt by 16 tokens, again and again in turns, by the likeliest tokens: "
     "how long until the first is there, and how many a second come after it."
@@ -59,15 +60,16 @@ def draw(plan: Plan) -> None:
         if st.button("Write", key="compare-write", icon=":material/edit_note:"):
             st.session_state[ASKED] = (key, asked)
         if st.button("Time it", key="compare-write-time", icon=":material/timer:", help=TIMED):
-            st.session_state[TIMED_FOR] = (key, asked[0])
+            *_, number = st.session_state.get(TIMED_FOR, NOT_TIMED)
+            st.session_state[TIMED_FOR] = (key, asked[0], number + 1)
     known, begun = st.session_state.get(ASKED, (None, None))
     if known == key:
         with widgets.problems_here():
             _write(engine.both(plan, *begun), cache.subject(plan).tokenizer)
-    known, prompt = st.session_state.get(TIMED_FOR, (None, None))
+    known, prompt, number = st.session_state.get(TIMED_FOR, NOT_TIMED)
     if known == key:
         with widgets.problems_here():
-            rate.draw(engine.times(plan, prompt), dense=speeds.dense(plan))
+            rate.draw(engine.times(plan, prompt, number), dense=speeds.dense(plan))
 
 
 def _ask(plan: Plan) -> tuple[str, int, float, int]:

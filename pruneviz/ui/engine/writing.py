@@ -82,8 +82,12 @@ def others(plan: Plan) -> tuple[MetricPair, ...]:
 
 
 @cached(cache.plan_key, most=16, spinner="Timing both networks as they write, in turns …")
-def times(plan: Plan, prompt: str) -> WritingTimes:
-    """Return how long both take to go on with a prompt; others compute between two turns."""
+def times(plan: Plan, prompt: str, number: int) -> WritingTimes:
+    """Return how long both take to go on with a prompt; others compute between two turns.
+
+    It is measured anew for each `number`.
+    """
+    del number
     subject = cache.subject(plan)
     if subject.tokenizer is None:
         raise RefusedError(writing.no_writer(subject.title))
