@@ -213,6 +213,32 @@ def of_masks(generator: Generator, samples: int) -> tuple[Tally, Tally]:
     )
 
 
+def of_choices(generator: Generator, samples: int) -> tuple[Tally, Tally]:
+    """Draw questions of four choices; the second network loses some of the first one's answers.
+
+    It is right in 0.6 of them: the first in 0.7, and of what that answers right 6 in 7 stay.
+    """
+    truth = generator.integers(0, 4, samples)
+    right = generator.random(samples) < 0.7
+    stays = right & (generator.random(samples) < 6 / 7)
+    beside = (truth + generator.integers(1, 4, samples)) % 4
+    rows = np.arange(4)
+    both = []
+    for knows in (right, stays):
+        answered = np.where(knows, truth, beside)[:, None] == rows
+        both.append(
+            _tensors(
+                question=np.repeat(np.arange(samples), 4),
+                choice=np.tile(rows, samples),
+                choices=np.full(4 * samples, 4),
+                truth=(truth[:, None] == rows).ravel(),
+                characters=np.full(4 * samples, 9),
+                likelihood=np.where(answered, -10.0, -20.0).ravel(),
+            )
+        )
+    return both[0], both[1]
+
+
 def of_places(generator: Generator, samples: int) -> tuple[Tally, Tally]:
     """Draw inputs of uneven size and difficulty: the share answered right varies as Beta(8, 2)."""
     places = generator.integers(20, 90, samples)
@@ -349,6 +375,10 @@ WORLDS = {
             "bits_per_byte": (2 / 4 / log(2), 2.2 / 4 / log(2)),
             "token_kl": (0.2, 0.22),
         },
+    ),
+    "choices": World(
+        of_choices,
+        dict.fromkeys(("choice_accuracy", "choice_accuracy_by_length"), (0.7, 0.6)),
     ),
     "boxes": World(
         of_boxes,

@@ -60,9 +60,18 @@ class Writer:
     """
 
     def __init__(
-        self, network: nn.Module, prompt: Sequence[int], way: Way, *, cache: bool = True
+        self,
+        network: nn.Module,
+        prompt: Sequence[int],
+        way: Way,
+        *,
+        cache: bool = True,
+        ends: frozenset[int] | None = None,
     ) -> None:
-        """Begin with a prompt's tokens; RefusedError where it has none, or leaves no place."""
+        """Begin with a prompt's tokens; RefusedError where it has none, or leaves no place.
+
+        A text ends at one of the tokens `ends`, at the network's own where nothing is said.
+        """
         if not prompt:
             raise RefusedError(writing.nothing_to_go_on())
         self.places = places_of(network)
@@ -70,7 +79,7 @@ class Writer:
             raise RefusedError(writing.prompt_too_long(len(prompt), self.places))
         self.prompt, self.written, self.ended = tuple(prompt), list[int](), _ended("")
         self._network: nn.Module | None = network
-        self._way, self._ends = way, end_tokens(network)
+        self._way, self._ends = way, end_tokens(network) if ends is None else ends
         self.has_cache = remembers(network)
         self._remembers = cache and self.has_cache
         self._kept: Any = None

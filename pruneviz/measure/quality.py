@@ -68,7 +68,7 @@ def metric_pair(
 ) -> MetricPair:
     """Return one metric of two tallies of the same inputs."""
     change, interval = metric.paired(before, after)
-    samples = len(before[metric.needs[0]])
+    samples = metric.samples(before)
     return MetricPair(
         metric=metric.name,
         settings=dict(metric.given),

@@ -1,15 +1,22 @@
-"""Metrics of how improbable text is held; they compare at one length and stride alone."""
+"""Metrics of how improbable text is held, and of which choice is held the likeliest.
+
+Those of text compare at one length and stride alone.
+"""
 
 from __future__ import annotations
 
 from math import log
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from pruneviz.metrics.classification import STUDENT
+from pruneviz.metrics.classification import STUDENT, WILSON
 from pruneviz.metrics.metric import METRICS, Metric, Tally
-from pruneviz.metrics.rules import OfMeans
+from pruneviz.metrics.rules import OfMeans, Proportion
+
+OF_CHOICES = ("likelihood", "question", "choice", "choices", "truth")
+HARNESS = "Gao et al. 2024, https://doi.org/10.5281/zenodo.12608602"
 
 
 def per_token(means: Tensor) -> Tensor:
@@ -36,6 +43,40 @@ def _by_token(column: str) -> OfMeans:
 
 def _nats_and(size: str, tally: Tally) -> Tensor:
     return torch.stack([tally["nll"].double(), tally[size].double()], 1)
+
+
+def questions(tally: Tally) -> Tensor:
+    """Return the numbers of the questions whose choices are all there, ascending."""
+    numbers, counts = torch.unique(tally["question"], return_counts=True)
+    asked = dict(zip(tally["question"].tolist(), tally["choices"].tolist(), strict=True))
+    whole = [asked[number] == count for number, count in _pairs(numbers, counts)]
+    found: Tensor = numbers[torch.tensor(whole, dtype=torch.bool)]
+    return found
+
+
+def _pairs(numbers: Tensor, counts: Tensor) -> list[tuple[int, int]]:
+    return list(zip(numbers.tolist(), counts.tolist(), strict=True))
+
+
+def answered_right(tally: Tally, scores: Tensor) -> Tensor:
+    """Return of each question, (questions,) bool, whether its right choice has the highest score.
+
+    Scores are one a choice, (N,). Of choices with the same one the first is answered, as
+    `numpy.argmax` has it; a question of which a choice is not there counts nowhere.
+    """
+    question, choice = tally["question"].numpy(), tally["choice"].numpy()
+    order = np.lexsort((choice, -scores.double().numpy(), question))
+    known, first = np.unique(question[order], return_index=True)
+    answered = tally["truth"].bool().numpy()[order][first]
+    return torch.from_numpy(answered[np.isin(known, questions(tally).numpy())])
+
+
+def _by_sum(tally: Tally) -> Tensor:
+    return answered_right(tally, tally["likelihood"])
+
+
+def _by_length(tally: Tally) -> Tensor:
+    return answered_right(tally, tally["likelihood"].double() / tally["characters"])
 
 
 METRICS.add(
@@ -117,5 +158,41 @@ METRICS.add(
         most=1.0,
         needs=("agreed", "tokens"),
         implementation=_by_token("agreed"),
+    )
+)
+METRICS.add(
+    Metric(
+        name="choice_accuracy",
+        title="Choice accuracy",
+        family="proportion",
+        sentence="In how many of the questions the right choice is the likeliest after the "
+        "question, all of its tokens together; the accuracy of lm-evaluation-harness (acc).",
+        formula="questions with argmax Σ log p(token) right / questions",
+        source=f"{HARNESS}; interval: {WILSON}",
+        unit="fraction",
+        better="higher",
+        most=1.0,
+        needs=OF_CHOICES,
+        implementation=Proportion(_by_sum),
+        count=questions,
+        counted="question",
+    )
+)
+METRICS.add(
+    Metric(
+        name="choice_accuracy_by_length",
+        title="Choice accuracy by length",
+        family="proportion",
+        sentence="The same of the log-likelihood divided by the choice's characters, so that short "
+        "choices are not preferred; the normalised accuracy of lm-evaluation-harness (acc_norm).",
+        formula="questions with argmax Σ log p(token) / characters right / questions",
+        source=f"{HARNESS}; interval: {WILSON}",
+        unit="fraction",
+        better="higher",
+        most=1.0,
+        needs=(*OF_CHOICES, "characters"),
+        implementation=Proportion(_by_length),
+        count=questions,
+        counted="question",
     )
 )

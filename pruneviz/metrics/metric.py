@@ -36,6 +36,12 @@ COLUMNS = {  # what a tally may hold of each input
     "correct": "how many of the tokens or pixels are answered right, (N,)",
     "among_five": "how many of the tokens are among the five likeliest answers, (N,)",
     "agreed": "at how many of these places the answer is the original's, (N,)",
+    "likelihood": "the log-likelihood of a choice, summed over its tokens, in nats, (N,)",
+    "question": "the number of the question that the choice is of, (N,) int64",
+    "choice": "the number of the choice among those of its question, (N,) int64",
+    "choices": "how many choices its question has, (N,)",
+    "truth": "whether it is the right one, (N,) bool",
+    "characters": "how many characters the choice has, (N,)",
     "bytes": "how many bytes of text those tokens are, (N,)",
     "scores": "how sure each answered box is, the highest first, (N, 100)",
     "classes": "the class of each answered box, below 0 where there is none, (N, 100)",
@@ -44,7 +50,8 @@ COLUMNS = {  # what a tally may hold of each input
     "true_sizes": "whether it is of any size, small, medium and large, (N, most, 4) bool",
     "found": "whether it is found among those of a size at each overlap, (N, most, 4, 10) bool",
 }
-TARGETS = ("target", "true_classes")  # columns that two networks on the same inputs share
+# Columns that two networks on the same inputs share.
+TARGETS = ("target", "true_classes", "question", "truth")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,12 +99,16 @@ class Metric(Entry[Rule]):
     `needs` are the names of those columns (`COLUMNS`), `unit` is one of `UNITS`, `better` says
     which way a network answers better, and the number lies from `least` to `most`. `family` is how
     its interval is had. `given` are the settings of its parameters, defaults where it says none.
+    `count` has one entry for each of what its number is of, where that is not the inputs, and
+    `counted` is the noun for one of these.
     """
 
     better: Literal["higher", "lower"]
     least: float = 0.0
     most: float = inf
     given: Mapping[str, Value] = field(default_factory=dict, hash=False)
+    count: Column | None = None
+    counted: str = "input"
 
     def of(self, **given: Value) -> Metric:
         """Return the metric with these settings; ValueError on an unknown or impossible one."""
@@ -137,6 +148,10 @@ class Metric(Entry[Rule]):
         settings = self.settings(self.given)
         change, found = self.implementation.paired(before, after, **settings)
         return number(change), _within(found, -widest, widest)
+
+    def samples(self, tally: Tally) -> int:
+        """Return of how many the number is: inputs, but where it counts questions or the like."""
+        return len(tally[self.needs[0]] if self.count is None else self.count(tally))
 
     def gain(self, change: float) -> float:
         """Return a change as how much better a network answers, below 0 where it is worse."""

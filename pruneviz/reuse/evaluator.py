@@ -12,12 +12,13 @@ from pruneviz.network.duplicate import duplicate
 from pruneviz.network.inputs import Batch
 from pruneviz.network.steady import draws, watching
 from pruneviz.reuse.following import States
-from pruneviz.reuse.order import batch_size_for, stratified
+from pruneviz.reuse.order import batch_size_for, kept_together, stratified
 from pruneviz.reuse.passes import Passes, kernel_settings
 from pruneviz.reuse.reusing import Reusing
 from pruneviz.reuse.store import Store
 from pruneviz.reuse.trace import Trace, Values
 from pruneviz.tasks import CLASSIFICATION, Answers, Task
+from pruneviz.tasks.task import Together
 from pruneviz.wording import Fact, RefusedError, passes
 from pruneviz.wording.refusals import cutting
 
@@ -59,7 +60,11 @@ class Evaluator:
             raise RefusedError(cutting.labels_for_others(len(x), len(y)))
         self.x, self.y, self.task = x, y, task
         strata = None if y is None else task.strata(y)
-        self.order = stratified(strata, len(x)) if order is None else order
+        if order is None:
+            order = stratified(strata, len(x))
+            if y is not None and isinstance(task, Together):
+                order = kept_together(order, task.together(y))
+        self.order = order
         self.parts = self.order.split(size)
         self.model = duplicate(model)
         self.passes = Passes(self.model, x, self.parts, task)

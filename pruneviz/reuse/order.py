@@ -29,6 +29,14 @@ def stratified(y: Tensor | None, samples: int) -> Tensor:
     return order[torch.argsort(way[order], stable=True)]
 
 
+def kept_together(order: Tensor, numbers: Tensor) -> Tensor:
+    """Return an order of samples in which those of one number (N,) follow the first of them."""
+    _, places = numbers[order].unique(return_inverse=True)
+    first = torch.full((int(places.max()) + 1,), len(order))
+    first = first.scatter_reduce(0, places, torch.arange(len(order)), "amin")
+    return order[torch.argsort(first[places], stable=True)]
+
+
 def hardest_first(logits: Tensor, y: Tensor) -> Tensor:
     """Return the order of samples, (N,), by the margin of the right class in logits (N, classes).
 

@@ -54,6 +54,7 @@ from pruneviz.subjects.subject import (
     shape_of,
     weights_sha256,
 )
+from pruneviz.subjects.texts.choices import KIND, load_choices, task_for
 from pruneviz.subjects.texts.data import load_text
 from pruneviz.subjects.uploads import upload_path
 from pruneviz.tasks.language_modelling import LanguageModelling
@@ -82,6 +83,7 @@ def load_subject(plan: Plan, *, home: Path | None = None, pretrained: bool = Tru
 
 def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
     source = _load_model(plan, home, pretrained)
+    source = replace(source, task=task_for(plan.data, source.task))
     given = source.model.eval()
     sha256 = weights_sha256(given)
     if plan.weights_sha256 and plan.weights_sha256 != sha256:
@@ -193,7 +195,7 @@ def _load_data(
     if reference is None and source.example is not None:
         return _given(plan, source, source.data)
     parsed = _as_whole_text(plan, source, parsed, home)
-    if reference and parsed and parsed.kind in ("sample", "text"):
+    if reference and parsed and parsed.kind in ("sample", "text", KIND):
         data = _of_its_own_form(plan, reference, parsed, source)
         _check_data(plan, source, data)
         return data, example_of(source.model, data.x), ()
@@ -237,6 +239,8 @@ def _of_its_own_form(plan: Plan, reference: str, parsed: Reference, source: Sour
         raise RefusedError(finding.sample_read_otherwise() if sample else text_files.no_reading())
     if parsed.kind == "text":
         return load_text(reference, parsed, source, chosen_task(plan, source.task))
+    if parsed.kind == KIND:
+        return load_choices(reference, parsed, source, chosen_task(plan, source.task))
     return load_sample_data(parsed.name)
 
 

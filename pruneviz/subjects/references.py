@@ -14,8 +14,8 @@ from pruneviz.wording.refusals.subjects import finding, image_files, sending, te
 
 MODEL_KINDS = ("sample", "torchvision", "timm", "hf", "python")
 DATA_KINDS = (
-    "sample", "npz", "folder", "masks", "coco", "csv", "parquet", "text", "texts", "upload",
-    "python",
+    "sample", "npz", "folder", "masks", "coco", "csv", "parquet", "text", "texts",
+    "choices", "upload", "python",
 )  # fmt: skip
 TABLES = ("csv", "parquet")
 HARMLESS = ("sample:", "torchvision:", "timm:", "upload:")

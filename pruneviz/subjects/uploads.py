@@ -29,7 +29,7 @@ SHOWN = 12  # digits of a digest
 KINDS = ("safetensors", "npz", "csv", "parquet", "zip", "jsonl", "txt")
 ZIP_START = b"PK\x03\x04"
 NAME_ENDING = ".name"  # beside an upload: the name by which it was sent last
-FILE_KINDS = ("npz:", "csv:", "parquet:", "zip:", "folder:", "text:", "texts:")
+FILE_KINDS = ("npz:", "csv:", "parquet:", "zip:", "folder:", "text:", "texts:", "choices:")
 
 
 def upload_path(reference: str, home: Path) -> Path:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -113,6 +113,14 @@ class Task(Protocol):
 
     def strata(self, target: Tensor) -> Tensor | None:
         """Return numbers (N,) that a fair split divides in proportion; None where none are."""
+
+
+@runtime_checkable
+class Together(Protocol):
+    """A task whose inputs are judged several at a time, as the choices of one question are."""
+
+    def together(self, target: Tensor) -> Tensor:
+        """Return the number of what each input is a part of, int64 (N,)."""
 
 
 TASKS: Registry[Callable[[], Task]] = Registry("task")

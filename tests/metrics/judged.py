@@ -41,7 +41,22 @@ def tally(seed: int = 0, samples: int = 83, classes: int = CLASSES, better: floa
         "correct": torch.minimum(size, (size * better / 4 + noise[:, 0]).round().clamp_min(0)),
         "among_five": torch.minimum(size, (size * better / 4 + noise[:, 1]).round().clamp_min(0)),
         "agreed": torch.minimum(size, (size * better / 4 + noise[:, 2]).round().clamp_min(0)),
+        **of_choices(own, shared, samples, better),
         **of_boxes(own, shared, samples, classes, better),
+    }
+
+
+def of_choices(own: torch.Generator, shared: torch.Generator, samples: int, better: float) -> Tally:
+    """Return what is counted of the choices of questions, two each; of the last one may lack."""
+    choice = torch.arange(samples) % 2
+    truth = (torch.rand(samples, generator=shared) < 0.5)[torch.arange(samples) // 2] == choice
+    return {
+        "question": torch.arange(samples) // 2 + 7,
+        "choice": choice,
+        "choices": torch.full((samples,), 2),
+        "truth": truth,
+        "characters": torch.randint(4, 40, (samples,), generator=shared),
+        "likelihood": -9 + torch.randn(samples, generator=own).double() + better * truth,
     }
 
 

@@ -36,7 +36,15 @@ from tests.metrics.judged import CLASSES, judged_as_coco, tally
 
 NAMES = METRICS.names()
 # Of these a difference that no input showed may still be; of all others alike is alike.
-COUNTED = {"accuracy", "balanced_accuracy", "recall", "precision", "f1"}
+COUNTED = {
+    "accuracy",
+    "balanced_accuracy",
+    "recall",
+    "precision",
+    "f1",
+    "choice_accuracy",
+    "choice_accuracy_by_length",
+}
 A, B = tally(1), tally(2)
 
 
@@ -50,6 +58,20 @@ def binary(function):
 
 def of_all(function):
     return lambda t: function(probabilities(t), t["target"], CLASSES)
+
+
+def of_each_question(t, scores):
+    """Return how many whole questions lm-evaluation-harness' formula answers right."""
+    rows = {}
+    for row, question in enumerate(t["question"].tolist()):
+        rows.setdefault(question, []).append(row)
+    right = [
+        t["truth"][sorted(found, key=lambda row: t["choice"][row])][
+            int(scores[sorted(found, key=lambda row: t["choice"][row])].argmax())
+        ]
+        for found in rows.values() if len(found) == t["choices"][found[0]]
+    ]  # fmt: skip
+    return sum(map(bool, right)) / len(right)
 
 
 ORACLES = {
@@ -79,6 +101,8 @@ ORACLES = {
     "pixel_accuracy": lambda t: t["correct"].sum() / t["pixels"].sum(),
     "token_accuracy": lambda t: t["correct"].sum() / t["tokens"].sum(),
     "top5_token_accuracy": lambda t: t["among_five"].sum() / t["tokens"].sum(),
+    "choice_accuracy": lambda t: of_each_question(t, t["likelihood"]),
+    "choice_accuracy_by_length": lambda t: of_each_question(t, t["likelihood"] / t["characters"]),
     "token_kl": lambda t: t["kl"].double().sum() / t["tokens"].sum(),
     "token_agreement": lambda t: t["agreed"].sum() / t["tokens"].sum(),
     "perplexity": lambda t: math.exp(t["nll"].sum() / t["tokens"].sum()),

@@ -11,9 +11,10 @@ from torch import nn
 from pruneviz.evaluate import answers
 from pruneviz.measure.quality import accuracy_pair
 from pruneviz.reuse import Evaluator, estimates
-from pruneviz.reuse.order import batch_size_for, stratified
+from pruneviz.reuse.order import batch_size_for, kept_together, stratified
 from pruneviz.reuse.tensors import share
 from pruneviz.reuse.trace import Trace
+from pruneviz.tasks import TASKS
 from pruneviz.tasks.language_modelling import LanguageModelling
 from pruneviz.wording import passes
 from tests.coupling.parts import Drawn
@@ -174,3 +175,14 @@ def test_scores_that_the_task_keeps_a_part_of_are_not_all_remembered():
         found = evaluator.original_answers()
         assert all(torch.equal(found[name], expected[name]) for name in expected)
     assert evaluator.why_plain == passes.scores_beyond((whole - 1) / 2**20)
+
+
+def test_what_is_judged_together_is_looked_at_together():
+    numbers = torch.tensor([5, 5, 2, 2, 2, 9, 5, 9])
+    order = torch.tensor([3, 7, 0, 2, 6, 1, 5, 4])
+    found = kept_together(order, numbers)
+    assert found.tolist() == [3, 2, 4, 7, 5, 0, 6, 1]
+    task = TASKS.get("multiple_choice").implementation()
+    target = torch.zeros(8, 9, dtype=torch.int64)
+    target[:, 0] = numbers
+    assert torch.equal(task.together(target), numbers)

@@ -84,7 +84,8 @@ REFUSED = {
         lambda: parse_data("wine.csv"), finding.names_no_data("wine.csv"), "data",
         "'wine.csv' names no data; a data is one of sample:NAME, npz:FILE, folder:DIRECTORY, "
         "masks:DIRECTORY, coco:DIRECTORY, csv:FILE?target=COLUMN, parquet:FILE?target=COLUMN, "
-        "text:FILE?length=128&stride=128, texts:FILE?text=COLUMN&target=COLUMN",
+        "text:FILE?length=128&stride=128, texts:FILE?text=COLUMN&target=COLUMN, "
+        "choices:FILE",
     ),
     "sample data": (
         lambda: load_split("wine"),

@@ -22,7 +22,7 @@ def drawn(name: str, count: int = 6) -> tuple[Tensor, Tensor]:
         "detection": (7, 1, 2),
         "classification": (5,), "multi_label": (4,), "regression": (3,),
         "segmentation": (5, 4, 3), "language_modelling": (7, 5),
-        "token_classification": (7, 5),
+        "token_classification": (7, 5), "multiple_choice": (7, 5),
     }  # fmt: skip
     output = torch.randn(count, *shapes[name], generator=generator, dtype=torch.float64)
     targets = {
@@ -33,8 +33,19 @@ def drawn(name: str, count: int = 6) -> tuple[Tensor, Tensor]:
         return output, boxes_of(output)
     if name == "regression":
         return output, torch.randn(output.shape, generator=generator, dtype=torch.float64)
+    if name == "multiple_choice":
+        return output, choices_of(count, generator)
     most = 2 if name == "multi_label" else 5
     return output, torch.randint(most, (count, *targets[name]), generator=generator)
+
+
+def choices_of(count: int, generator: torch.Generator) -> Tensor:
+    """Return targets of choices, two a question, of which the second is right."""
+    tokens = torch.randint(5, (count, 7), generator=generator)
+    tokens[:, :2] = IGNORED  # the question
+    number = torch.arange(count)
+    said = (number // 2, number % 2, torch.full_like(number, 2), number % 2, 3 + number)
+    return torch.cat([torch.stack(said, 1), tokens], 1)
 
 
 MAP = SingleMap((16, 32))  # 2 cells, 2 classes

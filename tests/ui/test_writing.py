@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from html import unescape
 
+import numpy as np
 import pytest
 
 from pruneviz.language.generate import Way, Writer, prompt_tokens
+from pruneviz.language.speed import WritingTimes
+from pruneviz.measure.latency import Timings
 from pruneviz.plan import Plan
-from pruneviz.ui.compare import writing
+from pruneviz.ui.compare import rate, writing
 from pruneviz.ui.engine import results
 from pruneviz.ui.engine import writing as engine
 from pruneviz.ui.session import link
@@ -65,6 +68,44 @@ def test_nothing_to_go_on_with_is_said_in_place():
     assert not at.exception
     assert [e.value for e in at.error if "prompt has no token" in e.value.replace("\\", "")]
     assert not texts(at)
+
+
+def timed(cached: tuple[bool, bool]) -> WritingTimes:
+    turns = np.arange(24) % 3
+    first, each = (
+        Timings(scale * (12.0 + turns), scale * (6.0 + turns / 2), 1, 1) for scale in (2.0, 1.0)
+    )
+    return WritingTimes(first, each, cached, prompt=7, tokens=16)
+
+
+def test_the_speed_of_writing_is_said_with_its_interval_and_how_it_was_measured():
+    said = rate.in_words(timed((True, True)), dense=False).replace("\u00a0", " ")
+    assert "2.00 × as fast (2.00 to 2.00)" in said
+    assert "**153.8 tokens** a second" in said, "1000 / 6.5 ms"
+    assert "**76.9 tokens** a second" in said
+    assert "It is there after 13.0 ms, in the original after 26.0 ms." in said
+    for cached, word in (
+        ((True, True), "(a cache)"), ((False, False), "a whole pass"),
+        ((True, False), "in the original alone"),
+    ):  # fmt: skip
+        assert word in rate.conditions(timed(cached))
+
+
+def test_both_are_timed_on_request(monkeypatch):
+    monkeypatch.setattr(engine, "TURNS_TIMED", 2)
+    at = _open("compare", PLAN)
+    at.text_area(key="compare-prompt").set_value(PROMPT)
+    at = at.button(key="compare-write-time").click().run()
+    assert not at.exception
+    assert any("not measured well enough" in each.value for each in at.markdown)
+    assert any(each.value.startswith("2 turns") for each in at.caption)
+    made = []
+    timer = engine.WritingTimer
+    monkeypatch.setattr(engine, "WritingTimer", lambda *given: made.append(1) or timer(*given))
+    at = at.run()
+    assert not made, "what is measured stays"
+    at.button(key="compare-write-time").click().run()
+    assert len(made) == 1, "and is measured again where that is asked for"
 
 
 @pytest.mark.parametrize("model", ["sample:digits-cnn", "sample:diabetes-mlp"])

@@ -149,9 +149,9 @@ def plural(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
-def inputs(number: int, held_out: bool) -> str:
+def inputs(number: int, held_out: bool, noun: str = "input") -> str:
     """Return how many inputs were evaluated, held out only where that is known."""
-    return plural(number, "held-out input") if held_out else f"{number:,} of your inputs"
+    return plural(number, f"held-out {noun}") if held_out else f"{number:,} of your {noun}s"
 
 
 def inputs_of(number: int, plan: Plan) -> str:

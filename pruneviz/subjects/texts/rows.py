@@ -75,7 +75,7 @@ def keys_of(text: str, name: str) -> list[str]:
     """Return the names that the first object of lines of JSON has for its values."""
     first = text.lstrip()
     line = first if first.startswith("[") else first.partition("\n")[0]
-    return list(next((found for _, found in _objects(line, name)), {}))
+    return list(next((found for _, found in objects(line, name)), {}))
 
 
 def _chosen(columns: Columns, there: Sequence[str], file: str, usual: tuple[str, str]) -> Columns:
@@ -140,14 +140,14 @@ def _lines(text: str) -> list[tuple[int, str]]:
 
 def _json_lines(text: str, name: str) -> tuple[pd.DataFrame, list[int]]:
     """Return what each object of a file has, None where it lacks what others have."""
-    found = list(_objects(text, name))
+    found = list(objects(text, name))
     lines = [line for line, _ in found]
     names = dict.fromkeys(key for _, each in found for key in each)
     cells = {key: [each.get(key) for _, each in found] for key in names}
     return pd.DataFrame({key: pd.Series(cell, dtype=object) for key, cell in cells.items()}), lines
 
 
-def _objects(text: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def objects(text: str, name: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the objects of lines of JSON, each with its line; of one list, with its place."""
     whole = text.lstrip().startswith("[")
     for line, part in [(1, text)] if whole else _lines(text):

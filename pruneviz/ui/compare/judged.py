@@ -41,7 +41,8 @@ def draw(plan: Plan, judged: Judged) -> None:
 def sentence(pair: MetricPair, judged: Judged) -> str:
     """Return a metric of both networks, its change and what that means, as a sentence."""
     metric = metric_of(pair)
-    title, inputs = metric.title, fmt.inputs(pair.samples, judged.data.held_out)
+    title = metric.title
+    inputs = fmt.inputs(pair.samples, judged.data.held_out, metric.counted)
     low, high = (fmt.metric_change(metric, end) for end in pair.change_interval)
     return (
         f"On {inputs}, the {text.escape(text.sentence_case(title))} of the :orange[pruned network] "

@@ -14,8 +14,10 @@ from pruneviz.language.generate import SideBySide, Writer
 from pruneviz.language.spelled import alike, apart, pieces
 from pruneviz.plan import Plan
 from pruneviz.subjects.texts.tokenizer import Tokenizer
+from pruneviz.ui.compare import rate
 from pruneviz.ui.engine import cache
 from pruneviz.ui.engine import writing as engine
+from pruneviz.ui.frame import speeds
 from pruneviz.ui.kit import widgets
 from pruneviz.ui.words import text
 
@@ -23,6 +25,12 @@ MOST_TOKENS, USUAL_TOKENS = 400, 40
 MOST_CHARACTERS = 8_000  # of a prompt
 HOTTEST = 5.0
 ASKED = "pruneviz-written"  # what the session asked for last: of which plan, and the rest
+TIMED_FOR = "pruneviz-written-timed"  # of which plan, with which prompt, how many times
+NOT_TIMED = (None, "", 0)
+TIMED = (
+    "Both go on with the prompt by 16 tokens, again and again in turns, by the likeliest tokens: "
+    "how long until the first is there, and how many a second come after it."
+)
 LIKELIEST, DRAWN = "the likeliest", "drawn"
 BOTH = (":blue[**Original**]", ":orange[**Pruned**]")
 COLOURS = ("light-dark(#005f96, #7cc0ea)", "light-dark(#a84800, #ff9d5c)")  # of the theme's texts
@@ -48,13 +56,20 @@ def draw(plan: Plan) -> None:
     st.subheader("Both go on writing", anchor=False, help=HELP)
     asked = _ask(plan)
     key = cache.plan_key(plan)
-    if st.button("Write", key="compare-write", icon=":material/edit_note:"):
-        st.session_state[ASKED] = (key, asked)
+    with st.container(horizontal=True):
+        if st.button("Write", key="compare-write", icon=":material/edit_note:"):
+            st.session_state[ASKED] = (key, asked)
+        if st.button("Time it", key="compare-write-time", icon=":material/timer:", help=TIMED):
+            *_, number = st.session_state.get(TIMED_FOR, NOT_TIMED)
+            st.session_state[TIMED_FOR] = (key, asked[0], number + 1)
     known, begun = st.session_state.get(ASKED, (None, None))
-    if known != key:
-        return
-    with widgets.problems_here():
-        _write(engine.both(plan, *begun), cache.subject(plan).tokenizer)
+    if known == key:
+        with widgets.problems_here():
+            _write(engine.both(plan, *begun), cache.subject(plan).tokenizer)
+    known, prompt, number = st.session_state.get(TIMED_FOR, NOT_TIMED)
+    if known == key:
+        with widgets.problems_here():
+            rate.draw(engine.times(plan, prompt, number), dense=speeds.dense(plan))
 
 
 def _ask(plan: Plan) -> tuple[str, int, float, int]:

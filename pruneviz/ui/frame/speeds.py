@@ -30,6 +30,11 @@ def in_words(report: Report) -> str:
     return speed(report.latency_ms).in_words(dense=dense)
 
 
+def dense(plan: Plan) -> bool:
+    """Return whether what a plan removes leaves zeros that are multiplied like any others."""
+    return stays_dense(plan.granularity, cache.live(plan).report.sparsity.removed)
+
+
 def conditions(report: Report) -> str:
     """Return how often, where and how a report's networks were timed, in words."""
     pair = report.latency_ms

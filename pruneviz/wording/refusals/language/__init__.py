@@ -1,5 +1,5 @@
 """What cannot be asked of language models, one file for each topic."""
 
-from pruneviz.wording.refusals.language import writing
+from pruneviz.wording.refusals.language import choices, writing
 
-__all__ = ["writing"]
+__all__ = ["choices", "writing"]

@@ -16,6 +16,13 @@ def no_tokens_asked(given: int) -> str:
 
 
 @fact()
+def too_few_to_time(given: int) -> str:
+    return (
+        f"two tokens or more must be written to be timed, the first and one after it, got {given}"
+    )
+
+
+@fact()
 def no_temperature(given: float) -> str:
     return (
         "the temperature must be a number from 0 on, where 0 takes the likeliest token, "

@@ -18,7 +18,8 @@ def names_no_data(given: str) -> str:
     return (
         f"'{given}' names no data; a data is one of sample:NAME, npz:FILE, folder:DIRECTORY, "
         "masks:DIRECTORY, coco:DIRECTORY, csv:FILE?target=COLUMN, parquet:FILE?target=COLUMN, "
-        "text:FILE?length=128&stride=128, texts:FILE?text=COLUMN&target=COLUMN"
+        "text:FILE?length=128&stride=128, texts:FILE?text=COLUMN&target=COLUMN, "
+        "choices:FILE"
     )
 
 
