@@ -12,7 +12,7 @@ from pruneviz.metrics import metric_of
 from pruneviz.network.inputs import only_tensor
 from pruneviz.plan import Plan
 from pruneviz.report import MetricNumbers, MetricPair
-from pruneviz.ui.compare import boxes, given, labels, masks, numbers, tokens
+from pruneviz.ui.compare import boxes, given, labels, masks, numbers, recalls, tokens
 from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.history import report_tables
 from pruneviz.ui.kit import widgets
@@ -33,6 +33,7 @@ def draw(plan: Plan, judged: Judged) -> None:
     st.markdown(report_tables.markdown_table(HEADINGS, [_row(pair) for pair in judged.quality]))
     numbers.draw(judged)
     labels.draw(plan, judged)
+    recalls.draw(plan, judged)
 
 
 def sentence(pair: MetricPair, judged: Judged) -> str:
