@@ -73,7 +73,7 @@ def test_compare_draws_the_boxes_of_the_image_that_became_worse_by_most():
 
     at = at.slider(key="compare-score").set_value(1.0).run()
     assert names(at) == [[there, 0, 0], [0, there, 0], [0, there, 0]]
-    assert "finds all that the original finds" in words(at)
+    assert "0 things found before and missed now" in words(at)
 
 
 def test_a_box_is_explained_and_drawn_in_both_pictures():
