@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torchvision.ops import box_iou
 
 from pruneviz.compare.boxes import Found, found_boxes
+from pruneviz.compare.objects import changes
 from pruneviz.figures.inputs.boxes import (
     DASHED,
     DOTTED,
+    MIXED,
     SOLID,
     TRUE,
     answered_boxes,
+    changed_boxes,
+    crop,
     true_boxes,
 )
 from pruneviz.figures.kit.style import ORIGINAL, ORIGINAL_ON_DARK, PRUNED, describe, on_dark
@@ -133,3 +138,32 @@ def test_the_title_says_how_many_are_found_and_how_many_are_wrong():
     for count, said in ((0, "0 boxes"), (1, "1 box"), (2, "2 boxes")):
         figure = true_boxes(torch.rand(1, 40, 50), TRUE_BOXES[:count], CLASSES)
         assert describe(figure) == f"The truth: {said}."
+
+
+def test_what_changed_is_told_by_lines_colours_names_and_a_legend_with_counts():
+    before = torch.tensor([[0.0, 0, 10, 10, 0.9, 1], [20, 20, 30, 32, 0.8, 2]])
+    after = torch.tensor([[0.0, 0, 10, 10, 0.7, 1], [40, 20, 50, 30, 0.6, 0]])
+    became = changes(before, after, TRUE_BOXES, 0.3)
+    figure = changed_boxes(torch.rand(3, 40, 50), became, CLASSES)
+    assert lines(figure) == [
+        (TRUE, SOLID, "kept dog (70 %)"), (ORIGINAL, DOTTED, "lost bird (80 %)"),
+        (PRUNED, DASHED, "newly wrong cat (60 %)"),
+    ]  # fmt: skip
+    scatters = [each for each in figure.data if each.type == "scatter"]
+    legend = [line.name for line in scatters if line.showlegend is None]
+    assert legend == ["kept: 1", "lost: 1", "new: 0", "newly wrong: 1"]
+    assert figure.layout.showlegend
+    assert figure.layout.title.text == "Of 2: 1 kept, 1 lost, 0 new"
+    assert len({SOLID, DASHED, DOTTED, MIXED}) == 4
+
+
+@pytest.mark.parametrize("box", [[12, 14, 20, 30], [0, 0, 6, 8], [44, 30, 60, 50], [0, 0, 50, 40]])
+def test_a_crop_holds_the_box_and_marks_its_outline(box):
+    raw = torch.full((3, 40, 50), 0.5)
+    shown = crop(raw, box, 144)
+    assert shown.shape[0] >= 144
+    marked = (shown != shown[..., :1]).any(2)  # the outline alone is no grey
+    assert marked.any()
+    x1, y1, x2, y2 = (min(max(e, 0), most) for e, most in zip(box, (50, 40, 50, 40), strict=True))
+    high, wide = (np.ptp(np.flatnonzero(marked.any(axis))) for axis in (1, 0))
+    assert high / wide == pytest.approx((y2 - y1) / (x2 - x1), rel=0.1)

@@ -1,4 +1,4 @@
-"""Boxes on an image: those that are true, and those that a network answers with."""
+"""Boxes on an image: those that are true, those that a network answers with, and what changed."""
 
 from __future__ import annotations
 
@@ -6,16 +6,29 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 from torch import Tensor
 
 from pruneviz.compare.boxes import Found
-from pruneviz.figures.inputs.images import FIRST, HALO, LINE, PALE, cells, picture
+from pruneviz.compare.objects import Changes
+from pruneviz.figures.inputs.images import FIRST, HALO, LINE, PALE, Picture, cells, picture
 from pruneviz.figures.kit.format import percent
-from pruneviz.figures.kit.style import INK, SERIES, lay_out, squares
+from pruneviz.figures.kit.style import (
+    INK,
+    ORIGINAL,
+    PRUNED,
+    SERIES,
+    lay_out,
+    legend_below,
+    squares,
+)
 
 TRUE = SERIES[0]
 SOLID, DASHED, DOTTED = "solid", "9px,5px", "2px,4px"  # right, wrong, missed
+MIXED = "12px,4px,2px,4px"  # right, and was missed before
+AROUND, NARROWEST = 0.6, 8  # what is shown around a box on each side: of its own side, in pixels
+STEP = 3  # pixels of a dot of an outline, and of the gap after it
 MOST_NAMES = 6  # of boxes of one kind in a picture, those of the highest scores; more hide it
 WIDTH, HIGHEST = 350, 1.5  # pixels of a picture on a wide screen; height to width at most
 TOP, SIDE = 0.08, 0.6  # of an image: less is no room for a name; from here names end with a box
@@ -43,6 +56,70 @@ def answered_boxes(
     right = len(found.right)
     true = right + len(found.missed)
     return _on(raw, drawn, f"The {who} finds {right} of {true}, {len(found.wrong)} wrong")
+
+
+def changed_boxes(raw: Tensor, changes: Changes, classes: Sequence[str]) -> go.Figure:
+    """Return an image (C, H, W) with what both networks find, what is lost, and what is new.
+
+    Lines tell these apart as well as colours do: solid what both find, dotted what is lost, dots
+    and dashes what is found anew, dashed what is answered wrongly anew.
+    """
+    kinds = (
+        ("kept", changes.kept, TRUE, SOLID), ("lost", changes.lost, ORIGINAL, DOTTED),
+        ("new", changes.new, PRUNED, MIXED), ("newly wrong", changes.wrong, PRUNED, DASHED),
+    )  # fmt: skip
+    drawn = _Drawn((raw.shape[-2], raw.shape[-1]), classes)
+    for said, boxes, colour, dash in kinds:
+        drawn.add(boxes, colour, dash, f"{said} ")
+    for line in drawn.lines:
+        line.showlegend = False
+    for said, boxes, colour, dash in kinds:
+        line = {"color": colour, "dash": dash, "width": LINE}
+        drawn.lines.append(
+            go.Scatter(x=[None], y=[None], mode="lines", line=line, name=f"{said}: {len(boxes)}")
+        )
+    there = len(changes.kept) + len(changes.lost) + len(changes.new) + changes.unseen
+    title = (
+        f"Of {there}: {len(changes.kept)} kept, {len(changes.lost)} lost, {len(changes.new)} new"
+    )
+    return legend_below(_on(raw, drawn, title)).update_layout(showlegend=True)
+
+
+def crop(raw: Tensor, box: Sequence[float], least: int) -> Picture:
+    """Return the part of an image (C, H, W) around a box x1, y1, x2, y2, at least `least` high.
+
+    A dotted outline on a pale one says where the box lies.
+    """
+    height, width = raw.shape[-2:]
+    ends = []
+    for low, high, size in ((box[1], box[3], height), (box[0], box[2], width)):
+        more = max(AROUND * (high - low), NARROWEST)
+        first = min(max(int(low - more), 0), size - 1)
+        ends.append((first, max(first + 1, min(int(high + more) + 1, size))))
+    (top, bottom), (left, right) = ends
+    shown = picture(raw[:, top:bottom, left:right], least).copy()
+    scale = np.array([shown.shape[0] / (bottom - top), shown.shape[1] / (right - left)])
+    at = (np.array([[box[1], box[0]], [box[3], box[2]]]) - (top, left)) * scale
+    (y1, x1), (y2, x2) = np.clip(at.round().astype(int), 0, np.array(shown.shape[:2]) - 1)
+    return _outlined(shown, (y1, x1, y2, x2))
+
+
+def _outlined(shown: Picture, box: tuple[int, int, int, int]) -> Picture:
+    """Draw the outline of a box y1, x1, y2, x2 in pixels of a picture into it."""
+    y1, x1, y2, x2 = box
+    rows, columns = np.arange(y1, y2 + 1), np.arange(x1, x2 + 1)
+    sides = [(np.full(columns.shape, y), columns) for y in (y1, y2)]
+    sides += [(rows, np.full(rows.shape, x)) for x in (x1, x2)]
+    most = np.array(shown.shape[:2]) - 1
+    for colour, dotted in (("#ffffff", False), (ORIGINAL, True)):
+        ink = [int(colour[place : place + 2], 16) for place in (1, 3, 5)]
+        for ys, xs in sides:
+            inked = (ys + xs) // STEP % 2 == 0 if dotted else np.ones(ys.shape, bool)
+            for dy, dx in ((0, 0), (0, 1), (1, 0), (1, 1)):
+                shown[np.minimum(ys + dy, most[0])[inked], np.minimum(xs + dx, most[1])[inked]] = (
+                    ink
+                )
+    return shown
 
 
 def _on(raw: Tensor, drawn: _Drawn, title: str) -> go.Figure:

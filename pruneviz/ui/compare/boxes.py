@@ -8,11 +8,13 @@ import streamlit as st
 from torch import Tensor
 
 from pruneviz.compare.boxes import found_boxes
-from pruneviz.figures.inputs.boxes import WIDTH, answered_boxes, true_boxes
+from pruneviz.compare.objects import changes
+from pruneviz.figures.inputs.boxes import WIDTH, answered_boxes, changed_boxes, true_boxes
 from pruneviz.figures.kit.style import ORIGINAL, PRUNED
 from pruneviz.network.inputs import only_tensor
 from pruneviz.tasks import IGNORED
 from pruneviz.tasks.detection import Detection
+from pruneviz.ui.compare import lost
 from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.kit import widgets
 
@@ -40,6 +42,7 @@ def draw(judged: Judged, indices: Sequence[int]) -> None:
         "truth": true_boxes(raw, true[true[:, 4] != IGNORED], names),
         "original": answered_boxes(raw, first, names, "original", ORIGINAL),
         "pruned": answered_boxes(raw, second, names, "pruned network", PRUNED),
+        "changes": changed_boxes(raw, changes(before[index], after[index], true, least), names),
     }
     row = st.container(horizontal=True, gap="small")
     for name, chart in charts.items():
@@ -48,6 +51,8 @@ def draw(judged: Judged, indices: Sequence[int]) -> None:
     st.caption(
         "Each box with its class and score. Solid lines are right: the class is, and both boxes "
         "overlap by half or more of what they cover together. Dashed ones are wrong, dotted ones "
-        "are missed. In the table an answer is off by 1 less the image's average precision: 0 "
+        "are missed; in the last picture dotted ones are lost, and those of dots and dashes found "
+        "anew. In the table an answer is off by 1 less the image's average precision: 0 "
         "where every box is found and before all wrong ones, 1 where none is found."
     )
+    lost.draw(judged, least)

@@ -68,7 +68,7 @@ def headings(table: pd.DataFrame, metric: Metric) -> tuple[str, ...]:
     symbol, of_changes = UNITS[metric.unit].symbol, metric.symbol_of_changes
     units = [f" ({each.strip()})" if each else "" for each in (symbol, symbol, of_changes)]
     titles = zip(("Original", "Pruned", "Change"), units, strict=True)
-    inputs = "With it" if "with" in table else "Inputs"
+    inputs = "Boxes" if "boxes" in table else "With it" if "with" in table else "Inputs"
     return (str(table["column"].iloc[0]), inputs, *(f"{name}{unit}" for name, unit in titles))
 
 
@@ -85,7 +85,12 @@ def in_numbers(table: pd.DataFrame, metric: Metric) -> list[tuple[str, ...]]:
 
 
 def _inputs(row: dict[Hashable, Any]) -> str:
-    """Return how many inputs a row is of: `213 of 527` that have a label, `120 (4 labels)`."""
+    """Return how many inputs a row is of: `213 of 527` that have a label, `120 (4 labels)`.
+
+    Of a row about boxes it is how many are there.
+    """
+    if "boxes" in row:
+        return f"{row['boxes']:,}"
     if "with" in row:
         return f"{row['with']:,} of {row['samples']:,}"
     labels = f" ({row['labels']:,} labels)" if "labels" in row else ""

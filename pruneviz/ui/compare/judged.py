@@ -12,7 +12,16 @@ from pruneviz.metrics import metric_of
 from pruneviz.network.inputs import only_tensor
 from pruneviz.plan import Plan
 from pruneviz.report import MetricNumbers, MetricPair
-from pruneviz.ui.compare import boxes, given, labels, masks, next_tokens, numbers, tokens
+from pruneviz.ui.compare import (
+    boxes,
+    given,
+    labels,
+    masks,
+    next_tokens,
+    numbers,
+    recalls,
+    tokens,
+)
 from pruneviz.ui.engine import writing
 from pruneviz.ui.engine.results import Judged
 from pruneviz.ui.history import report_tables
@@ -36,6 +45,7 @@ def draw(plan: Plan, judged: Judged) -> None:
     next_tokens.draw(plan)
     numbers.draw(judged)
     labels.draw(plan, judged)
+    recalls.draw(plan, judged)
 
 
 def sentence(pair: MetricPair, judged: Judged) -> str:

@@ -14,12 +14,13 @@ import pandas as pd
 from torch import Tensor, nn
 
 from pruneviz import evaluate, run, store, tasks
+from pruneviz.compare.recalls import recall_by_class, recall_by_size
 from pruneviz.evaluate import predict
 from pruneviz.export import WEIGHTS_FILE
 from pruneviz.measure.by_group import by_group
 from pruneviz.measure.by_label import by_label, label_names
 from pruneviz.measure.quality import label_logits, quality
-from pruneviz.metrics import Metric
+from pruneviz.metrics import Metric, Tally
 from pruneviz.network.inputs import only_tensor
 from pruneviz.plan import Plan
 from pruneviz.report import LatencyPair, MetricPair, Report
@@ -126,6 +127,18 @@ def labels(plan: Plan, name: str) -> tuple[Metric, pd.DataFrame] | None:
     return metric, table.iloc[table["change"].map(metric.gain).argsort(kind="stable")]
 
 
+@cached(cache.plan_key, most=8, spinner="Counting boxes …")
+def recall_of_classes(plan: Plan) -> pd.DataFrame:
+    """Return how many boxes of each class both networks find, what loses most first."""
+    return recall_by_class(*_tallies(plan), _judged_data(plan).classes)
+
+
+@cached(cache.plan_key, most=32)
+def recall_of_sizes(plan: Plan, label: int) -> pd.DataFrame:
+    """Return how many boxes of each size of a class both networks find."""
+    return recall_by_size(*_tallies(plan), label)
+
+
 def files(plan: Plan, timed: Callable[[Plan], LatencyPair]) -> Files:
     """Return the files of the plan's run, made here unless a job has made them.
 
@@ -181,6 +194,22 @@ def _quality(plan: Plan) -> tuple[MetricPair, ...]:
     assert before is not None
     after = _pruned_answers(plan)
     return quality(subject.task, subject.metrics, before, after, subject.data.y)
+
+
+def _tallies(plan: Plan) -> tuple[Tally, Tally]:
+    """Return what is counted of both networks' answers."""
+    found = judged(plan)
+    assert found is not None  # whoever asks looked
+    before, after = (
+        found.task.tally(each, found.data.y) for each in (found.original, found.pruned)
+    )
+    return before, after
+
+
+def _judged_data(plan: Plan) -> Data:
+    data = cache.subject(plan).data
+    assert data is not None  # whoever asks looked
+    return data
 
 
 @cached(cache.plan_key, most=32, spinner="Asking the pruned network …")
