@@ -31,6 +31,7 @@ from pruneviz.subjects.split import targets as targets_of
 from pruneviz.subjects.subject import Data, Subject, freeze, frozen_names, weights_sha256
 from pruneviz.tasks import CLASSIFICATION, TASKS, Task
 from pruneviz.tasks.multi_label import MultiLabel
+from pruneviz.tasks.task import Together
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import array_files, given_subjects
 
@@ -196,16 +197,27 @@ def _divided(task: Task, part: Part, train: Part | None) -> tuple[tuple[Part, Pa
             f"{len(train[0]):,} training inputs, as the code gave them."
         )
         return (part, (some(train[0], chosen), train[1][chosen])), note
-    strata = task.strata(targets_of(y))
-    labels = torch.zeros(len(x), dtype=torch.long) if strata is None else strata
-    fraction = min(CALIBRATION_FRACTION, CALIBRATION_LIMIT / len(x))
-    calibration, evaluation = map(torch.from_numpy, stratified(labels.numpy(), fraction, SEED))
+    calibration, evaluation = _apart(task, targets_of(y))
     note = (
         f"Evaluated on {len(evaluation):,} inputs, calibrated on {len(calibration):,} others, as "
         f"the code gave them; split with seed {SEED}."
     )
     evaluated, calibrating = ((some(x, each), y[each]) for each in (evaluation, calibration))
     return (evaluated, calibrating), note
+
+
+def _apart(task: Task, y: Tensor) -> tuple[Tensor, Tensor]:
+    """Return which inputs calibrate and which are evaluated; what is judged together stays so."""
+    fraction = min(CALIBRATION_FRACTION, CALIBRATION_LIMIT / len(y))
+    if isinstance(task, Together):
+        _, number = task.together(y).unique(return_inverse=True)
+        chosen, _ = stratified(np.zeros(int(number.max()) + 1, np.int64), fraction, SEED)
+        calibrates = torch.isin(number, torch.from_numpy(chosen))
+        return calibrates.nonzero()[:, 0], (~calibrates).nonzero()[:, 0]
+    strata = task.strata(y)
+    labels = torch.zeros(len(y), dtype=torch.long) if strata is None else strata
+    calibration, evaluation = stratified(labels.numpy(), fraction, SEED)
+    return torch.from_numpy(calibration), torch.from_numpy(evaluation)
 
 
 def _classes(

@@ -22,6 +22,7 @@ from pruneviz.ui.engine.gate import check_allowed
 from pruneviz.wording import RefusedError, opened
 from pruneviz.wording.refusals import browsing
 from pruneviz.wording.refusals.subjects import answering, finding, given_subjects
+from tests import unsampled
 
 NUMBERS = """
 import torch
@@ -225,3 +226,11 @@ def test_what_does_not_fit_is_said() -> None:
     bad = x.clone()
     bad[3, 1] = np.nan
     assert refused(inputs=bad, targets=y).values["inputs"] == 40
+
+
+def test_choices_of_one_question_stay_in_one_part():
+    subject = unsampled.multiple_choice()
+    for target in (subject.data.y, subject.data.calibration_y):
+        _, counts = subject.task.together(target).unique(return_counts=True)
+        assert len(counts) > 4
+        assert (counts == 3).all()

@@ -20,7 +20,7 @@ from pruneviz.subjects import load_subject
 from pruneviz.subjects.models.found_task import task_name
 from pruneviz.subjects.models.samples import SAMPLES
 from pruneviz.tasks import TASKS
-from pruneviz.tasks.task import usual_metric
+from pruneviz.tasks.task import Together, usual_metric
 from tests import unsampled
 
 SAMPLED = {sample.task for sample in SAMPLES.values()}
@@ -89,7 +89,10 @@ def test_a_chosen_metric_comes_first_and_says_what_the_tally_says(reference, cho
     assert metric_of(pair) == metric
     assert pair.change == pytest.approx(pair.pruned - pair.original, abs=1e-9, nan_ok=True)
     assert isfinite(pair.original)  # a precision of a class that nothing is taken for is none
-    assert pair.samples == len(subject.data.y)
+    judged = subject.data.y
+    if isinstance(subject.task, Together):
+        judged = subject.task.together(judged).unique()
+    assert pair.samples == len(judged)
 
 
 @pytest.mark.parametrize("reference", TASK_OF, ids=called)
