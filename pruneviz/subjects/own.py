@@ -31,6 +31,7 @@ from pruneviz.subjects.split import targets as targets_of
 from pruneviz.subjects.subject import Data, Subject, freeze, frozen_names, weights_sha256
 from pruneviz.tasks import CLASSIFICATION, TASKS, Task
 from pruneviz.tasks.multi_label import MultiLabel
+from pruneviz.tasks.task import Together
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import array_files, given_subjects
 
@@ -196,16 +197,31 @@ def _divided(task: Task, part: Part, train: Part | None) -> tuple[tuple[Part, Pa
             f"{len(train[0]):,} training inputs, as the code gave them."
         )
         return (part, (some(train[0], chosen), train[1][chosen])), note
-    strata = task.strata(targets_of(y))
-    labels = torch.zeros(len(x), dtype=torch.long) if strata is None else strata
-    fraction = min(CALIBRATION_FRACTION, CALIBRATION_LIMIT / len(x))
-    calibration, evaluation = map(torch.from_numpy, stratified(labels.numpy(), fraction, SEED))
+    calibration, evaluation = _parted(task, targets_of(y))
     note = (
         f"Evaluated on {len(evaluation):,} inputs, calibrated on {len(calibration):,} others, as "
         f"the code gave them; split with seed {SEED}."
     )
     evaluated, calibrating = ((some(x, each), y[each]) for each in (evaluation, calibration))
     return (evaluated, calibrating), note
+
+
+def _parted(task: Task, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the numbers of inputs that calibrate and of those that evaluate.
+
+    What a task judges together is in one part.
+    """
+    fraction = min(CALIBRATION_FRACTION, CALIBRATION_LIMIT / len(target))
+    if isinstance(task, Together):
+        _, of = task.together(target).unique(return_inverse=True)
+        labels = torch.zeros(int(of.max()) + 1, dtype=torch.long)
+        parts = stratified(labels.numpy(), fraction, SEED)
+        first, rest = (torch.isin(of, torch.from_numpy(part)).nonzero()[:, 0] for part in parts)
+        return first, rest
+    strata = task.strata(target)
+    labels = torch.zeros(len(target), dtype=torch.long) if strata is None else strata
+    first, rest = map(torch.from_numpy, stratified(labels.numpy(), fraction, SEED))
+    return first, rest
 
 
 def _classes(
