@@ -91,3 +91,24 @@ def token_classification() -> Subject:
     with torch.no_grad():
         target = drawn_like(network(x).argmax(2), 4, generator)
     return subject_of(network, "token_classification", inputs=x, targets=target)
+
+
+def multiple_choice() -> Subject:
+    """Return a network that holds one of three choices of each of its questions the likeliest."""
+    generator = seeded()
+    network = nn.Sequential(nn.Embedding(20, 8), nn.Linear(8, 12), nn.ReLU(), nn.Linear(12, 20))
+    questions = torch.arange(COUNT) // 3
+    x = torch.randint(20, (COUNT, 7), generator=generator)
+    tokens = torch.randint(20, (COUNT, 7), generator=generator)
+    tokens[:, :3] = IGNORED
+    with torch.no_grad():
+        likely = network(x).log_softmax(2).gather(2, tokens.clamp_min(0)[..., None])[..., 0]
+    best = likely[:, 3:].sum(1).view(-1, 3).argmax(1)
+    drawn = torch.randint(3, best.shape, generator=generator)
+    answer = torch.where(torch.rand(best.shape, generator=generator) < 0.4, drawn, best)
+    choice = torch.arange(COUNT) % 3
+    right = (choice == answer.repeat_interleave(3)).long()
+    length = torch.randint(4, 9, (COUNT,), generator=generator)
+    said = torch.stack([questions, choice, torch.full_like(choice, 3), right, length], 1)
+    target = torch.cat([said, tokens], 1)
+    return subject_of(network, "multiple_choice", inputs=x, targets=target)

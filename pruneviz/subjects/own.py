@@ -197,7 +197,7 @@ def _divided(task: Task, part: Part, train: Part | None) -> tuple[tuple[Part, Pa
             f"{len(train[0]):,} training inputs, as the code gave them."
         )
         return (part, (some(train[0], chosen), train[1][chosen])), note
-    calibration, evaluation = _apart(task, targets_of(y))
+    calibration, evaluation = _parted(task, targets_of(y))
     note = (
         f"Evaluated on {len(evaluation):,} inputs, calibrated on {len(calibration):,} others, as "
         f"the code gave them; split with seed {SEED}."
@@ -206,18 +206,22 @@ def _divided(task: Task, part: Part, train: Part | None) -> tuple[tuple[Part, Pa
     return (evaluated, calibrating), note
 
 
-def _apart(task: Task, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Return which inputs calibrate and which are evaluated; what is judged together stays so."""
-    fraction = min(CALIBRATION_FRACTION, CALIBRATION_LIMIT / len(y))
+def _parted(task: Task, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the numbers of inputs that calibrate and of those that evaluate.
+
+    What a task judges together is in one part.
+    """
+    fraction = min(CALIBRATION_FRACTION, CALIBRATION_LIMIT / len(target))
     if isinstance(task, Together):
-        _, number = task.together(y).unique(return_inverse=True)
-        chosen, _ = stratified(np.zeros(int(number.max()) + 1, np.int64), fraction, SEED)
-        calibrates = torch.isin(number, torch.from_numpy(chosen))
-        return calibrates.nonzero()[:, 0], (~calibrates).nonzero()[:, 0]
-    strata = task.strata(y)
-    labels = torch.zeros(len(y), dtype=torch.long) if strata is None else strata
-    calibration, evaluation = stratified(labels.numpy(), fraction, SEED)
-    return torch.from_numpy(calibration), torch.from_numpy(evaluation)
+        _, of = task.together(target).unique(return_inverse=True)
+        labels = torch.zeros(int(of.max()) + 1, dtype=torch.long)
+        parts = stratified(labels.numpy(), fraction, SEED)
+        first, rest = (torch.isin(of, torch.from_numpy(part)).nonzero()[:, 0] for part in parts)
+        return first, rest
+    strata = task.strata(target)
+    labels = torch.zeros(len(target), dtype=torch.long) if strata is None else strata
+    first, rest = map(torch.from_numpy, stratified(labels.numpy(), fraction, SEED))
+    return first, rest
 
 
 def _classes(
