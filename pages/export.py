@@ -82,9 +82,12 @@ def offer_home(plan: Plan) -> None:
         "`from_pretrained` opens it without PruneViz: `config.json` with the new sizes, weights "
         "and tokenizer. It is opened again here, and must answer as the pruned network does."
     )
-    if results.home.kept(plan) is None and not st.button("Write the Hugging Face folder"):
+    made = results.home.kept(plan)
+    if made is None:
+        if st.button("Write the Hugging Face folder"):
+            results.home(plan)
+            st.rerun()
         return
-    made = results.home(plan)
     if made.why is not None:
         st.info(text.escape(text.sentence(str(made.why))), icon=":material/info:")
         return

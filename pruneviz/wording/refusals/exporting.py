@@ -206,7 +206,7 @@ def not_uniform(
     entry: str, one: str, size: int, before: int, other: str, other_size: int, other_before: int
 ) -> str:
     return (
-        f"config.json sizes '{one}' and '{other}' with one number, {entry}, and they were cut "
+        f"one number of config.json, {entry}, sizes both '{one}' and '{other}', which were cut "
         f"differently, to {size} of {before} and {other_size} of {other_before}: cut both alike, "
         "as scope layer does, for a Hugging Face folder, or take weights and recipe"
     )
