@@ -18,6 +18,7 @@ from pruneviz.plan import Plan
 from tests.documents import DOCUMENTS, NAMES, ROOT, anchors, blocks, files, lines, prose_of, text_of
 
 VERBS = {"models", "methods", "run", "sensitivity", "thresholds", "interactions", "propose",
+         "preset",
          "recover", "runs", "replay", "check", "app"}  # fmt: skip
 COMMANDS = [line for name in NAMES for line in lines(name) if line.startswith("pruneviz")]
 LINKS = [(name, to) for name in NAMES for to in re.findall(r"\]\(([^)\s]+)\)", prose_of(name))]

@@ -96,7 +96,7 @@ def adapt(
     family="training",
     sentence="Trains two narrow matrices beside each linear layer and adds their product to its "
     "weight at the end; all other parameters stay, and so do removed weights. For transformers "
-    "with few inputs: it has a hundredth of the numbers to train, and forgets less.",
+    "with few inputs: it has far fewer numbers to train.",
     formula="min over A, B of the task's mean loss with M ⊙ (W + alpha / rank · BA), W fixed",
     source="Hu et al. 2021, arXiv 2106.09685; after pruning: Ma et al. 2023 (LLM-Pruner), "
     "arXiv 2305.11627",

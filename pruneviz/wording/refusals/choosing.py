@@ -141,18 +141,16 @@ def nothing_between_the_ends() -> str:
 @fact(field="criterion")
 def no_filters(criterion: str) -> str:
     return (
-        f"criterion '{criterion}' says which filters of a layer are alike, not what a network "
-        "loses without a whole block: choose a criterion that looks at blocks, block_influence or "
-        "ablation, or another granularity"
+        f"criterion '{criterion}' compares the filters of a layer and ranks no blocks: "
+        "choose a criterion that does, such as block_influence or ablation"
     )
 
 
 @fact(field="criterion")
 def blocks_alone(criterion: str) -> str:
     return (
-        f"criterion '{criterion}' compares what goes into a whole block with what comes out: "
-        "choose the granularity depth, or choose a criterion that ranks other units, such as "
-        "magnitude_l1"
+        f"criterion '{criterion}' ranks residual blocks alone: "
+        "choose the granularity depth, or choose a criterion such as magnitude_l1"
     )
 
 
