@@ -64,6 +64,8 @@ def test_every_block_of_python_is_tried():
         "pruneviz/jobs/kinds/near_zero.py",
         "pages/near_zero.py",
         "net.py",
+        "yolo.py",
+        "home.py",
     }
     others = [name for name in NAMES if name not in ("README.md", "docs/library.md")]
     assert {path for name in others for path in files(name)} == tried
@@ -79,6 +81,20 @@ def test_a_criterion_is_one_file(tmp_path):
         "print(report.sparsity.achieved)"
     )
     assert python(["-c", code], tmp_path).strip() == "0.5"
+
+
+def test_a_yolo_is_cut_and_comes_home(tmp_path):
+    pytest.importorskip("ultralytics", reason="ultralytics is installed by those who use it")
+    for name, code in files("docs/formats.md").items():
+        (tmp_path / name).write_text(code)
+    asked = ["--model", "python:yolo.py:build", "--sparsity", "0.5", "--out", "run"]
+    python(["-m", "pruneviz", "run", *asked], tmp_path)
+    code = (
+        "import home, torch; from ultralytics import YOLO; x = torch.rand(1, 3, 64, 96)\n"
+        "one, other = (m.model.float().eval()(x)[0] for m in (home.yolo, YOLO('pruned.pt')))\n"
+        "print(float((one - other).abs().max() / one.abs().max()))"
+    )
+    assert float(python(["-c", code], tmp_path).splitlines()[-1]) < 0.01  # of half precision
 
 
 def test_a_subject_of_ones_own_is_one_file(tmp_path):

@@ -27,12 +27,12 @@ def drawn_like(answered: Tensor, classes: int, generator: torch.Generator) -> Te
 class Tagger(nn.Module):
     """Texts (N, places) of 20 tokens to scores of 4 classes a token, (N, places, 4)."""
 
-    def __init__(self, classes: int = 4) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.tokens, self.hidden, self.head = (
             nn.Embedding(20, 8),
             nn.Linear(8, 12),
-            nn.Linear(12, classes),
+            nn.Linear(12, 4),
         )
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -52,26 +52,6 @@ def multi_label() -> Subject:
     target = (scores + noise > scores.mean(0)).float()
     target[::7, 1] = torch.nan
     return subject_of(network, "multi_label", inputs=x, targets=target)
-
-
-def multiple_choice() -> Subject:
-    """Return a network of 20 tokens that chooses among three ends of each of 20 questions."""
-    generator, network = seeded(), Tagger(20)
-    questions, choices, places, begun = COUNT // 3, 3, 7, 4
-    x = torch.randint(20, (COUNT, places), generator=generator)
-    x[:, :begun] = x[::choices, :begun].repeat_interleave(choices, 0)
-    after = torch.randint(20, (COUNT, places), generator=generator)
-    after[:, : begun - 1] = IGNORED
-    at = torch.arange(COUNT)
-    with torch.no_grad():
-        scores = network(x).log_softmax(2).gather(2, after.clamp_min(0)[..., None])[..., 0]
-    likely = scores.where(after != IGNORED, 0.0).sum(1).view(questions, choices).argmax(1)
-    luck = torch.rand(questions, generator=generator) < 0.3
-    answer = likely.where(~luck, torch.randint(choices, (questions,), generator=generator))
-    truth = (at % choices == answer.repeat_interleave(choices)).long()
-    said = [at // choices, at % choices, torch.full((COUNT,), choices), truth, 5 + at % 4]
-    target = torch.cat([torch.stack(said, 1), after], 1)
-    return subject_of(network, "multiple_choice", inputs=x, targets=target)
 
 
 def segmentation() -> Subject:
