@@ -18,8 +18,8 @@ from pruneviz.plan import Plan
 from tests.documents import DOCUMENTS, NAMES, ROOT, anchors, blocks, files, lines, prose_of, text_of
 
 VERBS = {"models", "methods", "run", "sensitivity", "thresholds", "interactions", "propose",
-         "preset",
-         "recover", "runs", "replay", "check", "app"}  # fmt: skip
+         "preset", "blockwise", "vocabulary", "recover", "runs", "replay", "check",
+         "app"}  # fmt: skip
 COMMANDS = [line for name in NAMES for line in lines(name) if line.startswith("pruneviz")]
 LINKS = [(name, to) for name in NAMES for to in re.findall(r"\]\(([^)\s]+)\)", prose_of(name))]
 OWN_LINKS = [(name, to) for name, to in LINKS if not to.startswith("https://")]
@@ -31,6 +31,24 @@ def python(arguments, folder):
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def write_language_model(folder) -> None:
+    """Write a tiny language model, whose tokens are bytes, as FOLDER, and a text for it."""
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        vocab_size=256, hidden_size=16, intermediate_size=24, num_hidden_layers=10,
+        num_attention_heads=4, num_key_value_heads=2, pad_token_id=0,
+    )  # fmt: skip
+    LlamaForCausalLM(config).save_pretrained(folder / "FOLDER")
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    cuts = Tokenizer(models.BPE({letter: at for at, letter in enumerate(alphabet)}, []))
+    cuts.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    cuts.decoder = decoders.ByteLevel()
+    cuts.save(str(folder / "FOLDER" / "tokenizer.json"))
+    (folder / "words.txt").write_text("What is written is read once more, and cut. " * 110)
 
 
 def test_the_readme_is_read_in_one_go():
@@ -128,6 +146,7 @@ def test_the_commands_work_in_order(tmp_path, monkeypatch, pruneviz):
     monkeypatch.chdir(tmp_path)
     plan = tmp_path / "plan.yaml"
     plan.write_text(Plan(sparsity=0.3, scope="global").to_yaml())
+    write_language_model(tmp_path)
     python(["-m", "pruneviz", "run", "plan.yaml", "--out", "."], tmp_path)  # the unpacked zip
     assert pruneviz("run", "plan.yaml", "--keep")[0] == 0
     listed = json.loads(pruneviz("runs", "list", "--json")[1])

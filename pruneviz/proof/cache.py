@@ -29,6 +29,7 @@ VERSIONED = ("torch", "torchvision")  # packages whose code is known by its vers
 ENGINE = (
     "coupling/*.py", "coupling/rules/*.py", "network/*.py", "network/cuttable_forms/*.py",
     "granularity/*.py", "proof/*.py", "apply.py", "pruned/surgery.py", "pruned/bypass.py",
+    "pruned/cache_places.py",
     "pruned/side_by_side.py", "measure/packing.py", "wording/**/*.py",
 )  # fmt: skip
 
