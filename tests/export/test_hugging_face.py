@@ -110,7 +110,7 @@ def test_channels_that_go_are_sizes_of_a_configuration(tmp_path, family):
     assert again.config.num_hidden_layers == 3
 
 
-@pytest.mark.parametrize("family", ["Llama", "Gemma3", "GPT2", "OPT", "Mixtral"])
+@pytest.mark.parametrize("family", ["Llama", "Gemma3", "GPT2", "OPT", "Mixtral", "Bloom"])
 def test_blocks_that_go_are_left_out_and_the_others_numbered_anew(tmp_path, family):
     model = made(family)
     applied = cut(model, "depth")
