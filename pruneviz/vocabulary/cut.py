@@ -59,8 +59,8 @@ def cut_vocabulary(plan: Plan, out: Path) -> Fewer:
     """Write a folder with the plan's language model without the tokens its text does not use.
 
     Kept are the tokens of the text's first three quarters, what they are made of, single
-    characters and special tokens; these quarters are cut as before. RefusedError where the plan names no
-    language model in a folder with tokenizer.json, or no text, or `out` is in use.
+    characters and special tokens; these quarters are cut as before. RefusedError where the plan
+    names no language model in a folder with tokenizer.json, or no text, or `out` is in use.
     """
     folder, text = _named(plan, out)
     settings = read_json(folder.path / TOKENIZER)
