@@ -277,6 +277,10 @@ def test_bad_folders_are_named(folder, tmp_path):
     (tmp_path / "used" / "mine.txt").touch()
     with pytest.raises(RefusedError, match=r"holds 'mine\.txt'"):
         BlockByBlock(planned(path), Choices(), tmp_path / "used")
+    (path / "tokenizer.json").rename(tmp_path / "aside")
+    with pytest.raises(RefusedError, match="put the model's tokenizer"):
+        BlockByBlock(planned(path), Choices(), tmp_path / "new")
+    (tmp_path / "aside").rename(path / "tokenizer.json")
     gone = sorted(path.glob("*.safetensors"))[0]
     gone.unlink()
     with pytest.raises(RefusedError, match=gone.name):

@@ -131,6 +131,14 @@ def no_blocks_of_gguf(file: str) -> str:
     )
 
 
+@fact(field="model")
+def no_tokenizer_of_blocks(folder: str) -> str:
+    return (
+        f"'{folder}' has no tokenizer that can be read, and a text is cut by one: put the model's "
+        "tokenizer.json into it"
+    )
+
+
 @fact(field="data")
 def no_text_for_blocks() -> str:
     return (
