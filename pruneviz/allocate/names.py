@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
+from typing import NoReturn
 
 import numpy as np
 
@@ -66,9 +68,15 @@ def _aliases(units: tuple[Units, ...]) -> dict[str, tuple[str, ...]]:
 
 def _resolve(name: str, aliases: dict[str, tuple[str, ...]], what: str) -> tuple[str, ...]:
     if name not in aliases:
-        close = difflib.get_close_matches(name, aliases, 3) or list(aliases)[:5]
-        raise RefusedError(named.unknown_layer(what, name, ", ".join(close)))
+        refuse_unknown(name, aliases, what)
     return aliases[name]
+
+
+def refuse_unknown(name: str, known: Iterable[str], what: str) -> NoReturn:
+    """Raise RefusedError for a layer that a plan names and that is not there, with close ones."""
+    names = list(known)
+    close = difflib.get_close_matches(name, names, 3) or names[:5]
+    raise RefusedError(named.unknown_layer(what, name, ", ".join(close)))
 
 
 def _all_of(units: Units, layer: str) -> np.ndarray:
@@ -93,4 +101,4 @@ def _numbered(units: Units, layer: str, lock: tuple[int, ...]) -> np.ndarray:
     return np.asarray(lock)
 
 
-__all__ = ["locked_units", "own_sparsities", "set_by_hand", "strangers"]
+__all__ = ["locked_units", "own_sparsities", "refuse_unknown", "set_by_hand", "strangers"]

@@ -60,8 +60,11 @@ class Opened:
 
     def _read_text(self, data: str, tokens: int, choices: Choices) -> None:
         reference = parse_data(data)
-        with told(self.folder):
-            tokenizer = tokenizer_of(self.folder, tokens)
+        try:
+            with told(self.folder):
+                tokenizer = tokenizer_of(self.folder, tokens)
+        except RefusedError as error:  # what a library says of it names no file that helps
+            raise RefusedError(working.no_tokenizer_of_blocks(str(self.folder.path))) from error
         cut = read_windows(
             Path(reference.name), tokenizer, tokens, reference.length, reference.stride
         )

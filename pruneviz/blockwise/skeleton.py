@@ -101,6 +101,19 @@ class Skeleton:
         """Return the number of blocks."""
         return len(self._blocks)
 
+    @property
+    def together(self) -> bool:
+        """Return whether what blocks are given beside their states fits several texts at once.
+
+        It was noted of one text; where heads and texts share a dimension it fits that one alone.
+        """
+        return all(
+            leaf.shape[0] == 1
+            for called in self.calls
+            for leaf in tree_leaves((called.args, dict(called.kwargs)))
+            if isinstance(leaf, Tensor) and leaf.ndim > 1
+        )
+
     def path(self, number: int) -> str:
         """Return the path of a block."""
         return f"{self.stage}.{number}"
@@ -193,8 +206,13 @@ class Skeleton:
         return isinstance(found[0], tuple)
 
     def leave(self, whole: nn.Module, tokens: Tensor, states: Tensor) -> Tensor:
-        """Return the logits (B, places, tokens) of the states behind the last block."""
+        """Return the logits (B, places, tokens) of the states behind the last block.
+
+        How the network calls its blocks must be noted.
+        """
         stubs = self._stubs_of(whole)
+        for stub, called in zip(stubs, self.calls, strict=True):
+            stub.wraps = called.wraps
         stubs[0].instead = states
         try:
             with torch.no_grad():

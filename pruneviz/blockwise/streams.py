@@ -16,10 +16,14 @@ class Stream:
     """The states of N texts, float32 (N, places, width), before one block or the next.
 
     Two files take turns, so that what a block read is still there until its answers are complete.
+    `together` says that several texts may run through a block at once.
     """
 
-    def __init__(self, directory: Path, name: str, shape: tuple[int, int, int]) -> None:
-        self._directory, self._name, self.shape = directory, name, shape
+    def __init__(
+        self, directory: Path, name: str, shape: tuple[int, int, int], together: bool = True
+    ) -> None:
+        self._directory, self._name = directory, name
+        self.shape, self._together = shape, together
 
     def __len__(self) -> int:
         """Return the number of texts."""
@@ -28,7 +32,8 @@ class Stream:
     @property
     def at_once(self) -> int:
         """Return how many texts run through a block together."""
-        return max(1, VALUES_AT_ONCE // (self.shape[1] * self.shape[2]))
+        most = VALUES_AT_ONCE // (self.shape[1] * self.shape[2])
+        return max(1, most) if self._together else 1
 
     def states(self, before: int) -> Tensor:
         """Return the states before a block, by its number, as they lie in their file."""

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from pruneviz.allocate import Ranking, allocate
-from pruneviz.blockwise.choices import Choices, check_plan
+from pruneviz.blockwise.choices import Choices, check_layers, check_plan
 from pruneviz.blockwise.judged import Judged, judged
 from pruneviz.blockwise.opened import Opened
 from pruneviz.blockwise.streams import Stream
@@ -60,10 +60,14 @@ class BlockByBlock:
         self._plan, self._choices, self._out = plan, choices, out
         self._opened = Opened(plan, choices)
         self._skeleton = self._opened.skeleton
-        digest = sha256(f"{plan.digest} {asdict(choices)}".encode()).hexdigest()
-        out.mkdir(parents=True, exist_ok=True)
-        (out / WORK).mkdir(exist_ok=True)
-        self._progress = self._begun(digest)
+        blocks = range(self._skeleton.count)
+        inside = [name for number in blocks for name in self._skeleton.names(number)]
+        check_layers(plan, inside, self._skeleton.names_outside())
+        digest = sha256(f"{plan.digest} {asdict(choices)}".encode())
+        for tokens in (self._opened.calibration, self._opened.judged_x):
+            digest.update(tokens.numpy().tobytes())
+        self._progress = self._begun(digest.hexdigest())
+        self._tidy()
 
     @property
     def total(self) -> int:
@@ -85,7 +89,9 @@ class BlockByBlock:
         """Return what it does now; "" before anything is done."""
         if not self.done:
             return ""
-        return f"pruning block {min(self.done, self._skeleton.count)} of {self._skeleton.count}"
+        if self.done > self._skeleton.count:
+            return "judging"
+        return f"pruning block {self.done} of {self._skeleton.count}"
 
     @property
     def progress(self) -> Progress:
@@ -114,29 +120,44 @@ class BlockByBlock:
             self._finish()
         self._progress.done += 1
         _write_json(self._out / WORK / PROGRESS, asdict(self._progress))
+        self._tidy()
+
+    def _tidy(self) -> None:
+        """Remove the states of a finished work, also where it was killed before it could."""
         if self.finished:
             shutil.rmtree(self._out / WORK)
 
     def _begun(self, digest: str) -> Progress:
         path = self._out / WORK / PROGRESS
         if not path.is_file():
-            others = [p.name for p in self._out.iterdir() if p.name != WORK]
-            if others:
-                raise RefusedError(working.folder_in_use(str(self._out), others[0]))
-            return Progress(digest)
+            return self._new(Progress(digest))
         found = _progress(json.loads(path.read_text("utf-8")))
         if found.digest != digest:
             raise RefusedError(working.other_work(str(self._out)))
         return found
+
+    def _new(self, begun: Progress) -> Progress:
+        """Begin in a folder that is empty or not there: all that comes to lie in it is its own."""
+        try:
+            self._out.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise RefusedError(working.no_directory(str(self._out), why)) from error
+        others = [path.name for path in self._out.iterdir()]
+        if others:
+            raise RefusedError(working.folder_in_use(str(self._out), others[0]))
+        (self._out / WORK).mkdir()
+        _write_json(self._out / WORK / PROGRESS, asdict(begun))
+        return begun
 
     def _streams(self) -> dict[str, Stream]:
         """Return the texts on their way, by what they are for."""
         texts = {CALIBRATED: self._opened.calibration}
         if self._choices.judged:
             texts |= {PRUNED: self._opened.judged_x, ORIGINAL: self._opened.judged_x}
-        width = self._opened.width
+        width, together = self._opened.width, self._skeleton.together
         return {
-            name: Stream(self._out / WORK, name, (*map(int, x.shape), width))  # type: ignore[arg-type]
+            name: Stream(self._out / WORK, name, (len(x), x.shape[1], width), together)
             for name, x in texts.items()
         }
 
@@ -164,7 +185,10 @@ class BlockByBlock:
         smaller, weights, stay = self._pruned(block, streams[CALIBRATED], number)
         names = self._skeleton.names(number)
         tensors = {name: p.detach() for name, p in smaller.named_parameters()}
-        write_tensors(self._out / block_file(number), tensors, self._opened.stored, names)
+        path = self._out / block_file(number)
+        written = write_tensors(path, tensors, self._opened.stored, names)
+        for name, tensor in tensors.items():
+            tensor.copy_(written[name])  # what follows is calibrated and judged on what was written
         followed = block if self._choices.inputs == "original" else smaller
         networks = {CALIBRATED: followed, ORIGINAL: block, PRUNED: smaller}
         for name, stream in streams.items():
@@ -205,6 +229,7 @@ class BlockByBlock:
     def _finish(self) -> None:
         """Judge both networks, and write the index that makes the folder one that opens."""
         if self._choices.judged:
+            self._note_calls()
             streams = self._streams()
             found = judged(self._opened, streams[ORIGINAL], streams[PRUNED])
             self._progress.judged = found

@@ -13,7 +13,7 @@ from torch import Tensor
 from pruneviz.blockwise.stored import INDEX, WHOLE, StoredTensors
 
 OUTSIDE = "model-outside.safetensors"
-CARRIED = ("*.json", "*.txt", "*.model")  # the configuration and the tokenizer
+CARRIED = ("*.json", "*.jinja", "*.txt", "*.model")  # the configuration and the tokenizer
 
 
 def block_file(number: int) -> str:
@@ -23,19 +23,19 @@ def block_file(number: int) -> str:
 
 def write_tensors(
     path: Path, tensors: Mapping[str, Tensor], stored: StoredTensors, names: list[str]
-) -> None:
+) -> dict[str, Tensor]:
     """Write tensors in the precision and by the names of the original's files, whole or not at all.
 
     `names` are all that belong into the file; those that are not among `tensors` are carried over.
+    Returned is what was written, by the network's names.
     """
     kept = stored.read(names)
-    written = {}
-    for name in names:
-        new = tensors.get(name, kept[name]).to(kept[name].dtype)
-        written[stored.name_in_file(name)] = new.contiguous()
+    written = {n: tensors.get(n, kept[n]).to(kept[n].dtype).contiguous() for n in names}
     beside = path.with_suffix(".part")
-    save_file(written, beside, metadata={"format": "pt"})
+    by_file_name = {stored.name_in_file(name): tensor for name, tensor in written.items()}
+    save_file(by_file_name, beside, metadata={"format": "pt"})
     beside.replace(path)
+    return written
 
 
 def write_index(source: Path, target: Path, files: Mapping[str, str], total: int) -> None:

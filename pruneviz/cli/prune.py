@@ -68,8 +68,6 @@ def run(
     notes = list(report.notes)
     if out is not None:
         notes += write_run(out, prepared, pruned, report, force)
-    if hugging_face is not None:
-        write_home(hugging_face, prepared, pruned)
     if keep:
         with tempfile.TemporaryDirectory() as folder:
             write_run(Path(folder), prepared, pruned, report)
@@ -80,6 +78,8 @@ def run(
         print_report(report)
     for sentence in notes:
         note(sentence)
+    if hugging_face is not None:  # last: what was measured is not lost where no folder can be had
+        write_home(hugging_face, prepared, pruned)
 
 
 def _fitted(plan: Plan, milliseconds: float) -> Plan:

@@ -13,6 +13,7 @@ from typing import Any
 
 from torch import nn
 
+from pruneviz.granularity.bypassable import read_bypass
 from pruneviz.pruned.bypass import Bypass
 
 PLACE = "layer_idx"  # as all families of transformers call it
@@ -23,7 +24,8 @@ def move_up(model: nn.Module, bypassed: Sequence[str]) -> None:
 
     Stages whose blocks do not each have one place of their own stay as they are.
     """
-    for path in dict.fromkeys(block.rpartition(".")[0] for block in bypassed):
+    blocks = (read_bypass(each)[0] for each in bypassed)
+    for path in dict.fromkeys(block.rpartition(".")[0] for block in blocks):
         _move_up(list(model.get_submodule(path).children()), getattr(model, "config", None))
 
 

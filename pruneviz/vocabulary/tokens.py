@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -12,25 +12,48 @@ from pruneviz.wording.refusals import working
 Settings = dict[str, Any]  # what tokenizer.json holds
 Renumbered = Mapping[int, int]  # a kept token's number before → after
 IDS = ("id", "pad_id")
+NAMING = ("added_tokens", "post_processor", "padding")  # parts that name tokens by number
 PAIRS = ("sep", "cls")  # of the older post-processors: a token with its number
 
 
-def kept_tokens(settings: Settings, used: Iterable[int], special: Iterable[int]) -> list[int]:
+def kept_tokens(
+    settings: Settings, used: Iterable[int], special: Iterable[int], rows: int = 0
+) -> list[int]:
     """Return the numbers of the tokens that stay, in their order.
 
     These are the used ones, all that they are made of, every single character, whatever the
-    tokenizer treats as special, and `special`, those that a network's configuration names.
+    tokenizer treats as special, and `special`, those that a network's configuration names: these
+    also where the tokenizer has none of the number, and the network has, in its `rows`.
     """
     vocabulary = _vocabulary(settings)
     by_number = {number: token for token, number in vocabulary.items()}
     added = {int(token["id"]) for token in settings.get("added_tokens") or ()}
     stay = {number for number in used if number in by_number} | added
-    stay |= {number for number in special if number in by_number or number in added}
+    stay |= {number for number in special if number in by_number or 0 <= number < rows}
+    named = {number for part in NAMING for number in _named(settings.get(part))}
+    stay |= {number for number in named if number in by_number}
     unknown = settings["model"].get("unk_token")
     stay |= {n for token, n in vocabulary.items() if _is_single(token) or token == unknown}
     if isinstance(settings["model"].get("unk_id"), int):
         stay.add(settings["model"]["unk_id"])
     return sorted(_with_parts(settings, vocabulary, by_number, stay))
+
+
+def _named(value: Any) -> Iterator[int]:
+    """Yield the numbers of the tokens that a part of a tokenizer's settings names."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key in IDS and isinstance(inner, int):
+                yield inner
+            elif key == "ids" and isinstance(inner, list):
+                yield from inner
+            elif key in PAIRS and isinstance(inner, list) and len(inner) == 2:
+                yield inner[1]
+            else:
+                yield from _named(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _named(inner)
 
 
 def _is_single(token: str) -> bool:
@@ -97,7 +120,7 @@ def rewritten(settings: Settings, kept: Sequence[int]) -> Settings:
             for merge, (left, right) in zip(model["merges"], _merges(settings), strict=True)
             if {left, right, left + right} <= model["vocab"].keys()
         ]
-    for part in ("added_tokens", "post_processor", "padding"):
+    for part in NAMING:
         found[part] = renumbered(found.get(part), new)
     return found
 
@@ -111,9 +134,9 @@ def renumbered(value: Any, new: Renumbered) -> Any:
 
 def _of_key(key: str, value: Any, new: Renumbered) -> Any:
     if key in IDS and isinstance(value, int):
-        return new[value]
+        return new.get(value, value)  # a number that no token has stays
     if key == "ids" and isinstance(value, list):
-        return [new[number] for number in value]
+        return [new.get(number, number) for number in value]
     if key in PAIRS and isinstance(value, list) and len(value) == 2:
-        return [value[0], new[value[1]]]
+        return [value[0], new.get(value[1], value[1])]
     return renumbered(value, new)

@@ -33,6 +33,7 @@ FAMILIES = {
     "GPTNeoX": SIZES,
     "OPT": {**{k: v for k, v in SIZES.items() if k != "intermediate_size"}, "ffn_dim": 24,
             "word_embed_proj_dim": 16},
+    "Bloom": {**SIZES, "n_head": 4, "n_layer": 3},
 }  # fmt: skip
 
 
@@ -181,6 +182,12 @@ def test_states_are_read_from_one_file_and_written_to_another(tmp_path):
         ({"criterion": "snip"}, "criterion"),
         ({"scope": "global"}, "scope"),
         ({"recovery": [{"method": "finetune"}]}, "recovery"),
+        ({"schedule": "linear"}, "recovery"),
+        ({"criterion": "block_influence"}, "criterion"),
+        ({"weights": "other.safetensors"}, "weights"),
+        ({"layers": {"lm_head": 0.5}}, "layers"),
+        ({"layers": {"model.layers.9.mlp.up_proj": 0.5}}, "layers"),
+        ({"locks": {"model.layers.0.mlp.up_pro": "all"}}, "layers"),
         ({"model": "sample:stdlib-lm"}, "model"),
         ({"data": "sample:digits"}, "data"),
     ],
@@ -190,6 +197,74 @@ def test_what_needs_the_whole_network_is_refused(folder, tmp_path, more, field):
     with pytest.raises(RefusedError) as caught:
         BlockByBlock(plan, Choices(), tmp_path / "out")
     assert caught.value.fact.field == field
+
+
+def test_what_stays_anyway_may_be_said_to(folder, tmp_path):
+    plan = planned(folder(), layers={"lm_head": 0.0}, locks={"model.embed_tokens": "all"})
+    assert BlockByBlock(plan, Choices(windows=2, judged=0), tmp_path / "out").done == 0
+
+
+def test_it_is_judged_as_it_is_written_in_half_precision(folder, tmp_path):
+    path, out = folder(), tmp_path / "out"
+    network = opened(path).to(torch.bfloat16)
+    shutil.rmtree(path)
+    network.save_pretrained(path)
+    add_tokenizer(path)
+    plan = planned(path, criterion="sparsegpt")
+    work = complete(BlockByBlock(plan, Choices(windows=6, judged=3), out))
+    subject = load_subject(plan.changed(model=f"hf:{out}"))
+    x, y = subject.data.x[:3], subject.data.y[:3]
+    with torch.no_grad():
+        logits = subject.model(x).logits.double()
+    nats = cross_entropy(logits.flatten(0, 1), y.flatten(), ignore_index=IGNORED)
+    assert work.progress.judged.pruned == pytest.approx(float(nats.exp()), rel=1e-6)
+
+
+def test_work_killed_at_any_point_goes_on_and_leaves_nothing(folder, tmp_path, monkeypatch):
+    path, out = folder("Bloom"), tmp_path / "out"
+    (path / "chat_template.jinja").write_text("{{ messages }}")
+
+    def go():
+        return BlockByBlock(planned(path), Choices(windows=2, judged=1), out)
+
+    work = go()
+    monkeypatch.setattr(work, "_streams", lambda: 1 / 0)  # killed as what is outside is written
+    with pytest.raises(ZeroDivisionError):
+        work.step()
+    assert [file.name for file in out.glob("*.safetensors")] == ["model-outside.safetensors"]
+    work = go()
+    while work.done < work.total - 1:
+        work.step()
+    work = go()  # which is left to judge alone
+    monkeypatch.setattr(work, "_tidy", lambda: None)  # killed before the states are removed
+    assert complete(work).sentence == "judging"
+    assert (out / "work").exists()
+    assert go().finished
+    assert not (out / "work").exists()
+    assert (out / "chat_template.jinja").is_file()
+    with pytest.raises(RefusedError, match="already"):
+        go()
+
+
+def test_a_text_that_changed_is_other_work(folder, tmp_path):
+    path = folder()
+    BlockByBlock(planned(path), Choices(windows=2, judged=1), tmp_path / "out").step()
+    (tmp_path / "words.txt").write_text(WORDS.replace("block", "stone"))
+    with pytest.raises(RefusedError, match="another text"):
+        BlockByBlock(planned(path), Choices(windows=2, judged=1), tmp_path / "out")
+
+
+def test_a_folder_that_is_refused_stays_as_it_was(folder, tmp_path):
+    path, mine = folder(), tmp_path / "mine"
+    (mine / "work").mkdir(parents=True)
+    (mine / "work" / "letter.txt").touch()
+    before = sorted(path.iterdir())
+    for given in (mine, path):
+        with pytest.raises(RefusedError, match="already"):
+            BlockByBlock(planned(path), Choices(), given)
+    assert sorted(path.iterdir()) == before
+    with pytest.raises(RefusedError, match=r"words\.txt"):
+        BlockByBlock(planned(path), Choices(), tmp_path / "words.txt")
 
 
 def test_bad_folders_are_named(folder, tmp_path):
@@ -202,6 +277,10 @@ def test_bad_folders_are_named(folder, tmp_path):
     (tmp_path / "used" / "mine.txt").touch()
     with pytest.raises(RefusedError, match=r"holds 'mine\.txt'"):
         BlockByBlock(planned(path), Choices(), tmp_path / "used")
+    (path / "tokenizer.json").rename(tmp_path / "aside")
+    with pytest.raises(RefusedError, match="put the model's tokenizer"):
+        BlockByBlock(planned(path), Choices(), tmp_path / "new")
+    (tmp_path / "aside").rename(path / "tokenizer.json")
     gone = sorted(path.glob("*.safetensors"))[0]
     gone.unlink()
     with pytest.raises(RefusedError, match=gone.name):

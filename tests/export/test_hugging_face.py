@@ -110,7 +110,7 @@ def test_channels_that_go_are_sizes_of_a_configuration(tmp_path, family):
     assert again.config.num_hidden_layers == 3
 
 
-@pytest.mark.parametrize("family", ["Llama", "Gemma3", "GPT2", "OPT", "Mixtral"])
+@pytest.mark.parametrize("family", ["Llama", "Gemma3", "GPT2", "OPT", "Mixtral", "Bloom"])
 def test_blocks_that_go_are_left_out_and_the_others_numbered_anew(tmp_path, family):
     model = made(family)
     applied = cut(model, "depth")
@@ -229,3 +229,18 @@ def test_classifiers_go_there_too(tmp_path, kind):
         expected, found = (call(each.model, subject.example) for each in (pruned, again))
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     assert again.model.network.config.id2label == {0: "good", 1: "bad", 2: "odd"}
+
+
+def test_what_was_measured_is_said_also_where_no_folder_can_be_had(pruneviz, tmp_path):
+    made("Llama").save_pretrained(tmp_path / "home")
+    uneven = ("--scope", "global", "--criterion", "random", "--sparsity", "0.4")
+    for chosen, failed in (((), 0), (uneven, 1)):
+        new = tmp_path / f"new-{failed}"
+        code, out, err = pruneviz(
+            "run", "--model", f"hf:{tmp_path / 'home'}", *chosen, "--latency-runs", "3", "--json",
+            "--hugging-face", new,
+        )  # fmt: skip
+        assert code == failed
+        assert json.loads(out)["parameters"]
+        assert new.exists() == (not failed)
+    assert "intermediate_size" in err

@@ -30,6 +30,7 @@ FAMILIES = {
     "GPT2": {**SIZES, "n_positions": 64},
     "GPTNeoX": SIZES,
     "OPT": {**SIZES, "ffn_dim": 48, "word_embed_proj_dim": 32},
+    "Bloom": {**SIZES, "n_head": 4},
     "Mixtral": {**GROUPED, "num_local_experts": 4},
 }
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from torch.nn.functional import cross_entropy
 
 from pruneviz.plan import Plan
+from pruneviz.subjects import load_subject
 from pruneviz.vocabulary import cut_vocabulary
 from pruneviz.vocabulary.tokens import kept_tokens, rewritten
 from pruneviz.wording import RefusedError
@@ -147,6 +151,74 @@ def test_the_smaller_network_opens_and_says_the_same_of_what_stays(written, tmp_
     assert found.parameters[0] - found.parameters[1] == rows * 16 * (1 if tied else 2)
 
 
+def test_both_are_judged_on_the_very_same_words(written, tmp_path):
+    plan, words = written(), TEXT * 3 + OTHER * 3  # the last quarter is cut in more tokens than one
+    (tmp_path / "words.txt").write_text(words)
+    found = cut_vocabulary(plan, tmp_path / "fewer")
+    border = len(words) - len(words) // 4
+    for at, folder in enumerate(("whole", "fewer")):
+        subject = load_subject(Plan(model=f"hf:{tmp_path / folder}"))
+        cuts = Tokenizer.from_file(str(tmp_path / folder / "tokenizer.json"))
+        before, judged = (
+            cuts.encode(part, add_special_tokens=False).ids
+            for part in (words[:border], words[border:])
+        )
+        bits = 0.0
+        tokens = torch.tensor([before[-1], *judged])
+        for start in range(0, len(judged), 16):
+            window = tokens[start : start + 17]
+            with torch.no_grad():
+                logits = subject.model(window[None, :-1]).logits[0].double()
+            bits += float(cross_entropy(logits, window[1:], reduction="sum")) / math.log(2)
+        assert found.judged_tokens[at] == len(judged)
+        assert found.bits_per_byte[at] == pytest.approx(bits / len(words[border:].encode()))
+
+
+def test_numbers_that_only_other_files_name_stay_and_move_along(written, tmp_path):
+    plan, source, out = written(tied=False), tmp_path / "whole", tmp_path / "fewer"
+    settings = json.loads((source / "tokenizer.json").read_text())
+    count = len(settings["model"]["vocab"])
+    rare = [n for n in range(count) if n not in kept_tokens(settings, _used(settings), ())][-3:]
+    pads = {"strategy": "BatchLongest", "direction": "Right", "pad_id": rare[0], "pad_type_id": 0}
+    settings["padding"] = {**pads, "pad_to_multiple_of": None, "pad_token": "x"}
+    (source / "tokenizer.json").write_text(json.dumps(settings))
+    said = {"eos_token_id": [2, rare[1], 431], "suppress_tokens": [rare[2], 0], "top_k": 3}
+    (source / "generation_config.json").write_text(json.dumps(said))
+    named = {"added_tokens_decoder": {"0": {"content": "<unk>"}, "999": {"content": "gone"}}}
+    (source / "tokenizer_config.json").write_text(json.dumps(named))
+    assert count <= 431  # a row of the network that its tokenizer has no token for
+    found = cut_vocabulary(plan, out)
+    again = json.loads((out / "tokenizer.json").read_text())
+    by_number = {n: token for token, n in settings["model"]["vocab"].items()}
+    now = again["model"]["vocab"]
+    assert again["padding"]["pad_id"] == now[by_number[rare[0]]]
+    generation = json.loads((out / "generation_config.json").read_text())
+    ends = [2, now[by_number[rare[1]]], found.tokens[1] - 1]
+    assert generation == {"eos_token_id": ends, "suppress_tokens": [0], "top_k": 3}
+    whole, fewer = (load_file(f / "model.safetensors")["lm_head.weight"] for f in (source, out))
+    assert torch.equal(fewer[ends], whole[[2, rare[1], 431]])
+    kept = json.loads((out / "tokenizer_config.json").read_text())["added_tokens_decoder"]
+    assert [*kept] == ["0"]
+
+
+def _used(settings: dict) -> list[int]:
+    words = TEXT[: len(TEXT) - len(TEXT) // 4]
+    return Tokenizer.from_str(json.dumps(settings)).encode(words, add_special_tokens=False).ids
+
+
+def test_half_precision_stays(written, tmp_path):
+    plan, file = written(), tmp_path / "whole" / "model.safetensors"
+    half = {name: tensor.to(torch.bfloat16) for name, tensor in load_file(file).items()}
+    save_file(half, file, metadata={"format": "pt"})
+    config = json.loads((tmp_path / "whole" / "config.json").read_text())
+    for stored, said in ((torch.float32, "float16"), (torch.bfloat16, "bfloat16")):
+        config["dtype"] = said  # the first of which would change numbers
+        (tmp_path / "whole" / "config.json").write_text(json.dumps(config))
+        cut_vocabulary(plan, tmp_path / said)
+        written_ones = load_file(tmp_path / said / "model.safetensors").values()
+        assert {tensor.dtype for tensor in written_ones} == {stored}
+
+
 def test_folders_in_use_and_other_models_are_refused(written, tmp_path):
     plan = written()
     (tmp_path / "used").mkdir()
@@ -155,6 +227,8 @@ def test_folders_in_use_and_other_models_are_refused(written, tmp_path):
         ({}, "used", r"mine\.txt"),
         ({"model": "sample:stdlib-lm"}, "new", "no language model in a folder"),
         ({"data": None}, "new", "name one with --data"),
+        ({}, "words.txt", "there already"),
+        ({}, "words.txt/new", "cannot be made"),
     ):
         with pytest.raises(RefusedError, match=words):
             cut_vocabulary(plan.changed(**more), tmp_path / out)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
+from pruneviz.granularity.bypassable import read_bypass
 from pruneviz.granularity.units import belongs
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import exporting
@@ -35,7 +36,8 @@ class Stage:
 def stages_of(model: nn.Module, bypassed: Sequence[str]) -> tuple[Stage, ...]:
     """Return the lists of blocks in which some are left out; RefusedError where one is in none."""
     gone: dict[str, set[int]] = {}
-    for block in bypassed:
+    for written in bypassed:
+        block, _ = read_bypass(written)
         path, _, number = block.rpartition(".")
         if not isinstance(model.get_submodule(path), nn.ModuleList):
             raise RefusedError(exporting.block_of_no_list(block))

@@ -131,6 +131,14 @@ def no_blocks_of_gguf(file: str) -> str:
     )
 
 
+@fact(field="model")
+def no_tokenizer_of_blocks(folder: str) -> str:
+    return (
+        f"'{folder}' has no tokenizer that can be read, and a text is cut by one: put the model's "
+        "tokenizer.json into it"
+    )
+
+
 @fact(field="data")
 def no_text_for_blocks() -> str:
     return (
@@ -204,8 +212,24 @@ def recovery_of_blocks() -> str:
 @fact()
 def other_work(folder: str) -> str:
     return (
-        f"'{folder}' holds a pruning of another plan or with other choices: give them as they "
-        "were, or another folder"
+        f"'{folder}' holds a pruning of another plan, of another text or with other choices: give "
+        "them as they were, or another folder"
+    )
+
+
+@fact(field="weights")
+def weights_of_blocks() -> str:
+    return (
+        "blocks are read from the model's own folder: leave --weights out, and give a folder that "
+        "has these weights"
+    )
+
+
+@fact(field="layers")
+def layer_outside(name: str) -> str:
+    return (
+        f"'{name}' is in no block, and what stands before and behind the blocks stays as it is: "
+        "leave its sparsity out, or prune it whole with pruneviz run"
     )
 
 
