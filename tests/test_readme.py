@@ -16,9 +16,10 @@ from streamlit.testing.v1 import AppTest
 import pruneviz.figures
 from pruneviz.plan import Plan
 from tests.documents import DOCUMENTS, NAMES, ROOT, anchors, blocks, files, lines, prose_of, text_of
+from tests.vocabulary.test_fewer_tokens import TEXT, trained
 
 VERBS = {"models", "methods", "run", "sensitivity", "thresholds", "interactions", "propose",
-         "preset",
+         "preset", "blockwise", "vocabulary",
          "recover", "runs", "replay", "check", "app"}  # fmt: skip
 COMMANDS = [line for name in NAMES for line in lines(name) if line.startswith("pruneviz")]
 LINKS = [(name, to) for name in NAMES for to in re.findall(r"\]\(([^)\s]+)\)", prose_of(name))]
@@ -123,11 +124,29 @@ def test_a_page_is_one_file_and_its_figure(tmp_path, monkeypatch):
     assert json.loads(chart.proto.spec)["layout"]["title"]["text"].startswith("Most units stay in")
 
 
+def language_model(folder) -> None:
+    """Write a small Llama with a tokenizer, and a text, under the names that the documents give."""
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    cuts = trained("BPE")
+    sizes = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2}
+    config = LlamaConfig(
+        vocab_size=cuts.get_vocab_size(),
+        num_attention_heads=2,
+        max_position_embeddings=512,
+        **sizes,
+    )
+    LlamaForCausalLM(config).save_pretrained(folder / "FOLDER")
+    cuts.save(str(folder / "FOLDER" / "tokenizer.json"))
+    (folder / "words.txt").write_text(TEXT * 16)
+
+
 @pytest.mark.usefixtures("_jobs_here")
 def test_the_commands_work_in_order(tmp_path, monkeypatch, pruneviz):
     monkeypatch.chdir(tmp_path)
     plan = tmp_path / "plan.yaml"
     plan.write_text(Plan(sparsity=0.3, scope="global").to_yaml())
+    language_model(tmp_path)
     python(["-m", "pruneviz", "run", "plan.yaml", "--out", "."], tmp_path)  # the unpacked zip
     assert pruneviz("run", "plan.yaml", "--keep")[0] == 0
     listed = json.loads(pruneviz("runs", "list", "--json")[1])

@@ -160,13 +160,19 @@ def _parting(texts: SideBySide, tokenizer: Tokenizer) -> str:
     first, second = texts.original, texts.pruned
     same = alike(first.written, second.written)
     if first.written == second.written:
-        return f"Both write the same {plural(same, 'token')}."
+        return f"Both write {_same(same)}."
     said = []
     for writer, name in ((first, "the original"), (second, "the pruned network")):
         after = pieces(tokenizer, [*writer.prompt, *writer.written[:same]], writer.written[same:])
         said.append(f"{name} goes on with “{seen(after[0])}”" if after else f"{name} ends")
-    begin = f"Both begin with the same {plural(same, 'token')}" if same else "They part at once"
+    begin = "They part at once"
+    if same:
+        begin = f"Both begin with {_same(same)}"
     return f"{begin}: then {said[0]}, {said[1]}."
+
+
+def _same(count: int) -> str:
+    return "the same token" if count == 1 else f"the same {count:,} tokens"
 
 
 def _endings(texts: SideBySide) -> list[str]:
