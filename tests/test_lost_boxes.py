@@ -82,3 +82,9 @@ def test_recalls_are_those_counted_by_hand_class_by_class_and_size_by_size():
     assert sizes["boxes"].to_dict() == {"small": 1, "medium": 1}
     assert sizes.loc["small", "original"] == 0
     assert at / 10 <= sizes.loc["medium", "original"] <= 1
+
+
+def test_classes_of_one_name_are_told_apart_by_their_numbers():
+    before, after = (Detection().tally(each, TRUE) for each in (BEFORE, AFTER))
+    table = recall_by_class(before, after, ("cat", "dog", "dog")).set_index("group")
+    assert table["boxes"].to_dict() == {"dog (1)": 3, "dog (2)": 2}

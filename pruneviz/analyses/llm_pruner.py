@@ -15,6 +15,7 @@ from pruneviz.wording.refusals import choosing
 
 # The paper keeps the first 4 and the last 2 of Llama's 32 blocks, and removes 25 % between them.
 FIRST, LAST, SPARSITY = 4 / 32, 2 / 32, 0.25
+GRANULARITIES_CUT = ("channel", "head")
 RECOVERY = "lora"
 TRAINED = {"epochs": 2, "batch_size": 64, "learning_rate": 1e-4}
 
@@ -25,15 +26,18 @@ def llm_pruner(
     """Return the plan with LLM-Pruner's ranking, locks and recovery (arXiv 2305.11627).
 
     The `first` and `last` blocks stay whole, where none are given as large a share of all as in the
-    paper, at least one each, and so does what goes together across blocks. The plan's amount and
-    its settings of adapters stay. ValueError for a network that has no block between the ends.
+    paper, at least one each, and so does what goes together across blocks. The plan's amount, its
+    channels or heads, its locks, and its settings of adapters stay. RefusedError for a network that
+    has no block between the ends, and for other granularities.
     """
+    if plan.granularity not in GRANULARITIES_CUT:
+        raise RefusedError(choosing.not_of_this_preset(plan.granularity, GRANULARITIES_CUT))
     blocks = blocks_of(subject)
     first = max(1, round(FIRST * len(blocks))) if first is None else first
     last = max(1, round(LAST * len(blocks))) if last is None else last
     if first + last >= len(blocks):
         raise RefusedError(choosing.too_few_blocks(len(blocks), first + last))
-    units, _ = find_units(subject.model, subject.example, "channel")
+    units, _ = find_units(subject.model, subject.example, plan.granularity)
     middle = blocks[first : len(blocks) - last]
     locks = {each.name: "all" for each in units if not any(_inside(each, b) for b in middle)}
     if len(locks) == len(units):
@@ -42,13 +46,12 @@ def llm_pruner(
     return plan.changed(
         criterion="taylor_group",
         criterion_parameters={},
-        granularity="channel",
         granularity_parameters={},
         scope="layer",
         scope_parameters={},
         sparsity=plan.sparsity or SPARSITY,
         layers={},
-        locks=locks,
+        locks={**plan.locks, **locks},
         schedule=ONE_SHOT,
         schedule_parameters={},
         recovery=[{"method": RECOVERY, "parameters": {**TRAINED, **(given[0] if given else {})}}],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import wraps
 from inspect import Parameter, Signature, signature
 from pathlib import Path
@@ -24,7 +24,7 @@ Data = Annotated[
     str | None,
     typer.Option(
         help="sample:NAME, npz:FILE, folder:DIR, masks:DIR, coco:DIR, csv:FILE?target=COLUMN, "
-        "parquet:… or text:FILE"
+        "parquet:…, text:FILE or choices:FILE"
     ),
 ]
 InputShape = Annotated[str | None, typer.Option(help="Shape of one input, such as 3,224,224.")]
@@ -90,11 +90,14 @@ MERGED = {"classes", "reading", "layers", "locks", "metric_parameters", "granula
           "scope_parameters"}  # fmt: skip
 
 
-def takes_plan(*amount: str) -> Callable[[Callable[..., None]], Callable[..., None]]:
+def takes_plan(
+    *amount: str, without: Collection[str] = ()
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Let a command take a plan's file and options, and hand it the plan they make.
 
-    The plan is the command's first parameter. `amount` names those of AMOUNT that it takes, too.
-    An option that it has under the same name is its own.
+    The plan is the command's first parameter. `amount` names those of AMOUNT that it takes, too,
+    and `without` those that it decides by itself. An option that it has under the same name is its
+    own.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -103,7 +106,7 @@ def takes_plan(*amount: str) -> Callable[[Callable[..., None]], Callable[..., No
         names = [
             name
             for name in PLAN_OPTIONS
-            if name not in taken and (name not in AMOUNT or name in amount)
+            if name not in taken and name not in without and (name not in AMOUNT or name in amount)
         ]
 
         @wraps(command)

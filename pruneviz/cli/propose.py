@@ -76,7 +76,7 @@ def propose(
 
 @app.command()
 @aside
-@takes_plan("sparsity", "scope_parameters")
+@takes_plan("sparsity", without=("criterion", "criterion_parameters", "granularity_parameters"))
 def preset(
     plan: Plan,
     first: Annotated[
@@ -88,7 +88,7 @@ def preset(
     """Write LLM-Pruner's way as a plan for a model: what is ranked, kept and trained afterwards.
 
     Channels by Taylor over all that goes with them, blocks at both ends kept, then low-rank
-    adapters. Without --out the plan is printed.
+    adapters; with --granularity head whole attention heads. Without --out the plan is printed.
     """
     from pruneviz.analyses.llm_pruner import llm_pruner
     from pruneviz.store import check_writable, write_text

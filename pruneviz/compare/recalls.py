@@ -22,7 +22,7 @@ def recall_by_class(before: Tally, after: Tally, classes: Sequence[str]) -> pd.D
     """
     true = before["true_classes"]
     counts = {int(label): int((true == label).sum()) for label in true[true >= 0].unique()}
-    names = {label: classes[label] if label < len(classes) else str(label) for label in counts}
+    names = {label: _name(label, classes) for label in counts}
     found = {
         names[label]: metric_pair(RECALL.of(class_index=label, size=ANY), before, after)
         for label in counts
@@ -30,6 +30,14 @@ def recall_by_class(before: Tally, after: Tally, classes: Sequence[str]) -> pd.D
     table = compared(RECALL, "Class", found)
     table["boxes"], table["class"] = [*counts.values()], [*counts]
     return table.sort_values("change", kind="stable", ignore_index=True)
+
+
+def _name(label: int, classes: Sequence[str]) -> str:
+    """Return what a class is called; where another is called so, too, with its number."""
+    if label >= len(classes):
+        return str(label)
+    name = classes[label]
+    return name if classes.count(name) == 1 else f"{name} ({label})"
 
 
 def recall_by_size(before: Tally, after: Tally, label: int) -> pd.DataFrame:

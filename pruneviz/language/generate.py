@@ -76,7 +76,7 @@ class Writer:
             raise RefusedError(writing.nothing_to_go_on())
         self.places = places_of(network)
         if self.places is not None and len(prompt) >= self.places:
-            raise RefusedError(writing.prompt_too_long(len(prompt), self.places))
+            raise RefusedError(writing.prompt_too_long(len(prompt), self.places, 1))
         self.prompt, self.written, self.ended = tuple(prompt), list[int](), _ended("")
         self._network: nn.Module | None = network
         self._way, self._ends = way, end_tokens(network) if ends is None else ends

@@ -90,7 +90,7 @@ class WritingTimer:
         for network in self._networks:
             places = places_of(network)
             if places is not None and len(prompt) + tokens > places:
-                raise RefusedError(writing.prompt_too_long(len(prompt), places))
+                raise RefusedError(writing.prompt_too_long(len(prompt), places, tokens))
         with computing_threads(threads):
             first, second = (answers_as_whole(each, self._prompt) for each in self._networks)
         self._cached = (first, second)

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
 from pruneviz.metrics import Metric
@@ -158,7 +159,8 @@ class LoRA(Training):
             raise RefusedError(training.nothing_to_adapt())
         own = {id(p) for each in self._additions for p in each.parameters()}
         named = raw.named_parameters(remove_duplicate=False)
-        return raw, thaw(raw, {name for name, p in named if id(p) not in own})
+        thaw(raw, {name for name, p in named if id(p) not in own})
+        return raw, [module for module in raw.modules() if isinstance(module, _BatchNorm)]
 
     def loss(self, output: Any, x: Batch, y: Tensor) -> Tensor:
         """Return the task's mean loss of an output with targets y, (B, …), classes weighted."""

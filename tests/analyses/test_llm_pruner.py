@@ -74,14 +74,30 @@ def test_ends_are_a_share_of_the_blocks_and_may_be_said(subject):
 
 def test_what_the_plan_says_of_amount_and_adapters_stays(subject):
     asked_for = MODEL.changed(
-        sparsity=0.5, recovery=[{"method": "lora", "parameters": {"rank": 2, "epochs": 1}}]
+        sparsity=0.5,
+        locks={"blocks.1.feed_forward.gate": "all"},
+        recovery=[{"method": "lora", "parameters": {"rank": 2, "epochs": 1}}],
     )
     plan = llm_pruner(subject, asked_for)
     assert plan.sparsity == 0.5
+    assert plan.locks["blocks.1.feed_forward.gate"] == plan.locks["embedding"] == "all"
     assert plan.recovery[0].parameters["rank"] == 2
     assert plan.recovery[0].parameters["epochs"] == 1
     trained = MODEL.changed(recovery=[{"method": "finetune", "parameters": {"epochs": 9}}])
     assert llm_pruner(subject, trained).recovery[0].parameters["epochs"] == 2
+
+
+def test_heads_may_go_and_nothing_else_is_taken_silently(subject, pruneviz):
+    plan = llm_pruner(subject, MODEL.changed(granularity="head"))
+    assert plan.granularity == "head"
+    assert set(plan.locks) == {"blocks.0.attention.query", "blocks.2.attention.query"}
+    with pytest.raises(RefusedError) as refusal:
+        llm_pruner(subject, MODEL.changed(granularity="weight"))
+    assert refusal.value.fact in choosing.not_of_this_preset
+    for ignored in ("--criterion", "--scope-parameter", "--granularity-parameter"):
+        code, _, err = pruneviz("preset", "--model", "sample:stdlib-lm", ignored, "a=1")
+        assert code == 2, ignored
+        assert ignored in err
 
 
 def test_a_network_without_blocks_is_refused():

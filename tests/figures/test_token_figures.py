@@ -10,12 +10,13 @@ import torch
 
 from pruneviz.figures.inputs.tokens import (
     COLUMNS,
+    LETTERS,
     attributed_tokens,
     lost_tokens,
     strongest_tokens,
 )
 from pruneviz.figures.kit.format import percent
-from pruneviz.figures.kit.style import describe
+from pruneviz.figures.kit.style import INK_ON_PALE, describe, on_dark
 
 PIECES = ["def", " ", "a<b>", "(", "\n", "x" * 40, "return", " yes", ":", "end"]
 BEFORE = -torch.arange(1.0, 11.0)
@@ -45,7 +46,13 @@ def test_what_lost_a_nat_is_underlined_and_blanks_are_seen():
     assert text[1].startswith("<u>·</u>")
     assert text[4].startswith("⏎")
     assert text[2].startswith("a&lt;b&gt;"), "a token is text, no markup"
-    assert text[5].startswith("x" * 13 + "…")
+    assert text[5].startswith("x" * 8 + "…")
+
+
+def test_words_on_pale_cells_stay_dark_on_a_dark_page():
+    (heatmap,) = on_dark(lost_tokens(PIECES, BEFORE, AFTER)).data
+    assert heatmap.textfont.color == INK_ON_PALE
+    assert heatmap.textfont.size == LETTERS
 
 
 def test_the_title_names_the_token_that_lost_most():

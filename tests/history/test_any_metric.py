@@ -225,4 +225,6 @@ def test_a_title_says_its_settings():
         samples=9,
     )  # fmt: skip
     assert quality.title(MetricNumbers.of(pair)) == "Recall (class 3)"
+    of_boxes = MetricNumbers.of(pair.model_copy(update={"metric": "box_recall", "settings": {}}))
+    assert quality.title(of_boxes) == "Recall of a class's boxes (class 0)"
     assert quality.metric_named("recall") is METRICS.get("recall")

@@ -152,7 +152,7 @@ def test_what_cannot_be_written_is_refused():
     assert refused.value.fact in writing.nothing_to_go_on
     with pytest.raises(RefusedError) as refused:
         Writer(made, [1] * 64, Way())
-    assert refused.value.fact == writing.prompt_too_long(64, 64)
+    assert refused.value.fact == writing.prompt_too_long(64, 64, 1)
     with pytest.raises(RefusedError) as refused:
         Way(most=0)
     assert refused.value.fact == writing.no_tokens_asked(0)

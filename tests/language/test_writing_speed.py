@@ -110,3 +110,5 @@ def test_what_cannot_be_timed_is_refused():
         with pytest.raises(RefusedError) as caught:
             WritingTimer(made, made, prompt, tokens)
         assert caught.value.fact in kind
+    with pytest.raises(RefusedError, match="5 places are left"):
+        WritingTimer(made, made, [1] * 60, 5)

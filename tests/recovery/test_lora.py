@@ -126,6 +126,15 @@ def test_what_its_author_froze_has_no_adapter(tumours):
     assert not torch.equal(work.model.fc2.weight, tumours.model.fc2.weight)
 
 
+def test_statistics_stay_too_also_of_a_batchnorm_that_learns_nothing(tumours):
+    torch.manual_seed(0)
+    norm = nn.BatchNorm1d(8, affine=False)
+    model = nn.Sequential(nn.Linear(30, 8), norm, nn.ReLU(), nn.Linear(8, 2)).eval()
+    work = finish(begin(replace(tumours, model=model, masks={}), "lora", epochs=1))
+    assert torch.equal(work.model[1].running_mean, norm.running_mean)
+    assert torch.equal(work.model[1].running_var, norm.running_var)
+
+
 def test_without_linear_layers_it_is_refused(digits):
     convolutions = nn.Sequential(nn.Conv2d(1, 10, 8), nn.Flatten()).eval()
     with pytest.raises(RefusedError) as refusal:

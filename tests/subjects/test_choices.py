@@ -210,6 +210,20 @@ REFUSED = {
     "yes": ({**GOOD, "answer": True}, refused.answer_beyond),
     "empty question": ({**GOOD, "question": " "}, refused.no_words),
     "empty choice": ({**GOOD, "choices": ["a", ""]}, refused.no_words),
+    "a number of 5,000 digits": ({**GOOD, "answer": "1" * 5000}, refused.answer_beyond),
+    "half a character": ({**GOOD, "choices": ["a", "\ud83d"]}, refused.no_words),
+    "a label too many": (
+        {
+            "question": "Why?",
+            "choices": {"text": ["a", "b"], "label": ["A", "B", "C"]},
+            "answerKey": "C",
+        },
+        refused.labels_otherwise,
+    ),
+    "labels are a number": (
+        {"question": "Why?", "choices": {"text": ["a", "b"], "label": 5}, "answerKey": "5"},
+        refused.answer_beyond,
+    ),
     "question is no text": ({**GOOD, "question": 3}, refused.no_words),
 }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from html import unescape
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -111,6 +112,12 @@ def test_both_are_timed_on_request(monkeypatch):
 @pytest.mark.parametrize("model", ["sample:digits-cnn", "sample:diabetes-mlp"])
 def test_other_networks_write_nothing(model):
     assert not engine.can_write(Plan(model=model))
+
+
+def test_one_token_is_said_as_one():
+    writer = SimpleNamespace(written=[3], ended="most", has_cache=False)
+    both = SimpleNamespace(original=writer, pruned=writer)
+    assert writing.in_words(both, None)[0] == "Both write the same token."
 
 
 def test_marks_show_what_shows_nothing_and_no_token_is_markup():

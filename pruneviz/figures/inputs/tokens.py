@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pruneviz.figures.kit.format import percent, units_of
-from pruneviz.figures.kit.style import DIVERGING, GRID, SUBTITLE, lay_out
+from pruneviz.figures.kit.style import DIVERGING, GRID, INK_ON_PALE, SUBTITLE, lay_out
 
 COLUMNS, ACROSS = 8, 6  # tokens in a row, and of two figures beside each other
 # The middle of the diverging colours: words are read on all of it.
@@ -21,6 +21,7 @@ ROW = 44  # pixels: a token, and its number below it
 MARKED = 1.0  # nats lost, e times less likely: such a token is underlined
 SEEN = str.maketrans({" ": "·", "\n": "⏎", "\t": "⇥"})  # what is there and shows nothing
 MOST_LETTERS = 14
+LETTERS, MOST_IN_A_CELL = 11, 9  # pixels; letters that fit into the cells of a narrow page
 
 
 def lost_tokens(pieces: Sequence[str], original: Tensor, pruned: Tensor) -> go.Figure:
@@ -49,7 +50,9 @@ def attributed_tokens(
     figures have one scale, `of` the noun for what is explained.
     """
     numbers = values.double().numpy()
-    shown = [f"{_seen(piece)}<br>{_short(by)}" for piece, by in zip(pieces, numbers, strict=True)]
+    shown = [
+        f"{_in_a_cell(piece)}<br>{_short(by)}" for piece, by in zip(pieces, numbers, strict=True)
+    ]
     hovers = [
         f"token {at}, “{_seen(piece)}”<br>attribution {_minus(f'{by:.4f}')}"
         for at, (piece, by) in enumerate(zip(pieces, numbers, strict=True))
@@ -100,7 +103,8 @@ def _coloured(
             zmax=limit,
             xgap=2,
             ygap=2,
-            textfont={"color": "#22252b"},  # on pale colours, in either theme
+            # Plotly's own size counts the letters of markup, too, and is too small on narrow pages
+            textfont={"color": INK_ON_PALE, "size": LETTERS},
             colorbar={"title": {"text": unit, "side": "right"}},
         )
     )
@@ -108,17 +112,21 @@ def _coloured(
 
 def _cell(piece: str, change: float) -> str:
     """Return a token with the change under it, underlined where it lost much."""
-    text = _seen(piece)
+    text = _in_a_cell(piece)
     if np.isnan(change):
         return text
     number = _minus(f"{change:+.1f}")
     return f"{f'<u>{text}</u>' if change <= -MARKED else text}<br>{number}"
 
 
-def seen(piece: str) -> str:
+def seen(piece: str, most: int = MOST_LETTERS) -> str:
     """Return a token with its blanks as signs, and its beginning where it is long."""
     text = piece.translate(SEEN)
-    return text if len(text) <= MOST_LETTERS else f"{text[: MOST_LETTERS - 1]}…"
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _in_a_cell(piece: str) -> str:
+    return escape(seen(piece, MOST_IN_A_CELL), quote=False)
 
 
 def _seen(piece: str) -> str:

@@ -24,12 +24,17 @@ def metric_named(name: str) -> Metric:
 
 
 def title(found: MetricNumbers) -> str:
-    """Return a metric's title with its settings: `Recall (class 3)`, of all classes `(mean)`."""
+    """Return a metric's title with its settings: `Recall (class 3)`, of all classes `(mean)`.
+
+    Of which class it is, is said where nothing is set, too.
+    """
     metric = metric_named(found.metric)
     labels = {parameter.name: parameter.title.lower() for parameter in metric.parameters}
+    usual = {p.name: p.default for p in metric.parameters if p.name == OF_ALL[0]}
+    given = {**{name: each for name, each in usual.items() if each != ALL}, **found.settings}
     settings = [
         MEAN if (name, value) == OF_ALL else f"{labels.get(name, name)} {value}"
-        for name, value in found.settings.items()
+        for name, value in given.items()
     ]
     return f"{metric.title} ({', '.join(settings)})" if settings else metric.title
 

@@ -15,6 +15,7 @@ ORIGINAL = "#0072B2"
 ORIGINAL_ON_DARK = "#56B4E9"  # their sky blue: the darker one is weak on a dark page
 PRUNED = "#D55E00"
 INK, INK_ON_DARK = "#22252b", "#f5f6f8"
+INK_ON_PALE = "#1f2328"  # of words on colours that are pale on a dark page, too
 AXES, AXES_ON_DARK = "#59616b", "#a8b0ba"  # of axis texts: 4.5 to 1 on either page
 REMOVED = "#c4c9d0"
 BAND = "rgba(213, 94, 0, 0.16)"  # of intervals

@@ -16,6 +16,9 @@ from pruneviz.wording.refusals.language import choices as refused
 MAX_BYTES = 100_000_000
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 QUESTION = "Question: {}\nAnswer:"  # as lm-evaluation-harness asks ARC and PIQA
+HALVES = re.compile("[\ud800-\udfff]")  # of characters beyond 16 bits, which no tokenizer takes
+MOST_SHOWN = 60  # characters of an answer that is no choice
+MOST_DIGITS = 9  # of the number of a choice
 BRACKETS = re.compile(r"\[.*?\]")
 Row = Mapping[str, Any]
 
@@ -47,6 +50,8 @@ def _question(file: str, line: int, row: Row) -> Question:
     text, choices, labels, answer = form(row)
     if not isinstance(choices, list | tuple):
         raise RefusedError(refused.no_choices(file, line))
+    if labels and len(labels) != len(choices):
+        raise RefusedError(refused.labels_otherwise(file, line, len(labels), len(choices)))
     if len(choices) < 2:
         raise RefusedError(refused.too_few_choices(file, line, len(choices)))
     if not _is_text(text):
@@ -56,12 +61,14 @@ def _question(file: str, line: int, row: Row) -> Question:
         raise RefusedError(refused.no_words(file, line, f"choice {wrong + 1}"))
     right = _right(answer, choices, labels)
     if right is None:
-        raise RefusedError(refused.answer_beyond(file, line, str(answer), len(choices)))
+        shown = (answer if _is_text(answer) else ascii(answer))[:MOST_SHOWN]
+        raise RefusedError(refused.answer_beyond(file, line, shown, len(choices)))
     return Question(line, text, tuple(choices), right)
 
 
 def _is_text(given: object) -> bool:
-    return isinstance(given, str) and bool(given.strip())
+    """Return whether a value is words; half a character, as JSON can write it, is none."""
+    return isinstance(given, str) and bool(given.strip()) and not HALVES.search(given)
 
 
 def _right(answer: Any, choices: Sequence[str], labels: Sequence[Any]) -> int | None:
@@ -72,8 +79,9 @@ def _right(answer: Any, choices: Sequence[str], labels: Sequence[Any]) -> int | 
     if str(answer) in named:
         return named.index(str(answer))
     text = str(answer).strip()
-    if isinstance(answer, int) or text.isdecimal():
-        return int(text) if 0 <= int(text) < len(choices) else None
+    if text.lstrip("-").isdecimal():
+        number = int(text) if len(text) <= MOST_DIGITS else -1
+        return number if 0 <= number < len(choices) else None
     letter = LETTERS.find(text) if len(text) == 1 else -1
     return letter if 0 <= letter < len(choices) else None
 
@@ -86,7 +94,9 @@ def _arc(row: Row) -> Form:
     given = row["choices"]
     if not isinstance(given, Mapping):
         return row["question"], given, (), row["answerKey"]
-    return _asked(row["question"]), given.get("text"), given.get("label") or (), row["answerKey"]
+    labels = given.get("label")
+    labels = labels if isinstance(labels, list) else ()
+    return _asked(row["question"]), given.get("text"), labels, row["answerKey"]
 
 
 def _piqa(row: Row) -> Form:

@@ -62,14 +62,15 @@ def draw(plan: Plan) -> None:
         if st.button("Time it", key="compare-write-time", icon=":material/timer:", help=TIMED):
             *_, number = st.session_state.get(TIMED_FOR, NOT_TIMED)
             st.session_state[TIMED_FOR] = (key, asked[0], number + 1)
-    known, begun = st.session_state.get(ASKED, (None, None))
-    if known == key:
-        with widgets.problems_here():
-            _write(engine.both(plan, *begun), cache.subject(plan).tokenizer)
+    # what was timed stands by its button, where the wait for it is seen, and the longer texts below
     known, prompt, number = st.session_state.get(TIMED_FOR, NOT_TIMED)
     if known == key:
         with widgets.problems_here():
             rate.draw(engine.times(plan, prompt, number), dense=speeds.dense(plan))
+    known, begun = st.session_state.get(ASKED, (None, None))
+    if known == key:
+        with widgets.problems_here():
+            _write(engine.both(plan, *begun), cache.subject(plan).tokenizer)
 
 
 def _ask(plan: Plan) -> tuple[str, int, float, int]:
@@ -160,13 +161,17 @@ def _parting(texts: SideBySide, tokenizer: Tokenizer) -> str:
     first, second = texts.original, texts.pruned
     same = alike(first.written, second.written)
     if first.written == second.written:
-        return f"Both write the same {plural(same, 'token')}."
+        return f"Both write {_same(same)}."
     said = []
     for writer, name in ((first, "the original"), (second, "the pruned network")):
         after = pieces(tokenizer, [*writer.prompt, *writer.written[:same]], writer.written[same:])
         said.append(f"{name} goes on with “{seen(after[0])}”" if after else f"{name} ends")
-    begin = f"Both begin with the same {plural(same, 'token')}" if same else "They part at once"
-    return f"{begin}: then {said[0]}, {said[1]}."
+    begin = f"Both begin with {_same(same)}: then" if same else "They part at once:"
+    return f"{begin} {said[0]}, {said[1]}."
+
+
+def _same(count: int) -> str:
+    return "the same token" if count == 1 else f"the same {count:,} tokens"
 
 
 def _endings(texts: SideBySide) -> list[str]:

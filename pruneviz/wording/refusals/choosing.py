@@ -131,10 +131,16 @@ def too_few_blocks(blocks: int, kept: int) -> str:
 
 
 @fact(field="granularity")
+def not_of_this_preset(granularity: str, known: tuple[str, ...]) -> str:
+    return f"this preset does not prune by '{granularity}': choose {' or '.join(known)}"
+
+
+@fact(field="granularity")
 def nothing_between_the_ends() -> str:
     return (
         "no unit lies in one block between the two ends: all of them go together with others "
-        "across blocks, so there is nothing that this preset could prune"
+        "across blocks, so there is nothing that this preset could prune; choose another "
+        "granularity, such as head, or prune without the preset"
     )
 
 

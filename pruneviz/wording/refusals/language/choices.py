@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pruneviz.wording.fact import fact
 
-FORMS = "question, choices and answer; ctx, endings and label; or goal, sol1, sol2 and label"
+FORMS = (
+    "question, choices and answer or answerKey; ctx, endings and label; or goal, sol1, sol2 and "
+    "label"
+)
 
 
 @fact(field="data")
@@ -17,6 +20,14 @@ def too_few_choices(file: str, line: int, count: int) -> str:
     return (
         f"line {line:,} of '{file}' has {count} choice{'' if count == 1 else 's'}: a question "
         "needs two or more"
+    )
+
+
+@fact(field="data")
+def labels_otherwise(file: str, line: int, labels: int, choices: int) -> str:
+    return (
+        f"line {line:,} of '{file}' has {labels} labels for {choices} choices: give each choice "
+        "one label"
     )
 
 

@@ -31,10 +31,11 @@ def no_temperature(given: float) -> str:
 
 
 @fact()
-def prompt_too_long(tokens: int, places: int) -> str:
+def prompt_too_long(tokens: int, places: int, new: int) -> str:
+    left = "a place is" if new == 1 else f"{new:,} places are"
     return (
         f"the prompt has {tokens:,} tokens and the network {places:,} places: shorten it, so that "
-        "there is a place left to write"
+        f"{left} left to write"
     )
 
 
