@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.blockwise.stored import StoredTensors
+from pruneviz.network.duplicate import duplicate
 from pruneviz.network.inputs import call
 from pruneviz.subjects.models.weights import some
 from pruneviz.tasks.language_modelling import logits_of_tokens
@@ -130,7 +130,7 @@ class Skeleton:
     def block(self, number: int) -> nn.Module:
         """Return a block with its weights, float32, as a network of its own."""
         tensors = self._stored.read(self.names(number))
-        block = deepcopy(self._blocks[number]).to_empty(device="cpu")
+        block = duplicate(self._blocks[number]).to_empty(device="cpu")
         start = f"{self.path(number)}."
         own = {name.removeprefix(start): _single(t) for name, t in tensors.items()}
         return self._alone(number, self._filled(block, own))
@@ -153,7 +153,7 @@ class Skeleton:
         """Hold what stands before and behind the blocks, float32, for as long as it is needed."""
         empty = self._network
         tensors = {n: _single(t) for n, t in self._stored.read(self.names_outside()).items()}
-        whole = self._filled(deepcopy(empty).to_empty(device="cpu"), tensors)
+        whole = self._filled(duplicate(empty).to_empty(device="cpu"), tensors)
         whole.tie_weights()  # type: ignore[operator]
         yield whole.eval()
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from typing import Any
 
 from pruneviz.wording import RefusedError
@@ -105,7 +105,7 @@ def _split(merge: str) -> tuple[str, str]:
 def rewritten(settings: Settings, kept: Sequence[int]) -> Settings:
     """Return a tokenizer's settings with the kept tokens alone, numbered from 0 in their order."""
     new = {number: at for at, number in enumerate(kept)}
-    found = deepcopy(settings)
+    found: Settings = json.loads(json.dumps(settings))  # a copy of plain values
     model = found["model"]
     if model["type"] == "Unigram":
         entries = model["vocab"]

@@ -10,7 +10,7 @@ from torch import nn
 from pruneviz.export import rebuild, write_network
 from pruneviz.export.operators import resolve
 from pruneviz.subjects.models.hugging_face.scores import scores_of
-from tests.export.test_hugging_face import cut, made
+from tests.export.test_hub_folders_written import cut, made
 
 LANGUAGE = ["Gemma3", "Phi3", "GPT2", "GPTNeoX", "OPT", "Bloom"]
 SMALL = {"vocab_size": 97, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 4,

@@ -6,8 +6,8 @@ class builds a network without weights from it, and the tensors that came out ot
 
 from __future__ import annotations
 
-import copy
 import itertools
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
@@ -53,7 +53,7 @@ class Trial:
 
     def config(self, settings: Settings) -> Any:
         """Return a configuration of the class's own kind."""
-        return self._kind.config_class.from_dict(copy.deepcopy(settings))
+        return self._kind.config_class.from_dict(json.loads(json.dumps(settings)))
 
     def unsaid(self, settings: Settings) -> list[str]:
         """Return the whole numbers that a configuration may say and that this one leaves open."""
