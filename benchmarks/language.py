@@ -8,7 +8,8 @@ its own: `memory` is the most that it held beyond what an idle one holds. `--par
 part alone: weights, widths, depth, recovered, blockwise; `--quick` takes less of the texts and
 fewer rows.
 
-The ratio is the perplexity of magnitude at 50 % of the weights to that of SparseGPT.
+The ratio is the largest perplexity of a pruned network to the smallest; of `blockwise` alone, the
+memory of a plain load to that of Wanda block by block.
 """
 
 from __future__ import annotations
@@ -24,7 +25,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from common import finish
 from language_blocks import rows as blockwise_rows
 
@@ -188,6 +188,7 @@ def main() -> None:
     rows: list[list[str]] = []
     by_title: dict[str, float] = {}
     found: dict[str, Any] = {}
+    ratio = 1.0
     with tempfile.TemporaryDirectory(prefix="pruneviz-bench-") as folder:
         characters = QUICK_CHARACTERS if given.quick else CHARACTERS
         file = both_texts(Path(folder), given.texts, characters)
@@ -207,16 +208,18 @@ def main() -> None:
                 ])  # fmt: skip
                 print(*rows[-1], sep=" | ", flush=True)
         if given.part in (None, "blockwise"):
-            rows += blockwise_rows(Path(folder), file, given.quick)
-    magnitude, best = (by_title.get(f"50 % of the weights, {c}", torch.nan) for c in
-                       ("magnitude_l1", "sparsegpt"))  # fmt: skip
+            more, ratio = blockwise_rows(Path(folder), file, given.quick)
+            rows += more
+    if by_title:
+        ratio = max(by_title.values()) / min(by_title.values())
     notes = (
         f"SmolLM2-135M, judged on {found.get('tokens', 0):,} tokens of WikiText-2's test text in "
         f"{found.get('windows', 0)} windows of {LENGTH}, calibrated and trained on its validation "
         "text. Intervals are of 95 %; seconds hold ranking, cutting and proof, and training where "
         "there is one; memory is the most beyond an idle process."
     )
-    finish("language", COLUMNS, rows, notes, magnitude / best)
+    name = "language" if given.part is None else f"language, {given.part}"
+    finish(name, COLUMNS, rows, notes, ratio)
 
 
 if __name__ == "__main__":

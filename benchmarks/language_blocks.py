@@ -74,14 +74,16 @@ def by_block(folder: Path, text: Path, out: Path, criterion: str) -> tuple[float
     return time.perf_counter() - start, _peak() - idle
 
 
-def rows(folder: Path, text: Path, quick: bool) -> list[list[str]]:
-    """Return lines of the table of `language.py`: the network loaded whole, and block by block."""
+def rows(folder: Path, text: Path, quick: bool) -> tuple[list[list[str]], float]:
+    """Return lines of the table of `language.py`, and a plain load's memory to the last line's."""
     sizes = QUICK if quick else LARGE
     size = written(folder / "large", sizes)
     found: list[list[str]] = []
+    peaks: list[int] = []
 
     def line(title: str, taken: Any) -> None:
         seconds, peak = taken
+        peaks.append(peak)
         found.append([title, "", "", "", "", f"{seconds:.0f}", f"{peak / MB:.0f} MB"])
         print(*found[-1], sep=" | ", flush=True)
 
@@ -93,4 +95,4 @@ def rows(folder: Path, text: Path, quick: bool) -> list[list[str]]:
         for criterion in ("magnitude_l1", "wanda"):
             taken = pool.submit(by_block, folder / "large", text, folder / criterion, criterion)
             line(f"the same, half of its weights block by block, {criterion}", taken.result())
-    return found
+    return found, peaks[0] / peaks[-1]

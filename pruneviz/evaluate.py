@@ -10,10 +10,13 @@ from torch import Tensor, nn
 
 from pruneviz.network.answers import logits_of
 from pruneviz.network.attempts import explained
-from pruneviz.network.inputs import Given, batches
+from pruneviz.network.inputs import Given, batches, some
 from pruneviz.tasks import Answers, Task
+from pruneviz.tasks.language_modelling import LanguageModelling
+from pruneviz.tasks.multiple_choice import MultipleChoice
 
 T = TypeVar("T")
+MOST_LOGITS = 2**27  # of tokens at places, that are held at once: half a gigabyte
 
 
 def predict(model: nn.Module, x: Given, batch_size: int = 256) -> Tensor:
@@ -38,9 +41,18 @@ def of_batches(
     batch_size: int = 256,
 ) -> list[T]:
     """Return what is made of a network's outputs for N inputs and their targets, batch by batch."""
-    parts = zip(batches(x, batch_size), target.split(batch_size), strict=True)
     with torch.inference_mode():
+        size = _at_once(model, x, task, batch_size)
+        parts = zip(batches(x, size), target.split(size), strict=True)
         return [make(task.scores(_logits(model, part)), wanted) for part, wanted in parts]
+
+
+def _at_once(model: nn.Module, x: Given, task: Task, most: int) -> int:
+    """Return how many inputs are answered together: of texts so many that their logits fit."""
+    if not isinstance(task, LanguageModelling | MultipleChoice):
+        return most
+    one: Tensor = task.scores(_logits(model, some(x, slice(1))))
+    return max(1, min(most, MOST_LOGITS // max(1, one.numel())))
 
 
 def answers_and_losses(

@@ -6,7 +6,9 @@ import math
 
 import pytest
 import torch
+from torch import Tensor, nn
 
+from pruneviz import evaluate
 from pruneviz.tasks import IGNORED, TASKS
 from pruneviz.tasks.language_modelling import PLACES, LanguageModelling
 from pruneviz.wording import misfits
@@ -132,3 +134,24 @@ def test_a_student_is_not_apart_where_nothing_is_judged():
     assert float(TASK.distil(student, Z, target=Y)) == 0
     student[judged] += torch.arange(Z.shape[2])
     assert float(TASK.distil(student, Z, target=Y)) > 0
+
+
+def test_texts_are_answered_so_many_at_once_as_their_logits_fit(monkeypatch):
+    """A vocabulary of 50,000 tokens would take gigabytes for 256 texts together."""
+    sizes: list[int] = []
+
+    class Noting(nn.Module):
+        def forward(self, tokens: Tensor) -> Tensor:
+            sizes.append(len(tokens))
+            return torch.nn.functional.one_hot(tokens, 10).float()
+
+    x = torch.randint(10, (9, 4))
+    whole = evaluate.answers(Noting(), x, x, TASK)
+    assert max(sizes) == 9
+    sizes.clear()
+    monkeypatch.setattr(evaluate, "MOST_LOGITS", 4 * 10 * 2)
+    some = evaluate.answers(Noting(), x, x, TASK)
+    assert max(sizes) == 2
+    assert all(torch.equal(whole[name], some[name]) for name in whole)
+    monkeypatch.setattr(evaluate, "MOST_LOGITS", 1)
+    assert len(evaluate.answers(Noting(), x, x, TASK)["right"]) == 9
