@@ -212,12 +212,15 @@ def main() -> None:
             rows += more
     if by_title:
         ratio = max(by_title.values()) / min(by_title.values())
-    notes = (
-        f"SmolLM2-135M, judged on {found.get('tokens', 0):,} tokens of WikiText-2's test text in "
-        f"{found.get('windows', 0)} windows of {LENGTH}, calibrated and trained on its validation "
-        "text. Intervals are of 95 %; seconds hold ranking, cutting and proof, and training where "
-        "there is one; memory is the most beyond an idle process."
+    judged = (
+        f"SmolLM2-135M, judged on {found['tokens']:,} tokens of WikiText-2's test text in "
+        f"{found['windows']} windows of {LENGTH}, calibrated and trained on its validation text. "
+        "Intervals are of 95 %; seconds hold ranking, cutting and proof, and training where there "
+        "is one. "
+        if found
+        else ""
     )
+    notes = f"{judged}Memory is the most beyond an idle process."
     name = "language" if given.part is None else f"language, {given.part}"
     finish(name, COLUMNS, rows, notes, ratio)
 
