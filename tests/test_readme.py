@@ -16,6 +16,7 @@ from streamlit.testing.v1 import AppTest
 import pruneviz.figures
 from pruneviz.plan import Plan
 from tests.documents import DOCUMENTS, NAMES, ROOT, anchors, blocks, files, lines, prose_of, text_of
+from tests.families import add_tokenizer
 
 VERBS = {"models", "methods", "run", "sensitivity", "thresholds", "interactions", "propose",
          "preset", "blockwise", "vocabulary", "recover", "runs", "replay", "check",
@@ -35,7 +36,6 @@ def python(arguments, folder):
 
 def write_language_model(folder) -> None:
     """Write a tiny language model, whose tokens are bytes, as FOLDER, and a text for it."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import LlamaConfig, LlamaForCausalLM
 
     config = LlamaConfig(
@@ -43,11 +43,7 @@ def write_language_model(folder) -> None:
         num_attention_heads=4, num_key_value_heads=2, pad_token_id=0,
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(folder / "FOLDER")
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    cuts = Tokenizer(models.BPE({letter: at for at, letter in enumerate(alphabet)}, []))
-    cuts.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    cuts.decoder = decoders.ByteLevel()
-    cuts.save(str(folder / "FOLDER" / "tokenizer.json"))
+    add_tokenizer(folder / "FOLDER")
     (folder / "words.txt").write_text("What is written is read once more, and cut. " * 110)
 
 

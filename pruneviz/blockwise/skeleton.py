@@ -133,10 +133,7 @@ class Skeleton:
         block = duplicate(self._blocks[number]).to_empty(device="cpu")
         start = f"{self.path(number)}."
         own = {name.removeprefix(start): _single(t) for name, t in tensors.items()}
-        return self._alone(number, self._filled(block, own))
-
-    def _alone(self, number: int, block: nn.Module) -> Alone:
-        return Alone(self.path(number), block.eval(), self.calls[number])
+        return Alone(self.path(number), self._filled(block, own).eval(), self.calls[number])
 
     def _filled(self, part: nn.Module, tensors: Mapping[str, Tensor]) -> nn.Module:
         """Give a part its tensors, and the buffers that no file holds the values that they have."""
@@ -151,9 +148,8 @@ class Skeleton:
     @contextmanager
     def loaded(self) -> Iterator[nn.Module]:
         """Hold what stands before and behind the blocks, float32, for as long as it is needed."""
-        empty = self._network
         tensors = {n: _single(t) for n, t in self._stored.read(self.names_outside()).items()}
-        whole = self._filled(duplicate(empty).to_empty(device="cpu"), tensors)
+        whole = self._filled(duplicate(self._network).to_empty(device="cpu"), tensors)
         whole.tie_weights()  # type: ignore[operator]
         yield whole.eval()
 

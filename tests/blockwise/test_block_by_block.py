@@ -8,7 +8,6 @@ import shutil
 import pytest
 import torch
 from safetensors.torch import load_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch.nn.functional import cross_entropy
 
 from pruneviz.blockwise import BlockByBlock, Choices
@@ -19,6 +18,7 @@ from pruneviz.stepwise import complete
 from pruneviz.subjects import load_subject
 from pruneviz.tasks import IGNORED
 from pruneviz.wording import RefusedError
+from tests.families import add_tokenizer, made_of
 
 WORDS = "A block is read, looked at, pruned and written; then it makes room for the next one. " * 30
 SIZES = {"vocab_size": 256, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 3,
@@ -37,32 +37,11 @@ FAMILIES = {
 }  # fmt: skip
 
 
-def made(kind: str):
-    import transformers
-
-    name = {"Gemma3": "Gemma3Text"}.get(kind, kind)
-    config = getattr(transformers, f"{name}Config")(**FAMILIES[kind])
-    torch.manual_seed(0)
-    network = getattr(transformers, f"{kind}ForCausalLM")(config).eval()
-    for parameter in network.parameters():
-        parameter.data += 0.2 * torch.randn_like(parameter)
-    return network
-
-
-def add_tokenizer(path) -> None:
-    """Write a tokenizer whose tokens are a text's bytes."""
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    cuts = Tokenizer(models.BPE({letter: at for at, letter in enumerate(alphabet)}, []))
-    cuts.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    cuts.decoder = decoders.ByteLevel()
-    cuts.save(str(path / "tokenizer.json"))
-
-
 @pytest.fixture
 def folder(tmp_path):
     def write(kind: str = "Llama", **how):
         path = tmp_path / kind
-        made(kind).save_pretrained(path, **how)
+        made_of(kind, FAMILIES[kind]).save_pretrained(path, **how)
         add_tokenizer(path)
         (tmp_path / "words.txt").write_text(WORDS)
         return path

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 import torch
-import transformers
 from safetensors.torch import load_file
 from torch import nn
 
@@ -23,6 +22,7 @@ from pruneviz.subjects import load_subject
 from pruneviz.subjects.models.hugging_face.folder import Folder
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import exporting
+from tests.families import made_of
 
 SIZES = {"vocab_size": 97, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 3,
          "num_attention_heads": 4, "max_position_embeddings": 64,
@@ -60,19 +60,7 @@ print(float((found - scores).abs().max() / scores.abs().max()), "pruneviz" in sy
 
 
 def made(family: str, **changes: object) -> nn.Module:
-    head = "LMHeadModel" if family == "GPT2" else "ForCausalLM"
-    kind = getattr(transformers, f"{family}{head}")
-    config = (transformers.Gemma3TextConfig if family == "Gemma3" else kind.config_class)(
-        **{**FAMILIES[family], **changes}
-    )
-    config.use_cache = False
-    torch.manual_seed(0)
-    model = kind._from_config(
-        config, attn_implementation="sdpa" if kind._supports_sdpa else "eager"
-    )
-    for parameter in model.eval().requires_grad_(False).parameters():
-        parameter.add_(torch.randn_like(parameter), alpha=0.15)
-    return model
+    return made_of(family, {**FAMILIES[family], **changes})
 
 
 def cut(model: nn.Module, granularity: str, **shares: float) -> Applied:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-import transformers
 from torch import Tensor, nn
 
 from pruneviz.apply import apply
 from pruneviz.granularity import GRANULARITIES
 from pruneviz.network.masks import masked
 from pruneviz.pruned.surgery import Surgery
+from tests.families import made_of
 
 SIZES = {"vocab_size": 97, "hidden_size": 32, "intermediate_size": 48, "num_hidden_layers": 4,
          "num_attention_heads": 4, "max_position_embeddings": 64,
@@ -36,19 +36,7 @@ FAMILIES = {
 
 
 def made(family: str, **changes: object) -> nn.Module:
-    head = "LMHeadModel" if family == "GPT2" else "ForCausalLM"
-    kind = getattr(transformers, f"{family}{head}")
-    config = (transformers.Gemma3TextConfig if family == "Gemma3" else kind.config_class)(
-        **{**FAMILIES[family], **changes}
-    )
-    config.use_cache = False
-    torch.manual_seed(0)
-    model = kind._from_config(
-        config, attn_implementation="sdpa" if kind._supports_sdpa else "eager"
-    )
-    for parameter in model.eval().requires_grad_(False).parameters():
-        parameter.add_(torch.randn_like(parameter), alpha=0.15)
-    return model
+    return made_of(family, {**FAMILIES[family], **changes})
 
 
 def cut(model: nn.Module, x: Tensor, gone: tuple[int, ...]) -> tuple[nn.Module, nn.Module]:

@@ -17,6 +17,7 @@ from pruneviz.subjects.texts.windows import read_windows, windows
 from pruneviz.tasks import IGNORED, TASKS
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.subjects import text_files
+from tests.families import add_tokenizer
 
 TASK = TASKS.get("language_modelling").implementation()
 
@@ -105,14 +106,8 @@ def test_perplexity_is_that_of_transformers(length, stride):
 @pytest.fixture
 def folder(tmp_path) -> str:
     """A language model of transformers with its tokenizer, whose tokens are bytes."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-
-    vocabulary = {letter: at for at, letter in enumerate(pre_tokenizers.ByteLevel.alphabet())}
-    cuts = Tokenizer(models.BPE(vocabulary, []))
-    cuts.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    cuts.decoder = decoders.ByteLevel()
     llama(256).save_pretrained(tmp_path / "llama")
-    cuts.save(str(tmp_path / "llama" / "tokenizer.json"))
+    add_tokenizer(tmp_path / "llama")
     return f"hf:{tmp_path / 'llama'}"
 
 
