@@ -89,7 +89,8 @@ class MadeUp:
 
     def __init__(self, report):
         accuracy = report.accuracy.model_copy(update={'pruned': 0.5 + kept['calls'] % 100 / 250})
-        self.current = live.Live(report.model_copy(update={'accuracy': accuracy}), True, 599)
+        made_up = report.model_copy(update={'quality': (accuracy, *report.quality[1:])})
+        self.current = live.Live(made_up, True, 599)
 
     def finish(self, prepared, pruned, stop):
         pass
