@@ -18,6 +18,19 @@ const real = URL.createObjectURL
 URL.createObjectURL = (what) =>
   what.type === 'text/javascript' ? 'blob:nowhere' : real.call(URL, what)
 """
+# A connection that loses the first message of a move after `window.loses` is set.
+LOSES = """
+const send = WebSocket.prototype.send
+WebSocket.prototype.send = function (data) {
+  const said = typeof data === 'string' ? data : new TextDecoder().decode(data)
+  if (window.loses && said.includes('"phase"')) {
+    window.loses = false
+    window.lost = true
+    return
+  }
+  send.call(this, data)
+}
+"""
 
 
 @pytest.fixture
@@ -43,6 +56,18 @@ def test_a_slider_says_its_value_and_what_goes(page):
         steps.press(page, "conv2", key)
         said = f"conv2: {value} %, {units} of 64 channels go"
         expect(conv2).to_have_attribute("aria-valuetext", said)
+
+
+def test_what_the_server_never_heard_is_told_again(page):
+    page.add_init_script(LOSES)
+    steps.visit(page, "tune", SOME)
+    steps.exact(page)  # or a number on its way would tell it along
+    page.evaluate("window.loses = true")
+    steps.slider(page, "conv2").press("PageUp")
+    page.wait_for_url(partial(steps.in_link, "conv2", 40))
+    assert page.evaluate("window.lost")
+    said = "conv2: 40 %, 26 of 64 channels go"
+    expect(steps.slider(page, "conv2")).to_have_attribute("aria-valuetext", said)
 
 
 def test_a_finger_moves_a_slider(apart):

@@ -3,6 +3,7 @@
 // the server's pulls a slider out of a hand, or overtakes a message that it has not heard yet.
 const PAUSE = 60 // milliseconds between two messages of one move at least
 const LOST = 600 // after which a message that was never answered counts as lost
+const TRIES = 6 // a lost message is told again so often, each time after twice as long
 const LOOK = 20 // between two looks whether the page rests
 const TOGETHER = 2000 // between two key presses on one slider that are one move
 const KEPT = 40 // messages that are told again and again until they are heard
@@ -15,7 +16,10 @@ export default function ({data, parentElement, setStateValue}) {
   if (!boards.has(parentElement)) boards.set(parentElement, new Board(parentElement))
   const board = boards.get(parentElement)
   board.draw(data, (said) => setStateValue('said', said))
-  return () => board.end()
+  return () => {
+    board.end()
+    clearTimeout(board.again)
+  }
 }
 
 const make = (tag, name, ...children) => {
@@ -37,8 +41,8 @@ class Board {
     this.rows = new Map()
     this.said = []
     this.unsent = false
-    this.heard = this.sent = this.sentAt = this.addressed = 0
-    this.timer = null
+    this.heard = this.sent = this.sentAt = this.addressed = this.tries = 0
+    this.timer = this.again = null
   }
 
   draw(data, tell) {
@@ -65,6 +69,7 @@ class Board {
       history.replaceState(history.state, '', `?${data.address}`)
     }
     this.addressed = Math.max(this.addressed, data.heard)
+    this.wait()
   }
 
   // Tells the server at once, or (`later`) when the page rests; returns the message's number.
@@ -90,8 +95,27 @@ class Board {
     this.end()
     this.unsent = false
     this.sent = this.said.at(-1).number
+    this.tries = 0
+    this.hand()
+  }
+
+  hand() {
     this.sentAt = performance.now()
-    this.tell(this.said)
+    this.tell([...this.said])
+    this.wait()
+  }
+
+  // Where a page that is cut short loses a message, nothing else would tell the server again.
+  wait() {
+    clearTimeout(this.again)
+    if (this.heard >= this.sent || !this.said.length || this.tries >= TRIES) return
+    const left = this.sentAt + LOST * 2 ** this.tries - performance.now()
+    this.again = setTimeout(() => {
+      if (rests()) {
+        this.tries += 1
+        this.hand()
+      } else this.wait()
+    }, Math.max(left, LOOK))
   }
 
   end() {
