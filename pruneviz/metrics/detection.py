@@ -10,6 +10,7 @@ import torch
 from scipy.special import expit, logit
 from scipy.stats import norm
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 
 from pruneviz.metrics.boxes import SIZES
 from pruneviz.metrics.metric import METRICS, Metric, Tally
@@ -101,11 +102,19 @@ def _highest_after(values: Tensor, curve: Tensor) -> Tensor:
 def mean_precision(overlaps: slice) -> Corpus:
     """Return the rule for the mean average precision over some of the ten overlaps."""
 
+    kept = WeakTensorKeyDictionary()  # an interval and a change ask for the same resamples
+
     def number(tally: Tally) -> float:
-        return float(drawn(tally, torch.ones(len(tally["true_classes"]), 1)))
+        return float(ranked(tally, overlaps).drawn(torch.ones(len(tally["true_classes"]), 1)))
 
     def drawn(tally: Tally, weights: Tensor) -> Tensor:
-        return ranked(tally, overlaps).drawn(weights)
+        asked = (weights, *(tally[name] for name in MATCHED if name != "hits"))  # hits is the key
+        found: Tensor
+        held, found = kept.get(tally["hits"], ((), weights))
+        if [id(each) for each in held] != [id(each) for each in asked]:
+            found = ranked(tally, overlaps).drawn(weights)
+            kept[tally["hits"]] = asked, found
+        return found
 
     def ends(tally: Tally) -> Interval:
         boxes = int((tally["true_classes"] >= 0).sum())

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torchmetrics.detection import MeanAveragePrecision
 
-from pruneviz.metrics import METRICS
+from pruneviz.metrics import METRICS, detection
 from pruneviz.metrics.boxes import SIZES, matched, overlaps
 from pruneviz.metrics.statistics import wilson
 from pruneviz.tasks import IGNORED
@@ -111,6 +111,29 @@ def test_a_resample_is_judged_as_its_images_one_by_one():
         metric = METRICS.get(name)
         value = float(metric.implementation.drawn(found, weights, **settings))
         assert value == pytest.approx(metric.of(**settings).combine(again), rel=1e-9)
+
+
+@pytest.mark.parametrize("changed", ["hits", "scores", "classes", "true_classes"])
+def test_resamples_that_are_kept_are_those_of_the_same_boxes(changed, monkeypatch):
+    metric, drawn = METRICS.get("map_50"), []
+    real = detection.Ranked.drawn
+    monkeypatch.setattr(
+        detection.Ranked, "drawn", lambda *given: drawn.append(given[1].shape[1]) or real(*given)
+    )
+    before, after = counted(*images(True, seed=1)), counted(*images(True, seed=1))
+    change, alone = metric.paired(before, after), metric.interval(after)
+    resampled = sum(count > 1 for count in drawn)
+    assert resampled == 2  # of both networks once
+    another = counted(*images(True, seed=2)) | {"true_classes": after["true_classes"]}
+    of_others = {**after, changed: another[changed]}
+    if changed != "true_classes":
+        fresh = {name: column.clone() for name, column in of_others.items()}
+        assert metric.interval(of_others) == metric.interval(fresh) != alone
+    else:
+        of_others[changed] = after[changed].clone()
+        assert metric.interval(of_others) == alone
+        assert sum(count > 1 for count in drawn) == resampled + 1
+    assert metric.paired(before, after) == change
 
 
 def test_two_answers_of_one_thing_are_one_hit_and_a_free_box_is_taken_before_a_better_taken_one():
