@@ -32,7 +32,7 @@ VISITS = 5
 
 def main() -> None:
     """Make the runs, measure, and write the section."""
-    count = 500 if quick_asked(__doc__) else 5000
+    count = 250 if quick_asked(__doc__) else 5000
     with tempfile.TemporaryDirectory(prefix="pruneviz-bench-") as name:
         home = Path(name)
         digests = make_runs(home, count)

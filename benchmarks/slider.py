@@ -160,7 +160,10 @@ def digits(browser: Browser, home: str, presses: int) -> None:
     """Time digits-cnn, with and without an engine, and beside a training."""
     # One after the other: two servers would share the cores.
     with served(home) as port:
-        page = open_tune(browser.new_page(), port, "hidden")
+        page = browser.new_page()
+        begun = time.perf_counter()
+        open_tune(page, port, "hidden")
+        print(f"Tune moves after {time.perf_counter() - begun:.1f} s", flush=True)
         idle = []
         for _ in range(presses):
             idle.append(press(page, "hidden").first)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 import statistics
 import tempfile
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -55,7 +56,7 @@ import pruneviz.ui.server.launch as launch
 
 launch.launch(PORT, {models!r}, {data!r}, headless=True)
 """
-LAYERS = {"many": 160, "few": 10}
+LAYERS = {"few": 10, "many": 160}
 MOVED = "0.0.first"
 # The browser's own clock: from the key press until the strip's numbers have changed.
 MEASURE = """(key) => {
@@ -97,7 +98,11 @@ def main() -> None:
         )
         code = SERVE.format(models=list(models.values()), data=[data])
         with served(folder, code=code) as port:
-            pages = {name: opened(browser, port, model, data) for name, model in models.items()}
+            pages = {}
+            for name, model in models.items():
+                begun = time.perf_counter()
+                pages[name] = opened(browser, port, model, data)
+                print(f"{name}: moves after {time.perf_counter() - begun:.1f} s", flush=True)
             for _ in range(presses):
                 for name, page in pages.items():
                     new[name].append(press(page, "PageUp"))

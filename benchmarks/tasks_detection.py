@@ -88,10 +88,10 @@ def main() -> None:
     subject = load_subject(PLAN)
     boxes, before = tally(subject.model, subject)
     agreed("dense", boxes, subject.data.y, before)
-    prepared = run.prepare(replace(subject, data=None), PLAN)
-    whole = sum(p.numel() for p in subject.model.parameters())
     rows = [described("dense", 1.0, before, before)]
     print(rows[0], flush=True)
+    prepared = run.prepare(replace(subject, data=None), PLAN)
+    whole = sum(p.numel() for p in subject.model.parameters())
     left = {}
     for level in QUICK_LEVELS if quick else LEVELS:
         network = run.prune(prepared, PLAN.changed(sparsity=level)).model
