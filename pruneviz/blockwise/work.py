@@ -39,12 +39,16 @@ CLASSES = 0  # a block answers states, no classes: the targets of its samples ar
 
 @dataclass
 class Progress:
-    """What is done: blocks pruned, weights that were there and that stay, both perplexities."""
+    """What is done: blocks pruned, weights that were there and that stay, both perplexities.
+
+    `windows` is how many windows of the text it is calibrated on.
+    """
 
     digest: str
     done: int = 0
     weights: int = 0
     stay: int = 0
+    windows: int = 0
     judged: Judged | None = None
 
 
@@ -67,6 +71,7 @@ class BlockByBlock:
         for tokens in (self._opened.calibration, self._opened.judged_x):
             digest.update(tokens.numpy().tobytes())
         self._progress = self._begun(digest.hexdigest())
+        self._progress.windows = len(self._opened.calibration)
         self._tidy()
 
     @property

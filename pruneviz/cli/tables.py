@@ -8,6 +8,7 @@ from rich.table import Table
 
 from pruneviz.cli.console import output
 from pruneviz.figures.kit import quality
+from pruneviz.figures.kit.format import plural
 from pruneviz.granularity import noun, stays_dense
 from pruneviz.measure.speed import speed
 from pruneviz.metrics import metric_of
@@ -44,7 +45,11 @@ def print_blocks(done: Progress) -> None:
 
     gone = done.weights - done.stay
     console, found = output(), done.judged
-    console.print(f"{gone:,} of {done.weights:,} weights of the blocks removed", highlight=False)
+    console.print(
+        f"{gone:,} of {done.weights:,} weights of the blocks removed, calibrated on "
+        f"{plural(done.windows, 'window')} of the text",
+        highlight=False,
+    )
     if found is None:
         return
     table = Table("", "original", "pruned", "change")

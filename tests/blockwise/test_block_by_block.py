@@ -67,6 +67,7 @@ def test_the_perplexity_and_the_folder_are_those_of_the_whole_network(folder, tm
     work = complete(BlockByBlock(planned(path), Choices(windows=12, judged=5), out))
     subject, found = load_subject(planned(path)), work.progress.judged
     assert (found.windows, found.length) == (5, 24)
+    assert work.progress.windows == 12
     networks = {"original": subject.model, "pruned": opened(out)}
     x, y = subject.data.x[:5], subject.data.y[:5]
     for name, network in networks.items():
@@ -97,6 +98,7 @@ def test_on_original_inputs_it_prunes_as_in_one_piece(folder, tmp_path, criterio
     whole = plan.changed(layers={"lm_head": 0.0, **plan.layers})
     work = BlockByBlock(plan, choices, out)
     subject = load_subject(whole)
+    assert work.progress.windows < choices.windows  # the text has no more
     # the whole network is calibrated on the same windows
     object.__setattr__(subject.data, "calibration_x", work._opened.calibration)
     object.__setattr__(subject.data, "calibration_y", work._opened.calibration)
