@@ -26,6 +26,15 @@ def together(facts: tuple[Fact, ...]) -> str:
     return " ".join(map(str, facts))
 
 
+@fact(field="data")
+def spelled_in_bytes(tokens: float) -> str:
+    return (
+        f"The tokenizer takes {tokens:.1f} tokens for a character of this text: it spells it in "
+        "bytes, and a model that was trained with it has hardly seen such texts. What is "
+        "calibrated and judged on it says little of others"
+    )
+
+
 @fact(field="criterion")
 def in_place_of(criterion: str) -> str:
     return f"in place of {criterion}, which needs data"

@@ -15,7 +15,7 @@ from pruneviz.subjects import load_subject
 from pruneviz.subjects.texts import windows as texts
 from pruneviz.subjects.texts.windows import read_windows, windows
 from pruneviz.tasks import IGNORED, TASKS
-from pruneviz.wording import RefusedError
+from pruneviz.wording import RefusedError, opened
 from pruneviz.wording.refusals.subjects import text_files
 from tests.families import add_tokenizer
 
@@ -153,6 +153,12 @@ def test_the_last_quarter_is_judged_and_no_window_crosses_its_border(file):
     assert read.names[1] == "token 310"
     for said in ("99 tokens", "400", "length 20", "stride 10", "300 tokens before"):
         assert said in read.note
+
+
+def test_a_text_that_the_tokenizer_spells_in_bytes_is_told(file):
+    said = str(opened.spelled_in_bytes(3.0))
+    assert said in read_windows(file("\u65e5\u672c\u8a9e" * 80), Letters(), None, 8, None).note
+    assert "bytes" not in read_windows(file("plain words " * 40), Letters(), None, 8, None).note
 
 
 def test_a_mark_of_utf_8_is_no_text(file):

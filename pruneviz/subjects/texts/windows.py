@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 
 from pruneviz.subjects.texts.tokenizer import Tokenizer
 from pruneviz.tasks.task import IGNORED
-from pruneviz.wording import RefusedError
+from pruneviz.wording import RefusedError, opened
 from pruneviz.wording.refusals.subjects import text_files
 
 MAX_TEXT_BYTES = 20_000_000
@@ -48,7 +48,8 @@ def read_windows(
     stride = length if stride is None else stride
     if stride > length:
         raise RefusedError(text_files.stride_beyond(stride, length))
-    tokens = torch.tensor(tokenizer.encode(read_plain(path)), dtype=torch.int64)
+    text = read_plain(path)
+    tokens = torch.tensor(tokenizer.encode(text), dtype=torch.int64)
     border = len(tokens) - len(tokens) // PARTS
     judged, before = tokens[border:], tokens[:border]
     fits = max(0, (len(judged) - 1) // LEAST_WINDOWS)
@@ -65,6 +66,8 @@ def read_windows(
         f"for its first, once each: {len(x):,} windows of length {length:,} and stride "
         f"{stride:,}; trained and calibrated on the {len(before):,} tokens before"
     )
+    if len(tokens) > len(text):  # more than a token a character
+        note += f". {opened.spelled_in_bytes(len(tokens) / len(text))}"
     names = tuple(f"token {border + at * stride:,}" for at in range(len(x)))
     return Windows(x=x, y=y, train_x=train_x, train_y=train_y, note=note, names=names)
 
