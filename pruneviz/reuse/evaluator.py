@@ -207,9 +207,7 @@ class Evaluator:
         elif not self._repeats(part):
             self._why = passes.draws_in_vain() if drawn else passes.reads_past()
         # what the task keeps a part of is computed again where somebody asks for the whole of it
-        self._many_scores = (
-            kept is not scores and self._bytes_of_all(scores) > self.store.budget_bytes
-        )
+        self._many_scores = kept is not scores and not self._fit(scores)
         if self._many_scores:
             self.passes.traces[part].logits = None
         if self._why is not None:
