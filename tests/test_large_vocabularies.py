@@ -6,11 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import nn
 
 from pruneviz import evaluate, run
 from pruneviz.analyses import scans
-from pruneviz.evaluate import answers
+from pruneviz.evaluate import answers, joined, taken
 from pruneviz.metrics import METRICS
+from pruneviz.network.duplicate import duplicate
 from pruneviz.plan import Plan
 from pruneviz.statistics import gradients
 from pruneviz.stepwise import complete
@@ -19,6 +21,8 @@ from pruneviz.subjects.split import make_data
 from pruneviz.subjects.subject import Subject, freeze
 from pruneviz.tasks import TASKS
 from pruneviz.ui.engine.shared import Shared
+from pruneviz.wording import RefusedError
+from pruneviz.wording.refusals import analysing
 
 TOKENS, PLACES, TOGETHER = 2003, 6, 3
 TASK = TASKS.get("language_modelling").implementation()
@@ -64,6 +68,28 @@ def test_what_ranks_and_scans_bounds_its_logits_and_a_point_is_what_a_run_says(
         pruned = run.prune(prepared, only).model
         tally = TASK.tally(answers(pruned, data.x, data.y, TASK), data.y)
         assert row["perplexity"] == pytest.approx(metric.combine(tally), rel=1e-6)
+
+
+def test_each_block_left_out_alone_has_the_very_numbers_of_a_plain_pass(subject):
+    plan = Plan(model="python:", granularity="depth", criterion="block_influence")
+    prepared = run.prepare(subject, plan)
+    scan = complete(scans.scan_of_blocks(prepared, budget_bytes=2**14))
+    assert [row.layer for row in scan.rows] == ["blocks.0", "blocks.1"]
+    evaluator, y = scan.evaluator, subject.data.y
+    assert evaluator.why_plain is None
+    assert evaluator.fell_back == 0
+    order = torch.argsort(evaluator.order)
+    for number, row in enumerate(scan.rows):
+        network = duplicate(subject.model)
+        network.blocks[number] = nn.Identity()
+        with torch.inference_mode():
+            found = [TASK.answers(network(subject.data.x[p]), y[p]) for p in evaluator.parts]
+        tally = TASK.tally(taken(joined(found), order), y)
+        assert dict(row.others)["perplexity"] == METRICS.get("perplexity").combine(tally)
+    widths = run.prepare(subject, plan.changed(granularity="weight", criterion="magnitude_l1"))
+    with pytest.raises(RefusedError) as caught:
+        scans.scan_of_blocks(widths)
+    assert caught.value.fact == analysing.no_blocks("weight")
 
 
 def test_the_gradient_of_a_batch_is_that_of_its_parts_together(subject):
