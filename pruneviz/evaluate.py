@@ -42,16 +42,20 @@ def of_batches(
 ) -> list[T]:
     """Return what is made of a network's outputs for N inputs and their targets, batch by batch."""
     with torch.inference_mode():
-        size = _at_once(model, x, task, batch_size)
+        size = at_once(model, x, task, batch_size)
         parts = zip(batches(x, size), target.split(size), strict=True)
         return [make(task.scores(_logits(model, part)), wanted) for part, wanted in parts]
 
 
-def _at_once(model: nn.Module, x: Given, task: Task, most: int) -> int:
-    """Return how many inputs are answered together: of texts so many that their logits fit."""
+def at_once(model: nn.Module, x: Given, task: Task, most: int) -> int:
+    """Return how many of N inputs are answered together: of texts so many that their logits fit.
+
+    At least 1, `most` at most. One text is answered to see how many logits it has.
+    """
     if not isinstance(task, LanguageModelling | MultipleChoice):
         return most
-    one: Tensor = task.scores(_logits(model, some(x, slice(1))))
+    with torch.inference_mode():
+        one: Tensor = task.scores(_logits(model, some(x, slice(1))))
     return max(1, min(most, MOST_LOGITS // max(1, one.numel())))
 
 

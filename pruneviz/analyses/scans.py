@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from functools import partial
 
+import torch
 from torch import Tensor, nn
 
 from pruneviz.allocate import Ranking
 from pruneviz.granularity import Units
+from pruneviz.granularity.depth import BlockUnits
 from pruneviz.network.inputs import Batch
 from pruneviz.plan import Plan
 from pruneviz.proof import find_units
@@ -41,6 +43,22 @@ def scan(
     given, removing = _given(prepared), _removing(prepared)
     judged = data.classes, refit, removing, subject.task, subject.metrics
     return Scan(*given, levels or LEVELS, budget_bytes, *judged, groups=data.groups)
+
+
+def scan_of_blocks(prepared: Prepared, budget_bytes: int = BUDGET_BYTES) -> Scan:
+    """Return a scan of each residual block left out alone, not begun, one point a block.
+
+    ValueError where there is no data, or where units are no blocks.
+    """
+    subject, data = prepared.subject, _data(prepared)
+    stages = [units for units in prepared.units if isinstance(units, BlockUnits)]
+    if len(stages) < len(prepared.units):
+        raise RefusedError(analysing.no_blocks(prepared.plan.granularity))
+    units = tuple(block for stage in stages for block in stage.apart())
+    ranking = Ranking({block.name: torch.zeros(1) for block in units})  # nothing to choose among
+    judged = data.classes, None, _removing(prepared), subject.task, subject.metrics
+    given = subject.model, units, ranking, data.x, data.y
+    return Scan(*given, (1.0,), budget_bytes, *judged, groups=data.groups)
 
 
 def search(

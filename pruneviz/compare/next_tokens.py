@@ -9,10 +9,11 @@ from torch.nn.functional import log_softmax
 from pruneviz.metrics import METRICS, Metric, Tally
 from pruneviz.network.answers import logits_of
 from pruneviz.network.inputs import Batch, count, some
-from pruneviz.tasks.language_modelling import PLACES, logits_of_tokens
+from pruneviz.tasks.language_modelling import logits_of_tokens
 from pruneviz.tasks.task import IGNORED
 
 MOST_LOGITS = 2**24  # of one network at a time: 64 MiB in single precision
+PLACES = 128  # whose logits are looked at in double precision at once
 APART = ("token_kl", "token_agreement")
 
 

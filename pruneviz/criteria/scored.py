@@ -62,7 +62,8 @@ def score_asked(asked: StatisticRequest) -> Scored:
         return Scored(scores, evidence, _notes(asked, scores))
     total: dict[str, Tensor] = {}
     batches = 0
-    for found in gradients(asked.task, asked.model, asked.samples.x, asked.samples.y):
+    shown = asked.samples
+    for found in gradients(asked.task, asked.model, shown.x, shown.y, shown.at_once):
         batches += 1
         of_batch = replace(evidence, gradients=found)
         one = score(asked.criterion, asked.settings, asked.units, of_batch)

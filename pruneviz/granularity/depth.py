@@ -107,6 +107,17 @@ class BlockUnits:
         pairs = zip(self.blocks, keep.tolist(), strict=True)
         return tuple(bypass_of(b, self.parts.get(b, 0)) for b, stays in pairs if not stays)
 
+    def apart(self) -> tuple[BlockUnits, ...]:
+        """Return each block as a stage of its own, called by its path."""
+        pairs = zip(self.blocks, self.shapes, strict=True)
+        return tuple(
+            BlockUnits(
+                block, (block,), tuple(layer for layer in self.layers if belongs(layer, block)),
+                (shapes,), {block: self.parts[block]} if block in self.parts else {},
+            )
+            for block, shapes in pairs
+        )  # fmt: skip
+
     @property
     def interpretations(self) -> frozenset[ViewInterpretation]:
         """Return nothing: a block can be read in one way only."""

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
-from pruneviz.network.duplicate import duplicate
 from pruneviz.network.inputs import Given, call
+from pruneviz.network.lent import lent, written_names
 
 DRAWS = 8  # more passes where random numbers are drawn and none has changed an answer yet
 NOISE = 1e-5  # of the largest answer: what the order of a sum changes stays below it
@@ -83,14 +83,14 @@ def keep_steady(model: nn.Module, x: Given) -> bool:
     """
     if any(is_lazy(parameter) for parameter in model.parameters()):
         return False  # it has no weights yet, and is refused for that
-    own = duplicate(model)
+    own = lent(model)
     with torch.no_grad(), generators(0):
         call(own, x)
-    written = _written(model, own) | _renormed(model)
+    written = _written(model, own) | written_names(own) | _renormed(model)
     if written:
         hold(model, written)
-    held = duplicate(model)
-    return draws(lambda: call(held, x))
+    own = lent(model)
+    return draws(lambda: call(own, x))
 
 
 def _written(model: nn.Module, after: nn.Module) -> frozenset[str]:
@@ -213,9 +213,14 @@ def _equal(one: Any, other: Any, noise: float) -> bool:
         return isinstance(one, Tensor) == isinstance(other, Tensor)
     if (one.shape, one.dtype, one.layout) != (other.shape, other.dtype, other.layout):
         return False
-    if one is other or one.layout is not torch.strided:
+    if one is other or one.layout is not torch.strided or _same_memory(one, other):
         return True
     apart = (one != other) & ~((one != one) & (other != other))
     if not bool(apart.any()) or not (noise and one.is_floating_point()):
         return not bool(apart.any())
     return bool((one - other).abs().max() <= noise * one.abs().max())
+
+
+def _same_memory(one: Tensor, other: Tensor) -> bool:
+    """Return whether two tensors of one shape lie in the same place in the same way."""
+    return one.data_ptr() == other.data_ptr() != 0 and one.stride() == other.stride()

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, UntypedStorage
 
+from pruneviz.network.lent import written_by
+
 _PLAIN = frozenset(
     [int, bool, str, type(None), torch.dtype, torch.device, torch.layout, torch.memory_format]
 )
@@ -62,16 +64,6 @@ def digest(storage: UntypedStorage) -> bytes:
 def is_followed(tensor: Tensor) -> bool:
     """Whether a tensor is its place in a storage and nothing else (not sparse, not conjugated)."""
     return tensor.layout is torch.strided and not tensor.is_conj() and not tensor.is_neg()
-
-
-@cache
-def written_by(op: Any) -> tuple[tuple[int, str], ...]:
-    """Return place and name of the arguments that an operator writes to."""
-    return tuple(
-        (place, argument.name)
-        for place, argument in enumerate(op._schema.arguments)
-        if argument.alias_info is not None and argument.alias_info.is_write
-    )
 
 
 @cache

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from pruneviz.evaluate import joined, taken
+from pruneviz.evaluate import at_once, joined, taken
 from pruneviz.network.duplicate import duplicate
 from pruneviz.network.inputs import Batch
 from pruneviz.network.steady import draws, watching
@@ -47,9 +47,10 @@ class Evaluator:
         order: Tensor | None = None,
         task: Task = CLASSIFICATION,
     ) -> None:
-        """Prepare; nothing is computed yet. `order` (N,) is another order of the inputs.
+        """Prepare; nothing is computed yet but one text. `order` (N,) is another order of inputs.
 
-        ValueError without inputs or for a size below 1.
+        Of texts no more are looked at together than their logits fit. ValueError without inputs or
+        for a size below 1.
         """
         size = batch_size_for(x) if batch_size is None else batch_size
         if not len(x):
@@ -65,14 +66,15 @@ class Evaluator:
             if y is not None and isinstance(task, Together):
                 order = kept_together(order, task.together(y))
         self.order = order
-        self.parts = self.order.split(size)
         self.model = duplicate(model)
+        self.parts = self.order.split(at_once(self.model, x, task, size))
         self.passes = Passes(self.model, x, self.parts, task)
         self.store = Store(budget_bytes)
         self.fell_back = 0  # passes that reused nothing after all
         self.computed = 0  # operators, in all passes that reuse
         self._originals: dict[int, Answers] = {}
         self._why: Fact | None = None
+        self._many_scores = False  # more than the budget holds
         self._settings: object = None
         self._frontiers: dict[tuple[int, frozenset[str]], frozenset[int]] = {}
 
@@ -99,6 +101,8 @@ class Evaluator:
             with watching() as drew:
                 if self._why is None:
                     scores, _ = self.passes.record(part)
+                    if self._many_scores:
+                        self.passes.traces[part].logits = None
                     if drew() and self._draws(part):
                         self._give_up(passes.drawn())
                 if self._why is not None:
@@ -202,14 +206,16 @@ class Evaluator:
             self._why = passes.drawn()
         elif not self._repeats(part):
             self._why = passes.draws_in_vain() if drawn else passes.reads_past()
-        elif kept is not scores and self._bytes_of_all(scores) > self.store.budget_bytes:
-            self._why = passes.scores_beyond(self.store.budget_bytes / 2**20)
+        # what the task keeps a part of is computed again where somebody asks for the whole of it
+        self._many_scores = kept is not scores and not self._fit(scores)
+        if self._many_scores:
+            self.passes.traces[part].logits = None
         if self._why is not None:
             self.passes.traces.clear()
 
-    def _bytes_of_all(self, scores: Tensor) -> int:
-        """Return how many bytes the scores on all inputs take, by those on some."""
-        return scores.nbytes * len(self.x) // len(scores)
+    def _fit(self, scores: Tensor) -> bool:
+        """Whether the budget holds the scores on all inputs, by those on some."""
+        return scores.nbytes * len(self.x) // len(scores) <= self.store.budget_bytes
 
     def _draws(self, part: int) -> bool:
         """Whether the original's answers to a batch are drawn at random."""

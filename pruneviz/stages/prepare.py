@@ -18,7 +18,7 @@ from pruneviz.criteria import (
     score_asked,
     updates,
 )
-from pruneviz.evaluate import answers, predict
+from pruneviz.evaluate import answers, at_once
 from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.measure.answers import unanswered
 from pruneviz.measure.cost import (
@@ -36,7 +36,7 @@ from pruneviz.report import (
     LeftOut,
 )
 from pruneviz.stages.counting import Counting
-from pruneviz.statistics import Samples, StatisticRequest
+from pruneviz.statistics import BATCH_SIZE, Samples, StatisticRequest
 from pruneviz.subjects import Data, Subject, plainly
 from pruneviz.tasks import Answers
 from pruneviz.wording import Fact, RefusedError, judged, passes
@@ -119,10 +119,14 @@ def _answers(subject: Subject, data: Data) -> tuple[Answers, bool]:
 
     A network may draw at a few inputs alone, which is seen here at the latest.
     """
+
+    def answer() -> Answers:
+        return answers(subject.model, data.x, data.y, subject.task)
+
     with watching() as drew:
-        found = answers(subject.model, data.x, data.y, subject.task)
+        found = answer()
         drawn = drew()
-    return found, subject.random or (drawn and draws(lambda: predict(subject.model, data.x)))
+    return found, subject.random or (drawn and draws(answer))
 
 
 def _label_notes(subject: Subject, found: Answers) -> list[Fact]:
@@ -174,7 +178,9 @@ def _asked(
     data = subject.data
     given = None
     if data is not None:
-        given = Samples(x=data.calibration_x, y=data.calibration_y, classes=data.classes)
+        x, y = data.calibration_x, data.calibration_y
+        size = at_once(model, x, subject.task, BATCH_SIZE) if len(y) else BATCH_SIZE
+        given = Samples(x=x, y=y, classes=data.classes, at_once=size)
     return StatisticRequest(
         criterion=plan.criterion,
         model=model,

@@ -4,11 +4,18 @@ from pruneviz.registry import import_all
 from pruneviz.statistics.compute import check, collect, needs_data, needs_derivatives
 from pruneviz.statistics.derivatives import gradients
 from pruneviz.statistics.layers import Layer, layers_of
-from pruneviz.statistics.statistic import STATISTICS, Samples, StatisticRequest, Table
+from pruneviz.statistics.statistic import (
+    BATCH_SIZE,
+    STATISTICS,
+    Samples,
+    StatisticRequest,
+    Table,
+)
 
 import_all(__name__, list(__path__))
 
 __all__ = [
+    "BATCH_SIZE",
     "STATISTICS",
     "Layer",
     "Samples",

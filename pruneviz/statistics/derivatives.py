@@ -18,18 +18,27 @@ from pruneviz.tasks import Task
 PER_SAMPLE_NUMBERS = 2**24  # gradients held at once: 64 MB
 
 
-def gradients(task: Task, model: nn.Module, x: Batch, y: Tensor) -> Iterator[dict[str, Tensor]]:
+def gradients(
+    task: Task, model: nn.Module, x: Batch, y: Tensor, at_once: int = BATCH_SIZE
+) -> Iterator[dict[str, Tensor]]:
     """Yield, batch by batch, the gradient of the task's mean loss for each parameter.
 
-    `x` are inputs, `y` targets, (N, …) each. The model keeps its mode, parameters and `.grad`.
+    `x` are inputs, `y` targets, (N, …) each. Where fewer run through the model `at_once`, a batch's
+    gradient is the sum over its parts. The model keeps its mode, parameters and `.grad`.
     """
     for start in range(0, len(y), BATCH_SIZE):
-        leaves = {n: p.detach().requires_grad_() for n, p in model.named_parameters()}
-        with torch.enable_grad():
-            batch = slice(start, start + BATCH_SIZE)
-            loss = loss_of(task, model, leaves, some(x, batch), y[batch])
-            found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
-        yield dict(zip(leaves, found, strict=True))
+        stop = min(start + BATCH_SIZE, len(y))
+        total: dict[str, Tensor] = {}
+        for begin in range(start, stop, at_once):
+            part = slice(begin, min(begin + at_once, stop))
+            leaves = {n: p.detach().requires_grad_() for n, p in model.named_parameters()}
+            with torch.enable_grad():
+                loss = loss_of(task, model, leaves, some(x, part), y[part])
+                loss = loss * ((part.stop - part.start) / (stop - start))
+                found = torch.autograd.grad(loss, list(leaves.values()), materialize_grads=True)
+            for name, each in zip(leaves, found, strict=True):
+                total[name] = total[name] + each if name in total else each
+        yield total
 
 
 def whole_gradient(

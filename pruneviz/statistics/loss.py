@@ -62,7 +62,9 @@ def check_derivatives(asked: StatisticRequest) -> None:
     """
     given = asked.given
     has_data = given is not None and len(given.y) > 0
-    shown = some(given.x, slice(LOOKED_AT)) if given and has_data else first_input(asked.example)
+    shown = first_input(asked.example)
+    if given is not None and has_data:
+        shown = some(given.x, slice(min(LOOKED_AT, given.at_once)))
     leaves = leaves_of(asked.model)
     with torch.enable_grad():
         out = logits_with(asked.model, leaves, shown)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -207,7 +208,7 @@ def of_classes(samples: Samples, named: str) -> Samples:
     for name, number in zip(wanted, numbers, strict=True):
         if not bool((samples.y == number).any()):
             raise RefusedError(choosing.class_without_samples(name))
-    return Samples(x=some(samples.x, among), y=samples.y[among], classes=samples.classes)
+    return replace(samples, x=some(samples.x, among), y=samples.y[among])
 
 
 def class_number(classes: tuple[str, ...], count: int, name: str) -> int:

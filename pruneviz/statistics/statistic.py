@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
@@ -45,7 +45,7 @@ class Samples:
     def spread(self, count: int) -> Samples:
         """Return at most so many of the samples, at equal distances."""
         chosen = torch.linspace(0, len(self.y) - 1, min(count, len(self.y))).round().long()
-        return Samples(x=some(self.x, chosen), y=self.y[chosen], classes=self.classes)
+        return replace(self, x=some(self.x, chosen), y=self.y[chosen])
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from torch import nn
+
+from pruneviz import evaluate
 from pruneviz.coupling.accept import check_folded
 from pruneviz.home import default_home
 from pruneviz.network.answers import mark_probabilities
 from pruneviz.network.attempts import explained
-from pruneviz.network.duplicate import duplicate
 from pruneviz.network.folding import fold_notes, folded
 from pruneviz.network.generated import generated_note
 from pruneviz.network.inputs import Batch, Given, some, tensors
+from pruneviz.network.lent import lent
 from pruneviz.network.steady import keep_steady
 from pruneviz.plan import Plan
 from pruneviz.subjects.files.tables import order_note
@@ -57,6 +60,7 @@ from pruneviz.subjects.subject import (
 from pruneviz.subjects.texts.choices import KIND, load_choices, task_for
 from pruneviz.subjects.texts.data import load_text
 from pruneviz.subjects.uploads import upload_path
+from pruneviz.tasks import Task
 from pruneviz.tasks.language_modelling import LanguageModelling
 from pruneviz.tasks.multi_label import MultiLabel
 from pruneviz.wording import Fact, RefusedError, opened, passes
@@ -64,6 +68,8 @@ from pruneviz.wording.refusals.subjects import finding, given_subjects, text_fil
 
 WATCHED = 64  # inputs on which a network is watched when it is opened, fewer of large ones
 LEAST = 8
+FEWEST = 2  # that are compared with one alone
+HELD = 4  # times the answers to them
 
 
 def load_subject(plan: Plan, *, home: Path | None = None, pretrained: bool = True) -> Subject:
@@ -92,14 +98,15 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
     frozen = frozen_names(model)
     freeze(model)
     # a copy is tried: what a pass writes to the network is none of what the user gave
-    data, example, notes = _load_data(plan, replace(source, model=duplicate(model)), home)
+    tried = lent(model)
+    data, example, notes = _load_data(plan, replace(source, model=tried), home)
     data = data.to(input_dtype(model)) if data else None
     task = chosen_task(plan, source.task) or found_task(data.y if data else None)
     read = data.sha256 if data else ""
     if plan.data_sha256 and plan.data_sha256 != read:
         raise RefusedError(finding.other_data(plan.data_sha256, read))
     check_folded(given, model, example)
-    watched = _watched(data.x) if data else example
+    watched = _watched(tried, data.x, task) if data else example
     with explained(model, watched):
         random = keep_steady(model, watched)
         company = None if random else company_note(model, watched)
@@ -135,9 +142,10 @@ def _load(plan: Plan, home: Path, pretrained: bool) -> Subject:
     )
 
 
-def _watched(x: Batch) -> Batch:
-    """Return some of the inputs, spread evenly."""
+def _watched(model: nn.Module, x: Batch, task: Task) -> Batch:
+    """Return some of the inputs, spread evenly; of texts so few that several answers fit."""
     most = min(WATCHED, *(max(LEAST, at_once(each)) for each in tensors(x)))
+    most = max(FEWEST, evaluate.at_once(model, x, task, HELD * most) // HELD)
     return some(x, spread(len(x), most))
 
 

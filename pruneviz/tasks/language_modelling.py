@@ -27,7 +27,7 @@ from pruneviz.tasks.task import (
 from pruneviz.wording import Fact, misfits
 
 NOUN = "log-likelihood"
-PLACES = 128  # whose logits are looked at in double precision at once
+AT_ONCE = 2**22  # logits that are looked at in double precision: 32 MiB
 
 
 @TASKS.register(
@@ -82,11 +82,14 @@ class LanguageModelling:
         And `right` and `among_five`, whether the likeliest token, or one of the five likeliest, is
         the next one. Of `tokens` logits a place these alone are kept.
         """
-        parts = zip(logits_of_tokens(output).split(PLACES, 1), target.split(PLACES, 1), strict=True)
-        found = [(log_likelihoods(part.double(), wanted), *among_likeliest(part, wanted))
-                 for part, wanted in parts]  # fmt: skip
-        likelihoods, *places = (torch.cat(each, 1) for each in zip(*found, strict=True))
-        right, among = (each & ~likelihoods.isnan() for each in places)
+        logits = logits_of_tokens(output)
+        places = for_each(target, len(logits))
+        rows = max(1, AT_ONCE // max(1, logits.shape[2]))
+        parts = zip(logits.flatten(0, 1).split(rows), places.flatten().split(rows), strict=True)
+        found = [_answers(part[None], wanted[None]) for part, wanted in parts]
+        likelihoods, right, among = (
+            torch.cat(each, 1).reshape(places.shape) for each in zip(*found, strict=True)
+        )
         return {"log_likelihood": likelihoods, "right": right, "among_five": among}
 
     def loss(self, output: Any, target: Tensor, reduction: Reduction = "mean") -> Tensor:
@@ -158,6 +161,13 @@ class LanguageModelling:
     def strata(self, target: Tensor) -> None:
         """Return None: texts are alike."""
         del target
+
+
+def _answers(logits: Tensor, target: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the log-likelihood, float64, and whether the likeliest or one of five is next."""
+    likelihoods = log_likelihoods(logits.double(), target)
+    likeliest, among = among_likeliest(logits, target)
+    return likelihoods, likeliest & ~likelihoods.isnan(), among & ~likelihoods.isnan()
 
 
 def logits_of_tokens(output: Any) -> Any:

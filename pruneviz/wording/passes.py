@@ -40,11 +40,6 @@ def draws_in_vain() -> str:
 
 
 @fact()
-def scores_beyond(megabytes: float) -> str:
-    return f"its scores, of which the task keeps a part, are beyond {megabytes:.0f} MB"
-
-
-@fact()
 def nothing_reused(why: Fact) -> str:
     return f"nothing is reused of this network: {why}"
 

@@ -163,18 +163,22 @@ def test_bad_input_gets_a_sentence(arguments, words):
 
 def test_scores_that_the_task_keeps_a_part_of_are_not_all_remembered():
     torch.manual_seed(0)
-    model = nn.Sequential(nn.Embedding(40, 8), nn.Linear(8, 40)).eval()
+    model = nn.Sequential(nn.Embedding(40, 8), nn.Linear(8, 8), nn.Linear(8, 40)).eval()
     x = torch.randint(40, (12, 6))
     y, task = x.roll(-1, 1), LanguageModelling()
     whole = 12 * 6 * 40 * 4  # bytes of all logits
-    expected = answers(model, x, y, task)
-    for budget, alone in ((whole, False), (whole - 1, True)):
-        evaluator = Evaluator(model, x, y, batch_size=12, budget_bytes=budget, task=task)
-        assert (evaluator.why_plain is not None) == alone
-        assert bool(evaluator.passes.traces) != alone
-        found = evaluator.original_answers()
-        assert all(torch.equal(found[name], expected[name]) for name in expected)
-    assert evaluator.why_plain == passes.scores_beyond((whole - 1) / 2**20)
+    changed = copy.deepcopy(model)
+    changed[2].weight.data *= 2
+    expected = [answers(each, x, y, task) for each in (model, changed, model)]
+    for budget, kept in ((whole, True), (whole - 1, False)):
+        evaluator = Evaluator(model, x, y, batch_size=5, budget_bytes=budget, task=task)
+        found = [evaluator.original_answers(), *map(evaluator.answers, (changed, model))]
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-6, atol=1e-6)
+        assert evaluator.why_plain is None
+        assert 0 < evaluator.computed <= 2 * 3, "of a pass's operators those that changed alone"
+        assert evaluator.fell_back == 0
+        assert [t.logits is not None for t in evaluator.passes.traces.values()] == [kept] * 3
 
 
 def test_what_is_judged_together_is_looked_at_together():

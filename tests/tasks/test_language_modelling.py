@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pruneviz import evaluate
-from pruneviz.tasks import IGNORED, TASKS
-from pruneviz.tasks.language_modelling import PLACES, LanguageModelling
+from pruneviz.tasks import IGNORED, TASKS, language_modelling
+from pruneviz.tasks.language_modelling import LanguageModelling
 from pruneviz.wording import misfits
 
 TASK = TASKS.get("language_modelling").implementation()
@@ -45,11 +45,21 @@ def test_each_token_s_likelihood_is_kept_and_no_logits():
         assert mine == pytest.approx(expected, rel=1e-12)
 
 
-def test_long_texts_are_looked_at_in_parts():
-    count = 2 * PLACES + 3
-    z, y = torch.randn(2, count, 5), torch.randint(0, 5, (2, count))
+@pytest.mark.parametrize("tokens", [5, 11_003])
+def test_many_logits_are_looked_at_in_parts_and_come_to_the_same_bits(monkeypatch, tokens):
+    z, y = torch.randn(2, 9, tokens), torch.randint(0, tokens, (2, 9))
     expected = z.double().log_softmax(2).gather(2, y[..., None])[..., 0]
-    torch.testing.assert_close(TASK.answers(z, y)["log_likelihood"], expected, rtol=1e-12, atol=0)
+    whole = TASK.answers(z, y)
+    torch.testing.assert_close(whole["log_likelihood"], expected, rtol=1e-12, atol=0)
+    wide: list[int] = []
+    found = language_modelling.log_likelihoods
+    monkeypatch.setattr(language_modelling, "AT_ONCE", 4 * tokens)
+    monkeypatch.setattr(
+        language_modelling, "log_likelihoods", lambda z, y: wide.append(z.numel()) or found(z, y)
+    )
+    some = TASK.answers(z, y)
+    assert max(wide) == 4 * tokens
+    assert all(torch.equal(whole[name], some[name]) for name in whole)
 
 
 def test_tokens_bytes_and_what_is_right_are_counted():

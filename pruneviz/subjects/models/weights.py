@@ -16,12 +16,17 @@ from pruneviz.wording.refusals.subjects import weight_files
 MAX_HEADER_BYTES = 100_000_000  # the format's own limit
 MOST_NAMED = 5
 COUNTED = "num_batches_tracked"
+LOOKED_THROUGH = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle")
 PICKLE_STARTS = tuple(bytes((0x80, protocol)) for protocol in (2, 3, 4, 5))
 
 
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a safetensors file; ValueError says what is wrong with the file."""
+def read_weights(path: Path, *, single: bool = False) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file; ValueError says what is wrong with the file.
+
+    With `single`, fractions in another precision come in single precision, one tensor after the
+    other: the file is not held beside them.
+    """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
@@ -30,11 +35,26 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     with path.open("rb") as file:
         check_header(path.name, file.read(MAX_HEADER_BYTES + 8), path.stat().st_size)
     try:
-        tensors: dict[str, Tensor] = load_file(path)
+        tensors: dict[str, Tensor] = _in_single(path) if single else load_file(path)
     except SafetensorError as error:
         raise RefusedError(weight_files.not_valid(path.name, str(error))) from error
     refuse_nan(path.name, tensors)
     return tensors
+
+
+def _in_single(path: Path) -> dict[str, Tensor]:
+    from safetensors import safe_open
+
+    found: dict[str, Tensor] = {}
+    with safe_open(path, framework="pt") as file:
+        names = list(file.keys())
+    for name in names:
+        # what was read of a file lies in memory for as long as it is open
+        with safe_open(path, framework="pt") as file:
+            tensor = file.get_tensor(name)
+        found[name] = tensor.float() if tensor.is_floating_point() else tensor
+        del tensor
+    return found
 
 
 def check_header(name: str, start: bytes, size: int) -> None:
@@ -70,9 +90,16 @@ def _data_bytes(name: str, header: bytes) -> int:
 def refuse_nan(name: str, tensors: Mapping[str, Tensor]) -> None:
     """Raise ValueError, naming the tensors, if any value is NaN or infinite."""
     values = {k: t for k, t in tensors.items() if isinstance(t, Tensor)}  # a state may have others
-    broken = [k for k, t in values.items() if t.is_floating_point() and not t.isfinite().all()]
+    broken = [k for k, t in values.items() if t.is_floating_point() and not _finite(t)]
     if broken:
         raise RefusedError(weight_files.not_finite(name, some(broken)))
+
+
+def _finite(tensor: Tensor) -> bool:
+    """Whether all values are finite, with nothing as large as the tensor beside it."""
+    if not tensor.numel() or tensor.dtype not in LOOKED_THROUGH:
+        return bool(tensor.isfinite().all())
+    return bool(torch.stack(tensor.aminmax()).isfinite().all())  # NaN is both of them
 
 
 def some(names: list[str]) -> str:

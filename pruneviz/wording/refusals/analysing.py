@@ -111,6 +111,11 @@ def pairs_by_labels() -> str:
 
 
 @fact()
+def no_blocks(granularity: str) -> str:
+    return f"only residual blocks are left out one by one, and units are of '{granularity}'"
+
+
+@fact()
 def other_evaluations() -> str:
     return "its evaluations belong to another search"
 

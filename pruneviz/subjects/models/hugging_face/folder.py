@@ -89,7 +89,10 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def tensors_of(folder: Folder, empty: nn.Module) -> dict[str, Tensor]:
-    """Return the tensors of a folder's weights; `empty` is the network that they are for."""
+    """Return the tensors of a folder's weights; `empty` is the network that they are for.
+
+    Fractions come in single precision.
+    """
     if folder.gguf:
         return _unpacked(folder.path / folder.gguf, empty)
     index = folder.path / "model.safetensors.index.json"
@@ -108,7 +111,8 @@ def tensors_of(folder: Folder, empty: nn.Module) -> dict[str, Tensor]:
         if pickled:
             raise RefusedError(weight_files.pickled(pickled[0]))
         raise RefusedError(hub_folders.no_weights(str(folder.path)))
-    return {name: t for part in parts for name, t in read_weights(folder.path / part).items()}
+    files = (read_weights(folder.path / part, single=True) for part in parts)
+    return {name: tensor for file in files for name, tensor in file.items()}
 
 
 def refuse_unknown_kind(folder: Folder) -> None:

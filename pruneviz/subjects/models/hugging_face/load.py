@@ -125,7 +125,7 @@ def _network(
     kind = getattr(transformers, architecture)
     with torch.device("meta"):
         empty = kind._from_config(config)
-    tensors = tensors_of(folder, empty) if weights is None else read_weights(weights)
+    tensors = tensors_of(folder, empty) if weights is None else read_weights(weights, single=True)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(SEED)
         network, found = kind.from_pretrained(
