@@ -114,7 +114,7 @@ def test_blocks_that_go_are_left_out_and_the_others_numbered_anew(tmp_path, fami
     assert torch.equal(again.generate(TOKENS, use_cache=True, **how), expected)
 
 
-@pytest.mark.parametrize("family", ["Llama", "Qwen2", "Gemma"])
+@pytest.mark.parametrize("family", ["Llama", "Qwen2", "Gemma", "Phi3"])
 def test_heads_that_go_are_fewer_heads(tmp_path, family):
     model = made(family)
     again = written(tmp_path / "cut", model, cut(model, "head"))
