@@ -84,16 +84,23 @@ def measured(task: str) -> Found:
         "units": sum(layer.count for layer in units), "layers": len(units),
         "left": kept(applied) / before, "errors": errors, "seconds": seconds,
         "goes_on": list(_goes_on(family, applied)) if family.begun else None,
-        "held": len(left_out), "why": _most(left_out),
+        "held": _held(left_out),
     }  # fmt: skip
 
 
-def _most(left_out: Sequence[LeftOut]) -> str:
-    """Return the reason that most layers are held for, but that they are of another kind."""
-    other_kind = (unseen.no_heads, unseen.reads_heads)
-    told = Counter(str(why) for item in left_out for why in item.why
-                   if not any(why in kind for kind in other_kind))  # fmt: skip
-    return told.most_common(1)[0][0] if told else ""
+def _held(left_out: Sequence[LeftOut]) -> tuple[int, str]:
+    """Return how many layers are held, and the reason that most of them are held for.
+
+    Those that are of another kind than what goes are none of them.
+    """
+    other_kind = (unseen.no_heads, unseen.reads_heads, unseen.no_layer)
+    reasons = (
+        [why for why in item.why if not any(why in kind for kind in other_kind)]
+        for item in left_out
+    )
+    held = [why for why in reasons if why]
+    told = Counter(str(why[0]) for why in held)
+    return len(held), told.most_common(1)[0][0] if told else ""
 
 
 def _goes_on(family: Family, applied: Applied) -> Iterator[tuple[str, str, bool]]:
@@ -153,7 +160,8 @@ def row(name: str, granularity: str, found: Found) -> list[str]:
     other = [f"{cache} cache{f', {s}' * bool(s)}" for s, cache, same in found["goes_on"] or []
              if not same]  # fmt: skip
     alike = "" if found["goes_on"] is None else f"differs: {'; '.join(other)}" if other else "alike"
-    held = f"{found['held']}: {found['why']}" if found["held"] else "0"
+    count, why = found["held"]
+    held = f"{count}: {why}" if count else "0"
     return [
         name, granularity, f"{found['units']:,} in {found['layers']}", f"{found['left']:.1%}",
         f"{max(found['errors'].values()):.0e}", alike, held, f"{found['seconds']:.1f}",
