@@ -1,19 +1,18 @@
-"""Every family of networks that users prune: cut equals masked, what is left, what is held and why.
+"""Every family of networks that users prune: cut equals masked, what is left, what is held.
 
-Small networks with drawn weights (`family_models.py`), half of each layer's channels, heads, blocks
-and weights removed by magnitude, and each cut proved before it is offered. *Error* is the largest
-difference between the masked and the cut network, relative as a proof takes it, on texts that are
-whole, filled up on the left and filled up on the right. *Goes on* says whether the cut network goes
-on with these texts as the masked one does, token by token: without a cache, with a growing one and
-with one of a fixed size. Each family and granularity has a process of its own: what crashes is a
-row. The ratio is the largest error to the tolerance of a proof.
+Small networks with drawn weights (`family_models.py`), half of each layer's channels, heads,
+blocks, weights and experts removed by magnitude, and each cut proved before it is offered. *Error*
+is the largest difference between the masked and the cut network, relative as a proof takes it, on
+texts that are whole, filled up on the left and filled up on the right. *Goes on* says whether the
+cut network goes on with these texts as the masked one does, token by token: without a cache, with a
+growing one and with one of a fixed size. Each family and granularity has a process of its own: what
+crashes is a row. The ratio is the largest error to the tolerance of a proof.
 """
 
 from __future__ import annotations
 
 import argparse
 import inspect
-import itertools
 import time
 import warnings
 from collections import Counter
@@ -24,13 +23,14 @@ import torch
 import transformers
 from apart import Found, tried
 from common import finish
-from family_models import FAMILIES, Family
+from family_models import FAMILIES, MIXTURES, Family
 from torch import Tensor, nn
 
 from pruneviz.allocate import Ranking, allocate
 from pruneviz.apply import Applied, apply
 from pruneviz.criteria import Evidence, score
 from pruneviz.granularity import Units
+from pruneviz.granularity.units import choosing_of
 from pruneviz.network.inputs import Inputs
 from pruneviz.network.masks import masked
 from pruneviz.plan import Plan
@@ -93,7 +93,7 @@ def _held(left_out: Sequence[LeftOut]) -> tuple[int, str]:
 
     Those that are of another kind than what goes are none of them.
     """
-    other_kind = (unseen.no_heads, unseen.reads_heads, unseen.no_layer)
+    other_kind = (unseen.no_heads, unseen.reads_heads, unseen.no_layer, unseen.no_experts)
     reasons = (
         [why for why in item.why if not any(why in kind for kind in other_kind)]
         for item in left_out
@@ -148,7 +148,8 @@ def _logits(applied: Applied, batch: Inputs, stays: Any) -> Tensor:
     def preview() -> nn.Module:
         return masked(applied.original, applied.masks)
 
-    first, _ = answers(preview, applied.model, batch, stays, None, applied.bypassed)
+    choosing = tuple(path for layer in applied.touched for path in choosing_of(layer))
+    first, _ = answers(preview, applied.model, batch, stays, None, applied.bypassed, choosing)
     words = applied.original.config.vocab_size
     return next(t for t in first if t.ndim == 3 and t.shape[-1] == words)
 
@@ -191,7 +192,8 @@ def main() -> None:
     warnings.simplefilter("ignore")
     chosen = options.only or (QUICK if options.quick else tuple(FAMILIES))
     found = {}
-    for name, granularity in itertools.product(chosen, GRANULARITIES):
+    asked = [(n, g) for n in chosen for g in (*GRANULARITIES, *["expert"] * (n in MIXTURES))]
+    for name, granularity in asked:
         found[name, granularity] = tried(measured, f"{name}|{granularity}")
         print(*row(name, granularity, found[name, granularity]), sep=" | ", flush=True)
     words, ratio = summary(found)

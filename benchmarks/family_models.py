@@ -52,6 +52,7 @@ LANGUAGE: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "Mamba": ("MambaForCausalLM", {**IDS, "hidden_size": 32, "state_size": 8,
                                    "num_hidden_layers": 4}),
 }  # fmt: skip
+MIXTURES = ("Mixtral", "Qwen 2 MoE", "Qwen 3 MoE")  # of experts
 READING: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "BERT": ("BertForMaskedLM", SIZES),
     "RoBERTa": ("RobertaForMaskedLM", SIZES),

@@ -122,6 +122,13 @@ def test_heads_that_go_are_fewer_heads(tmp_path, family):
     assert again.config.head_dim == 8
 
 
+def test_experts_that_go_are_fewer_experts(tmp_path):
+    model = made("Mixtral")
+    again = written(tmp_path / "cut", model, cut(model, "expert"))
+    assert again.config.num_local_experts == 2
+    assert again.config.num_experts_per_tok == 2
+
+
 def test_the_places_that_a_head_still_turns_by_are_written_down_to_the_bit(tmp_path):
     model = made("Llama")
     applied = cut(model, "channel")
