@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from pruneviz.granularity.units import GRANULARITIES, Units
+from pruneviz.granularity.units import GRANULARITIES, Units, choosing_of
 from pruneviz.measure.packing import stored_bytes
 from pruneviz.network.folding import folded
 from pruneviz.network.held import held_tensors
@@ -94,6 +94,7 @@ class Applied:
             stays,
             failed,
             self.bypassed,
+            tuple(path for layer in touched for path in choosing_of(layer)),
         )
         if [t.shape for t in preview] != [t.shape for t in real]:
             return float("inf")

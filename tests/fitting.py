@@ -7,8 +7,8 @@ from typing import Any
 from pruneviz.granularity import GRANULARITIES
 
 MLP, CNN, RESNET = "sample:tumour-mlp", "sample:digits-cnn", "sample:digits-resnet"
-NEED_ATTENTION = {"head"}  # the samples have none
-FITTING = [name for name in GRANULARITIES.names() if name not in NEED_ATTENTION]
+NEED_OTHERS = {"head", "expert"}  # of which the samples have none
+FITTING = [name for name in GRANULARITIES.names() if name not in NEED_OTHERS]
 OTHERS: dict[str, dict[str, Any]] = {
     "depth": {"model": RESNET},
     "n_m": {"model": MLP, "granularity_parameters": {"n": 1, "m": 2}},

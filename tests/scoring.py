@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from pruneviz.criteria import CRITERIA, Scored, score_asked
 from pruneviz.granularity import GRANULARITIES, Units
+from pruneviz.granularity.units import choosing_of
 from pruneviz.statistics import Samples, StatisticRequest, layers_of
 from pruneviz.statistics.inputs import readers
 
@@ -45,14 +46,24 @@ def all_scored(*args: object, **options: object) -> Scored:
 def is_refused(criterion: str, model: nn.Module, units: tuple[Units, ...]) -> bool:
     """Return whether a criterion asks for what a model or units lack: norms, layers that read.
 
-    Or for blocks, or for what is none.
+    Or for blocks or experts, or for what is none.
     """
+    experts = bool(units) and all(bool(choosing_of(each)) for each in units)
+    if experts or (units and criterion == "reap"):
+        return not experts if criterion == "reap" else _looks_at_layers(criterion)
     blocks = all(bool(each.places) for each in units)
     if units and criterion in ("fpgm", "similarity", "block_influence"):
         return blocks == (criterion != "block_influence")
     norms = any(isinstance(m, nn.modules.batchnorm._BatchNorm) for m in model.modules())
     read = all(readers(each, layers_of(model)) for each in units)
     return (criterion == "bn_scale" and not norms) or (criterion == "thinet" and not read)
+
+
+def _looks_at_layers(criterion: str) -> bool:
+    """Return whether a criterion asks what layers read or answer, or puts zeros into them."""
+    others = {"ablation", "attribution", "block_influence", "bn_scale", "fisher_activation",
+              "taylor_activation"}  # fmt: skip
+    return criterion in others or CRITERIA.get(criterion).family in ("activation", "reconstruction")
 
 
 def perceptron(seed: int = 0) -> nn.Module:

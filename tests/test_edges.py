@@ -46,6 +46,7 @@ BUDGET = {"of": "parameters", "at_most": 10}
         ),
         ({"granularity": "depth"}, "no residual block that can be pruned as 'Residual blocks'"),
         ({"granularity": "head"}, "no head that can be pruned as 'Attention heads'"),
+        ({"granularity": "expert"}, "no expert that can be pruned as 'Experts'"),
         ({"granularity": "row"}, "unknown granularity 'row'; choose from block, channel, depth"),
         ({"granularity": "kernel", "granularity_parameters": {"m": 4}}, "it takes: none"),
         ({"scope": "fair"}, "unknown scope 'fair'; choose from"),
@@ -166,5 +167,5 @@ def test_a_run_of_an_older_version_keeps_its_digest_and_is_repeated():
 
 def test_each_choice_is_named_apart():
     titles = [entry.title for entry in GRANULARITIES]
-    assert len(set(titles)) == len(titles) == 9
+    assert len(set(titles)) == len(titles) == 10
     assert GRANULARITIES.get("depth").unit != GRANULARITIES.get("block").unit

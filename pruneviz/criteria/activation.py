@@ -188,6 +188,7 @@ def attribution(units: Units, evidence: Evidence, classes: str, method: str, ste
         ),
     ),
     cost="each unit",
+    never=("expert",),  # a row of zeros is a score, and no refusal
 )
 def ablation(units: Units, evidence: Evidence, inputs: int, most_units: int) -> Tensor:
     """Return the measured change in loss without each unit; below 0 where it gets better."""

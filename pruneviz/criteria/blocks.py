@@ -1,4 +1,4 @@
-"""Importance of whole blocks, from what they change of what passes through them."""
+"""Importance of whole blocks and experts, from what they do with what passes through them."""
 
 from torch import Tensor
 
@@ -20,3 +20,19 @@ from pruneviz.granularity.units import Units
 def block_influence(units: Units, evidence: Evidence) -> Tensor:
     """Return how far each block turns its input, 0 (not at all) to 2, (count,)."""
     return evidence.statistics["block_influence"][units.name]
+
+
+@CRITERIA.register(
+    name="reap",
+    title="Routed activation (REAP)",
+    family="activation",
+    sentence="Experts that add little to the tokens they serve, as the router weighs it, go first.",
+    formula="mean over tokens x served by expert j of gⱼ(x) · ‖fⱼ(x)‖₂",
+    source="Lasby et al. 2025, arXiv 2510.13999",
+    needs=("routed_activation",),
+    cost="forward",
+    only=("expert",),
+)
+def reap(units: Units, evidence: Evidence) -> Tensor:
+    """Return how much each expert adds to a token that it serves, at least 0, (count,)."""
+    return evidence.statistics["routed_activation"][units.name]

@@ -29,9 +29,15 @@ class Scored:
 def check_fits(criterion: str, granularity: str) -> None:
     """Raise ValueError for a criterion that does not rank the units of a granularity."""
     entry = CRITERIA.get(criterion)
-    if not entry.fits(granularity):
-        refused = choosing.blocks_alone if entry.only else choosing.no_filters
-        raise RefusedError(refused(criterion))
+    if entry.fits(granularity):
+        return
+    if entry.only == ("expert",):
+        raise RefusedError(choosing.experts_alone(criterion))
+    if entry.only:
+        raise RefusedError(choosing.blocks_alone(criterion))
+    if granularity == "expert":
+        raise RefusedError(choosing.no_refusing_router(criterion))
+    raise RefusedError(choosing.no_filters(criterion))
 
 
 def check_asked(asked: StatisticRequest) -> None:

@@ -57,15 +57,17 @@ class Watched:
     def why(self, layer: str) -> Fact:
         """Return why a layer is in no block: what speaks against the outermost module around it.
 
-        One that holds blocks, or the whole network, is no block that anyone would look for.
+        One that returns what it is given, but for its weights, comes before others: it looks like a
+        block. One that holds blocks, or the whole network, is none that anyone would look for.
         """
         parts = layer.split(".")
         around = [".".join(parts[:end]) for end in range(1, len(parts) + 1)]
-        for path in around:
-            holds = any(belongs(block, path) for block in self.blocks)
-            if path in self.against and not holds:
-                found = self.against[path]
-                return found if path == layer else stays.part_of(path, found)
+        tried = [p for p in around if p in self.against
+                 and not any(belongs(block, p) for block in self.blocks)]  # fmt: skip
+        alike = [p for p in tried if self.against[p] in unseen.changes_its_input and p != layer]
+        for path in (*alike, *tried):
+            found = self.against[path]
+            return found if path == layer else stays.part_of(path, found)
         return unseen.not_called()
 
 

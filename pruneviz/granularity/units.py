@@ -104,6 +104,15 @@ def rule_of(units: Units) -> Rule | None:
     return rule
 
 
+def choosing_of(units: Units) -> tuple[str, ...]:
+    """Return the paths of the modules that choose among these units by value, () where none does.
+
+    What they choose is numbered otherwise where fewer are left.
+    """
+    paths: tuple[str, ...] = getattr(units, "choosing", ())
+    return paths
+
+
 def shape_of(units: Units) -> tuple[int, ...] | None:
     """Return the shape of the weights that the units are outputs or parts of, None if unknown."""
     shape: tuple[int, ...] | None = getattr(units, "shape", None)
@@ -146,6 +155,7 @@ __all__ = [
     "Units",
     "Values",
     "belongs",
+    "choosing_of",
     "mean",
     "noun",
     "rule_of",

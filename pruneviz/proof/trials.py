@@ -111,6 +111,7 @@ def _about_half(layer: Units) -> Tensor:
     random = torch.Generator().manual_seed(zlib.crc32(layer.name.encode()))
     least = max(1, layer.count // 3)
     gone = int(torch.randint(least, max(least + 1, 2 * layer.count // 3), (), generator=random))
+    gone = min(gone, layer.count - layer.least)
     return torch.randperm(layer.count, generator=random) >= gone
 
 

@@ -149,13 +149,14 @@ def answers(
     stays: CallKeep,
     failed: list[str] | None = None,
     bypassed: Sequence[str] = (),
+    choosing: Sequence[str] = (),
 ) -> tuple[list[Tensor], list[Tensor]]:
     """Return the tensors that the masked and the cut network answer an example with.
 
     Those that they choose by value from follow. `masked` builds a network of its own, `stays` says
     over which indices it averages; the cut one repeats its decisions, but for those in the modules
-    that it bypasses. The modules in which the cut one fails are put into `failed`, the innermost
-    first.
+    that it bypasses, and in those that are `choosing` among fewer, which it makes itself. The
+    modules in which the cut one fails are put into `failed`, the innermost first.
     """
     failed = [] if failed is None else failed
     some = _KeptOnly(stays)
@@ -169,9 +170,10 @@ def answers(
         if second is not None:  # what chooses nothing has nothing to repeat
             with averaging:
                 return _answer(preview, example), second
-        with deciding.outside(preview, bypassed), deciding, averaging:
+        with deciding.outside(preview, (*bypassed, *choosing)), deciding, averaging:
             first = _answer(preview, example)
-        with where(looked_at, failed), _Decisions(deciding.noted) as repeating:
+        repeating = _Decisions(deciding.noted)
+        with where(looked_at, failed), repeating.outside(looked_at, choosing), repeating:
             second = _answer(looked_at, example)
     for one, other in zip(deciding.weighed, repeating.weighed, strict=False):
         # Where fewer channels are weighed, or what has no number, the answers have to do.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from pruneviz.granularity.units import choosing_of
 from pruneviz.statistics.loss import loss_of
 from pruneviz.statistics.statistic import STATISTICS, StatisticRequest, Table
 from pruneviz.wording import RefusedError
@@ -22,11 +23,14 @@ from pruneviz.wording.refusals import choosing
 def ablation(asked: StatisticRequest) -> Table:
     """Return the change in mean loss without each unit, by units name, (count,), float64.
 
-    ValueError where there are more units than the setting `most_units` allows.
+    ValueError where there are more units than the setting `most_units` allows, and for experts:
+    without weights, one may still be chosen.
     """
     most, count = int(asked.settings["most_units"]), sum(u.count for u in asked.units)
     if count > most:
         raise RefusedError(choosing.too_many_units(asked.criterion, count, most))
+    if any(choosing_of(units) for units in asked.units):
+        raise RefusedError(choosing.no_refusing_router(asked.criterion))
     samples = asked.samples.spread(int(asked.settings["inputs"]))
     weights = {name: p.detach() for name, p in asked.model.named_parameters()}
 

@@ -62,6 +62,21 @@ def reads_heads() -> str:
 
 
 @fact()
+def no_experts() -> str:
+    return "it is no part of a mixture of experts"
+
+
+@fact()
+def all_experts_serve(count: int) -> str:
+    return f"each of its {count} experts serves every token, so none can go"
+
+
+@fact()
+def router_is_no_softmax() -> str:
+    return "its router does not choose by one softmax of its scores, which is the only way known"
+
+
+@fact()
 def not_called() -> str:
     return "it is in no module that is called on its own"
 

@@ -79,7 +79,8 @@ def test_a_damaged_file_is_refused(tmp_path):
 
 def test_half_of_what_is_shown_is_gone_in_every_granularity():
     shown = demonstrations()
-    assert {each.granularity for each in shown} == set(GRANULARITIES.names()) - {"head", "depth"}
+    others = {"head", "depth", "expert"}
+    assert {each.granularity for each in shown} == set(GRANULARITIES.names()) - others
     for each in shown:
         assert each.stays.shape == (8, 36)
         assert float(each.stays.double().mean()) == pytest.approx(0.5, abs=0.02)

@@ -13,6 +13,7 @@ from pruneviz.granularity import GRANULARITIES
 from pruneviz.plan import Plan
 from pruneviz.statistics import gradients, needs_data
 from pruneviz.tasks import CLASSIFICATION
+from tests.mixtures import Mixture
 from tests.networks import Attentive, Residual, build
 from tests.pairwise import pairwise
 from tests.scoring import is_refused, perceptron, scored
@@ -39,6 +40,8 @@ def network(criterion, granularity):
     """Return a network and two inputs; a smaller one where every unit is measured alone."""
     if granularity in {"head", "depth"}:
         return build(Attentive)
+    if granularity == "expert":
+        return Mixture().eval(), torch.randn(2, 48)
     if CRITERIA.get(criterion).family != "measured" or granularity == "channel":
         return build(Residual)
     torch.manual_seed(0)
@@ -50,6 +53,8 @@ def having(granularity, count):
     """Return a small network that has such units, and inputs of it."""
     if granularity in {"head", "depth"}:
         return build(Attentive)[0], torch.randn(count, 3, 16, 16)
+    if granularity == "expert":
+        return Mixture().eval(), torch.randn(count, 48)
     return perceptron(), torch.randn(count, 8)
 
 

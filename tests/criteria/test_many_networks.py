@@ -19,6 +19,7 @@ from pruneviz.criteria import CRITERIA, score_asked
 from pruneviz.granularity import GRANULARITIES
 from pruneviz.plan import Plan
 from pruneviz.statistics import needs_data
+from tests.mixtures import Mixture
 from tests.networks import Attentive, Concatenated, Residual, Stacked
 from tests.pairwise import pairwise
 from tests.scoring import asked, is_refused, scored
@@ -61,13 +62,14 @@ NETWORKS = {
     "attentive": (Attentive, (3, 16, 16)),
     "residual": (Residual, (3, 6, 6)),
     "concatenated": (Concatenated, (3, 6, 6)),
+    "mixture": (Mixture, (3, 4, 4)),
 }
-CONVOLVE = NETWORKS.keys() - {"perceptron"}  # of kernels with several places
+CONVOLVE = NETWORKS.keys() - {"perceptron", "mixture"}  # of kernels with several places
 HAVE = {
     "head": {"transformer", "attentive"}, "depth": {"transformer", "attentive", "blocks"},
     **dict.fromkeys(("kernel", "pattern", "vector"), CONVOLVE),
 }  # fmt: skip
-WHOLE = ("channel", "head", "depth")
+WHOLE = ("channel", "head", "depth", "expert")
 FEWEST = ("perceptron", "grouped")  # units, of which each takes a pass where it is left out
 FEW = {"steps": 2, "probes": 2, "rounds": 4, "inputs": 3, "most_units": 10_000}
 
@@ -75,7 +77,8 @@ FEW = {"steps": 2, "probes": 2, "rounds": 4, "inputs": 3, "most_units": 10_000}
 def fits(network: str, criterion: str, granularity: str) -> bool:
     """Return whether a network has such units, and not too many where each takes a pass."""
     quick = criterion != "ablation" or granularity in WHOLE or network in FEWEST
-    return quick and network in HAVE.get(granularity, NETWORKS)
+    fits = (granularity == "expert") == (network == "mixture")
+    return fits and quick and network in HAVE.get(granularity, NETWORKS)
 
 
 LAWS = pairwise(NETWORKS, CRITERIA.names(), GRANULARITIES.names(), allowed=fits)

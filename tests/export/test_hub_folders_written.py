@@ -114,12 +114,19 @@ def test_blocks_that_go_are_left_out_and_the_others_numbered_anew(tmp_path, fami
     assert torch.equal(again.generate(TOKENS, use_cache=True, **how), expected)
 
 
-@pytest.mark.parametrize("family", ["Llama", "Qwen2", "Gemma"])
+@pytest.mark.parametrize("family", ["Llama", "Qwen2", "Gemma", "Phi3"])
 def test_heads_that_go_are_fewer_heads(tmp_path, family):
     model = made(family)
     again = written(tmp_path / "cut", model, cut(model, "head"))
     assert (again.config.num_attention_heads, again.config.num_key_value_heads) == (2, 1)
     assert again.config.head_dim == 8
+
+
+def test_experts_that_go_are_fewer_experts(tmp_path):
+    model = made("Mixtral")
+    again = written(tmp_path / "cut", model, cut(model, "expert"))
+    assert again.config.num_local_experts == 2
+    assert again.config.num_experts_per_tok == 2
 
 
 def test_the_places_that_a_head_still_turns_by_are_written_down_to_the_bit(tmp_path):

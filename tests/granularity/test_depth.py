@@ -23,6 +23,7 @@ from pruneviz.proof.perturb import perturbed
 from pruneviz.pruned.bypass import Bypass
 from pruneviz.pruned.surgery import Surgery, cut, expand
 from pruneviz.stages.counting import Counting
+from pruneviz.wording import stays, unseen
 from tests.networks import ALL_NETWORKS, Stacked, build
 
 IMAGE, WORDS = (2, 3, 64, 64), (2, 5, 16)
@@ -215,6 +216,16 @@ def test_blooms_blocks_are_bypassed_and_their_influence_is_known():
     assert applied.max_relative_error(tokens) < 1e-6
     del network.transformer.h[1]
     torch.testing.assert_close(applied.model(tokens).logits, network(tokens).logits)
+
+
+def test_blocks_that_normalise_after_they_add_are_named_as_what_they_are():
+    sizes = {"vocab_size": 29, "hidden_size": 8, "num_hidden_layers": 2, "num_attention_heads": 2}
+    torch.manual_seed(0)
+    network = transformers.BertForMaskedLM(transformers.BertConfig(**sizes, intermediate_size=8))
+    units, skipped = find_units(network.eval(), torch.randint(0, 29, (2, 5)), "depth")
+    assert units == ()
+    why = {item.name: item.why for item in skipped}["bert.encoder.layer.1.output.dense"]
+    assert why == (stays.part_of("bert.encoder.layer.1", unseen.changes_its_input()),)
 
 
 def test_the_innermost_block_counts_and_one_called_twice_gives_way_to_what_is_around_it():

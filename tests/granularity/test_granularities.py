@@ -21,6 +21,7 @@ from pruneviz.granularity.units import rule_of
 from pruneviz.measure.cost import macs_by_parameter
 from pruneviz.plan import Plan
 from pruneviz.stages.counting import Counting
+from tests.mixtures import Mixture
 from tests.networks import Attentive, Grouped, build
 from tests.pairwise import pairwise
 
@@ -50,6 +51,8 @@ def model_and_example(granularity="channel"):
     if granularity in {"head", "depth"}:
         return build(Attentive)
     torch.manual_seed(0)
+    if granularity == "expert":
+        return Mixture(inputs=8, experts=8).eval(), torch.randn(2, 8)
     return Convolutions().eval(), torch.randn(2, 4, 6, 6)
 
 

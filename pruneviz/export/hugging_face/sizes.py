@@ -201,9 +201,12 @@ class _Search:
                 for value in [self._spoken_for(entry, axis)]
                 if value.denominator == 1 and value > 0
             )
-            if votes:
-                best = [value for value, _ in votes.most_common(MOST_VALUES)]
-                choices.append([(entry, value) for value in (*best, self._values[entry])])
+            best = [value for value, _ in votes.most_common(MOST_VALUES)]
+            told = [*best, self._values[entry]] if votes else []
+            if slopes and _is_of_heads(entry):  # several may size one axis, as of a fused layer
+                told += self._shared_out(entry)
+            if told:
+                choices.append([(entry, value) for value in dict.fromkeys(told)])
         choices += [
             [(entry, value) for value in self._shared_out(entry)] for entry in self._heads()
         ]
@@ -216,7 +219,7 @@ class _Search:
     def _heads(self) -> list[Entry]:
         """Return the numbers of heads that no tensor's size tells: widths are divided by them."""
         return [entry for entry, slopes in self._slopes.items()
-                if len(entry) == 1 and "head" in entry[0][0] and not slopes]  # fmt: skip
+                if _is_of_heads(entry) and not slopes]  # fmt: skip
 
     def _shared_out(self, entry: Entry) -> list[int]:
         """Return a number of heads, and those that it is if heads went as widths did."""
@@ -246,6 +249,11 @@ class _Search:
     def _told(self, axis: Axis) -> tuple[str, int, int]:
         name, place = axis
         return name, self._wanted[name][place], self._found[name][place]
+
+
+def _is_of_heads(entry: Entry) -> bool:
+    """Say whether an entry is a number of heads, or their width, by its name."""
+    return len(entry) == 1 and "head" in entry[0][0]
 
 
 __all__ = ["Settings", "Shapes", "Trial", "fits", "without_blocks"]

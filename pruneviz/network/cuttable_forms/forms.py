@@ -17,14 +17,19 @@ Forms = Mapping[type[nn.Module], type[Explicit]]
 def forms() -> Forms:
     """Return the explicit form of each type that has one.
 
-    A subclass is not its parent here: it may do something else. torchvision's are looked up only
-    where something of it is loaded, since it takes seconds to load.
+    A subclass is not its parent here: it may do something else. Those of torchvision's and
+    transformers' modules are looked up only where something of them is loaded, since that takes
+    seconds.
     """
     found = {**MULTIHEAD, **RECURRENT}
     if "torchvision.models" in sys.modules:
         from pruneviz.network.cuttable_forms.torchvision_forms import FORMS
 
         found.update(FORMS)
+    if "transformers.models.phi3.modeling_phi3" in sys.modules:
+        from pruneviz.network.cuttable_forms.phi3 import FORMS as PHI3
+
+        found.update(PHI3)
     return found
 
 

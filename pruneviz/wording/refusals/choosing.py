@@ -161,6 +161,22 @@ def blocks_alone(criterion: str) -> str:
 
 
 @fact(field="criterion")
+def experts_alone(criterion: str) -> str:
+    return (
+        f"criterion '{criterion}' ranks experts alone: "
+        "choose the granularity expert, or choose a criterion such as magnitude_l1"
+    )
+
+
+@fact(field="criterion")
+def no_refusing_router(criterion: str) -> str:
+    return (
+        f"criterion '{criterion}' sets weights to 0, and a router whose row is 0 may still choose "
+        "that expert: choose a criterion such as reap"
+    )
+
+
+@fact(field="criterion")
 def no_second_derivatives(criterion: str, reason: str) -> str:
     return (
         f"criterion '{criterion}' needs second derivatives, which this model does "
