@@ -16,7 +16,7 @@ from pruneviz.explain import (
 from pruneviz.figures.inputs import detectors
 from pruneviz.figures.kit.format import seconds
 from pruneviz.registry import Value
-from pruneviz.ui.attributions import choices, maps
+from pruneviz.ui.attributions import choices, heads, maps
 from pruneviz.ui.attributions.asked import Asked
 from pruneviz.ui.engine import explaining, results
 from pruneviz.ui.frame import frame
@@ -152,5 +152,8 @@ with frame.page("Attributions", "What do both networks look at, before and after
         explain(view, judged, asked, st.session_state["attributions-method"])
     except ValueError as error:
         st.warning(text.escape(str(error)))
+    if judged.data.kind == "text":
+        with widgets.problems_here():
+            heads.draw(view.plan, judged, asked.index)
     st.subheader("What the channels see", anchor=False)
     look_at_channels(view, asked, judged.data.kind)

@@ -82,25 +82,27 @@ def own_data(plan: Plan) -> None:
         key="home-data",
         help="npz: arrays x and y, several inputs by their names. csv and parquet: one row an "
         "input, one column its class. zip: one folder of images for each class; folders images and "
-        "masks; or images with boxes as COCO lists them. jsonl: a text with its label a line. "
+        "masks; or images with boxes as COCO lists them. jsonl: a text with its label a line, or "
+        "for a language model a question with its choices a line. "
         "txt: a text for a language model, or a word with its class a line.",
     )
-    chosen = Columns()
+    chosen, choose = Columns(), False
     with widgets.problems_here():
-        if file is not None and uploads.is_table(file.name):
+        choose = file is not None and uploads.has_columns(file.name, plan)
+        if choose and file is not None:
             header = uploads.columns(file.getvalue(), file.name)
             if uploads.is_of_texts(file.name, plan):
                 chosen = columns_form.choose_texts(header, chosen, "home-data")
             else:
                 chosen = columns_form.choose(header, chosen, "home-data", folded=True)
-    incomplete = file is None or (uploads.is_table(file.name) and not chosen.target)
+    incomplete = file is None or (choose and not chosen.target)
     if st.button("Use this data", key="home-use-data", disabled=incomplete) and file:
         sent = (file.getvalue(), file.name, chosen)
         with st.spinner("Checking the data …"), widgets.problems_here():
             try:
                 adopt(uploads.plan_with_data(plan, *sent))
             except UnknownClassesError:
-                class_outputs.ask(uploads.data_reference(*sent))
+                class_outputs.ask(uploads.data_reference(plan, *sent))
 
 
 def own_reading(view: frame.View) -> None:

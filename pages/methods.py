@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pruneviz.analyses.comparison import check_comparable
+from pruneviz.analyses.presets import PRESETS, is_for, preset_plan
 from pruneviz.criteria import CRITERIA
 from pruneviz.figures import comparison as figures
 from pruneviz.figures import removal
@@ -11,9 +12,15 @@ from pruneviz.ui.comparisons import MethodJob
 from pruneviz.ui.frame import frame
 from pruneviz.ui.frame.frame import View
 from pruneviz.ui.kit import theme, widgets
+from pruneviz.ui.session import state
 from pruneviz.ui.words import text
 
 SWITCH_WIDTH = 190  # pixels
+MADE = "pruneviz-preset"  # which preset made the plan of which digest
+PRESETS_SAY = (
+    "Each button makes a plan: what is ranked and how, what stays, and what is trained afterwards. "
+    "The amount stays as it is, or is 25 % where nothing goes yet. Undo takes it back."
+)
 
 
 def chosen(view: View) -> list[str]:
@@ -96,6 +103,35 @@ def comparison(view: View) -> None:
     panel()
 
 
+def presets(view: View) -> None:
+    """Draw published ways as buttons, each of which makes its plan; for language models alone."""
+    if not is_for(view.subject):
+        return
+    st.subheader("A published way as a whole", anchor=False)
+    st.caption(PRESETS_SAY)
+    made = st.session_state.get(MADE)
+    with st.container(horizontal=True):
+        for entry in PRESETS:
+            in_use = made == (entry.name, view.plan.digest())
+            pressed = st.button(
+                entry.title,
+                key=f"methods-preset-{entry.name}",
+                icon=":material/check:" if in_use else ":material/auto_fix_high:",
+                disabled=in_use,
+                help=widgets.about(entry),
+            )
+            if pressed:
+                with st.spinner("Making the plan …"), widgets.problems_here():
+                    plan = preset_plan(entry.name, view.subject, view.plan)
+                    st.session_state[MADE] = (entry.name, plan.digest())
+                    state.put(plan)
+                    st.rerun()
+    if made and made[1] == view.plan.digest():
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.caption("The plan is made; nothing is trained yet.", width="content")
+            widgets.page_link("recover", "Recover: train what is left")
+
+
 def what_goes() -> None:
     """Draw what each granularity takes out of one small layer."""
     st.subheader("What each way of removing takes", anchor=False)
@@ -112,6 +148,7 @@ with frame.page("Methods", "Which way of ranking fits this network?") as view:
         with widgets.problems_here():
             check_comparable(view.plan)
             comparison(view)
+    presets(view)
     what_goes()
     with st.expander("Every way of ranking, with its formula, its source and what it costs"):
         st.dataframe(comparisons.about_criteria(), hide_index=True, alt="All criteria")

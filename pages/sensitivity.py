@@ -5,9 +5,11 @@ import streamlit as st
 from pruneviz.jobs.kind import kind
 from pruneviz.ui.frame import frame
 from pruneviz.ui.kit import widgets
-from pruneviz.ui.sensitivity import every_level, interactions, thresholds
+from pruneviz.ui.sensitivity import along_the_depth, every_level, interactions, thresholds
 
-PAGES = {"sensitivity": every_level, "thresholds": thresholds, "interactions": interactions}
+SCANS = {"sensitivity": every_level, "thresholds": thresholds, "interactions": interactions}
+PAGES = {**SCANS, "influence": along_the_depth}
+TITLES = {name: kind(name).question for name in SCANS} | {"influence": along_the_depth.QUESTION}
 
 
 def question() -> str:
@@ -16,7 +18,7 @@ def question() -> str:
         "Question",
         list(PAGES),
         default="sensitivity",
-        format_func=lambda name: kind(name).question,
+        format_func=TITLES.__getitem__,
         key="question",
         required=True,
         label_visibility="collapsed",

@@ -13,7 +13,7 @@ from pruneviz.cli.following import carry_out
 from pruneviz.cli.options import AsJson, takes_plan
 from pruneviz.plan import Plan
 from pruneviz.wording import RefusedError
-from pruneviz.wording.refusals import commanding
+from pruneviz.wording.refusals import choosing, commanding
 
 if TYPE_CHECKING:
     from pruneviz.propose import Goal, Proposal
@@ -79,24 +79,36 @@ def propose(
 @takes_plan("sparsity", without=("criterion", "criterion_parameters", "granularity_parameters"))
 def preset(
     plan: Plan,
+    way: Annotated[
+        str,
+        typer.Option(help="llm_pruner, or Minitron's steps: minitron_depth, then minitron_width."),
+    ] = "llm_pruner",
     first: Annotated[
         int | None, typer.Option(min=1, help="Blocks kept whole at the beginning.")
     ] = None,
     last: Annotated[int | None, typer.Option(min=1, help="Blocks kept whole at the end.")] = None,
     out: Annotated[Path | None, typer.Option(help="YAML file for the plan.")] = None,
 ) -> None:
-    """Write LLM-Pruner's way as a plan for a model: what is ranked, kept and trained afterwards.
+    """Write a published way as a plan for a model: what is ranked, kept and trained afterwards.
 
-    Channels by Taylor over all that goes with them, blocks at both ends kept, then low-rank
-    adapters; with --granularity head whole attention heads. Without --out the plan is printed.
+    LLM-Pruner's: channels by Taylor over all that goes with them, blocks at both ends kept, then
+    low-rank adapters; with --granularity head whole attention heads. Minitron's are two plans: the
+    first takes blocks, the second widths, of the folder that the first run wrote; both distil.
+    Without --out the plan is printed.
     """
     from pruneviz.analyses.llm_pruner import llm_pruner
+    from pruneviz.analyses.presets import PRESETS
     from pruneviz.store import check_writable, write_text
     from pruneviz.subjects import load_subject
 
+    make = PRESETS.get(way).implementation  # a wrong name is said before anything is opened
+    ends = (first, last) != (None, None)
+    if ends and make is not llm_pruner:
+        raise RefusedError(choosing.ends_of_another_preset(way))
     if out is not None:
         check_writable(out)
-    found = llm_pruner(load_subject(plan), plan, first, last)
+    subject = load_subject(plan)
+    found = llm_pruner(subject, plan, first, last) if ends else make(subject, plan)
     if out is None:
         output().print(found.to_yaml(), markup=False, highlight=False, soft_wrap=True)
         return

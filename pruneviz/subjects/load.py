@@ -57,12 +57,13 @@ from pruneviz.subjects.subject import (
     shape_of,
     weights_sha256,
 )
-from pruneviz.subjects.texts.choices import KIND, load_choices, task_for
+from pruneviz.subjects.texts.choices import KIND, is_sent, load_choices, task_for
 from pruneviz.subjects.texts.data import load_text
 from pruneviz.subjects.uploads import upload_path
 from pruneviz.tasks import Task
 from pruneviz.tasks.language_modelling import LanguageModelling
 from pruneviz.tasks.multi_label import MultiLabel
+from pruneviz.tasks.multiple_choice import MultipleChoice
 from pruneviz.wording import Fact, RefusedError, opened, passes
 from pruneviz.wording.refusals.subjects import finding, given_subjects, text_files
 
@@ -231,13 +232,15 @@ def _load_data(
 def _as_whole_text(
     plan: Plan, source: Source, parsed: Reference | None, home: Path
 ) -> Reference | None:
-    """Return an upload of text as the text that a language model reads, any other as it is."""
-    sent = parsed is not None and parsed.kind == "upload" and parsed.name.endswith(".txt")
-    if parsed is None or not sent:
+    """Return an upload as the text or the questions of a language model, any other as it is."""
+    if parsed is None or parsed.kind != "upload":
         return parsed
-    if not isinstance(chosen_task(plan, source.task), LanguageModelling):
-        return parsed
-    return replace(parsed, kind="text", name=str(upload_path(parsed.name, home)))
+    task, kind = chosen_task(plan, source.task), ""
+    if parsed.name.endswith(".txt") and isinstance(task, LanguageModelling):
+        kind = "text"
+    elif is_sent(plan.data or "") and isinstance(task, MultipleChoice):
+        kind = KIND
+    return replace(parsed, kind=kind, name=str(upload_path(parsed.name, home))) if kind else parsed
 
 
 def _of_its_own_form(plan: Plan, reference: str, parsed: Reference, source: Source) -> Data:

@@ -6,9 +6,11 @@ import json
 
 import pytest
 
+from pruneviz.analyses.presets import preset_plan
 from pruneviz.plan import Plan
 from pruneviz.ui import settings
 from pruneviz.ui.engine import results
+from pruneviz.ui.session import link
 from tests.pages.test_later_pages import _open
 from tests.pages.test_other_tasks import words
 
@@ -53,3 +55,24 @@ def test_a_page_opens(page, plan):
     at = _open(page, plan)
     assert not at.exception
     assert not at.error
+
+
+def shown(at) -> Plan:
+    """Return the plan in a page's link."""
+    given = at.query_params["plan"]
+    return link.decode(given if isinstance(given, str) else given[0])
+
+
+def test_a_published_way_is_a_button_that_makes_the_plan_of_the_command_line(plan):
+    at = _open("methods", plan)
+    for name in ("minitron_depth", "llm_pruner"):
+        at.button(key=f"methods-preset-{name}").click().run()
+        assert not at.exception
+        assert not at.error
+        made = preset_plan(name, results.cache.subject(plan), plan)
+        assert shown(at) == made
+        assert at.button(key=f"methods-preset-{name}").disabled
+        assert "nothing is trained yet" in words(at)
+        at.button(key="strip-undo").click().run()
+        assert shown(at) == plan
+        assert "nothing is trained yet" not in words(at)

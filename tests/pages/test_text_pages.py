@@ -13,7 +13,7 @@ from pruneviz.compare.next_tokens import apart_by_token, apart_metrics
 from pruneviz.plan import Plan
 from pruneviz.tasks import IGNORED
 from pruneviz.ui.engine import results
-from tests.pages.test_attributions_of_tasks import drawn, labelled, opened
+from tests.pages.test_attributions_of_tasks import decoded, drawn, labelled, opened
 from tests.pages.test_later_pages import _open, _titles
 from tests.pages.test_other_tasks import words
 
@@ -65,3 +65,13 @@ def test_the_next_token_that_lost_most_is_explained_by_those_before_it():
     shown = [each.size - int(np.isnan(each).sum()) for each in drawn(at, "heatmap")]
     assert shown == [place + 1] * 2
     assert not any("class" in title for title in _titles(at))
+    specs = [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
+    (heads,) = [each for each in specs if "heads are removed" in each["layout"]["title"]["text"]]
+    assert "blocks.2.attention: 2 of 8 heads" in heads["layout"]["title"]["text"]
+    squares = [decoded(each["z"]) for each in heads["data"] if each["type"] == "heatmap"]
+    assert len(squares) == 8 + 6
+    assert sum(each.get("text") == ["<b>removed</b>"] for each in heads["data"]) == 2
+    tokens = judged.data.x.shape[1]
+    for each in squares:
+        assert each.shape == (tokens, tokens)
+        assert np.isnan(each[np.triu_indices(tokens, 1)]).all()

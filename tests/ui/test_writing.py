@@ -96,8 +96,10 @@ def test_both_are_timed_on_request(monkeypatch):
     monkeypatch.setattr(engine, "TURNS_TIMED", 2)
     at = _open("compare", PLAN)
     at.text_area(key="compare-prompt").set_value(PROMPT)
+    assert at.button(key="compare-write-time").label == "Measure the speed of writing"
     at = at.button(key="compare-write-time").click().run()
     assert not at.exception
+    assert at.button(key="compare-write-time").label == "Measure again", "as the sentence says"
     assert any("not measured well enough" in each.value for each in at.markdown)
     assert any(each.value.startswith("2 turns") for each in at.caption)
     made = []

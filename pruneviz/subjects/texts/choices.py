@@ -25,7 +25,7 @@ from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals.language import choices as refused
 from pruneviz.wording.refusals.subjects import finding, text_files
 
-KIND = "choices"
+KIND, SENT_ENDING = "choices", ".jsonl"
 LEAST, FRACTION, SEED = 8, 0.25, 0
 DELIMITER = " "  # between a question and a choice, as lm-evaluation-harness has it
 MOST_SHOWN = 60  # characters of a choice that name it
@@ -43,8 +43,16 @@ class Choice:
 
 def task_for(reference: str | None, own: Task | None) -> Task | None:
     """Return the task of a model with such data: a language model's choices are its own task."""
-    asked = reference is not None and reference.startswith(f"{KIND}:")
+    asked = reference is not None and (reference.startswith(f"{KIND}:") or is_sent(reference))
     return MultipleChoice() if asked and isinstance(own, LanguageModelling) else own
+
+
+def is_sent(reference: str) -> bool:
+    """Return whether an upload is lines of JSON that no column is named of.
+
+    To a language model these are questions: texts with labels judge other networks.
+    """
+    return reference.startswith("upload:") and reference.endswith(SENT_ENDING)
 
 
 def load_choices(text: str, reference: Reference, source: Source, task: Task | None) -> Data:

@@ -17,6 +17,7 @@ from pruneviz.subjects.texts.tokenizer import Tokenizer
 from pruneviz.ui.compare import rate
 from pruneviz.ui.engine import cache
 from pruneviz.ui.engine import writing as engine
+from pruneviz.ui.engine.keys import Key
 from pruneviz.ui.frame import speeds
 from pruneviz.ui.kit import widgets
 from pruneviz.ui.words import text
@@ -31,6 +32,7 @@ TIMED = (
     "Both go on with the prompt by 16 tokens, again and again in turns, by the likeliest tokens: "
     "how long until the first is there, and how many a second come after it."
 )
+MEASURE, MEASURE_AGAIN = "Measure the speed of writing", "Measure again"
 LIKELIEST, DRAWN = "the likeliest", "drawn"
 BOTH = (":blue[**Original**]", ":orange[**Pruned**]")
 COLOURS = ("light-dark(#005f96, #7cc0ea)", "light-dark(#a84800, #ff9d5c)")  # of the theme's texts
@@ -59,9 +61,11 @@ def draw(plan: Plan) -> None:
     with st.container(horizontal=True):
         if st.button("Write", key="compare-write", icon=":material/edit_note:"):
             st.session_state[ASKED] = (key, asked)
-        if st.button("Time it", key="compare-write-time", icon=":material/timer:", help=TIMED):
-            *_, number = st.session_state.get(TIMED_FOR, NOT_TIMED)
-            st.session_state[TIMED_FOR] = (key, asked[0], number + 1)
+        known = st.session_state.get(TIMED_FOR, NOT_TIMED)[0]
+        st.button(
+            MEASURE_AGAIN if known == key else MEASURE, key="compare-write-time",
+            icon=":material/timer:", help=TIMED, on_click=_time, args=(key, asked[0]),
+        )  # fmt: skip
     # what was timed stands by its button, where the wait for it is seen, and the longer texts below
     known, prompt, number = st.session_state.get(TIMED_FOR, NOT_TIMED)
     if known == key:
@@ -71,6 +75,12 @@ def draw(plan: Plan) -> None:
     if known == key:
         with widgets.problems_here():
             _write(engine.both(plan, *begun), cache.subject(plan).tokenizer)
+
+
+def _time(key: Key, prompt: str) -> None:
+    """Ask for the speed of writing, or for it anew; for `on_click`."""
+    *_, number = st.session_state.get(TIMED_FOR, NOT_TIMED)
+    st.session_state[TIMED_FOR] = (key, prompt, number + 1)
 
 
 def _ask(plan: Plan) -> tuple[str, int, float, int]:

@@ -42,17 +42,17 @@ def plan_with_weights(plan: Plan, model: str, content: bytes, file_name: str) ->
 
 def plan_with_data(plan: Plan, content: bytes, file_name: str, columns: Columns) -> Plan:
     """Return the plan with the sent data; ValueError says why it does not fit the model."""
-    reference = data_reference(content, file_name, columns)
+    reference = data_reference(plan, content, file_name, columns)
     candidate = edits.with_data(plan, reference)
     with _named(reference.partition("?")[0], file_name):
         cache.subject(candidate)
     return candidate
 
 
-def data_reference(content: bytes, file_name: str, columns: Columns) -> str:
+def data_reference(plan: Plan, content: bytes, file_name: str, columns: Columns) -> str:
     """Keep sent data and return its reference; ValueError says why the file is refused."""
     reference = accept(file_name, content, default_home())
-    if not is_table(reference):
+    if not has_columns(reference, plan):
         return reference
     if not columns.target:
         raise RefusedError(browsing.no_column())
@@ -96,6 +96,22 @@ def sent(plan: Plan) -> tuple[SentFile, ...]:
 def is_table(name: str) -> bool:
     """Return whether a file's name says that it is a table, or lines of JSON."""
     return PurePath(name).suffix.lower().removeprefix(".") in (*TABLES, "jsonl")
+
+
+def has_columns(name: str, plan: Plan) -> bool:
+    """Return whether a file for a plan's model leaves a choice of columns.
+
+    Lines of JSON do not for a language model: they are questions with choices.
+    """
+    return is_table(name) and not (name.lower().endswith(".jsonl") and _is_for_language(plan))
+
+
+def _is_for_language(plan: Plan) -> bool:
+    try:
+        task = cache.subject(edits.with_data(plan, None)).task
+    except ValueError:  # the strip says why
+        return False
+    return isinstance(task, LanguageModelling)
 
 
 def is_of_texts(name: str, plan: Plan) -> bool:

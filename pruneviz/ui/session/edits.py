@@ -111,6 +111,14 @@ def set_granularity(name: str) -> None:
     state.edit(granularity=name, granularity_parameters={}, locks=_whole_layers())
 
 
+def rank_blocks(criterion: str) -> None:
+    """Make whole residual blocks what goes, ranked by a criterion, in one step."""
+    changed: dict[str, Any] = {"criterion": criterion, "criterion_parameters": {}}
+    if state.plan().granularity != DEPTH:
+        changed |= {"granularity": DEPTH, "granularity_parameters": {}, "locks": {}, "layers": {}}
+    state.edit(**changed)
+
+
 def set_granularity_parameter(name: str, value: Setting) -> None:
     """Change one parameter of the granularity, and so what its units are."""
     changed = {**state.plan().granularity_parameters, name: value}

@@ -218,6 +218,13 @@ def scan_without_data() -> str:
 
 
 @fact(field="data")
+def influence_without_data() -> str:
+    return (
+        "what blocks change is measured on calibration inputs, and there are none: name data first"
+    )
+
+
+@fact(field="data")
 def quality_without_data(metric: str = "accuracy") -> str:
     if metric == "accuracy":
         return "accuracy needs labelled data: name data with labels first"

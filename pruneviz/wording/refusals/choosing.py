@@ -130,6 +130,20 @@ def too_few_blocks(blocks: int, kept: int) -> str:
     )
 
 
+@fact(field="model")
+def no_blocks_to_leave_out(blocks: int) -> str:
+    found = f"{blocks} residual block" + "s" * (blocks != 1)
+    return (
+        f"this preset leaves whole residual blocks out, and this model has {found}: choose the "
+        "preset that takes widths, or another model"
+    )
+
+
+@fact()
+def ends_of_another_preset(preset: str) -> str:
+    return f"'--first' and '--last' are LLM-Pruner's: leave them out with --way {preset}"
+
+
 @fact(field="granularity")
 def not_of_this_preset(granularity: str, known: tuple[str, ...]) -> str:
     return f"this preset does not prune by '{granularity}': choose {' or '.join(known)}"

@@ -74,3 +74,16 @@ def other_channels(layer: str, channels: int, stay: int) -> str:
 @fact()
 def two_shapes(first: tuple[int, ...], second: tuple[int, ...]) -> str:
     return f"only attributions of one shape can be compared, got {first} and {second}"
+
+
+@fact()
+def no_attention(path: str) -> str:
+    return f"'{path}' computes no attention over this text whose weights can be seen"
+
+
+@fact()
+def heads_unknown(path: str, before: int, after: int) -> str:
+    return (
+        f"'{path}' has {after} heads of {before} left, and nothing says which: prune whole heads "
+        "to see them beside the original's"
+    )
