@@ -24,7 +24,7 @@ from pruneviz.ui.engine.shared import Shared
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import analysing
 
-TOKENS, PLACES, TOGETHER = 2003, 6, 3
+TOKENS, PLACES, TOGETHER = 2003, 6, 8
 TASK = TASKS.get("language_modelling").implementation()
 
 
@@ -40,8 +40,8 @@ def subject(monkeypatch, sizes):
     torch.manual_seed(0)
     model = SmallLlama(tokens=TOKENS, width=16, blocks=2, heads=2, groups=1, size=8, hidden=12)
     model.register_forward_hook(lambda module, given, output: sizes.append(len(output)))
-    x = torch.randint(TOKENS, (20, PLACES))
-    parts = (x[:8], x[:8].roll(-1, 1)), (x[8:], x[8:].roll(-1, 1))
+    x = torch.randint(TOKENS, (30, PLACES))
+    parts = (x[:12], x[:12].roll(-1, 1)), (x[12:], x[12:].roll(-1, 1))
     data = make_data("python:", *parts, classes=(), note="", mean=(), std=())
     return Subject(
         reference="python:", title="", sentence="", model=freeze(model), example=x[:2], data=data,
@@ -49,25 +49,27 @@ def subject(monkeypatch, sizes):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("criterion", ["taylor", "ablation"])
-def test_what_ranks_and_scans_bounds_its_logits_and_a_point_is_what_a_run_says(
-    subject, sizes, criterion
-):
-    granularity = "depth" if criterion == "ablation" else "weight"
-    plan = Plan(model="python:", granularity=granularity, criterion=criterion, sparsity=0.5)
+@pytest.mark.parametrize("criterion", ["wanda", "taylor"])
+def test_what_ranks_weights_bounds_its_logits(subject, sizes, criterion):
+    run.prepare(subject, Plan(model="python:", granularity="weight", criterion=criterion))
+    assert max(sizes) == TOGETHER
+
+
+def test_what_scans_bounds_its_logits_and_a_point_is_what_a_run_says(subject, sizes):
+    plan = Plan(model="python:", granularity="depth", criterion="ablation", sparsity=0.5)
     prepared = run.prepare(subject, plan)
     scan = complete(scans.scan(prepared, (0.5,)))
     shared = Shared(subject, prepared.baseline, 2**28)
     list(shared.answers(subject.model, 0, reuse=False))
     assert max(sizes) == TOGETHER
     assert shared.total == len(subject.data.x)
+    for evaluator in (scan.evaluator, shared.evaluator):  # they hold the scores several times
+        assert {len(part) for part in evaluator.parts} == {2}
     assert scan.evaluator.why_plain is None
-    data, metric = subject.data, METRICS.get("perplexity")
-    for row in scan.table().to_dict("records"):
-        only = plan.changed(scope="layer", sparsity=0.0, layers={row["layer"]: 0.5})
-        pruned = run.prune(prepared, only).model
-        tally = TASK.tally(answers(pruned, data.x, data.y, TASK), data.y)
-        assert row["perplexity"] == pytest.approx(metric.combine(tally), rel=1e-6)
+    (row,) = scan.table().to_dict("records")
+    data, pruned = subject.data, run.prune(prepared, plan).model
+    tally = TASK.tally(answers(pruned, data.x, data.y, TASK), data.y)
+    assert row["perplexity"] == pytest.approx(METRICS.get("perplexity").combine(tally), rel=1e-6)
 
 
 def test_each_block_left_out_alone_has_the_very_numbers_of_a_plain_pass(subject):

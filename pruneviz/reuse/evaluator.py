@@ -23,6 +23,7 @@ from pruneviz.wording import Fact, RefusedError, passes
 from pruneviz.wording.refusals import cutting
 
 BUDGET_BYTES = 256 * 2**20
+HELD = 4  # times the scores of a batch, while a pass is followed and looked at once more
 
 
 class Evaluator:
@@ -67,7 +68,7 @@ class Evaluator:
                 order = kept_together(order, task.together(y))
         self.order = order
         self.model = duplicate(model)
-        self.parts = self.order.split(at_once(self.model, x, task, size))
+        self.parts = self.order.split(max(1, at_once(self.model, x, task, HELD * size) // HELD))
         self.passes = Passes(self.model, x, self.parts, task)
         self.store = Store(budget_bytes)
         self.fell_back = 0  # passes that reused nothing after all
