@@ -10,11 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from pruneviz.coupling.call import Call, refuted
 from pruneviz.coupling.ids import collapse, line, small, varying
 from pruneviz.coupling.remembered import numbers_like, several_like
+from pruneviz.network.cuttable_forms import STAYS, Explicit
 
 # The odd ones are those before, and sizes are tied besides to what the calling module takes in.
 EQUAL, EQUAL_TIED, WHOLE, WHOLE_TIED, HELD = range(5)
@@ -126,6 +128,25 @@ def remember(call: Call, along: Tensor, dim: int = 0, asked: Sequence[int] = ())
             for name in parts:
                 call.ids.depends("attribute", path(call, name), -1, pieces[0])
             return
+
+
+def picked(call: Call, operand: Tensor, tag: Tensor) -> bool:
+    """Let what the calling module remembers of each head follow the ids, where it says `outside`.
+
+    `operand` has what is of these heads, picked out of what comes from outside. False where the
+    module remembers nothing of the kind.
+    """
+    module, dims = call.ids.model.get_submodule(call.owner), varying(tag)
+    if not isinstance(module, Explicit) or not module.outside or len(dims) != 1:
+        return False
+    along = line(tag, dims[0])
+    place = dims[0] - (tag.ndim - operand.ndim)
+    there = [n for n, each in enumerate(getattr(module, module.outside)) if each == STAYS]
+    if not operand.shape[place] == len(along) == len(there):
+        return False
+    for number, each in zip(there, along.tolist(), strict=True):
+        call.ids.depends("attribute", path(call, module.outside), number, torch.tensor([-1, each]))
+    return True
 
 
 def _meant(call: Call, names: list[str], places: list[int], dim: int) -> list[str]:

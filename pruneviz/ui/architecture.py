@@ -13,6 +13,7 @@ from pruneviz.granularity import GRANULARITIES, Units
 from pruneviz.granularity.channel import ChannelUnits
 from pruneviz.granularity.depth import BlockUnits
 from pruneviz.granularity.taken import Taken, parameters_taken, taken
+from pruneviz.granularity.units import choosing_of
 from pruneviz.measure.by_layer import LayerCost, block_number, by_layer, table
 from pruneviz.plan import Plan
 from pruneviz.report import LeftOut
@@ -39,6 +40,7 @@ BLOCKS = (
 )
 WIDTHS_STAY = "What goes becomes zeros, so every layer keeps its outputs and its width."
 SINGLE_WEIGHTS = "They become zeros where they are, so nothing else goes with them."
+EXPERTS = "Their rows of the router go with them, and it chooses among those that stay."
 COLUMNS = {
     "layer": "Layer",
     "kind": "Kind",
@@ -182,7 +184,7 @@ def weights_sentence(units: Units, keep: Tensor | None, unit: str) -> str:
     gone = 0 if keep is None else int((~keep).sum())
     return (
         f"{gone:,} of the {fmt.plural(units.count, unit)} of {text.escape(units.name)} "
-        f"{'goes' if gone == 1 else 'go'}. {SINGLE_WEIGHTS}"
+        f"{'goes' if gone == 1 else 'go'}. {EXPERTS if choosing_of(units) else SINGLE_WEIGHTS}"
     )
 
 

@@ -17,6 +17,7 @@ from pruneviz.proof.prove import TOLERANCE
 from pruneviz.pruned.surgery import Surgery
 from pruneviz.statistics import Samples, StatisticRequest
 from pruneviz.statistics.experts import routed_activation
+from pruneviz.ui import architecture
 from pruneviz.wording import RefusedError, unseen
 from pruneviz.wording.refusals import choosing
 from tests.families import made_of
@@ -89,6 +90,10 @@ def test_as_many_stay_as_serve_a_token():
     why = {item.name: item.why for item in skipped}
     assert why["lm_head"] == (unseen.no_experts(),)
     assert not any("gate" in name or "experts" in name for name in why)
+    keep = torch.arange(6) > 1
+    said = architecture.weights_sentence(units[0], keep, "expert")
+    assert said.startswith("2 of the 6 experts")
+    assert said.endswith(architecture.EXPERTS)
     sizes = 3 * 16 * 24  # gate, up and down
     assert units[0].sizes().tolist() == [sizes] * 6
     assert units[0].sum(dict(model.named_parameters()).get).shape == (6,)

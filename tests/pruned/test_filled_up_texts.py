@@ -10,17 +10,19 @@ from torch import Tensor, nn
 from pruneviz.apply import Applied, apply
 from pruneviz.network.cuttable_forms import make_explicit
 from pruneviz.network.duplicate import duplicate
-from pruneviz.network.inputs import Inputs
+from pruneviz.network.inputs import Inputs, call
 from pruneviz.network.masks import masked
 from pruneviz.proof import find_units
 from pruneviz.proof.prove import TOLERANCE
+from pruneviz.pruned.surgery import Surgery
 from tests.families import made_of
 
 SIZES = {"vocab_size": 61, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2,
          "num_attention_heads": 4, "max_position_embeddings": 32,
          "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}  # fmt: skip
 GROUPED = {**SIZES, "num_key_value_heads": 2}
-FAMILIES = {"Llama": GROUPED, "Phi3": GROUPED, "OPT": {**SIZES, "ffn_dim": 24,
+BLOOM = {**SIZES, "n_head": 4, "n_layer": 2}
+FAMILIES = {"Llama": GROUPED, "Phi3": GROUPED, "Bloom": BLOOM, "OPT": {**SIZES, "ffn_dim": 24,
                                                        "word_embed_proj_dim": 16}}  # fmt: skip
 SIDES = {"neither": slice(0), "left": slice(2), "right": slice(-2, None)}
 EXACT = {"rtol": 1e-10, "atol": 1e-10}
@@ -83,3 +85,31 @@ def test_phi_3_answers_as_before_in_the_form_that_is_cut(attention, turned):
     torch.testing.assert_close(found, expected, **EXACT)
     given = Inputs(kwargs={**texts("right"), "use_cache": False})
     assert cut(model, "head", given).max_relative_error(given) <= TOLERANCE
+
+
+def test_blooms_heads_keep_their_slopes_layer_by_layer_and_when_cut_again():
+    model = made_of("Bloom", BLOOM)
+    explicit = duplicate(model)
+    make_explicit(explicit, model)
+    given = Inputs(kwargs={**texts("left"), "use_cache": False})
+    with torch.no_grad():
+        found, expected = call(explicit, given).logits, call(model, given).logits
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+    first, second = find_units(model, given, "head")[0]
+    keep = {first.name: torch.tensor([False, True, True, False]),
+            second.name: torch.tensor([True, False, True, True])}  # fmt: skip
+    applied = apply(model, (first, second), keep)
+    assert applied.max_relative_error(given) <= TOLERANCE
+    small = Surgery.from_json(applied.surgery.model_dump_json()).perform(model)
+    assert [layer.self_attention.num_heads for layer in small.transformer.h] == [2, 3]
+    with torch.no_grad():  # a slope of another head makes a difference
+        wrong = duplicate(small)
+        wrong.transformer.h[0].self_attention._heads = (2, 2, 1, 1)
+        assert not torch.allclose(call(wrong, given).logits, call(small, given).logits, atol=1e-4)
+    last = find_units(small, given, "head")[0][-1]
+    again = apply(small, (last,), {last.name: torch.tensor([True, False, True])})
+    assert again.max_relative_error(given) <= TOLERANCE
+    keep[second.name] = torch.tensor([True, False, False, True])
+    whole = apply(model, (first, second), keep).model
+    with torch.no_grad():
+        torch.testing.assert_close(call(again.model, given).logits, call(whole, given).logits)

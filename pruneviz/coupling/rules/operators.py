@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pruneviz.coupling.call import Call, Tags, by_number, mark_fixed
 from pruneviz.coupling.ids import UNKNOWN, collapse, reshaped, small, varying
-from pruneviz.coupling.interpretations import remembered_sizes, split
+from pruneviz.coupling.interpretations import picked, remembered_sizes, split
 from pruneviz.wording import stays
 
 MOVES = """
@@ -190,7 +190,8 @@ def pointwise(call: Call) -> Any:
         for tag in call.tags(operand):
             add(call, tags, collapse(widened(tag, single.ndim).expand(single.shape)))
     held = [tag for tag in tags if not all(
-        call.blank(x) or follows(x, call.tags(x), tag) for x in operands)]  # fmt: skip
+        call.blank(x) or follows(x, call.tags(x), tag) or picked(call, x, tag)
+        for x in operands)]  # fmt: skip
     for tag in held:
         call.ids.fix(small(tag), stays.combined())
     if len(held) < len(tags):  # what is held is of a fixed size from here on

@@ -51,16 +51,25 @@ def part(call: Call) -> Any:
 
 
 def _can_be_followed(call: Call, tag: Tensor, pieces: Sequence[Tensor]) -> bool:
-    """Whether parts lose with the whole what it loses; nothing is in what is left over of all."""
+    """Whether parts lose with the whole what it loses."""
     if call.name == "index_select" and call.args[1] % tag.ndim in varying(tag):
         return False
-    if all(not piece.numel() or not _lost(tag, piece) for piece in pieces):
+    if all(_takes_none(tag, piece) or not _lost(tag, piece) for piece in pieces):
         return True
     if call.name == "slice":
         return sliced(call, tag)
     if call.name == "select":
         return selected(call, tag)
     return "split" in call.name and pieces_by_size(call, tag, pieces)
+
+
+def _takes_none(whole: Tensor, piece: Tensor) -> bool:
+    """Whether a piece takes none of the ids: what is left over where everything is turned.
+
+    Without any input, on the contrary, nothing would be seen of what becomes of them.
+    """
+    inside = {*varying(whole), *range(1, whole.ndim)}
+    return piece.ndim == whole.ndim and any(piece.shape[d] == 0 for d in inside)
 
 
 def _lost(whole: Tensor, piece: Tensor) -> bool:

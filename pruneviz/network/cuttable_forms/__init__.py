@@ -6,8 +6,8 @@ explicit form is a subclass with the same parameters under the same names: it re
 off its tensors, remembers one number, that of its heads, and keeps the scale of the scores.
 """
 
-from pruneviz.network.cuttable_forms.form import Explicit, kind_of
+from pruneviz.network.cuttable_forms.form import STAYS, Explicit, kind_of
 from pruneviz.network.cuttable_forms.forms import make_explicit
 from pruneviz.network.cuttable_forms.sizes import fit_sizes
 
-__all__ = ["Explicit", "fit_sizes", "kind_of", "make_explicit"]
+__all__ = ["STAYS", "Explicit", "fit_sizes", "kind_of", "make_explicit"]

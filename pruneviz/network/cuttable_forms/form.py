@@ -9,6 +9,8 @@ from typing import ClassVar
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+STAYS = 2  # of a head that is there; 1 of one that has gone, as surgery writes sizes of at least 1
+
 
 class Explicit(nn.Module):
     """A module that reads the sizes of its parts off its tensors.
@@ -16,10 +18,13 @@ class Explicit(nn.Module):
     `counts` names the whole numbers that it remembers all the same, so that surgery changes these
     and no other that happens to have the same value. `projections` names the weights that are no
     module's of their own, or of which equal parts are used apart, with the number of these parts.
+    `outside` names a tuple that says of each head whether it `STAYS`, where what comes from outside
+    is of all heads.
     """
 
     counts: ClassVar[tuple[str, ...]] = ()
     projections: ClassVar[Mapping[str, int]] = MappingProxyType({})
+    outside: ClassVar[str] = ""
 
     def take_form(self, original: nn.Module) -> None:
         """Remember what the tensors do not tell; `original` is the module at its full size."""

@@ -30,6 +30,10 @@ def forms() -> Forms:
         from pruneviz.network.cuttable_forms.phi3 import FORMS as PHI3
 
         found.update(PHI3)
+    if "transformers.models.bloom.modeling_bloom" in sys.modules:
+        from pruneviz.network.cuttable_forms.bloom import FORMS as BLOOM
+
+        found.update(BLOOM)
     return found
 
 
