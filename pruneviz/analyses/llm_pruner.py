@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pruneviz.granularity import GRANULARITIES, Units
 from pruneviz.granularity.units import belongs
 from pruneviz.network.inputs import first_input
-from pruneviz.plan import ONE_SHOT, Plan
+from pruneviz.plan import ONE_SHOT, Plan, Setting
 from pruneviz.proof import find_units
 from pruneviz.subjects import Subject
 from pruneviz.wording import RefusedError
@@ -17,7 +17,7 @@ from pruneviz.wording.refusals import choosing
 FIRST, LAST, SPARSITY = 4 / 32, 2 / 32, 0.25
 GRANULARITIES_CUT = ("channel", "head")
 RECOVERY = "lora"
-TRAINED = {"epochs": 2, "batch_size": 64, "learning_rate": 1e-4}
+TRAINED: Mapping[str, Setting] = {"epochs": 2, "batch_size": 64, "learning_rate": 1e-4}
 
 
 def llm_pruner(
@@ -54,8 +54,19 @@ def llm_pruner(
         locks={**plan.locks, **locks},
         schedule=ONE_SHOT,
         schedule_parameters={},
-        recovery=[{"method": RECOVERY, "parameters": {**TRAINED, **(given[0] if given else {})}}],
+        recovery=[
+            {"method": RECOVERY, "parameters": trained(subject, TRAINED, given[0] if given else {})}
+        ],
     )
+
+
+def trained(
+    subject: Subject, usual: Mapping[str, Setting], given: Mapping[str, Setting]
+) -> dict[str, Setting]:
+    """Return how a preset trains: as given, else as usual, in batches that are there to fill."""
+    there_are = len(subject.data.train_y) if subject.data is not None else 0
+    most = {"batch_size": min(int(usual["batch_size"]), there_are)} if there_are > 1 else {}
+    return {**usual, **most, **given}
 
 
 def blocks_of(subject: Subject) -> tuple[str, ...]:

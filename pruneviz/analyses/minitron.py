@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
-from pruneviz.analyses.llm_pruner import blocks_of
-from pruneviz.plan import ONE_SHOT, Plan
+from pruneviz.analyses.llm_pruner import blocks_of, trained
+from pruneviz.plan import ONE_SHOT, Plan, Setting
 from pruneviz.subjects import Subject
 from pruneviz.wording import RefusedError
 from pruneviz.wording.refusals import choosing
@@ -13,7 +13,7 @@ from pruneviz.wording.refusals import choosing
 SPARSITY = 0.25  # of blocks, and of what widths have, where a plan says no amount
 RECOVERY = "distill"
 # The paper trains by the divergence from the original's probabilities alone, unsoftened.
-TRAINED = {
+TRAINED: Mapping[str, Setting] = {
     "epochs": 2, "batch_size": 64, "learning_rate": 1e-4, "optimiser": "adamw",
     "temperature": 1.0, "teacher_weight": 1.0,
 }  # fmt: skip
@@ -28,16 +28,16 @@ def depth(subject: Subject, plan: Plan) -> Plan:
     blocks = len(blocks_of(subject))
     if blocks < 2:
         raise RefusedError(choosing.no_blocks_to_leave_out(blocks))
-    return _distilled(plan, "depth", "block_influence")
+    return _distilled(subject, plan, "depth", "block_influence")
 
 
-def width(_subject: Subject, plan: Plan) -> Plan:
+def width(subject: Subject, plan: Plan) -> Plan:
     """Return the plan of the second step: channels of least activation go, then distillation.
 
     It is meant for the network that the first step wrote, which is its teacher, too.
     """
     _check(plan, "channel")
-    return _distilled(plan, "channel", "activation_l2")
+    return _distilled(subject, plan, "channel", "activation_l2")
 
 
 def _check(plan: Plan, granularity: str) -> None:
@@ -47,11 +47,11 @@ def _check(plan: Plan, granularity: str) -> None:
         raise RefusedError(choosing.not_of_this_preset(plan.granularity, (granularity,)))
 
 
-def _distilled(plan: Plan, granularity: str, criterion: str) -> Plan:
+def _distilled(subject: Subject, plan: Plan, granularity: str, criterion: str) -> Plan:
     """Return the plan with these units, ranked so, and distilled; locks of other units go."""
     same = plan.granularity == granularity
     given = [step.parameters for step in plan.recovery if step.method == RECOVERY]
-    parameters: dict[str, Any] = {**TRAINED, **(given[0] if given else {})}
+    parameters = trained(subject, TRAINED, given[0] if given else {})
     return plan.changed(
         criterion=criterion,
         criterion_parameters={},

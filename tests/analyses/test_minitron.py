@@ -24,10 +24,11 @@ MODEL = Plan(model="sample:stdlib-lm")
 ALONE = {"temperature": 1.0, "teacher_weight": 1.0}  # the original's probabilities alone
 
 
-def blocks(count: int):
+def blocks(count: int, training: int = 0):
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(5, 6), *(Step() for _ in range(count)), nn.Linear(6, 3))
-    return SimpleNamespace(model=model.eval(), example=torch.randn(2, 5))
+    data = SimpleNamespace(train_y=torch.zeros(training)) if training else None
+    return SimpleNamespace(model=model.eval(), example=torch.randn(2, 5), data=data)
 
 
 def test_first_blocks_go_by_their_influence_then_widths_by_activation_and_both_distil():
@@ -53,6 +54,13 @@ def test_amount_and_training_that_a_plan_says_stay():
     for plan in (first, second):
         assert plan.recovery[0].parameters["epochs"] == 7
         assert plan.recovery[0].parameters["temperature"] == 2.0
+
+
+@pytest.mark.parametrize(("inputs", "batch"), [(29, 29), (640, 64)])
+def test_batches_are_no_larger_than_what_there_is_to_train_on(inputs, batch):
+    for entry in PRESETS:
+        (step,) = preset_plan(entry.name, blocks(4, inputs), MODEL).recovery
+        assert step.parameters["batch_size"] == batch
 
 
 def test_what_a_step_does_not_take_is_refused():
