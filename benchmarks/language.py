@@ -94,11 +94,11 @@ def of_depth(quick: bool) -> Iterator[Row]:
 def of_recovered(quick: bool) -> Iterator[Row]:
     """Yield a cut network as it is won back."""
     scope = {"of": "parameters", "left": 0.8, "by": "uniform"}
-    fields = {"criterion": "taylor", "scope": "budget", "scope_parameters": scope}
+    fields = {"criterion": "activation_l2", "scope": "budget", "scope_parameters": scope}
     settings = {"epochs": 1, "batch_size": 8}
     for method in ("lora",) if quick else ("lora", "distill"):
         steps = [{"method": method, "parameters": settings}]
-        yield Row(f"20 % of the parameters, taylor, then {method}", {**fields, "recovery": steps})
+        yield Row(f"20 % of the parameters, activation_l2, then {method}", {**fields, "recovery": steps})
 
 
 PARTS: dict[str, Callable[[bool], Iterator[Row]]] = {

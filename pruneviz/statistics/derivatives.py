@@ -16,6 +16,7 @@ from pruneviz.statistics.statistic import BATCH_SIZE, STATISTICS, StatisticReque
 from pruneviz.tasks import Task
 
 PER_SAMPLE_NUMBERS = 2**24  # gradients held at once: 64 MB
+BACKWARD = 8  # times its logits: about what a large batch takes until its gradient is known
 
 
 def gradients(
@@ -26,11 +27,12 @@ def gradients(
     `x` are inputs, `y` targets, (N, …) each. Where fewer run through the model `at_once`, a batch's
     gradient is the sum over its parts. The model keeps its mode, parameters and `.grad`.
     """
+    size = _backwards(at_once)
     for start in range(0, len(y), BATCH_SIZE):
         stop = min(start + BATCH_SIZE, len(y))
         total: dict[str, Tensor] = {}
-        for begin in range(start, stop, at_once):
-            part = slice(begin, min(begin + at_once, stop))
+        for begin in range(start, stop, size):
+            part = slice(begin, min(begin + size, stop))
             leaves = {n: p.detach().requires_grad_() for n, p in model.named_parameters()}
             with torch.enable_grad():
                 loss = loss_of(task, model, leaves, some(x, part), y[part])
@@ -41,13 +43,18 @@ def gradients(
         yield total
 
 
+def _backwards(at_once: int) -> int:
+    """Return how many inputs go backwards together where so many fit forwards."""
+    return at_once if at_once >= BATCH_SIZE else max(1, at_once // BACKWARD)
+
+
 def whole_gradient(
     asked: StatisticRequest, weights: Mapping[str, Tensor], temperature: float = 1.0
 ) -> dict[str, Tensor]:
     """Return the gradient of the mean loss over all samples, float64, batches summed up."""
     samples = asked.samples
     total = {name: _zeros(w) for name, w in weights.items()}
-    for x, y in samples.batches():
+    for x, y in samples.batches(_backwards(samples.at_once)):
         leaves = {name: w.detach().requires_grad_() for name, w in weights.items()}
         with torch.enable_grad():
             logits = logits_with(asked.model, leaves, x) / temperature
