@@ -98,7 +98,9 @@ def of_recovered(quick: bool) -> Iterator[Row]:
     settings = {"epochs": 1, "batch_size": 8}
     for method in ("lora",) if quick else ("lora", "distill"):
         steps = [{"method": method, "parameters": settings}]
-        yield Row(f"20 % of the parameters, activation_l2, then {method}", {**fields, "recovery": steps})
+        yield Row(
+            f"20 % of the parameters, activation_l2, then {method}", {**fields, "recovery": steps}
+        )
 
 
 PARTS: dict[str, Callable[[bool], Iterator[Row]]] = {
