@@ -58,8 +58,10 @@ def refusing(gone: tuple[int, ...], normal: bool) -> Callable[..., tuple[Tensor,
     return forward
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("gone", [(0, 3), (1, 2, 4, 5)])
+@pytest.mark.parametrize(
+    ("family", "gone"),
+    [("Mixtral", (0, 3)), ("Qwen2Moe", (0, 3)), ("Qwen3Moe", (1, 2, 4, 5))],
+)
 def test_the_others_serve_as_if_the_router_refused_those_that_go(family, gone, monkeypatch):
     model = made(family)
     applied = without(model, gone)
