@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from pruneviz.allocate import Ranking
 from pruneviz.analyses import scans
 from pruneviz.evaluate import joined, taken
 from pruneviz.metrics import METRICS
@@ -62,7 +63,8 @@ def _plainly(prepared: Prepared, scan: Scan, names: list[str]) -> Iterator[float
     task, x, y = subject.task, subject.data.x, subject.data.y
     blocks: Any = prepared.units
     units = tuple(block for stage in blocks for block in stage.apart())
-    alone = Alone(subject.model, units, prepared.ranking, some(x, slice(2)))
+    nothing = Ranking({block.name: torch.zeros(1) for block in units})  # to choose among
+    alone = Alone(subject.model, units, nothing, some(x, slice(2)))
     for name in names:
         network = alone.pruned(name, 1.0, 1.0)
         with torch.inference_mode():
