@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor, nn
 
@@ -18,7 +19,7 @@ from pruneviz.criteria import (
     score_asked,
     updates,
 )
-from pruneviz.evaluate import answers, predict
+from pruneviz.evaluate import answers
 from pruneviz.granularity import GRANULARITIES, Units, noun
 from pruneviz.measure.answers import unanswered
 from pruneviz.measure.cost import (
@@ -122,7 +123,8 @@ def _answers(subject: Subject, data: Data) -> tuple[Answers, bool]:
     with watching() as drew:
         found = answers(subject.model, data.x, data.y, subject.task)
         drawn = drew()
-    return found, subject.random or (drawn and draws(lambda: predict(subject.model, data.x)))
+    again = partial(answers, subject.model, data.x, data.y, subject.task)
+    return found, subject.random or (drawn and draws(again))
 
 
 def _label_notes(subject: Subject, found: Answers) -> list[Fact]:
