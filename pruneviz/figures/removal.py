@@ -14,8 +14,8 @@ ACROSS = 2
 ROW_HEIGHT = 120  # pixels
 CAPTION = (
     "A convolution with 8 outputs (rows), 4 inputs and 3 × 3 kernels (9 columns for each input). "
-    "Half of its units go by L1 magnitude; blue stays, grey goes. Heads and residual blocks are "
-    "parts of a network, so none is shown here."
+    "Half of its units go by L1 magnitude; blue stays, grey goes. Heads, experts and residual "
+    "blocks are parts of a network, so none is shown here."
 )
 
 
