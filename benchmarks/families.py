@@ -93,7 +93,7 @@ def _held(left_out: Sequence[LeftOut]) -> tuple[int, str]:
 
     Those that are of another kind than what goes are none of them.
     """
-    other_kind = (unseen.no_heads, unseen.reads_heads, unseen.no_layer, unseen.no_experts)
+    other_kind = (unseen.no_heads, unseen.reads_heads, unseen.no_experts)
     reasons = (
         [why for why in item.why if not any(why in kind for kind in other_kind)]
         for item in left_out
