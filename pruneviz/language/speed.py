@@ -19,6 +19,7 @@ from pruneviz.language.generate import (
     remembered,
     remembers,
 )
+from pruneviz.language.memory import peak_tensor_bytes
 from pruneviz.measure.latency import Timings
 from pruneviz.measure.threads import computing_threads
 from pruneviz.network.inputs import call
@@ -36,12 +37,14 @@ class WritingTimes:
 
     `cached` says of the original and the pruned network whether keys and values of earlier tokens
     were kept; where they were not, each token takes a whole pass. Of a prompt of `prompt` tokens
-    `tokens` were written in a turn.
+    `tokens` were written in a turn. `peaks` are the most bytes that weights and all other tensors
+    of each took in a turn.
     """
 
     first: Timings
     each: Timings
     cached: tuple[bool, bool]
+    peaks: tuple[int, int]
     prompt: int
     tokens: int
 
@@ -80,7 +83,7 @@ class WritingTimer:
         tokens: int = TOKENS,
         threads: int = 1,
     ) -> None:
-        """Try both caches, which warms both networks up too."""
+        """Try both caches and look at the memory of a turn, which warms both networks up too."""
         if tokens < 2:
             raise RefusedError(writing.too_few_to_time(tokens))
         if not prompt:
@@ -94,6 +97,8 @@ class WritingTimer:
         with computing_threads(threads):
             first, second = (answers_as_whole(each, self._prompt) for each in self._networks)
         self._cached = (first, second)
+        before, after = (self._peak(which) for which in (0, 1))
+        self._peaks = (before, after)
         self._taken: list[tuple[tuple[float, float], tuple[float, float]]] = []
 
     @property
@@ -116,7 +121,13 @@ class WritingTimer:
         first, each = (
             Timings(taken[:, 0, part], taken[:, 1, part], 1, self._threads) for part in (0, 1)
         )
-        return WritingTimes(first, each, self._cached, len(self._prompt), self._tokens)
+        return WritingTimes(first, each, self._cached, self._peaks, len(self._prompt), self._tokens)
+
+    def _peak(self, which: int) -> int:
+        """Return the most bytes that a network's tensors take in a turn; in a turn of its own."""
+        network, cached = self._networks[which], self._cached[which]
+        with torch.inference_mode(), computing_threads(self._threads):
+            return peak_tensor_bytes(network, lambda: self._milliseconds(network, cached))
 
     def _milliseconds(self, network: nn.Module, cached: bool) -> tuple[float, float]:
         """Return the time to the first token, and the mean of each one after it."""

@@ -17,16 +17,20 @@ def draw(times: WritingTimes, *, dense: bool) -> None:
 
 
 def in_words(times: WritingTimes, *, dense: bool) -> str:
-    """Return how fast both write against each other, the rates, and how long the first takes."""
+    """Return how fast both write, how long the first token takes, and the memory of tensors."""
     before, after = rates(times)
     first = times.first.summary()
     said = text.sentence(speed(times.each.summary()).in_words(dense=dense))
     waits = text.sentence(speed(first).in_words(dense=False))
     original, pruned = (fmt.milliseconds(each.median) for each in (first.original, first.pruned))
+    held_before, held_after = (fmt.size(each) for each in times.peaks)
     return (
         f"**Speed of writing:** {said} The :orange[pruned network] writes {_rate(after)}, the "
         f":blue[original] {_rate(before)}.  \n"
         f"**First token:** {waits} It is there after {pruned}, in the original after {original}."
+        "  \n"
+        f"**Memory of tensors:** at most {held_after} in the pruned network and {held_before} in "
+        "the original: weights, and all that is made of them and kept while it writes."
     )
 
 
