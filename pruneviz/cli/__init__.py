@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import sys
 
-from pruneviz.cli import jobs, methods, propose, prune, recover, scans, sensitivity, serve
+from pruneviz.cli import beside, jobs, methods, propose, prune, recover, scans, sensitivity, serve
 from pruneviz.cli.console import OUTPUT, app, fail
 from pruneviz.cli.runs import runs_app
 
 app.add_typer(runs_app, name="runs")
 
-__all__ = ["app", "jobs", "main", "methods", "propose", "prune", "recover", "scans", "sensitivity",
-           "serve"]  # fmt: skip
+__all__ = ["app", "beside", "jobs", "main", "methods", "propose", "prune", "recover", "scans",
+           "sensitivity", "serve"]  # fmt: skip
 
 
 def main() -> None:

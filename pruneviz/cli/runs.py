@@ -36,7 +36,7 @@ Runs = Annotated[
 All = Annotated[bool, typer.Option("--all", help="Every finished run.")]
 
 
-def _history() -> History:
+def open_history() -> History:
     """Return the history of this machine; what it has to say goes to standard error."""
     from pruneviz.history.index import History
     from pruneviz.home import default_home
@@ -65,7 +65,7 @@ def list_runs(
     """List the runs, the newest first."""
     from pruneviz.history.usage import measure_usage
 
-    history = _history()
+    history = open_history()
     rows = history.search(
         search, kind=kind, model=model, state=state, tag=tag, order=order,
         descending=not ascending, limit=limit, offset=offset,
@@ -86,7 +86,7 @@ def show(run: Run, as_json: AsJson = False) -> None:
     from pruneviz.history.curve import read_curve
     from pruneviz.metrics import best_row
 
-    history = _history()
+    history = open_history()
     row = history.get(run)
     curve: tuple[EpochRow, ...] = ()
     try:
@@ -123,7 +123,7 @@ def _nested(lineage: Lineage) -> list[dict[str, Any]]:
 @runs_app.command()
 def delete(runs: Runs = None, as_json: AsJson = False) -> None:
     """Move runs into the trash, from where they can be restored."""
-    history = _history()
+    history = open_history()
     digests = [history.get(run).digest for run in _named(runs)]
     for digest in digests:
         history.delete(digest)
@@ -138,7 +138,7 @@ def restore(runs: Runs = None, as_json: AsJson = False) -> None:
     """Take runs out of the trash again."""
     from pruneviz.history.trash import find_trashed
 
-    history = _history()
+    history = open_history()
     digests = [find_trashed(history.directory, run) for run in _named(runs)]
     for digest in digests:
         history.restore(digest)
@@ -160,7 +160,7 @@ def label(
     as_json: AsJson = False,
 ) -> None:
     """Name a run, tag it, or write a note to it."""
-    history = _history()
+    history = open_history()
     row = history.get(run)
     gone = {old.casefold() for old in untag or ()}
     tags = [old for old in (*row.tags, *(tag or ())) if old.casefold() not in gone]
@@ -184,8 +184,8 @@ def export(
 
     if out.exists() and not force:
         raise RefusedError(commanding.there_already(str(out)))
-    history = _history()
-    digests = _chosen(history, runs, everything)
+    history = open_history()
+    digests = chosen(history, runs, everything)
     export_runs(history, digests, out)
     if as_json:
         print_json({"file": str(out), "exported": digests, "bytes": out.stat().st_size})
@@ -198,7 +198,7 @@ def import_(file: Path, as_json: AsJson = False) -> None:
     """Take in runs of a zip file, after checking every part of it."""
     from pruneviz.history.archive import import_runs
 
-    result = import_runs(_history(), file)
+    result = import_runs(open_history(), file)
     if as_json:
         print_json(asdict(result))
         return
@@ -217,7 +217,7 @@ def clean(
     """Empty the trash for good, and remove old checkpoints of runs that stopped; never a result."""
     from pruneviz.history.usage import clean_up, measure_usage, shown
 
-    history = _history()
+    history = open_history()
     cleaning = clean_up(history, days, dry_run=dry_run)
     usage = measure_usage(history)
     if as_json:
@@ -245,9 +245,9 @@ def mlflow(
     """Write finished runs into an MLflow tracking store."""
     from pruneviz.history.tracking import default_uri, export_to_mlflow, without_password
 
-    history = _history()
+    history = open_history()
     uri = to or default_uri(history.home)
-    digests = _chosen(history, runs, everything, kind="run")
+    digests = chosen(history, runs, everything, kind="run")
     with redirect_stdout(StringIO()):  # MLflow's own remarks
         result = export_to_mlflow(history, digests, uri, experiment)
     if as_json:
@@ -265,7 +265,7 @@ def _named(runs: list[str] | None) -> list[str]:
     return list(dict.fromkeys(runs))
 
 
-def _chosen(
+def chosen(
     history: History, runs: list[str] | None, everything: bool, *, kind: str = ""
 ) -> list[str]:
     """Return the digests of the runs that are named, or of all finished ones."""

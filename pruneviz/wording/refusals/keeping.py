@@ -21,6 +21,24 @@ def of_two_runs(folder: str) -> str:
 
 
 @fact()
+def no_such_cost(name: str, known: tuple[str, ...]) -> str:
+    return f"networks are not compared by '{name}'; choose one of {', '.join(known)}"
+
+
+@fact()
+def too_few_to_compare(runs: int) -> str:
+    return f"a comparison needs two runs or more, got {runs}; name another, or --all"
+
+
+@fact()
+def nothing_to_compare(runs: tuple[str, ...]) -> str:
+    return (
+        f"{', '.join(runs)} measured no quality (a scan, no data, or not finished); leave it out, "
+        "or wait until it is finished"
+    )
+
+
+@fact()
 def under_way(run: str) -> str:
     return f"the run {run} is being computed: wait until it has ended, or stop it"
 
