@@ -89,7 +89,7 @@ def markdown(comparisons: Sequence[Comparison]) -> str:
 
 def _plain(text: str) -> str:
     """Return a text whose characters mean nothing to Markdown, on one line."""
-    marked = "".join(f"\\{c}" if c in "\\`*_[]<>|#~" else c for c in " ".join(text.split()))
+    marked = "".join(f"\\{c}" if c in "\\`*_[]<>&|#~" else c for c in " ".join(text.split()))
     return marked if text.strip("-:") else text
 
 
