@@ -55,7 +55,8 @@ def test_a_plan_is_refused_before_units_are_looked_for(criterion, settings, says
     monkeypatch.setattr(
         "pruneviz.stages.prepare.find_units", lambda *args: pytest.fail("looked for units")
     )
-    granularity = "channel" if CRITERIA.get(criterion).fits("channel") else "depth"
+    granularities = ("channel", "depth", "expert")
+    granularity = next(name for name in granularities if CRITERIA.get(criterion).fits(name))
     plan = Plan(criterion=criterion, criterion_parameters=settings, granularity=granularity)
     with pytest.raises(ValueError, match=says):
         run.prepare(subject, plan)
