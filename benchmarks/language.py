@@ -96,6 +96,7 @@ def of_recovered(quick: bool) -> Iterator[Row]:
     scope = {"of": "parameters", "left": 0.8, "by": "uniform"}
     fields = {"criterion": "activation_l2", "scope": "budget", "scope_parameters": scope}
     settings = {"epochs": 1, "batch_size": 8}
+    yield Row("20 % of the parameters, activation_l2", fields)
     for method in ("lora",) if quick else ("lora", "distill"):
         steps = [{"method": method, "parameters": settings}]
         yield Row(

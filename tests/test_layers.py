@@ -217,3 +217,13 @@ def test_what_is_asked_and_what_is_stored_is_read_without_torch():
 
 def test_what_brings_a_package_is_named():
     assert first_that_brings("pydantic", ("home", "plan", "registry")).strip() == "plan"
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """Of folders that are no packages, pytest imports each file by its name alone."""
+    names = [
+        path.name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        if not (path.parent / "__init__.py").exists()
+    ]
+    assert sorted(names) == sorted(set(names))
