@@ -19,7 +19,7 @@ from tests.documents import DOCUMENTS, NAMES, ROOT, anchors, blocks, files, line
 from tests.families import add_tokenizer
 
 VERBS = {"models", "methods", "run", "sensitivity", "thresholds", "interactions", "propose",
-         "preset", "blockwise", "vocabulary", "recover", "runs", "replay", "check",
+         "preset", "blockwise", "vocabulary", "recover", "runs", "compare", "replay", "check",
          "app"}  # fmt: skip
 COMMANDS = [line for name in NAMES for line in lines(name) if line.startswith("pruneviz")]
 LINKS = [(name, to) for name in NAMES for to in re.findall(r"\]\(([^)\s]+)\)", prose_of(name))]
