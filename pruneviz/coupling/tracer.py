@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.coupling.accept import answer, ready
@@ -25,18 +24,18 @@ from pruneviz.coupling.rules.table import rule_for
 from pruneviz.coupling.tensor_facts import Beside
 from pruneviz.network.cuttable_forms.recurrent import following
 from pruneviz.network.one_trace import ONE_TRACE
-from pruneviz.network.study import Counted, path_through, slowly, study
+from pruneviz.network.study import Counted, OperatorMode, path_through, slowly, study
 from pruneviz.wording import RefusedError, stays
 from pruneviz.wording.refusals import tracing
 
 NOTHING, ONE_VALUE = range(2)  # what a tensor that the pass makes is filled with
 
 
-class _Trace(TorchDispatchMode):
+class _Trace(OperatorMode):
     """Runs every operator as it is and applies its rule to the ids of its arguments."""
 
     def __init__(self, ids: Ids, interpretations: Mapping[str, int]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.ids = ids
         self._interpretations, self._counted = interpretations, Counted()
         self.owners: list[str] = []
@@ -45,11 +44,6 @@ class _Trace(TorchDispatchMode):
         self._blank: Beside[int] = Beside()
         self._carried: Beside[Tags] = Beside()
         self._fed: Beside[bool] = Beside()
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Return False: or torch imports its compiler, for seconds, just to switch it off."""
-        return False
 
     def tags(self, value: Any) -> Tags:
         """Return the id tensors of a value, () where it has none."""

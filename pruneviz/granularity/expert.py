@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from pruneviz.coupling import layer_of
 from pruneviz.coupling.accept import ready
@@ -25,7 +24,7 @@ from pruneviz.granularity.units import (
 from pruneviz.network.inputs import call
 from pruneviz.network.masks import Masks
 from pruneviz.network.one_trace import ONE_TRACE
-from pruneviz.network.study import Counted, path_through, slowly, study
+from pruneviz.network.study import Counted, OperatorMode, path_through, slowly, study
 from pruneviz.report import LeftOut
 from pruneviz.wording import Fact, unseen
 
@@ -220,18 +219,13 @@ def _chooses(part: nn.Module, count: int) -> bool:
     return weight is not None and weight.ndim == 2 and weight.shape[0] == count
 
 
-class _Softmaxes(TorchDispatchMode):
+class _Softmaxes(OperatorMode):
     """Notes each softmax by the modules that are under way: its key, dimension and size."""
 
     def __init__(self, owners: list[str]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.found: list[tuple[str, str, int, int]] = []
         self._owners, self._counted = owners, Counted()
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Return False: or torch imports its compiler, for seconds, just to switch it off."""
-        return False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None

@@ -8,8 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
+
+from pruneviz.network.study import OperatorMode
 
 
 def peak_tensor_bytes(network: nn.Module, action: Callable[[], object]) -> int:
@@ -30,18 +31,13 @@ def _storages(values: object) -> Iterator[torch.UntypedStorage]:
             yield leaf.untyped_storage()
 
 
-class _Alive(TorchDispatchMode):
+class _Alive(OperatorMode):
     """Counts the memory that operators answered with and that is still in use."""
 
     def __init__(self, own: dict[int, torch.UntypedStorage]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._known = set(own)
         self._now = self.most = 0
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Return False: or torch imports its compiler, for seconds, just to switch it off."""
-        return False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None

@@ -7,32 +7,26 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from pruneviz.measure.operators import macs_of, title
 from pruneviz.network.folding import folded
 from pruneviz.network.inputs import Given, call, first_input
 from pruneviz.network.one_trace import ONE_TRACE
-from pruneviz.network.study import slowly
+from pruneviz.network.study import OperatorMode, slowly
 from pruneviz.report import Uncounted
 from pruneviz.wording import Fact, judged
 
 OTHER = ""  # products of two activations belong to no parameter
 
 
-class _Macs(TorchDispatchMode):
+class _Macs(OperatorMode):
     """Adds up the multiply-accumulates of each operator under the parameter that it multiplies."""
 
     def __init__(self, model: nn.Module) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.names = {id(p): name for name, p in model.named_parameters()}
         self.by_parameter: Counter[str] = Counter()
         self.uncounted: dict[str, None] = {}  # in the order of their first call
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Return False: or torch imports its compiler, for seconds, just to switch it off."""
-        return False
 
     def _owner(self, args: tuple[Any, ...]) -> str:
         tensors = [a for a in args if isinstance(a, Tensor) and a.ndim > 1]

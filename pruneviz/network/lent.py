@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, UntypedStorage, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from pruneviz.network.duplicate import duplicate
+from pruneviz.network.study import OperatorMode
 
 M = TypeVar("M", bound=nn.Module)
 # Their code writes to tensors by torch's operators alone; other code may go past them.
@@ -80,18 +80,13 @@ def _holds(tensor: Tensor, storage: UntypedStorage) -> bool:
     return torch.equal(one, other)
 
 
-class _Watch(TorchDispatchMode):
+class _Watch(OperatorMode):
     """Keeps what lies in some storages before an operator writes to it."""
 
     def __init__(self, storages: set[int]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._storages = storages
         self.before: dict[int, UntypedStorage] = {}
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Return False: or torch imports its compiler, for seconds, just to switch it off."""
-        return False
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None

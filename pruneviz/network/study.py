@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from pruneviz.network.cuttable_forms import make_explicit
 from pruneviz.network.duplicate import sharing
@@ -20,6 +21,18 @@ from pruneviz.network.plain_layers import call_as_linear
 REGIONS = 16
 NO_THRESHOLD = -1.0  # every score is above it
 SIDE = 128  # pixels: what a detector that resizes its inputs is studied with
+
+
+class OperatorMode(TorchDispatchMode):
+    """Sees each operator that runs while it is on."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Return False: or torch imports its compiler, for seconds, just to switch it off."""
+        return False
 
 
 def study(model: nn.Module, others: Mapping[int, Tensor] = MappingProxyType({})) -> nn.Module:

@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from pruneviz.coupling.rules.averages import kept_only, spread
@@ -22,23 +21,13 @@ from pruneviz.granularity.bypassable import read_bypass
 from pruneviz.network.inputs import call
 from pruneviz.network.one_trace import ONE_TRACE
 from pruneviz.network.steady import generators
-from pruneviz.network.study import Counted, slowly, studied, study, where
+from pruneviz.network.study import Counted, OperatorMode, slowly, studied, study, where
 
 CallKeep = Mapping[tuple[str, int], Tensor]  # (call, dimension) → bool for each index along it
 PAIRED = ("topk", "sort", "kthvalue")  # values with the places where they were found
 
 
-class _Mode(TorchDispatchMode):
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Return False: or torch imports its compiler, for seconds, just to switch it off."""
-        return False
-
-
-class _KeptOnly(_Mode):
+class _KeptOnly(OperatorMode):
     """Runs each call that averages over units on those that stay."""
 
     def __init__(self, stays: CallKeep) -> None:
@@ -65,7 +54,7 @@ class _Chooses(BaseException):
     """A network is about to choose by value, before it is known what another has chosen."""
 
 
-class _Decisions(_Mode):
+class _Decisions(OperatorMode):
     """Notes what is chosen by value, or repeats what was noted, or ends where it is not known."""
 
     def __init__(self, noted: Mapping[str, Any] | None = None, unknown: bool = False) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, UntypedStorage
 from torch.multiprocessing.reductions import StorageWeakRef
-from torch.utils._python_dispatch import TorchDispatchMode
 
+from pruneviz.network.study import OperatorMode
 from pruneviz.reuse.calls import (
     OperatorCall,
     digest,
@@ -40,19 +40,14 @@ def states_of(records: Iterable[tuple[Tensor, int]]) -> States:
     return {s._cdata: State(record, s, real=True) for s, record in storages}
 
 
-class Following(TorchDispatchMode):
+class Following(OperatorMode):
     """Knows of each storage of a pass what it holds."""
 
     def __init__(self, trace: Trace) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.trace = trace
         self._states: States = {}
         self.own: set[int] = set()
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        """Return False: or torch imports its compiler, for seconds, just to switch it off."""
-        return False
 
     def know(self, tensor: Tensor, record: int, real: bool = True, own: bool = False) -> None:
         """Say what a tensor's storage holds; `own` are the network's parameters and buffers."""
